@@ -1,0 +1,177 @@
+package middleware
+
+import (
+	"bytes"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// maxValue is the longest value that is kept of an answer's document: counts, names, ids.
+const maxValue = 1 << 10
+
+var scanners = sync.Pool{New: func() any { return new(transport.Scanner) }}
+
+// An answerReader reads an answer for its dialect: one JSON document, or a stream of events of which each holds one.
+type answerReader struct {
+	dialect wire.Dialect
+	call    *wire.Call
+	answer  wire.Answer
+
+	json    bool // the body is one JSON document
+	stream  bool // the body is a stream of events
+	scanner *transport.Scanner
+	events  transport.Events
+	head    [16]byte // the beginning of an event that comes in pieces
+	headLen int
+	begun   bool // an event has been read
+	reading bool // the scanner is within an event that comes in pieces
+	ended   bool // the document, or the stream, is complete
+}
+
+// begin looks at the answer's headers, to know what to expect of its body.
+func (a *answerReader) begin(r *record, resp *http.Response) {
+	a.dialect, a.call = r.dialect, &r.call
+	if resp.Header.Get("Content-Encoding") != "" {
+		a.answer.Problem = "the answer is compressed"
+		return
+	}
+	media := resp.Header.Get("Content-Type")
+	if parsed, _, err := mime.ParseMediaType(media); err == nil {
+		media = parsed
+	}
+	switch {
+	case media == "text/event-stream", media == "" && r.call.Stream:
+		a.stream = true
+		a.events.Handler = a
+	case media == "application/json", media == "", strings.HasSuffix(media, "+json"):
+		a.json = true
+	default:
+		return
+	}
+	a.scanner = scanners.Get().(*transport.Scanner)
+	a.scanner.Reset(a.call.AnswerPaths, maxValue)
+}
+
+// observe reads the next bytes of the body; nil is its end.
+func (a *answerReader) observe(p []byte) (int, transport.Seen) {
+	switch {
+	case a.stream:
+		return a.events.Observe(p)
+	case a.json && !a.ended && p != nil:
+		a.scanner.Write(p)
+		if a.scanner.Complete() {
+			a.ended = true
+			a.read(&a.scanner.Fields)
+			return len(p), transport.SeenComplete
+		}
+	}
+	return len(p), 0
+}
+
+// read lets the dialect read a document.
+func (a *answerReader) read(doc *transport.Fields) (seen transport.Seen) {
+	a.answer.Hide = false
+	a.dialect.Answer(a.call, doc, &a.answer)
+	if a.answer.Hide {
+		seen |= transport.SeenHide
+	}
+	if a.answer.Complete {
+		a.ended = true
+		seen |= transport.SeenComplete
+	}
+	return seen
+}
+
+// Event reads an event that came in one piece. After the first, only those with a mark are worth it.
+func (a *answerReader) Event(_, data []byte) transport.Seen {
+	if a.done(data) {
+		return transport.SeenComplete
+	}
+	if a.begun && !marked(data, a.call.Marks) {
+		return 0
+	}
+	a.begun = true
+	doc, err := a.scanner.Scan(data, a.call.AnswerPaths)
+	if err != nil {
+		return 0
+	}
+	return a.read(doc)
+}
+
+// Piece reads a piece of an event that did not come in one.
+func (a *answerReader) Piece(data []byte) {
+	if !a.reading {
+		a.scanner.Reset(a.call.AnswerPaths, maxValue)
+		a.reading, a.headLen = true, 0
+	}
+	a.headLen += copy(a.head[a.headLen:], data)
+	a.scanner.Write(data)
+}
+
+// EndPieces ends the event that came in pieces.
+func (a *answerReader) EndPieces([]byte) transport.Seen {
+	a.reading, a.begun = false, true
+	if a.done(a.head[:a.headLen]) {
+		return transport.SeenComplete
+	}
+	if a.scanner.Close() != nil {
+		return 0
+	}
+	return a.read(&a.scanner.Fields)
+}
+
+func (a *answerReader) done(data []byte) bool {
+	if a.call.Done != nil && bytes.Equal(data, a.call.Done) {
+		a.ended = true
+		return true
+	}
+	return false
+}
+
+// marked reports whether data has a member of one of the names with a value other than null.
+func marked(data []byte, marks [][]byte) bool {
+	for _, mark := range marks {
+		for rest := data; ; {
+			at := bytes.Index(rest, mark)
+			if at < 0 {
+				break
+			}
+			rest = rest[at+len(mark):]
+			value := bytes.TrimLeft(rest, " \t\r\n")
+			if len(value) == 0 || value[0] != ':' {
+				continue
+			}
+			if !bytes.HasPrefix(bytes.TrimLeft(value[1:], " \t\r\n"), []byte("null")) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// complete reports whether the whole answer was seen, given how its body ended.
+func (a *answerReader) complete(how transport.End) bool {
+	whole := how == transport.EndEOF || how == transport.EndComplete
+	switch {
+	case a.ended:
+		return true
+	case a.stream:
+		// Some hosts end their streams without a last word; the usage is what comes last.
+		return whole && a.answer.HasUsage
+	case a.json:
+		return whole && a.scanner.Err() != nil // whole, but no JSON
+	}
+	return whole
+}
+
+// finish gives the scanner back, unless events may still be looked at.
+func (a *answerReader) finish() {
+	if a.json && a.scanner != nil && a.scanner.Err() == nil {
+		scanners.Put(a.scanner)
+	}
+}

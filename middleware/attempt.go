@@ -1,0 +1,301 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// How much of a failed answer is read to learn what it means, and for how long.
+const (
+	peekSize = 64 << 10
+	peekTime = time.Second
+)
+
+// sendOnce is the innermost link: what really goes on the wire. It sends the request with the edits that the links
+// above decided on, reads the answer for them, and closes the attempt's row when the answer has ended.
+func (e *engine) sendOnce(r *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	if r.sending {
+		return next.RoundTrip(req) // a foreign link parts two of ours, and the upper one has the attempt
+	}
+	r.sending = true
+	defer func() { r.sending = false }()
+	return newAttempt(e, r).send(req, next)
+}
+
+// An attempt is one HTTP exchange of a call. It observes the body of its answer.
+type attempt struct {
+	r      *record
+	s      *policy.Settings
+	trace  transport.Trace
+	reader answerReader
+	cancel context.CancelFunc // of the attempt's own timeout
+	atEnd  []func()
+	start  time.Time
+	status int
+	row    ledger.Row
+}
+
+func newAttempt(e *engine, r *record) *attempt {
+	s := r.settle(e)
+	now := time.Now()
+	if r.tiers {
+		// A limiter may have taken the time that flex needs.
+		r.step.Tier = s.InTime(r.step.Tier, r.left(now))
+	} else {
+		r.step.Tier = r.call.Tier
+	}
+	r.attempts++
+	a := &attempt{r: r, s: s, start: now, atEnd: r.atEnd}
+	r.atEnd = nil
+	a.row = r.row()
+	a.row.Attempt, a.row.At, a.row.AskedTier = r.attempts, now.UTC(), r.step.Tier
+	a.row.WaitMS = r.waited.Milliseconds()
+	r.waited = 0
+	return a
+}
+
+func (a *attempt) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	r := a.r
+	ctx := req.Context()
+	if a.s.AttemptTimeout > 0 {
+		ctx, a.cancel = context.WithTimeoutCause(ctx, a.s.AttemptTimeout, errAttemptTimeout)
+	}
+	out := req.WithContext(transport.WithTrace(ctx, &a.trace))
+	stripIdempotency(out)
+	var edits wire.Edits
+	if r.body.Skipped() == "" {
+		want := wire.Want{Tier: r.step.Tier, Usage: a.wantsUsage(req)}
+		r.dialect.Edit(&r.call, r.body.Fields(), want, &edits)
+	}
+	if err := r.body.Attach(out, edits.Body...); err != nil {
+		return nil, a.fail(policy.NotSent, err)
+	}
+	resp, err := next.RoundTrip(out)
+	if err == nil && resp == nil {
+		err = errNoAnswer
+	}
+	if err != nil {
+		return nil, a.fail(a.lost(err), err)
+	}
+	a.status = resp.StatusCode
+	r.dialect.Headers(&r.call, resp.Header, &a.reader.answer)
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		a.refused(resp)
+		return resp, nil
+	}
+	r.results = append(r.results, policy.Result{Step: r.step, Outcome: policy.Billed, Ended: time.Since(r.start)})
+	a.reader.begin(r, resp)
+	transport.Watcher{Observer: a, Idle: a.s.StreamIdle, Hide: edits.HideUsage && a.reader.stream}.Watch(ctx, resp)
+	return resp, nil
+}
+
+// wantsUsage reports whether a stream's usage is to be asked for. Where the caller asked for an encoding itself, the
+// stream may come compressed, and the answer to our question could not be hidden.
+func (a *attempt) wantsUsage(req *http.Request) bool {
+	return !a.s.LeaveStreams && !a.r.step.WithoutUsage && len(req.Header["Accept-Encoding"]) == 0
+}
+
+// stripIdempotency takes idempotency keys off the wire: no provider honours one, and it makes http.Transport send a
+// POST again by itself when a reused connection dies (net/http, isReplayable), which is billed twice.
+func stripIdempotency(out *http.Request) {
+	found := false
+	for k := range out.Header {
+		found = found || isIdempotency(k)
+	}
+	if !found {
+		return
+	}
+	out.Header = out.Header.Clone()
+	for k := range out.Header {
+		if isIdempotency(k) {
+			delete(out.Header, k)
+		}
+	}
+}
+
+func isIdempotency(key string) bool {
+	return (len(key) == len("Idempotency-Key") || len(key) == len("X-Idempotency-Key")) &&
+		(strings.EqualFold(key, "Idempotency-Key") || strings.EqualFold(key, "X-Idempotency-Key"))
+}
+
+var errAttemptTimeout = errors.New("skinflint: attempt_timeout")
+
+// lost says what an attempt without an answer did to the bill.
+func (a *attempt) lost(err error) policy.Outcome {
+	var op *net.OpError
+	if a.trace.Unwritten() || errors.As(err, &op) && op.Op == "dial" {
+		return policy.NotSent
+	}
+	return policy.Ambiguous
+}
+
+// fail closes the attempt that had no answer, and returns err.
+func (a *attempt) fail(o policy.Outcome, err error) error {
+	a.row.Outcome, a.row.Reason = o, policy.TransportLost
+	a.result(wire.Refusal{Outcome: o, Reason: policy.TransportLost})
+	if o == policy.NotSent {
+		a.row.UsageSource = ledger.None
+		a.row.Cost = ledger.Known(0)
+	} else {
+		a.expose("it may have been billed: the connection failed after the request was written")
+	}
+	a.close(err)
+	return err
+}
+
+func (a *attempt) result(f wire.Refusal) {
+	r := a.r
+	r.results = append(r.results, policy.Result{
+		Step: r.step, Outcome: f.Outcome, Evidence: f.Evidence, Reason: f.Reason, RetryAfter: f.RetryAfter, Ended: time.Since(r.start),
+	})
+}
+
+// refused closes the attempt that was answered outside of 2xx. The answer's body is still whole for the caller.
+func (a *attempt) refused(resp *http.Response) {
+	r := a.r
+	body, err := transport.Peek(resp, peekSize, peekTime)
+	f := r.dialect.Refusal(&r.call, resp.StatusCode, resp.Header, body, time.Now())
+	if broken(err) && f.Outcome == policy.Rejected {
+		// Only a complete refusal counts as one.
+		f.Outcome, f.Evidence = policy.Ambiguous, ""
+	}
+	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
+	a.result(f)
+	if f.Outcome == policy.Rejected {
+		a.row.UsageSource = ledger.None
+		a.row.Cost = ledger.Known(0)
+	} else {
+		a.expose("it may have been billed: nobody documents what this failure costs")
+	}
+	if a.cancel != nil {
+		resp.Body = &cancelling{resp.Body, a.cancel}
+		a.cancel = nil
+	}
+	a.close(nil)
+}
+
+// cancelling ends the attempt's timeout when the body is closed.
+type cancelling struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (c *cancelling) Close() error {
+	defer c.cancel()
+	return c.ReadCloser.Close()
+}
+
+// broken reports whether a body broke off before its end.
+func broken(err error) bool { return err != nil && !errors.Is(err, io.EOF) }
+
+// Observe shows the answer's bytes to the dialect.
+func (a *attempt) Observe(p []byte) (int, transport.Seen) { return a.reader.observe(p) }
+
+// End closes the attempt that was answered with 2xx.
+func (a *attempt) End(how transport.End, err error) {
+	a.reader.finish()
+	answer := &a.reader.answer
+	a.row.Outcome, a.row.ErrorCode = policy.Billed, answer.ErrorCode
+	if answer.Failed || !a.reader.complete(how) {
+		a.row.Outcome = policy.Partial
+	}
+	a.price()
+	if err == nil && how == transport.EndClosed && a.row.Outcome == policy.Partial {
+		err = errClosedEarly
+	}
+	a.close(err)
+}
+
+var errClosedEarly = errors.New("skinflint: the answer was closed before its end")
+
+// price works out what the answer cost.
+func (a *attempt) price() {
+	answer, row := &a.reader.answer, &a.row
+	if !answer.HasUsage {
+		a.expose("the answer does not say what was used")
+		return
+	}
+	row.Usage, row.UsageSource = answer.Usage, ledger.Measured
+	if answer.Problem != "" {
+		row.UsageSource = ledger.Unknown
+		a.expose(answer.Problem)
+		return
+	}
+	row.ServedTier = answer.Tier
+	if answer.Tier == "" && (row.AskedTier == "" || row.AskedTier == policy.Standard || row.AskedTier == "auto") {
+		row.ServedTier = policy.Standard
+	}
+	if row.ServedTier == "" {
+		a.expose("the answer does not say which tier served")
+		return
+	}
+	q := a.query(string(row.ServedTier))
+	if answer.Model != "" {
+		q.Model = answer.Model
+	}
+	cost, err := a.r.engine.catalog.Cost(q, answer.Usage)
+	if err != nil {
+		row.Unpriced = reasonOf(err)
+		return
+	}
+	row.Cost, row.PriceID = ledger.Known(cost.Cost), cost.PriceID
+	if cost.ListKnown {
+		row.List = ledger.Known(cost.List)
+	}
+	if implicit := cost.Uncached - cost.Cost; implicit != 0 && row.Cache == "" {
+		row.Implicit = ledger.Known(implicit)
+	}
+}
+
+func (a *attempt) query(tier string) price.Query {
+	c := &a.r.call
+	return price.Query{Provider: c.Provider, Model: c.Model, Tier: tier, At: a.start, Regional: c.Regional}
+}
+
+// expose notes that the cost is unknown, and the most that it can be.
+func (a *attempt) expose(why string) {
+	a.row.Unpriced = why
+	if a.row.UsageSource == "" {
+		a.row.UsageSource = ledger.Unknown
+	}
+	if most, err := a.r.bound(a.row.AskedTier, a.start); err == nil {
+		a.row.Exposure = ledger.Known(most)
+	}
+}
+
+func reasonOf(err error) string {
+	var u *price.Unpriced
+	if errors.As(err, &u) {
+		return u.Reason
+	}
+	return err.Error()
+}
+
+// close ends the attempt: its row goes out, and the links above are told.
+func (a *attempt) close(err error) {
+	r, row, answer := a.r, &a.row, &a.reader.answer
+	row.Status, row.WireTries = a.status, a.trace.Writes()
+	row.ServedModel, row.RequestID, row.ResponseID = answer.Model, answer.RequestID, answer.ResponseID
+	row.LatencyMS = time.Since(a.start).Milliseconds()
+	r.emit(row)
+	r.options.Tracked().Report(policy.Report{
+		Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Err: err,
+	})
+	for _, f := range a.atEnd {
+		f()
+	}
+	if a.cancel != nil {
+		a.cancel()
+	}
+}

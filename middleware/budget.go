@@ -1,0 +1,83 @@
+package middleware
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
+)
+
+// Budget returns the link that keeps a call from being sent if it could cost more than its context allows (see
+// [policy.MaxCost]). What it could cost is a bound, not an estimate: every byte of the request a token, and all the
+// output that the request or the model allows, on the dearest tier of the call's plan.
+func Budget(p policy.Policy) transport.Middleware { return newEngine(p).budget() }
+
+func (e *engine) budget() transport.Middleware {
+	return e.link(func(r *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		most, limited := r.options.MaxCost()
+		if !limited {
+			return next.RoundTrip(req)
+		}
+		worst, err := r.worst(r.settle(e).Plan)
+		if err != nil {
+			return nil, r.refuse(&Error{Kind: ErrCost, Err: err,
+				Detail: fmt.Sprintf("nobody can say that it costs at most $%s", most),
+				Hint:   "give the model a price, or lift MaxCost"})
+		}
+		if worst > most {
+			return nil, r.refuse(&Error{Kind: ErrCost,
+				Detail: fmt.Sprintf("it could cost $%s, and may cost $%s", worst, most),
+				Hint:   "lower max_tokens, or raise MaxCost"})
+		}
+		if worst > 0 {
+			r.maxBilled = int(min(most/worst, 1<<30))
+		}
+		return next.RoundTrip(req)
+	})
+}
+
+// worst returns the bound of an attempt on the dearest tier of the plan.
+func (r *record) worst(plan policy.Plan) (worst price.Pico, err error) {
+	for _, tier := range plan {
+		most, err := r.bound(tier, r.start)
+		if err != nil {
+			return 0, err
+		}
+		worst = max(worst, most)
+	}
+	return worst, nil
+}
+
+// bound returns the most that an attempt can cost which asks for the tier. Where that leaves the choice to the
+// provider, it is the dearest of the tiers that may serve.
+func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
+	c := &r.call
+	q := price.Query{Provider: c.Provider, Model: c.Model, At: at, Regional: c.Regional}
+	bound := func(tier policy.Tier) (price.Pico, error) {
+		q.Tier = string(tier)
+		return r.engine.catalog.Bound(q, r.maxInput(), c.MaxOutput)
+	}
+	if tier.Askable() {
+		return bound(tier)
+	}
+	most, err := bound(policy.Standard)
+	if priority, noPriority := bound(policy.Priority); err == nil && noPriority == nil {
+		most = max(most, priority)
+	}
+	return most, err
+}
+
+// maxInput returns the most input tokens that the request can have: a token is at least a byte. Where the request
+// refers to something outside of itself, nobody can say (-1).
+func (r *record) maxInput() int64 {
+	for _, reference := range [][]byte{[]byte(`_url"`), []byte(`_id"`)} {
+		if bytes.Contains(r.body.Bytes(), reference) {
+			return -1
+		}
+	}
+	return r.body.Size()
+}

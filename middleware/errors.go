@@ -1,0 +1,95 @@
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// What an [Error] is about, for errors.Is.
+var (
+	// ErrPolicy: a policy, or a context option, makes no sense. Nothing was sent.
+	ErrPolicy = errors.New("skinflint: bad policy")
+
+	// ErrLimit: a limit of ours would have held the attempt back beyond its deadline. It was not sent.
+	ErrLimit = errors.New("skinflint: limit")
+
+	// ErrCost: the call could cost more than its limit, or nobody can say. It was not sent.
+	ErrCost = errors.New("skinflint: cost limit")
+
+	// ErrWait: the call ended while it waited to be sent again.
+	ErrWait = errors.New("skinflint: wait")
+
+	// ErrBody: the request's body could not be read. Nothing was sent.
+	ErrBody = errors.New("skinflint: request body")
+)
+
+// An Error is a call, or an attempt, that this library refused or gave up; errors of the network and of the provider
+// are never turned into one. It comes through an SDK by errors.As, where the SDK wraps what its client returns.
+type Error struct {
+	Kind     error  // ErrPolicy, ErrLimit, ErrCost, ErrWait or ErrBody
+	Provider string // "" if it was not known yet
+	Model    string
+	Detail   string        // what was refused, with the figures
+	Hint     string        // what to do about it
+	Wait     time.Duration // how long the wait would have been, where one was refused
+	Attempts int           // how many attempts had been sent before
+	Err      error         // the cause, if there is one
+}
+
+// Error says who refused what, why, and what to do.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Kind.Error())
+	if e.Model != "" {
+		fmt.Fprintf(&b, " for %s", e.Model)
+	}
+	if e.Detail != "" {
+		fmt.Fprintf(&b, ": %s", e.Detail)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	switch {
+	case e.Attempts == 1:
+		b.WriteString(" (after 1 attempt)")
+	case e.Attempts > 1:
+		fmt.Fprintf(&b, " (after %d attempts)", e.Attempts)
+	default:
+		b.WriteString(" (nothing was sent)")
+	}
+	if e.Hint != "" {
+		fmt.Fprintf(&b, "; %s", e.Hint)
+	}
+	return b.String()
+}
+
+// Unwrap returns the kind and the cause.
+func (e *Error) Unwrap() []error {
+	if e.Err == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Err}
+}
+
+// Temporary is false, so that nobody above sends again what we refused.
+func (e *Error) Temporary() bool { return false }
+
+// Timeout is false, for the same reason.
+func (e *Error) Timeout() bool { return false }
+
+// NonRetriable tells Azure's SDK core not to send the call again.
+func (e *Error) NonRetriable() {}
+
+// refusalCode is how a row names a refusal of ours.
+func refusalCode(err error) string {
+	for kind, code := range map[error]string{
+		ErrPolicy: "policy", ErrLimit: "limit", ErrCost: "max_cost", ErrWait: "wait", ErrBody: "body",
+	} {
+		if errors.Is(err, kind) {
+			return "skinflint_" + code
+		}
+	}
+	return ""
+}

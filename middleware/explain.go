@@ -1,0 +1,95 @@
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// An Explanation says what the stack would do with a request.
+type Explanation struct {
+	Recognised bool // it is a call that costs money, as far as we know; any other is passed on untouched
+	Provider   string
+	Operation  string
+	Model      string
+	Stream     bool
+	Skipped    string // why the body would be left as it is
+	Plan       policy.Plan
+	Settings   []policy.Setting
+	Limits     []string    // those that match, in words
+	Worst      *price.Pico // the most that the call can cost; nil if nobody can say
+}
+
+// Explain says what is in force for a request, and why, without sending it or using its body up: what the body says is
+// known only if the request has GetBody, as those of [http.NewRequest] do.
+func (s *Stack) Explain(req *http.Request) (Explanation, error) {
+	d, call, ok := wire.Recognise(s.engine.dialects, req.Method, req.URL)
+	if !ok {
+		return Explanation{}, nil
+	}
+	r := &record{engine: s.engine, dialect: d, call: call, options: policy.From(req.Context()), start: time.Now()}
+	if err := r.options.Err(); err != nil {
+		return Explanation{}, err
+	}
+	if req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			return Explanation{}, fmt.Errorf("skinflint: explain: %w", err)
+		}
+		copied := *req
+		copied.Body = body
+		if err := r.body.Load(&copied, call.RequestPaths); err != nil {
+			return Explanation{}, fmt.Errorf("skinflint: explain: %w", err)
+		}
+		defer r.body.Close()
+		d.Request(&r.call, r.body.Fields())
+	} else if req.Body != nil && req.Body != http.NoBody {
+		return Explanation{}, errors.New("skinflint: explain: the request has a body but no GetBody")
+	}
+	settings, list := s.engine.resolver.Explain(r.options, r.subject())
+	e := Explanation{
+		Recognised: true, Provider: r.call.Provider, Operation: r.call.Operation, Model: r.call.Model,
+		Stream: r.call.Stream, Skipped: r.body.Skipped(), Plan: settings.Plan, Settings: list,
+	}
+	subject := r.subject()
+	for _, l := range s.engine.resolver.Limits() {
+		if l.Match.Matches(&subject, r.options.Tags()) {
+			e.Limits = append(e.Limits, (&bucket{limit: l}).String())
+		}
+	}
+	if worst, err := r.worst(settings.Plan); err == nil {
+		e.Worst = &worst
+	}
+	return e, nil
+}
+
+// String returns the explanation as a table.
+func (e Explanation) String() string {
+	if !e.Recognised {
+		return "no call that skinflint recognises: passed on untouched\n"
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "call\t%s %s of %s\n", e.Provider, e.Operation, e.Model)
+	for _, s := range e.Settings {
+		fmt.Fprintf(w, "%s\t%s\t(%s)\n", s.Name, s.Value, s.From)
+	}
+	for _, l := range e.Limits {
+		fmt.Fprintf(w, "limit\t%s\n", l)
+	}
+	if e.Worst != nil {
+		fmt.Fprintf(w, "costs at most\t$%s\n", *e.Worst)
+	}
+	if e.Skipped != "" {
+		fmt.Fprintf(w, "body left as it is\t%s\n", e.Skipped)
+	}
+	w.Flush()
+	return b.String()
+}

@@ -1,0 +1,49 @@
+package ledger
+
+import "sync"
+
+// DefaultRows is how many rows a [Memory] keeps unless told otherwise.
+const DefaultRows = 10_000
+
+// A Memory is a Store in memory: the totals of all rows, and the latest rows themselves. The zero Memory keeps
+// [DefaultRows]. It is safe for concurrent use.
+type Memory struct {
+	mu    sync.Mutex
+	most  int
+	rows  []Row // a ring once it is full
+	next  int
+	tally tally
+}
+
+// NewMemory returns a Memory that keeps the latest rows; 0 or less: [DefaultRows].
+func NewMemory(rows int) *Memory { return &Memory{most: rows} }
+
+// Add adds a row.
+func (m *Memory) Add(r Row) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tally.add(&r)
+	if m.most <= 0 {
+		m.most = DefaultRows
+	}
+	if len(m.rows) < m.most {
+		m.rows = append(m.rows, r)
+		return
+	}
+	m.rows[m.next] = r
+	m.next = (m.next + 1) % m.most
+}
+
+// Rows returns the rows that are kept, oldest first.
+func (m *Memory) Rows() []Row {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append(append(make([]Row, 0, len(m.rows)), m.rows[m.next:]...), m.rows[:m.next]...)
+}
+
+// Totals returns the totals of all rows that were ever added.
+func (m *Memory) Totals() Totals {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.tally.totals()
+}

@@ -1,0 +1,124 @@
+package ledger
+
+import (
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// A Total sums rows up. Money is exact: what is not known is not in it, but counted in Unpriced.
+type Total struct {
+	Calls    int64     `json:"calls"`
+	Attempts int64     `json:"attempts"` // sent, or tried to
+	Cost     price.Sum `json:"cost_usd"`
+	List     price.Sum `json:"list_usd"`
+	Saved    price.Sum `json:"saved_usd"`    // List less Cost, Storage, Exposure and Implicit
+	Implicit price.Sum `json:"implicit_usd"` // saved by the provider's own caching
+	Storage  price.Sum `json:"storage_usd"`
+	Exposure price.Sum `json:"exposure_usd"`
+	Unpriced int64     `json:"unpriced"` // rows whose cost is unknown
+}
+
+func (t *Total) add(r *Row) {
+	if r.Attempt <= 1 && r.Outcome != policy.Storage {
+		t.Calls++
+	}
+	if r.Outcome != policy.Refused && r.Outcome != policy.Storage {
+		t.Attempts++
+	}
+	if r.Unpriced != "" {
+		t.Unpriced++
+	}
+	var saved price.Sum
+	take := func(sum *price.Sum, a Amount) {
+		if a.Known {
+			sum.Add(a.Pico)
+			saved = saved.Minus(one(a.Pico))
+		}
+	}
+	take(&t.Exposure, r.Exposure)
+	if r.Outcome == policy.Storage {
+		take(&t.Storage, r.Cost)
+	} else {
+		take(&t.Cost, r.Cost)
+		take(&t.Implicit, r.Implicit)
+	}
+	if r.List.Known {
+		t.List.Add(r.List.Pico)
+		saved.Add(r.List.Pico)
+	}
+	t.Saved.AddSum(saved)
+}
+
+func one(p price.Pico) (s price.Sum) {
+	s.Add(p)
+	return s
+}
+
+// Totals are a Total of all rows, and one for each model, tier served and tag.
+type Totals struct {
+	Total
+	By map[string]Total `json:"by"` // "model:gpt-5", "tier:flex", "tag:tenant=acme"
+}
+
+// MaxGroups is how many groups [Totals] keep. Rows of further ones are summed up under "other".
+const MaxGroups = 1000
+
+// A groupKey is a group's key, which costs nothing to make.
+type groupKey struct{ kind, name, value string }
+
+func (k groupKey) String() string {
+	if k.kind == "tag" {
+		return k.kind + ":" + k.name + "=" + k.value
+	}
+	if k.kind == "other" {
+		return k.kind
+	}
+	return k.kind + ":" + k.name
+}
+
+// A tally is Totals in the making.
+type tally struct {
+	all    Total
+	groups map[groupKey]*Total
+}
+
+func (t *tally) add(r *Row) {
+	t.all.add(r)
+	model := r.ServedModel
+	if model == "" {
+		model = r.Model
+	}
+	if model != "" {
+		t.group(groupKey{"model", model, ""}, r)
+	}
+	if r.ServedTier != "" {
+		t.group(groupKey{"tier", string(r.ServedTier), ""}, r)
+	}
+	for name, value := range r.Tags {
+		t.group(groupKey{"tag", name, value}, r)
+	}
+}
+
+func (t *tally) group(k groupKey, r *Row) {
+	if t.groups == nil {
+		t.groups = make(map[groupKey]*Total)
+	}
+	g := t.groups[k]
+	if g == nil && len(t.groups) >= MaxGroups {
+		k = groupKey{kind: "other"}
+		g = t.groups[k]
+	}
+	if g == nil {
+		g = new(Total)
+		t.groups[k] = g
+	}
+	g.add(r)
+}
+
+func (t *tally) totals() Totals {
+	by := make(map[string]Total, len(t.groups))
+	for k, g := range t.groups {
+		by[k.String()] = *g
+	}
+	return Totals{Total: t.all, By: by}
+}

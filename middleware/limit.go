@@ -1,0 +1,308 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
+)
+
+// Limit returns the link that holds attempts back, each by the limits that match its call: first come, first served,
+// with no place in the queue, and no token, lost to a caller that gives up. A permit of a concurrency limit is held
+// until the answer has been read. A wait for a rate that would pass the call's deadline fails at once.
+func Limit(limits ...policy.Limit) transport.Middleware {
+	return newEngine(policy.Policy{Limits: limits}).limit()
+}
+
+func (e *engine) limit() transport.Middleware {
+	if e.err != nil || len(e.resolver.Limits()) == 0 {
+		return e.link(func(_ *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+			return next.RoundTrip(req)
+		})
+	}
+	q := newQueue(e.resolver.Limits())
+	return e.link(func(r *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		w := q.matching(r)
+		if w == nil {
+			return next.RoundTrip(req)
+		}
+		start := time.Now()
+		refusal := q.wait(req, w, r.deadline)
+		r.waited += time.Since(start)
+		if refusal != nil {
+			return nil, r.refuse(refusal)
+		}
+		r.atEnd = append(r.atEnd, func() { q.release(w) })
+		sent := r.attempts
+		resp, err := next.RoundTrip(req)
+		if r.attempts == sent {
+			// A link beneath refused the attempt, so that it never began, and never ends.
+			r.atEnd = nil
+			q.release(w)
+		}
+		return resp, err
+	})
+}
+
+// A queue is where attempts wait for their limits. It asks the rate limiters only for whoever is at the head, so that a
+// waiter that leaves has taken nothing.
+type queue struct {
+	mu      sync.Mutex
+	buckets []*bucket
+	waiters []*waiter
+	pass    uint64      // of serve
+	timer   *time.Timer // fires when a rate limiter next has a token
+}
+
+// A bucket is one limit at work.
+type bucket struct {
+	limit   policy.Limit
+	rate    *rate.Limiter // nil: any rate
+	busy    int           // permits that are out
+	blocked uint64        // the pass of serve in which someone was found waiting for it
+}
+
+type waiter struct {
+	buckets []*bucket
+	granted chan struct{} // closed when it may go
+}
+
+func newQueue(limits []policy.Limit) *queue {
+	q := &queue{}
+	for _, l := range limits {
+		b := &bucket{limit: l}
+		if l.RequestsPerMinute > 0 {
+			burst := l.Burst
+			if burst == 0 {
+				burst = max(1, l.RequestsPerMinute/60)
+			}
+			b.rate = rate.NewLimiter(rate.Limit(float64(l.RequestsPerMinute)/60), burst)
+		}
+		q.buckets = append(q.buckets, b)
+	}
+	return q
+}
+
+// String returns the limit in words.
+func (b *bucket) String() string {
+	switch {
+	case b.limit.RequestsPerMinute == 0:
+		return fmt.Sprintf("%d at once", b.limit.Concurrency)
+	case b.limit.Concurrency == 0:
+		return fmt.Sprintf("%d requests per minute", b.limit.RequestsPerMinute)
+	}
+	return fmt.Sprintf("%d requests per minute, %d at once", b.limit.RequestsPerMinute, b.limit.Concurrency)
+}
+
+// open reports whether the bucket would let someone through, and if not because of its rate, how long until it would.
+func (b *bucket) open(now time.Time) (wait time.Duration, ok bool) {
+	if b.limit.Concurrency > 0 && b.busy >= b.limit.Concurrency {
+		return 0, false
+	}
+	wait = b.until(now, 1)
+	return wait, wait == 0
+}
+
+// until returns how long it is until the bucket's rate allows n more.
+func (b *bucket) until(now time.Time, n int) time.Duration {
+	if b.rate == nil {
+		return 0
+	}
+	missing := float64(n) - b.rate.TokensAt(now)
+	if missing <= 0 {
+		return 0
+	}
+	return time.Duration(math.Ceil(missing / float64(b.rate.Limit()) * float64(time.Second)))
+}
+
+// matching returns a waiter for the limits that match the call; nil if none does.
+func (q *queue) matching(r *record) (w *waiter) {
+	subject := r.subject()
+	for _, b := range q.buckets {
+		if !b.limit.Match.Matches(&subject, r.options.Tags()) {
+			continue
+		}
+		if w == nil {
+			w = &waiter{granted: make(chan struct{})}
+		}
+		w.buckets = append(w.buckets, b)
+	}
+	return w
+}
+
+// wait returns when w may go. It fails when the request's context is done, and at once when w could not go before the
+// deadline.
+func (q *queue) wait(req *http.Request, w *waiter, deadline time.Time) *Error {
+	if err := q.enter(w, deadline); err != nil || w.gone() {
+		return err
+	}
+	var late <-chan time.Time
+	if !deadline.IsZero() {
+		timer := time.NewTimer(time.Until(deadline))
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-w.granted:
+		return nil
+	case <-req.Context().Done():
+		return q.giveUp(w, contextError(req.Context()))
+	case <-req.Cancel: //lint:ignore SA1019 http.Client sets it for a transport that is not net/http's own
+		return q.giveUp(w, context.Canceled)
+	case <-late:
+		return q.giveUp(w, context.DeadlineExceeded)
+	}
+}
+
+// enter puts w into the queue, or refuses it.
+func (q *queue) enter(w *waiter, deadline time.Time) *Error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiters = append(q.waiters, w)
+	q.serve()
+	if w.gone() || deadline.IsZero() {
+		return nil
+	}
+	now := time.Now()
+	wait, b := q.ahead(w, now)
+	if !now.Add(wait).After(deadline) {
+		return nil
+	}
+	q.leave(w)
+	return &Error{Kind: ErrLimit, Wait: wait,
+		Detail: fmt.Sprintf("our limit of %s would hold it back for %v, and it has %v left", b,
+			wait.Round(time.Millisecond), deadline.Sub(now).Round(time.Millisecond)),
+		Hint: "send less at once, or allow more time"}
+}
+
+// ahead returns how long w will wait for its rates at least, and for which bucket longest.
+func (q *queue) ahead(w *waiter, now time.Time) (longest time.Duration, slowest *bucket) {
+	for _, b := range w.buckets {
+		n := 0
+		for _, other := range q.waiters {
+			if slices.Contains(other.buckets, b) {
+				n++
+			}
+		}
+		if wait := b.until(now, n); wait >= longest {
+			longest, slowest = wait, b
+		}
+	}
+	return longest, slowest
+}
+
+func (q *queue) giveUp(w *waiter, err error) *Error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if w.gone() {
+		return nil // at the last moment; what the context says, the request will find out
+	}
+	q.leave(w)
+	q.serve()
+	return &Error{Kind: ErrLimit, Err: err, Detail: fmt.Sprintf("gave up waiting for our limit of %s", w.buckets[0])}
+}
+
+func (w *waiter) gone() bool {
+	select {
+	case <-w.granted:
+		return true
+	default:
+		return false
+	}
+}
+
+func (q *queue) leave(w *waiter) {
+	if i := slices.Index(q.waiters, w); i >= 0 {
+		q.waiters = slices.Delete(q.waiters, i, i+1)
+	}
+}
+
+// release gives back the permits that w holds.
+func (q *queue) release(w *waiter) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, b := range w.buckets {
+		b.busy--
+	}
+	q.serve()
+}
+
+// serve lets go whoever may, from the head on: nobody overtakes a waiter in front for a bucket that both need.
+func (q *queue) serve() {
+	now := time.Now()
+	q.pass++
+	var soonest time.Duration
+	blocked := 0
+	stay := q.waiters[:0]
+	for i, w := range q.waiters {
+		if blocked == len(q.buckets) {
+			stay = append(stay, q.waiters[i:]...)
+			break
+		}
+		wait, ok := q.try(w, now)
+		if ok {
+			continue
+		}
+		if wait > 0 && (soonest == 0 || wait < soonest) {
+			soonest = wait
+		}
+		for _, b := range w.buckets {
+			if b.blocked != q.pass {
+				b.blocked = q.pass
+				blocked++
+			}
+		}
+		stay = append(stay, w)
+	}
+	clear(q.waiters[len(stay):])
+	q.waiters = stay
+	q.wake(soonest)
+}
+
+// try lets w go if all its buckets are open, and else returns how long until their rates are.
+func (q *queue) try(w *waiter, now time.Time) (longest time.Duration, ok bool) {
+	ok = true
+	for _, b := range w.buckets {
+		if b.blocked == q.pass {
+			return 0, false
+		}
+		wait, open := b.open(now)
+		longest, ok = max(longest, wait), ok && open
+	}
+	if !ok {
+		return longest, false
+	}
+	for _, b := range w.buckets {
+		b.busy++
+		if b.rate != nil {
+			b.rate.AllowN(now, 1)
+		}
+	}
+	close(w.granted)
+	return 0, true
+}
+
+// wake has serve called again after d; 0: not by time.
+func (q *queue) wake(d time.Duration) {
+	switch {
+	case d == 0 && q.timer != nil:
+		q.timer.Stop()
+	case d == 0:
+	case q.timer != nil:
+		q.timer.Reset(d)
+	default:
+		q.timer = time.AfterFunc(d, func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.serve()
+		})
+	}
+}

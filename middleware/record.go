@@ -1,0 +1,229 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// engine is what the links of one chain share.
+type engine struct {
+	dialects []wire.Dialect
+	resolver *policy.Resolver
+	catalog  *price.Catalog
+	sinks    []func(*ledger.Row)
+	err      error // the policy makes no sense: every call is refused with this
+}
+
+func newEngine(p policy.Policy) *engine {
+	r, err := policy.NewResolver(p)
+	return &engine{dialects: wire.Dialects(), resolver: r, catalog: price.Embedded(), err: err}
+}
+
+// A record is what is known of one call. The outermost link of ours opens it and puts it into the request's context;
+// the links below read that one. Its fields belong to the goroutine that runs the call.
+type record struct {
+	engine  *engine
+	dialect wire.Dialect
+	call    wire.Call
+	options *policy.Options
+	body    transport.Body
+
+	settings  policy.Settings
+	settler   *policy.Resolver // whose settings these are
+	accounted *engine          // whose sinks are among sinks
+
+	id       string
+	start    time.Time
+	deadline time.Time
+	sdkRetry int
+	sinks    []func(*ledger.Row)
+
+	step      policy.Step // of the next attempt
+	tiers     bool        // a tier link edits the attempt
+	stepped   bool        // a retry link decides about steps
+	attempts  int         // sent, or tried to
+	results   []policy.Result
+	room      [4]policy.Result
+	waited    time.Duration // before the next attempt
+	maxBilled int           // see policy.History
+	sending   bool          // an attempt link is at work
+	atEnd     []func()      // what the links above want done when the next attempt has ended
+	refusal   error         // ours, of this call
+}
+
+type recordKey struct{}
+
+func recordOf(req *http.Request) *record {
+	r, _ := req.Context().Value(recordKey{}).(*record)
+	return r
+}
+
+// open opens the record of a call, and returns it with the request that carries it; nil for a request that is no call
+// we recognise. On an error the request has been dealt with, its body closed.
+func (e *engine) open(req *http.Request) (*record, *http.Request, error) {
+	d, call, ok := wire.Recognise(e.dialects, req.Method, req.URL)
+	if !ok {
+		return nil, req, nil
+	}
+	ctx := req.Context()
+	r := &record{engine: e, dialect: d, call: call, options: policy.From(ctx), id: newID(), start: time.Now()}
+	r.results = r.room[:0]
+	r.sdkRetry = retryCount(req.Header)
+	r.deadline = deadlineOf(ctx, r.options)
+	if err := r.check(req); err != nil {
+		return r, req, err
+	}
+	d.Request(&r.call, r.body.Fields())
+	return r, req.WithContext(context.WithValue(ctx, recordKey{}, r)), nil
+}
+
+// check refuses what cannot be sent, and reads the body.
+func (r *record) check(req *http.Request) error {
+	bad := r.engine.err
+	if bad == nil {
+		bad = r.options.Err()
+	}
+	if bad != nil {
+		closeBody(req)
+		return r.refuse(badPolicy(bad))
+	}
+	if err := req.Context().Err(); err != nil {
+		closeBody(req)
+		return err
+	}
+	if err := r.body.Load(req, r.call.RequestPaths); err != nil {
+		return r.refuse(&Error{Kind: ErrBody, Err: err})
+	}
+	return nil
+}
+
+func badPolicy(err error) *Error {
+	return &Error{Kind: ErrPolicy, Err: err, Hint: "mend the policy, or the context option"}
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+}
+
+// refuse notes that the call is refused by us, and returns the error to return for it.
+func (r *record) refuse(e *Error) error {
+	e.Provider, e.Model, e.Attempts = r.call.Provider, r.call.Model, r.attempts
+	r.refusal = e
+	r.body.Close()
+	return e
+}
+
+// settle returns the call's settings under the engine's policy.
+func (r *record) settle(e *engine) *policy.Settings {
+	switch r.settler {
+	case e.resolver:
+	case nil:
+		r.settings, r.settler = e.resolver.Resolve(r.options, r.subject()), e.resolver
+	default: // links of several policies in one chain
+		s := e.resolver.Resolve(r.options, r.subject())
+		return &s
+	}
+	return &r.settings
+}
+
+func (r *record) subject() policy.Subject {
+	return policy.Subject{
+		Provider: r.call.Provider, Operation: r.call.Operation, Model: r.call.Model,
+		BodyTier: r.call.Tier, Tiers: r.call.Tiers && r.body.Skipped() == "",
+	}
+}
+
+// left returns how long the call still has; negative if it has no deadline.
+func (r *record) left(now time.Time) time.Duration {
+	if r.deadline.IsZero() {
+		return -1
+	}
+	return max(0, r.deadline.Sub(now))
+}
+
+func deadlineOf(ctx context.Context, o *policy.Options) time.Time {
+	deadline, _ := ctx.Deadline()
+	if t, ok := o.FinishBy(); ok && (deadline.IsZero() || t.Before(deadline)) {
+		return t
+	}
+	return deadline
+}
+
+// account adds the engine's sinks to those that the call's rows go to.
+func (r *record) account(e *engine) {
+	if r.accounted != e {
+		r.sinks = append(r.sinks, e.sinks...)
+		r.accounted = e
+	}
+}
+
+// emit gives a row to everyone who asked for it.
+func (r *record) emit(row *ledger.Row) {
+	for _, sink := range r.sinks {
+		sink(row)
+	}
+}
+
+// emitRefusal emits the row of a call that we refused.
+func (r *record) emitRefusal() {
+	row := r.row()
+	if r.attempts > 0 {
+		row.Attempt = r.attempts + 1
+	}
+	row.At, row.AskedTier, row.WaitMS = time.Now().UTC(), r.step.Tier, r.waited.Milliseconds()
+	row.Outcome, row.UsageSource, row.Cost = policy.Refused, ledger.None, ledger.Known(0)
+	row.ErrorCode = refusalCode(r.refusal)
+	r.emit(&row)
+	r.options.Tracked().Report(policy.Report{Priced: true, Err: r.refusal, Refused: true})
+}
+
+// row returns a row with what is known of the call.
+func (r *record) row() ledger.Row {
+	return ledger.Row{
+		Call: r.id, Provider: r.call.Provider, Operation: r.call.Operation, Model: r.call.Model,
+		Stream: r.call.Stream, Skipped: r.body.Skipped(), SDKRetry: r.sdkRetry, Tags: r.options.Tags(),
+	}
+}
+
+// retryCount returns the retry that a Stainless SDK (OpenAI's, Anthropic's) says this request is.
+func retryCount(h http.Header) int {
+	v := h["X-Stainless-Retry-Count"]
+	if len(v) == 0 {
+		return 0
+	}
+	n, err := strconv.Atoi(v[0])
+	if err != nil || n < 0 || n > 1000 {
+		return 0
+	}
+	return n
+}
+
+// newID returns a call's id: 48 bits of time in milliseconds and 80 random ones, in 26 digits of base 32 that sort by
+// time.
+func newID() string {
+	const digits = "0123456789abcdefghjkmnpqrstvwxyz"
+	ms := uint64(time.Now().UnixMilli())
+	hi, lo := ms<<16|rand.Uint64()>>48, rand.Uint64()
+	var b [26]byte
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = digits[lo&31]
+		lo = lo>>5 | hi<<59
+		hi >>= 5
+	}
+	return string(b[:])
+}
+
+// errNoAnswer is a RoundTripper that broke its contract.
+var errNoAnswer = errors.New("skinflint: the RoundTripper beneath returned neither a response nor an error")

@@ -1,0 +1,81 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
+)
+
+// Retry returns the only link that sends a call again. Whether, how and when is decided by [policy.Next] from what
+// became of the attempts so far. In the end the caller gets the last answer, its body unread, or the last error.
+func Retry(p policy.Policy) transport.Middleware { return newEngine(p).retry() }
+
+func (e *engine) retry() transport.Middleware {
+	return e.link(func(r *record, req *http.Request, next http.RoundTripper) (resp *http.Response, err error) {
+		if r.stepped {
+			return next.RoundTrip(req) // there is one above
+		}
+		r.stepped = true
+		s := r.settle(e)
+		for {
+			d := policy.Next(r.history(s))
+			if !d.Send {
+				return resp, err
+			}
+			if resp != nil {
+				resp.Body.Close() // it was read to its end, if that was to be had: see attempt.refused
+			}
+			if err := r.sleep(req, d.Wait); err != nil {
+				return nil, r.refuse(&Error{Kind: ErrWait, Err: err, Wait: d.Wait, Detail: fmt.Sprintf("it waited %v to be sent again (%s)", d.Wait, d.Why)})
+			}
+			r.step = d.Step
+			before := r.attempts
+			resp, err = next.RoundTrip(req)
+			if r.refusal != nil || r.attempts == before || req.Context().Err() != nil {
+				return resp, err
+			}
+		}
+	})
+}
+
+func (r *record) history(s *policy.Settings) policy.History {
+	now := time.Now()
+	return policy.History{
+		Settings: s, Results: r.results, Elapsed: now.Sub(r.start), Left: r.left(now),
+		Replayable: r.body.Replayable(), MaxBilled: r.maxBilled, Random: rand.Uint64(),
+	}
+}
+
+// sleep waits, unless the request's context is done first; the error is then its cause, and is the context's own too.
+func (r *record) sleep(req *http.Request, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	start := time.Now()
+	defer func() { r.waited += time.Since(start) }()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-req.Context().Done():
+		return contextError(req.Context())
+	case <-req.Cancel: //lint:ignore SA1019 http.Client sets it for a transport that is not net/http's own
+		return context.Canceled
+	}
+}
+
+// contextError returns the error of a context that is done, together with its cause if that is another.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return errors.Join(err, cause)
+}

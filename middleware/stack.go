@@ -1,0 +1,187 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// A Stack is all links in their order, with what they share: limits, memory, ledger. It is a RoundTripper, safe for
+// concurrent use, to be made once by [New] and used by all of a program's clients.
+type Stack struct {
+	engine   *engine
+	links    []transport.Middleware
+	rt       http.RoundTripper
+	store    ledger.Store
+	watchers *watchers
+}
+
+// An Option configures a [Stack].
+type Option func(*config) error
+
+type config struct {
+	policy   policy.Policy
+	base     http.RoundTripper
+	catalog  *price.Catalog
+	dialects []wire.Dialect
+	store    ledger.Store
+	log      *slog.Logger
+	onRow    []func(ledger.Row)
+}
+
+// WithPolicy sets the policy. By default it is the zero [policy.Policy].
+func WithPolicy(p policy.Policy) Option {
+	return func(c *config) error { c.policy = p; return nil }
+}
+
+// WithBase sets the RoundTripper that sends what the stack lets through. By default it is [transport.Base]; nil is
+// [http.DefaultTransport].
+func WithBase(rt http.RoundTripper) Option {
+	return func(c *config) error {
+		if rt == nil {
+			rt = http.DefaultTransport
+		}
+		c.base = rt
+		return nil
+	}
+}
+
+// WithLogger has every attempt logged: at level Debug if all went well, Info if it was refused, Warn if its cost is
+// not known. It holds no key, prompt or answer. Like [OnRow] it is called apart from the calls.
+func WithLogger(log *slog.Logger) Option {
+	return func(c *config) error { c.log = log; return nil }
+}
+
+// OnRow has f called with every row, in order, apart from the calls: if it is slow they do not wait (it misses rows
+// when 1024 wait for it), and if it panics the panic is caught and logged. [Stack.Close] waits for it.
+func OnRow(f func(ledger.Row)) Option {
+	return func(c *config) error {
+		if f == nil {
+			return errors.New("skinflint: OnRow: the func is nil")
+		}
+		c.onRow = append(c.onRow, f)
+		return nil
+	}
+}
+
+// WithStore sets where rows go. By default they go to a [ledger.Memory].
+func WithStore(s ledger.Store) Option {
+	return func(c *config) error {
+		if s == nil {
+			return errors.New("skinflint: WithStore: the store is nil")
+		}
+		c.store = s
+		return nil
+	}
+}
+
+// WithCatalog sets the prices. By default they are [price.Embedded].
+func WithCatalog(prices *price.Catalog) Option {
+	return func(c *config) error {
+		if prices == nil {
+			return errors.New("skinflint: WithCatalog: the catalog is nil")
+		}
+		c.catalog = prices
+		return nil
+	}
+}
+
+// WithDialects adds dialects, to be asked before [wire.Dialects].
+func WithDialects(d ...wire.Dialect) Option {
+	return func(c *config) error {
+		for _, d := range d {
+			if d == nil {
+				return errors.New("skinflint: WithDialects: a dialect is nil")
+			}
+		}
+		c.dialects = append(c.dialects, d...)
+		return nil
+	}
+}
+
+// New returns a Stack. A policy that makes no sense is a [*policy.FieldError].
+func New(options ...Option) (*Stack, error) {
+	c := config{base: transport.Base(), catalog: price.Embedded(), store: ledger.NewMemory(0)}
+	for _, option := range options {
+		if option == nil {
+			continue
+		}
+		if err := option(&c); err != nil {
+			return nil, err
+		}
+	}
+	resolver, err := policy.NewResolver(c.policy)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{dialects: append(c.dialects, wire.Dialects()...), resolver: resolver, catalog: c.catalog}
+	s := &Stack{engine: e, store: c.store}
+	e.sinks = append(e.sinks, func(row *ledger.Row) { c.store.Add(*row) })
+	if c.log != nil {
+		c.onRow = append(c.onRow, logRow(c.log))
+	}
+	s.watchers = &watchers{funcs: c.onRow, log: c.log}
+	if len(c.onRow) > 0 {
+		e.sinks = append(e.sinks, s.watchers.add)
+	}
+	s.links = []transport.Middleware{e.identify(), e.ledger(), e.budget(), e.retry(), e.tier(), e.limit()}
+	s.rt = s.Chain(c.base)
+	return s, nil
+}
+
+// Chain puts the stack around base; nil is [http.DefaultTransport]. What is built from one Stack shares its limits and
+// its ledger.
+func (s *Stack) Chain(base http.RoundTripper) http.RoundTripper {
+	return transport.Chain(base, s.links...)
+}
+
+// RoundTrip sends a request through the stack and its base.
+func (s *Stack) RoundTrip(req *http.Request) (*http.Response, error) { return s.rt.RoundTrip(req) }
+
+// CloseIdleConnections closes the base's idle connections.
+func (s *Stack) CloseIdleConnections() { transport.CloseIdleConnections(s.rt) }
+
+// Client returns a new client over the stack. It has no timeout: a context's deadline is the better one.
+func (s *Stack) Client() *http.Client { return &http.Client{Transport: s} }
+
+// Wrap returns a copy of hc whose transport is the stack around hc's own. Its cookie jar, redirect policy and timeout
+// stay. A nil hc is [Stack.Client].
+func (s *Stack) Wrap(hc *http.Client) *http.Client {
+	if hc == nil {
+		return s.Client()
+	}
+	wrapped := *hc
+	wrapped.Transport = s.Chain(hc.Transport)
+	return &wrapped
+}
+
+// Totals returns the totals of all rows; none if a store of the program's own has no such method.
+func (s *Stack) Totals() ledger.Totals {
+	if t, ok := s.store.(interface{ Totals() ledger.Totals }); ok {
+		return t.Totals()
+	}
+	return ledger.Totals{}
+}
+
+// Rows returns the latest rows, oldest first; none if a store of the program's own has no such method.
+func (s *Stack) Rows() []ledger.Row {
+	if t, ok := s.store.(interface{ Rows() []ledger.Row }); ok {
+		return t.Rows()
+	}
+	return nil
+}
+
+// Close waits until the watchers have seen every row of the calls that have ended, or ctx is done, and closes idle
+// connections. The stack can still be used.
+func (s *Stack) Close(ctx context.Context) error {
+	err := s.watchers.flush(ctx)
+	s.CloseIdleConnections()
+	return err
+}

@@ -1,0 +1,37 @@
+package policy
+
+import (
+	"math"
+	"math/bits"
+	"time"
+)
+
+// Backoff returns base doubled n times, and at most most. It is the bound of a wait, not the wait: see [Wait].
+func Backoff(n int, base, most time.Duration) time.Duration {
+	if base <= 0 || most <= 0 || n < 0 {
+		return 0
+	}
+	if n >= 62 || base > most>>n {
+		return most
+	}
+	return base << n
+}
+
+// Wait returns how long to wait before an attempt: max(hint, U(0, backoff)) + U(0, hint/10), where hint is what the
+// server asked for. That is full jitter, never earlier than the server said, and spread where many clients were told
+// the same. The two draws are the halves of random.
+func Wait(hint, backoff time.Duration, random uint64) time.Duration {
+	hint, backoff = max(hint, 0), max(backoff, 0)
+	wait := max(hint, share(backoff, uint32(random)))
+	spread := share(hint/10, uint32(random>>32))
+	if wait > math.MaxInt64-spread {
+		return math.MaxInt64
+	}
+	return wait + spread
+}
+
+// share returns d * r / 2^32.
+func share(d time.Duration, r uint32) time.Duration {
+	hi, lo := bits.Mul64(uint64(d), uint64(r))
+	return time.Duration(hi<<32 | lo>>32)
+}

@@ -1,0 +1,276 @@
+package price
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// at reads a time, or a date at midnight UTC.
+func at(text string) time.Time {
+	if t, err := time.Parse(time.DateOnly, text); err == nil {
+		return t
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// parse reads a catalog with one model, acme/roadrunner, of which body is the inside.
+func parse(body string) (*Catalog, error) {
+	return Parse("test", strings.NewReader(`{"providers":{"acme":{"models":{"roadrunner":{`+body+`}}}}}`))
+}
+
+// mustParse is parse for catalogs that are right.
+func mustParse(t testing.TB, body string) *Catalog {
+	t.Helper()
+	c, err := parse(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// onePeriod is a model's one open period with that inside.
+func onePeriod(body string) string { return `"periods":[{"source":"test",` + body + `}]` }
+
+// standardTier is one open period with these bands of the standard tier.
+func standardTier(bands string) string { return onePeriod(`"tiers":{"standard":[` + bands + `]}`) }
+
+// onePrice is one open period with these prices of the standard tier.
+func onePrice(prices string) string { return standardTier(`{"usd_per_million":{` + prices + `}}`) }
+
+func TestParseRefuses(t *testing.T) {
+	const tiers = `"tiers":{"standard":[{"usd_per_million":{"input":"1"}}]}`
+	for name, test := range map[string]struct{ body, field string }{
+		"unknown field of a model":     {`"price":1,` + onePrice(`"input":"1"`), `"price"`},
+		"unknown field of a period":    {onePeriod(`"form":"2026-01-01",` + tiers), `"form"`},
+		"unknown field of a window":    {onePeriod(tiers + `,"windows":[{"day":"mon"}]`), `"day"`},
+		"unknown field of a band":      {standardTier(`{"over":1,"usd_per_million":{"input":"1"}}`), `"over"`},
+		"unknown limit":                {`"limits":{"max":1},` + onePrice(`"input":"1"`), `limits: unknown field "max"`},
+		"unknown counter":              {onePrice(`"images":"1"`), `usd_per_million: unknown counter "images"`},
+		"unknown tier":                 {onePeriod(`"tiers":{"turbo":[]}`), `tiers: unknown tier "turbo"`},
+		"field in capitals":            {onePeriod(`"Tiers":{}`), `"Tiers"`},
+		"field twice":                  {onePrice(`"input":"1","input":"2"`), `input: is there twice`},
+		"tier twice":                   {onePeriod(`"tiers":{"flex":[{"usd_per_million":{"input":"1"}}],"flex":[]}`), `flex: is there twice`},
+		"no periods":                   {``, `periods: is missing`},
+		"empty periods":                {`"periods":[]`, `periods: is empty`},
+		"null periods":                 {`"periods":null`, `periods: want a list`},
+		"period that is no object":     {`"periods":["now"]`, `periods[0]: want an object`},
+		"no source":                    {`"periods":[{` + tiers + `}]`, `source: is missing`},
+		"source that is no string":     {`"periods":[{"source":1,` + tiers + `}]`, `source: want a string`},
+		"no tiers":                     {`"periods":[{"source":"x"}]`, `tiers: is missing`},
+		"empty tiers":                  {onePeriod(`"tiers":{}`), `tiers: has no tier`},
+		"no bands":                     {standardTier(``), `standard: is empty`},
+		"no prices":                    {standardTier(`{"up_to":1}`), `usd_per_million: is missing`},
+		"empty prices":                 {onePrice(``), `usd_per_million: has no price`},
+		"price as a number":            {onePrice(`"input":1.25`), `input: `},
+		"price as null":                {onePrice(`"output":null`), `output: `},
+		"price with an exponent":       {onePrice(`"output":"1e2"`), `output: `},
+		"price that is finer":          {onePrice(`"output":"0.0000001"`), `output: 0.0000001 is not a whole number of picodollars`},
+		"price far finer":              {onePrice(`"output":"0.00000000000001"`), `output: `},
+		"negative price":               {onePrice(`"cached_input":"-1"`), `cached_input: -1 is negative`},
+		"price above 1000":             {onePrice(`"input":"1000.000001"`), `input: 1000.000001 is above 1000`},
+		"price beyond int64":           {onePrice(`"input":"99999999999999999999"`), `input: `},
+		"cached without input":         {onePrice(`"cached_input":"1"`), `cached_input without input`},
+		"write without input":          {onePrice(`"output":"1","cache_write":"1"`), `cache_write without input`},
+		"cached audio without audio":   {onePrice(`"input":"1","cached_audio_input":"1"`), `cached_audio_input without audio_input`},
+		"endless band before another":  {standardTier(`{"usd_per_million":{"input":"1"}},{"up_to":5,"usd_per_million":{"input":"1"}}`), `standard: [1]: up_to`},
+		"two bands of one length":      {standardTier(`{"up_to":5,"usd_per_million":{"input":"1"}},{"up_to":5,"usd_per_million":{"input":"1"}}`), `standard: [1]: up_to`},
+		"band up to nothing":           {standardTier(`{"up_to":0,"usd_per_million":{"input":"1"}}`), `up_to: is not positive`},
+		"band up to a fraction":        {standardTier(`{"up_to":1.5,"usd_per_million":{"input":"1"}}`), `up_to: 1.5 is not a number of tokens`},
+		"negative limit":               {`"limits":{"max_output":-1},` + onePrice(`"input":"1"`), `limits: max_output`},
+		"null limit":                   {`"limits":{"max_input":null},` + onePrice(`"input":"1"`), `limits: max_input`},
+		"limits as a number":           {`"limits":5,` + onePrice(`"input":"1"`), `limits: want an object`},
+		"uplift that lowers":           {`"regional_uplift":"0.9",` + onePrice(`"input":"1"`), `regional_uplift: 0.9 is not from 1 to 10`},
+		"uplift of eleven":             {`"regional_uplift":"11",` + onePrice(`"input":"1"`), `regional_uplift: 11 is not from 1 to 10`},
+		"uplift as a number":           {`"regional_uplift":1.1,` + onePrice(`"input":"1"`), `regional_uplift: `},
+		"no date":                      {onePeriod(`"from":"yesterday",` + tiers), `from: "yesterday" is neither`},
+		"half a date":                  {onePeriod(`"review_by":"2026-07",` + tiers), `review_by: "2026-07" is neither`},
+		"year one":                     {onePeriod(`"from":"0001-01-01",` + tiers), `from: `},
+		"period that ends before":      {onePeriod(`"from":"2026-01-02","until":"2026-01-01",` + tiers), `until: is not after from`},
+		"period without length":        {onePeriod(`"from":"2026-01-01","until":"2026-01-01",` + tiers), `until: is not after from`},
+		"two open periods":             {`"periods":[{"source":"x",` + tiers + `},{"source":"x","from":"2026-01-01",` + tiers + `}]`, `periods: the one from - overlaps the one from 2026-01-01`},
+		"periods that overlap":         {`"periods":[{"source":"x","from":"2026-01-02",` + tiers + `},{"source":"x","from":"2026-01-01","until":"2026-01-03",` + tiers + `}]`, `periods: the one from 2026-01-01 overlaps`},
+		"windows that overlap":         {onePeriod(tiers + `,"windows":[{"from":"01:00","until":"03:00",` + tiers + `},{"from":"02:00","until":"04:00","days":"sun",` + tiers + `}]`), `windows[1]: overlaps`},
+		"empty windows":                {onePeriod(tiers + `,"windows":[]`), `windows: is empty`},
+		"window over midnight":         {onePeriod(tiers + `,"windows":[{"from":"23:00","until":"01:00",` + tiers + `}]`), `windows[0]: until: is not after from`},
+		"window at no time":            {onePeriod(tiers + `,"windows":[{"until":"01:00",` + tiers + `}]`), `windows[0]: from: `},
+		"window at 25 o'clock":         {onePeriod(tiers + `,"windows":[{"from":"00:00","until":"25:00",` + tiers + `}]`), `windows[0]: until: `},
+		"window on funday":             {onePeriod(tiers + `,"windows":[{"from":"00:00","until":"24:00","days":"funday",` + tiers + `}]`), `days: "funday"`},
+		"window on no day":             {onePeriod(tiers + `,"windows":[{"from":"00:00","until":"24:00","days":"",` + tiers + `}]`), `days: ""`},
+		"window on days that run back": {onePeriod(tiers + `,"windows":[{"from":"00:00","until":"24:00","days":"fri-mon",` + tiers + `}]`), `days: "fri-mon"`},
+		"window without tiers":         {onePeriod(tiers + `,"windows":[{"from":"00:00","until":"24:00"}]`), `windows[0]: tiers: is missing`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := parse(test.body)
+			if c != nil || err == nil {
+				t.Fatal("the catalog was taken")
+			}
+			for _, want := range []string{`catalog "test"`, "acme", "roadrunner", test.field} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not name %s: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestParseRefusesDocuments(t *testing.T) {
+	for text, want := range map[string]string{
+		``:                              "want an object",
+		`{`:                             "want ",
+		`[]`:                            "want an object",
+		`null`:                          "want an object",
+		`{"providers":{}} {}`:           "something follows",
+		`{"providers":{},}`:             "want ",
+		`{}`:                            "providers: is missing",
+		`{"models":{}}`:                 `unknown field "models"`,
+		`{"providers":{"acme":{}}}`:     "acme: models: is missing",
+		`{"providers":{"acme":5}}`:      "acme: want an object",
+		`{"providers":{"a":{},"a":{}}}`: "a: models: is missing",
+		`{"providers":{"a":{"models":{"m":{"periods":[{"source":"s","tiers":{"flex":[{"usd_per_million":{"input":"1"}}]}}]},"m":{}}}}}`: "models: m: is there twice",
+	} {
+		if c, err := Parse("test", strings.NewReader(text)); c != nil || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Parse(%s) = %v; want an error with %q", text, err, want)
+		}
+	}
+}
+
+func TestParseReaders(t *testing.T) {
+	broken := errors.New("broken")
+	if _, err := Parse("test", iotest.ErrReader(broken)); !errors.Is(err, broken) {
+		t.Errorf("the reader's error became %v", err)
+	}
+	if _, err := Parse("test", spaces{}); err == nil || !strings.Contains(err.Error(), "larger than") {
+		t.Errorf("a reader without end gave %v", err)
+	}
+}
+
+// spaces is a reader of blanks that does not end.
+type spaces struct{}
+
+func (spaces) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = ' '
+	}
+	return len(b), nil
+}
+
+func TestParseExtremes(t *testing.T) {
+	c := mustParse(t, `"regional_uplift":"10","limits":{"max_input":9223372036854775807},`+onePrice(`"input":"1000","output":"0"`))
+	q := Query{Provider: "acme", Model: "roadrunner", Tier: "standard", At: at("2026-01-01")}
+	got, err := c.Cost(q, Usage{Input: 3, Output: 1 << 62})
+	if err != nil || got.Cost != MustUSD("0.003") {
+		t.Errorf("the dearest input and free output cost %s, %v", got.Cost, err)
+	}
+}
+
+func TestEmptyCatalog(t *testing.T) {
+	parsed, err := Parse("test", strings.NewReader(` {"providers": {"acme": {"models": {}}}} `))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*Catalog{parsed, {}} {
+		var unpriced *Unpriced
+		if _, err := c.Cost(Query{Provider: "acme", Model: "roadrunner", Tier: "flex", At: at("2026-01-01")}, Usage{}); !errors.As(err, &unpriced) {
+			t.Errorf("an empty catalog priced something: %v", err)
+		}
+		if _, _, ok := c.Limits("acme", "roadrunner"); ok || c.Models("acme") != nil || c.Reviews(at("2026-01-01")) != nil {
+			t.Error("an empty catalog knows a model")
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	c := Embedded()
+	for _, test := range []struct {
+		provider, model string
+		in, out         int64
+		ok              bool
+	}{
+		{"openai", "o4-mini", 200_000, 100_000, true},
+		{"openai", "o4-mini-2025-04-16", 200_000, 100_000, true},
+		{"gemini", "models/gemini-embedding-001", 2048, 0, true},
+		{"openai", "gpt-6-astra", 0, 0, true},
+		{"openai", "gpt-9", 0, 0, false},
+	} {
+		in, out, ok := c.Limits(test.provider, test.model)
+		if in != test.in || out != test.out || ok != test.ok {
+			t.Errorf("%s/%s: %d, %d, %t; want %d, %d, %t", test.provider, test.model, in, out, ok, test.in, test.out, test.ok)
+		}
+	}
+}
+
+func TestModels(t *testing.T) {
+	names := Embedded().Models("openai")
+	if len(names) != 57 || !slices.IsSorted(names) || !slices.Contains(names, "o3") {
+		t.Errorf("%d models of OpenAI: %q", len(names), names)
+	}
+	if names := Embedded().Models("acme"); names != nil {
+		t.Errorf("models of nobody: %q", names)
+	}
+}
+
+func TestReviews(t *testing.T) {
+	for day, want := range map[string][]string{
+		"2026-11-20": nil,
+		"2026-11-21": {"openai/gpt-5.6-sol"},
+		"2026-12-01": {"gemini/gemini-4-argon", "openai/gpt-5.6-sol"},
+		"2027-01-01": {"gemini/gemini-3.6-flash", "gemini/gemini-3.7-flash", "gemini/gemini-3.8-flash", "gemini/gemini-4-argon", "openai/gpt-5.6-sol"},
+	} {
+		if got := Embedded().Reviews(at(day)); !slices.Equal(got, want) {
+			t.Errorf("by %s these are due: %q, want %q", day, got, want)
+		}
+	}
+}
+
+// FuzzParse checks that no text makes Parse panic, and that a catalog which it takes prices whatever it is asked for
+// without a panic and without a negative amount.
+func FuzzParse(f *testing.F) {
+	const tiers = `"tiers":{"standard":[{"up_to":9,"usd_per_million":{"input":"1.25","output":"10"}}],"flex":[{"usd_per_million":{"input":"0.5"}}]}`
+	f.Add(`{"providers":{"a":{"models":{"m":{"limits":{"max_input":100},"regional_uplift":"1.1",` + onePeriod(tiers) + `}}}}}`)
+	f.Add(`{"providers":{"a":{"models":{"m":{` + onePeriod(`"from":"2020-01-01",`+tiers+`,"windows":[{"from":"00:00","until":"24:00","days":"mon-sun",`+tiers+`}]`) + `}}}}}`)
+	f.Add(`{"providers":{"a":{"models":{"m":{` + onePrice(`"input":"1000","cached_input":"0","audio_input":"999.999999"`) + `}}}}}`)
+	f.Add(`{"providers":{}}`)
+	f.Add(`{"providers":{"a":{"models":null}}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse("fuzz", strings.NewReader(text))
+		if (c == nil) == (err == nil) {
+			t.Fatalf("Parse = %v, %v", c, err)
+		}
+		if err == nil {
+			priceAll(t, c)
+		}
+	})
+}
+
+// priceAll asks a catalog for each of its prices, of small and of huge usages.
+func priceAll(t *testing.T, c *Catalog) {
+	usages := []Usage{{}, full, {Input: 1 << 62}, {Input: 9, Output: 1 << 62}}
+	for key, m := range c.models {
+		times := []time.Time{{}, at("2026-11-21")}
+		for _, p := range m.periods {
+			times = append(times, p.from, p.until)
+		}
+		for _, tier := range tierNames {
+			for _, when := range times {
+				q := Query{Provider: key.provider, Model: key.name, Tier: tier, At: when, Regional: true}
+				for _, u := range usages {
+					got, err := c.Cost(q, u)
+					if err == nil && (got.Cost < 0 || got.Uncached < 0 || got.List < 0 || got.PriceID == "") {
+						t.Fatalf("%+v of %+v costs %+v", u, q, got)
+					}
+				}
+				if bound, err := c.Bound(q, -1, 5); err == nil && bound < 0 {
+					t.Fatalf("the bound of %+v is %s", q, bound)
+				}
+			}
+		}
+	}
+}

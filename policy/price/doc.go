@@ -1,0 +1,21 @@
+// Package price says what a call to a language model costs, to the picodollar.
+//
+// Three values meet here. A [Usage] counts what a call used, each token in one counter only. A [Query] says which price
+// applies: provider, model, the tier that served, and when the request started. A [Catalog] holds the prices, each in a
+// dated period, and joins the two:
+//
+//	cost, err := price.Embedded().Cost(
+//		price.Query{Provider: "openai", Model: "o4-mini", Tier: "flex", At: start},
+//		price.Usage{Input: 1200, CachedInput: 1024, Output: 300},
+//	)
+//	// cost.Cost is what it costs, cost.List what it would have cost at the standard tier without a cache
+//
+// Money is a [Pico], an integer number of picodollars; what is added up over many calls is a [Sum], which is wider.
+// There is no floating-point number in this package, and it rounds at one place only: the regional uplift.
+//
+// What the catalog does not know it does not guess. An unknown model, tier or counter, a moment before the first period
+// and a prompt beyond the last known band are all an [*Unpriced] error that says which: never a zero, and never another
+// tier's price. Free is a price too, and the catalog then says "0".
+//
+// Everything here is pure: no network, no clock, no files but the embedded catalog and the reader given to [Parse].
+package price

@@ -1,0 +1,87 @@
+package price
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+)
+
+// full has a different count for each counter, so that a mix-up shows.
+var full = Usage{
+	Input: 1, CachedInput: 20, CacheWrite: 300, CacheWrite1h: 4_000, Output: 50_000,
+	AudioInput: 600_000, CachedAudioInput: 7_000_000, AudioOutput: 80_000_000, Reasoning: 49_000,
+}
+
+func TestUsagePrompt(t *testing.T) {
+	if got, want := full.Prompt(), int64(7_604_321); got != want {
+		t.Errorf("the prompt has %d tokens, want %d", got, want)
+	}
+	if got := (Usage{Output: 9, AudioOutput: 9, Reasoning: 9}).Prompt(); got != 0 {
+		t.Errorf("output counts as %d tokens of prompt", got)
+	}
+	if got := (Usage{Input: math.MaxInt64, CachedInput: 1}).Prompt(); got != math.MaxInt64 {
+		t.Errorf("a prompt beyond all bounds is %d", got)
+	}
+}
+
+func TestUsageAdd(t *testing.T) {
+	want := Usage{
+		Input: 2, CachedInput: 40, CacheWrite: 600, CacheWrite1h: 8_000, Output: 100_000,
+		AudioInput: 1_200_000, CachedAudioInput: 14_000_000, AudioOutput: 160_000_000, Reasoning: 98_000,
+	}
+	if got := full.Add(full); got != want {
+		t.Errorf("twice is %+v, want %+v", got, want)
+	}
+	if got := full.Add(Usage{}); got != full {
+		t.Errorf("with nothing added it is %+v", got)
+	}
+	for _, test := range []struct{ a, b, want int64 }{
+		{math.MaxInt64, 1, math.MaxInt64},
+		{math.MaxInt64, math.MaxInt64, math.MaxInt64},
+		{math.MinInt64, -1, math.MinInt64},
+		{math.MaxInt64, math.MinInt64, -1},
+		{math.MaxInt64 - 1, 1, math.MaxInt64},
+	} {
+		if got := (Usage{Output: test.a}).Add(Usage{Output: test.b}).Output; got != test.want {
+			t.Errorf("%d + %d = %d, want %d", test.a, test.b, got, test.want)
+		}
+	}
+}
+
+func TestUsageJSON(t *testing.T) {
+	b, err := json.Marshal(Usage{Input: 5, CacheWrite1h: 2})
+	if err != nil || string(b) != `{"input":5,"cache_write_1h":2}` {
+		t.Errorf("Marshal: %s, %v", b, err)
+	}
+}
+
+// Each counter of the catalog is a field of the usage's JSON, and holds the count of that field.
+func TestCountersAreTheUsage(t *testing.T) {
+	b, err := json.Marshal(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := make(map[string]int64)
+	if err := json.Unmarshal(b, &fields); err != nil {
+		t.Fatal(err)
+	}
+	if len(fields) != int(counters)+1 {
+		t.Errorf("the usage has %d fields, the counters and reasoning are %d", len(fields), counters+1)
+	}
+	for c, got := range full.counts() {
+		if want := fields[counterNames[c]]; got != want || want == 0 {
+			t.Errorf("%s counts %d, want %d", counterNames[c], got, want)
+		}
+	}
+}
+
+func TestPlainCounts(t *testing.T) {
+	served := full.counts()
+	var want counts
+	for c, tokens := range served {
+		want[plainCounter[c]] += tokens
+	}
+	if got := served.plain(); got != want {
+		t.Errorf("without a cache the counts are %v, want %v", got, want)
+	}
+}

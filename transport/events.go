@@ -1,0 +1,232 @@
+package transport
+
+import "bytes"
+
+// An EventHandler receives the events of an [Events]. An event whose data came in one piece is given to Event. The
+// data of any other comes in pieces, to Piece, in bounded memory however long it is, and then EndPieces is called; the
+// lines of a multi-line event are joined by "\n", as the standard has it. Events without data are not reported.
+//
+// The name is that of the event's "event" field, cut at 64 bytes. All slices are valid until the method returns.
+type EventHandler interface {
+	Event(name, data []byte) Seen
+	Piece(data []byte)
+	EndPieces(name []byte) Seen
+}
+
+// Events takes a stream of server-sent events apart, as it arrives, wherever its pieces are split. It follows
+// https://html.spec.whatwg.org/multipage/server-sent-events.html (LF, CRLF and CR, comments, a byte order mark),
+// except that an event at the end of the stream counts even if its blank line is missing. The zero Events with a
+// Handler is ready. It is not safe for concurrent use.
+type Events struct {
+	Handler EventHandler
+
+	started bool
+	bom     int // bytes of a byte order mark seen at the start
+	skipLF  bool
+
+	field   eventField
+	head    [6]byte // the line's beginning, until its field is known
+	headLen int
+	space   bool // the next byte, if a space, follows the colon
+
+	lines  int    // data lines of the event so far
+	held   []byte // the only data line so far, complete, in the chunk being read
+	pieces bool   // pieces were given to Piece
+	name   [64]byte
+	named  int
+}
+
+type eventField uint8
+
+const (
+	fieldUnknown eventField = iota
+	fieldData
+	fieldEvent
+	fieldOther
+)
+
+// Observe reads the stream up to the end of the next event, or to the end of p, and says how many bytes that took and
+// what the handler said of the event. A nil p is the end of the stream.
+func (e *Events) Observe(p []byte) (n int, seen Seen) {
+	if p == nil {
+		return 0, e.finish()
+	}
+	i := e.skipStart(p)
+	nl, cr := -1, -1 // the next line feed and carriage return at or after i; each byte is looked at once for either
+	for i < len(p) {
+		if nl < i {
+			nl = indexFrom(p, i, '\n')
+		}
+		if cr < i {
+			cr = indexFrom(p, i, '\r')
+		}
+		end := min(nl, cr)
+		if end == len(p) {
+			e.piece(p[i:], false)
+			i = end
+			break
+		}
+		blank := end == i && e.field == fieldUnknown && e.headLen == 0
+		if !blank {
+			e.piece(p[i:end], true)
+		}
+		i = end + 1
+		if p[end] == '\r' {
+			switch {
+			case i == len(p):
+				e.skipLF = true
+			case p[i] == '\n':
+				i++
+			}
+		}
+		if blank {
+			if seen, ok := e.dispatch(); ok {
+				return i, seen | SeenEnd
+			}
+		}
+	}
+	e.unhold()
+	return i, 0
+}
+
+func indexFrom(p []byte, i int, c byte) int {
+	if at := bytes.IndexByte(p[i:], c); at >= 0 {
+		return i + at
+	}
+	return len(p)
+}
+
+const byteOrderMark = "\xEF\xBB\xBF"
+
+// skipStart returns how many bytes at the start of p are part of a byte order mark, or of a CRLF that was split.
+func (e *Events) skipStart(p []byte) (i int) {
+	for !e.started && i < len(p) {
+		if e.bom == len(byteOrderMark) || p[i] != byteOrderMark[e.bom] {
+			e.started = true
+			if e.bom < len(byteOrderMark) && e.bom > 0 {
+				// No mark after all: its bytes begin a line that is no field we know.
+				e.field = fieldOther
+			}
+			break
+		}
+		e.bom++
+		i++
+	}
+	if e.skipLF && i < len(p) {
+		e.skipLF = false
+		if p[i] == '\n' {
+			i++
+		}
+	}
+	return i
+}
+
+// piece reads a part of a line; complete says that the line ends with it.
+func (e *Events) piece(p []byte, complete bool) {
+	whole := e.field == fieldUnknown && e.headLen == 0 && complete
+	if e.field == fieldUnknown {
+		p = e.readField(p, complete)
+	}
+	if e.space && len(p) > 0 {
+		e.space = false
+		if p[0] == ' ' {
+			p = p[1:]
+		}
+	}
+	switch e.field {
+	case fieldData:
+		e.data(p, whole)
+	case fieldEvent:
+		e.named += copy(e.name[e.named:], p)
+	}
+	if complete {
+		e.field, e.headLen, e.space = fieldUnknown, 0, false
+	}
+}
+
+// readField reads the line up to its colon and returns the rest.
+func (e *Events) readField(p []byte, complete bool) []byte {
+	n := copy(e.head[e.headLen:], p)
+	head := e.head[:e.headLen+n]
+	switch {
+	case bytes.HasPrefix(head, []byte("data:")):
+		e.startData()
+		rest := p[5-e.headLen:]
+		e.space = true
+		return rest
+	case bytes.HasPrefix(head, []byte("event:")):
+		e.field, e.named, e.space = fieldEvent, 0, true
+		return p[6-e.headLen:]
+	case complete && n == len(p) && string(head) == "data":
+		e.startData()
+		return nil
+	case complete && n == len(p) && string(head) == "event":
+		e.field, e.named = fieldEvent, 0
+		return nil
+	case !bytes.HasPrefix([]byte("data:"), head) && !bytes.HasPrefix([]byte("event:"), head):
+		e.field = fieldOther
+		return nil
+	}
+	e.headLen += n
+	return nil
+}
+
+func (e *Events) startData() {
+	e.field = fieldData
+	if e.lines++; e.lines > 1 {
+		e.unhold()
+		e.give([]byte("\n"))
+	}
+}
+
+func (e *Events) data(p []byte, whole bool) {
+	if whole && e.lines == 1 {
+		e.held = p
+		return
+	}
+	if len(p) > 0 {
+		e.give(p)
+	}
+}
+
+func (e *Events) give(p []byte) {
+	e.pieces = true
+	e.Handler.Piece(p)
+}
+
+// unhold gives the held line away as a piece: another follows it, or the memory it stands in goes.
+func (e *Events) unhold() {
+	if e.held != nil {
+		held := e.held
+		e.held = nil
+		e.give(held)
+	}
+}
+
+// dispatch ends the event, and reports false if there was nothing in it.
+func (e *Events) dispatch() (seen Seen, ok bool) {
+	name := e.name[:e.named]
+	switch {
+	case e.held != nil:
+		seen = e.Handler.Event(name, e.held)
+	case e.pieces:
+		seen = e.Handler.EndPieces(name)
+	case e.lines > 0:
+		seen = e.Handler.Event(name, nil)
+	}
+	ok = e.lines > 0 || e.named > 0
+	e.lines, e.held, e.pieces, e.named = 0, nil, false, 0
+	return seen, ok
+}
+
+func (e *Events) finish() Seen {
+	if e.field == fieldUnknown && e.headLen > 0 {
+		e.piece(nil, true)
+	}
+	e.field, e.headLen = fieldUnknown, 0
+	seen, ok := e.dispatch()
+	if ok {
+		seen |= SeenEnd
+	}
+	return seen
+}

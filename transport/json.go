@@ -1,0 +1,760 @@
+package transport
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxDepth is how deep a JSON document may nest before a [Scanner] gives it up. It is encoding/json's own limit.
+const MaxDepth = 10_000
+
+// maxPathLen is how many names a watched path may have, and maxPaths how many paths a set may hold.
+const (
+	maxPathLen = 4
+	maxPaths   = 64
+)
+
+var (
+	errTruncated = errors.New("transport: JSON ends too early")
+	errNotObject = errors.New("transport: JSON is not an object")
+	errDepth     = fmt.Errorf("transport: JSON nests deeper than %d", MaxDepth)
+)
+
+// Paths is a set of members for a [Scanner] to find: "model" is a member of the document's own object,
+// "response.usage" a member of the object that its member "response" holds. Paths do not lead through arrays.
+// A Paths is immutable and safe for concurrent use.
+type Paths struct {
+	full  []string
+	names [][]string
+	all   uint64 // one bit a path
+	deep  int    // the longest path's number of names
+}
+
+// NewPaths returns the set of the given paths. It holds at most 64 paths of at most 4 names each; those beyond are
+// an error, as are empty names.
+func NewPaths(paths ...string) (*Paths, error) {
+	if len(paths) > maxPaths {
+		return nil, fmt.Errorf("transport: %d JSON paths, at most %d", len(paths), maxPaths)
+	}
+	ps := &Paths{full: paths}
+	for i, path := range paths {
+		names := strings.Split(path, ".")
+		for _, name := range names {
+			if name == "" || len(names) > maxPathLen {
+				return nil, fmt.Errorf("transport: JSON path %q: want 1 to %d names joined by dots", path, maxPathLen)
+			}
+		}
+		ps.names = append(ps.names, names)
+		ps.all |= 1 << i
+		ps.deep = max(ps.deep, len(names))
+	}
+	return ps, nil
+}
+
+// MustPaths is [NewPaths] for paths written in the source. It panics where NewPaths returns an error.
+func MustPaths(paths ...string) *Paths {
+	ps, err := NewPaths(paths...)
+	if err != nil {
+		panic(err)
+	}
+	return ps
+}
+
+// match returns which of the candidates have key as their name at the level; 0 is the document's own object.
+func (ps *Paths) match(candidates uint64, level int, key []byte) (hits uint64) {
+	for c := candidates; c != 0; c &= c - 1 {
+		i := bits.TrailingZeros64(c)
+		if ps.names[i][level] == string(key) {
+			hits |= 1 << i
+		}
+	}
+	return hits
+}
+
+// A member is one occurrence of a watched path. All offsets count from the document's first byte.
+type member struct {
+	path       int
+	key        int // of the key's opening quote
+	value, end int // of the value's first byte, and one past its last
+	comma      int // of the comma before the key; -1 for the object's first member
+	next       int // of the key after this one; -1 for the object's last member
+	ord        int // how many members of the object stand before it
+	from, to   int // of the value in Fields.copied, where copies are kept
+	whole      bool
+}
+
+// Fields is what a [Scanner] found: the watched members of one JSON document.
+type Fields struct {
+	paths   *Paths
+	src     []byte // the document, where the caller keeps it; else values are copies
+	copied  []byte
+	members []member
+	open    int // offset of the top-level object's brace
+	count   int // members of the top-level object, watched or not
+}
+
+// Get returns the raw value at a watched path, and whether there is one. Of duplicates it returns the last, which is
+// the one that most servers act on. The bytes are shared: they are valid until the next document, and not for writing.
+func (f *Fields) Get(path string) ([]byte, bool) {
+	if f == nil || f.paths == nil {
+		return nil, false
+	}
+	for i := len(f.members) - 1; i >= 0; i-- {
+		m := &f.members[i]
+		if f.paths.full[m.path] != path || !m.whole {
+			continue
+		}
+		if f.src != nil {
+			return f.src[m.value:m.end], true
+		}
+		return f.copied[m.from:m.to], true
+	}
+	return nil, false
+}
+
+// Text returns the value at a watched path as a string, unquoted; "" if there is none or it is no string.
+func (f *Fields) Text(path string) string {
+	raw, ok := f.Get(path)
+	if !ok {
+		return ""
+	}
+	s, _ := Unquote(raw)
+	return s
+}
+
+type scanState uint8
+
+const (
+	wantValue scanState = iota
+	wantFirstKey
+	wantKey
+	wantColon
+	wantFirstElement
+	wantCommaOrEnd
+	inString
+	inEscape
+	inUnicode
+	inLiteral
+	numMinus
+	numZero
+	numInt
+	numDot
+	numFrac
+	numE
+	numESign
+	numExp
+	scanDone
+	scanFailed
+)
+
+// A Scanner finds watched members of one JSON document that arrives in pieces, and checks that the document is
+// well formed (string contents are not checked to be UTF-8). It keeps no more of the document than the values it
+// was asked for, up to a limit for each. The zero Scanner is not ready: call [Scanner.Reset].
+//
+// It is not safe for concurrent use.
+type Scanner struct {
+	Fields
+
+	state   scanState
+	isKey   bool // the string being read is a key
+	keeps   bool // values are copied
+	limit   int  // longest value to copy
+	off     int  // document offset of the chunk being read
+	depth   int
+	objects []uint64 // one bit a level: set where the level is an object
+	lit     string   // what is left of true, false or null
+	hex     int      // digits left of a \u escape
+
+	// The path of keys that leads here, as far as it is watched.
+	level   int                // how many enclosing levels are watched objects
+	masks   [maxPathLen]uint64 // candidates at each of those levels
+	hits    uint64             // candidates that the last key of the innermost watched object continues
+	ords    [maxPathLen]int    // members seen in each
+	commas  [maxPathLen]int    // the last comma in each
+	lasts   [maxPathLen]int    // index+1 in members of the last watched member of each
+	active  int                // index+1 in members of the value being read
+	capture int                // index in the chunk from which the active value is to be copied
+	keyAt   int                // document offset of the key being read
+	keyBuf  [maxKey]byte       // a watched key that is split or escaped
+	keyLen  int                // > maxKey: longer than any watched name
+	keyPart bool               // keyBuf holds the key's beginning
+	esc     [12]byte           // an escape within a key, as far as read
+	escLen  int
+	err     error
+}
+
+// maxKey is longer than any key worth watching. A longer one is never a match.
+const maxKey = 128
+
+// Reset makes the Scanner ready for a document, of which it is to find paths. Values longer than limit bytes are
+// not kept; with limit 0 none are copied, and only [Scanner.Scan] finds values.
+func (s *Scanner) Reset(paths *Paths, limit int) {
+	objects, copied, members := s.objects[:0], s.copied[:0], s.members[:0]
+	s.Fields = Fields{paths: paths, copied: copied, members: members, open: -1}
+	s.state, s.isKey, s.err = wantValue, false, nil
+	s.keeps, s.limit = limit > 0, limit
+	s.off, s.depth, s.objects = 0, 0, objects
+	s.level, s.hits, s.active = 0, 0, 0
+	s.keyPart, s.keyLen, s.escLen = false, 0, 0
+}
+
+// Scan reads a whole document that the caller keeps, and returns its watched members, which share src. It is
+// [Scanner.Reset], one Write and [Scanner.Close] without the copies; the document must be an object.
+func (s *Scanner) Scan(src []byte, paths *Paths) (*Fields, error) {
+	s.Reset(paths, 0)
+	s.src = src
+	if _, err := s.Write(src); err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	if s.open < 0 {
+		return nil, errNotObject
+	}
+	return &s.Fields, nil
+}
+
+// Complete reports whether the document has ended, white space apart.
+func (s *Scanner) Complete() bool { return s.state == scanDone }
+
+// Err returns the first thing that was wrong with the document.
+func (s *Scanner) Err() error { return s.err }
+
+// Close says that the document ends here, and returns an error if it should not.
+func (s *Scanner) Close() error {
+	if s.err != nil {
+		return s.err
+	}
+	switch s.state {
+	case numZero, numInt, numFrac, numExp:
+		if s.depth == 0 {
+			s.state = scanDone
+		}
+	}
+	if s.state != scanDone {
+		s.fail(errTruncated)
+	}
+	return s.err
+}
+
+func (s *Scanner) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+	s.state = scanFailed
+}
+
+func (s *Scanner) unexpected(c byte, at int) {
+	s.fail(fmt.Errorf("transport: JSON: unexpected %q at offset %d", c, s.off+at))
+}
+
+var _ io.Writer = (*Scanner)(nil)
+
+// Write reads the next piece of the document. It always takes all of p; the error is that of [Scanner.Err].
+func (s *Scanner) Write(p []byte) (int, error) {
+	s.capture = 0
+	i := 0
+	for i < len(p) {
+		switch s.state {
+		case inString:
+			i = s.readString(p, i)
+		case inEscape, inUnicode:
+			i = s.readEscape(p, i)
+		case inLiteral:
+			for i < len(p) && s.lit != "" {
+				if p[i] != s.lit[0] {
+					s.unexpected(p[i], i)
+					return len(p), s.err
+				}
+				s.lit = s.lit[1:]
+				i++
+			}
+			if s.lit == "" {
+				s.endValue(p, i)
+			}
+		case numMinus, numZero, numInt, numDot, numFrac, numE, numESign, numExp:
+			i = s.readNumber(p, i)
+		case scanFailed:
+			return len(p), s.err
+		default:
+			c := p[i]
+			if c == ' ' || c == '\n' || c == '\t' || c == '\r' {
+				i++
+				continue
+			}
+			i = s.readToken(p, i, c)
+		}
+	}
+	if s.active > 0 && s.keeps {
+		s.keep(p[s.capture:])
+	}
+	s.off += len(p)
+	return len(p), s.err
+}
+
+// readToken reads the byte c at p[i], which is neither white space nor within a string, number or literal.
+func (s *Scanner) readToken(p []byte, i int, c byte) int {
+	switch s.state {
+	case wantFirstElement:
+		if c == ']' {
+			return s.leave(p, i)
+		}
+		return s.startValue(p, i, c)
+	case wantValue:
+		return s.startValue(p, i, c)
+	case wantFirstKey, wantKey:
+		if c == '}' && s.state == wantFirstKey {
+			return s.leave(p, i)
+		}
+		if c != '"' {
+			s.unexpected(c, i)
+			return len(p)
+		}
+		s.isKey, s.keyAt, s.state = true, s.off+i, inString
+		s.keyPart, s.keyLen, s.hits = false, 0, 0
+		return i + 1
+	case wantColon:
+		if c != ':' {
+			s.unexpected(c, i)
+			return len(p)
+		}
+		s.state = wantValue
+		return i + 1
+	case wantCommaOrEnd:
+		switch {
+		case c == ',' && s.inObject():
+			if s.watching() {
+				s.commas[s.level-1] = s.off + i
+			}
+			s.state = wantKey
+			return i + 1
+		case c == ',':
+			s.state = wantValue
+			return i + 1
+		case c == '}' && s.inObject(), c == ']' && !s.inObject():
+			return s.leave(p, i)
+		}
+	}
+	s.unexpected(c, i)
+	return len(p)
+}
+
+func (s *Scanner) inObject() bool {
+	top := s.depth - 1
+	return s.objects[top>>6]&(1<<(top&63)) != 0
+}
+
+// watching reports whether the innermost container is a watched object.
+func (s *Scanner) watching() bool { return s.level == s.depth && s.level > 0 }
+
+// startValue begins the value whose first byte is c = p[i].
+func (s *Scanner) startValue(p []byte, i int, c byte) int {
+	if s.watching() && s.active == 0 && s.hits != 0 {
+		s.startMember(i)
+	}
+	switch c {
+	case '{', '[':
+		return s.enter(p, i, c == '{')
+	case '"':
+		s.isKey, s.state = false, inString
+	case 't':
+		s.state, s.lit = inLiteral, "rue"
+	case 'f':
+		s.state, s.lit = inLiteral, "alse"
+	case 'n':
+		s.state, s.lit = inLiteral, "ull"
+	case '-':
+		s.state = numMinus
+	case '0':
+		s.state = numZero
+	case '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		s.state = numInt
+	default:
+		s.unexpected(c, i)
+		return len(p)
+	}
+	return i + 1
+}
+
+// startMember notes the value at p[i] if the key before it completed a watched path.
+func (s *Scanner) startMember(i int) {
+	for h := s.hits; h != 0; h &= h - 1 {
+		path := bits.TrailingZeros64(h)
+		if len(s.paths.names[path]) != s.level {
+			continue
+		}
+		at := s.level - 1
+		m := member{path: path, key: s.keyAt, value: s.off + i, comma: s.commas[at], next: -1, ord: s.ords[at] - 1, from: len(s.copied)}
+		s.members = append(s.members, m)
+		s.active = len(s.members)
+		s.lasts[at] = s.active
+		s.capture = i
+		return
+	}
+}
+
+func (s *Scanner) enter(p []byte, i int, object bool) int {
+	if s.depth == MaxDepth {
+		s.fail(errDepth)
+		return len(p)
+	}
+	if s.depth>>6 == len(s.objects) {
+		s.objects = append(s.objects, 0)
+	}
+	bit := uint64(1) << (s.depth & 63)
+	if object {
+		s.objects[s.depth>>6] |= bit
+	} else {
+		s.objects[s.depth>>6] &^= bit
+	}
+	// An object is watched if it is the document itself, or the value of a key that a watched path goes on from.
+	if object && s.level == s.depth && s.level < maxPathLen && s.paths != nil && s.active == 0 {
+		mask := s.hits
+		if s.depth == 0 {
+			mask, s.open = s.paths.all, s.off+i
+		}
+		if mask != 0 && s.level < s.paths.deep {
+			s.masks[s.level], s.ords[s.level], s.commas[s.level], s.lasts[s.level] = mask, 0, -1, 0
+			s.level++
+		}
+	}
+	s.depth++
+	s.state = wantFirstElement
+	if object {
+		s.state = wantFirstKey
+	}
+	return i + 1
+}
+
+func (s *Scanner) leave(p []byte, i int) int {
+	if s.watching() {
+		s.level--
+		if s.level == 0 {
+			s.count = s.ords[0]
+		}
+	}
+	s.depth--
+	s.endValue(p, i+1)
+	return i + 1
+}
+
+// endValue notes that a value ended just before p[i].
+func (s *Scanner) endValue(p []byte, i int) {
+	if s.active > 0 && s.watching() {
+		m := &s.members[s.active-1]
+		m.end, m.whole = s.off+i, true
+		if s.keeps {
+			s.keep(p[s.capture:i])
+			m.to = len(s.copied)
+			if m.to-m.from > s.limit {
+				s.copied, m.to, m.whole = s.copied[:m.from], m.from, false
+			}
+		}
+		s.active = 0
+	}
+	s.state = wantCommaOrEnd
+	if s.depth == 0 {
+		s.state = scanDone
+	}
+}
+
+// keep copies a part of the active value, and one byte more than the limit at most, by which endValue knows.
+func (s *Scanner) keep(part []byte) {
+	room := s.limit + 1 - (len(s.copied) - s.members[s.active-1].from)
+	s.copied = append(s.copied, part[:max(0, min(len(part), room))]...)
+}
+
+const (
+	swarOnes  = 0x0101010101010101
+	swarHighs = 0x8080808080808080
+)
+
+// plainPrefix returns how many bytes of p come before the first that a JSON string cannot simply hold: a quote, a
+// backslash or a control character. Eight at a time: of (w-n)&^w&0x80.. the lowest set bit is exact.
+func plainPrefix(p []byte) int {
+	i := 0
+	for ; i+8 <= len(p); i += 8 {
+		w := binary.LittleEndian.Uint64(p[i:])
+		quote := w ^ swarOnes*'"'
+		slash := w ^ swarOnes*'\\'
+		found := ((quote-swarOnes)&^quote | (slash-swarOnes)&^slash | (w-swarOnes*0x20)&^w) & swarHighs
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)>>3
+		}
+	}
+	for ; i < len(p); i++ {
+		if c := p[i]; c == '"' || c == '\\' || c < 0x20 {
+			break
+		}
+	}
+	return i
+}
+
+func (s *Scanner) readString(p []byte, i int) int {
+	from := i
+	i += plainPrefix(p[i:])
+	if i == len(p) {
+		s.keepKey(p[from:i])
+		return i
+	}
+	switch p[i] {
+	case '"':
+		if !s.isKey {
+			s.endValue(p, i+1)
+			return i + 1
+		}
+		s.endKey(p[from:i])
+	case '\\':
+		s.keepKey(p[from:i])
+		s.state, s.escLen = inEscape, 0
+	default:
+		s.unexpected(p[i], i)
+		return len(p)
+	}
+	return i + 1
+}
+
+func (s *Scanner) readEscape(p []byte, i int) int {
+	c := p[i]
+	if s.state == inUnicode {
+		if !isHex(c) {
+			s.unexpected(c, i)
+			return len(p)
+		}
+		s.keepEscape(c)
+		if s.hex--; s.hex == 0 {
+			s.state = inString
+			s.endEscape()
+		}
+		return i + 1
+	}
+	switch c {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		s.keepEscape(c)
+		s.state = inString
+		s.endEscape()
+	case 'u':
+		s.keepEscape(c)
+		s.state, s.hex = inUnicode, 4
+	default:
+		s.unexpected(c, i)
+		return len(p)
+	}
+	return i + 1
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+// keepKey keeps a part of a key of a watched object that is split between chunks or by an escape.
+func (s *Scanner) keepKey(part []byte) {
+	if !s.isKey || !s.watching() {
+		return
+	}
+	s.keyPart = true
+	if s.keyLen+len(part) > maxKey {
+		s.keyLen = maxKey + 1
+		return
+	}
+	s.keyLen += copy(s.keyBuf[s.keyLen:], part)
+}
+
+func (s *Scanner) keepEscape(c byte) {
+	s.esc[s.escLen] = c
+	s.escLen++
+}
+
+// endEscape adds the character of a complete escape to the key that holds it. A surrogate is never part of a
+// watched name, so both halves may become U+FFFD.
+func (s *Scanner) endEscape() {
+	if !s.isKey || !s.watching() {
+		return
+	}
+	var r rune
+	switch c := s.esc[0]; c {
+	case 'b':
+		r = '\b'
+	case 'f':
+		r = '\f'
+	case 'n':
+		r = '\n'
+	case 'r':
+		r = '\r'
+	case 't':
+		r = '\t'
+	case 'u':
+		r = hexRune(s.esc[1:5])
+	default:
+		r = rune(c)
+	}
+	var b [utf8.UTFMax]byte
+	s.keepKey(b[:utf8.EncodeRune(b[:], r)])
+}
+
+func hexRune(digits []byte) (r rune) {
+	for _, c := range digits {
+		r <<= 4
+		switch {
+		case c <= '9':
+			r |= rune(c - '0')
+		default:
+			r |= rune(c|0x20-'a') + 10
+		}
+	}
+	return r
+}
+
+// endKey matches a complete key; rest is its part in this chunk.
+func (s *Scanner) endKey(rest []byte) {
+	s.state, s.isKey = wantColon, false
+	if !s.watching() {
+		return
+	}
+	at := s.level - 1
+	s.ords[at]++
+	if last := s.lasts[at]; last > 0 {
+		s.members[last-1].next = s.keyAt
+		s.lasts[at] = 0
+	}
+	if s.active > 0 {
+		return
+	}
+	key := rest
+	if s.keyPart {
+		s.isKey = true
+		s.keepKey(rest)
+		s.isKey = false
+		if s.keyLen > maxKey {
+			return
+		}
+		key = s.keyBuf[:s.keyLen]
+	}
+	s.hits = s.paths.match(s.masks[at], at, key)
+}
+
+func (s *Scanner) readNumber(p []byte, i int) int {
+	for ; i < len(p); i++ {
+		c := p[i]
+		digit := c >= '0' && c <= '9'
+		switch s.state {
+		case numMinus:
+			switch {
+			case c == '0':
+				s.state = numZero
+			case digit:
+				s.state = numInt
+			default:
+				s.unexpected(c, i)
+				return len(p)
+			}
+			continue
+		case numDot:
+			if !digit {
+				s.unexpected(c, i)
+				return len(p)
+			}
+			s.state = numFrac
+			continue
+		case numE, numESign:
+			switch {
+			case digit:
+				s.state = numExp
+			case s.state == numE && (c == '+' || c == '-'):
+				s.state = numESign
+			default:
+				s.unexpected(c, i)
+				return len(p)
+			}
+			continue
+		}
+		switch {
+		case digit && s.state != numZero:
+		case c == '.' && (s.state == numZero || s.state == numInt):
+			s.state = numDot
+		case (c == 'e' || c == 'E') && s.state != numExp:
+			s.state = numE
+		default:
+			s.endValue(p, i)
+			return i
+		}
+	}
+	return i
+}
+
+// Unquote returns the text of a raw JSON string, and whether raw is one. Invalid surrogates become U+FFFD.
+func Unquote(raw []byte) (string, bool) {
+	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
+		return "", false
+	}
+	raw = raw[1 : len(raw)-1]
+	plain := plainPrefix(raw)
+	if plain == len(raw) {
+		return string(raw), true
+	}
+	out := append(make([]byte, 0, len(raw)), raw[:plain]...)
+	for i := plain; i < len(raw); i++ {
+		c := raw[i]
+		if c == '"' || c < 0x20 {
+			return "", false
+		}
+		if c != '\\' {
+			out = append(out, c)
+			continue
+		}
+		if i++; i == len(raw) {
+			return "", false
+		}
+		switch raw[i] {
+		case '"', '\\', '/':
+			out = append(out, raw[i])
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			r, n := unicodeEscape(raw[i+1:])
+			if n == 0 {
+				return "", false
+			}
+			out = utf8.AppendRune(out, r)
+			i += n
+		default:
+			return "", false
+		}
+	}
+	return string(out), true
+}
+
+// unicodeEscape reads what follows \u, a low surrogate's escape included, and returns how many bytes that took.
+func unicodeEscape(p []byte) (rune, int) {
+	if !hex4(p) {
+		return 0, 0
+	}
+	r := hexRune(p[:4])
+	if r < 0xD800 || r >= 0xE000 {
+		return r, 4
+	}
+	if r < 0xDC00 && len(p) >= 10 && p[4] == '\\' && p[5] == 'u' && hex4(p[6:]) {
+		if low := hexRune(p[6:10]); low >= 0xDC00 && low < 0xE000 {
+			return (r-0xD800)<<10 | (low - 0xDC00) + 0x10000, 10
+		}
+	}
+	return utf8.RuneError, 4
+}
+
+func hex4(p []byte) bool {
+	return len(p) >= 4 && isHex(p[0]) && isHex(p[1]) && isHex(p[2]) && isHex(p[3])
+}

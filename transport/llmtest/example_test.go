@@ -1,0 +1,153 @@
+package llmtest_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+)
+
+// ask stands for the program under test. It returns the status of the answer.
+func ask(client *http.Client, base, fields string) (string, error) {
+	body := `{"model":"gpt-5-mini","messages":[{"role":"user","content":"How do I save?"}]` + fields + `}`
+	res, err := client.Post(base+"/v1/chat/completions", "application/json", strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(io.Discard, res.Body)
+	return res.Status, err
+}
+
+func ExampleNewServer() {
+	srv := llmtest.NewServer(llmtest.Config{Flex: llmtest.Refuse(1)})
+	defer srv.Close()
+
+	for range 2 {
+		fmt.Println(ask(srv.Client(), srv.URL, `,"service_tier":"flex"`))
+	}
+	for _, g := range srv.Meter() {
+		fmt.Println(g.Tier, g.Prompt, "in,", g.Completion, "out")
+	}
+	// Output:
+	// 429 Too Many Requests <nil>
+	// 200 OK <nil>
+	// flex 11 in, 30 out
+}
+
+// In a test, this would be the body of a function given to synctest.Test, and an
+// hour of latency would pass at once.
+func ExampleNewPipe() {
+	srv := llmtest.NewPipe(llmtest.Config{Latency: time.Millisecond})
+	defer srv.Close()
+
+	fmt.Println(ask(srv.Client(), "https://api.openai.com", ""))
+	fmt.Println(srv.Requests()[0].Path)
+	// Output:
+	// 200 OK <nil>
+	// /v1/chat/completions
+}
+
+// A client that resends after a broken connection pays twice, and the meter knows.
+func ExampleServer_Meter() {
+	srv := llmtest.NewPipe(llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetAfterAccept)})
+	defer srv.Close()
+
+	if _, err := ask(srv.Client(), srv.URL, ""); err != nil {
+		_, _ = ask(srv.Client(), srv.URL, "")
+	}
+	times := map[string]int{}
+	for _, g := range srv.Meter() {
+		times[g.Call]++
+	}
+	for call, n := range times {
+		fmt.Printf("call %.8s was billed %d times\n", call, n)
+	}
+	// Output:
+	// call f5d6fc49 was billed 2 times
+}
+
+func ExampleServer_Requests() {
+	srv := llmtest.NewPipe(llmtest.Config{FlexModels: []string{"o3"}})
+	defer srv.Close()
+
+	_, _ = ask(srv.Client(), srv.URL, `,"service_tier":"flex"`)
+	_, _ = ask(srv.Client(), srv.URL, "")
+	for _, r := range srv.Requests() {
+		fmt.Printf("%d: asked for %q, answered %d\n", r.N, r.Tier, r.Status)
+	}
+	// Output:
+	// 0: asked for "flex", answered 400
+	// 1: asked for "", answered 200
+}
+
+func ExampleServer_Transport() {
+	srv := llmtest.NewPipe(llmtest.Config{})
+	defer srv.Close()
+
+	client := &http.Client{Transport: srv.Transport(), Timeout: time.Minute}
+	fmt.Println(ask(client, "https://llm.example", ""))
+	// Output:
+	// 200 OK <nil>
+}
+
+func ExampleConfig_refuseDials() {
+	srv := llmtest.NewPipe(llmtest.Config{RefuseDials: func(n int) bool { return n == 0 }})
+	defer srv.Close()
+
+	_, err := ask(srv.Client(), srv.URL, "")
+	fmt.Println(errors.Is(err, syscall.ECONNREFUSED), len(srv.Requests()))
+	fmt.Println(ask(srv.Client(), srv.URL, ""))
+	// Output:
+	// true 0
+	// 200 OK <nil>
+}
+
+func ExampleSequence() {
+	srv := llmtest.NewPipe(llmtest.Config{
+		Faults: llmtest.Sequence(llmtest.Overloaded, llmtest.ServerErrorAfterWork),
+	})
+	defer srv.Close()
+
+	for range 3 {
+		status, _ := ask(srv.Client(), srv.URL, "")
+		fmt.Println(status, "billed so far:", len(srv.Meter()))
+	}
+	// Output:
+	// 503 Service Unavailable billed so far: 0
+	// 500 Internal Server Error billed so far: 1
+	// 200 OK billed so far: 2
+}
+
+func ExampleSchedule() {
+	room := llmtest.Schedule("x.xx.")
+	for n := range 7 {
+		fmt.Print(room.Available(n), " ")
+	}
+	// Output:
+	// false true false false true false true
+}
+
+func ExampleRefuse() {
+	room := llmtest.Refuse(1)
+	fmt.Println(room.Available(0), room.Available(1))
+	// Output:
+	// false true
+}
+
+func ExampleProbability() {
+	room, refused := llmtest.Probability(30, 42), 0
+	for n := range 1000 {
+		if !room.Available(n) {
+			refused++
+		}
+	}
+	fmt.Println(refused > 250 && refused < 350)
+	// Output:
+	// true
+}

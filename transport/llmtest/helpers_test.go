@@ -1,0 +1,126 @@
+package llmtest_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+)
+
+const chatPath = "/v1/chat/completions"
+
+// everywhere runs a test over loopback, and over a pipe in a bubble.
+func everywhere(t *testing.T, name string, cfg llmtest.Config, test func(*testing.T, *llmtest.Server)) {
+	t.Helper()
+	t.Run(name+"/loopback", func(t *testing.T) {
+		srv := llmtest.NewServer(cfg)
+		defer srv.Close()
+		test(t, srv)
+	})
+	t.Run(name+"/pipe", func(t *testing.T) {
+		inBubble(t, cfg, test)
+	})
+}
+
+// inBubble runs a test over a pipe in a bubble, which fails if a goroutine is left.
+func inBubble(t *testing.T, cfg llmtest.Config, test func(*testing.T, *llmtest.Server)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		srv := llmtest.NewPipe(cfg)
+		defer srv.Close()
+		test(t, srv)
+	})
+}
+
+// body returns a chat request with further fields put in, such as `"stream":true`.
+func body(prompt string, fields ...string) string {
+	fields = append([]string{
+		`"model":"gpt-5-mini"`,
+		fmt.Sprintf(`"messages":[{"role":"user","content":%q}]`, prompt),
+	}, fields...)
+	return "{" + strings.Join(fields, ",") + "}"
+}
+
+// answer is what a client saw of an exchange.
+type answer struct {
+	err     error // no answer at all
+	status  int
+	header  http.Header
+	body    string
+	bodyErr error // it broke off
+}
+
+// send posts a chat request and reads what comes.
+func send(ctx context.Context, srv *llmtest.Server, body string) answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+chatPath, strings.NewReader(body))
+	if err != nil {
+		return answer{err: err}
+	}
+	res, err := srv.Client().Do(req)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return answer{status: res.StatusCode, header: res.Header, body: string(b), bodyErr: err}
+}
+
+// mustSend fails the test unless the answer has the status.
+func mustSend(t *testing.T, srv *llmtest.Server, body string, status int) answer {
+	t.Helper()
+	a := send(t.Context(), srv, body)
+	if a.err != nil || a.bodyErr != nil || a.status != status {
+		t.Fatalf("status %d, errors %v and %v, body %s; want status %d", a.status, a.err, a.bodyErr, a.body, status)
+	}
+	return a
+}
+
+// failure is the error envelope.
+type failure struct {
+	Error struct {
+		Message, Type string
+		Param, Code   *string
+	}
+}
+
+func decode[T any](t *testing.T, data string) (v T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(data), &v); err != nil {
+		t.Fatalf("%v in %q", err, data)
+	}
+	return v
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return "null"
+	}
+	return *s
+}
+
+// sse splits a stream into the data of its events, and insists on its line ends.
+func sse(t *testing.T, stream, end string) []string {
+	t.Helper()
+	var events []string
+	in := bufio.NewReader(strings.NewReader(stream))
+	for {
+		line, err := in.ReadString('\n')
+		if err == io.EOF && line == "" {
+			return events
+		}
+		blank, err2 := in.ReadString('\n')
+		data, ok := strings.CutPrefix(line, "data: ")
+		data, ok2 := strings.CutSuffix(data, end)
+		if err != nil || err2 != nil || !ok || !ok2 || blank != end || strings.HasSuffix(data, "\r") {
+			t.Fatalf("event %q followed by %q (%v, %v)", line, blank, err, err2)
+		}
+		events = append(events, data)
+	}
+}

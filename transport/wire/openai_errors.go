@@ -1,0 +1,95 @@
+package wire
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
+)
+
+var errorPaths = transport.MustPaths("error.code", "error.type", "error.param", "error.message")
+
+// An apiError is an error body of OpenAI's shape.
+type apiError struct{ code, kind, param, message string }
+
+// readError reads an error body: an object with a member "error", or an array of one (Google's compatible face).
+func readError(body []byte) apiError {
+	body = bytes.TrimSpace(body)
+	if len(body) > 1 && body[0] == '[' {
+		body = bytes.TrimSpace(body[1 : len(body)-1])
+	}
+	var s transport.Scanner
+	s.Reset(errorPaths, 8<<10)
+	s.Write(body) // what was read before it broke off, or went wrong, is good enough
+	text := func(path string) string {
+		raw, _ := s.Get(path)
+		text, _ := Text(raw)
+		return text
+	}
+	return apiError{code: text("error.code"), kind: text("error.type"), param: text("error.param"), message: text("error.message")}
+}
+
+// Codes, or types, of a 429 that waiting does not cure. Source: OpenAI's error code guide; captures.
+var openAIQuota = []string{
+	"insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
+	"project_spend_limit_exceeded", "organization_usage_limit_exceeded", "billing_hard_limit_reached",
+}
+
+func openAIRefusal(status int, h http.Header, body []byte, now time.Time) Refusal {
+	e := readError(body)
+	r := Refusal{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.BadRequest, Code: identifier(e.code)}
+	if r.Code == "" {
+		r.Code = identifier(e.kind)
+	}
+	switch {
+	case status == http.StatusTooManyRequests:
+		r.Reason, r.Evidence = openAI429(&e)
+		r.RetryAfter = max(RetryAfter(h, now), rateReset(h), tryAgainIn(e.message))
+	case status == http.StatusServiceUnavailable && e.code == "server_is_overloaded":
+		r.Reason, r.Evidence = policy.Overloaded, policy.Reported
+		r.RetryAfter = RetryAfter(h, now)
+	case status >= 500 || status == http.StatusRequestTimeout:
+		// Nowhere is it documented whether the work was done, and billed.
+		r.Outcome, r.Evidence, r.Reason = policy.Ambiguous, "", policy.ServerError
+		r.RetryAfter = RetryAfter(h, now)
+	case status == http.StatusPaymentRequired:
+		r.Reason = policy.Quota
+	case status == http.StatusBadRequest && refusesTier(&e):
+		r.Reason = policy.TierRefused
+	case status == http.StatusBadRequest && refusesUsage(&e):
+		r.Reason = policy.UsageRefused
+	}
+	return r
+}
+
+func openAI429(e *apiError) (policy.Reason, policy.Evidence) {
+	switch {
+	case e.code == "flex_unavailable", e.code == "resource_unavailable", e.kind == "resource_unavailable",
+		strings.HasPrefix(e.message, "Flex") && strings.Contains(e.message, "sufficient resources"):
+		// "You will not be charged when this occurs": OpenAI's flex guide.
+		return policy.Capacity, policy.Documented
+	case slices.Contains(openAIQuota, e.code), slices.Contains(openAIQuota, e.kind):
+		return policy.Quota, policy.Inferred
+	case strings.HasPrefix(e.message, "Request too large"):
+		return policy.TooLarge, policy.Inferred
+	case strings.Contains(e.message, "per day ("):
+		// "... on requests per day (RPD): Limit 200, ...": tomorrow is too late to wait for.
+		return policy.Quota, policy.Inferred
+	}
+	return policy.Rate, policy.Inferred
+}
+
+// refusesTier: {"message": "Flex is not available for this model.", "param": "service_tier", "code": null}.
+func refusesTier(e *apiError) bool {
+	return e.param == "service_tier" || strings.Contains(e.message, "service_tier")
+}
+
+// refusesUsage: the parameter is named in param, or in the message of hosts that have no param.
+func refusesUsage(e *apiError) bool {
+	return strings.HasPrefix(e.param, "stream_options") || strings.Contains(e.message, "stream_options") ||
+		strings.Contains(e.message, "include_usage")
+}

@@ -1,0 +1,110 @@
+package wire
+
+import (
+	"strings"
+
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
+)
+
+var zeroUsage price.Usage
+
+// maxCount is more tokens than any answer has. It leaves room to add a few counts without overflow.
+const maxCount = 1 << 40
+
+// count reads a JSON number that is a plain count.
+func count(raw []byte) (int64, bool) {
+	if len(raw) == 0 || len(raw) > 13 {
+		return 0, false
+	}
+	var n int64
+	for _, c := range raw {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, n <= maxCount
+}
+
+func saturatingMul(a, b int64) int64 {
+	if a != 0 && b > maxCount/a {
+		return maxCount
+	}
+	return a * b
+}
+
+// A countReader reads counts of a document, and remembers the first that is none.
+type countReader struct {
+	doc     *transport.Fields
+	problem string
+}
+
+func (r *countReader) get(path string) (n int64, ok bool) {
+	raw, ok := r.doc.Get(path)
+	if !ok || string(raw) == "null" {
+		return 0, false
+	}
+	if n, ok = count(raw); !ok && r.problem == "" {
+		r.problem = path + " is no count"
+	}
+	return n, ok
+}
+
+// Text returns a JSON string's text, or a number as it is written; false for anything else.
+func Text(raw []byte) (string, bool) {
+	if s, ok := transport.Unquote(raw); ok {
+		return s, true
+	}
+	if len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') {
+		return string(raw), true
+	}
+	return "", false
+}
+
+// member returns the raw value of an object's member.
+func member(object []byte, paths *transport.Paths, path string) ([]byte, bool) {
+	var s transport.Scanner
+	fields, err := s.Scan(object, paths)
+	if err != nil {
+		return nil, false
+	}
+	return fields.Get(path)
+}
+
+// maxName is how much of a model's name, or of an id, goes into a row.
+const maxName = 128
+
+// printable returns s if it can stand in a row or a log as it is, else what is left of it: at most 128 bytes, with
+// control characters replaced.
+func printable(s string) string {
+	if len(s) > maxName {
+		s = s[:maxName]
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return strings.ToValidUTF8(strings.Map(func(r rune) rune {
+				if r < ' ' || r == 0x7f {
+					return '?'
+				}
+				return r
+			}, s), "?")
+		}
+	}
+	return s
+}
+
+// identifier returns s if it looks like an error code rather than text: a text could quote the prompt.
+func identifier(s string) string {
+	if len(s) > 64 {
+		return ""
+	}
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', c == '.', c == ':':
+		default:
+			return ""
+		}
+	}
+	return s
+}
