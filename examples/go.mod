@@ -8,6 +8,8 @@ require (
 	github.com/skinflint-go/skinflint/adapters/goopenai v0.1.0
 )
 
+require golang.org/x/time v0.15.0 // indirect
+
 replace (
 	github.com/skinflint-go/skinflint => ..
 	github.com/skinflint-go/skinflint/adapters/goopenai => ../adapters/goopenai

@@ -23,6 +23,8 @@ type Events struct {
 	started bool
 	bom     int // bytes of a byte order mark seen at the start
 	skipLF  bool
+	tail    bool // that line feed belongs to the event just reported
+	last    Seen // what was said of that event
 
 	field   eventField
 	head    [6]byte // the line's beginning, until its field is known
@@ -50,6 +52,13 @@ const (
 func (e *Events) Observe(p []byte) (n int, seen Seen) {
 	if p == nil {
 		return 0, e.finish()
+	}
+	if e.tail {
+		e.tail = false
+		if len(p) > 0 && p[0] == '\n' {
+			e.skipLF = false
+			return 1, e.last&SeenHide | SeenEnd
+		}
 	}
 	i := e.skipStart(p)
 	nl, cr := -1, -1 // the next line feed and carriage return at or after i; each byte is looked at once for either
@@ -81,6 +90,7 @@ func (e *Events) Observe(p []byte) (n int, seen Seen) {
 		}
 		if blank {
 			if seen, ok := e.dispatch(); ok {
+				e.tail, e.last = e.skipLF, seen
 				return i, seen | SeenEnd
 			}
 		}

@@ -98,11 +98,15 @@ type tier struct {
 	bands []band
 }
 
-// band is the prices, in picodollars per token, of prompts of at most upTo tokens. A negative price is not known.
+// band is the prices of prompts of at most upTo tokens.
 type band struct {
 	upTo   int64
-	prices [counters]int64
+	prices prices
+	plain  prices // of the same tokens, had nothing been cached
 }
+
+// prices has the price of each counter's tokens, in picodollars per token. A negative one is not known.
+type prices [counters]int64
 
 // A tierName is an index of a [tierSet].
 type tierName int
@@ -436,8 +440,8 @@ func (b *band) parsePrices(raw []byte) error {
 	return b.complete()
 }
 
-// complete refuses a band without a price, or with a price of cached tokens alone, and lets the cached tokens that have
-// no price of their own follow the plain ones.
+// complete refuses a band without a price, or with a price of cached tokens alone, lets the cached tokens that have no
+// price of their own follow the plain ones, and notes what each would cost as plain ones.
 func (b *band) complete() error {
 	known := 0
 	for c := range counters {
@@ -457,6 +461,9 @@ func (b *band) complete() error {
 		if b.prices[c] < 0 {
 			b.prices[c] = b.prices[plainCounter[c]]
 		}
+	}
+	for c, plain := range plainCounter {
+		b.plain[c] = b.prices[plain]
 	}
 	return nil
 }

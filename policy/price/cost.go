@@ -64,20 +64,16 @@ func (c *Catalog) Cost(q Query, u Usage) (Cost, error) {
 	if t == nil {
 		return Cost{}, noTier(&q)
 	}
-	served, prompt := u.counts(), u.Prompt()
-	if !u.sane(&served) {
+	used, prompt := u.counts(), u.Prompt()
+	if !u.sane(&used) {
 		return Cost{}, insane(&q, &u)
 	}
-	plain, up := served.plain(), m.upliftFor(q.Regional)
-	cost, err := t.cost(prompt, &served, up)
+	up := m.upliftFor(q.Regional)
+	cost, uncached, err := t.cost(prompt, &used, up)
 	if err != nil {
 		return Cost{}, unpriced(&q, err)
 	}
-	uncached, err := t.cost(prompt, &plain, up)
-	if err != nil {
-		return Cost{}, unpriced(&q, err)
-	}
-	list, known := set.list(t, uncached, prompt, &plain, up)
+	list, known := set.list(t, uncached, prompt, &used, up)
 	return Cost{Cost: cost, Uncached: uncached, List: list, ListKnown: known, PriceID: t.id}, nil
 }
 
@@ -201,19 +197,21 @@ func (s *tierSet) tier(name string) *tier {
 	return nil
 }
 
-// list is what plain tokens cost at the standard tier. It is what they cost at the tier that served, if that is it.
-func (s *tierSet) list(served *tier, cost Pico, prompt int64, plain *counts, up ratio) (Pico, bool) {
+// list is what the counts cost at the standard tier, had nothing been cached. It is the cost, uncached, at the tier that
+// served, if that is it.
+func (s *tierSet) list(served *tier, uncached Pico, prompt int64, n *counts, up ratio) (Pico, bool) {
 	switch s[standard] {
 	case nil:
 		return 0, false
 	case served:
-		return cost, true
+		return uncached, true
 	}
-	list, err := s[standard].cost(prompt, plain, up)
-	if err != nil {
+	b := s[standard].band(prompt)
+	if b == nil {
 		return 0, false
 	}
-	return list, true
+	list, err := b.plain.cost(n, up)
+	return list, err == nil
 }
 
 // endless is the upTo of a band without end.
@@ -236,17 +234,18 @@ var (
 	}()
 )
 
-// cost is what the counts cost in a prompt of that many tokens.
-func (t *tier) cost(prompt int64, n *counts, up ratio) (Pico, error) {
+// cost is what the counts cost in a prompt of that many tokens, as they are and had nothing been cached.
+func (t *tier) cost(prompt int64, n *counts, up ratio) (cost, uncached Pico, err error) {
 	b := t.band(prompt)
 	if b == nil {
-		return 0, errLongContext
+		return 0, 0, errLongContext
 	}
-	total, err := b.cost(n)
+	cost, err = b.prices.cost(n, up)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return up.timesEven(total)
+	uncached, err = b.plain.cost(n, up)
+	return cost, uncached, err
 }
 
 // band returns the band that prices a prompt of that many tokens, or nil.
@@ -259,19 +258,23 @@ func (t *tier) band(prompt int64) *band {
 	return nil
 }
 
-// cost adds up the counts.
-func (b *band) cost(n *counts) (Pico, error) {
+// cost adds up what the counts cost, times the factor.
+func (p *prices) cost(n *counts, up ratio) (Pico, error) {
 	var total tally
 	for c, tokens := range n {
 		if tokens == 0 {
 			continue
 		}
-		if b.prices[c] < 0 {
+		if p[c] < 0 {
 			return 0, errNoCounter[c]
 		}
-		total.add(tokens, b.prices[c])
+		total.add(tokens, p[c])
 	}
-	return total.pico()
+	sum, err := total.pico()
+	if err != nil {
+		return 0, err
+	}
+	return up.timesEven(sum)
 }
 
 // bound is the most that so many tokens can cost; a negative number is not known.

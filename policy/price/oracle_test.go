@@ -235,7 +235,7 @@ func TestCostIsTheSumOfItsParts(t *testing.T) {
 		for counter, tokens := range x.u.counts() {
 			var one counts
 			one[counter] = tokens
-			part, err := tier.cost(x.u.Prompt(), &one, ratio{})
+			part, _, err := tier.cost(x.u.Prompt(), &one, ratio{})
 			if err != nil {
 				t.Fatalf("%s of %+v: %v", counterNames[counter], x.q, err)
 			}

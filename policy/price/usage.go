@@ -92,7 +92,7 @@ var counterNames = [counters]string{
 	audioOutput:      "audio_output",
 }
 
-// plainCounter is what each counter's tokens would have been, had nothing been cached; counts.plain adds up by it.
+// plainCounter is what each counter's tokens would have been, had nothing been cached.
 var plainCounter = [counters]counter{
 	input:            input,
 	cachedInput:      input,
@@ -118,15 +118,5 @@ func (u *Usage) counts() counts {
 		cachedAudioInput: u.CachedAudioInput,
 		output:           u.Output,
 		audioOutput:      u.AudioOutput,
-	}
-}
-
-// plain is the same tokens, had nothing been cached.
-func (n *counts) plain() counts {
-	return counts{
-		input:       addTokens(addTokens(n[input], n[cachedInput]), addTokens(n[cacheWrite], n[cacheWrite1h])),
-		audioInput:  addTokens(n[audioInput], n[cachedAudioInput]),
-		output:      n[output],
-		audioOutput: n[audioOutput],
 	}
 }

@@ -74,14 +74,3 @@ func TestCountersAreTheUsage(t *testing.T) {
 		}
 	}
 }
-
-func TestPlainCounts(t *testing.T) {
-	served := full.counts()
-	var want counts
-	for c, tokens := range served {
-		want[plainCounter[c]] += tokens
-	}
-	if got := served.plain(); got != want {
-		t.Errorf("without a cache the counts are %v, want %v", got, want)
-	}
-}

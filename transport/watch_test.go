@@ -1,0 +1,369 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+)
+
+// A witness observes a stream of events, and hides those whose data begins with "hide".
+type witness struct {
+	Events
+	recorder
+	mu    sync.Mutex
+	ended []string
+}
+
+func newWitness() *witness {
+	w := &witness{}
+	w.hide = func(data string) bool { return strings.HasPrefix(data, "hide") }
+	w.Events.Handler = &w.recorder
+	return w
+}
+
+func (w *witness) End(how End, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = append(w.ended, fmt.Sprint(how, " ", err))
+}
+
+func (w *witness) ends() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
+}
+
+func response(body io.Reader) *http.Response {
+	rc, ok := body.(io.ReadCloser)
+	if !ok {
+		rc = io.NopCloser(body)
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: rc, ContentLength: -1}
+}
+
+// watch reads the stream through Watch, with the given kind of reader and buffer, and returns what reached the caller.
+func watch(t *testing.T, stream string, size int, hide bool, wrap func(io.Reader) io.Reader) (string, *witness) {
+	t.Helper()
+	w := newWitness()
+	resp := response(wrap(strings.NewReader(stream)))
+	Watcher{Observer: w, Hide: hide}.Watch(context.Background(), resp)
+	var got bytes.Buffer
+	buf := make([]byte, size)
+	for {
+		n, err := resp.Body.Read(buf)
+		got.Write(buf[:n])
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			t.Fatal("a read returned nothing and no error")
+		}
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if ends := w.ends(); len(ends) != 1 {
+		t.Fatalf("ended %d times: %v", len(ends), ends)
+	}
+	return got.String(), w
+}
+
+var readers = map[string]func(io.Reader) io.Reader{
+	"whole":         func(r io.Reader) io.Reader { return r },
+	"byte by byte":  iotest.OneByteReader,
+	"half":          iotest.HalfReader,
+	"data with EOF": iotest.DataErrReader,
+}
+
+func TestWatchPassesEverything(t *testing.T) {
+	for _, test := range eventTests {
+		for name, wrap := range readers {
+			for _, size := range []int{1, 3, 4096} {
+				if got, _ := watch(t, test.stream, size, false, wrap); got != test.stream {
+					t.Errorf("%s, %s, %d: got %q, want %q", test.name, name, size, got, test.stream)
+				}
+				if got, _ := watch(t, test.stream, size, true, wrap); got != test.stream {
+					t.Errorf("%s, %s, %d, hiding: got %q, want %q", test.name, name, size, got, test.stream)
+				}
+			}
+		}
+	}
+}
+
+func TestWatchHides(t *testing.T) {
+	long := strings.Repeat("x", MaxHeld)
+	for _, test := range []struct{ name, stream, want string }{
+		{"middle", "data: a\n\ndata: hide\n\ndata: b\n\n", "data: a\n\ndata: b\n\n"},
+		{"first", "data: hide\n\ndata: b\n\n", "data: b\n\n"},
+		{"last", "data: a\n\ndata: hide\n\n", "data: a\n\n"},
+		{"only", "data: hide\n\n", ""},
+		{"several", "data: hide\n\ndata: hide\n\ndata: b\n\ndata: hide\n\n", "data: b\n\n"},
+		{"without its blank line", "data: a\n\ndata: hide", "data: a\n\n"},
+		{"with its comments", "data: a\n\n: c\ndata: hide\n\ndata: b\n\n", "data: a\n\ndata: b\n\n"},
+		{"CRLF", "data: a\r\n\r\ndata: hide\r\n\r\ndata: b\r\n\r\n", "data: a\r\n\r\ndata: b\r\n\r\n"},
+		{"too long to hide", "data: a\n\ndata: hide" + long + "\n\ndata: b\n\n", "data: a\n\ndata: hide" + long + "\n\ndata: b\n\n"},
+		{"long and passed on", "data: a" + long + "\n\ndata: hide\n\ndata: b\n\n", "data: a" + long + "\n\ndata: b\n\n"},
+	} {
+		for name, wrap := range readers {
+			for _, size := range []int{1, 3, 9, 4096, 1 << 20} {
+				if len(test.stream) > MaxHeld && (size < 4096 || name == "byte by byte") {
+					continue // slow, and nothing new
+				}
+				got, w := watch(t, test.stream, size, true, wrap)
+				if got != test.want {
+					t.Errorf("%s, %s, %d: got %.60q, want %.60q", test.name, name, size, got, test.want)
+				}
+				if len(w.got) != strings.Count(test.stream, "data: ") {
+					t.Errorf("%s, %s, %d: %d events observed", test.name, name, size, len(w.got))
+				}
+			}
+		}
+	}
+}
+
+// Whatever is hidden, what reaches the caller is the rest, byte for byte, at any sizes.
+func FuzzWatch(f *testing.F) {
+	f.Add("data: a\n\ndata: hide\n\ndata: b\n\n", 3, 5)
+	f.Add("data: hide\r\n\r\n\r\ndata: b\r\rdata: hide", 1, 1)
+	f.Fuzz(func(t *testing.T, stream string, piece, size int) {
+		piece, size = piece&255+1, size&255+1
+		w := newWitness()
+		resp := response(&pieces{[]byte(stream), piece})
+		Watcher{Observer: w, Hide: true}.Watch(context.Background(), resp)
+		var got bytes.Buffer
+		if _, err := io.CopyBuffer(struct{ io.Writer }{&got}, struct{ io.Reader }{resp.Body}, make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, event := range w.got {
+			if _, data, _ := strings.Cut(event, ":"); !strings.HasPrefix(data, "hide") {
+				want = append(want, event)
+			}
+		}
+		if after := readEvents(got.String(), 4096); fmt.Sprint(after) != fmt.Sprint(want) {
+			t.Fatalf("the caller reads %q, want %q, of %q", after, want, w.got)
+		}
+		if len(w.ends()) != 1 {
+			t.Fatalf("ended: %v", w.ends())
+		}
+	})
+}
+
+type pieces struct {
+	rest []byte
+	size int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if len(p.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, p.rest[:min(p.size, len(p.rest))])
+	p.rest = p.rest[n:]
+	return n, nil
+}
+
+func TestWatchEnds(t *testing.T) {
+	broken := errors.New("broken")
+	for _, test := range []struct {
+		name string
+		body io.Reader
+		use  func(*http.Response)
+		want string
+	}{
+		{"EOF", strings.NewReader("data: a\n\n"), readAllOf, "eof <nil>"},
+		{"complete, and then EOF", strings.NewReader("data: [DONE]\n\nmore"), readAllOf, "complete <nil>"},
+		{"complete with the last line", strings.NewReader("data: [DONE]"), readAllOf, "complete <nil>"},
+		{"error", io.MultiReader(strings.NewReader("data"), iotest.ErrReader(broken)), readAllOf, "error broken"},
+		{"closed unread", strings.NewReader("data: a\n\n"), func(r *http.Response) { r.Body.Close() }, "closed <nil>"},
+		{"closed twice", strings.NewReader("data: a\n\n"), func(r *http.Response) { r.Body.Close(); r.Body.Close() }, "closed <nil>"},
+		{"read and closed", strings.NewReader("data: a\n\n"), func(r *http.Response) { readAllOf(r); r.Body.Close() }, "eof <nil>"},
+	} {
+		for _, hide := range []bool{false, true} {
+			w := newWitness()
+			resp := response(test.body)
+			if s, ok := test.body.(*strings.Reader); ok {
+				s.Seek(0, io.SeekStart)
+			}
+			Watcher{Observer: w, Hide: hide}.Watch(context.Background(), resp)
+			test.use(resp)
+			if got := fmt.Sprint(w.ends()); got != "["+test.want+"]" && !(test.name == "error" && hide) {
+				t.Errorf("%s, hide %v: %v, want %s", test.name, hide, got, test.want)
+			}
+		}
+	}
+}
+
+func readAllOf(r *http.Response) { io.Copy(io.Discard, r.Body) }
+
+func TestWatchContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		w := newWitness()
+		r, wr := io.Pipe()
+		resp := response(r)
+		Watcher{Observer: w}.Watch(ctx, resp)
+		cancel(errors.New("the user pressed stop"))
+		synctest.Wait()
+		if got := fmt.Sprint(w.ends()); got != "[context the user pressed stop]" {
+			t.Error(got)
+		}
+		wr.Close()
+		resp.Body.Close()
+	})
+}
+
+func TestWatchIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWitness()
+		r, wr := io.Pipe()
+		resp := response(r)
+		Watcher{Observer: w, Idle: 10 * time.Minute}.Watch(context.Background(), resp)
+		go func() {
+			time.Sleep(25 * time.Minute) // longer than Idle, but a read is under way
+			wr.Write([]byte("data: a\n\n"))
+		}()
+		buf := make([]byte, 100)
+		if _, err := resp.Body.Read(buf); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10*time.Minute - time.Second)
+		synctest.Wait()
+		if len(w.ends()) != 0 {
+			t.Fatalf("given up too early: %v", w.ends())
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := fmt.Sprint(w.ends()); got != "[idle "+ErrIdle.Error()+"]" {
+			t.Errorf("not given up: %v", got)
+		}
+		if _, err := resp.Body.Read(buf); !errors.Is(err, ErrIdle) {
+			t.Errorf("a read after that: %v", err)
+		}
+		if _, err := wr.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("the body beneath is not closed: %v", err)
+		}
+	})
+}
+
+// A read and a close at the same time: one end, and no race.
+func TestWatchReadAndClose(t *testing.T) {
+	for range 200 {
+		w := newWitness()
+		resp := response(strings.NewReader(strings.Repeat("data: a\n\n", 50)))
+		Watcher{Observer: w, Hide: true, Idle: time.Minute}.Watch(t.Context(), resp)
+		var both sync.WaitGroup
+		both.Add(2)
+		go func() { defer both.Done(); readAllOf(resp) }()
+		go func() { defer both.Done(); resp.Body.Close() }()
+		both.Wait()
+		if len(w.ends()) != 1 {
+			t.Fatalf("ended: %v", w.ends())
+		}
+	}
+}
+
+func TestWatchLeavesAlone(t *testing.T) {
+	body := struct {
+		io.Reader
+		io.WriteCloser
+	}{}
+	for name, resp := range map[string]*http.Response{
+		"upgraded": {StatusCode: http.StatusSwitchingProtocols, Body: body},
+		"no body":  {StatusCode: 204, Body: http.NoBody},
+		"nil body": {StatusCode: 200},
+	} {
+		before := resp.Body
+		w := newWitness()
+		Watcher{Observer: w}.Watch(context.Background(), resp)
+		if resp.Body != before || len(w.ends()) != 1 {
+			t.Errorf("%s: body replaced %v, ended %v", name, resp.Body != before, w.ends())
+		}
+	}
+}
+
+// A body of a stated length that may shrink has no stated length any more.
+func TestWatchForgetsTheLength(t *testing.T) {
+	resp := response(strings.NewReader("data: hide\n\n"))
+	resp.ContentLength = 12
+	resp.Header.Set("Content-Length", "12")
+	Watcher{Observer: newWitness(), Hide: true}.Watch(context.Background(), resp)
+	if resp.ContentLength != -1 || resp.Header.Get("Content-Length") != "" {
+		t.Errorf("%d, %v", resp.ContentLength, resp.Header)
+	}
+}
+
+func TestPeek(t *testing.T) {
+	for name, wrap := range readers {
+		for _, size := range []int{0, 1, 5, 10, 11, 100} {
+			resp := response(wrap(strings.NewReader("0123456789")))
+			head, err := Peek(resp, size, time.Minute)
+			if want := "0123456789"[:min(size, 10)]; string(head) != want {
+				t.Errorf("%s, %d: peeked %q, want %q", name, size, head, want)
+			}
+			if size > 10 && !errors.Is(err, io.EOF) {
+				t.Errorf("%s, %d: %v, want EOF", name, size, err)
+			}
+			all, err := io.ReadAll(resp.Body)
+			if string(all) != "0123456789" || err != nil {
+				t.Errorf("%s, %d: then read %q, %v", name, size, all, err)
+			}
+		}
+	}
+}
+
+// A body that trickles, or never ends, costs no more time than was allowed, and still reaches the caller as it comes.
+func TestPeekTrickle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		resp := response(r)
+		go func() {
+			defer w.Close()
+			for i := range 5 {
+				time.Sleep(time.Second)
+				fmt.Fprint(w, i)
+			}
+		}()
+		start := time.Now()
+		head, err := Peek(resp, 100, 2500*time.Millisecond)
+		if string(head) != "01" || err != nil || time.Since(start) != 2500*time.Millisecond {
+			t.Errorf("peeked %q, %v after %v", head, err, time.Since(start))
+		}
+		buf := make([]byte, 1)
+		for i, want := range []time.Duration{2500 * time.Millisecond, 2500 * time.Millisecond, 3 * time.Second, 4 * time.Second, 5 * time.Second} {
+			if _, err := io.ReadFull(resp.Body, buf); err != nil || buf[0] != byte('0'+i) {
+				t.Fatalf("byte %d: %q, %v", i, buf, err)
+			}
+			if got := time.Since(start); got != want {
+				t.Errorf("byte %d came after %v, want %v", i, got, want)
+			}
+		}
+		if _, err := resp.Body.Read(buf); !errors.Is(err, io.EOF) {
+			t.Errorf("at the end: %v", err)
+		}
+	})
+}
+
+func TestPeekClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := io.Pipe()
+		resp := response(r)
+		Peek(resp, 100, time.Second)
+		resp.Body.Close() // ends the goroutine that still reads, or the bubble would complain
+		if _, err := resp.Body.Read(make([]byte, 1)); err == nil {
+			t.Error("a read after Close succeeded")
+		}
+	})
+}
