@@ -1,8 +1,10 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -69,7 +71,10 @@ func (a *attempt) send(req *http.Request, next http.RoundTripper) (*http.Respons
 	r := a.r
 	ctx := req.Context()
 	if a.s.AttemptTimeout > 0 {
-		ctx, a.cancel = context.WithTimeoutCause(ctx, a.s.AttemptTimeout, errAttemptTimeout)
+		ctx, a.cancel = context.WithTimeoutCause(ctx, a.s.AttemptTimeout, &Error{
+			Kind: ErrTimeout, Err: context.DeadlineExceeded, Provider: r.call.Provider, Model: r.call.Model, Attempts: r.attempts,
+			Detail: fmt.Sprintf("it ran for more than attempt_timeout, %v, and may have been billed", a.s.AttemptTimeout),
+		})
 	}
 	out := req.WithContext(transport.WithTrace(ctx, &a.trace))
 	stripIdempotency(out)
@@ -128,8 +133,6 @@ func isIdempotency(key string) bool {
 	return (len(key) == len("Idempotency-Key") || len(key) == len("X-Idempotency-Key")) &&
 		(strings.EqualFold(key, "Idempotency-Key") || strings.EqualFold(key, "X-Idempotency-Key"))
 }
-
-var errAttemptTimeout = errors.New("skinflint: attempt_timeout")
 
 // lost says what an attempt without an answer did to the bill.
 func (a *attempt) lost(err error) policy.Outcome {
@@ -223,7 +226,7 @@ var errClosedEarly = errors.New("skinflint: the answer was closed before its end
 func (a *attempt) price() {
 	answer, row := &a.reader.answer, &a.row
 	if !answer.HasUsage {
-		a.expose("the answer does not say what was used")
+		a.expose(cmp.Or(answer.Problem, "the answer does not say what was used"))
 		return
 	}
 	row.Usage, row.UsageSource = answer.Usage, ledger.Measured

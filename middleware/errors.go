@@ -21,6 +21,9 @@ var (
 	// ErrWait: the call ended while it waited to be sent again.
 	ErrWait = errors.New("skinflint: wait")
 
+	// ErrTimeout: the attempt ran for longer than the policy's AttemptTimeout. It may have been billed.
+	ErrTimeout = errors.New("skinflint: attempt timeout")
+
 	// ErrBody: the request's body could not be read. Nothing was sent.
 	ErrBody = errors.New("skinflint: request body")
 )
@@ -28,7 +31,7 @@ var (
 // An Error is a call, or an attempt, that this library refused or gave up; errors of the network and of the provider
 // are never turned into one. It comes through an SDK by errors.As, where the SDK wraps what its client returns.
 type Error struct {
-	Kind     error  // ErrPolicy, ErrLimit, ErrCost, ErrWait or ErrBody
+	Kind     error  // one of the errors above
 	Provider string // "" if it was not known yet
 	Model    string
 	Detail   string        // what was refused, with the figures

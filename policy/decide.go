@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -121,7 +122,7 @@ func stop(why string) Decision { return Decision{Why: why} }
 
 // after makes the move, without regard to the limits.
 func (h *History) after(last *Result, move Move) Decision {
-	again := Decision{Send: true, Step: last.Step, Wait: h.wait(last), Why: string(last.Reason)}
+	again := Decision{Send: true, Step: last.Step, Wait: h.wait(last), Why: cmp.Or(string(last.Reason), string(last.Outcome))}
 	next := again
 	next.Wait = 0
 	tier, more := h.Settings.Plan.After(last.Step.Tier)

@@ -150,7 +150,12 @@ func newAudit(asked policy.Tier) (*audit, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &audit{memory: ledger.NewMemory(0), asked: asked, cost: price.Pico(exact.Int64()), exact: exact}, nil
+	a := &audit{memory: ledger.NewMemory(0), asked: asked, cost: price.Pico(exact.Int64()), exact: exact}
+	// It begins full, as that of a program which has run for a while, so that no call pays for its growth.
+	for range ledger.DefaultRows {
+		a.memory.Add(ledger.Row{})
+	}
+	return a, nil
 }
 
 // Add checks a row and stores it.

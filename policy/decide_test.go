@@ -1,0 +1,210 @@
+package policy
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+func settings(t *testing.T, p Policy) *Settings {
+	t.Helper()
+	r, err := NewResolver(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r.Resolve(nil, Subject{Tiers: true})
+	return &s
+}
+
+func TestNext(t *testing.T) {
+	flex := Step{Tier: Flex}
+	standard := Step{Tier: Standard}
+	both := Policy{Tier: Flex, Fallback: Standard}
+	rejected := func(s Step, r Reason) Result {
+		return Result{Step: s, Outcome: Rejected, Evidence: Documented, Reason: r}
+	}
+	asks := func(r Result, d time.Duration) Result { r.RetryAfter = d; return r }
+	for _, test := range []struct {
+		name    string
+		policy  Policy
+		results []Result
+		left    time.Duration // 0: no deadline
+		want    Decision      // without its Why
+	}{
+		{"first", both, nil, 0, Decision{Send: true, Step: flex}},
+		{"first, too late for flex", both, nil, 30 * time.Second, Decision{Send: true, Step: standard}},
+		{"first, too late but no other tier", Policy{Tier: Flex}, nil, 30 * time.Second, Decision{Send: true, Step: flex}},
+		{"no capacity: the next tier, at once", both, []Result{asks(rejected(flex, Capacity), 5*time.Minute)}, 0, Decision{Send: true, Step: standard}},
+		{"no capacity, and no next tier: wait", Policy{Tier: Flex}, []Result{asks(rejected(flex, Capacity), 5*time.Minute)}, 0, Decision{Send: true, Step: flex, Wait: 5 * time.Minute}},
+		{"no capacity, patient", Policy{Tier: Flex, Fallback: Standard, Patience: time.Minute}, []Result{asks(rejected(flex, Capacity), 20*time.Second)}, 0, Decision{Send: true, Step: flex, Wait: 20 * time.Second}},
+		{"no capacity, patient but not that long", Policy{Tier: Flex, Fallback: Standard, Patience: time.Minute}, []Result{asks(rejected(flex, Capacity), 5*time.Minute)}, 0, Decision{Send: true, Step: standard}},
+		{"too fast: wait on the same tier", both, []Result{asks(rejected(flex, Rate), time.Minute)}, 0, Decision{Send: true, Step: flex, Wait: time.Minute}},
+		{"too fast, longer than max_wait", both, []Result{asks(rejected(flex, Rate), 3*time.Minute)}, 0, Decision{}},
+		{"too fast, longer than the deadline", both, []Result{asks(rejected(flex, Rate), 90*time.Second)}, time.Minute, Decision{}},
+		{"overloaded", both, []Result{asks(rejected(standard, Overloaded), time.Second)}, 0, Decision{Send: true, Step: standard, Wait: time.Second}},
+		{"quota", both, []Result{rejected(flex, Quota)}, 0, Decision{}},
+		{"too large", both, []Result{rejected(flex, TooLarge)}, 0, Decision{}},
+		{"bad request", both, []Result{rejected(flex, BadRequest)}, 0, Decision{}},
+		{"tier refused: the next tier", both, []Result{rejected(flex, TierRefused)}, 0, Decision{Send: true, Step: standard}},
+		{"every tier of the plan refused: none", both, []Result{rejected(flex, TierRefused), rejected(standard, TierRefused)}, 0, Decision{Send: true}},
+		{"no tier refused", both, []Result{rejected(Step{}, TierRefused)}, 0, Decision{}},
+		{"usage refused", both, []Result{rejected(flex, UsageRefused)}, 0, Decision{Send: true, Step: Step{Tier: Flex, WithoutUsage: true}}},
+		{"usage refused twice", both, []Result{rejected(Step{Tier: Flex, WithoutUsage: true}, UsageRefused)}, 0, Decision{}},
+		{"billed", both, []Result{{Step: flex, Outcome: Billed}}, 0, Decision{}},
+		{"partial", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Partial}}, 0, Decision{}},
+		{"refused by us", both, []Result{{Step: flex, Outcome: Refused}}, 0, Decision{}},
+		{"ambiguous", both, []Result{{Step: flex, Outcome: Ambiguous}}, 0, Decision{}},
+		{"ambiguous, allowed", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Ambiguous}}, 0, Decision{Send: true}},
+		{"not sent", both, []Result{{Step: flex, Outcome: NotSent}}, 0, Decision{Send: true, Step: flex}},
+		{"only documented: inferred", Policy{OnlyDocumented: true}, []Result{{Outcome: Rejected, Evidence: Inferred, Reason: Rate}}, 0, Decision{}},
+		{"only documented: reported", Policy{OnlyDocumented: true}, []Result{{Outcome: Rejected, Evidence: Reported, Reason: Overloaded}}, 0, Decision{}},
+		{"only documented: documented", Policy{OnlyDocumented: true}, []Result{rejected(Step{}, Rate)}, 0, Decision{Send: true}},
+		{"only documented: not sent", Policy{OnlyDocumented: true}, []Result{{Outcome: NotSent}}, 0, Decision{Send: true}},
+		{"attempts used up", Policy{MaxAttempts: 1}, []Result{{Outcome: NotSent}}, 0, Decision{}},
+		{"unknown outcome", both, []Result{{Outcome: "?"}}, 0, Decision{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			left := test.left
+			if left == 0 {
+				left = -1
+			}
+			got := Next(History{Settings: settings(t, test.policy), Results: test.results, Left: left, Replayable: true})
+			if got.Why == "" {
+				t.Error("a decision without a reason")
+			}
+			got.Why = ""
+			if got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestNextStops(t *testing.T) {
+	lost := []Result{{Outcome: NotSent}}
+	for name, h := range map[string]History{
+		"body gone":     {Results: lost, Left: -1},
+		"max_elapsed":   {Results: lost, Left: -1, Replayable: true, Elapsed: 16 * time.Minute},
+		"deadline past": {Results: lost, Left: 0, Replayable: true},
+		"cost limit": {Results: []Result{{Outcome: Ambiguous}}, Left: -1, Replayable: true, MaxBilled: 1,
+			Settings: settings(t, Policy{AllowDoubleBilling: true})},
+	} {
+		if h.Settings == nil {
+			h.Settings = settings(t, Policy{})
+		}
+		if d := Next(h); d.Send {
+			t.Errorf("%s: sends: %+v", name, d)
+		}
+	}
+}
+
+// Whatever happens to a call, it is never sent again after it was, or may have been, billed; never more often than
+// allowed; never earlier than the server said; never past its limits; and it ends.
+func TestNextInvariants(t *testing.T) {
+	outcomes := []Outcome{NotSent, Rejected, Rejected, Rejected, Rejected, Ambiguous, Partial, Billed, Refused}
+	reasons := []Reason{NoReason, Capacity, Capacity, Rate, Overloaded, ServerError, Quota, TooLarge, TierRefused, UsageRefused, BadRequest}
+	evidence := []Evidence{Documented, Reported, Inferred}
+	tiers := []Tier{"", Flex, Standard, Priority}
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 1))
+	for range 20_000 {
+		p := Policy{
+			Tier: tiers[random.IntN(4)], MaxAttempts: random.IntN(8), Patience: time.Duration(random.IntN(60)) * time.Second,
+			OnlyDocumented: random.IntN(4) == 0,
+		}
+		if f := tiers[random.IntN(4)]; f != p.Tier {
+			p.Fallback = f
+		}
+		s := settings(t, p)
+		h := History{Settings: s, Left: -1, Replayable: true, Random: random.Uint64()}
+		if random.IntN(2) == 0 {
+			h.Left = time.Duration(random.IntN(600)) * time.Second
+		}
+		for n := 0; ; n++ {
+			if n > 20 {
+				t.Fatalf("seed %d: does not end: %+v", seed, h)
+			}
+			d := Next(h)
+			if !d.Send {
+				break
+			}
+			if len(h.Results) >= s.MaxAttempts {
+				t.Fatalf("seed %d: attempt %d of %d", seed, len(h.Results)+1, s.MaxAttempts)
+			}
+			if n > 0 {
+				last := h.Results[len(h.Results)-1]
+				free := last.Outcome == NotSent || last.Outcome == Rejected && (!s.OnlyDocumented || last.Evidence == Documented)
+				if !free {
+					t.Fatalf("seed %d: sends again after %+v", seed, last)
+				}
+				if d.Step == last.Step && d.Wait < last.RetryAfter {
+					t.Fatalf("seed %d: waits %v, the server said %v", seed, d.Wait, last.RetryAfter)
+				}
+			}
+			if d.Wait > s.MaxWait || h.Elapsed+d.Wait > s.MaxElapsed || n > 0 && h.Left >= 0 && d.Wait >= h.Left {
+				t.Fatalf("seed %d: wait %v passes a limit: %+v", seed, d.Wait, h)
+			}
+			took := d.Wait + time.Duration(random.IntN(10))*time.Second
+			h.Elapsed += took
+			if h.Left >= 0 {
+				h.Left = max(0, h.Left-took)
+			}
+			h.Random = random.Uint64()
+			h.Results = append(h.Results, Result{
+				Step: d.Step, Outcome: outcomes[random.IntN(len(outcomes))], Reason: reasons[random.IntN(len(reasons))],
+				Evidence: evidence[random.IntN(3)], RetryAfter: time.Duration(random.IntN(200)) * time.Second, Ended: h.Elapsed,
+			})
+		}
+	}
+}
+
+// Every outcome and reason has a row, so that none is decided by accident.
+func TestTableIsComplete(t *testing.T) {
+	for _, o := range []Outcome{NotSent, Rejected, Ambiguous, Billed, Partial, Refused} {
+		found := false
+		for _, row := range Table() {
+			found = found || row.Outcome == o && row.Reason == ""
+		}
+		if !found {
+			t.Errorf("no row for %s in general", o)
+		}
+	}
+	Table()[0].Move = Stop
+	if MoveAfter(NotSent, "") != Again {
+		t.Error("the caller of Table can change it")
+	}
+}
+
+func TestWait(t *testing.T) {
+	for range 10_000 {
+		hint := time.Duration(rand.Int64N(int64(time.Hour)))
+		backoff := time.Duration(rand.Int64N(int64(time.Minute)))
+		got := Wait(hint, backoff, rand.Uint64())
+		if got < hint || got > max(hint, backoff)+hint/10 {
+			t.Fatalf("Wait(%v, %v) = %v", hint, backoff, got)
+		}
+	}
+	const forever = time.Duration(1<<63 - 1)
+	for _, test := range []struct{ hint, backoff, least, most time.Duration }{
+		{0, 0, 0, 0}, {-time.Second, -time.Second, 0, 0}, {forever, 0, forever, forever}, {forever, forever, forever, forever},
+		{0, forever, forever - forever>>31, forever},
+	} {
+		if got := Wait(test.hint, test.backoff, 1<<64-1); got < test.least || got > test.most {
+			t.Errorf("Wait(%v, %v) = %v", test.hint, test.backoff, got)
+		}
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	for _, test := range []struct {
+		n    int
+		want time.Duration
+	}{{-1, 0}, {0, time.Second}, {1, 2 * time.Second}, {4, 16 * time.Second}, {5, 30 * time.Second}, {61, 30 * time.Second}, {1000, 30 * time.Second}} {
+		if got := Backoff(test.n, time.Second, 30*time.Second); got != test.want {
+			t.Errorf("Backoff(%d) = %v, want %v", test.n, got, test.want)
+		}
+	}
+	if Backoff(3, 0, time.Second) != 0 || Backoff(3, time.Second, 0) != 0 {
+		t.Error("without a base or a bound there is no backoff")
+	}
+}
