@@ -235,7 +235,9 @@ func (q *queue) release(w *waiter) {
 	q.serve()
 }
 
-// serve lets go whoever may, from the head on: nobody overtakes a waiter in front for a bucket that both need.
+// serve lets go whoever may, from the head on: nobody overtakes a waiter in front for a bucket that both wait for. One
+// that waits for one bucket does not keep another, which is open, from those behind; when its turn comes at the first
+// it is at the head of the second.
 func (q *queue) serve() {
 	now := time.Now()
 	q.pass++
@@ -247,19 +249,14 @@ func (q *queue) serve() {
 			stay = append(stay, q.waiters[i:]...)
 			break
 		}
-		wait, ok := q.try(w, now)
+		wait, newly, ok := q.try(w, now)
 		if ok {
 			continue
 		}
 		if wait > 0 && (soonest == 0 || wait < soonest) {
 			soonest = wait
 		}
-		for _, b := range w.buckets {
-			if b.blocked != q.pass {
-				b.blocked = q.pass
-				blocked++
-			}
-		}
+		blocked += newly
 		stay = append(stay, w)
 	}
 	clear(q.waiters[len(stay):])
@@ -267,18 +264,25 @@ func (q *queue) serve() {
 	q.wake(soonest)
 }
 
-// try lets w go if all its buckets are open, and else returns how long until their rates are.
-func (q *queue) try(w *waiter, now time.Time) (longest time.Duration, ok bool) {
+// try lets w go if all its buckets are open. Those that are not it closes for everyone behind, says how many they are,
+// and how long until their rates open again.
+func (q *queue) try(w *waiter, now time.Time) (longest time.Duration, closed int, ok bool) {
 	ok = true
 	for _, b := range w.buckets {
 		if b.blocked == q.pass {
-			return 0, false
+			ok = false
+			continue
 		}
 		wait, open := b.open(now)
-		longest, ok = max(longest, wait), ok && open
+		if !open {
+			b.blocked = q.pass
+			closed++
+			ok = false
+		}
+		longest = max(longest, wait)
 	}
 	if !ok {
-		return longest, false
+		return longest, closed, false
 	}
 	for _, b := range w.buckets {
 		b.busy++
@@ -287,7 +291,7 @@ func (q *queue) try(w *waiter, now time.Time) (longest time.Duration, ok bool) {
 		}
 	}
 	close(w.granted)
-	return 0, true
+	return 0, 0, true
 }
 
 // wake has serve called again after d; 0: not by time.

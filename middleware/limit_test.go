@@ -1,0 +1,291 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+)
+
+func perMinute(n int) policy.Policy {
+	return policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: n, Burst: 1}}}
+}
+
+// inOrder starts n calls a millisecond apart and returns how long after the start each was answered, in seconds.
+func (w *world) inOrder(n int, call func(i int) error) []float64 {
+	took := make([]float64, n)
+	start := time.Now()
+	var all sync.WaitGroup
+	for i := range n {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			if err := call(i); err != nil {
+				w.Error(err)
+			}
+			took[i] = time.Since(start).Round(100 * time.Millisecond).Seconds()
+		}()
+		time.Sleep(time.Millisecond)
+	}
+	all.Wait()
+	return took
+}
+
+func (w *world) simple(int) error {
+	status, _, err := w.call(w.Context(), chatBody)
+	if err == nil && status != 200 {
+		err = fmt.Errorf("status %d", status)
+	}
+	return err
+}
+
+func TestRateIsKeptInOrder(t *testing.T) {
+	inWorld(t, llmtest.Config{}, perMinute(60), func(w *world) {
+		got := w.inOrder(5, w.simple)
+		if want := []float64{0, 1, 2, 3, 4}; !slices.Equal(got, want) {
+			t.Errorf("answered after %v, want %v", got, want)
+		}
+	})
+}
+
+func TestBurst(t *testing.T) {
+	inWorld(t, llmtest.Config{}, policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 60, Burst: 3}}}, func(w *world) {
+		got := w.inOrder(5, w.simple)
+		if want := []float64{0, 0, 0, 1, 2}; !slices.Equal(got, want) {
+			t.Errorf("answered after %v, want %v", got, want)
+		}
+	})
+}
+
+// Fifty callers who give up cost those who do not nothing.
+func TestCancelledWaitersCostNothing(t *testing.T) {
+	inWorld(t, llmtest.Config{}, perMinute(60), func(w *world) {
+		if err := w.simple(0); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(w.Context())
+		var gone sync.WaitGroup
+		for range 50 {
+			gone.Add(1)
+			go func() {
+				defer gone.Done()
+				if _, _, err := w.call(ctx, chatBody); !errors.Is(err, context.Canceled) || !errors.Is(err, middleware.ErrLimit) {
+					t.Errorf("a cancelled wait: %v", err)
+				}
+			}()
+		}
+		synctest.Wait()
+		cancel()
+		gone.Wait()
+		start := time.Now()
+		if err := w.simple(0); err != nil || time.Since(start) > time.Second {
+			t.Errorf("the next caller waited %v, %v", time.Since(start), err)
+		}
+		if n := len(w.provider.Requests()); n != 2 {
+			t.Errorf("%d requests sent", n)
+		}
+	})
+}
+
+// The first in the queue leaves: the next one takes its place, not a later one.
+func TestHeadOfTheQueueLeaves(t *testing.T) {
+	inWorld(t, llmtest.Config{}, perMinute(60), func(w *world) {
+		got := w.inOrder(4, func(i int) error {
+			ctx := w.Context()
+			if i == 1 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithCancel(ctx)
+				time.AfterFunc(500*time.Millisecond, cancel)
+			}
+			_, _, err := w.call(ctx, chatBody)
+			if i == 1 && errors.Is(err, context.Canceled) {
+				return nil
+			}
+			return err
+		})
+		if want := []float64{0, 0.5, 1, 2}; !slices.Equal(got, want) {
+			t.Errorf("answered after %v, want %v", got, want)
+		}
+	})
+}
+
+func TestRateBeyondTheDeadline(t *testing.T) {
+	inWorld(t, llmtest.Config{}, perMinute(6), func(w *world) {
+		if err := w.simple(0); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		_, _, err := w.call(policy.With(w.Context(), policy.FinishBy(start.Add(5*time.Second))), chatBody)
+		var refusal *middleware.Error
+		if !errors.As(err, &refusal) || !errors.Is(err, middleware.ErrLimit) {
+			t.Fatal(err)
+		}
+		if time.Since(start) != 0 || refusal.Wait < 9*time.Second || refusal.Wait > 10*time.Second {
+			t.Errorf("after %v, wait %v", time.Since(start), refusal.Wait)
+		}
+		const want = "skinflint: limit for gpt-5: our limit of 6 requests per minute would hold it back for 10s, and it has 5s left (nothing was sent); send less at once, or allow more time"
+		if refusal.Error() != want {
+			t.Errorf("got  %s\nwant %s", refusal, want)
+		}
+		w.wantRows("1 billed", "0 refused")
+		// It took no token with it.
+		if err := w.simple(0); err != nil || time.Since(start) > 10*time.Second {
+			t.Errorf("the next waited %v, %v", time.Since(start), err)
+		}
+	})
+}
+
+// A permit is held until the answer has been read to its end.
+func TestConcurrency(t *testing.T) {
+	limit := policy.Policy{Limits: []policy.Limit{{Concurrency: 2}}}
+	inWorld(t, llmtest.Config{ChunkDelay: time.Second, Chunks: 1}, limit, func(w *world) {
+		busy, most := 0, 0
+		var mu sync.Mutex
+		w.inOrder(6, func(int) error {
+			resp, err := w.client.Do(w.request(w.Context(), streamBody))
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			mu.Lock()
+			busy++
+			most = max(most, busy)
+			mu.Unlock()
+			io.ReadFull(resp.Body, make([]byte, 10))
+			time.Sleep(time.Minute) // reads slowly
+			mu.Lock()
+			busy--
+			mu.Unlock()
+			_, err = io.Copy(io.Discard, resp.Body)
+			return err
+		})
+		if most != 2 {
+			t.Errorf("%d at once, want 2", most)
+		}
+	})
+}
+
+// Permits come back on every way that an attempt can end.
+func TestPermitsComeBack(t *testing.T) {
+	faults := []llmtest.Fault{llmtest.ResetBeforeAccept, llmtest.ResetAfterAccept, llmtest.CutStream, llmtest.ServerError, llmtest.BadRequest, llmtest.NoFault}
+	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(faults...), RefuseDials: func(n int) bool { return n == 1 }},
+		policy.Policy{MaxAttempts: 1, Limits: []policy.Limit{{Concurrency: 1}}}, func(w *world) {
+			for range faults {
+				ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
+				w.call(ctx, chatBody)
+				cancel()
+			}
+			resp, err := w.client.Do(w.request(w.Context(), chatBody))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close() // unread
+			ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
+			defer cancel()
+			if status, _, err := w.call(ctx, chatBody); status != 200 || err != nil {
+				t.Errorf("a permit is lost: %d, %v", status, err)
+			}
+		})
+}
+
+// Each attempt passes the limits anew, and calls that match none of them never wait.
+func TestLimitsMatch(t *testing.T) {
+	p := policy.Policy{Tier: policy.Flex, Fallback: policy.Standard, Limits: []policy.Limit{
+		{Match: policy.Match{Tags: map[string]string{"job": "slow"}}, RequestsPerMinute: 60, Burst: 1},
+		{Match: policy.Match{Model: "gpt-5*"}, Concurrency: 100},
+	}}
+	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1)}, p, func(w *world) {
+		slow := policy.With(w.Context(), policy.Tag("job", "slow"))
+		start := time.Now()
+		if status, _, err := w.call(slow, chatBody); status != 200 || err != nil {
+			t.Fatal(status, err)
+		}
+		if got := time.Since(start); got != time.Second {
+			t.Errorf("two attempts took %v, want a second", got)
+		}
+		blocked := make(chan error)
+		go func() { _, _, err := w.call(slow, chatBody); blocked <- err }()
+		synctest.Wait()
+		if err := w.simple(0); err != nil || time.Since(start) != time.Second {
+			t.Errorf("a call without the tag waited: %v, %v", time.Since(start), err)
+		}
+		if err := <-blocked; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A race of cancellations against permits loses none and gives none twice.
+func TestPermitsUnderFire(t *testing.T) {
+	server := llmtest.NewServer(llmtest.Config{})
+	defer server.Close()
+	stack, err := middleware.New(middleware.WithBase(server.Transport()), middleware.WithPolicy(policy.Policy{
+		MaxAttempts: 1, Limits: []policy.Limit{{Concurrency: 3}, {RequestsPerMinute: 100_000, Burst: 5}},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := stack.Client()
+	call := func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/v1/chat/completions", strings.NewReader(chatBody))
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		io.Copy(io.Discard, resp.Body)
+		return resp.Body.Close()
+	}
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for n := range 30 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration((i*n)%7)*time.Millisecond)
+				call(ctx)
+				cancel()
+			}
+		}()
+	}
+	all.Wait()
+	var last sync.WaitGroup
+	for range 3 {
+		last.Add(1)
+		go func() {
+			defer last.Done()
+			if err := call(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	last.Wait()
+}
+
+func TestLimitGivesUpAtTheDeadline(t *testing.T) {
+	inWorld(t, llmtest.Config{ChunkDelay: time.Hour}, policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}}, func(w *world) {
+		resp, err := w.client.Do(w.request(w.Context(), streamBody))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		start := time.Now()
+		_, _, err = w.call(policy.With(w.Context(), policy.FinishBy(start.Add(time.Minute))), chatBody)
+		if !errors.Is(err, middleware.ErrLimit) || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
