@@ -52,9 +52,9 @@ func measure(size effort) (*report, error) {
 	memory := inMemory()
 	defer memory.close()
 	err = r.on(memory, body, size.rounds, size.memory, func(runners []*runner, timings []timing) error {
-		for i, run := range runners {
+		for i, runner := range runners {
 			r.rows[i].memory = timings[i]
-			if r.rows[i].allocs, r.rows[i].bytes, err = run.count(size.counted); err != nil {
+			if r.rows[i].allocs, r.rows[i].bytes, err = runner.count(size.counted); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,11 +53,15 @@ func benchmark(b *testing.B, key string) {
 func BenchmarkBare(b *testing.B)  { benchmark(b, bare) }
 func BenchmarkStack(b *testing.B) { benchmark(b, ours) }
 
-// maxAllocs is how often our stack may allocate for a call, over what the bare transport does. Measured: EXTRA. One
-// more is let through, for what a collection in the midst of the count takes from the pools; two are a regression.
-const maxAllocs = 99
+// maxAllocs is how often our stack may allocate for a call, beyond what the bare transport does. 31 were measured when
+// this was written. One more is let through, for a release of Go in which net/http or the compiler differ; two are a
+// regression. Where the stack comes to need fewer, lower it.
+const maxAllocs = 32
 
 func TestAllocs(t *testing.T) {
+	if raceDetector() {
+		t.Skip("the race detector has pools drop some of what they are given")
+	}
 	// Not parallel: AllocsPerRun counts every goroutine's.
 	count := func(key string) float64 {
 		r := setup(t, key)
@@ -73,6 +79,11 @@ func TestAllocs(t *testing.T) {
 	if with-without > maxAllocs {
 		t.Errorf("our stack allocates %.0f times more than the bare transport's %.0f, want at most %d", with-without, without, maxAllocs)
 	}
+}
+
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // TestProgram runs all of it, briefly: every check has to pass, and both outputs have to hold every row.
@@ -168,7 +179,7 @@ func TestStrangeBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := check(r.ground, []*runner{r})
-	wantError(t, err, "1 of 74 bodies are not the ones that were rehearsed")
+	wantError(t, err, "1 of the bodies are not the ones that were rehearsed")
 }
 
 func wantError(t *testing.T, err error, want string) {

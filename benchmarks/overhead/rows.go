@@ -189,7 +189,7 @@ The tests pass. The retry was asked for by support, who see about forty complain
 The server logs of two such cases show the first request answered after 9.8 seconds with 201, the second with 201 as well, and both with the same "order" and "amount". The client's timeout is 10 seconds. Nobody has looked at what the third attempt does.
 `
 	return openai.ChatCompletionNewParams{
-		Model:    openai.ChatModelGPT5,
+		Model:    "gpt-5",
 		Messages: []openai.ChatCompletionMessageParamUnion{openai.SystemMessage(rules), openai.UserMessage(diff)},
 	}
 }

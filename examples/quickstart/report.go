@@ -4,34 +4,54 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 )
 
+// A table is rows of cells. The first three columns are text, set to the left; the others are figures, to the right.
+type table [][]string
+
+func (t table) print(out io.Writer) {
+	widths := make([]int, len(t[0]))
+	for _, row := range t {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	for _, row := range t {
+		var line strings.Builder
+		for i, cell := range row {
+			width := widths[i]
+			if i < 3 {
+				width = -width
+			}
+			fmt.Fprintf(&line, "%*s  ", width, cell)
+		}
+		fmt.Fprintln(out, strings.TrimRight(line.String(), " "))
+	}
+}
+
 // printReport prints a line for each call, and what it all came to.
 func printReport(out io.Writer, rows []ledger.Row, sum summary) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "call\tmodel\ttiers\ttokens in\tcached\tout\twaited\tcost\tlist\t")
-	fmt.Fprintln(w, "----\t-----\t-----\t---------\t------\t---\t------\t----\t----\t")
+	t := table{{"call", "model", "tiers", "in", "cached", "out", "waited", "cost", "list"}}
 	for len(rows) > 0 {
 		n := 1
 		for n < len(rows) && rows[n].Call == rows[0].Call {
 			n++
 		}
-		printCall(w, rows[:n])
+		t = append(t, line(rows[:n]))
 		rows = rows[n:]
 	}
-	w.Flush()
-	fmt.Fprintf(out, "\n%d calls, %d attempts: %d refused and not billed, %d calls fell back, %d billed, %d billed twice.\n",
+	t.print(out)
+	fmt.Fprintf(out, "\n%d calls, %d attempts: %d refused for nothing, %d calls fell back, %d billed, %d billed twice.\n",
 		sum.Calls, sum.Attempts, sum.Refused, sum.Fallbacks, sum.BilledAttempts, sum.DoubleBilled)
 	fmt.Fprintf(out, "Paid $%s for what lists at $%s: saved $%s, beside what the provider's own cache took off.\n", sum.Cost, sum.List, sum.Saved)
-	fmt.Fprintf(out, "The ledger says   $%s\nThe meter says    $%s\n", sum.Ledger, sum.Meter)
+	fmt.Fprintf(out, "The ledger says $%s. The provider's meter says $%s.\n", sum.Ledger, sum.Meter)
 }
 
-// printCall prints the line of a call, given its attempts.
-func printCall(w io.Writer, attempts []ledger.Row) {
+// line returns the line of a call, given its attempts.
+func line(attempts []ledger.Row) []string {
 	last := attempts[len(attempts)-1]
 	var tiers []string
 	var waited int64
@@ -49,14 +69,22 @@ func printCall(w io.Writer, attempts []ledger.Row) {
 	if last.Stream {
 		what += " ~"
 	}
-	fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%d\t%s\t$%s\t$%s\t\n", what, last.Model, strings.Join(tiers, " > "),
-		last.Usage.Input, blank(last.Usage.CachedInput, ""), last.Usage.Output, blank(waited, " ms"), last.Cost, last.List)
+	return []string{
+		what, last.Model, strings.Join(tiers, " > "), count(last.Usage.Input, ""), count(last.Usage.CachedInput, ""),
+		count(last.Usage.Output, ""), count(waited, " ms"), dollars(last.Cost), dollars(last.List),
+	}
 }
 
-// blank returns nothing for zero.
-func blank(n int64, unit string) string {
+// count returns nothing for zero.
+func count(n int64, unit string) string {
 	if n == 0 {
 		return ""
 	}
 	return fmt.Sprint(n) + unit
+}
+
+// dollars writes an amount with nine decimals, or more where it has more.
+func dollars(a ledger.Amount) string {
+	whole, fraction, _ := strings.Cut(a.String(), ".")
+	return "$" + whole + "." + fraction + strings.Repeat("0", max(0, 9-len(fraction)))
 }
