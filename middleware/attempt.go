@@ -101,6 +101,7 @@ func (a *attempt) send(req *http.Request, next http.RoundTripper) (*http.Respons
 	}
 	r.results = append(r.results, policy.Result{Step: r.step, Outcome: policy.Billed, Ended: time.Since(r.start)})
 	a.reader.begin(r, resp)
+	a.tieTimeout(resp)
 	transport.Watcher{Observer: a, Idle: a.s.StreamIdle, Hide: edits.HideUsage && a.reader.stream}.Watch(ctx, resp)
 	return resp, nil
 }
@@ -153,6 +154,9 @@ func (a *attempt) fail(o policy.Outcome, err error) error {
 	} else {
 		a.expose("it may have been billed: the connection failed after the request was written")
 	}
+	if a.cancel != nil {
+		a.cancel()
+	}
 	a.close(err)
 	return err
 }
@@ -181,22 +185,37 @@ func (a *attempt) refused(resp *http.Response) {
 	} else {
 		a.expose("it may have been billed: nobody documents what this failure costs")
 	}
-	if a.cancel != nil {
-		resp.Body = &cancelling{resp.Body, a.cancel}
-		a.cancel = nil
-	}
+	a.tieTimeout(resp)
 	a.close(nil)
 }
 
-// cancelling ends the attempt's timeout when the body is closed.
-type cancelling struct {
+// tieTimeout lets the attempt's timeout, if it has one, run until the body has been read or closed. The answer may be
+// complete, and its row closed, a few bytes before that.
+func (a *attempt) tieTimeout(resp *http.Response) {
+	if a.cancel != nil && resp.Body != nil && resp.Body != http.NoBody {
+		resp.Body = &timed{resp.Body, a.cancel}
+	} else if a.cancel != nil {
+		a.cancel()
+	}
+}
+
+// timed is a body that ends the attempt's timeout.
+type timed struct {
 	io.ReadCloser
 	cancel context.CancelFunc
 }
 
-func (c *cancelling) Close() error {
-	defer c.cancel()
-	return c.ReadCloser.Close()
+func (t *timed) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	if err != nil {
+		t.cancel()
+	}
+	return n, err
+}
+
+func (t *timed) Close() error {
+	defer t.cancel()
+	return t.ReadCloser.Close()
 }
 
 // broken reports whether a body broke off before its end.
@@ -297,8 +316,5 @@ func (a *attempt) close(err error) {
 	})
 	for _, f := range a.atEnd {
 		f()
-	}
-	if a.cancel != nil {
-		a.cancel()
 	}
 }

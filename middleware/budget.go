@@ -3,6 +3,7 @@ package middleware
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -59,7 +60,19 @@ func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
 	q := price.Query{Provider: c.Provider, Model: c.Model, At: at, Regional: c.Regional}
 	bound := func(tier policy.Tier) (price.Pico, error) {
 		q.Tier = string(tier)
-		return r.engine.catalog.Bound(q, r.maxInput(), c.MaxOutput)
+		one, err := r.engine.catalog.Bound(q, r.maxInput(), c.MaxOutput)
+		if err != nil || c.Choices <= 1 {
+			return one, err
+		}
+		// Further choices cost output only.
+		input, err := r.engine.catalog.Bound(q, r.maxInput(), 0)
+		if err != nil {
+			return 0, err
+		}
+		if c.Choices > int64(math.MaxInt64/max(one, 1)) {
+			return math.MaxInt64, nil
+		}
+		return one + (one-input)*price.Pico(c.Choices-1), nil
 	}
 	if tier.Askable() {
 		return bound(tier)
@@ -71,10 +84,14 @@ func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
 	return most, err
 }
 
+// references are members by which a request has more input than its bytes: what they refer to is not in it, or is
+// counted otherwise (an image by its size, a document by its pages).
+var references = [][]byte{[]byte(`"image_url"`), []byte(`"file"`), []byte(`"file_id"`), []byte(`"file_url"`)}
+
 // maxInput returns the most input tokens that the request can have: a token is at least a byte. Where the request
-// refers to something outside of itself, nobody can say (-1).
+// refers to something, nobody can say (-1).
 func (r *record) maxInput() int64 {
-	for _, reference := range [][]byte{[]byte(`_url"`), []byte(`_id"`)} {
+	for _, reference := range references {
 		if bytes.Contains(r.body.Bytes(), reference) {
 			return -1
 		}

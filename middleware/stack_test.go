@@ -510,6 +510,7 @@ func TestMaxCost(t *testing.T) {
 		{"without max_tokens the model's own limit counts", chatBody, "0.1", false},
 		{"unknown model", `{"max_tokens":1,"model":"mystery","messages":[1]}`, "100", false},
 		{"refers to an image", `{"max_tokens":1,"model":"gpt-5","messages":[{"image_url":"https://x"}]}`, "0.1", false},
+		{"several choices", `{"max_tokens":100,"n":10,` + chatBody[1:], "0.01", false},
 		{"zero", chatBody, "0", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -872,4 +873,22 @@ func TestConcurrentCalls(t *testing.T) {
 	if model := totals.By["model:gpt-5"]; model != totals.Total {
 		t.Errorf("by model %+v, in all %+v", model, totals.Total)
 	}
+}
+
+// The attempt's timeout covers the body, and ends with it, not at the answer's last word.
+func TestAttemptTimeoutAndTheBody(t *testing.T) {
+	inWorld(t, llmtest.Config{ChunkDelay: time.Second}, policy.Policy{AttemptTimeout: time.Minute}, func(w *world) {
+		status, answer, err := w.call(w.Context(), streamBody)
+		if status != 200 || err != nil || !strings.HasSuffix(answer, "data: [DONE]\n\n") {
+			t.Errorf("%d, %v, %q", status, err, answer)
+		}
+		w.wantRows("1 billed")
+	})
+	inWorld(t, llmtest.Config{ChunkDelay: 20 * time.Second}, policy.Policy{AttemptTimeout: time.Minute}, func(w *world) {
+		if _, _, err := w.call(w.Context(), streamBody); !errors.Is(err, middleware.ErrTimeout) {
+			t.Errorf("a slow stream: %v", err)
+		}
+		w.wantRows("1 partial")
+		w.bounded()
+	})
 }

@@ -98,7 +98,7 @@ func check(g *ground, runners []*runner) (checked []string, err error) {
 		if r.ours.Tier != "" {
 			tier = fmt.Sprintf("name the tier %s, once", r.ours.Tier)
 		}
-		checked = append(checked, fmt.Sprintf("%s: %d bodies %s; %s", r.name, r.calls, tier, line))
+		checked = append(checked, fmt.Sprintf("%s, %s: %d bodies %s; %s", r.name, g.name, r.calls, tier, line))
 	}
 	return checked, nil
 }

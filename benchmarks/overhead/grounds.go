@@ -27,6 +27,7 @@ const answer = `{"id":"chatcmpl-Bq3vKx0Zc8d1","object":"chat.completion","create
 
 // A ground is where requests end.
 type ground struct {
+	name    string
 	root    string                   // of the API there
 	base    func() http.RoundTripper // the bare transport, anew for each client, so that none has another's connections
 	witness *witness
@@ -38,7 +39,7 @@ type ground struct {
 func inMemory() *ground {
 	w := newWitness()
 	return &ground{
-		root: "https://api.openai.com/v1", witness: w, close: func() {},
+		name: "in memory", root: "https://api.openai.com/v1", witness: w, close: func() {},
 		base: func() http.RoundTripper { return noop{w} },
 	}
 }
@@ -81,7 +82,7 @@ func loopback() (*ground, error) {
 	})}
 	go server.Serve(listener) // until close
 	return &ground{
-		root: "http://" + listener.Addr().String() + "/v1", witness: w,
+		name: "over loopback", root: "http://" + listener.Addr().String() + "/v1", witness: w,
 		base:  func() http.RoundTripper { return http.DefaultTransport.(*http.Transport).Clone() },
 		close: func() { server.Close() },
 	}, nil

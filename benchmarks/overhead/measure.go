@@ -61,7 +61,7 @@ func measure(size effort) (*report, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("in memory: %w", err)
+		return nil, fmt.Errorf("%s: %w", memory.name, err)
 	}
 	loop, err := loopback()
 	if err != nil {
@@ -75,7 +75,7 @@ func measure(size effort) (*report, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("over loopback: %w", err)
+		return nil, fmt.Errorf("%s: %w", loop.name, err)
 	}
 	return r, nil
 }

@@ -17,28 +17,36 @@ type Compatible struct{}
 // A host is what sets a compatible host apart.
 type host struct {
 	provider string
-	suffix   bool // name is the end of the host's name
+	suffix   bool // the name is the end of the host's name
 	askUsage bool // it understands stream_options.include_usage
-	free     func(status int) bool
 }
 
-// Sources: the providers' own documentation of their OpenAI-compatible endpoints; of what is free, OpenRouter ("error
-// status = no tokens"), Gemini's billing page of 2026-09-20 ("400 or 500 error").
+// Sources: the providers' own documentation of their OpenAI-compatible endpoints.
 var hosts = map[string]host{
-	"api.groq.com":           {provider: "groq", askUsage: true},
-	"api.deepseek.com":       {provider: "deepseek", askUsage: true},
-	"api.mistral.ai":         {provider: "mistral"},
-	"api.x.ai":               {provider: "xai", askUsage: true},
-	"api.perplexity.ai":      {provider: "perplexity"},
-	"api.cerebras.ai":        {provider: "cerebras", askUsage: true},
-	"api.moonshot.ai":        {provider: "moonshotai", askUsage: true},
-	"api.z.ai":               {provider: "zai"},
-	"openrouter.ai":          {provider: "openrouter", askUsage: true, free: func(status int) bool { return status >= 400 }},
-	"api.anthropic.com":      {provider: "anthropic", askUsage: true},
-	".openai.azure.com":      {provider: "azure", suffix: true},
-	".services.ai.azure.com": {provider: "azure", suffix: true},
-	"generativelanguage.googleapis.com": {provider: "gemini", askUsage: true,
-		free: func(status int) bool { return status == 400 || status == 500 }},
+	"api.groq.com":                      {provider: "groq", askUsage: true},
+	"api.deepseek.com":                  {provider: "deepseek", askUsage: true},
+	"api.mistral.ai":                    {provider: "mistral"}, // sends it unasked
+	"api.x.ai":                          {provider: "xai", askUsage: true},
+	"api.perplexity.ai":                 {provider: "perplexity"}, // sends it unasked
+	"api.cerebras.ai":                   {provider: "cerebras", askUsage: true},
+	"api.moonshot.ai":                   {provider: "moonshotai", askUsage: true},
+	"api.z.ai":                          {provider: "zai"}, // sends it unasked
+	"openrouter.ai":                     {provider: "openrouter", askUsage: true},
+	"api.anthropic.com":                 {provider: "anthropic", askUsage: true},
+	".openai.azure.com":                 {provider: "azure", suffix: true},
+	".services.ai.azure.com":            {provider: "azure", suffix: true},
+	"generativelanguage.googleapis.com": {provider: "gemini", askUsage: true},
+}
+
+// free says which failures the provider documents as free.
+func free(provider string, status int) bool {
+	switch provider {
+	case "openrouter":
+		return status >= 400 // "error status = no tokens": its FAQ
+	case "gemini":
+		return status == 400 || status == 500 // "400 or 500 error": its billing page of 2026-09-20
+	}
+	return false
 }
 
 func hostOf(u *url.URL) (host, bool) {
@@ -80,8 +88,13 @@ func (Compatible) Edit(c *Call, body *transport.Fields, w Want, e *Edits) { edit
 // Headers reads the request id.
 func (Compatible) Headers(c *Call, h http.Header, a *Answer) { OpenAI{}.Headers(c, h, a) }
 
-// Answer reads what [OpenAI] reads.
-func (Compatible) Answer(c *Call, doc *transport.Fields, a *Answer) { OpenAI{}.Answer(c, doc, a) }
+// Answer reads what [OpenAI] reads. Groq's "on_demand" is its standard tier.
+func (Compatible) Answer(c *Call, doc *transport.Fields, a *Answer) {
+	OpenAI{}.Answer(c, doc, a)
+	if a.Tier == "on_demand" {
+		a.Tier = policy.Standard
+	}
+}
 
 // Refusal reads OpenAI's error object, and knows which failures the host documents as free.
 func (Compatible) Refusal(c *Call, status int, h http.Header, body []byte, now time.Time) Refusal {
@@ -90,10 +103,8 @@ func (Compatible) Refusal(c *Call, status int, h http.Header, body []byte, now t
 		// "Flex tier capacity exceeded": the request is not processed. Source: Groq's error page.
 		r.Reason, r.Evidence, r.RetryAfter = policy.Capacity, policy.Documented, RetryAfter(h, now)
 	}
-	for _, host := range hosts {
-		if host.provider == c.Provider && host.free != nil && host.free(status) {
-			r.Outcome, r.Evidence = policy.Rejected, policy.Documented
-		}
+	if free(c.Provider, status) {
+		r.Outcome, r.Evidence = policy.Rejected, policy.Documented
 	}
 	return r
 }

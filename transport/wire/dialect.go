@@ -54,7 +54,8 @@ type Call struct {
 	Tier      policy.Tier // the tier that the body names, in a policy's terms; zero if it names none
 	Stream    bool        // the answer is to be a stream
 	Usage     bool        // the caller itself asks for a stream's usage, or declines it
-	MaxOutput int64       // the most output tokens that the request allows; -1 if it does not say
+	MaxOutput int64       // the most output tokens that the request allows for a choice; -1 if it does not say
+	Choices   int64       // how many answers it asks for; 0 is 1
 	Tiers     bool        // the operation accepts a tier
 	AskUsage  bool        // a stream's usage comes only on request, and the provider understands that request
 	Regional  bool        // the host is bound to a region, for which some models cost more

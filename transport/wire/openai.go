@@ -71,10 +71,8 @@ func chatRequest(c *Call, body *transport.Fields) {
 			}
 		}
 	}
-	if raw, ok := body.Get("n"); ok && c.MaxOutput >= 0 {
-		if n, ok := count(raw); ok && n > 1 {
-			c.MaxOutput = saturatingMul(c.MaxOutput, n)
-		}
+	if raw, ok := body.Get("n"); ok {
+		c.Choices, _ = count(raw)
 	}
 }
 

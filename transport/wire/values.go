@@ -27,13 +27,6 @@ func count(raw []byte) (int64, bool) {
 	return n, n <= maxCount
 }
 
-func saturatingMul(a, b int64) int64 {
-	if a != 0 && b > maxCount/a {
-		return maxCount
-	}
-	return a * b
-}
-
 // A countReader reads counts of a document, and remembers the first that is none.
 type countReader struct {
 	doc     *transport.Fields

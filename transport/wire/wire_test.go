@@ -84,7 +84,7 @@ func TestRequest(t *testing.T) {
 		`{"model":"m","stream":true,"stream_options":{"x":1}}`:                 "m||true|false|-1",
 		`{"model":"m","stream":false,"stream_options":{"include_usage":true}}`: "m||false|false|-1",
 		`{"model":"m","max_tokens":10}`:                                        "m||false|false|10",
-		`{"model":"m","max_tokens":10,"max_completion_tokens":30,"n":3}`:       "m||false|false|90",
+		`{"model":"m","max_tokens":10,"max_completion_tokens":30,"n":3}`:       "m||false|false|30",
 		`{"model":"m","max_tokens":1e9}`:                                       "m||false|false|-1",
 		`{"model":7,"stream":"true"}`:                                          "||false|false|-1",
 		`{"model":"a\nb\u0000"}`:                                               "a?b?||false|false|-1",
