@@ -1,7 +1,7 @@
 package transport
 
 import (
-	"encoding/binary"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +33,13 @@ type Paths struct {
 	names [][]string
 	all   uint64 // one bit a path
 	deep  int    // the longest path's number of names
+
+	// sized are the paths by level and length of the name there, as most keys differ in length.
+	sized [maxPathLen][maxSized]uint64
 }
+
+// maxSized is the length of a name from which on names count as of one length.
+const maxSized = 32
 
 // NewPaths returns the set of the given paths. It holds at most 64 paths of at most 4 names each; those beyond are
 // an error, as are empty names.
@@ -51,6 +57,9 @@ func NewPaths(paths ...string) (*Paths, error) {
 		}
 		ps.names = append(ps.names, names)
 		ps.all |= 1 << i
+		for level, name := range names {
+			ps.sized[level][min(len(name), maxSized-1)] |= 1 << i
+		}
 		ps.deep = max(ps.deep, len(names))
 	}
 	return ps, nil
@@ -67,6 +76,7 @@ func MustPaths(paths ...string) *Paths {
 
 // match returns which of the candidates have key as their name at the level; 0 is the document's own object.
 func (ps *Paths) match(candidates uint64, level int, key []byte) (hits uint64) {
+	candidates &= ps.sized[level][min(len(key), maxSized-1)]
 	for c := candidates; c != 0; c &= c - 1 {
 		i := bits.TrailingZeros64(c)
 		if ps.names[i][level] == string(key) {
@@ -137,8 +147,6 @@ const (
 	wantFirstElement
 	wantCommaOrEnd
 	inString
-	inEscape
-	inUnicode
 	inLiteral
 	numMinus
 	numZero
@@ -153,8 +161,9 @@ const (
 )
 
 // A Scanner finds watched members of one JSON document that arrives in pieces, and checks that the document is
-// well formed (string contents are not checked to be UTF-8). It keeps no more of the document than the values it
-// was asked for, up to a limit for each. The zero Scanner is not ready: call [Scanner.Reset].
+// well formed. What stands between the quotes of a string it does not check: that is for whoever reads the string. It
+// keeps no more of the document than the values it was asked for, up to a limit for each. The zero Scanner is not
+// ready: call [Scanner.Reset].
 //
 // It is not safe for concurrent use.
 type Scanner struct {
@@ -168,7 +177,7 @@ type Scanner struct {
 	depth   int
 	objects []uint64 // one bit a level: set where the level is an object
 	lit     string   // what is left of true, false or null
-	hex     int      // digits left of a \u escape
+	slash   bool     // the string's last piece ended in a backslash that escapes what follows
 
 	// The path of keys that leads here, as far as it is watched.
 	level   int                // how many enclosing levels are watched objects
@@ -180,15 +189,12 @@ type Scanner struct {
 	active  int                // index+1 in members of the value being read
 	capture int                // index in the chunk from which the active value is to be copied
 	keyAt   int                // document offset of the key being read
-	keyBuf  [maxKey]byte       // a watched key that is split or escaped
+	keyBuf  [maxKey]byte       // the beginning of a key that is split
 	keyLen  int                // > maxKey: longer than any watched name
-	keyPart bool               // keyBuf holds the key's beginning
-	esc     [12]byte           // an escape within a key, as far as read
-	escLen  int
 	err     error
 }
 
-// maxKey is longer than any key worth watching. A longer one is never a match.
+// maxKey is longer than any key worth watching, escapes and all. A longer one is never a match.
 const maxKey = 128
 
 // Reset makes the Scanner ready for a document, of which it is to find paths. Values longer than limit bytes are
@@ -200,12 +206,17 @@ func (s *Scanner) Reset(paths *Paths, limit int) {
 	s.keeps, s.limit = limit > 0, limit
 	s.off, s.depth, s.objects = 0, 0, objects
 	s.level, s.hits, s.active = 0, 0, 0
-	s.keyPart, s.keyLen, s.escLen = false, 0, 0
+	s.keyLen, s.slash = 0, false
 }
 
 // Scan reads a whole document that the caller keeps, and returns its watched members, which share src. It is
 // [Scanner.Reset], one Write and [Scanner.Close] without the copies; the document must be an object.
 func (s *Scanner) Scan(src []byte, paths *Paths) (*Fields, error) {
+	s.Reset(paths, 0)
+	s.src = src
+	if s.whole(src) {
+		return &s.Fields, nil
+	}
 	s.Reset(paths, 0)
 	s.src = src
 	if _, err := s.Write(src); err != nil {
@@ -258,14 +269,17 @@ var _ io.Writer = (*Scanner)(nil)
 
 // Write reads the next piece of the document. It always takes all of p; the error is that of [Scanner.Err].
 func (s *Scanner) Write(p []byte) (int, error) {
+	if s.state == wantValue && s.off == 0 && s.depth == 0 && s.keeps && len(p) > 1 {
+		if s.tryWhole(p) {
+			return len(p), nil
+		}
+	}
 	s.capture = 0
 	i := 0
 	for i < len(p) {
 		switch s.state {
 		case inString:
 			i = s.readString(p, i)
-		case inEscape, inUnicode:
-			i = s.readEscape(p, i)
 		case inLiteral:
 			for i < len(p) && s.lit != "" {
 				if p[i] != s.lit[0] {
@@ -317,7 +331,7 @@ func (s *Scanner) readToken(p []byte, i int, c byte) int {
 			return len(p)
 		}
 		s.isKey, s.keyAt, s.state = true, s.off+i, inString
-		s.keyPart, s.keyLen, s.hits = false, 0, 0
+		s.keyLen, s.hits, s.slash = 0, 0, false
 		return i + 1
 	case wantColon:
 		if c != ':' {
@@ -362,7 +376,7 @@ func (s *Scanner) startValue(p []byte, i int, c byte) int {
 	case '{', '[':
 		return s.enter(p, i, c == '{')
 	case '"':
-		s.isKey, s.state = false, inString
+		s.isKey, s.state, s.slash = false, inString, false
 	case 't':
 		s.state, s.lit = inLiteral, "rue"
 	case 'f':
@@ -413,16 +427,8 @@ func (s *Scanner) enter(p []byte, i int, object bool) int {
 	} else {
 		s.objects[s.depth>>6] &^= bit
 	}
-	// An object is watched if it is the document itself, or the value of a key that a watched path goes on from.
-	if object && s.level == s.depth && s.level < maxPathLen && s.paths != nil && s.active == 0 {
-		mask := s.hits
-		if s.depth == 0 {
-			mask, s.open = s.paths.all, s.off+i
-		}
-		if mask != 0 && s.level < s.paths.deep {
-			s.masks[s.level], s.ords[s.level], s.commas[s.level], s.lasts[s.level] = mask, 0, -1, 0
-			s.level++
-		}
+	if object && s.level == s.depth {
+		s.enterObject(i, s.depth)
 	}
 	s.depth++
 	s.state = wantFirstElement
@@ -430,6 +436,22 @@ func (s *Scanner) enter(p []byte, i int, object bool) int {
 		s.state = wantFirstKey
 	}
 	return i + 1
+}
+
+// enterObject begins to watch the object at p[i] if it is the document itself, or the value of a key that a watched path
+// goes on from.
+func (s *Scanner) enterObject(i, depth int) {
+	if s.paths == nil || s.active > 0 {
+		return
+	}
+	mask := s.hits
+	if depth == 0 {
+		mask, s.open = s.paths.all, s.off+i
+	}
+	if mask != 0 && s.level < s.paths.deep {
+		s.masks[s.level], s.ords[s.level], s.commas[s.level], s.lasts[s.level] = mask, 0, -1, 0
+		s.level++
+	}
 }
 
 func (s *Scanner) leave(p []byte, i int) int {
@@ -470,95 +492,53 @@ func (s *Scanner) keep(part []byte) {
 	s.copied = append(s.copied, part[:max(0, min(len(part), room))]...)
 }
 
-const (
-	swarOnes  = 0x0101010101010101
-	swarHighs = 0x8080808080808080
-)
-
-// plainPrefix returns how many bytes of p come before the first that a JSON string cannot simply hold: a quote, a
-// backslash or a control character. Eight at a time: of (w-n)&^w&0x80.. the lowest set bit is exact.
-func plainPrefix(p []byte) int {
-	i := 0
-	for ; i+8 <= len(p); i += 8 {
-		w := binary.LittleEndian.Uint64(p[i:])
-		quote := w ^ swarOnes*'"'
-		slash := w ^ swarOnes*'\\'
-		found := ((quote-swarOnes)&^quote | (slash-swarOnes)&^slash | (w-swarOnes*0x20)&^w) & swarHighs
-		if found != 0 {
-			return i + bits.TrailingZeros64(found)>>3
-		}
-	}
-	for ; i < len(p); i++ {
-		if c := p[i]; c == '"' || c == '\\' || c < 0x20 {
-			break
-		}
-	}
-	return i
-}
-
 func (s *Scanner) readString(p []byte, i int) int {
 	from := i
-	i += plainPrefix(p[i:])
-	if i == len(p) {
-		s.keepKey(p[from:i])
-		return i
+	if s.slash {
+		i++
 	}
-	switch p[i] {
-	case '"':
-		if !s.isKey {
-			s.endValue(p, i+1)
-			return i + 1
-		}
-		s.endKey(p[from:i])
-	case '\\':
-		s.keepKey(p[from:i])
-		s.state, s.escLen = inEscape, 0
-	default:
-		s.unexpected(p[i], i)
+	end := stringEnd(p, i)
+	if end < 0 {
+		s.slash = slashesBefore(p[i:])&1 != 0
+		s.keepKey(p[from:])
 		return len(p)
 	}
-	return i + 1
-}
-
-func (s *Scanner) readEscape(p []byte, i int) int {
-	c := p[i]
-	if s.state == inUnicode {
-		if !isHex(c) {
-			s.unexpected(c, i)
-			return len(p)
-		}
-		s.keepEscape(c)
-		if s.hex--; s.hex == 0 {
-			s.state = inString
-			s.endEscape()
-		}
-		return i + 1
+	if s.isKey {
+		s.endKey(p[from:end])
+	} else {
+		s.endValue(p, end+1)
 	}
-	switch c {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		s.keepEscape(c)
-		s.state = inString
-		s.endEscape()
-	case 'u':
-		s.keepEscape(c)
-		s.state, s.hex = inUnicode, 4
-	default:
-		s.unexpected(c, i)
-		return len(p)
+	return end + 1
+}
+
+// stringEnd returns the index of the quote that closes the string whose contents go on at p[i]; -1 if it is not in p.
+func stringEnd(p []byte, i int) int {
+	for {
+		at := bytes.IndexByte(p[i:], '"')
+		if at < 0 {
+			return -1
+		}
+		at += i
+		if slashesBefore(p[i:at])&1 == 0 {
+			return at
+		}
+		i = at + 1
 	}
-	return i + 1
 }
 
-func isHex(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+// slashesBefore returns how many backslashes p ends in.
+func slashesBefore(p []byte) (n int) {
+	for n < len(p) && p[len(p)-1-n] == '\\' {
+		n++
+	}
+	return n
 }
 
-// keepKey keeps a part of a key of a watched object that is split between chunks or by an escape.
+// keepKey keeps a part of a key of a watched object that is split between chunks.
 func (s *Scanner) keepKey(part []byte) {
 	if !s.isKey || !s.watching() {
 		return
 	}
-	s.keyPart = true
 	if s.keyLen+len(part) > maxKey {
 		s.keyLen = maxKey + 1
 		return
@@ -566,77 +546,45 @@ func (s *Scanner) keepKey(part []byte) {
 	s.keyLen += copy(s.keyBuf[s.keyLen:], part)
 }
 
-func (s *Scanner) keepEscape(c byte) {
-	s.esc[s.escLen] = c
-	s.escLen++
-}
-
-// endEscape adds the character of a complete escape to the key that holds it. A surrogate is never part of a
-// watched name, so both halves may become U+FFFD.
-func (s *Scanner) endEscape() {
-	if !s.isKey || !s.watching() {
-		return
-	}
-	var r rune
-	switch c := s.esc[0]; c {
-	case 'b':
-		r = '\b'
-	case 'f':
-		r = '\f'
-	case 'n':
-		r = '\n'
-	case 'r':
-		r = '\r'
-	case 't':
-		r = '\t'
-	case 'u':
-		r = hexRune(s.esc[1:5])
-	default:
-		r = rune(c)
-	}
-	var b [utf8.UTFMax]byte
-	s.keepKey(b[:utf8.EncodeRune(b[:], r)])
-}
-
-func hexRune(digits []byte) (r rune) {
-	for _, c := range digits {
-		r <<= 4
-		switch {
-		case c <= '9':
-			r |= rune(c - '0')
-		default:
-			r |= rune(c|0x20-'a') + 10
-		}
-	}
-	return r
-}
-
 // endKey matches a complete key; rest is its part in this chunk.
 func (s *Scanner) endKey(rest []byte) {
-	s.state, s.isKey = wantColon, false
-	if !s.watching() {
-		return
+	s.state = wantColon
+	if s.watching() {
+		key := rest
+		if s.keyLen > 0 {
+			s.keepKey(rest)
+			key = s.keyBuf[:min(s.keyLen, maxKey)]
+		}
+		s.noteKey(s.keyAt)
+		if s.active == 0 && s.keyLen <= maxKey {
+			s.hits = s.matchKey(key)
+		}
 	}
+	s.isKey = false
+}
+
+// matchKey returns which paths a key of the innermost watched object continues.
+func (s *Scanner) matchKey(key []byte) uint64 {
 	at := s.level - 1
+	if bytes.IndexByte(key, '\\') < 0 {
+		return s.paths.match(s.masks[at], at, key)
+	}
+	text, ok := unescape(key)
+	if !ok {
+		return 0
+	}
+	return s.paths.match(s.masks[at], at, text)
+}
+
+// noteKey counts a key of the innermost watched object, which begins at the given offset of the document.
+func (s *Scanner) noteKey(offset int) {
+	at := s.level - 1
+	s.keyAt = offset
 	s.ords[at]++
 	if last := s.lasts[at]; last > 0 {
-		s.members[last-1].next = s.keyAt
+		s.members[last-1].next = offset
 		s.lasts[at] = 0
 	}
-	if s.active > 0 {
-		return
-	}
-	key := rest
-	if s.keyPart {
-		s.isKey = true
-		s.keepKey(rest)
-		s.isKey = false
-		if s.keyLen > maxKey {
-			return
-		}
-		key = s.keyBuf[:s.keyLen]
-	}
-	s.hits = s.paths.match(s.masks[at], at, key)
 }
 
 func (s *Scanner) readNumber(p []byte, i int) int {
@@ -694,22 +642,37 @@ func Unquote(raw []byte) (string, bool) {
 		return "", false
 	}
 	raw = raw[1 : len(raw)-1]
-	plain := plainPrefix(raw)
-	if plain == len(raw) {
+	if plain(raw) {
 		return string(raw), true
 	}
-	out := append(make([]byte, 0, len(raw)), raw[:plain]...)
-	for i := plain; i < len(raw); i++ {
+	text, ok := unescape(raw)
+	return string(text), ok
+}
+
+// plain reports whether a string's contents stand for themselves.
+func plain(p []byte) bool {
+	for _, c := range p {
+		if c == '"' || c == '\\' || c < 0x20 {
+			return false
+		}
+	}
+	return true
+}
+
+// unescape returns the text of a string's contents, and whether they are valid.
+func unescape(raw []byte) ([]byte, bool) {
+	out := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
 		c := raw[i]
 		if c == '"' || c < 0x20 {
-			return "", false
+			return nil, false
 		}
 		if c != '\\' {
 			out = append(out, c)
 			continue
 		}
 		if i++; i == len(raw) {
-			return "", false
+			return nil, false
 		}
 		switch raw[i] {
 		case '"', '\\', '/':
@@ -727,34 +690,49 @@ func Unquote(raw []byte) (string, bool) {
 		case 'u':
 			r, n := unicodeEscape(raw[i+1:])
 			if n == 0 {
-				return "", false
+				return nil, false
 			}
 			out = utf8.AppendRune(out, r)
 			i += n
 		default:
-			return "", false
+			return nil, false
 		}
 	}
-	return string(out), true
+	return out, true
 }
 
 // unicodeEscape reads what follows \u, a low surrogate's escape included, and returns how many bytes that took.
 func unicodeEscape(p []byte) (rune, int) {
-	if !hex4(p) {
+	r, ok := hex4(p)
+	if !ok {
 		return 0, 0
 	}
-	r := hexRune(p[:4])
 	if r < 0xD800 || r >= 0xE000 {
 		return r, 4
 	}
-	if r < 0xDC00 && len(p) >= 10 && p[4] == '\\' && p[5] == 'u' && hex4(p[6:]) {
-		if low := hexRune(p[6:10]); low >= 0xDC00 && low < 0xE000 {
+	if r < 0xDC00 && len(p) >= 10 && p[4] == '\\' && p[5] == 'u' {
+		if low, ok := hex4(p[6:]); ok && low >= 0xDC00 && low < 0xE000 {
 			return (r-0xD800)<<10 | (low - 0xDC00) + 0x10000, 10
 		}
 	}
 	return utf8.RuneError, 4
 }
 
-func hex4(p []byte) bool {
-	return len(p) >= 4 && isHex(p[0]) && isHex(p[1]) && isHex(p[2]) && isHex(p[3])
+// hex4 reads the four hexadecimal digits that p begins with.
+func hex4(p []byte) (r rune, ok bool) {
+	if len(p) < 4 {
+		return 0, false
+	}
+	for _, c := range p[:4] {
+		r <<= 4
+		switch {
+		case c >= '0' && c <= '9':
+			r |= rune(c - '0')
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			r |= rune(c|0x20-'a') + 10
+		default:
+			return 0, false
+		}
+	}
+	return r, true
 }

@@ -73,8 +73,7 @@ func TestScanDoesNotFind(t *testing.T) {
 func TestScanRefuses(t *testing.T) {
 	for _, doc := range []string{
 		``, ` `, `[]`, `[{"model":1}]`, `"x"`, `null`, `1`, `{`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,}`, `{,}`, `{"a" 1}`,
-		`{"a":tru}`, `{"a":nul`, `{"a":01}`, `{"a":1.}`, `{"a":-}`, `{"a":1e}`, `{"a":+1}`, `{"a":.5}`, `{"a":"\x"}`,
-		`{"a":"\u00g0"}`, "{\"a\":\"\n\"}", `{"a":1}}`, `{"a":1} x`, `{"a":1}{"b":2}`, `{"a":[1}`, `{"a":{]}`, "\xef\xbb\xbf{}",
+		`{"a":tru}`, `{"a":nul`, `{"a":01}`, `{"a":1.}`, `{"a":-}`, `{"a":1e}`, `{"a":+1}`, `{"a":.5}`, `{"a":"\"}`, `{"a\":1}`, `{"a":1}}`, `{"a":1} x`, `{"a":1}{"b":2}`, `{"a":[1}`, `{"a":{]}`, "\xef\xbb\xbf{}",
 		`{a:1}`, `{'a':1}`, `{"a":1;}`, `{"a":NaN}`, strings.Repeat("[", MaxDepth+5),
 		`{"a":` + strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth) + `}`,
 	} {
@@ -143,10 +142,28 @@ func TestUnquote(t *testing.T) {
 	}
 }
 
-// The scanner accepts what encoding/json accepts and finds what it finds, wherever the document is split.
+// blankStrings replaces what stands between quotes, which the scanner does not check.
+func blankStrings(doc []byte) []byte {
+	out := bytes.Clone(doc)
+	for i, in := 0, false; i < len(out); i++ {
+		switch {
+		case out[i] == '"':
+			in = !in
+		case in && out[i] == '\\' && i+1 < len(out):
+			out[i], out[i+1] = 'x', 'x'
+			i++
+		case in:
+			out[i] = 'x'
+		}
+	}
+	return out
+}
+
+// The scanner accepts what encoding/json accepts, strings apart, and finds what it finds, wherever the document is split.
 func FuzzScanner(f *testing.F) {
 	f.Add([]byte(`{"model":"m","service_tier":null,"x":[1,2,{"a":-1.5e+7}],"response":{"usage":{"b":[]}}}`), uint(3))
 	f.Add([]byte(`{"service\u005ftier":"\ud83d\ude00","usage":1,"usage":2}`), uint(1))
+	f.Add([]byte(`{"a\\\"":"\\","\q":"\x","usage":"\\\\\""}`), uint(2))
 	f.Add([]byte(" [true,false,null,0,-0,1e400,\"\\u0000\"] "), uint(2))
 	f.Fuzz(func(t *testing.T, doc []byte, size uint) {
 		var s Scanner
@@ -155,34 +172,39 @@ func FuzzScanner(f *testing.F) {
 			s.Write(part)
 		}
 		err := s.Close()
-		if valid := json.Valid(doc); valid != (err == nil) {
+		if valid := json.Valid(blankStrings(doc)); valid != (err == nil) {
 			t.Fatalf("json.Valid = %v, Scanner: %v", valid, err)
 		}
 		if err != nil {
 			return
 		}
 		var want map[string]json.RawMessage
-		if json.Unmarshal(doc, &want) != nil || want == nil {
-			want = nil
-		}
-		for _, path := range []string{"model", "service_tier", "stream", "usage"} {
-			got, ok := s.Get(path)
-			raw, found := want[path]
-			if ok != found || !bytes.Equal(bytes.TrimSpace(raw), got) {
-				t.Fatalf("Get(%q) = %q, %v, want %q", path, got, ok, raw)
+		if json.Unmarshal(doc, &want) == nil && want != nil {
+			for _, path := range []string{"model", "service_tier", "stream", "usage"} {
+				got, ok := s.Get(path)
+				raw, found := want[path]
+				if ok != found || !bytes.Equal(bytes.TrimSpace(raw), got) {
+					t.Fatalf("Get(%q) = %q, %v, want %q", path, got, ok, raw)
+				}
 			}
 		}
 		var whole Scanner
-		if fields, err := whole.Scan(doc, testPaths); err == nil {
-			for _, path := range testPaths.full {
-				got, ok := s.Get(path)
-				again, okAgain := fields.Get(path)
-				if ok != okAgain || !bytes.Equal(got, again) {
-					t.Fatalf("Get(%q): in pieces %q, whole %q", path, got, again)
-				}
+		fields, err := whole.Scan(doc, testPaths)
+		if object := bytes.HasPrefix(bytes.TrimSpace(doc), []byte("{")); object != (err == nil) {
+			t.Fatalf("an object: %v, but Scan: %v", object, err)
+		}
+		if err != nil {
+			return
+		}
+		if fields.count != s.count || fields.open != s.open {
+			t.Fatalf("in pieces %d members at %d, whole %d at %d", s.count, s.open, fields.count, fields.open)
+		}
+		for i, m := range fields.members {
+			o := s.members[i]
+			m.from, m.to, o.from, o.to = 0, 0, 0, 0
+			if m != o {
+				t.Fatalf("in pieces %+v, whole %+v", o, m)
 			}
-		} else if want != nil {
-			t.Fatalf("an object, but Scan: %v", err)
 		}
 	})
 }

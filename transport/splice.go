@@ -126,7 +126,7 @@ func (f *Fields) splice(room []segment, edits []Edit) (splice, error) {
 
 func (f *Fields) checkEdit(e Edit) error {
 	for i, path := range f.paths.full {
-		if path == e.Path && len(f.paths.names[i]) == 1 && plainPrefix([]byte(path)) == len(path) {
+		if path == e.Path && len(f.paths.names[i]) == 1 && plain([]byte(path)) {
 			if !e.Remove && e.Value == "" {
 				return fmt.Errorf("transport: edit of %q has no value", e.Path)
 			}

@@ -1,0 +1,63 @@
+package transport
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+var benchPaths = MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "max_completion_tokens", "n")
+
+// chatOf returns a chat request of about the given size, with escapes as prose has them.
+func chatOf(size int) []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"model":"gpt-5","temperature":0.2,"max_completion_tokens":256,"messages":[{"role":"system","content":"Be brief."}`)
+	for b.Len() < size-100 {
+		text, _ := json.Marshal(strings.Repeat("He said: \"A penny saved\nis a penny earned.\" ", 6))
+		fmt.Fprintf(&b, `,{"role":"user","content":%s}`, text)
+	}
+	b.WriteString(`],"stream":false}`)
+	return b.Bytes()
+}
+
+func BenchmarkScan(b *testing.B) {
+	for _, size := range []int{2 << 10, 100 << 10} {
+		doc := chatOf(size)
+		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
+			b.SetBytes(int64(len(doc)))
+			b.ReportAllocs()
+			var s Scanner
+			for b.Loop() {
+				if _, err := s.Scan(doc, benchPaths); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("%dKB in pieces", size>>10), func(b *testing.B) {
+			b.SetBytes(int64(len(doc)))
+			b.ReportAllocs()
+			var s Scanner
+			for b.Loop() {
+				s.Reset(benchPaths, 1<<10)
+				s.Write(doc[:1])
+				s.Write(doc[1:])
+			}
+		})
+	}
+}
+
+func BenchmarkEvents(b *testing.B) {
+	event := fmt.Appendf(nil, "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"content\":%q}}],\"usage\":null}\n\n", strings.Repeat("x", 150))
+	stream := bytes.Repeat(event, 100)
+	b.SetBytes(int64(len(stream)))
+	b.ReportAllocs()
+	e := Events{Handler: new(counter)}
+	for b.Loop() {
+		for p := stream; len(p) > 0; {
+			n, _ := e.Observe(p)
+			p = p[n:]
+		}
+	}
+}
