@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"bytes"
-	"mime"
 	"net/http"
 	"strings"
 	"sync"
@@ -40,10 +39,7 @@ func (a *answerReader) begin(r *record, resp *http.Response) {
 		a.answer.Problem = "the answer is compressed"
 		return
 	}
-	media := resp.Header.Get("Content-Type")
-	if parsed, _, err := mime.ParseMediaType(media); err == nil {
-		media = parsed
-	}
+	media := mediaType(resp.Header.Get("Content-Type"))
 	switch {
 	case media == "text/event-stream", media == "" && r.call.Stream:
 		a.stream = true
@@ -55,6 +51,12 @@ func (a *answerReader) begin(r *record, resp *http.Response) {
 	}
 	a.scanner = scanners.Get().(*transport.Scanner)
 	a.scanner.Reset(a.call.AnswerPaths, maxValue)
+}
+
+// mediaType returns the media type without its parameters.
+func mediaType(contentType string) string {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(media))
 }
 
 // observe reads the next bytes of the body; nil is its end.

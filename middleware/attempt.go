@@ -46,19 +46,27 @@ type attempt struct {
 	start  time.Time
 	status int
 	row    ledger.Row
+	edits  wire.Edits
+	room   [2]transport.Edit // for edits
 }
 
 func newAttempt(e *engine, r *record) *attempt {
 	s := r.settle(e)
-	now := time.Now()
+	elapsed := r.elapsed()
+	now := r.start.Add(elapsed)
 	if r.tiers {
 		// A limiter may have taken the time that flex needs.
-		r.step.Tier = s.InTime(r.step.Tier, r.left(now))
+		r.step.Tier = s.InTime(r.step.Tier, r.left(elapsed))
 	} else {
 		r.step.Tier = r.call.Tier
 	}
 	r.attempts++
-	a := &attempt{r: r, s: s, start: now, atEnd: r.atEnd}
+	a := &r.first
+	if r.attempts > 1 {
+		a = new(attempt)
+	}
+	a.r, a.s, a.start, a.atEnd = r, s, now, r.atEnd
+	a.edits.Body = a.room[:0]
 	r.atEnd = nil
 	a.row = r.row()
 	a.row.Attempt, a.row.At, a.row.AskedTier = r.attempts, now.UTC(), r.step.Tier
@@ -78,12 +86,11 @@ func (a *attempt) send(req *http.Request, next http.RoundTripper) (*http.Respons
 	}
 	out := req.WithContext(transport.WithTrace(ctx, &a.trace))
 	stripIdempotency(out)
-	var edits wire.Edits
 	if r.body.Skipped() == "" {
 		want := wire.Want{Tier: r.step.Tier, Usage: a.wantsUsage(req)}
-		r.dialect.Edit(&r.call, r.body.Fields(), want, &edits)
+		r.dialect.Edit(&r.call, r.body.Fields(), want, &a.edits)
 	}
-	if err := r.body.Attach(out, edits.Body...); err != nil {
+	if err := r.body.Attach(out, a.edits.Body...); err != nil {
 		return nil, a.fail(policy.NotSent, err)
 	}
 	resp, err := next.RoundTrip(out)
@@ -102,7 +109,7 @@ func (a *attempt) send(req *http.Request, next http.RoundTripper) (*http.Respons
 	r.results = append(r.results, policy.Result{Step: r.step, Outcome: policy.Billed, Ended: time.Since(r.start)})
 	a.reader.begin(r, resp)
 	a.tieTimeout(resp)
-	transport.Watcher{Observer: a, Idle: a.s.StreamIdle, Hide: edits.HideUsage && a.reader.stream}.Watch(ctx, resp)
+	transport.Watcher{Observer: a, Idle: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.stream}.Watch(ctx, resp)
 	return resp, nil
 }
 

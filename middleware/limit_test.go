@@ -28,14 +28,12 @@ func (w *world) inOrder(n int, call func(i int) error) []float64 {
 	start := time.Now()
 	var all sync.WaitGroup
 	for i := range n {
-		all.Add(1)
-		go func() {
-			defer all.Done()
+		all.Go(func() {
 			if err := call(i); err != nil {
 				w.Error(err)
 			}
 			took[i] = time.Since(start).Round(100 * time.Millisecond).Seconds()
-		}()
+		})
 		time.Sleep(time.Millisecond)
 	}
 	all.Wait()
@@ -77,13 +75,11 @@ func TestCancelledWaitersCostNothing(t *testing.T) {
 		ctx, cancel := context.WithCancel(w.Context())
 		var gone sync.WaitGroup
 		for range 50 {
-			gone.Add(1)
-			go func() {
-				defer gone.Done()
+			gone.Go(func() {
 				if _, _, err := w.call(ctx, chatBody); !errors.Is(err, context.Canceled) || !errors.Is(err, middleware.ErrLimit) {
 					t.Errorf("a cancelled wait: %v", err)
 				}
-			}()
+			})
 		}
 		synctest.Wait()
 		cancel()
@@ -251,26 +247,22 @@ func TestPermitsUnderFire(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	for i := range 20 {
-		all.Add(1)
-		go func() {
-			defer all.Done()
+		all.Go(func() {
 			for n := range 30 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration((i*n)%7)*time.Millisecond)
 				call(ctx)
 				cancel()
 			}
-		}()
+		})
 	}
 	all.Wait()
 	var last sync.WaitGroup
 	for range 3 {
-		last.Add(1)
-		go func() {
-			defer last.Done()
+		last.Go(func() {
 			if err := call(t.Context()); err != nil {
 				t.Error(err)
 			}
-		}()
+		})
 	}
 	last.Wait()
 }

@@ -29,9 +29,10 @@ func newEngine(p policy.Policy) *engine {
 	return &engine{dialects: wire.Dialects(), resolver: r, catalog: price.Embedded(), err: err}
 }
 
-// A record is what is known of one call. The outermost link of ours opens it and puts it into the request's context;
-// the links below read that one. Its fields belong to the goroutine that runs the call.
+// A record is what is known of one call. The outermost link of ours opens it and makes it the request's context; the
+// links below read that one. Its fields belong to the goroutine that runs the call.
 type record struct {
+	context.Context
 	engine  *engine
 	dialect wire.Dialect
 	call    wire.Call
@@ -59,9 +60,18 @@ type record struct {
 	sending   bool          // an attempt link is at work
 	atEnd     []func()      // what the links above want done when the next attempt has ended
 	refusal   error         // ours, of this call
+	first     attempt       // most calls have only one
 }
 
 type recordKey struct{}
+
+// Value finds the record itself.
+func (r *record) Value(key any) any {
+	if key == (recordKey{}) {
+		return r
+	}
+	return r.Context.Value(key)
+}
 
 func recordOf(req *http.Request) *record {
 	r, _ := req.Context().Value(recordKey{}).(*record)
@@ -76,7 +86,8 @@ func (e *engine) open(req *http.Request) (*record, *http.Request, error) {
 		return nil, req, nil
 	}
 	ctx := req.Context()
-	r := &record{engine: e, dialect: d, call: call, options: policy.From(ctx), id: newID(), start: time.Now()}
+	r := &record{Context: ctx, engine: e, dialect: d, call: call, options: policy.From(ctx), start: time.Now()}
+	r.id = newID(r.start)
 	r.results = r.room[:0]
 	r.sdkRetry = retryCount(req.Header)
 	r.deadline = deadlineOf(ctx, r.options)
@@ -84,7 +95,7 @@ func (e *engine) open(req *http.Request) (*record, *http.Request, error) {
 		return r, req, err
 	}
 	d.Request(&r.call, r.body.Fields())
-	return r, req.WithContext(context.WithValue(ctx, recordKey{}, r)), nil
+	return r, req.WithContext(r), nil
 }
 
 // check refuses what cannot be sent, and reads the body.
@@ -145,12 +156,20 @@ func (r *record) subject() policy.Subject {
 	}
 }
 
-// left returns how long the call still has; negative if it has no deadline.
-func (r *record) left(now time.Time) time.Duration {
+// left returns how long the call still has, at a time since its start; negative if it has no deadline.
+func (r *record) left(elapsed time.Duration) time.Duration {
 	if r.deadline.IsZero() {
 		return -1
 	}
-	return max(0, r.deadline.Sub(now))
+	return max(0, r.deadline.Sub(r.start)-elapsed)
+}
+
+// elapsed returns how long ago the call began, as far as that matters: nothing takes time before the first wait.
+func (r *record) elapsed() time.Duration {
+	if r.attempts == 0 && r.waited == 0 {
+		return 0
+	}
+	return time.Since(r.start)
 }
 
 func deadlineOf(ctx context.Context, o *policy.Options) time.Time {
@@ -164,7 +183,11 @@ func deadlineOf(ctx context.Context, o *policy.Options) time.Time {
 // account adds the engine's sinks to those that the call's rows go to.
 func (r *record) account(e *engine) {
 	if r.accounted != e {
-		r.sinks = append(r.sinks, e.sinks...)
+		if r.sinks == nil {
+			r.sinks = e.sinks[:len(e.sinks):len(e.sinks)]
+		} else {
+			r.sinks = append(r.sinks, e.sinks...)
+		}
 		r.accounted = e
 	}
 }
@@ -212,9 +235,9 @@ func retryCount(h http.Header) int {
 
 // newID returns a call's id: 48 bits of time in milliseconds and 80 random ones, in 26 digits of base 32 that sort by
 // time.
-func newID() string {
+func newID(now time.Time) string {
 	const digits = "0123456789abcdefghjkmnpqrstvwxyz"
-	ms := uint64(time.Now().UnixMilli())
+	ms := uint64(now.UnixMilli())
 	hi, lo := ms<<16|rand.Uint64()>>48, rand.Uint64()
 	var b [26]byte
 	for i := len(b) - 1; i >= 0; i-- {

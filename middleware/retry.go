@@ -45,9 +45,12 @@ func (e *engine) retry() transport.Middleware {
 }
 
 func (r *record) history(s *policy.Settings) policy.History {
-	now := time.Now()
+	var elapsed time.Duration
+	if n := len(r.results); n > 0 {
+		elapsed = r.results[n-1].Ended // a moment ago
+	}
 	return policy.History{
-		Settings: s, Results: r.results, Elapsed: now.Sub(r.start), Left: r.left(now),
+		Settings: s, Results: r.results, Elapsed: elapsed, Left: r.left(elapsed),
 		Replayable: r.body.Replayable(), MaxBilled: r.maxBilled, Random: rand.Uint64(),
 	}
 }

@@ -846,9 +846,7 @@ func TestConcurrentCalls(t *testing.T) {
 	client := stack.Client()
 	var all sync.WaitGroup
 	for i := range 200 {
-		all.Add(1)
-		go func() {
-			defer all.Done()
+		all.Go(func() {
 			body := fmt.Sprintf(`{"model":"gpt-5","stream":%v,"messages":[{"role":"user","content":"call %d"}]}`, i%2 == 0, i)
 			resp, err := client.Post(server.URL+"/v1/chat/completions", "application/json", strings.NewReader(body))
 			if err != nil {
@@ -859,7 +857,7 @@ func TestConcurrentCalls(t *testing.T) {
 			if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != 200 {
 				t.Error(resp.StatusCode, err)
 			}
-		}()
+		})
 	}
 	all.Wait()
 	w := &world{T: t, provider: server, stack: stack}

@@ -20,7 +20,7 @@ func (e *engine) tier() transport.Middleware {
 	return e.link(func(r *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		s := r.settle(e)
 		if r.step.Tier == "" && len(r.results) == 0 {
-			r.step.Tier = s.FirstTier(r.left(time.Now()))
+			r.step.Tier = s.FirstTier(r.left(r.elapsed()))
 		}
 		r.tiers = true
 		for r.step.Tier != "" && r.call.Tiers && refused.has(r, req) {

@@ -145,7 +145,7 @@ func referenceEvents(stream string) (got []string) {
 		}
 		name, data, any = "", nil, false
 	}
-	for _, line := range strings.Split(stream, "\n") {
+	for line := range strings.SplitSeq(stream, "\n") {
 		field, value, _ := strings.Cut(line, ":")
 		value = strings.TrimPrefix(value, " ")
 		switch {

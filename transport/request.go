@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +33,7 @@ var errBodyLength = errors.New("transport: request body is not as long as its Co
 type Body struct {
 	data    []byte
 	fields  Fields
+	room    [4]member // for fields
 	skipped string
 	known   bool          // the request said how long its body is
 	once    io.ReadCloser // a body that was not kept
@@ -89,20 +89,15 @@ type joined struct {
 }
 
 func (b *Body) readKnown(r io.Reader, size int) error {
-	data := make([]byte, size)
-	if n, err := io.ReadFull(r, data); err != nil {
-		if n < size && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
-			err = errBodyLength
-		}
-		return err
-	}
-	var more [1]byte
-	if n, err := io.ReadFull(r, more[:]); n > 0 {
+	data := make([]byte, size+1) // one more, so that a body that is longer than it says is noticed
+	n, err := io.ReadFull(r, data)
+	switch {
+	case err == nil, n < size && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
 		return errBodyLength
-	} else if !errors.Is(err, io.EOF) {
+	case n < size || !errors.Is(err, io.ErrUnexpectedEOF):
 		return err
 	}
-	b.data = data
+	b.data = data[:size:size]
 	return nil
 }
 
@@ -122,7 +117,7 @@ func (b *Body) look(h http.Header, paths *Paths) {
 		return
 	}
 	b.fields = *fields
-	b.fields.members = slices.Clone(fields.members)
+	b.fields.members = append(b.room[:0], fields.members...)
 	s.Fields = Fields{members: fields.members[:0]}
 	if strings.HasPrefix(headerValue(h, "Authorization"), "AWS4-HMAC-SHA256") {
 		b.skipped = SkippedSigned // it may be read, but not changed

@@ -48,7 +48,9 @@ var tierEdit = Edit{Path: "service_tier", Value: `"flex"`}
 
 func TestBodyAttach(t *testing.T) {
 	req := post(t, `{"model":"m"}`)
-	req.Header["content-length"] = []string{"13"} // as some SDKs write it
+	const lower = "content-length" // as some SDKs write it
+	header := map[string][]string(req.Header)
+	header[lower] = []string{"13"}
 	counted := &closeCounter{Reader: req.Body}
 	req.Body = counted
 	var b Body
@@ -71,11 +73,11 @@ func TestBodyAttach(t *testing.T) {
 		if got := bodyOf(t, out); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if out.ContentLength != int64(len(want)) || out.TransferEncoding != nil || out.Header["content-length"][0] != "35" {
+		if out.ContentLength != int64(len(want)) || out.TransferEncoding != nil || map[string][]string(out.Header)[lower][0] != "35" {
 			t.Errorf("length %d, header %v, encoding %v", out.ContentLength, out.Header, out.TransferEncoding)
 		}
 	}
-	if req.Header["content-length"][0] != "13" || req.ContentLength != 13 {
+	if header[lower][0] != "13" || req.ContentLength != 13 {
 		t.Error("the caller's request was changed")
 	}
 	plain := req.WithContext(t.Context())
@@ -229,15 +231,13 @@ func TestBodyConcurrent(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	for range 50 {
-		all.Add(1)
-		go func() {
-			defer all.Done()
+		all.Go(func() {
 			out := req.WithContext(t.Context())
 			if err := b.Attach(out, tierEdit); err != nil {
 				t.Error(err)
 			}
 			io.Copy(io.Discard, out.Body)
-		}()
+		})
 	}
 	all.Wait()
 }

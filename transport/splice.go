@@ -10,38 +10,36 @@ type Edit struct {
 	Remove bool
 }
 
-// A segment of an edited document is a range of the original, or literal text where text is not empty.
+// A segment of an edited document is literal text, or a range of the original.
 type segment struct {
 	from, to int
 	text     string
 }
 
 // A splice is an edited document as its segments, in order.
-type splice struct {
-	segments []segment
-	size     int
-}
+type splice []segment
 
-func (s *splice) text(text string) {
-	s.segments = append(s.segments, segment{text: text})
-	s.size += len(text)
-}
+func (s splice) text(text string) splice { return append(s, segment{text: text}) }
 
-func (s *splice) original(from, to int) {
+func (s splice) original(from, to int) splice {
 	if from < to {
-		s.segments = append(s.segments, segment{from: from, to: to})
-		s.size += to - from
+		return append(s, segment{from: from, to: to})
 	}
+	return s
+}
+
+func (s splice) size() (n int) {
+	for i := range s {
+		n += s[i].to - s[i].from + len(s[i].text)
+	}
+	return n
 }
 
 // appendTo appends the edited document to dst, given the original.
-func (s *splice) appendTo(dst, src []byte) []byte {
-	for _, seg := range s.segments {
-		if seg.text != "" {
-			dst = append(dst, seg.text...)
-		} else {
-			dst = append(dst, src[seg.from:seg.to]...)
-		}
+func (s splice) appendTo(dst, src []byte) []byte {
+	for i := range s {
+		dst = append(dst, s[i].text...)
+		dst = append(dst, src[s[i].from:s[i].to]...)
 	}
 	return dst
 }
@@ -58,40 +56,36 @@ func (f *Fields) Splice(edits ...Edit) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.appendTo(make([]byte, 0, s.size), f.src), nil
+	return s.appendTo(make([]byte, 0, s.size()), f.src), nil
 }
 
 // splice works out the segments of the edited document, for an original that ends where f.src does.
-func (f *Fields) splice(room []segment, edits []Edit) (splice, error) {
-	s := splice{segments: room}
+func (f *Fields) splice(s splice, edits []Edit) (splice, error) {
 	left := f.count
 	for i, e := range edits {
 		if err := f.checkEdit(e); err != nil {
-			return splice{}, err
+			return nil, err
 		}
 		if _, first := editOf(edits, e.Path); first != i {
-			return splice{}, fmt.Errorf("transport: %q is edited twice", e.Path)
+			return nil, fmt.Errorf("transport: %q is edited twice", e.Path)
 		}
 		left -= f.goes(e)
 	}
 	// New members come first, where no byte of another has to be looked at.
-	s.original(0, f.open+1)
+	s = s.original(0, f.open+1)
 	added := false
 	for _, e := range edits {
 		if e.Remove || f.has(e.Path) {
 			continue
 		}
 		if added {
-			s.text(",")
+			s = s.text(",")
 		}
-		s.text(`"`)
-		s.text(e.Path)
-		s.text(`":`)
-		s.text(e.Value)
+		s = s.text(`"`).text(e.Path).text(`":`).text(e.Value)
 		added = true
 	}
 	if added && left > 0 {
-		s.text(",")
+		s = s.text(",")
 	}
 	at, kept, leading := f.open+1, uint64(0), 0
 	for i := range f.members {
@@ -102,8 +96,7 @@ func (f *Fields) splice(room []segment, edits []Edit) (splice, error) {
 		}
 		if !e.Remove && kept&(1<<n) == 0 {
 			kept |= 1 << n
-			s.original(at, m.value)
-			s.text(e.Value)
+			s = s.original(at, m.value).text(e.Value)
 			at = m.end
 			continue
 		}
@@ -117,11 +110,10 @@ func (f *Fields) splice(room []segment, edits []Edit) (splice, error) {
 				to = m.next
 			}
 		}
-		s.original(at, from)
+		s = s.original(at, from)
 		at = to
 	}
-	s.original(at, len(f.src))
-	return s, nil
+	return s.original(at, len(f.src)), nil
 }
 
 func (f *Fields) checkEdit(e Edit) error {

@@ -12,7 +12,6 @@ type Trace struct {
 	watched atomic.Bool
 	reused  atomic.Bool
 	headers atomic.Int32
-	answer  atomic.Bool
 
 	hooks httptrace.ClientTrace
 }
@@ -21,10 +20,9 @@ type Trace struct {
 // One Trace serves one RoundTrip.
 func WithTrace(ctx context.Context, t *Trace) context.Context {
 	t.hooks = httptrace.ClientTrace{
-		GetConn:              func(string) { t.watched.Store(true) },
-		GotConn:              func(info httptrace.GotConnInfo) { t.reused.Store(info.Reused) },
-		WroteHeaders:         func() { t.headers.Add(1) },
-		GotFirstResponseByte: func() { t.answer.Store(true) },
+		GetConn:      func(string) { t.watched.Store(true) },
+		GotConn:      func(info httptrace.GotConnInfo) { t.reused.Store(info.Reused) },
+		WroteHeaders: func() { t.headers.Add(1) },
 	}
 	return httptrace.WithClientTrace(ctx, &t.hooks)
 }
@@ -35,9 +33,6 @@ func (t *Trace) Unwritten() bool { return t.watched.Load() && t.headers.Load() =
 
 // Reused reports whether the request went over a connection that had been used before.
 func (t *Trace) Reused() bool { return t.reused.Load() }
-
-// Answered reports whether the first byte of an answer arrived.
-func (t *Trace) Answered() bool { return t.answer.Load() }
 
 // Writes returns how often the request's headers were written: once, unless net/http sent it again by itself, and 0
 // if they were not, or the base did not report.

@@ -158,7 +158,7 @@ func (b *watched) finish() {
 
 func (b *watched) finishLocked() {
 	b.reading--
-	if b.timer != nil {
+	if b.timer != nil && !b.ended {
 		b.last = time.Now()
 	}
 }

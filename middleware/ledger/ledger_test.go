@@ -91,14 +91,12 @@ func TestMemoryConcurrent(t *testing.T) {
 	m := ledger.NewMemory(100)
 	var all sync.WaitGroup
 	for range 8 {
-		all.Add(1)
-		go func() {
-			defer all.Done()
+		all.Go(func() {
 			for range 500 {
 				m.Add(billed)
 				m.Rows()
 			}
-		}()
+		})
 	}
 	all.Wait()
 	if got := m.Totals(); got.Attempts != 4000 || got.Cost.String() != "0.0000004" {

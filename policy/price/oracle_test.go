@@ -3,6 +3,7 @@ package price
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"math/big"
 	"math/rand/v2"
 	"slices"
@@ -57,15 +58,11 @@ func (m *oracleModel) tiersAt(when time.Time) oracleTiers {
 			continue
 		}
 		tiers := oracleTiers{}
-		for name, bands := range p.Tiers {
-			tiers[name] = bands
-		}
+		maps.Copy(tiers, p.Tiers)
 		for _, w := range p.Windows {
 			clock, weekend := now[11:16], strings.HasPrefix(when.UTC().Format("Mon"), "S")
 			if w.From <= clock && clock < w.Until && !(weekend && w.Days == "mon-fri") {
-				for name, bands := range w.Tiers {
-					tiers[name] = bands
-				}
+				maps.Copy(tiers, w.Tiers)
 			}
 		}
 		return tiers

@@ -2,6 +2,7 @@ package llmtest_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/skinflint-go/skinflint/transport/llmtest"
@@ -51,12 +52,12 @@ func TestCapacityCountsFlexOnly(t *testing.T) {
 			mustSend(t, srv, body("hi", `"service_tier":"default"`), http.StatusOK)
 			mustSend(t, srv, flex, http.StatusOK)
 			mustSend(t, srv, flex, http.StatusTooManyRequests)
-			tiers := ""
+			var tiers strings.Builder
 			for _, g := range srv.Meter() {
-				tiers += g.Tier + " "
+				tiers.WriteString(g.Tier + " ")
 			}
-			if tiers != "default default flex " {
-				t.Errorf("served %s", tiers)
+			if tiers.String() != "default default flex " {
+				t.Errorf("served %s", tiers.String())
 			}
 		})
 }

@@ -391,7 +391,7 @@ func TestSeed(t *testing.T) {
 		}
 		return out
 	}
-	if run(1) != run(1) {
+	if first, second := run(1), run(1); first != second {
 		t.Error("one seed, two runs")
 	}
 	if run(1) == run(2) {

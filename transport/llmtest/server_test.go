@@ -142,7 +142,7 @@ func TestRefuseDials(t *testing.T) {
 func TestTransportIsOne(t *testing.T) {
 	srv := llmtest.NewPipe(llmtest.Config{})
 	defer srv.Close()
-	if srv.Transport() != srv.Transport() || srv.Client().Transport != srv.Transport() {
+	if first, second := srv.Transport(), srv.Transport(); first != second || srv.Client().Transport != srv.Transport() {
 		t.Error("there are two transports")
 	}
 }

@@ -79,7 +79,7 @@ func (Compatible) Recognise(method string, u *url.URL) (Call, bool) {
 // Request reads what [OpenAI] reads; a tier is noted as it is written.
 func (Compatible) Request(c *Call, body *transport.Fields) {
 	chatRequest(c, body)
-	c.Tier = openAITier(body.Text("service_tier"))
+	c.Tier = openAITier(body, "service_tier")
 }
 
 // Edit asks for a stream's usage, where the host is known to understand that.

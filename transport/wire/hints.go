@@ -60,11 +60,11 @@ func rateReset(h http.Header) (longest time.Duration) {
 // tryAgainIn reads the "Please try again in 1.772s" of an error message; also 232ms, 6m0s, 7h12m.
 func tryAgainIn(message string) time.Duration {
 	const lead = "try again in "
-	at := strings.Index(message, lead)
-	if at < 0 {
+	_, after, ok := strings.Cut(message, lead)
+	if !ok {
 		return 0
 	}
-	text, _, _ := strings.Cut(message[at+len(lead):], " ")
+	text, _, _ := strings.Cut(after, " ")
 	return duration(strings.TrimRight(text, ".,"))
 }
 

@@ -54,7 +54,7 @@ func (OpenAI) Recognise(method string, u *url.URL) (Call, bool) {
 // Request reads model, tier, stream and its options, and the output limit.
 func (OpenAI) Request(c *Call, body *transport.Fields) {
 	chatRequest(c, body)
-	c.Tier = openAITier(body.Text("service_tier"))
+	c.Tier = openAITier(body, "service_tier")
 }
 
 func chatRequest(c *Call, body *transport.Fields) {
@@ -77,28 +77,42 @@ func chatRequest(c *Call, body *transport.Fields) {
 }
 
 // openAITier turns OpenAI's name of a tier into a policy's. "fast" is an alias: the answer then says "priority".
-func openAITier(name string) policy.Tier {
-	switch name {
-	case "default":
+func openAITier(doc *transport.Fields, path string) policy.Tier {
+	raw, _ := doc.Get(path)
+	switch string(raw) {
+	case `"default"`:
 		return policy.Standard
-	case "fast":
+	case `"flex"`:
+		return policy.Flex
+	case `"priority"`, `"fast"`:
 		return policy.Priority
+	case `"auto"`:
+		return "auto"
 	}
+	name, _ := transport.Unquote(raw)
 	return policy.Tier(printable(name))
+}
+
+// openAIName is a tier's name on OpenAI's wire, as JSON. "auto", or none at all, is whatever the project is set to;
+// "default" is the certain standard tier.
+func openAIName(t policy.Tier) string {
+	switch t {
+	case policy.Standard:
+		return `"default"`
+	case policy.Flex:
+		return `"flex"`
+	case policy.Priority:
+		return `"priority"`
+	}
+	return `"` + string(t) + `"`
 }
 
 // Edit sets or removes service_tier, and asks for a stream's usage.
 func (OpenAI) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
 	if c.Tiers && w.Tier != c.Tier {
 		edit := transport.Edit{Path: "service_tier"}
-		switch w.Tier {
-		case "":
-			edit.Remove = true
-		case policy.Standard:
-			// "auto", or none at all, is whatever the project is set to; "default" is the certain standard tier.
-			edit.Value = `"default"`
-		default:
-			edit.Value = `"` + string(w.Tier) + `"`
+		if edit.Remove = w.Tier == ""; !edit.Remove {
+			edit.Value = openAIName(w.Tier)
 		}
 		e.Body = append(e.Body, edit)
 	}
@@ -136,18 +150,18 @@ func (OpenAI) Headers(_ *Call, h http.Header, a *Answer) {
 }
 
 // Answer reads id, model, tier and usage of a chat completion, or of a chunk of one.
-func (OpenAI) Answer(_ *Call, doc *transport.Fields, a *Answer) {
-	chatAnswer(doc, a)
-	if tier := doc.Text("service_tier"); tier != "" {
-		a.Tier = openAITier(tier)
+func (OpenAI) Answer(c *Call, doc *transport.Fields, a *Answer) {
+	chatAnswer(c, doc, a)
+	if tier := openAITier(doc, "service_tier"); tier != "" {
+		a.Tier = tier
 	}
 }
 
-func chatAnswer(doc *transport.Fields, a *Answer) {
-	if id := doc.Text("id"); id != "" {
+func chatAnswer(c *Call, doc *transport.Fields, a *Answer) {
+	if id := textLike(doc, "id", a.ResponseID); id != "" {
 		a.ResponseID = printable(id)
 	}
-	if model := doc.Text("model"); model != "" {
+	if model := textLike(doc, "model", c.Model); model != "" {
 		a.Model = printable(model)
 	}
 	if code, ok := errorCode(doc); ok {

@@ -55,6 +55,16 @@ func Text(raw []byte) (string, bool) {
 	return "", false
 }
 
+// textLike returns the text at a path: like itself if it is that, which costs no allocation.
+func textLike(doc *transport.Fields, path, like string) string {
+	raw, _ := doc.Get(path)
+	if len(raw) == len(like)+2 && string(raw[1:len(raw)-1]) == like {
+		return like
+	}
+	text, _ := transport.Unquote(raw)
+	return text
+}
+
 // member returns the raw value of an object's member.
 func member(object []byte, paths *transport.Paths, path string) ([]byte, bool) {
 	var s transport.Scanner
