@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"net/http"
@@ -91,10 +90,8 @@ var references = [][]byte{[]byte(`"image_url"`), []byte(`"file"`), []byte(`"file
 // maxInput returns the most input tokens that the request can have: a token is at least a byte. Where the request
 // refers to something, nobody can say (-1).
 func (r *record) maxInput() int64 {
-	for _, reference := range references {
-		if bytes.Contains(r.body.Bytes(), reference) {
-			return -1
-		}
+	if r.body.Contains(references...) {
+		return -1
 	}
 	return r.body.Size()
 }

@@ -16,6 +16,20 @@ func (s *Scanner) tryWhole(p []byte) bool {
 	return false
 }
 
+// detach copies the values that still share the document.
+func (s *Scanner) detach() {
+	if s.src == nil {
+		return
+	}
+	for i := range s.members {
+		m := &s.members[i]
+		m.from = len(s.copied)
+		s.copied = append(s.copied, s.src[m.value:m.end]...)
+		m.to = len(s.copied)
+	}
+	s.src = nil
+}
+
 // within reports whether no value found is longer than the limit.
 func (s *Scanner) within(limit int) bool {
 	for i := range s.members {
@@ -35,7 +49,7 @@ func (s *Scanner) whole(p []byte) bool {
 		objects  uint64 // one bit a level
 		c        byte
 	)
-	if i = skipSpace(p, 0); i == len(p) || p[i] != '{' {
+	if i = skipSpace(p, 0); i == len(p) || p[i] != '{' || s.paths == nil {
 		return false
 	}
 

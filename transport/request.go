@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,66 +29,75 @@ const (
 
 var errBodyLength = errors.New("transport: request body is not as long as its Content-Length says")
 
-// A Body is a request's body, read once and looked through once, to be sent as often as needed. The zero Body is
-// empty. It is safe for concurrent use after [Body.Load].
+// A Body is a request's body, looked through once, to be sent as often as needed. The zero Body is empty. It is safe for
+// concurrent use after [Body.Load].
 type Body struct {
-	data    []byte
+	data    []byte                        // the body, if it is kept
+	again   func() (io.ReadCloser, error) // else the request's GetBody
+	once    io.ReadCloser                 // or the body itself, which can then be sent once
+	size    int
+	known   bool // the request said how long its body is
+	skipped string
 	fields  Fields
 	room    [4]member // for fields
-	skipped string
-	known   bool          // the request said how long its body is
-	once    io.ReadCloser // a body that was not kept
 }
 
-// Load reads the body of req and finds the members at paths in it; req itself is left as it is, but its body is
-// closed. A body that cannot be kept is taken over instead, to be sent once, unedited: one over [SmallBody] without
-// GetBody, one over [MaxBody]. An error is one of reading the body, which is then closed.
+// Load looks through the body of req for the members at paths; req itself is left as it is, but its body is closed. A
+// body that the request can give again, and that is in memory as far as its type tells, is not copied. Any other is
+// kept, or if it cannot be kept taken over, to be sent once, unedited: one over [SmallBody] without GetBody, one over
+// [MaxBody]. An error is one of reading the body, which is then closed.
 func (b *Body) Load(req *http.Request, paths *Paths) error {
-	*b = Body{known: req.ContentLength > 0}
+	*b = Body{known: req.ContentLength > 0, size: -1}
 	if req.Body == nil || req.Body == http.NoBody {
-		b.skipped = SkippedInvalid
+		b.size, b.skipped = 0, SkippedInvalid
 		return nil
+	}
+	most := SmallBody
+	if req.GetBody != nil {
+		most = MaxBody
+	}
+	if req.ContentLength > int64(most) {
+		b.once, b.skipped = req.Body, SkippedOnce
+		if req.GetBody != nil {
+			b.skipped = SkippedLarge
+		}
+		return nil
+	}
+	if encoding := headerValue(req.Header, "Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		b.skipped = SkippedEncoding
+	}
+	s := scanners.Get().(*Scanner)
+	defer scanners.Put(s)
+	whole, inMemory := req.Body.(io.WriterTo)
+	var err error
+	switch {
+	case b.known && req.GetBody != nil && inMemory:
+		b.again, b.size = req.GetBody, int(req.ContentLength)
+		err = b.lookAt(whole, s, paths)
+	case b.known:
+		err = b.readKnown(req.Body, int(req.ContentLength))
+	default:
+		err = b.readUnknown(req.Body, most)
 	}
 	switch {
-	case req.ContentLength > MaxBody:
-		b.once, b.skipped = req.Body, SkippedLarge
-		return nil
-	case req.ContentLength > SmallBody && req.GetBody == nil:
-		b.once, b.skipped = req.Body, SkippedOnce
-		return nil
-	case b.known:
-		if err := b.readKnown(req.Body, int(req.ContentLength)); err != nil {
-			req.Body.Close()
-			return err
-		}
-	default:
-		most := int64(SmallBody)
-		if req.GetBody != nil {
-			most = MaxBody
-		}
-		data, err := io.ReadAll(io.LimitReader(req.Body, most+1))
-		if err != nil {
-			req.Body.Close()
-			return err
-		}
-		if int64(len(data)) > most {
-			b.once, b.skipped = joined{io.MultiReader(bytes.NewReader(data), req.Body), req.Body}, SkippedOnce
-			return nil
-		}
-		b.data = data
-	}
-	if err := req.Body.Close(); err != nil {
+	case err != nil:
+		req.Body.Close()
 		return err
+	case b.once != nil:
+		return nil
+	case b.data != nil:
+		b.size = len(b.data)
+		b.lookAtData(s, paths)
 	}
-	b.look(req.Header, paths)
-	return nil
+	if b.skipped == "" && strings.HasPrefix(headerValue(req.Header, "Authorization"), "AWS4-HMAC-SHA256") {
+		b.skipped = SkippedSigned // it may be read, but not changed
+	}
+	return req.Body.Close()
 }
 
-type joined struct {
-	io.Reader
-	io.Closer
-}
+var scanners = sync.Pool{New: func() any { return new(Scanner) }}
 
+// readKnown keeps a body that is size bytes long.
 func (b *Body) readKnown(r io.Reader, size int) error {
 	data := make([]byte, size+1) // one more, so that a body that is longer than it says is noticed
 	n, err := io.ReadFull(r, data)
@@ -101,16 +111,27 @@ func (b *Body) readKnown(r io.Reader, size int) error {
 	return nil
 }
 
-var scanners = sync.Pool{New: func() any { return new(Scanner) }}
+// readUnknown keeps a body of unknown length, or takes it over if it turns out to be longer than most.
+func (b *Body) readUnknown(r io.ReadCloser, most int) error {
+	data, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	if err == nil && len(data) > most {
+		b.once, b.skipped = joined{io.MultiReader(bytes.NewReader(data), r), r}, SkippedOnce
+		return nil
+	}
+	b.data = data
+	return err
+}
 
-// look finds the members at paths, if the body may be edited at all.
-func (b *Body) look(h http.Header, paths *Paths) {
-	if encoding := headerValue(h, "Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		b.skipped = SkippedEncoding
+type joined struct {
+	io.Reader
+	io.Closer
+}
+
+// lookAtData finds the members at paths in a body that is kept.
+func (b *Body) lookAtData(s *Scanner, paths *Paths) {
+	if b.skipped != "" {
 		return
 	}
-	s := scanners.Get().(*Scanner)
-	defer scanners.Put(s)
 	fields, err := s.Scan(b.data, paths)
 	if err != nil {
 		b.skipped = SkippedInvalid
@@ -119,9 +140,42 @@ func (b *Body) look(h http.Header, paths *Paths) {
 	b.fields = *fields
 	b.fields.members = append(b.room[:0], fields.members...)
 	s.Fields = Fields{members: fields.members[:0]}
-	if strings.HasPrefix(headerValue(h, "Authorization"), "AWS4-HMAC-SHA256") {
-		b.skipped = SkippedSigned // it may be read, but not changed
+}
+
+// maxMember is the longest value that is copied of a body that is not kept.
+const maxMember = 4 << 10
+
+// lookAt finds the members at paths in a body that is not kept, and copies their values.
+func (b *Body) lookAt(body io.WriterTo, s *Scanner, paths *Paths) error {
+	if b.skipped != "" {
+		return nil
 	}
+	s.Reset(paths, maxMember)
+	l := looker{Scanner: s}
+	n, err := body.WriteTo(&l)
+	if err == nil && n != int64(b.size) {
+		err = errBodyLength
+	}
+	if err != nil {
+		return err
+	}
+	if s.Close() != nil || s.open < 0 {
+		b.skipped = SkippedInvalid
+		return nil
+	}
+	b.fields = s.Fields
+	b.fields.members = append(b.room[:0], s.members...)
+	b.fields.copied = bytes.Clone(s.copied)
+	return nil
+}
+
+// A looker is a Scanner that takes invalid documents to their end, and shares nothing with them.
+type looker struct{ *Scanner }
+
+func (l *looker) Write(p []byte) (int, error) {
+	l.Scanner.Write(p)
+	l.detach()
+	return len(p), nil
 }
 
 // headerValue returns the first value of a header, whose key may stand in h in any case: some SDKs write theirs in
@@ -148,11 +202,24 @@ func (b *Body) Skipped() string { return b.skipped }
 func (b *Body) Replayable() bool { return b.once == nil }
 
 // Size returns how many bytes the unedited body has, or -1 if that is not known.
-func (b *Body) Size() int64 {
-	if b.once != nil {
-		return -1
+func (b *Body) Size() int64 { return int64(b.size) }
+
+// Contains reports whether one of the texts stands in the unedited body. Of a body that can be sent only once it cannot
+// be known, so it may.
+func (b *Body) Contains(texts ...[]byte) bool {
+	data := b.data
+	if b.again != nil {
+		var err error
+		if data, err = b.read(nil); err != nil {
+			return true
+		}
 	}
-	return int64(len(b.data))
+	for _, text := range texts {
+		if bytes.Contains(data, text) {
+			return true
+		}
+	}
+	return b.once != nil
 }
 
 // Close closes a body that was taken over and never attached.
@@ -167,22 +234,24 @@ func (b *Body) Close() error {
 // ContentLength, TransferEncoding and any literal Content-Length header then agree. req must be the sender's own copy;
 // its Header map is replaced, not written to, where it has to change. A body whose length the caller did not give is
 // still sent without one.
-func (b *Body) Attach(req *http.Request, edits ...Edit) error {
+func (b *Body) Attach(req *http.Request, edits ...Edit) (err error) {
 	if b.once != nil {
 		req.Body = b.once
 		return nil
 	}
 	data := b.data
 	if b.skipped == "" && len(edits) > 0 {
-		edited, err := b.fields.Splice(edits...)
-		if err != nil {
+		if data, err = b.edited(edits); err != nil {
 			return err
 		}
-		data = edited
 		if b.known {
 			req.TransferEncoding = nil
 			fixContentLength(req, len(data))
 		}
+	} else if b.again != nil {
+		req.GetBody = b.again
+		req.Body, err = b.again()
+		return err
 	}
 	if len(data) == 0 {
 		if req.Body != nil {
@@ -199,6 +268,67 @@ func (b *Body) Attach(req *http.Request, edits ...Edit) error {
 	return nil
 }
 
+// edited returns the body with the edits made.
+func (b *Body) edited(edits []Edit) ([]byte, error) {
+	var room [16]segment
+	s, err := b.fields.splice(room[:0], b.size, edits)
+	if err != nil {
+		return nil, err
+	}
+	if b.again != nil {
+		return b.read(s)
+	}
+	return s.appendTo(make([]byte, 0, s.size()), b.data), nil
+}
+
+// read has the request give its body once more, and returns it, spliced if s is not nil.
+func (b *Body) read(s splice) ([]byte, error) {
+	body, err := b.again()
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	w := splicer{splice: slices.Clone(s), size: b.size}
+	if _, err := io.Copy(&w, body); err != nil {
+		return nil, err
+	}
+	return w.result()
+}
+
+// A splicer makes the edited document out of the original that is written to it, which is often whole at once.
+type splicer struct {
+	splice splice // nil: no edits
+	size   int    // of the original
+	parts  []byte
+	out    []byte
+}
+
+func (w *splicer) Write(p []byte) (int, error) {
+	if len(p) == w.size && w.out == nil && w.parts == nil {
+		w.out = w.of(p)
+	} else {
+		w.parts = append(w.parts, p...)
+	}
+	return len(p), nil
+}
+
+func (w *splicer) of(original []byte) []byte {
+	if w.splice == nil {
+		return bytes.Clone(original)
+	}
+	return w.splice.appendTo(make([]byte, 0, w.splice.size()), original)
+}
+
+func (w *splicer) result() ([]byte, error) {
+	switch {
+	case w.out != nil && w.parts == nil:
+		return w.out, nil
+	case w.out == nil && len(w.parts) == w.size:
+		return w.of(w.parts), nil
+	}
+	return nil, errBodyLength
+}
+
 func fixContentLength(req *http.Request, size int) {
 	const key = "Content-Length"
 	if headerValue(req.Header, key) == "" {
@@ -212,6 +342,3 @@ func fixContentLength(req *http.Request, size int) {
 	}
 	req.Header = h
 }
-
-// Bytes returns the unedited body, for reading only; nil if it was not kept.
-func (b *Body) Bytes() []byte { return b.data }

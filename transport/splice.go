@@ -52,15 +52,15 @@ func (f *Fields) Splice(edits ...Edit) ([]byte, error) {
 		return nil, errNotObject
 	}
 	var room [16]segment
-	s, err := f.splice(room[:0], edits)
+	s, err := f.splice(room[:0], len(f.src), edits)
 	if err != nil {
 		return nil, err
 	}
 	return s.appendTo(make([]byte, 0, s.size()), f.src), nil
 }
 
-// splice works out the segments of the edited document, for an original that ends where f.src does.
-func (f *Fields) splice(s splice, edits []Edit) (splice, error) {
+// splice works out the segments of the edited document, for an original of the given size.
+func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 	left := f.count
 	for i, e := range edits {
 		if err := f.checkEdit(e); err != nil {
@@ -113,7 +113,7 @@ func (f *Fields) splice(s splice, edits []Edit) (splice, error) {
 		s = s.original(at, from)
 		at = to
 	}
-	return s.original(at, len(f.src)), nil
+	return s.original(at, size), nil
 }
 
 func (f *Fields) checkEdit(e Edit) error {
