@@ -159,14 +159,26 @@ key:
 		return false
 	}
 	start := i
-	if i = stringEnd(p, i+1); i < 0 {
+	for i++; i < len(p) && p[i] != '"' && p[i] != '\\'; i++ { // most keys are short
+	}
+	if i == len(p) {
 		return false
+	}
+	escaped := p[i] == '\\'
+	if escaped {
+		if i = stringEnd(p, i); i < 0 {
+			return false
+		}
 	}
 	if s.level == depth {
 		s.noteKey(start)
 		s.hits = 0
-		if s.active == 0 {
+		switch {
+		case s.active > 0:
+		case escaped:
 			s.hits = s.matchKey(p[start+1 : i])
+		default:
+			s.hits = s.paths.match(s.masks[depth-1], depth-1, p[start+1:i])
 		}
 	}
 	if i = skipSpace(p, i+1); i == len(p) || p[i] != ':' {
@@ -177,7 +189,7 @@ key:
 }
 
 func skipSpace(p []byte, i int) int {
-	for i < len(p) && (p[i] == ' ' || p[i] == '\n' || p[i] == '\r' || p[i] == '\t') {
+	for i < len(p) && p[i] <= ' ' && (p[i] == ' ' || p[i] == '\n' || p[i] == '\r' || p[i] == '\t') {
 		i++
 	}
 	return i

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -210,7 +209,7 @@ func (b *Body) Contains(texts ...[]byte) bool {
 	data := b.data
 	if b.again != nil {
 		var err error
-		if data, err = b.read(nil); err != nil {
+		if data, err = b.read(&splicer{splice: splice{{to: b.size}}}); err != nil {
 			return true
 		}
 	}
@@ -270,35 +269,39 @@ func (b *Body) Attach(req *http.Request, edits ...Edit) (err error) {
 
 // edited returns the body with the edits made.
 func (b *Body) edited(edits []Edit) ([]byte, error) {
-	var room [16]segment
-	s, err := b.fields.splice(room[:0], b.size, edits)
+	w := splicers.Get().(*splicer)
+	defer splicers.Put(w)
+	s, err := b.fields.splice(w.splice[:0], b.size, edits)
 	if err != nil {
 		return nil, err
 	}
-	if b.again != nil {
-		return b.read(s)
+	w.splice = s
+	if b.again == nil {
+		return w.of(b.data), nil
 	}
-	return s.appendTo(make([]byte, 0, s.size()), b.data), nil
+	return b.read(w)
 }
 
-// read has the request give its body once more, and returns it, spliced if s is not nil.
-func (b *Body) read(s splice) ([]byte, error) {
+// read has the request give its body once more, and returns it as w makes it.
+func (b *Body) read(w *splicer) ([]byte, error) {
 	body, err := b.again()
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	w := splicer{splice: slices.Clone(s), size: b.size}
-	if _, err := io.Copy(&w, body); err != nil {
+	w.size, w.parts, w.out = b.size, nil, nil
+	if _, err := io.Copy(w, body); err != nil {
 		return nil, err
 	}
 	return w.result()
 }
 
+var splicers = sync.Pool{New: func() any { return new(splicer) }}
+
 // A splicer makes the edited document out of the original that is written to it, which is often whole at once.
 type splicer struct {
-	splice splice // nil: no edits
-	size   int    // of the original
+	splice splice
+	size   int // of the original
 	parts  []byte
 	out    []byte
 }
@@ -313,20 +316,21 @@ func (w *splicer) Write(p []byte) (int, error) {
 }
 
 func (w *splicer) of(original []byte) []byte {
-	if w.splice == nil {
-		return bytes.Clone(original)
-	}
 	return w.splice.appendTo(make([]byte, 0, w.splice.size()), original)
 }
 
-func (w *splicer) result() ([]byte, error) {
+// result returns the edited document, and lets go of it.
+func (w *splicer) result() (out []byte, err error) {
 	switch {
 	case w.out != nil && w.parts == nil:
-		return w.out, nil
+		out = w.out
 	case w.out == nil && len(w.parts) == w.size:
-		return w.of(w.parts), nil
+		out = w.of(w.parts)
+	default:
+		err = errBodyLength
 	}
-	return nil, errBodyLength
+	w.parts, w.out = nil, nil
+	return out, err
 }
 
 func fixContentLength(req *http.Request, size int) {
