@@ -109,7 +109,7 @@ func (a *attempt) send(req *http.Request, next http.RoundTripper) (*http.Respons
 	r.results = append(r.results, policy.Result{Step: r.step, Outcome: policy.Billed, Ended: time.Since(r.start)})
 	a.reader.begin(r, resp)
 	a.tieTimeout(resp)
-	transport.Watcher{Observer: a, Idle: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.stream}.Watch(ctx, resp)
+	transport.Watcher{Observer: a, Idle: &r.engine.idle, IdleTime: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.stream}.Watch(ctx, resp)
 	return resp, nil
 }
 

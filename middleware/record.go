@@ -21,6 +21,7 @@ type engine struct {
 	resolver *policy.Resolver
 	catalog  *price.Catalog
 	sinks    []func(*ledger.Row)
+	idle     transport.Idle
 	err      error // the policy makes no sense: every call is refused with this
 }
 
@@ -54,7 +55,7 @@ type record struct {
 	stepped   bool        // a retry link decides about steps
 	attempts  int         // sent, or tried to
 	results   []policy.Result
-	room      [4]policy.Result
+	room      [2]policy.Result
 	waited    time.Duration // before the next attempt
 	maxBilled int           // see policy.History
 	sending   bool          // an attempt link is at work

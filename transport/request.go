@@ -65,8 +65,8 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 	if encoding := headerValue(req.Header, "Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		b.skipped = SkippedEncoding
 	}
-	s := scanners.Get().(*Scanner)
-	defer scanners.Put(s)
+	s := lookers.Get().(*looker)
+	defer lookers.Put(s)
 	whole, inMemory := req.Body.(io.WriterTo)
 	var err error
 	switch {
@@ -94,7 +94,7 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 	return req.Body.Close()
 }
 
-var scanners = sync.Pool{New: func() any { return new(Scanner) }}
+var lookers = sync.Pool{New: func() any { return new(looker) }}
 
 // readKnown keeps a body that is size bytes long.
 func (b *Body) readKnown(r io.Reader, size int) error {
@@ -127,7 +127,7 @@ type joined struct {
 }
 
 // lookAtData finds the members at paths in a body that is kept.
-func (b *Body) lookAtData(s *Scanner, paths *Paths) {
+func (b *Body) lookAtData(s *looker, paths *Paths) {
 	if b.skipped != "" {
 		return
 	}
@@ -145,13 +145,12 @@ func (b *Body) lookAtData(s *Scanner, paths *Paths) {
 const maxMember = 4 << 10
 
 // lookAt finds the members at paths in a body that is not kept, and copies their values.
-func (b *Body) lookAt(body io.WriterTo, s *Scanner, paths *Paths) error {
+func (b *Body) lookAt(body io.WriterTo, s *looker, paths *Paths) error {
 	if b.skipped != "" {
 		return nil
 	}
 	s.Reset(paths, maxMember)
-	l := looker{Scanner: s}
-	n, err := body.WriteTo(&l)
+	n, err := body.WriteTo(s)
 	if err == nil && n != int64(b.size) {
 		err = errBodyLength
 	}
@@ -169,7 +168,7 @@ func (b *Body) lookAt(body io.WriterTo, s *Scanner, paths *Paths) error {
 }
 
 // A looker is a Scanner that takes invalid documents to their end, and shares nothing with them.
-type looker struct{ *Scanner }
+type looker struct{ Scanner }
 
 func (l *looker) Write(p []byte) (int, error) {
 	l.Scanner.Write(p)

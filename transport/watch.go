@@ -61,9 +61,10 @@ const MaxHeld = 64 << 10
 type Watcher struct {
 	Observer Observer
 
-	// Idle, if not 0, is how long a body may go unread before it is given up: it is then closed, and further reads
+	// Idle, if not nil, gives the body up if it goes unread for the given time: it is then closed, and further reads
 	// fail with [ErrIdle].
-	Idle time.Duration
+	Idle     *Idle
+	IdleTime time.Duration
 
 	// Hide lets the Observer hide events. At most the event being received is then held back, and no more than
 	// [MaxHeld] bytes of it; the rest is passed on as it comes.
@@ -85,7 +86,7 @@ func (w Watcher) Watch(ctx context.Context, resp *http.Response) {
 		w.Observer.End(EndEOF, nil)
 		return
 	}
-	b := &watched{rc: resp.Body, w: w, last: time.Now()}
+	b := &watched{rc: resp.Body, w: w}
 	resp.Body = b
 	if w.Hide && resp.ContentLength >= 0 {
 		resp.ContentLength = -1
@@ -97,8 +98,10 @@ func (w Watcher) Watch(ctx context.Context, resp *http.Response) {
 	if ctx.Done() != nil {
 		b.stop = context.AfterFunc(ctx, func() { b.end(EndContext, context.Cause(ctx)) })
 	}
-	if w.Idle > 0 {
-		b.timer = time.AfterFunc(w.Idle, b.checkIdle)
+	if w.Idle != nil && w.IdleTime > 0 && !b.ended {
+		b.last = time.Now()
+		b.listed = true
+		w.Idle.add(b)
 	}
 }
 
@@ -110,9 +113,11 @@ type watched struct {
 	ended   bool
 	idle    bool
 	reading int
-	last    time.Time
+	last    time.Time // when it was last read
 	stop    func() bool
-	timer   *time.Timer
+
+	listed     bool // in w.Idle's list, whose lock guards what follows
+	prev, next *watched
 
 	// Where events may be hidden:
 	held    []byte // what came of the event being received
@@ -158,7 +163,7 @@ func (b *watched) finish() {
 
 func (b *watched) finishLocked() {
 	b.reading--
-	if b.timer != nil && !b.ended {
+	if b.listed {
 		b.last = time.Now()
 	}
 }
@@ -291,33 +296,30 @@ func (b *watched) endLocked(how End, err error) {
 	if b.stop != nil {
 		b.stop()
 	}
-	if b.timer != nil {
-		b.timer.Stop()
+	if b.listed {
+		b.listed = false
+		b.w.Idle.remove(b)
 	}
 	b.w.Observer.End(how, err)
 }
 
-// checkIdle runs when the body may have been left unread for the idle time.
-func (b *watched) checkIdle() {
+// idleFor returns how long the body has been left unread, and gives it up if that is too long.
+func (b *watched) idleFor(now time.Time) (left time.Duration) {
 	b.mu.Lock()
-	unread := time.Since(b.last)
-	switch {
+	defer b.mu.Unlock()
+	switch left = b.w.IdleTime - now.Sub(b.last); {
 	case b.ended:
-		b.mu.Unlock()
-		return
+		return 0
 	case b.reading > 0:
-		b.timer.Reset(b.w.Idle)
-		b.mu.Unlock()
-		return
-	case unread < b.w.Idle:
-		b.timer.Reset(b.w.Idle - unread)
-		b.mu.Unlock()
-		return
+		return b.w.IdleTime
+	case left > 0:
+		return left
 	}
 	b.idle = true
 	b.endLocked(EndIdle, ErrIdle)
-	b.mu.Unlock()
-	b.rc.Close() // after the lock: it may block
+	// Not under the lock, nor in the way of other bodies: it may block.
+	go b.rc.Close()
+	return 0
 }
 
 // Close closes the body. The Observer hears of it first, as closing may block.

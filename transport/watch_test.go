@@ -230,7 +230,7 @@ func TestWatchIdle(t *testing.T) {
 		w := newWitness()
 		r, wr := io.Pipe()
 		resp := response(r)
-		Watcher{Observer: w, Idle: 10 * time.Minute}.Watch(context.Background(), resp)
+		Watcher{Observer: w, Idle: new(Idle), IdleTime: 10 * time.Minute}.Watch(context.Background(), resp)
 		go func() {
 			time.Sleep(25 * time.Minute) // longer than Idle, but a read is under way
 			wr.Write([]byte("data: a\n\n"))
@@ -252,6 +252,7 @@ func TestWatchIdle(t *testing.T) {
 		if _, err := resp.Body.Read(buf); !errors.Is(err, ErrIdle) {
 			t.Errorf("a read after that: %v", err)
 		}
+		synctest.Wait()
 		if _, err := wr.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("the body beneath is not closed: %v", err)
 		}
@@ -260,10 +261,11 @@ func TestWatchIdle(t *testing.T) {
 
 // A read and a close at the same time: one end, and no race.
 func TestWatchReadAndClose(t *testing.T) {
+	var idle Idle
 	for range 200 {
 		w := newWitness()
 		resp := response(strings.NewReader(strings.Repeat("data: a\n\n", 50)))
-		Watcher{Observer: w, Hide: true, Idle: time.Minute}.Watch(t.Context(), resp)
+		Watcher{Observer: w, Hide: true, Idle: &idle, IdleTime: time.Minute}.Watch(t.Context(), resp)
 		var both sync.WaitGroup
 		both.Add(2)
 		go func() { defer both.Done(); readAllOf(resp) }()
