@@ -24,7 +24,7 @@ type answerReader struct {
 	json    bool // the body is one JSON document
 	stream  bool // the body is a stream of events
 	scanner *transport.Scanner
-	events  transport.Events
+	events  *transport.Events
 	head    [16]byte // the beginning of an event that comes in pieces
 	headLen int
 	begun   bool // an event has been read
@@ -43,7 +43,7 @@ func (a *answerReader) begin(r *record, resp *http.Response) {
 	switch {
 	case media == "text/event-stream", media == "" && r.call.Stream:
 		a.stream = true
-		a.events.Handler = a
+		a.events = &transport.Events{Handler: a}
 	case media == "application/json", media == "", strings.HasSuffix(media, "+json"):
 		a.json = true
 	default:

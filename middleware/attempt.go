@@ -68,7 +68,7 @@ func newAttempt(e *engine, r *record) *attempt {
 	a.r, a.s, a.start, a.atEnd = r, s, now, r.atEnd
 	a.edits.Body = a.room[:0]
 	r.atEnd = nil
-	a.row = r.row()
+	r.fill(&a.row)
 	a.row.Attempt, a.row.At, a.row.AskedTier = r.attempts, now.UTC(), r.step.Tier
 	a.row.WaitMS = r.waited.Milliseconds()
 	r.waited = 0
@@ -85,7 +85,9 @@ func (a *attempt) send(req *http.Request, next http.RoundTripper) (*http.Respons
 		})
 	}
 	out := req.WithContext(transport.WithTrace(ctx, &a.trace))
-	stripIdempotency(out)
+	if r.marked {
+		stripIdempotencyKeys(out)
+	}
 	if r.body.Skipped() == "" {
 		want := wire.Want{Tier: r.step.Tier, Usage: a.wantsUsage(req)}
 		r.dialect.Edit(&r.call, r.body.Fields(), want, &a.edits)
@@ -119,25 +121,27 @@ func (a *attempt) wantsUsage(req *http.Request) bool {
 	return !a.s.LeaveStreams && !a.r.step.WithoutUsage && len(req.Header["Accept-Encoding"]) == 0
 }
 
-// stripIdempotency takes idempotency keys off the wire: no provider honours one, and it makes http.Transport send a
+// stripIdempotencyKeys takes idempotency keys off the wire: no provider honours one, and it makes http.Transport send a
 // POST again by itself when a reused connection dies (net/http, isReplayable), which is billed twice.
-func stripIdempotency(out *http.Request) {
-	found := false
-	for k := range out.Header {
-		found = found || isIdempotency(k)
-	}
-	if !found {
-		return
-	}
+func stripIdempotencyKeys(out *http.Request) {
 	out.Header = out.Header.Clone()
 	for k := range out.Header {
-		if isIdempotency(k) {
+		if isIdempotencyKey(k) {
 			delete(out.Header, k)
 		}
 	}
 }
 
-func isIdempotency(key string) bool {
+func hasIdempotencyKey(h http.Header) bool {
+	for k := range h {
+		if isIdempotencyKey(k) {
+			return true
+		}
+	}
+	return false
+}
+
+func isIdempotencyKey(key string) bool {
 	return (len(key) == len("Idempotency-Key") || len(key) == len("X-Idempotency-Key")) &&
 		(strings.EqualFold(key, "Idempotency-Key") || strings.EqualFold(key, "X-Idempotency-Key"))
 }

@@ -39,8 +39,9 @@ type record struct {
 	call    wire.Call
 	options *policy.Options
 	body    transport.Body
+	marked  bool // the request has an idempotency key
 
-	settings  policy.Settings
+	settings  *policy.Settings
 	settler   *policy.Resolver // whose settings these are
 	accounted *engine          // whose sinks are among sinks
 
@@ -90,6 +91,7 @@ func (e *engine) open(req *http.Request) (*record, *http.Request, error) {
 	r := &record{Context: ctx, engine: e, dialect: d, call: call, options: policy.From(ctx), start: time.Now()}
 	r.id = newID(r.start)
 	r.results = r.room[:0]
+	r.marked = hasIdempotencyKey(req.Header)
 	r.sdkRetry = retryCount(req.Header)
 	r.deadline = deadlineOf(ctx, r.options)
 	if err := r.check(req); err != nil {
@@ -139,15 +141,10 @@ func (r *record) refuse(e *Error) error {
 
 // settle returns the call's settings under the engine's policy.
 func (r *record) settle(e *engine) *policy.Settings {
-	switch r.settler {
-	case e.resolver:
-	case nil:
+	if r.settler != e.resolver { // links of several policies may share a chain
 		r.settings, r.settler = e.resolver.Resolve(r.options, r.subject()), e.resolver
-	default: // links of several policies in one chain
-		s := e.resolver.Resolve(r.options, r.subject())
-		return &s
 	}
-	return &r.settings
+	return r.settings
 }
 
 func (r *record) subject() policy.Subject {
@@ -202,7 +199,8 @@ func (r *record) emit(row *ledger.Row) {
 
 // emitRefusal emits the row of a call that we refused.
 func (r *record) emitRefusal() {
-	row := r.row()
+	var row ledger.Row
+	r.fill(&row)
 	if r.attempts > 0 {
 		row.Attempt = r.attempts + 1
 	}
@@ -213,12 +211,10 @@ func (r *record) emitRefusal() {
 	r.options.Tracked().Report(policy.Report{Priced: true, Err: r.refusal, Refused: true})
 }
 
-// row returns a row with what is known of the call.
-func (r *record) row() ledger.Row {
-	return ledger.Row{
-		Call: r.id, Provider: r.call.Provider, Operation: r.call.Operation, Model: r.call.Model,
-		Stream: r.call.Stream, Skipped: r.body.Skipped(), SDKRetry: r.sdkRetry, Tags: r.options.Tags(),
-	}
+// fill writes what is known of the call into a row.
+func (r *record) fill(row *ledger.Row) {
+	row.Call, row.Provider, row.Operation, row.Model = r.id, r.call.Provider, r.call.Operation, r.call.Model
+	row.Stream, row.Skipped, row.SDKRetry, row.Tags = r.call.Stream, r.body.Skipped(), r.sdkRetry, r.options.Tags()
 }
 
 // retryCount returns the retry that a Stainless SDK (OpenAI's, Anthropic's) says this request is.

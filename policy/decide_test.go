@@ -6,14 +6,13 @@ import (
 	"time"
 )
 
-func settings(t *testing.T, p Policy) *Settings {
+func settled(t *testing.T, p Policy) *Settings {
 	t.Helper()
 	r, err := NewResolver(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := r.Resolve(nil, Subject{Tiers: true})
-	return &s
+	return r.Resolve(nil, Subject{Tiers: true})
 }
 
 func TestNext(t *testing.T) {
@@ -68,7 +67,7 @@ func TestNext(t *testing.T) {
 			if left == 0 {
 				left = -1
 			}
-			got := Next(History{Settings: settings(t, test.policy), Results: test.results, Left: left, Replayable: true})
+			got := Next(History{Settings: settled(t, test.policy), Results: test.results, Left: left, Replayable: true})
 			if got.Why == "" {
 				t.Error("a decision without a reason")
 			}
@@ -87,10 +86,10 @@ func TestNextStops(t *testing.T) {
 		"max_elapsed":   {Results: lost, Left: -1, Replayable: true, Elapsed: 16 * time.Minute},
 		"deadline past": {Results: lost, Left: 0, Replayable: true},
 		"cost limit": {Results: []Result{{Outcome: Ambiguous}}, Left: -1, Replayable: true, MaxBilled: 1,
-			Settings: settings(t, Policy{AllowDoubleBilling: true})},
+			Settings: settled(t, Policy{AllowDoubleBilling: true})},
 	} {
 		if h.Settings == nil {
-			h.Settings = settings(t, Policy{})
+			h.Settings = settled(t, Policy{})
 		}
 		if d := Next(h); d.Send {
 			t.Errorf("%s: sends: %+v", name, d)
@@ -115,7 +114,7 @@ func TestNextInvariants(t *testing.T) {
 		if f := tiers[random.IntN(4)]; f != p.Tier {
 			p.Fallback = f
 		}
-		s := settings(t, p)
+		s := settled(t, p)
 		h := History{Settings: s, Left: -1, Replayable: true, Random: random.Uint64()}
 		if random.IntN(2) == 0 {
 			h.Left = time.Duration(random.IntN(600)) * time.Second

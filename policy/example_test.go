@@ -26,7 +26,7 @@ func ExampleNext() {
 		panic(err)
 	}
 	settings := resolver.Resolve(nil, policy.Subject{Provider: "openai", Model: "gpt-5", Tiers: true})
-	history := policy.History{Settings: &settings, Left: -1, Replayable: true}
+	history := policy.History{Settings: settings, Left: -1, Replayable: true}
 
 	first := policy.Next(history)
 	fmt.Println(first.Send, first.Step.Tier)

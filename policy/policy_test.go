@@ -97,14 +97,14 @@ func TestResolve(t *testing.T) {
 			}
 		})
 	}
-	only := settings(t, Policy{Tier: Flex})
+	only := settled(t, Policy{Tier: Flex})
 	if only.MaxWait != 10*time.Minute || only.MaxElapsed != 45*time.Minute {
 		t.Errorf("a plan that ends in flex: %v, %v", only.MaxWait, only.MaxElapsed)
 	}
-	if s := settings(t, Policy{Tier: Flex, MaxWait: time.Second}); s.MaxWait != time.Second {
+	if s := settled(t, Policy{Tier: Flex, MaxWait: time.Second}); s.MaxWait != time.Second {
 		t.Errorf("its default replaces what was set: %v", s.MaxWait)
 	}
-	if s := settings(t, Policy{}); s.MaxAttempts != 6 || s.MaxWait != 2*time.Minute || s.MaxElapsed != 15*time.Minute || s.Plan.First() != "" {
+	if s := settled(t, Policy{}); s.MaxAttempts != 6 || s.MaxWait != 2*time.Minute || s.MaxElapsed != 15*time.Minute || s.Plan.First() != "" {
 		t.Errorf("defaults: %+v", s)
 	}
 }

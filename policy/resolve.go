@@ -63,8 +63,9 @@ type Setting struct {
 
 // A Resolver resolves calls against one policy. It is immutable and safe for concurrent use.
 type Resolver struct {
-	policy Policy
-	merged []Policy // by rule; the last is for calls that match none
+	policy  Policy
+	merged  []Policy   // by rule; the last is for calls that match none
+	settled []Settings // the same, for calls whose context and body say nothing
 }
 
 // NewResolver returns a Resolver for p, or the error of [Policy.Validate].
@@ -82,6 +83,9 @@ func NewResolver(p Policy) (*Resolver, error) {
 		r.merged = append(r.merged, m)
 	}
 	r.merged = append(r.merged, p)
+	for i := range r.merged {
+		r.settled = append(r.settled, settings(&r.merged[i], nil, &Subject{Tiers: true}))
+	}
 	return r, nil
 }
 
@@ -109,9 +113,15 @@ func (p Policy) over(base Policy) Policy {
 // Limits returns the policy's limits.
 func (r *Resolver) Limits() []Limit { return r.policy.Limits }
 
-// Resolve settles what is in force for a call made under the given context options, which may be nil.
-func (r *Resolver) Resolve(o *Options, s Subject) Settings {
-	return r.settings(&r.merged[r.rule(o, &s)], o, &s)
+// Resolve settles what is in force for a call made under the given context options, which may be nil. The Settings may
+// be shared with other calls, and are not for changing.
+func (r *Resolver) Resolve(o *Options, s Subject) *Settings {
+	n := r.rule(o, &s)
+	if s.Tiers && s.BodyTier == "" && (o == nil || o.tier == "" && o.fallback == "" && o.attempts == 0 && !o.double) {
+		return &r.settled[n]
+	}
+	out := settings(&r.merged[n], o, &s)
+	return &out
 }
 
 // rule returns the index of the first rule that matches.
@@ -124,7 +134,7 @@ func (r *Resolver) rule(o *Options, s *Subject) int {
 	return len(r.policy.Rules)
 }
 
-func (r *Resolver) settings(p *Policy, o *Options, s *Subject) Settings {
+func settings(p *Policy, o *Options, s *Subject) Settings {
 	tier, fallback := p.Tier, p.Fallback
 	attempts, double := p.MaxAttempts, p.AllowDoubleBilling
 	if o != nil {
@@ -197,7 +207,7 @@ func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 	if n < len(r.policy.Rules) {
 		set = &r.policy.Rules[n].Set
 	}
-	out := r.settings(p, o, &s)
+	out := settings(p, o, &s)
 	from := func(inContext, inRule, inPolicy bool) Source {
 		switch {
 		case inContext:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"strings"
 	"unicode/utf8"
@@ -22,6 +23,7 @@ const (
 var (
 	errTruncated = errors.New("transport: JSON ends too early")
 	errNotObject = errors.New("transport: JSON is not an object")
+	errTooLong   = errors.New("transport: JSON is longer than 2 GB")
 	errDepth     = fmt.Errorf("transport: JSON nests deeper than %d", MaxDepth)
 )
 
@@ -86,16 +88,19 @@ func (ps *Paths) match(candidates uint64, level int, key []byte) (hits uint64) {
 	return hits
 }
 
+// maxDocument is how long a document may be, so that offsets fit a member.
+const maxDocument = math.MaxInt32
+
 // A member is one occurrence of a watched path. All offsets count from the document's first byte.
 type member struct {
-	path       int
-	key        int // of the key's opening quote
-	value, end int // of the value's first byte, and one past its last
-	comma      int // of the comma before the key; -1 for the object's first member
-	next       int // of the key after this one; -1 for the object's last member
-	ord        int // how many members of the object stand before it
-	from, to   int // of the value in Fields.copied, where copies are kept
-	whole      bool
+	key        int32 // of the key's opening quote
+	value, end int32 // of the value's first byte, and one past its last
+	comma      int32 // of the comma before the key; -1 for the object's first member
+	next       int32 // of the key after this one; -1 for the object's last member
+	ord        int32 // how many members of the object stand before it
+	from, to   int32 // of the value in Fields.copied, where copies are kept
+	path       uint8
+	whole      bool // the value is all there
 }
 
 // Fields is what a [Scanner] found: the watched members of one JSON document.
@@ -269,6 +274,10 @@ var _ io.Writer = (*Scanner)(nil)
 
 // Write reads the next piece of the document. It always takes all of p; the error is that of [Scanner.Err].
 func (s *Scanner) Write(p []byte) (int, error) {
+	if len(p) > maxDocument-s.off {
+		s.fail(errTooLong)
+		return len(p), s.err
+	}
 	if s.state == wantValue && s.off == 0 && s.depth == 0 && s.keeps && len(p) > 1 {
 		if s.tryWhole(p) {
 			return len(p), nil
@@ -404,7 +413,10 @@ func (s *Scanner) startMember(i int) {
 			continue
 		}
 		at := s.level - 1
-		m := member{path: path, key: s.keyAt, value: s.off + i, comma: s.commas[at], next: -1, ord: s.ords[at] - 1, from: len(s.copied)}
+		m := member{
+			path: uint8(path), key: int32(s.keyAt), value: int32(s.off + i), comma: int32(s.commas[at]), next: -1,
+			ord: int32(s.ords[at] - 1), from: int32(len(s.copied)),
+		}
 		s.members = append(s.members, m)
 		s.active = len(s.members)
 		s.lasts[at] = s.active
@@ -470,11 +482,11 @@ func (s *Scanner) leave(p []byte, i int) int {
 func (s *Scanner) endValue(p []byte, i int) {
 	if s.active > 0 && s.watching() {
 		m := &s.members[s.active-1]
-		m.end, m.whole = s.off+i, true
+		m.end, m.whole = int32(s.off+i), true
 		if s.keeps {
 			s.keep(p[s.capture:i])
-			m.to = len(s.copied)
-			if m.to-m.from > s.limit {
+			m.to = int32(len(s.copied))
+			if int(m.to-m.from) > s.limit {
 				s.copied, m.to, m.whole = s.copied[:m.from], m.from, false
 			}
 		}
@@ -488,7 +500,7 @@ func (s *Scanner) endValue(p []byte, i int) {
 
 // keep copies a part of the active value, and one byte more than the limit at most, by which endValue knows.
 func (s *Scanner) keep(part []byte) {
-	room := s.limit + 1 - (len(s.copied) - s.members[s.active-1].from)
+	room := s.limit + 1 - (len(s.copied) - int(s.members[s.active-1].from))
 	s.copied = append(s.copied, part[:max(0, min(len(part), room))]...)
 }
 
@@ -582,7 +594,7 @@ func (s *Scanner) noteKey(offset int) {
 	s.keyAt = offset
 	s.ords[at]++
 	if last := s.lasts[at]; last > 0 {
-		s.members[last-1].next = offset
+		s.members[last-1].next = int32(offset)
 		s.lasts[at] = 0
 	}
 }

@@ -23,9 +23,9 @@ func (s *Scanner) detach() {
 	}
 	for i := range s.members {
 		m := &s.members[i]
-		m.from = len(s.copied)
+		m.from = int32(len(s.copied))
 		s.copied = append(s.copied, s.src[m.value:m.end]...)
-		m.to = len(s.copied)
+		m.to = int32(len(s.copied))
 	}
 	s.src = nil
 }
@@ -33,7 +33,7 @@ func (s *Scanner) detach() {
 // within reports whether no value found is longer than the limit.
 func (s *Scanner) within(limit int) bool {
 	for i := range s.members {
-		if s.members[i].end-s.members[i].value > limit {
+		if int(s.members[i].end-s.members[i].value) > limit {
 			return false
 		}
 	}
@@ -117,7 +117,7 @@ func (s *Scanner) wholeMember(p []byte, i int) (after int, entered bool) {
 	}
 	if i = skipValue(p, i); i >= 0 && s.active > 0 {
 		m := &s.members[s.active-1]
-		m.end, m.whole = i, true
+		m.end, m.whole = int32(i), true
 		s.active = 0
 	}
 	return i, false

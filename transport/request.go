@@ -36,6 +36,7 @@ type Body struct {
 	once    io.ReadCloser                 // or the body itself, which can then be sent once
 	size    int
 	known   bool // the request said how long its body is
+	literal bool // and there is a Content-Length among its headers
 	skipped string
 	fields  Fields
 	room    [4]member // for fields
@@ -62,9 +63,7 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 		}
 		return nil
 	}
-	if encoding := headerValue(req.Header, "Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		b.skipped = SkippedEncoding
-	}
+	signed := b.lookAtHeader(req.Header)
 	s := lookers.Get().(*looker)
 	defer lookers.Put(s)
 	whole, inMemory := req.Body.(io.WriterTo)
@@ -88,7 +87,7 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 		b.size = len(b.data)
 		b.lookAtData(s, paths)
 	}
-	if b.skipped == "" && strings.HasPrefix(headerValue(req.Header, "Authorization"), "AWS4-HMAC-SHA256") {
+	if b.skipped == "" && signed {
 		b.skipped = SkippedSigned // it may be read, but not changed
 	}
 	return req.Body.Close()
@@ -176,18 +175,25 @@ func (l *looker) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// headerValue returns the first value of a header, whose key may stand in h in any case: some SDKs write theirs in
-// lower case, past [http.Header.Set].
-func headerValue(h http.Header, key string) string {
-	if v := h[key]; len(v) > 0 {
-		return v[0]
-	}
+// lookAtHeader notes what the headers say about the body, and reports whether an AWS signature covers it. Keys may stand
+// in any case: some SDKs write theirs in lower case, past [http.Header.Set].
+func (b *Body) lookAtHeader(h http.Header) (signed bool) {
 	for k, v := range h {
-		if len(k) == len(key) && len(v) > 0 && strings.EqualFold(k, key) {
-			return v[0]
+		if len(v) == 0 {
+			continue
+		}
+		switch {
+		case len(k) == len("Content-Encoding") && strings.EqualFold(k, "Content-Encoding"):
+			if !strings.EqualFold(v[0], "identity") {
+				b.skipped = SkippedEncoding
+			}
+		case len(k) == len("Content-Length") && strings.EqualFold(k, "Content-Length"):
+			b.literal = true
+		case len(k) == len("Authorization") && strings.EqualFold(k, "Authorization"):
+			signed = strings.HasPrefix(v[0], "AWS4-HMAC-SHA256")
 		}
 	}
-	return ""
+	return signed
 }
 
 // Fields returns what was found in the body; it is empty where the body was not read or is no JSON object.
@@ -244,7 +250,9 @@ func (b *Body) Attach(req *http.Request, edits ...Edit) (err error) {
 		}
 		if b.known {
 			req.TransferEncoding = nil
-			fixContentLength(req, len(data))
+			if b.literal {
+				fixContentLength(req, len(data))
+			}
 		}
 	} else if b.again != nil {
 		req.GetBody = b.again
@@ -333,13 +341,9 @@ func (w *splicer) result() (out []byte, err error) {
 }
 
 func fixContentLength(req *http.Request, size int) {
-	const key = "Content-Length"
-	if headerValue(req.Header, key) == "" {
-		return
-	}
 	h := req.Header.Clone()
 	for k := range h {
-		if strings.EqualFold(k, key) {
+		if strings.EqualFold(k, "Content-Length") {
 			h[k] = []string{strconv.Itoa(size)}
 		}
 	}

@@ -87,7 +87,7 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 	if added && left > 0 {
 		s = s.text(",")
 	}
-	at, kept, leading := f.open+1, uint64(0), 0
+	at, kept, leading := f.open+1, uint64(0), int32(0)
 	for i := range f.members {
 		m := &f.members[i]
 		e, n := editOf(edits, f.paths.full[m.path])
@@ -96,8 +96,8 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 		}
 		if !e.Remove && kept&(1<<n) == 0 {
 			kept |= 1 << n
-			s = s.original(at, m.value).text(e.Value)
-			at = m.end
+			s = s.original(at, int(m.value)).text(e.Value)
+			at = int(m.end)
 			continue
 		}
 		// A member goes together with the comma before it. One with only gone members before it goes together
@@ -110,8 +110,8 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 				to = m.next
 			}
 		}
-		s = s.original(at, from)
-		at = to
+		s = s.original(at, int(from))
+		at = int(to)
 	}
 	return s.original(at, size), nil
 }

@@ -80,6 +80,12 @@ func (k groupKey) String() string {
 type tally struct {
 	all    Total
 	groups map[groupKey]*Total
+	latest [2]latest // the model and the tier of the latest row, as the next one's are often the same
+}
+
+type latest struct {
+	key   groupKey
+	total *Total
 }
 
 func (t *tally) add(r *Row) {
@@ -89,17 +95,24 @@ func (t *tally) add(r *Row) {
 		model = r.Model
 	}
 	if model != "" {
-		t.group(groupKey{"model", model, ""}, r)
+		t.again(&t.latest[0], groupKey{"model", model, ""}, r)
 	}
 	if r.ServedTier != "" {
-		t.group(groupKey{"tier", string(r.ServedTier), ""}, r)
+		t.again(&t.latest[1], groupKey{"tier", string(r.ServedTier), ""}, r)
 	}
 	for name, value := range r.Tags {
-		t.group(groupKey{"tag", name, value}, r)
+		t.group(groupKey{"tag", name, value}).add(r)
 	}
 }
 
-func (t *tally) group(k groupKey, r *Row) {
+func (t *tally) again(l *latest, k groupKey, r *Row) {
+	if l.total == nil || l.key != k {
+		l.key, l.total = k, t.group(k)
+	}
+	l.total.add(r)
+}
+
+func (t *tally) group(k groupKey) *Total {
 	if t.groups == nil {
 		t.groups = make(map[groupKey]*Total)
 	}
@@ -112,7 +125,7 @@ func (t *tally) group(k groupKey, r *Row) {
 		g = new(Total)
 		t.groups[k] = g
 	}
-	g.add(r)
+	return g
 }
 
 func (t *tally) totals() Totals {
