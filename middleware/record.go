@@ -56,7 +56,7 @@ type record struct {
 	stepped   bool        // a retry link decides about steps
 	attempts  int         // sent, or tried to
 	results   []policy.Result
-	room      [2]policy.Result
+	room      [1]policy.Result
 	waited    time.Duration // before the next attempt
 	maxBilled int           // see policy.History
 	sending   bool          // an attempt link is at work

@@ -97,11 +97,15 @@ func (s *Scanner) wholeMember(p []byte, i int) (after int, entered bool) {
 		return -1, false
 	}
 	s.noteKey(i)
-	end := keyEnd(p, i+1)
+	end, escaped := keyEnd(p, i+1)
 	if end < 0 {
 		return -1, false
 	}
-	s.hits = s.matchKey(p[i+1 : end])
+	if escaped {
+		s.hits = s.matchKey(p[i+1 : end])
+	} else {
+		s.hits = s.paths.match(s.masks[s.level-1], s.level-1, p[i+1:end])
+	}
 	if i = skipColon(p, end+1); i < 0 {
 		return -1, false
 	}
@@ -123,17 +127,17 @@ func (s *Scanner) wholeMember(p []byte, i int) (after int, entered bool) {
 	return i, false
 }
 
-// keyEnd is stringEnd for a key, which is short as a rule.
-func keyEnd(p []byte, i int) int {
+// keyEnd is stringEnd for a key, which is short as a rule. It also reports whether the key holds an escape.
+func keyEnd(p []byte, i int) (end int, escaped bool) {
 	for ; i < len(p); i++ {
 		switch p[i] {
 		case '"':
-			return i
+			return i, false
 		case '\\':
-			return stringEnd(p, i)
+			return stringEnd(p, i), true
 		}
 	}
-	return -1
+	return -1, false
 }
 
 // skipColon returns the index of the value behind the colon that comes next; -1 if there is no colon, or nothing behind.
@@ -236,10 +240,11 @@ func skipKey(p []byte, i int) int {
 	if p[i] != '"' {
 		return -1
 	}
-	if i = keyEnd(p, i+1); i < 0 {
+	end, _ := keyEnd(p, i+1)
+	if end < 0 {
 		return -1
 	}
-	return skipColon(p, i+1)
+	return skipColon(p, end+1)
 }
 
 func skipSpace(p []byte, i int) int {

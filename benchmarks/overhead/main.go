@@ -3,6 +3,7 @@
 //
 //	go run ./benchmarks/overhead          # a table
 //	go run ./benchmarks/overhead -json    # one object
+//	go run ./benchmarks/overhead -busy 8us # and a bare transport that does nothing for so long, for each request
 //
 // It fails unless our rows did their work meanwhile: unless every body they sent names its tier exactly once, and
 // every row of their ledgers has the exact cost.
@@ -21,6 +22,7 @@ import (
 
 func main() {
 	asJSON := flag.Bool("json", false, "print one JSON object")
+	flag.DurationVar(&busy, "busy", 0, "measure a bare transport that is busy for so long, too")
 	flag.Parse()
 	if err := run(os.Stdout, full, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "overhead:", err)

@@ -37,8 +37,36 @@ type kind struct {
 	ours *policy.Policy
 }
 
+// busy, if not 0, adds a row: what any work of that length costs, whatever it is. Over loopback that is more than its
+// time, as the server goes to sleep meanwhile and has to be woken.
+var busy time.Duration
+
+// idler keeps its processor busy before a request and after it.
+type idler struct{ base http.RoundTripper }
+
+func (t idler) RoundTrip(req *http.Request) (*http.Response, error) {
+	spin(busy / 2)
+	resp, err := t.base.RoundTrip(req)
+	spin(busy / 2)
+	return resp, err
+}
+
+func spin(d time.Duration) {
+	for start := time.Now(); time.Since(start) < d; {
+	}
+}
+
 // kinds returns who is measured. All are set to go on after failures, and none ever has to.
 func kinds() []kind {
+	all := peers()
+	if busy > 0 {
+		all = append(all, kind{key: "bare-busy", name: fmt.Sprintf("bare transport, busy for %v", busy), does: "nothing",
+			over: func(base http.RoundTripper) http.RoundTripper { return idler{base} }})
+	}
+	return all
+}
+
+func peers() []kind {
 	return []kind{
 		{key: bare, name: "bare transport", does: "nothing",
 			over: func(base http.RoundTripper) http.RoundTripper { return base }},
