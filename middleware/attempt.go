@@ -26,9 +26,9 @@ const (
 
 // sendOnce is the innermost link: what really goes on the wire. It sends the request with the edits that the links
 // above decided on, reads the answer for them, and closes the attempt's row when the answer has ended.
-func (e *engine) sendOnce(r *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+func (e *engine) sendOnce(r *record, req *http.Request, next hop) (*http.Response, error) {
 	if r.sending {
-		return next.RoundTrip(req) // a foreign link parts two of ours, and the upper one has the attempt
+		return next.rt.RoundTrip(req) // a foreign link parts two of ours, and the upper one has the attempt
 	}
 	r.sending = true
 	defer func() { r.sending = false }()
@@ -75,9 +75,9 @@ func newAttempt(e *engine, r *record) *attempt {
 	return a
 }
 
-func (a *attempt) send(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 	r := a.r
-	ctx := req.Context()
+	ctx := r.within(req)
 	if a.s.AttemptTimeout > 0 {
 		ctx, a.cancel = context.WithTimeoutCause(ctx, a.s.AttemptTimeout, &Error{
 			Kind: ErrTimeout, Err: context.DeadlineExceeded, Provider: r.call.Provider, Model: r.call.Model, Attempts: r.attempts,
@@ -95,7 +95,7 @@ func (a *attempt) send(req *http.Request, next http.RoundTripper) (*http.Respons
 	if err := r.body.Attach(out, a.edits.Body...); err != nil {
 		return nil, a.fail(policy.NotSent, err)
 	}
-	resp, err := next.RoundTrip(out)
+	resp, err := next.rt.RoundTrip(out)
 	if err == nil && resp == nil {
 		err = errNoAnswer
 	}

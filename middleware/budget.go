@@ -17,10 +17,10 @@ import (
 func Budget(p policy.Policy) transport.Middleware { return newEngine(p).budget() }
 
 func (e *engine) budget() transport.Middleware {
-	return e.link(func(r *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
 		most, limited := r.options.MaxCost()
 		if !limited {
-			return next.RoundTrip(req)
+			return next.send(r, req)
 		}
 		worst, err := r.worst(r.settle(e).Plan)
 		if err != nil {
@@ -36,7 +36,7 @@ func (e *engine) budget() transport.Middleware {
 		if worst > 0 {
 			r.maxBilled = int(min(most/worst, 1<<30))
 		}
-		return next.RoundTrip(req)
+		return next.send(r, req)
 	})
 }
 

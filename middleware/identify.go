@@ -12,14 +12,32 @@ import (
 func Identify(p policy.Policy) transport.Middleware { return newEngine(p).identify() }
 
 func (e *engine) identify() transport.Middleware {
-	return e.link(func(r *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
 		r.settle(e)
-		return next.RoundTrip(req)
+		return next.send(r, req)
 	})
 }
 
 // A handler is what a link does with a recognised call.
-type handler func(r *record, req *http.Request, next http.RoundTripper) (*http.Response, error)
+type handler func(r *record, req *http.Request, next hop) (*http.Response, error)
+
+// A hop leads to what stands beneath a link.
+type hop struct {
+	own *link // the next link of ours; nil if it is a foreign RoundTripper
+	rt  http.RoundTripper
+}
+
+// send hands a call on. A link of ours gets its record directly; one of ours that stands behind a foreign one finds it in
+// the request's context.
+func (h hop) send(r *record, req *http.Request) (*http.Response, error) {
+	if h.own != nil {
+		return h.own.run(r, req)
+	}
+	if ctx := r.within(req); ctx != req.Context() {
+		req = req.WithContext(ctx)
+	}
+	return h.rt.RoundTrip(req)
+}
 
 // link returns a link of ours. The innermost one puts an attempt link beneath itself, and the outermost one opens the
 // record, so that each works alone.
@@ -28,35 +46,32 @@ func (e *engine) link(f handler) transport.Middleware {
 		if next == nil {
 			next = http.DefaultTransport
 		}
-		if _, ours := next.(*link); !ours {
-			next = &link{e, e.sendOnce, next}
+		own, ok := next.(*link)
+		if !ok {
+			own = &link{e, e.sendOnce, hop{rt: next}}
 		}
-		return &link{e, f, next}
+		return &link{e, f, hop{own, own}}
 	}
 }
 
 type link struct {
 	engine *engine
 	f      handler
-	next   http.RoundTripper
+	next   hop
 }
 
 // RoundTrip hands a recognised call to the link's handler, and passes every other request on as it is.
 func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
-	r := recordOf(req)
-	if r != nil {
-		if l.engine.err != nil {
-			return nil, r.refuse(badPolicy(l.engine.err))
-		}
-		return l.f(r, req, l.next)
+	if r := recordOf(req); r != nil {
+		return l.run(r, req)
 	}
-	r, req, err := l.engine.open(req)
+	r, err := l.engine.open(req)
 	if r == nil {
-		return l.next.RoundTrip(req)
+		return l.next.rt.RoundTrip(req)
 	}
 	var resp *http.Response
 	if err == nil {
-		resp, err = l.f(r, req, l.next)
+		resp, err = l.run(r, req)
 	}
 	if r.refusal != nil {
 		r.account(l.engine)
@@ -65,5 +80,12 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+func (l *link) run(r *record, req *http.Request) (*http.Response, error) {
+	if l.engine.err != nil {
+		return nil, r.refuse(badPolicy(l.engine.err))
+	}
+	return l.f(r, req, l.next)
+}
+
 // CloseIdleConnections forwards the call.
-func (l *link) CloseIdleConnections() { transport.CloseIdleConnections(l.next) }
+func (l *link) CloseIdleConnections() { transport.CloseIdleConnections(l.next.rt) }

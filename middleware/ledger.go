@@ -17,8 +17,8 @@ func Ledger(s ledger.Store) transport.Middleware {
 }
 
 func (e *engine) ledger() transport.Middleware {
-	return e.link(func(r *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
 		r.account(e)
-		return next.RoundTrip(req)
+		return next.send(r, req)
 	})
 }

@@ -24,15 +24,15 @@ func Limit(limits ...policy.Limit) transport.Middleware {
 
 func (e *engine) limit() transport.Middleware {
 	if e.err != nil || len(e.resolver.Limits()) == 0 {
-		return e.link(func(_ *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			return next.RoundTrip(req)
+		return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
+			return next.send(r, req)
 		})
 	}
 	q := newQueue(e.resolver.Limits())
-	return e.link(func(r *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
 		w := q.matching(r)
 		if w == nil {
-			return next.RoundTrip(req)
+			return next.send(r, req)
 		}
 		start := time.Now()
 		refusal := q.wait(req, w, r.deadline)
@@ -42,7 +42,7 @@ func (e *engine) limit() transport.Middleware {
 		}
 		r.atEnd = append(r.atEnd, func() { q.release(w) })
 		sent := r.attempts
-		resp, err := next.RoundTrip(req)
+		resp, err := next.send(r, req)
 		if r.attempts == sent {
 			// A link beneath refused the attempt, so that it never began, and never ends.
 			r.atEnd = nil

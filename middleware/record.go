@@ -30,8 +30,8 @@ func newEngine(p policy.Policy) *engine {
 	return &engine{dialects: wire.Dialects(), resolver: r, catalog: price.Embedded(), err: err}
 }
 
-// A record is what is known of one call. The outermost link of ours opens it and makes it the request's context; the
-// links below read that one. Its fields belong to the goroutine that runs the call.
+// A record is what is known of one call. The outermost link of ours opens it; the links below are handed that one, and
+// behind a foreign link find it as the request's context. Its fields belong to the goroutine that runs the call.
 type record struct {
 	context.Context
 	engine  *engine
@@ -80,12 +80,20 @@ func recordOf(req *http.Request) *record {
 	return r
 }
 
-// open opens the record of a call, and returns it with the request that carries it; nil for a request that is no call
-// we recognise. On an error the request has been dealt with, its body closed.
-func (e *engine) open(req *http.Request) (*record, *http.Request, error) {
+// within returns the request's context, with the record in it.
+func (r *record) within(req *http.Request) context.Context {
+	if recordOf(req) == r {
+		return req.Context()
+	}
+	return r
+}
+
+// open opens the record of a call; nil for a request that is no call we recognise. On an error the request has been
+// dealt with, its body closed.
+func (e *engine) open(req *http.Request) (*record, error) {
 	d, call, ok := wire.Recognise(e.dialects, req.Method, req.URL)
 	if !ok {
-		return nil, req, nil
+		return nil, nil
 	}
 	ctx := req.Context()
 	r := &record{Context: ctx, engine: e, dialect: d, call: call, options: policy.From(ctx), start: time.Now()}
@@ -95,10 +103,10 @@ func (e *engine) open(req *http.Request) (*record, *http.Request, error) {
 	r.sdkRetry = retryCount(req.Header)
 	r.deadline = deadlineOf(ctx, r.options)
 	if err := r.check(req); err != nil {
-		return r, req, err
+		return r, err
 	}
 	d.Request(&r.call, r.body.Fields())
-	return r, req.WithContext(r), nil
+	return r, nil
 }
 
 // check refuses what cannot be sent, and reads the body.

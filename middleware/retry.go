@@ -17,9 +17,9 @@ import (
 func Retry(p policy.Policy) transport.Middleware { return newEngine(p).retry() }
 
 func (e *engine) retry() transport.Middleware {
-	return e.link(func(r *record, req *http.Request, next http.RoundTripper) (resp *http.Response, err error) {
+	return e.link(func(r *record, req *http.Request, next hop) (resp *http.Response, err error) {
 		if r.stepped {
-			return next.RoundTrip(req) // there is one above
+			return next.send(r, req) // there is one above
 		}
 		r.stepped = true
 		s := r.settle(e)
@@ -36,7 +36,7 @@ func (e *engine) retry() transport.Middleware {
 			}
 			r.step = d.Step
 			before := r.attempts
-			resp, err = next.RoundTrip(req)
+			resp, err = next.send(r, req)
 			if r.refusal != nil || r.attempts == before || req.Context().Err() != nil {
 				return resp, err
 			}

@@ -17,7 +17,7 @@ func Tier(p policy.Policy) transport.Middleware { return newEngine(p).tier() }
 
 func (e *engine) tier() transport.Middleware {
 	var refused tierMemory
-	return e.link(func(r *record, req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
 		s := r.settle(e)
 		if r.step.Tier == "" && len(r.results) == 0 {
 			r.step.Tier = s.FirstTier(r.left(r.elapsed()))
@@ -26,7 +26,7 @@ func (e *engine) tier() transport.Middleware {
 		for r.step.Tier != "" && r.call.Tiers && refused.has(r, req) {
 			r.step.Tier, _ = s.Plan.After(r.step.Tier)
 		}
-		resp, err := next.RoundTrip(req)
+		resp, err := next.send(r, req)
 		if n := len(r.results); n > 0 && r.results[n-1].Reason == policy.TierRefused {
 			refused.add(r, req)
 		}

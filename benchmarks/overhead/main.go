@@ -79,8 +79,8 @@ func writeTable(out io.Writer, r *report) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "per-request overhead: a chat completion, %d bytes of request and %d of answer\n", r.request, r.answer)
-	fmt.Fprintf(&b, "%s %s/%s, %d CPUs; medians of %d interleaved rounds, ratios to bare in the same round\n\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), r.rounds)
+	fmt.Fprintf(&b, "%s %s/%s, %d CPUs; medians of %d interleaved rounds, ratios to bare in the same round; %d MB live\n\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), r.rounds, liveHeap>>20)
 	align(&b, lines)
 	b.WriteByte('\n')
 	for _, line := range r.checked {
