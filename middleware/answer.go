@@ -32,8 +32,9 @@ type answerReader struct {
 	ended   bool // the document, or the stream, is complete
 }
 
-// begin looks at the answer's headers, to know what to expect of its body.
-func (a *answerReader) begin(r *record, resp *http.Response) {
+// begin looks at the answer's headers, to know what to expect of its body; asked says that it may hold an event that we
+// asked for.
+func (a *answerReader) begin(r *record, resp *http.Response, asked bool) {
 	a.dialect, a.call = r.dialect, &r.call
 	if resp.Header.Get("Content-Encoding") != "" {
 		a.answer.Problem = "the answer is compressed"
@@ -41,7 +42,8 @@ func (a *answerReader) begin(r *record, resp *http.Response) {
 	}
 	media := mediaType(resp.Header.Get("Content-Type"))
 	switch {
-	case media == "text/event-stream", media == "" && r.call.Stream:
+	case media == "text/event-stream", r.call.Stream && (media == "" || asked && media == "text/plain"):
+		// text/plain is what Go's servers say if nobody tells them; and what we asked for has to be found and hidden.
 		a.stream = true
 		a.events = &transport.Events{Handler: a}
 	case media == "application/json", media == "", strings.HasSuffix(media, "+json"):

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,9 @@ type attempt struct {
 }
 
 func newAttempt(e *engine, r *record) *attempt {
+	if r.governor != nil {
+		e = r.governor
+	}
 	s := r.settle(e)
 	elapsed := r.elapsed()
 	now := r.start.Add(elapsed)
@@ -66,10 +70,9 @@ func newAttempt(e *engine, r *record) *attempt {
 		a = new(attempt)
 	}
 	a.r, a.s, a.start, a.atEnd = r, s, now, r.atEnd
-	a.edits.Body = a.room[:0]
-	r.atEnd = nil
+	r.atEnd, r.attempt = nil, a
 	r.fill(&a.row)
-	a.row.Attempt, a.row.At, a.row.AskedTier = r.attempts, now.UTC(), r.step.Tier
+	a.row.Attempt, a.row.At = r.attempts, now.UTC()
 	a.row.WaitMS = r.waited.Milliseconds()
 	r.waited = 0
 	return a
@@ -77,6 +80,9 @@ func newAttempt(e *engine, r *record) *attempt {
 
 func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 	r := a.r
+	if err := a.affordable(); err != nil {
+		return nil, a.withdraw(err)
+	}
 	ctx := r.within(req)
 	if a.s.AttemptTimeout > 0 {
 		ctx, a.cancel = context.WithTimeoutCause(ctx, a.s.AttemptTimeout, &Error{
@@ -85,60 +91,114 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 		})
 	}
 	out := req.WithContext(transport.WithTrace(ctx, &a.trace))
-	if r.marked {
-		stripIdempotencyKeys(out)
+	stripIdempotencyKeys(out)
+	if err := a.attach(out); err != nil {
+		return nil, a.withdraw(r.refuse(&Error{Kind: ErrBody, Err: err}))
 	}
-	if r.body.Skipped() == "" {
-		want := wire.Want{Tier: r.step.Tier, Usage: a.wantsUsage(req)}
-		r.dialect.Edit(&r.call, r.body.Fields(), want, &a.edits)
-	}
-	if err := r.body.Attach(out, a.edits.Body...); err != nil {
-		return nil, a.fail(policy.NotSent, err)
-	}
+	out.GetBody = a.trace.Guard(out.GetBody)
 	resp, err := next.rt.RoundTrip(out)
-	if err == nil && resp == nil {
-		err = errNoAnswer
-	}
-	if err != nil {
+	switch {
+	case err != nil && r.refusal != nil:
+		return nil, a.withdraw(err) // by a link of ours behind a foreign one
+	case err != nil:
+		if resp != nil && resp.Body != nil {
+			resp.Body.Close()
+		}
 		return nil, a.fail(a.lost(err), err)
+	case resp == nil:
+		return nil, a.fail(policy.Ambiguous, errNoAnswer)
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
 	}
 	a.status = resp.StatusCode
 	r.dialect.Headers(&r.call, resp.Header, &a.reader.answer)
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+	switch {
+	case resp.StatusCode == http.StatusSwitchingProtocols:
+		a.upgraded()
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		a.refused(resp)
-		return resp, nil
+	default:
+		a.answered(ctx, resp)
 	}
-	r.results = append(r.results, policy.Result{Step: r.step, Outcome: policy.Billed, Ended: time.Since(r.start)})
-	a.reader.begin(r, resp)
-	a.tieTimeout(resp)
-	transport.Watcher{Observer: a, Idle: &r.engine.idle, IdleTime: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.stream}.Watch(ctx, resp)
 	return resp, nil
+}
+
+// attach gives the request the call's body with the attempt's edits.
+func (a *attempt) attach(out *http.Request) error {
+	r := a.r
+	a.edits = wire.Edits{Body: a.room[:0]}
+	if r.body.Skipped() == "" {
+		want := wire.Want{Tier: r.step.Tier, Usage: a.wantsUsage(out)}
+		r.dialect.Edit(&r.call, r.body.Fields(), want, &a.edits)
+	}
+	a.row.AskedTier = r.step.Tier
+	if !r.call.Tiers || r.body.Skipped() != "" {
+		a.row.AskedTier = r.call.Tier // whatever the step says, it cannot be changed
+	}
+	return r.body.Attach(out, a.edits.Body...)
+}
+
+// affordable refuses an attempt on a tier that the call's plan does not have, and that its cost limit does not cover.
+func (a *attempt) affordable() error {
+	r := a.r
+	if !r.limited || slices.Contains(a.s.Plan, r.step.Tier) {
+		return nil
+	}
+	return r.afford(r.bound(r.step.Tier, a.start))
+}
+
+// withdraw takes back an attempt that was refused by us and never sent: it leaves no row of its own.
+func (a *attempt) withdraw(err error) error {
+	a.r.attempts--
+	a.r.waited = time.Duration(a.row.WaitMS) * time.Millisecond
+	a.done()
+	return err
+}
+
+// upgraded closes the attempt whose connection has become another protocol's, to be left alone.
+func (a *attempt) upgraded() {
+	a.row.Outcome = policy.Ambiguous
+	a.result(wire.Refusal{Outcome: policy.Ambiguous})
+	a.expose("the connection was upgraded to another protocol")
+	a.close(nil)
+}
+
+// answered watches the body of a 2xx answer, and closes the attempt when that ends.
+func (a *attempt) answered(ctx context.Context, resp *http.Response) {
+	r := a.r
+	r.results = append(r.results, policy.Result{Step: r.step, Outcome: policy.Billed, Ended: time.Since(r.start)})
+	a.reader.begin(r, resp, a.edits.HideUsage)
+	w := transport.Watcher{Observer: a, Idle: &r.engine.idle, IdleTime: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.stream}
+	w.Watch(ctx, resp)
+	a.tieTimeout(resp)
 }
 
 // wantsUsage reports whether a stream's usage is to be asked for. Where the caller asked for an encoding itself, the
 // stream may come compressed, and the answer to our question could not be hidden.
 func (a *attempt) wantsUsage(req *http.Request) bool {
-	return !a.s.LeaveStreams && !a.r.step.WithoutUsage && len(req.Header["Accept-Encoding"]) == 0
+	if a.s.LeaveStreams || a.r.step.WithoutUsage || !a.r.call.Stream {
+		return false
+	}
+	if v, _ := header(req.Header, "Accept-Encoding"); v != "" {
+		return false
+	}
+	return !a.r.engine.refused.has(a.r, req, usageRefusal)
 }
 
 // stripIdempotencyKeys takes idempotency keys off the wire: no provider honours one, and it makes http.Transport send a
 // POST again by itself when a reused connection dies (net/http, isReplayable), which is billed twice.
 func stripIdempotencyKeys(out *http.Request) {
-	out.Header = out.Header.Clone()
+	cloned := false
 	for k := range out.Header {
-		if isIdempotencyKey(k) {
-			delete(out.Header, k)
+		if !isIdempotencyKey(k) {
+			continue
 		}
-	}
-}
-
-func hasIdempotencyKey(h http.Header) bool {
-	for k := range h {
-		if isIdempotencyKey(k) {
-			return true
+		if !cloned {
+			out.Header, cloned = out.Header.Clone(), true
 		}
+		delete(out.Header, k)
 	}
-	return false
 }
 
 func isIdempotencyKey(key string) bool {
@@ -149,7 +209,7 @@ func isIdempotencyKey(key string) bool {
 // lost says what an attempt without an answer did to the bill.
 func (a *attempt) lost(err error) policy.Outcome {
 	var op *net.OpError
-	if a.trace.Unwritten() || errors.As(err, &op) && op.Op == "dial" {
+	if a.trace.Unwritten() || a.trace.Writes() == 0 && errors.As(err, &op) && op.Op == "dial" {
 		return policy.NotSent
 	}
 	return policy.Ambiguous
@@ -175,7 +235,8 @@ func (a *attempt) fail(o policy.Outcome, err error) error {
 func (a *attempt) result(f wire.Refusal) {
 	r := a.r
 	r.results = append(r.results, policy.Result{
-		Step: r.step, Outcome: f.Outcome, Evidence: f.Evidence, Reason: f.Reason, RetryAfter: f.RetryAfter, Ended: time.Since(r.start),
+		Step: r.step, Outcome: f.Outcome, Evidence: f.Evidence, Reason: f.Reason, RetryAfter: f.RetryAfter,
+		Ended: time.Since(r.start), AskedUsage: a.edits.HideUsage,
 	})
 }
 
@@ -184,9 +245,12 @@ func (a *attempt) refused(resp *http.Response) {
 	r := a.r
 	body, err := transport.Peek(resp, peekSize, peekTime)
 	f := r.dialect.Refusal(&r.call, resp.StatusCode, resp.Header, body, time.Now())
-	if broken(err) && f.Outcome == policy.Rejected {
-		// Only a complete refusal counts as one.
+	if f.Outcome == policy.Rejected && !errors.Is(err, io.EOF) && !complete(body) {
+		// Only a complete refusal counts as one: what has not come could say that it is of another kind.
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
+	}
+	if f.Reason == policy.UsageRefused && a.edits.HideUsage {
+		r.engine.refused.add(r, resp.Request, usageRefusal)
 	}
 	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
 	a.result(f)
@@ -229,8 +293,14 @@ func (t *timed) Close() error {
 	return t.ReadCloser.Close()
 }
 
-// broken reports whether a body broke off before its end.
-func broken(err error) bool { return err != nil && !errors.Is(err, io.EOF) }
+// complete reports whether what has come of a body is a whole JSON document.
+func complete(body []byte) bool {
+	s := scanners.Get().(*transport.Scanner)
+	defer scanners.Put(s)
+	s.Reset(nil, 0)
+	s.Write(body)
+	return s.Complete()
+}
 
 // Observe shows the answer's bytes to the dialect.
 func (a *attempt) Observe(p []byte) (int, transport.Seen) { return a.reader.observe(p) }
@@ -279,7 +349,7 @@ func (a *attempt) price() {
 	}
 	cost, err := a.r.engine.catalog.Cost(q, answer.Usage)
 	if err != nil {
-		row.Unpriced = reasonOf(err)
+		a.expose(reasonOf(err))
 		return
 	}
 	row.Cost, row.PriceID = ledger.Known(cost.Cost), cost.PriceID
@@ -317,6 +387,7 @@ func reasonOf(err error) string {
 
 // close ends the attempt: its row goes out, and the links above are told.
 func (a *attempt) close(err error) {
+	defer a.done()
 	r, row, answer := a.r, &a.row, &a.reader.answer
 	row.Status, row.WireTries = a.status, a.trace.Writes()
 	row.ServedModel, row.RequestID, row.ResponseID = answer.Model, answer.RequestID, answer.ResponseID
@@ -325,7 +396,12 @@ func (a *attempt) close(err error) {
 	r.options.Tracked().Report(policy.Report{
 		Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Err: err,
 	})
+}
+
+// done does what the links above want done when the attempt is over.
+func (a *attempt) done() {
 	for _, f := range a.atEnd {
-		f()
+		defer f()
 	}
+	a.atEnd = nil
 }

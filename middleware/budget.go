@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -18,26 +19,33 @@ func Budget(p policy.Policy) transport.Middleware { return newEngine(p).budget()
 
 func (e *engine) budget() transport.Middleware {
 	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
-		most, limited := r.options.MaxCost()
-		if !limited {
+		if r.most, r.limited = r.options.MaxCost(); !r.limited {
 			return next.send(r, req)
 		}
 		worst, err := r.worst(r.settle(e).Plan)
-		if err != nil {
-			return nil, r.refuse(&Error{Kind: ErrCost, Err: err,
-				Detail: fmt.Sprintf("nobody can say that it costs at most $%s", most),
-				Hint:   "give the model a price, or lift MaxCost"})
-		}
-		if worst > most {
-			return nil, r.refuse(&Error{Kind: ErrCost,
-				Detail: fmt.Sprintf("it could cost $%s, and may cost $%s", worst, most),
-				Hint:   "lower max_tokens, or raise MaxCost"})
+		if err := r.afford(worst, err); err != nil {
+			return nil, err
 		}
 		if worst > 0 {
-			r.maxBilled = int(min(most/worst, 1<<30))
+			r.maxBilled = int(min(r.most/worst, 1<<30))
 		}
 		return next.send(r, req)
 	})
+}
+
+// afford refuses the call if it could cost more than its limit, or if nobody can say.
+func (r *record) afford(worst price.Pico, err error) error {
+	switch {
+	case err != nil:
+		return r.refuse(&Error{Kind: ErrCost, Err: err,
+			Detail: fmt.Sprintf("nobody can say that it costs at most $%s", r.most),
+			Hint:   "give the model a price, or lift MaxCost"})
+	case worst > r.most:
+		return r.refuse(&Error{Kind: ErrCost,
+			Detail: fmt.Sprintf("it could cost $%s, and may cost $%s", worst, r.most),
+			Hint:   "lower max_tokens, or raise MaxCost"})
+	}
+	return nil
 }
 
 // worst returns the bound of an attempt on the dearest tier of the plan.
@@ -60,7 +68,10 @@ func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
 	bound := func(tier policy.Tier) (price.Pico, error) {
 		q.Tier = string(tier)
 		one, err := r.engine.catalog.Bound(q, r.maxInput(), c.MaxOutput)
-		if err != nil || c.Choices <= 1 {
+		switch {
+		case c.Choices < 0:
+			return 0, errors.New("the request does not say in plain digits how many answers it asks for")
+		case err != nil || c.Choices <= 1:
 			return one, err
 		}
 		// Further choices cost output only.
@@ -83,15 +94,17 @@ func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
 	return most, err
 }
 
-// references are members by which a request has more input than its bytes: what they refer to is not in it, or is
-// counted otherwise (an image by its size, a document by its pages).
-var references = [][]byte{[]byte(`"image_url"`), []byte(`"file"`), []byte(`"file_id"`), []byte(`"file_url"`)}
+// references are parts of member names by which a request has more input than its bytes: what they refer to is not in
+// it, or is counted otherwise (an image by its size, a document by its pages).
+var references = [][]byte{[]byte(`_url"`), []byte(`"file`), []byte(`"image"`), []byte(`"document"`), []byte(`cached_content"`), []byte(`cachedContent"`)}
 
 // maxInput returns the most input tokens that the request can have: a token is at least a byte. Where the request
 // refers to something, nobody can say (-1).
 func (r *record) maxInput() int64 {
-	if r.body.Contains(references...) {
-		return -1
-	}
-	return r.body.Size()
+	r.inputOnce.Do(func() {
+		if r.input = r.body.Size(); r.body.Contains(references...) {
+			r.input = -1
+		}
+	})
+	return r.input
 }

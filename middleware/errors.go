@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,6 +18,9 @@ var (
 
 	// ErrCost: the call could cost more than its limit, or nobody can say. It was not sent.
 	ErrCost = errors.New("skinflint: cost limit")
+
+	// ErrDeadline: the call was to be finished before it could be sent. Nothing was sent.
+	ErrDeadline = errors.New("skinflint: deadline")
 
 	// ErrWait: the call ended while it waited to be sent again.
 	ErrWait = errors.New("skinflint: wait")
@@ -79,8 +83,10 @@ func (e *Error) Unwrap() []error {
 // Temporary is false, so that nobody above sends again what we refused.
 func (e *Error) Temporary() bool { return false }
 
-// Timeout is false, for the same reason.
-func (e *Error) Timeout() bool { return false }
+// Timeout is false, for the same reason, unless the caller's own deadline came while the call waited.
+func (e *Error) Timeout() bool {
+	return (e.Kind == ErrWait || e.Kind == ErrLimit) && errors.Is(e.Err, context.DeadlineExceeded)
+}
 
 // NonRetriable tells Azure's SDK core not to send the call again.
 func (e *Error) NonRetriable() {}
@@ -88,7 +94,7 @@ func (e *Error) NonRetriable() {}
 // refusalCode is how a row names a refusal of ours.
 func refusalCode(err error) string {
 	for kind, code := range map[error]string{
-		ErrPolicy: "policy", ErrLimit: "limit", ErrCost: "max_cost", ErrWait: "wait", ErrBody: "body",
+		ErrPolicy: "policy", ErrDeadline: "deadline", ErrLimit: "limit", ErrCost: "max_cost", ErrWait: "wait", ErrBody: "body",
 	} {
 		if errors.Is(err, kind) {
 			return "skinflint_" + code

@@ -28,13 +28,14 @@ type Explanation struct {
 }
 
 // Explain says what is in force for a request, and why, without sending it or using its body up: what the body says is
-// known only if the request has GetBody, as those of [http.NewRequest] do.
+// known only if the request has GetBody, as those of [http.NewRequest] do. What models have refused before it leaves out.
 func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 	d, call, ok := wire.Recognise(s.engine.dialects, req.Method, req.URL)
 	if !ok {
 		return Explanation{}, nil
 	}
 	r := &record{engine: s.engine, dialect: d, call: call, options: policy.From(req.Context()), start: time.Now()}
+	r.deadline = deadlineOf(req.Context(), r.options)
 	if err := r.options.Err(); err != nil {
 		return Explanation{}, err
 	}
@@ -66,6 +67,9 @@ func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 	}
 	if worst, err := r.worst(settings.Plan); err == nil {
 		e.Worst = &worst
+	}
+	if first := settings.FirstTier(r.left(0)); first != settings.Plan.First() {
+		e.Settings[0] = policy.Setting{Name: "tier", Value: string(first), From: "too little time for flex"}
 	}
 	return e, nil
 }

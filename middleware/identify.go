@@ -8,12 +8,13 @@ import (
 )
 
 // Identify returns the link that recognises a call and opens its record, which the links below share. Any other link
-// of this package does that itself if it is the outermost one; Identify fixes the policy for all of them.
+// of this package does that itself if it is the outermost one; Identify fixes the policy for all of them, whatever they
+// were given.
 func Identify(p policy.Policy) transport.Middleware { return newEngine(p).identify() }
 
 func (e *engine) identify() transport.Middleware {
 	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
-		r.settle(e)
+		r.fixed = r.fixed || r.governor == e
 		return next.send(r, req)
 	})
 }
@@ -73,6 +74,7 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err == nil {
 		resp, err = l.run(r, req)
 	}
+	r.returned.Store(true)
 	if r.refusal != nil {
 		r.account(l.engine)
 		r.emitRefusal()
@@ -84,6 +86,7 @@ func (l *link) run(r *record, req *http.Request) (*http.Response, error) {
 	if l.engine.err != nil {
 		return nil, r.refuse(badPolicy(l.engine.err))
 	}
+	r.govern(l.engine)
 	return l.f(r, req, l.next)
 }
 

@@ -12,6 +12,7 @@ import (
 // closed, cut or forgotten, and one for each call that the links beneath refuse.
 func Ledger(s ledger.Store) transport.Middleware {
 	e := newEngine(policy.Policy{})
+	e.governs = false
 	e.sinks = append(e.sinks, func(row *ledger.Row) { s.Add(*row) })
 	return e.ledger()
 }

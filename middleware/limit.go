@@ -19,7 +19,9 @@ import (
 // with no place in the queue, and no token, lost to a caller that gives up. A permit of a concurrency limit is held
 // until the answer has been read. A wait for a rate that would pass the call's deadline fails at once.
 func Limit(limits ...policy.Limit) transport.Middleware {
-	return newEngine(policy.Policy{Limits: limits}).limit()
+	e := newEngine(policy.Policy{Limits: limits})
+	e.governs = false
+	return e.limit()
 }
 
 func (e *engine) limit() transport.Middleware {
@@ -40,15 +42,22 @@ func (e *engine) limit() transport.Middleware {
 		if refusal != nil {
 			return nil, r.refuse(refusal)
 		}
-		r.atEnd = append(r.atEnd, func() { q.release(w) })
-		sent := r.attempts
-		resp, err := next.send(r, req)
-		if r.attempts == sent {
-			// A link beneath refused the attempt, so that it never began, and never ends.
-			r.atEnd = nil
-			q.release(w)
+		release := sync.OnceFunc(func() { q.release(w) })
+		if r.sending {
+			// The attempt began above, and a foreign link stands between.
+			r.attempt.atEnd = append(r.attempt.atEnd, release)
+			return next.send(r, req)
 		}
-		return resp, err
+		r.atEnd = append(r.atEnd, release)
+		sent := r.attempts
+		defer func() {
+			// An attempt that a link beneath refused, or that panicked, never began, and never ends.
+			if r.attempts == sent {
+				r.atEnd = nil
+				release()
+			}
+		}()
+		return next.send(r, req)
 	})
 }
 
@@ -58,21 +67,25 @@ type queue struct {
 	mu      sync.Mutex
 	buckets []*bucket
 	waiters []*waiter
-	pass    uint64      // of serve
 	timer   *time.Timer // fires when a rate limiter next has a token
 }
 
 // A bucket is one limit at work.
 type bucket struct {
-	limit   policy.Limit
-	rate    *rate.Limiter // nil: any rate
-	busy    int           // permits that are out
-	blocked uint64        // the pass of serve in which someone was found waiting for it
+	limit policy.Limit
+	rate  *rate.Limiter // nil: any rate
+	busy  int           // permits that are out
+
+	// During serve:
+	slots  int  // permits kept for waiters who have been overtaken too often
+	tokens int  // and tokens
+	closed bool // nobody further back can go through
 }
 
 type waiter struct {
 	buckets []*bucket
 	granted chan struct{} // closed when it may go
+	passed  int           // how often it was overtaken
 }
 
 func newQueue(limits []policy.Limit) *queue {
@@ -102,12 +115,13 @@ func (b *bucket) String() string {
 	return fmt.Sprintf("%d requests per minute, %d at once", b.limit.RequestsPerMinute, b.limit.Concurrency)
 }
 
-// open reports whether the bucket would let someone through, and if not because of its rate, how long until it would.
+// open reports whether the bucket would let someone through, beside those for whom it keeps a place; and if not because
+// of its rate, how long until it would.
 func (b *bucket) open(now time.Time) (wait time.Duration, ok bool) {
-	if b.limit.Concurrency > 0 && b.busy >= b.limit.Concurrency {
+	if b.limit.Concurrency > 0 && b.busy+b.slots >= b.limit.Concurrency {
 		return 0, false
 	}
-	wait = b.until(now, 1)
+	wait = b.until(now, 1+b.tokens)
 	return wait, wait == 0
 }
 
@@ -235,28 +249,28 @@ func (q *queue) release(w *waiter) {
 	q.serve()
 }
 
-// serve lets go whoever may, from the head on: nobody overtakes a waiter in front for a bucket that both wait for. One
-// that waits for one bucket does not keep another, which is open, from those behind; when its turn comes at the first
-// it is at the head of the second.
+// serve lets go whoever may, from the head on: first come, first served, but one that waits for one bucket does not keep
+// those behind it from another that is open. It may be overtaken so maxPassed times.
 func (q *queue) serve() {
 	now := time.Now()
-	q.pass++
+	for _, b := range q.buckets {
+		b.slots, b.tokens, b.closed = 0, 0, false
+	}
 	var soonest time.Duration
-	blocked := 0
 	stay := q.waiters[:0]
 	for i, w := range q.waiters {
-		if blocked == len(q.buckets) {
+		if q.closed() {
 			stay = append(stay, q.waiters[i:]...)
 			break
 		}
-		wait, newly, ok := q.try(w, now)
+		wait, ok := w.try(now)
 		if ok {
+			w.overtake(stay)
 			continue
 		}
 		if wait > 0 && (soonest == 0 || wait < soonest) {
 			soonest = wait
 		}
-		blocked += newly
 		stay = append(stay, w)
 	}
 	clear(q.waiters[len(stay):])
@@ -264,25 +278,46 @@ func (q *queue) serve() {
 	q.wake(soonest)
 }
 
-// try lets w go if all its buckets are open. Those that are not it closes for everyone behind, says how many they are,
-// and how long until their rates open again.
-func (q *queue) try(w *waiter, now time.Time) (longest time.Duration, closed int, ok bool) {
+// closed reports whether nobody further back can go.
+func (q *queue) closed() bool {
+	for _, b := range q.buckets {
+		if !b.closed {
+			return false
+		}
+	}
+	return true
+}
+
+// maxPassed is how often a waiter is overtaken before the buckets keep places for it.
+const maxPassed = 32
+
+// overtake counts that w went before those of the waiters in front that need one of its buckets.
+func (w *waiter) overtake(front []*waiter) {
+	for _, other := range front {
+		if slices.ContainsFunc(other.buckets, func(b *bucket) bool { return slices.Contains(w.buckets, b) }) {
+			other.passed++
+		}
+	}
+}
+
+// try lets w go if all its buckets are open, and else returns when the first of the others may be, by its rate; 0: none.
+func (w *waiter) try(now time.Time) (soonest time.Duration, ok bool) {
 	ok = true
+	var longest time.Duration
+	byRate := true // all that are closed are closed by their rate
 	for _, b := range w.buckets {
-		if b.blocked == q.pass {
-			ok = false
-			continue
-		}
 		wait, open := b.open(now)
-		if !open {
-			b.blocked = q.pass
-			closed++
-			ok = false
+		b.closed = !open
+		if wait > 0 && (soonest == 0 || wait < soonest) {
+			soonest = wait
 		}
-		longest = max(longest, wait)
+		longest, ok, byRate = max(longest, wait), ok && open, byRate && (open || wait > 0)
 	}
 	if !ok {
-		return longest, closed, false
+		if w.passed >= maxPassed {
+			w.keep(byRate, longest)
+		}
+		return soonest, false
 	}
 	for _, b := range w.buckets {
 		b.busy++
@@ -291,7 +326,21 @@ func (q *queue) try(w *waiter, now time.Time) (longest time.Duration, closed int
 		}
 	}
 	close(w.granted)
-	return 0, 0, true
+	return 0, true
+}
+
+// keep has the open buckets keep a place for w: a permit always, and a token where the others will be open before the
+// bucket has another one, so that it is not withheld from those behind for long.
+func (w *waiter) keep(byRate bool, wait time.Duration) {
+	for _, b := range w.buckets {
+		if b.closed {
+			continue
+		}
+		b.slots++
+		if b.rate != nil && byRate && wait <= time.Minute/time.Duration(b.limit.RequestsPerMinute) {
+			b.tokens++
+		}
+	}
 }
 
 // wake has serve called again after d; 0: not by time.

@@ -60,7 +60,7 @@ func TestLinksAlone(t *testing.T) {
 		}, 200, "flex default", 2},
 		{"parted by a foreign link", func(s ledger.Store) []transport.Middleware {
 			return []transport.Middleware{foreign, middleware.Ledger(s), middleware.Retry(flex), foreign, middleware.Tier(flex), foreign}
-		}, 200, "-", 1},
+		}, 200, "flex default", 2},
 		{"two retries are one", func(s ledger.Store) []transport.Middleware {
 			return []transport.Middleware{middleware.Ledger(s), middleware.Retry(flex), middleware.Retry(flex), middleware.Tier(flex)}
 		}, 200, "flex default", 2},

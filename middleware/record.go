@@ -3,9 +3,15 @@ package middleware
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -19,31 +25,37 @@ import (
 type engine struct {
 	dialects []wire.Dialect
 	resolver *policy.Resolver
+	governs  bool // the engine was given a policy
 	catalog  *price.Catalog
 	sinks    []func(*ledger.Row)
 	idle     transport.Idle
+	refused  refusals
 	err      error // the policy makes no sense: every call is refused with this
 }
 
 func newEngine(p policy.Policy) *engine {
 	r, err := policy.NewResolver(p)
-	return &engine{dialects: wire.Dialects(), resolver: r, catalog: price.Embedded(), err: err}
+	return &engine{dialects: wire.Dialects(), resolver: r, catalog: price.Embedded(), governs: true, err: err}
 }
 
 // A record is what is known of one call. The outermost link of ours opens it; the links below are handed that one, and
 // behind a foreign link find it as the request's context. Its fields belong to the goroutine that runs the call.
 type record struct {
 	context.Context
-	engine  *engine
-	dialect wire.Dialect
-	call    wire.Call
-	options *policy.Options
-	body    transport.Body
-	marked  bool // the request has an idempotency key
+	engine   *engine
+	dialect  wire.Dialect
+	call     wire.Call
+	options  *policy.Options
+	body     transport.Body
+	method   string
+	url      *url.URL
+	returned atomic.Bool // the outermost link has returned: nothing may be sent any more
 
 	settings  *policy.Settings
 	settler   *policy.Resolver // whose settings these are
-	accounted *engine          // whose sinks are among sinks
+	governor  *engine          // whose policy rules what no link decides, and with Identify everything
+	fixed     bool             // it rules everything
+	accounted []*engine        // whose sinks are among sinks
 
 	id       string
 	start    time.Time
@@ -62,7 +74,13 @@ type record struct {
 	sending   bool          // an attempt link is at work
 	atEnd     []func()      // what the links above want done when the next attempt has ended
 	refusal   error         // ours, of this call
+	attempt   *attempt      // the latest
 	first     attempt       // most calls have only one
+	most      price.Pico    // what the call may cost, if limited
+	limited   bool
+
+	inputOnce sync.Once
+	input     int64 // see maxInput
 }
 
 type recordKey struct{}
@@ -75,8 +93,13 @@ func (r *record) Value(key any) any {
 	return r.Context.Value(key)
 }
 
+// recordOf returns the record of the call that the request belongs to; nil if it belongs to none. A request made under
+// the context of another, such as one that a base makes for itself, is a call of its own.
 func recordOf(req *http.Request) *record {
 	r, _ := req.Context().Value(recordKey{}).(*record)
+	if r == nil || r.returned.Load() || req.Method != r.method || req.URL != r.url && *req.URL != *r.url {
+		return nil
+	}
 	return r
 }
 
@@ -96,10 +119,12 @@ func (e *engine) open(req *http.Request) (*record, error) {
 		return nil, nil
 	}
 	ctx := req.Context()
-	r := &record{Context: ctx, engine: e, dialect: d, call: call, options: policy.From(ctx), start: time.Now()}
+	r := &record{
+		Context: ctx, engine: e, dialect: d, call: call, options: policy.From(ctx), start: time.Now(),
+		method: req.Method, url: req.URL,
+	}
 	r.id = newID(r.start)
 	r.results = r.room[:0]
-	r.marked = hasIdempotencyKey(req.Header)
 	r.sdkRetry = retryCount(req.Header)
 	r.deadline = deadlineOf(ctx, r.options)
 	if err := r.check(req); err != nil {
@@ -122,6 +147,14 @@ func (r *record) check(req *http.Request) error {
 	if err := req.Context().Err(); err != nil {
 		closeBody(req)
 		return err
+	}
+	if by, ok := r.options.FinishBy(); ok && !by.After(r.start) {
+		closeBody(req)
+		return r.refuse(&Error{Kind: ErrDeadline, Detail: fmt.Sprintf("it was to finish %v ago", r.start.Sub(by).Round(time.Millisecond))})
+	}
+	if name := r.options.CachedContent(); name != "" && !r.call.Caches {
+		closeBody(req)
+		return r.refuse(&Error{Kind: ErrPolicy, Detail: fmt.Sprintf("%s %s has no context caches, so it cannot use %q", r.call.Provider, r.call.Operation, name)})
 	}
 	if err := r.body.Load(req, r.call.RequestPaths); err != nil {
 		return r.refuse(&Error{Kind: ErrBody, Err: err})
@@ -147,8 +180,18 @@ func (r *record) refuse(e *Error) error {
 	return e
 }
 
-// settle returns the call's settings under the engine's policy.
+// govern notes that the policy of e rules what no link decides by its own; the outermost policy counts.
+func (r *record) govern(e *engine) {
+	if r.governor == nil && e.governs {
+		r.governor = e
+	}
+}
+
+// settle returns the call's settings for a link of the given engine.
 func (r *record) settle(e *engine) *policy.Settings {
+	if r.fixed {
+		e = r.governor
+	}
 	if r.settler != e.resolver { // links of several policies may share a chain
 		r.settings, r.settler = e.resolver.Resolve(r.options, r.subject()), e.resolver
 	}
@@ -188,13 +231,13 @@ func deadlineOf(ctx context.Context, o *policy.Options) time.Time {
 
 // account adds the engine's sinks to those that the call's rows go to.
 func (r *record) account(e *engine) {
-	if r.accounted != e {
+	if !slices.Contains(r.accounted, e) {
 		if r.sinks == nil {
 			r.sinks = e.sinks[:len(e.sinks):len(e.sinks)]
 		} else {
 			r.sinks = append(r.sinks, e.sinks...)
 		}
-		r.accounted = e
+		r.accounted = append(r.accounted, e)
 	}
 }
 
@@ -225,13 +268,27 @@ func (r *record) fill(row *ledger.Row) {
 	row.Stream, row.Skipped, row.SDKRetry, row.Tags = r.call.Stream, r.body.Skipped(), r.sdkRetry, r.options.Tags()
 }
 
+// header returns the first value of a header, whose key may stand there in any case: some SDKs write theirs in lower
+// case, past [http.Header.Set].
+func header(h http.Header, key string) (string, bool) {
+	if v := h[key]; len(v) > 0 {
+		return v[0], true
+	}
+	for k, v := range h {
+		if len(k) == len(key) && len(v) > 0 && strings.EqualFold(k, key) {
+			return v[0], true
+		}
+	}
+	return "", false
+}
+
 // retryCount returns the retry that a Stainless SDK (OpenAI's, Anthropic's) says this request is.
 func retryCount(h http.Header) int {
-	v := h["X-Stainless-Retry-Count"]
-	if len(v) == 0 {
+	v, ok := header(h, "X-Stainless-Retry-Count")
+	if !ok {
 		return 0
 	}
-	n, err := strconv.Atoi(v[0])
+	n, err := strconv.Atoi(v)
 	if err != nil || n < 0 || n > 1000 {
 		return 0
 	}

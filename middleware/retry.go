@@ -25,6 +25,9 @@ func (e *engine) retry() transport.Middleware {
 		s := r.settle(e)
 		for {
 			d := policy.Next(r.history(s))
+			if !d.Send && r.attempts == 0 {
+				return nil, r.refuse(&Error{Kind: ErrDeadline, Detail: "no time is left"})
+			}
 			if !d.Send {
 				return resp, err
 			}
@@ -32,7 +35,7 @@ func (e *engine) retry() transport.Middleware {
 				resp.Body.Close() // it was read to its end, if that was to be had: see attempt.refused
 			}
 			if err := r.sleep(req, d.Wait); err != nil {
-				return nil, r.refuse(&Error{Kind: ErrWait, Err: err, Wait: d.Wait, Detail: fmt.Sprintf("it waited %v to be sent again (%s)", d.Wait, d.Why)})
+				return nil, r.refuse(&Error{Kind: ErrWait, Err: err, Wait: d.Wait, Detail: fmt.Sprintf("it was to wait %v before it is sent again (%s)", d.Wait.Round(time.Millisecond), d.Why)})
 			}
 			r.step = d.Step
 			before := r.attempts

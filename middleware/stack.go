@@ -121,9 +121,17 @@ func New(options ...Option) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{dialects: append(c.dialects, wire.Dialects()...), resolver: resolver, catalog: c.catalog}
+	e := &engine{dialects: append(c.dialects, wire.Dialects()...), resolver: resolver, catalog: c.catalog, governs: true}
 	s := &Stack{engine: e, store: c.store}
-	e.sinks = append(e.sinks, func(row *ledger.Row) { c.store.Add(*row) })
+	e.sinks = append(e.sinks, func(row *ledger.Row) {
+		// It runs on the way of the call, and sometimes on a timer's goroutine: a panic would end the program.
+		defer func() {
+			if p := recover(); p != nil && c.log != nil {
+				c.log.Error("skinflint: the store panicked, and has lost a row", "panic", p, "call", row.Call)
+			}
+		}()
+		c.store.Add(*row)
+	})
 	if c.log != nil {
 		c.onRow = append(c.onRow, logRow(c.log))
 	}
@@ -151,14 +159,17 @@ func (s *Stack) CloseIdleConnections() { transport.CloseIdleConnections(s.rt) }
 // Client returns a new client over the stack. It has no timeout: a context's deadline is the better one.
 func (s *Stack) Client() *http.Client { return &http.Client{Transport: s} }
 
-// Wrap returns a copy of hc whose transport is the stack around hc's own. Its cookie jar, redirect policy and timeout
-// stay. A nil hc is [Stack.Client].
+// Wrap returns a copy of hc whose transport is the stack around hc's own, or around the stack's base if hc has none. Its
+// cookie jar, redirect policy and timeout stay. A nil hc is [Stack.Client].
 func (s *Stack) Wrap(hc *http.Client) *http.Client {
 	if hc == nil {
 		return s.Client()
 	}
 	wrapped := *hc
-	wrapped.Transport = s.Chain(hc.Transport)
+	wrapped.Transport = s
+	if hc.Transport != nil {
+		wrapped.Transport = s.Chain(hc.Transport)
+	}
 	return &wrapped
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
@@ -16,80 +17,100 @@ import (
 func Tier(p policy.Policy) transport.Middleware { return newEngine(p).tier() }
 
 func (e *engine) tier() transport.Middleware {
-	var refused tierMemory
 	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
 		s := r.settle(e)
 		if r.step.Tier == "" && len(r.results) == 0 {
 			r.step.Tier = s.FirstTier(r.left(r.elapsed()))
 		}
 		r.tiers = true
-		for r.step.Tier != "" && r.call.Tiers && refused.has(r, req) {
+		for r.step.Tier != "" && r.call.Tiers && r.engine.refused.has(r, req, string(r.step.Tier)) {
 			r.step.Tier, _ = s.Plan.After(r.step.Tier)
 		}
+		if r.sending {
+			return r.retier(req, next)
+		}
 		resp, err := next.send(r, req)
-		if n := len(r.results); n > 0 && r.results[n-1].Reason == policy.TierRefused {
-			refused.add(r, req)
+		if n := len(r.results); n > 0 && r.results[n-1].Reason == policy.TierRefused && r.step.Tier != "" {
+			r.engine.refused.add(r, req, string(r.step.Tier))
 		}
 		return resp, err
 	})
 }
 
+// retier gives the request of an attempt that began above a foreign link the tier's body.
+func (r *record) retier(req *http.Request, next hop) (*http.Response, error) {
+	if r.body.Replayable() {
+		closeBody(req)
+		req = req.WithContext(req.Context())
+		if err := r.attempt.attach(req); err != nil {
+			return nil, r.refuse(&Error{Kind: ErrBody, Err: err})
+		}
+	}
+	return next.send(r, req)
+}
+
 const (
-	tierMemoryTime = time.Hour
-	tierMemorySize = 4096
+	refusalTime = time.Hour
+	refusalsMax = 4096
+
+	usageRefusal = "usage" // no tier is called that
 )
 
-// A tierMemory remembers which tiers which models refuse to which keys. The zero tierMemory is ready.
-type tierMemory struct {
-	mu      sync.Mutex
-	refused map[tierKey]time.Time
+// refusals remember what which models refuse to which keys: tiers, and the request for a stream's usage. The zero
+// refusals are ready.
+type refusals struct {
+	any  atomic.Bool
+	mu   sync.Mutex
+	when map[refusal]time.Time
 }
 
-type tierKey struct {
-	provider, model string
-	tier            policy.Tier
-	key             [sha256.Size]byte // of the credentials; it never leaves the process
+type refusal struct {
+	provider, model, what string
+	key                   [sha256.Size]byte // of the credentials; it never leaves the process
 }
 
-func keyOf(r *record, req *http.Request) tierKey {
+func refusalOf(r *record, req *http.Request, what string) refusal {
 	h := sha256.New()
 	for _, name := range []string{"Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key"} {
-		for _, v := range req.Header[name] {
-			h.Write([]byte(v))
-		}
+		v, _ := header(req.Header, name)
+		h.Write([]byte(v))
 		h.Write([]byte{0})
 	}
-	k := tierKey{provider: r.call.Provider, model: r.call.Model, tier: r.step.Tier}
+	k := refusal{provider: r.call.Provider, model: r.call.Model, what: what}
 	h.Sum(k.key[:0])
 	return k
 }
 
-func (m *tierMemory) has(r *record, req *http.Request) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.refused) == 0 {
+func (m *refusals) has(r *record, req *http.Request, what string) bool {
+	if !m.any.Load() {
 		return false
 	}
-	k := keyOf(r, req)
-	at, ok := m.refused[k]
-	if ok && time.Since(at) >= tierMemoryTime {
-		delete(m.refused, k)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := refusalOf(r, req, what)
+	at, ok := m.when[k]
+	if ok && time.Since(at) >= refusalTime {
+		delete(m.when, k)
 		return false
 	}
 	return ok
 }
 
-func (m *tierMemory) add(r *record, req *http.Request) {
+func (m *refusals) add(r *record, req *http.Request, what string) {
+	if req == nil {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.refused == nil {
-		m.refused = make(map[tierKey]time.Time)
+	if m.when == nil {
+		m.when = make(map[refusal]time.Time)
+		m.any.Store(true)
 	}
-	for k, at := range m.refused {
-		if len(m.refused) < tierMemorySize && time.Since(at) < tierMemoryTime {
+	for k, at := range m.when {
+		if len(m.when) < refusalsMax && time.Since(at) < refusalTime {
 			break
 		}
-		delete(m.refused, k)
+		delete(m.when, k)
 	}
-	m.refused[keyOf(r, req)] = time.Now()
+	m.when[refusalOf(r, req, what)] = time.Now()
 }

@@ -21,8 +21,10 @@ type watchers struct {
 	mu      sync.Mutex
 	rows    []ledger.Row
 	running bool
-	idle    chan struct{} // closed when running ends
-	missed  int64
+	added   int64         // rows taken
+	shown   int64         // and of them shown
+	missed  int64         // rows that were not taken
+	turn    chan struct{} // closed, and replaced, when some were shown
 }
 
 func (w *watchers) add(row *ledger.Row) {
@@ -33,29 +35,55 @@ func (w *watchers) add(row *ledger.Row) {
 		return
 	}
 	w.rows = append(w.rows, *row)
+	w.added++
 	if !w.running {
-		w.running, w.idle = true, make(chan struct{})
+		w.running = true
 		go w.run()
 	}
 }
 
 func (w *watchers) run() {
+	// A watcher may end this goroutine (testing's FailNow does); the rows behind it are then for another.
+	ended := false
+	defer func() {
+		if !ended {
+			go w.run()
+		}
+	}()
 	for {
-		w.mu.Lock()
-		rows := w.rows
-		w.rows = nil
-		if len(rows) == 0 {
-			w.running = false
-			close(w.idle)
-			w.mu.Unlock()
+		row, ok := w.next()
+		if !ok {
+			ended = true
 			return
 		}
-		w.mu.Unlock()
-		for i := range rows {
-			for _, f := range w.funcs {
-				w.show(f, rows[i])
-			}
+		w.showAll(row)
+	}
+}
+
+// next takes the next row to show. Without one, running is over.
+func (w *watchers) next() (row ledger.Row, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running = len(w.rows) > 0; !w.running {
+		return row, false
+	}
+	row, w.rows[0] = w.rows[0], row
+	w.rows = w.rows[1:]
+	return row, true
+}
+
+func (w *watchers) showAll(row ledger.Row) {
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.shown++
+		if w.turn != nil {
+			close(w.turn)
+			w.turn = nil
 		}
+	}()
+	for _, f := range w.funcs {
+		w.show(f, row)
 	}
 }
 
@@ -71,17 +99,26 @@ func (w *watchers) show(f func(ledger.Row), row ledger.Row) {
 // flush returns when the watchers have seen every row so far, or ctx is done.
 func (w *watchers) flush(ctx context.Context) error {
 	w.mu.Lock()
-	running, idle := w.running, w.idle
-	w.mu.Unlock()
-	if !running {
-		return nil
+	defer w.mu.Unlock()
+	for until := w.added; w.shown < until; {
+		if w.turn == nil {
+			w.turn = make(chan struct{})
+		}
+		turn := w.turn
+		w.mu.Unlock()
+		select {
+		case <-turn:
+			w.mu.Lock()
+		case <-ctx.Done():
+			w.mu.Lock()
+			return context.Cause(ctx)
+		}
 	}
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if w.missed > 0 && w.log != nil {
+		w.log.Warn("skinflint: watchers were too slow, and missed rows", "missed", w.missed)
+		w.missed = 0
 	}
+	return nil
 }
 
 // logRow is the watcher behind [WithLogger].

@@ -20,6 +20,7 @@ type Result struct {
 	Reason     Reason
 	RetryAfter time.Duration // what the server asked to wait; 0 if it did not say
 	Ended      time.Duration // since the call began
+	AskedUsage bool          // the attempt asked for a stream's usage where the caller had not
 }
 
 // A History is all that [Next] needs to know of a call.
@@ -93,6 +94,9 @@ func MoveAfter(o Outcome, r Reason) Move {
 // within the policy's limits. It is a pure function.
 func Next(h History) Decision {
 	s := h.Settings
+	if h.Left == 0 {
+		return stop("the deadline is past")
+	}
 	if len(h.Results) == 0 {
 		return Decision{Send: true, Step: Step{Tier: s.FirstTier(h.Left)}, Why: "first attempt"}
 	}
@@ -133,12 +137,12 @@ func (h *History) after(last *Result, move Move) Decision {
 		}
 		next.Step.Tier = tier
 	case WithoutTier:
-		if !more && last.Step.Tier == "" {
+		if !more && (last.Step.Tier == "" || !h.Settings.Tiers) {
 			return stop("the provider refuses every tier")
 		}
 		next.Step.Tier = tier
 	case WithoutUsage:
-		if last.Step.WithoutUsage {
+		if !last.AskedUsage {
 			return stop(string(last.Reason))
 		}
 		next.Step.WithoutUsage = true

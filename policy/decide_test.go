@@ -22,6 +22,8 @@ func TestNext(t *testing.T) {
 	rejected := func(s Step, r Reason) Result {
 		return Result{Step: s, Outcome: Rejected, Evidence: Documented, Reason: r}
 	}
+	asked := func(r Result) Result { r.AskedUsage = true; return r }
+	const past = time.Duration(-1)
 	asks := func(r Result, d time.Duration) Result { r.RetryAfter = d; return r }
 	for _, test := range []struct {
 		name    string
@@ -47,8 +49,9 @@ func TestNext(t *testing.T) {
 		{"tier refused: the next tier", both, []Result{rejected(flex, TierRefused)}, 0, Decision{Send: true, Step: standard}},
 		{"every tier of the plan refused: none", both, []Result{rejected(flex, TierRefused), rejected(standard, TierRefused)}, 0, Decision{Send: true}},
 		{"no tier refused", both, []Result{rejected(Step{}, TierRefused)}, 0, Decision{}},
-		{"usage refused", both, []Result{rejected(flex, UsageRefused)}, 0, Decision{Send: true, Step: Step{Tier: Flex, WithoutUsage: true}}},
-		{"usage refused twice", both, []Result{rejected(Step{Tier: Flex, WithoutUsage: true}, UsageRefused)}, 0, Decision{}},
+		{"usage refused", both, []Result{asked(rejected(flex, UsageRefused))}, 0, Decision{Send: true, Step: Step{Tier: Flex, WithoutUsage: true}}},
+		{"usage refused that we did not ask for", both, []Result{rejected(flex, UsageRefused)}, 0, Decision{}},
+		{"first, too late for anything", both, nil, past, Decision{}},
 		{"billed", both, []Result{{Step: flex, Outcome: Billed}}, 0, Decision{}},
 		{"partial", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Partial}}, 0, Decision{}},
 		{"refused by us", both, []Result{{Step: flex, Outcome: Refused}}, 0, Decision{}},
@@ -64,8 +67,11 @@ func TestNext(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			left := test.left
-			if left == 0 {
+			switch left {
+			case 0:
 				left = -1
+			case past:
+				left = 0
 			}
 			got := Next(History{Settings: settled(t, test.policy), Results: test.results, Left: left, Replayable: true})
 			if got.Why == "" {
@@ -82,8 +88,10 @@ func TestNext(t *testing.T) {
 func TestNextStops(t *testing.T) {
 	lost := []Result{{Outcome: NotSent}}
 	for name, h := range map[string]History{
-		"body gone":     {Results: lost, Left: -1},
-		"max_elapsed":   {Results: lost, Left: -1, Replayable: true, Elapsed: 16 * time.Minute},
+		"body gone":   {Results: lost, Left: -1},
+		"max_elapsed": {Results: lost, Left: -1, Replayable: true, Elapsed: 16 * time.Minute},
+		"no other tier can be asked for": {Results: []Result{{Step: Step{Tier: Flex}, Outcome: Rejected, Reason: TierRefused}}, Left: -1, Replayable: true,
+			Settings: &Settings{Plan: Plan{Flex}, MaxAttempts: 5, MaxWait: time.Hour, MaxElapsed: time.Hour}},
 		"deadline past": {Results: lost, Left: 0, Replayable: true},
 		"cost limit": {Results: []Result{{Outcome: Ambiguous}}, Left: -1, Replayable: true, MaxBilled: 1,
 			Settings: settled(t, Policy{AllowDoubleBilling: true})},
@@ -151,7 +159,7 @@ func TestNextInvariants(t *testing.T) {
 			h.Random = random.Uint64()
 			h.Results = append(h.Results, Result{
 				Step: d.Step, Outcome: outcomes[random.IntN(len(outcomes))], Reason: reasons[random.IntN(len(reasons))],
-				Evidence: evidence[random.IntN(3)], RetryAfter: time.Duration(random.IntN(200)) * time.Second, Ended: h.Elapsed,
+				Evidence: evidence[random.IntN(3)], AskedUsage: !d.Step.WithoutUsage, RetryAfter: time.Duration(random.IntN(200)) * time.Second, Ended: h.Elapsed,
 			})
 		}
 	}

@@ -38,7 +38,7 @@ func TestValidate(t *testing.T) {
 		{"Limits[0].RequestsPerMinute", Policy{Limits: []Limit{{}}}},
 		{"Limits[0].Match.Tags", Policy{Limits: []Limit{{Concurrency: 1, Match: Match{Tags: map[string]string{"": "x"}}}}}},
 		{"Rules[0].Set.Tier", Policy{Rules: []Rule{{Set: Policy{Tier: "x"}}}}},
-		{"Rules[0].Set.Fallback", Policy{Fallback: Flex, Rules: []Rule{{Set: Policy{Tier: Flex}}}}},
+		{"Rules[0].Set.Fallback", Policy{Rules: []Rule{{Set: Policy{Tier: Flex, Fallback: Flex}}}}},
 		{"Rules[0].Set.Rules", Policy{Rules: []Rule{{Set: Policy{Rules: []Rule{{}}}}}}},
 		{"Rules[0].Set.Limits", Policy{Rules: []Rule{{Set: Policy{Limits: []Limit{{Concurrency: 1}}}}}}},
 		{"Rules[1].Match.Tags", Policy{Rules: []Rule{{}, {Match: Match{Tags: map[string]string{"a\n": ""}}}}}},
@@ -61,6 +61,7 @@ func TestResolve(t *testing.T) {
 			{Match: Match{Provider: "openai", Model: "gpt-5*"}, Set: Policy{Tier: Priority, MaxAttempts: 2}},
 			{Match: Match{Tags: map[string]string{"job": "nightly"}}, Set: Policy{Fallback: NoFallback}},
 			{Match: Match{Model: "forced"}, Set: Policy{OverrideBody: true}},
+			{Match: Match{Model: "plain"}, Set: Policy{Tier: Standard}},
 		},
 	})
 	if err != nil {
@@ -83,6 +84,7 @@ func TestResolve(t *testing.T) {
 		{"body over context", From(With(context.Background(), OnTier(Flex))), Subject{Model: "m", BodyTier: Priority, Tiers: true}, Plan{Priority, Standard}},
 		{"a tier of the body's own", nil, Subject{Model: "m", BodyTier: "auto", Tiers: true}, Plan{"auto", Standard}},
 		{"override", nil, Subject{Model: "forced", BodyTier: Priority, Tiers: true}, Plan{Flex, Standard}},
+		{"a rule's tier is the fallback already", nil, Subject{Model: "plain", Tiers: true}, Plan{Standard}},
 		{"the operation has no tiers", nil, Subject{Model: "m"}, Plan{""}},
 		{"the operation has no tiers, the body names one", nil, Subject{Model: "m", BodyTier: "x"}, Plan{"x"}},
 	} {

@@ -10,7 +10,7 @@ import (
 // context and its body taken into account.
 type Settings struct {
 	Plan           Plan
-	BodyTier       Tier // what the body itself names
+	Tiers          bool // the call can be sent on another tier
 	Patience       time.Duration
 	FlexMinimum    time.Duration
 	MaxAttempts    int
@@ -75,12 +75,7 @@ func NewResolver(p Policy) (*Resolver, error) {
 	}
 	r := &Resolver{policy: p}
 	for i := range p.Rules {
-		m := p.Rules[i].Set.over(p)
-		prefix := fmt.Sprintf("Rules[%d].Set.", i)
-		if err := checkFallback(prefix+"Fallback", m.Fallback, m.Tier); err != nil {
-			return nil, err
-		}
-		r.merged = append(r.merged, m)
+		r.merged = append(r.merged, p.Rules[i].Set.over(p))
 	}
 	r.merged = append(r.merged, p)
 	for i := range r.merged {
@@ -149,7 +144,7 @@ func settings(p *Policy, o *Options, s *Subject) Settings {
 	}
 	out := Settings{
 		Plan:               plan(tier, fallback),
-		BodyTier:           s.BodyTier,
+		Tiers:              s.Tiers,
 		Patience:           p.Patience,
 		FlexMinimum:        cmp.Or(p.FlexMinimum, time.Minute),
 		MaxAttempts:        cmp.Or(attempts, 6),
@@ -223,8 +218,11 @@ func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 		o = &Options{}
 	}
 	tier := from(o.tier != "", set.Tier != "", p.Tier != "")
-	if s.BodyTier != "" && out.Plan.First() == s.BodyTier {
+	switch {
+	case s.BodyTier != "" && out.Plan.First() == s.BodyTier:
 		tier = FromBody
+	case !s.Tiers:
+		tier = FromDefault // the operation, or the body, takes none
 	}
 	list := []Setting{{"tier", string(cmp.Or(out.Plan.First(), "the provider's default")), tier}}
 	if len(out.Plan) > 1 {

@@ -47,8 +47,8 @@ const (
 	fieldOther
 )
 
-// Observe reads the stream up to the end of the next event, or to the end of p, and says how many bytes that took and
-// what the handler said of the event. A nil p is the end of the stream.
+// Observe reads the stream up to the next blank line, or to the end of p, and says how many bytes that took and what
+// the handler said of the event that ended there, if one did. A nil p is the end of the stream.
 func (e *Events) Observe(p []byte) (n int, seen Seen) {
 	if p == nil {
 		return 0, e.finish()
@@ -89,10 +89,10 @@ func (e *Events) Observe(p []byte) (n int, seen Seen) {
 			}
 		}
 		if blank {
-			if seen, ok := e.dispatch(); ok {
-				e.tail, e.last = e.skipLF, seen
-				return i, seen | SeenEnd
-			}
+			// Without an event, too: what came before it, such as a comment that keeps the connection alive, is over.
+			seen := e.dispatch()
+			e.tail, e.last = e.skipLF, seen
+			return i, seen | SeenEnd
 		}
 	}
 	e.unhold()
@@ -213,8 +213,8 @@ func (e *Events) unhold() {
 	}
 }
 
-// dispatch ends the event, and reports false if there was nothing in it.
-func (e *Events) dispatch() (seen Seen, ok bool) {
+// dispatch ends the event, if there is one.
+func (e *Events) dispatch() (seen Seen) {
 	name := e.name[:e.named]
 	switch {
 	case e.held != nil:
@@ -224,9 +224,8 @@ func (e *Events) dispatch() (seen Seen, ok bool) {
 	case e.lines > 0:
 		seen = e.Handler.Event(name, nil)
 	}
-	ok = e.lines > 0 || e.named > 0
 	e.lines, e.held, e.pieces, e.named = 0, nil, false, 0
-	return seen, ok
+	return seen
 }
 
 func (e *Events) finish() Seen {
@@ -234,9 +233,5 @@ func (e *Events) finish() Seen {
 		e.piece(nil, true)
 	}
 	e.field, e.headLen = fieldUnknown, 0
-	seen, ok := e.dispatch()
-	if ok {
-		seen |= SeenEnd
-	}
-	return seen
+	return e.dispatch() | SeenEnd
 }

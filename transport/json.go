@@ -280,6 +280,7 @@ func (s *Scanner) Write(p []byte) (int, error) {
 	}
 	if s.state == wantValue && s.off == 0 && s.depth == 0 && s.keeps && len(p) > 1 {
 		if s.tryWhole(p) {
+			s.detach() // p is the caller's again when Write returns
 			return len(p), nil
 		}
 	}

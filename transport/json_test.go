@@ -208,3 +208,20 @@ func FuzzScanner(f *testing.F) {
 		}
 	})
 }
+
+// Values found are the Scanner's own: what is later read into the same buffer does not change them.
+func TestScannerDoesNotShare(t *testing.T) {
+	buf := []byte(`{"model":"right","usage":{"n":1}}`)
+	var s Scanner
+	s.Reset(testPaths, 100)
+	s.Write(buf)
+	copy(buf, `{"model":"WRONG","usage":{"n":9}}`)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	model, _ := s.Get("model")
+	usage, _ := s.Get("usage")
+	if string(model) != `"right"` || string(usage) != `{"n":1}` {
+		t.Errorf("model %s, usage %s", model, usage)
+	}
+}

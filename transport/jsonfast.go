@@ -1,7 +1,7 @@
 package transport
 
 // tryWhole reads p as a whole document, as an answer often comes; if it is none, nothing has happened. The values found
-// share p until the next Write.
+// share p until they are detached.
 func (s *Scanner) tryWhole(p []byte) bool {
 	if p[len(p)-1] != '}' && p[len(p)-1] != '\n' {
 		return false

@@ -36,7 +36,6 @@ type Body struct {
 	once    io.ReadCloser                 // or the body itself, which can then be sent once
 	size    int
 	known   bool // the request said how long its body is
-	literal bool // and there is a Content-Length among its headers
 	skipped string
 	fields  Fields
 	room    [4]member // for fields
@@ -166,12 +165,11 @@ func (b *Body) lookAt(body io.WriterTo, s *looker, paths *Paths) error {
 	return nil
 }
 
-// A looker is a Scanner that takes invalid documents to their end, and shares nothing with them.
+// A looker is a Scanner that takes invalid documents to their end.
 type looker struct{ Scanner }
 
 func (l *looker) Write(p []byte) (int, error) {
 	l.Scanner.Write(p)
-	l.detach()
 	return len(p), nil
 }
 
@@ -184,11 +182,9 @@ func (b *Body) lookAtHeader(h http.Header) (signed bool) {
 		}
 		switch {
 		case len(k) == len("Content-Encoding") && strings.EqualFold(k, "Content-Encoding"):
-			if !strings.EqualFold(v[0], "identity") {
+			if v[0] != "" && !strings.EqualFold(v[0], "identity") {
 				b.skipped = SkippedEncoding
 			}
-		case len(k) == len("Content-Length") && strings.EqualFold(k, "Content-Length"):
-			b.literal = true
 		case len(k) == len("Authorization") && strings.EqualFold(k, "Authorization"):
 			signed = strings.HasPrefix(v[0], "AWS4-HMAC-SHA256")
 		}
@@ -211,19 +207,42 @@ func (b *Body) Size() int64 { return int64(b.size) }
 // Contains reports whether one of the texts stands in the unedited body. Of a body that can be sent only once it cannot
 // be known, so it may.
 func (b *Body) Contains(texts ...[]byte) bool {
-	data := b.data
-	if b.again != nil {
-		var err error
-		if data, err = b.read(&splicer{splice: splice{{to: b.size}}}); err != nil {
-			return true
-		}
+	f := finder{texts: texts}
+	switch {
+	case b.once != nil:
+		return true
+	case b.again == nil:
+		f.Write(b.data)
+		return f.found
 	}
-	for _, text := range texts {
-		if bytes.Contains(data, text) {
-			return true
-		}
+	body, err := b.again()
+	if err != nil {
+		return true
 	}
-	return b.once != nil
+	defer body.Close()
+	if _, err := io.Copy(&f, body); err != nil {
+		return true
+	}
+	return f.found
+}
+
+// A finder looks for texts in what is written to it, across the seams.
+type finder struct {
+	texts [][]byte
+	tail  []byte
+	found bool
+}
+
+func (f *finder) Write(p []byte) (int, error) {
+	longest := 0
+	for _, text := range f.texts {
+		longest = max(longest, len(text))
+		seam := append(f.tail, p[:min(len(p), len(text))]...)
+		f.found = f.found || bytes.Contains(p, text) || bytes.Contains(seam, text)
+	}
+	f.tail = append(f.tail, p[max(0, len(p)-longest):]...)
+	f.tail = f.tail[max(0, len(f.tail)-longest):]
+	return len(p), nil
 }
 
 // Close closes a body that was taken over and never attached.
@@ -250,9 +269,7 @@ func (b *Body) Attach(req *http.Request, edits ...Edit) (err error) {
 		}
 		if b.known {
 			req.TransferEncoding = nil
-			if b.literal {
-				fixContentLength(req, len(data))
-			}
+			fixContentLength(req, len(data))
 		}
 	} else if b.again != nil {
 		req.GetBody = b.again
@@ -340,12 +357,16 @@ func (w *splicer) result() (out []byte, err error) {
 	return out, err
 }
 
+// fixContentLength corrects a Content-Length that stands among the headers, in any case, as some SDKs write it.
 func fixContentLength(req *http.Request, size int) {
-	h := req.Header.Clone()
-	for k := range h {
-		if strings.EqualFold(k, "Content-Length") {
-			h[k] = []string{strconv.Itoa(size)}
+	cloned := false
+	for k := range req.Header {
+		if len(k) != len("Content-Length") || !strings.EqualFold(k, "Content-Length") {
+			continue
 		}
+		if !cloned {
+			req.Header, cloned = req.Header.Clone(), true
+		}
+		req.Header[k] = []string{strconv.Itoa(size)}
 	}
-	req.Header = h
 }

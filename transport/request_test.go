@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 )
 
 // A closeCounter counts how often a body was closed.
@@ -278,4 +279,35 @@ func FuzzBody(f *testing.F) {
 			t.Fatalf("length %d of %d", out.ContentLength, len(got))
 		}
 	})
+}
+
+func TestBodyContains(t *testing.T) {
+	for name, wrap := range map[string]func(io.Reader) io.Reader{
+		"in memory": func(r io.Reader) io.Reader { return r }, "byte by byte": iotest.OneByteReader,
+	} {
+		req := post(t, `{"model":"m","x_url":1}`)
+		req.GetBody = func() (io.ReadCloser, error) {
+			return io.NopCloser(wrap(strings.NewReader(`{"model":"m","x_url":1}`))), nil
+		}
+		var b Body
+		if err := b.Load(req, testPaths); err != nil {
+			t.Fatal(err)
+		}
+		if !b.Contains([]byte("nothing"), []byte(`_url"`)) || b.Contains([]byte("_uri"), []byte(`"url`)) {
+			t.Errorf("%s: wrong", name)
+		}
+	}
+}
+
+// A request whose GetBody gives something else than its body is an error, not a wrong request.
+func TestBodyThatChanges(t *testing.T) {
+	req := post(t, `{"model":"m"}`)
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(`{}`)), nil }
+	var b Body
+	if err := b.Load(req, testPaths); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Attach(req.WithContext(t.Context()), tierEdit); err == nil {
+		t.Error("no error")
+	}
 }

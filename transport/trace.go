@@ -2,6 +2,9 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"io"
 	"net/http/httptrace"
 	"sync/atomic"
 )
@@ -11,6 +14,7 @@ import (
 type Trace struct {
 	watched atomic.Bool
 	reused  atomic.Bool
+	http2   atomic.Bool
 	headers atomic.Int32
 
 	hooks httptrace.ClientTrace
@@ -21,10 +25,39 @@ type Trace struct {
 func WithTrace(ctx context.Context, t *Trace) context.Context {
 	t.hooks = httptrace.ClientTrace{
 		GetConn:      func(string) { t.watched.Store(true) },
-		GotConn:      func(info httptrace.GotConnInfo) { t.reused.Store(info.Reused) },
+		GotConn:      t.gotConn,
 		WroteHeaders: func() { t.headers.Add(1) },
 	}
 	return httptrace.WithClientTrace(ctx, &t.hooks)
+}
+
+func (t *Trace) gotConn(info httptrace.GotConnInfo) {
+	t.reused.Store(info.Reused)
+	if c, ok := info.Conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		t.http2.Store(c.ConnectionState().NegotiatedProtocol == "h2")
+	}
+}
+
+// maxReplays is how often net/http may send a request again of itself where we cannot see the protocol.
+const maxReplays = 1
+
+// ErrReplay is what a request fails with that net/http wanted to send again although the server may have read it.
+var ErrReplay = errors.New("transport: the connection failed, and net/http may not send the request again: the server may have read it")
+
+// Guard returns getBody for a request that reports to t, as long as net/http may send it again of itself. On HTTP/1 it
+// does so only if nothing was written. On HTTP/2 it takes a stream that the peer reset with PROTOCOL_ERROR for one that
+// was not processed, and sends it again without end, whatever the server has read.
+func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
+	if getBody == nil {
+		return nil
+	}
+	var replays atomic.Int32
+	return func() (io.ReadCloser, error) {
+		if t.headers.Load() > 0 && (t.http2.Load() || replays.Add(1) > maxReplays) {
+			return nil, ErrReplay
+		}
+		return getBody()
+	}
 }
 
 // Unwritten reports that no header of the request was written, so that the server cannot have acted on it. It is

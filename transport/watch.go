@@ -13,7 +13,7 @@ import (
 type Seen uint8
 
 const (
-	// SeenEnd says that an event ended with these bytes.
+	// SeenEnd says that an event, or something else that is passed on as one, ended with these bytes.
 	SeenEnd Seen = 1 << iota
 	// SeenHide says that the caller is not to get the event that ended with these bytes.
 	SeenHide
@@ -27,8 +27,8 @@ type Observer interface {
 	// one. A nil p is the end of the body.
 	Observe(p []byte) (n int, seen Seen)
 
-	// End is called once, when there is nothing more to see: for how it ended, see [End]. It runs under a lock, so
-	// it must not use the body.
+	// End is called once, when the answer is over for the program: for how, see [End]. It runs under a lock, so it must
+	// not use the body. Where events may be hidden, Observe may still be called after it, for what follows.
 	End(how End, err error)
 }
 

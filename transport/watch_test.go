@@ -369,3 +369,15 @@ func TestPeekClose(t *testing.T) {
 		}
 	})
 }
+
+// A comment that keeps the connection alive reaches the caller at once, although events may be hidden.
+func TestWatchPassesCommentsOn(t *testing.T) {
+	r, wr := io.Pipe()
+	resp := response(r)
+	Watcher{Observer: newWitness(), Hide: true}.Watch(context.Background(), resp)
+	go wr.Write([]byte(": PROCESSING\n\n"))
+	buf := make([]byte, 100)
+	if n, err := resp.Body.Read(buf); string(buf[:n]) != ": PROCESSING\n\n" || err != nil {
+		t.Errorf("%q, %v", buf[:n], err)
+	}
+}

@@ -35,6 +35,7 @@ var hosts = map[string]host{
 	"api.anthropic.com":                 {provider: "anthropic", askUsage: true},
 	".openai.azure.com":                 {provider: "azure", suffix: true},
 	".services.ai.azure.com":            {provider: "azure", suffix: true},
+	".cognitiveservices.azure.com":      {provider: "azure", suffix: true},
 	"generativelanguage.googleapis.com": {provider: "gemini", askUsage: true},
 }
 
@@ -50,7 +51,7 @@ func free(provider string, status int) bool {
 }
 
 func hostOf(u *url.URL) (host, bool) {
-	name := u.Hostname()
+	name := strings.ToLower(u.Hostname())
 	if h, ok := hosts[name]; ok && !h.suffix {
 		return h, true
 	}
@@ -101,7 +102,11 @@ func (Compatible) Refusal(c *Call, status int, h http.Header, body []byte, now t
 	r := openAIRefusal(status, h, body, now)
 	if c.Provider == "groq" && status == 498 {
 		// "Flex tier capacity exceeded": the request is not processed. Source: Groq's error page.
-		r.Reason, r.Evidence, r.RetryAfter = policy.Capacity, policy.Documented, RetryAfter(h, now)
+		r.Outcome, r.Reason, r.Evidence, r.RetryAfter = policy.Rejected, policy.Capacity, policy.Documented, RetryAfter(h, now)
+	}
+	if c.Provider == "azure" && status == 400 && strings.Contains(r.Code, "content_filter") {
+		// "If the service performs processing, you'll be charged", content filter included: Azure's cost page.
+		r.Outcome, r.Evidence = policy.Ambiguous, ""
 	}
 	if free(c.Provider, status) {
 		r.Outcome, r.Evidence = policy.Rejected, policy.Documented

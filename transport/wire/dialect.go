@@ -55,8 +55,9 @@ type Call struct {
 	Stream    bool        // the answer is to be a stream
 	Usage     bool        // the caller itself asks for a stream's usage, or declines it
 	MaxOutput int64       // the most output tokens that the request allows for a choice; -1 if it does not say
-	Choices   int64       // how many answers it asks for; 0 is 1
+	Choices   int64       // how many answers it asks for; 0 is 1, and -1 that it does not say so plainly
 	Tiers     bool        // the operation accepts a tier
+	Caches    bool        // the operation accepts a context cache's name
 	AskUsage  bool        // a stream's usage comes only on request, and the provider understands that request
 	Regional  bool        // the host is bound to a region, for which some models cost more
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (OpenAI) Recognise(method string, u *url.URL) (Call, bool) {
 	c := chatCall("openai")
 	c.Tiers, c.AskUsage = true, true
 	// eu.api.openai.com and us.api.openai.com process in their region, for which newer models cost 10 % more.
-	c.Regional = strings.HasSuffix(u.Hostname(), ".api.openai.com")
+	c.Regional = strings.HasSuffix(strings.ToLower(u.Hostname()), ".api.openai.com")
 	return c, true
 }
 
@@ -72,7 +73,10 @@ func chatRequest(c *Call, body *transport.Fields) {
 		}
 	}
 	if raw, ok := body.Get("n"); ok {
-		c.Choices, _ = count(raw)
+		var ok bool
+		if c.Choices, ok = count(raw); !ok && string(raw) != "null" {
+			c.Choices = -1
+		}
 	}
 }
 
@@ -104,7 +108,7 @@ func openAIName(t policy.Tier) string {
 	case policy.Priority:
 		return `"priority"`
 	}
-	return `"` + string(t) + `"`
+	return strconv.Quote(string(t))
 }
 
 // Edit sets or removes service_tier, and asks for a stream's usage.
@@ -164,12 +168,13 @@ func chatAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	if model := textLike(doc, "model", c.Model); model != "" {
 		a.Model = printable(model)
 	}
-	if code, ok := errorCode(doc); ok {
+	code, failed := errorCode(doc)
+	if failed {
 		a.Failed, a.ErrorCode = true, code
 	}
 	found := chatUsage(doc, a)
 	choices, ok := doc.Get("choices")
-	a.Hide = found && ok && len(choices) >= 2 && len(bytes.TrimSpace(choices[1:len(choices)-1])) == 0
+	a.Hide = found && !failed && ok && len(choices) >= 2 && len(bytes.TrimSpace(choices[1:len(choices)-1])) == 0
 }
 
 // errorCode returns the code of the document's error object, or its type.

@@ -11,10 +11,10 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-var errorPaths = transport.MustPaths("error.code", "error.type", "error.param", "error.message")
+var errorPaths = transport.MustPaths("error.code", "error.type", "error.param", "error.message", "error.status")
 
 // An apiError is an error body of OpenAI's shape.
-type apiError struct{ code, kind, param, message string }
+type apiError struct{ code, kind, param, message, status string }
 
 // readError reads an error body: an object with a member "error", or an array of one (Google's compatible face).
 func readError(body []byte) apiError {
@@ -30,7 +30,7 @@ func readError(body []byte) apiError {
 		text, _ := Text(raw)
 		return text
 	}
-	return apiError{code: text("error.code"), kind: text("error.type"), param: text("error.param"), message: text("error.message")}
+	return apiError{code: text("error.code"), kind: text("error.type"), param: text("error.param"), message: text("error.message"), status: text("error.status")}
 }
 
 // Codes, or types, of a 429 that waiting does not cure. Source: OpenAI's error code guide; captures.
@@ -48,8 +48,10 @@ func openAIRefusal(status int, h http.Header, body []byte, now time.Time) Refusa
 	switch {
 	case status == http.StatusTooManyRequests:
 		r.Reason, r.Evidence = openAI429(&e)
-		r.RetryAfter = max(RetryAfter(h, now), rateReset(h), tryAgainIn(e.message))
-	case status == http.StatusServiceUnavailable && e.code == "server_is_overloaded":
+		if r.RetryAfter = max(RetryAfter(h, now), tryAgainIn(e.message)); r.RetryAfter == 0 {
+			r.RetryAfter = rateReset(h) // until the whole limit is back, so only where nothing else is said
+		}
+	case overloaded(status, &e):
 		r.Reason, r.Evidence = policy.Overloaded, policy.Reported
 		r.RetryAfter = RetryAfter(h, now)
 	case status >= 500 || status == http.StatusRequestTimeout:
@@ -62,8 +64,24 @@ func openAIRefusal(status int, h http.Header, body []byte, now time.Time) Refusa
 		r.Reason = policy.TierRefused
 	case status == http.StatusBadRequest && refusesUsage(&e):
 		r.Reason = policy.UsageRefused
+	case status >= 400 && !slices.Contains(refusals, status):
+		r.Outcome, r.Evidence = policy.Ambiguous, ""
 	}
 	return r
+}
+
+// refusals are the statuses by which a server says that it did not take the request up. Of others nobody knows.
+var refusals = []int{400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 414, 415, 421, 422, 428, 429, 431, 451}
+
+// overloaded: the provider's own statement that it did not serve, in OpenAI's words, Anthropic's or Google's.
+func overloaded(status int, e *apiError) bool {
+	switch status {
+	case http.StatusServiceUnavailable:
+		return e.code == "server_is_overloaded" || e.kind == "overloaded_error" || e.status == "UNAVAILABLE"
+	case 529:
+		return e.kind == "overloaded_error"
+	}
+	return false
 }
 
 func openAI429(e *apiError) (policy.Reason, policy.Evidence) {

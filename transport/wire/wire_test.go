@@ -211,6 +211,9 @@ func TestAnswer(t *testing.T) {
 			t.Errorf("%s: hidden", name)
 		}
 	}
+	if answer(t, openai, `{"choices":[],"error":{"code":"x"},"usage":{"prompt_tokens":1,"completion_tokens":1}}`).Hide {
+		t.Error("an error is hidden")
+	}
 	if !answer(t, openai, `{"choices" : [ ] ,"usage":{"prompt_tokens":1,"completion_tokens":1}}`).Hide {
 		t.Error("spaces: not hidden")
 	}
@@ -233,6 +236,8 @@ func TestRefusal(t *testing.T) {
 		groq       = "https://api.groq.com/openai/v1/chat/completions"
 		gemini     = "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions"
 		openrouter = "https://openrouter.ai/api/v1/chat/completions"
+		azure      = "https://me.cognitiveservices.azure.com/openai/deployments/d/chat/completions"
+		anthropic  = "https://API.anthropic.com/v1/chat/completions"
 	)
 	for _, test := range []struct {
 		name, url string
@@ -266,7 +271,12 @@ func TestRefusal(t *testing.T) {
 		{"408", openai, 408, nil, ``, "ambiguous  server_error ", 0},
 		{"redirect", openai, 302, nil, ``, "rejected inferred bad_request ", 0},
 		{"groq flex full", groq, 498, nil, `{"error":{"code":"capacity_exceeded"}}`, "rejected documented capacity capacity_exceeded", 0},
-		{"498 elsewhere", openai, 498, nil, ``, "rejected inferred bad_request ", 0},
+		{"498 elsewhere", openai, 498, nil, ``, "ambiguous  bad_request ", 0},
+		{"client closed", openai, 499, nil, ``, "ambiguous  bad_request ", 0},
+		{"azure content filter", azure, 400, nil, `{"error":{"code":"content_filter","message":"x"}}`, "ambiguous  bad_request content_filter", 0},
+		{"anthropic overloaded", anthropic, 529, nil, `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, "rejected reported overloaded overloaded_error", 0},
+		{"gemini overloaded", gemini, 503, nil, `[{"error":{"code":503,"message":"x","status":"UNAVAILABLE"}}]`, "rejected reported overloaded 503", 0},
+		{"try again counts, not when all is back", openai, 429, map[string]string{"X-Ratelimit-Remaining-Requests": "0", "X-Ratelimit-Reset-Requests": "60s"}, `{"error":{"message":"Please try again in 232ms.","type":"requests"}}`, "rejected inferred rate requests", 232 * time.Millisecond},
 		{"gemini, wrapped in an array", gemini, 429, nil, "[{\"error\":{\"code\":429,\"message\":\"x\",\"status\":\"RESOURCE_EXHAUSTED\"}}]\n", "rejected inferred rate 429", 0},
 		{"gemini 500 is free", gemini, 500, nil, `[{"error":{"code":500}}]`, "rejected documented server_error 500", 0},
 		{"gemini 503 is not said to be", gemini, 503, nil, `[{"error":{"code":503}}]`, "ambiguous  server_error 503", 0},
