@@ -29,12 +29,26 @@ const (
 // above decided on, reads the answer for them, and closes the attempt's row when the answer has ended.
 func (e *engine) sendOnce(r *record, req *http.Request, next hop) (*http.Response, error) {
 	if r.sending {
-		return next.rt.RoundTrip(req) // a foreign link parts two of ours, and the upper one has the attempt
+		// A foreign link parts two of ours, and the upper one has the attempt. It may have added a key, though.
+		req = req.WithContext(req.Context())
+		stripIdempotencyKeys(req)
+		return next.rt.RoundTrip(req)
 	}
+	a := newAttempt(e, r)
 	r.sending = true
-	defer func() { r.sending = false }()
-	return newAttempt(e, r).send(req, next)
+	returned := false
+	defer func() {
+		r.sending = false
+		if !returned { // the panic goes on to the caller; the row and the permits must not be lost over it
+			a.fail(policy.Ambiguous, errPanicked)
+		}
+	}()
+	resp, err := a.send(req, next)
+	returned = true
+	return resp, err
 }
+
+var errPanicked = errors.New("skinflint: the RoundTripper beneath panicked")
 
 // An attempt is one HTTP exchange of a call. It observes the body of its answer.
 type attempt struct {
@@ -117,7 +131,7 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 	case resp.StatusCode == http.StatusSwitchingProtocols:
 		a.upgraded()
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		a.refused(resp)
+		a.refused(out, resp)
 	default:
 		a.answered(ctx, resp)
 	}
@@ -151,6 +165,9 @@ func (a *attempt) affordable() error {
 // withdraw takes back an attempt that was refused by us and never sent: it leaves no row of its own.
 func (a *attempt) withdraw(err error) error {
 	a.r.attempts--
+	if refusal, ok := a.r.refusal.(*Error); ok {
+		refusal.Attempts = a.r.attempts
+	}
 	a.r.waited = time.Duration(a.row.WaitMS) * time.Millisecond
 	a.done()
 	return err
@@ -241,7 +258,7 @@ func (a *attempt) result(f wire.Refusal) {
 }
 
 // refused closes the attempt that was answered outside of 2xx. The answer's body is still whole for the caller.
-func (a *attempt) refused(resp *http.Response) {
+func (a *attempt) refused(req *http.Request, resp *http.Response) {
 	r := a.r
 	body, err := transport.Peek(resp, peekSize, peekTime)
 	f := r.dialect.Refusal(&r.call, resp.StatusCode, resp.Header, body, time.Now())
@@ -250,7 +267,7 @@ func (a *attempt) refused(resp *http.Response) {
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
 	if f.Reason == policy.UsageRefused && a.edits.HideUsage {
-		r.engine.refused.add(r, resp.Request, usageRefusal)
+		r.engine.refused.add(r, req, usageRefusal)
 	}
 	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
 	a.result(f)

@@ -97,9 +97,6 @@ func (m *refusals) has(r *record, req *http.Request, what string) bool {
 }
 
 func (m *refusals) add(r *record, req *http.Request, what string) {
-	if req == nil {
-		return
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.when == nil {
