@@ -56,6 +56,7 @@ type record struct {
 	governor  *engine          // whose policy rules what no link decides, and with Identify everything
 	fixed     bool             // it rules everything
 	accounted []*engine        // whose sinks are among sinks
+	accounts  [2]*engine       // room for accounted
 
 	id       string
 	start    time.Time
@@ -124,7 +125,7 @@ func (e *engine) open(req *http.Request) (*record, error) {
 		method: req.Method, url: req.URL,
 	}
 	r.id = newID(r.start)
-	r.results = r.room[:0]
+	r.results, r.accounted = r.room[:0], r.accounts[:0]
 	r.sdkRetry = retryCount(req.Header)
 	r.deadline = deadlineOf(ctx, r.options)
 	if err := r.check(req); err != nil {
@@ -231,14 +232,15 @@ func deadlineOf(ctx context.Context, o *policy.Options) time.Time {
 
 // account adds the engine's sinks to those that the call's rows go to.
 func (r *record) account(e *engine) {
-	if !slices.Contains(r.accounted, e) {
-		if r.sinks == nil {
-			r.sinks = e.sinks[:len(e.sinks):len(e.sinks)]
-		} else {
-			r.sinks = append(r.sinks, e.sinks...)
-		}
-		r.accounted = append(r.accounted, e)
+	if slices.Contains(r.accounted, e) {
+		return
 	}
+	if r.sinks == nil {
+		r.sinks = e.sinks[:len(e.sinks):len(e.sinks)]
+	} else {
+		r.sinks = append(r.sinks, e.sinks...)
+	}
+	r.accounted = append(r.accounted, e)
 }
 
 // emit gives a row to everyone who asked for it.

@@ -16,6 +16,7 @@ type Trace struct {
 	reused  atomic.Bool
 	http2   atomic.Bool
 	headers atomic.Int32
+	replays atomic.Int32
 
 	hooks httptrace.ClientTrace
 }
@@ -51,9 +52,8 @@ func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadClos
 	if getBody == nil {
 		return nil
 	}
-	var replays atomic.Int32
 	return func() (io.ReadCloser, error) {
-		if t.headers.Load() > 0 && (t.http2.Load() || replays.Add(1) > maxReplays) {
+		if t.headers.Load() > 0 && (t.http2.Load() || t.replays.Add(1) > maxReplays) {
 			return nil, ErrReplay
 		}
 		return getBody()
