@@ -19,14 +19,10 @@ func NewClient(key string, stack *middleware.Stack) *openai.Client {
 }
 
 // NewClientWithConfig returns a client over the stack, for another base URL, organisation or API type. An *http.Client
-// that the config already has is kept, with its cookie jar, redirect policy and timeout, and its transport is what the
-// stack sends through; any other HTTPDoer is replaced.
+// that the config already has keeps its cookie jar, redirect policy and timeout, and its transport, if it has one, is
+// what the stack sends through: see [middleware.Stack.Wrap]. Any other HTTPDoer is replaced.
 func NewClientWithConfig(cfg openai.ClientConfig, stack *middleware.Stack) *openai.Client {
-	hc, ok := cfg.HTTPClient.(*http.Client)
-	if ok && hc != nil && (hc.Transport != nil || hc.Jar != nil || hc.CheckRedirect != nil || hc.Timeout != 0) {
-		cfg.HTTPClient = stack.Wrap(hc)
-	} else {
-		cfg.HTTPClient = stack.Client()
-	}
+	hc, _ := cfg.HTTPClient.(*http.Client)
+	cfg.HTTPClient = stack.Wrap(hc)
 	return openai.NewClientWithConfig(cfg)
 }
