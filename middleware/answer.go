@@ -175,7 +175,8 @@ func (a *answerReader) complete(how transport.End) bool {
 
 // finish gives the scanner back, unless events may still be looked at.
 func (a *answerReader) finish() {
-	if a.json && a.scanner != nil && a.scanner.Err() == nil {
+	if a.json {
+		a.json = false
 		scanners.Put(a.scanner)
 	}
 }

@@ -324,12 +324,12 @@ func (a *attempt) Observe(p []byte) (int, transport.Seen) { return a.reader.obse
 
 // End closes the attempt that was answered with 2xx.
 func (a *attempt) End(how transport.End, err error) {
-	a.reader.finish()
 	answer := &a.reader.answer
 	a.row.Outcome, a.row.ErrorCode = policy.Billed, answer.ErrorCode
 	if answer.Failed || !a.reader.complete(how) {
 		a.row.Outcome = policy.Partial
 	}
+	a.reader.finish()
 	a.price()
 	if err == nil && how == transport.EndClosed && a.row.Outcome == policy.Partial {
 		err = errClosedEarly

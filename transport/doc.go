@@ -8,9 +8,10 @@
 //
 // The pieces below it can be used on their own:
 //
-//   - [ReadBody] takes a request's body once; [Body.Attach] gives each attempt a fresh copy, edited or not.
+//   - [Body] looks through a request's body once, and gives each attempt a fresh copy, edited or not.
 //   - [Scanner] finds members of a JSON document that arrives in pieces, in bounded memory.
 //   - [Events] does the same for a stream of server-sent events.
-//   - [Watch] wraps a response's body, so that an [Observer] sees each byte that the caller reads, and its end once.
+//   - [Watcher.Watch] wraps a response's body, so that an [Observer] sees each byte that the caller reads, and its end
+//     once; [Peek] looks at the beginning of one that nobody has read yet.
 //   - [Trace] tells whether a request was written, and how often.
 package transport

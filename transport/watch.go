@@ -21,7 +21,7 @@ const (
 	SeenComplete
 )
 
-// An Observer sees a response's body as its caller reads it. [Watch] calls its methods one at a time.
+// An Observer sees a response's body as its caller reads it. [Watcher.Watch] calls its methods one at a time.
 type Observer interface {
 	// Observe sees the next bytes, takes all of them or those up to the end of an event, and says how many, at least
 	// one. A nil p is the end of the body.
@@ -54,10 +54,10 @@ func (e End) String() string {
 	return "unknown"
 }
 
-// MaxHeld is how much of an event [Watch] holds back at most, while it waits to learn whether to hide it.
+// MaxHeld is how much of an event [Watcher.Watch] holds back at most, while it waits to learn whether to hide it.
 const MaxHeld = 64 << 10
 
-// A Watcher says how to [Watch] a body.
+// A Watcher says how to watch a body: see [Watcher.Watch].
 type Watcher struct {
 	Observer Observer
 
