@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -516,5 +517,61 @@ func TestWrapKeepsTheBase(t *testing.T) {
 	resp.Body.Close()
 	if len(base.bodies) != 1 {
 		t.Error("the base was not asked")
+	}
+}
+
+// Every idle connection has been closed by the server: net/http finds that out one by one, before it writes anything,
+// and the call is served on a new one, in one attempt.
+func TestStaleConnections(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, served)
+	}))
+	var conns []net.Conn
+	var mu sync.Mutex
+	server.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		if state == http.StateNew {
+			conns = append(conns, c)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	base := transport.Base()
+	defer base.CloseIdleConnections()
+	stack := stackOver(t, base, policy.Policy{})
+	var all sync.WaitGroup
+	call := func() {
+		req, err := http.NewRequest(http.MethodPost, server.URL+"/v1/chat/completions", strings.NewReader(chatBody))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp, err := stack.RoundTrip(req)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	for range 8 {
+		all.Add(1)
+		go func() { defer all.Done(); call() }()
+	}
+	all.Wait()
+	mu.Lock()
+	for _, c := range conns {
+		c.(*net.TCPConn).SetLinger(0)
+		c.Close()
+	}
+	mu.Unlock()
+	call()
+	for _, row := range stack.Rows() {
+		if row.Outcome != policy.Billed || row.Attempt != 1 {
+			t.Errorf("%+v", row)
+		}
 	}
 }

@@ -16,7 +16,6 @@ type Trace struct {
 	reused  atomic.Bool
 	http2   atomic.Bool
 	headers atomic.Int32
-	replays atomic.Int32
 
 	hooks httptrace.ClientTrace
 }
@@ -39,21 +38,20 @@ func (t *Trace) gotConn(info httptrace.GotConnInfo) {
 	}
 }
 
-// maxReplays is how often net/http may send a request again of itself where we cannot see the protocol.
-const maxReplays = 1
-
 // ErrReplay is what a request fails with that net/http wanted to send again although the server may have read it.
 var ErrReplay = errors.New("transport: the connection failed, and net/http may not send the request again: the server may have read it")
 
 // Guard returns getBody for a request that reports to t, as long as net/http may send it again of itself. On HTTP/1 it
-// does so only if nothing was written. On HTTP/2 it takes a stream that the peer reset with PROTOCOL_ERROR for one that
-// was not processed, and sends it again without end, whatever the server has read.
+// does so only on a connection that had been used before, and turns out to be closed before anything was written. On
+// HTTP/2 it takes a stream that the peer reset with PROTOCOL_ERROR for one that was not processed, and sends it again
+// without end, whatever the server has read: that is refused, by the connection's protocol or, where it is not
+// encrypted and does not tell, once the connection is a new one.
 func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
 	if getBody == nil {
 		return nil
 	}
 	return func() (io.ReadCloser, error) {
-		if t.headers.Load() > 0 && (t.http2.Load() || t.replays.Add(1) > maxReplays) {
+		if t.headers.Load() > 0 && (t.http2.Load() || !t.reused.Load()) {
 			return nil, ErrReplay
 		}
 		return getBody()
