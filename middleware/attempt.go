@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -32,6 +33,7 @@ func (e *engine) sendOnce(r *record, req *http.Request, next hop) (*http.Respons
 		// A foreign link parts two of ours, and the upper one has the attempt. It may have added a key, though.
 		req = req.WithContext(req.Context())
 		stripIdempotencyKeys(req)
+		r.attempt.reached = true
 		return next.rt.RoundTrip(req)
 	}
 	a := newAttempt(e, r)
@@ -39,8 +41,12 @@ func (e *engine) sendOnce(r *record, req *http.Request, next hop) (*http.Respons
 	returned := false
 	defer func() {
 		r.sending = false
-		if !returned { // the panic goes on to the caller; the row and the permits must not be lost over it
+		switch { // the panic goes on to the caller; the row and the permits must not be lost over it
+		case returned || a.closed:
+		case a.entered:
 			a.fail(policy.Ambiguous, errPanicked)
+		default:
+			a.fail(policy.NotSent, errPanicked)
 		}
 	}()
 	resp, err := a.send(req, next)
@@ -57,6 +63,12 @@ type attempt struct {
 	trace  transport.Trace
 	reader answerReader
 	cancel context.CancelFunc // of the attempt's own timeout
+	body   io.ReadCloser      // that was sent
+
+	entered bool // the RoundTripper beneath was asked
+	reached bool // and a link of ours behind it has passed the request on
+	closed  bool // the row has gone out
+
 	atEnd  []func()
 	start  time.Time
 	status int
@@ -109,11 +121,17 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 	if err := a.attach(out); err != nil {
 		return nil, a.withdraw(r.refuse(&Error{Kind: ErrBody, Err: err}))
 	}
-	out.GetBody = a.trace.Guard(out.GetBody)
+	a.entered = true
 	resp, err := next.rt.RoundTrip(out)
+	refusal := r.refusal // of a link of ours behind a foreign one
 	switch {
-	case err != nil && r.refusal != nil:
-		return nil, a.withdraw(err) // by a link of ours behind a foreign one
+	case refusal == nil:
+	case err != nil && errors.Is(err, refusal) && !a.reached:
+		return nil, a.withdraw(err)
+	default:
+		r.refusal = nil // the foreign link has made do without
+	}
+	switch {
 	case err != nil:
 		if resp != nil && resp.Body != nil {
 			resp.Body.Close()
@@ -150,7 +168,12 @@ func (a *attempt) attach(out *http.Request) error {
 	if !r.call.Tiers || r.body.Skipped() != "" {
 		a.row.AskedTier = r.call.Tier // whatever the step says, it cannot be changed
 	}
-	return r.body.Attach(out, a.edits.Body...)
+	if err := r.body.Attach(out, a.edits.Body...); err != nil {
+		return err
+	}
+	out.GetBody = a.trace.Guard(out.GetBody)
+	a.body = out.Body
+	return nil
 }
 
 // affordable refuses an attempt on a tier that the call's plan does not have, and that its cost limit does not cover.
@@ -164,6 +187,7 @@ func (a *attempt) affordable() error {
 
 // withdraw takes back an attempt that was refused by us and never sent: it leaves no row of its own.
 func (a *attempt) withdraw(err error) error {
+	a.closed = true
 	a.r.attempts--
 	if refusal, ok := a.r.refusal.(*Error); ok {
 		refusal.Attempts = a.r.attempts
@@ -370,6 +394,9 @@ func (a *attempt) price() {
 		return
 	}
 	row.Cost, row.PriceID = ledger.Known(cost.Cost), cost.PriceID
+	if n := a.trace.Replays(); n > 0 {
+		a.exposeTo(n) // net/http has sent it before, and that may have been billed, too
+	}
 	if cost.ListKnown {
 		row.List = ledger.Known(cost.List)
 	}
@@ -389,8 +416,13 @@ func (a *attempt) expose(why string) {
 	if a.row.UsageSource == "" {
 		a.row.UsageSource = ledger.Unknown
 	}
-	if most, err := a.r.bound(a.row.AskedTier, a.start); err == nil {
-		a.row.Exposure = ledger.Known(most)
+	a.exposeTo(1 + a.trace.Replays())
+}
+
+// exposeTo notes as exposure what the attempt can cost at most if it was billed n times.
+func (a *attempt) exposeTo(n int) {
+	if most, err := a.r.bound(a.row.AskedTier, a.start); err == nil && most <= math.MaxInt64/price.Pico(n) {
+		a.row.Exposure = ledger.Known(most * price.Pico(n))
 	}
 }
 
@@ -405,6 +437,7 @@ func reasonOf(err error) string {
 // close ends the attempt: its row goes out, and the links above are told.
 func (a *attempt) close(err error) {
 	defer a.done()
+	a.closed = true
 	r, row, answer := a.r, &a.row, &a.reader.answer
 	row.Status, row.WireTries = a.status, a.trace.Writes()
 	row.ServedModel, row.RequestID, row.ResponseID = answer.Model, answer.RequestID, answer.ResponseID

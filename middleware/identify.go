@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/skinflint-go/skinflint/policy"
@@ -75,7 +76,7 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp, err = l.run(r, req)
 	}
 	r.returned.Store(true)
-	if r.refusal != nil {
+	if r.refusal != nil && errors.Is(err, r.refusal) {
 		r.account(l.engine)
 		r.emitRefusal()
 	}

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"log/slog"
 	"net/http"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -13,7 +14,7 @@ import (
 func Ledger(s ledger.Store) transport.Middleware {
 	e := newEngine(policy.Policy{})
 	e.governs = false
-	e.sinks = append(e.sinks, func(row *ledger.Row) { s.Add(*row) })
+	e.sinks = append(e.sinks, guarded(s, slog.Default()))
 	return e.ledger()
 }
 

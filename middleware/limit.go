@@ -36,6 +36,13 @@ func (e *engine) limit() transport.Middleware {
 		if w == nil {
 			return next.send(r, req)
 		}
+		if r.sending {
+			// A foreign link stands between the attempt and this one, and may try several times: each try gives back
+			// what the one before it held.
+			if before := r.held[q]; before != nil {
+				before()
+			}
+		}
 		start := time.Now()
 		refusal := q.wait(req, w, r.deadline)
 		r.waited += time.Since(start)
@@ -44,9 +51,16 @@ func (e *engine) limit() transport.Middleware {
 		}
 		release := sync.OnceFunc(func() { q.release(w) })
 		if r.sending {
-			// The attempt began above, and a foreign link stands between.
+			if r.held == nil {
+				r.held = make(map[*queue]func())
+			}
+			r.held[q] = release
 			r.attempt.atEnd = append(r.attempt.atEnd, release)
-			return next.send(r, req)
+			resp, err := next.send(r, req)
+			if err != nil {
+				release()
+			}
+			return resp, err
 		}
 		r.atEnd = append(r.atEnd, release)
 		sent := r.attempts

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,7 +48,7 @@ type record struct {
 	options  *policy.Options
 	body     transport.Body
 	method   string
-	url      *url.URL
+	path     string
 	returned atomic.Bool // the outermost link has returned: nothing may be sent any more
 
 	settings  *policy.Settings
@@ -70,14 +70,15 @@ type record struct {
 	attempts  int         // sent, or tried to
 	results   []policy.Result
 	room      [1]policy.Result
-	waited    time.Duration // before the next attempt
-	maxBilled int           // see policy.History
-	sending   bool          // an attempt link is at work
-	atEnd     []func()      // what the links above want done when the next attempt has ended
-	refusal   error         // ours, of this call
-	attempt   *attempt      // the latest
-	first     attempt       // most calls have only one
-	most      price.Pico    // what the call may cost, if limited
+	waited    time.Duration     // before the next attempt
+	maxBilled int               // see policy.History
+	sending   bool              // an attempt link is at work
+	atEnd     []func()          // what the links above want done when the next attempt has ended
+	refusal   error             // ours, of this call
+	attempt   *attempt          // the latest
+	held      map[*queue]func() // permits of an attempt that began above a foreign link
+	first     attempt           // most calls have only one
+	most      price.Pico        // what the call may cost, if limited
 	limited   bool
 
 	inputOnce sync.Once
@@ -95,10 +96,11 @@ func (r *record) Value(key any) any {
 }
 
 // recordOf returns the record of the call that the request belongs to; nil if it belongs to none. A request made under
-// the context of another, such as one that a base makes for itself, is a call of its own.
+// the context of another, such as one that a base makes for itself, is a call of its own; it is told by its path, as a
+// foreign link may have given the request another host.
 func recordOf(req *http.Request) *record {
 	r, _ := req.Context().Value(recordKey{}).(*record)
-	if r == nil || r.returned.Load() || req.Method != r.method || req.URL != r.url && *req.URL != *r.url {
+	if r == nil || r.returned.Load() || req.Method != r.method || req.URL.Path != r.path {
 		return nil
 	}
 	return r
@@ -122,7 +124,7 @@ func (e *engine) open(req *http.Request) (*record, error) {
 	ctx := req.Context()
 	r := &record{
 		Context: ctx, engine: e, dialect: d, call: call, options: policy.From(ctx), start: time.Now(),
-		method: req.Method, url: req.URL,
+		method: req.Method, path: req.URL.Path,
 	}
 	r.id = newID(r.start)
 	r.results, r.accounted = r.room[:0], r.accounts[:0]
@@ -247,6 +249,19 @@ func (r *record) account(e *engine) {
 func (r *record) emit(row *ledger.Row) {
 	for _, sink := range r.sinks {
 		sink(row)
+	}
+}
+
+// guarded returns a sink for the store. It runs on the way of the call, and sometimes on a timer's goroutine, where a
+// panic would end the program: it is logged instead.
+func guarded(s ledger.Store, log *slog.Logger) func(*ledger.Row) {
+	return func(row *ledger.Row) {
+		defer func() {
+			if p := recover(); p != nil {
+				log.Error("skinflint: the store panicked, and has lost a row", "panic", p, "call", row.Call)
+			}
+		}()
+		s.Add(*row)
 	}
 }
 

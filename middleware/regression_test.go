@@ -78,8 +78,8 @@ func askFor(t *testing.T, ctx context.Context, rt http.RoundTripper, body string
 }
 
 // A server that reads whole requests over HTTP/2 and then resets their streams with PROTOCOL_ERROR: net/http would send
-// each again, without end.
-func TestHTTP2ProtocolErrorIsNotReplayed(t *testing.T) {
+// each again, without end. It may once, as it cannot be told from a server that says it did not process the request.
+func TestHTTP2ProtocolErrorIsNotReplayedForEver(t *testing.T) {
 	certificates := httptest.NewUnstartedServer(nil)
 	certificates.StartTLS()
 	defer certificates.Close()
@@ -111,7 +111,7 @@ func TestHTTP2ProtocolErrorIsNotReplayed(t *testing.T) {
 		t.Errorf("error %v, context %v", err, ctx.Err())
 	}
 	rows := stack.Rows()
-	if n := processed.Load(); n != 1 || len(rows) != 1 || rows[0].Outcome != policy.Ambiguous {
+	if n := processed.Load(); n > 2 || len(rows) != 1 || rows[0].Outcome != policy.Ambiguous {
 		t.Errorf("processed %d times, rows %+v", n, rows)
 	}
 	stack.CloseIdleConnections()
@@ -573,5 +573,107 @@ func TestStaleConnections(t *testing.T) {
 		if row.Outcome != policy.Billed || row.Attempt != 1 {
 			t.Errorf("%+v", row)
 		}
+	}
+}
+
+// A foreign link that tries again between two of ours: its tries neither wait for each other's permits nor hide what
+// became of the last.
+func TestForeignRetryBetweenLinks(t *testing.T) {
+	base := &script{answers: []func(*http.Request) (*http.Response, error){
+		says(503, "text/plain", "no"), func(*http.Request) (*http.Response, error) { return nil, errors.New("reset after write") },
+	}}
+	retry := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if err == nil && resp.StatusCode == 503 {
+			resp.Body.Close()
+			again := req.Clone(req.Context())
+			again.Body, _ = req.GetBody()
+			return next.RoundTrip(again)
+		}
+		return resp, err
+	})
+	store := ledger.NewMemory(0)
+	rt := transport.Chain(base, middleware.Ledger(store), retry, middleware.Limit(policy.Limit{Concurrency: 1}))
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := askFor(t, ctx, rt, chatBody); err == nil || errors.Is(err, middleware.ErrLimit) {
+		t.Errorf("%v", err)
+	}
+	if rows := store.Rows(); len(base.bodies) != 2 || len(rows) != 1 || rows[0].Outcome != policy.Ambiguous {
+		t.Errorf("sent %d times, %+v", len(base.bodies), rows)
+	}
+}
+
+// A refusal of ours that a foreign link gets over is none of the call's.
+func TestForeignLinkGetsOverARefusal(t *testing.T) {
+	lost := func(*http.Request) (*http.Response, error) { return nil, errors.New("reset after write") }
+	for _, answer := range []func(*http.Request) (*http.Response, error){says(200, "application/json", served), lost} {
+		base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served), answer}}
+		patient := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+			resp, err := next.RoundTrip(req)
+			for errors.Is(err, middleware.ErrLimit) {
+				time.Sleep(10 * time.Second)
+				resp, err = next.RoundTrip(req)
+			}
+			return resp, err
+		})
+		synctest.Test(t, func(t *testing.T) {
+			store := ledger.NewMemory(0)
+			rt := transport.Chain(base, middleware.Ledger(store), patient, middleware.Limit(policy.Limit{RequestsPerMinute: 6, Burst: 1}))
+			askFor(t, t.Context(), rt, chatBody)
+			ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+			defer cancel()
+			askFor(t, context.WithoutCancel(ctx), transport.Chain(rt, deadline(ctx)), chatBody)
+			rows := store.Rows()
+			if len(rows) != 2 || rows[1].Outcome == policy.Refused {
+				t.Errorf("%+v", rows)
+			}
+		})
+	}
+}
+
+// deadline returns a link that has the call finish by the deadline of ctx, as its policy says.
+func deadline(ctx context.Context) transport.Middleware {
+	by, _ := ctx.Deadline()
+	return transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		return next.RoundTrip(req.WithContext(policy.With(req.Context(), policy.FinishBy(by))))
+	})
+}
+
+// Only the tier that was refused is remembered.
+func TestRefusedTierIsTheOneRemembered(t *testing.T) {
+	base := &script{answers: []func(*http.Request) (*http.Response, error){
+		says(400, "application/json", `{"error":{"param":"service_tier"}}`), says(200, "application/json", served),
+	}}
+	p := flexFirst
+	p.FlexMinimum = time.Nanosecond
+	p.Limits = []policy.Limit{{RequestsPerMinute: 1, Burst: 1}}
+	synctest.Test(t, func(t *testing.T) {
+		stack := stackOver(t, base, p)
+		soon := policy.With(t.Context(), policy.FinishBy(time.Now().Add(10*time.Second)))
+		if _, err := askFor(t, soon, stack, chatBody); !errors.Is(err, middleware.ErrLimit) {
+			t.Fatalf("%v", err)
+		}
+		time.Sleep(2 * time.Minute)
+		if _, err := askFor(t, t.Context(), stack, chatBody); err != nil || !strings.Contains(base.bodies[len(base.bodies)-1], `"default"`) {
+			t.Errorf("%v, sent %q", err, base.bodies)
+		}
+		stack.Close(context.Background())
+	})
+}
+
+// What a foreign link has made of the body is left alone by a tier behind it.
+func TestTierBehindALinkThatChangesTheBody(t *testing.T) {
+	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
+	adds := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		req.Body.Close()
+		changed := req.Clone(req.Context())
+		body := `{"user":"added",` + chatBody[1:]
+		changed.Body, changed.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+		return next.RoundTrip(changed)
+	})
+	rt := transport.Chain(base, middleware.Ledger(ledger.NewMemory(1)), adds, middleware.Tier(policy.Policy{Tier: policy.Flex}))
+	if _, err := askFor(t, t.Context(), rt, chatBody); err != nil || !strings.Contains(base.bodies[0], "added") {
+		t.Errorf("%v, sent %q", err, base.bodies)
 	}
 }

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -123,15 +124,7 @@ func New(options ...Option) (*Stack, error) {
 	}
 	e := &engine{dialects: append(c.dialects, wire.Dialects()...), resolver: resolver, catalog: c.catalog, governs: true}
 	s := &Stack{engine: e, store: c.store}
-	e.sinks = append(e.sinks, func(row *ledger.Row) {
-		// It runs on the way of the call, and sometimes on a timer's goroutine: a panic would end the program.
-		defer func() {
-			if p := recover(); p != nil && c.log != nil {
-				c.log.Error("skinflint: the store panicked, and has lost a row", "panic", p, "call", row.Call)
-			}
-		}()
-		c.store.Add(*row)
-	})
+	e.sinks = append(e.sinks, guarded(c.store, cmp.Or(c.log, slog.Default())))
 	if c.log != nil {
 		c.onRow = append(c.onRow, logRow(c.log))
 	}

@@ -2,7 +2,9 @@ package middleware
 
 import (
 	"crypto/sha256"
+	"io"
 	"net/http"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,24 +31,34 @@ func (e *engine) tier() transport.Middleware {
 		if r.sending {
 			return r.retier(req, next)
 		}
+		before := len(r.results)
 		resp, err := next.send(r, req)
-		if n := len(r.results); n > 0 && r.results[n-1].Reason == policy.TierRefused && r.step.Tier != "" {
-			r.engine.refused.add(r, req, string(r.step.Tier))
+		if n := len(r.results); n > before && r.results[n-1].Reason == policy.TierRefused && r.results[n-1].Step.Tier != "" {
+			r.engine.refused.add(r, req, string(r.results[n-1].Step.Tier))
 		}
 		return resp, err
 	})
 }
 
-// retier gives the request of an attempt that began above a foreign link the tier's body.
+// retier gives the request of an attempt that began above a foreign link the tier's body. A body that the foreign link
+// has changed is not ours to replace.
 func (r *record) retier(req *http.Request, next hop) (*http.Response, error) {
-	if r.body.Replayable() {
-		closeBody(req)
-		req = req.WithContext(req.Context())
-		if err := r.attempt.attach(req); err != nil {
-			return nil, r.refuse(&Error{Kind: ErrBody, Err: err})
-		}
+	a := r.attempt
+	if a.row.AskedTier == r.step.Tier || !r.body.Replayable() || !same(req.Body, a.body) {
+		return next.send(r, req)
+	}
+	closeBody(req)
+	req = req.WithContext(req.Context())
+	if err := a.attach(req); err != nil {
+		return nil, r.refuse(&Error{Kind: ErrBody, Err: err})
 	}
 	return next.send(r, req)
+}
+
+// same reports whether two bodies are one; a type that cannot be compared is not.
+func same(a, b io.ReadCloser) bool {
+	t := reflect.TypeOf(a)
+	return t == reflect.TypeOf(b) && t != nil && t.Comparable() && a == b
 }
 
 const (

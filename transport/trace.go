@@ -16,6 +16,7 @@ type Trace struct {
 	reused  atomic.Bool
 	http2   atomic.Bool
 	headers atomic.Int32
+	replays atomic.Int32
 
 	hooks httptrace.ClientTrace
 }
@@ -38,25 +39,30 @@ func (t *Trace) gotConn(info httptrace.GotConnInfo) {
 	}
 }
 
-// ErrReplay is what a request fails with that net/http wanted to send again although the server may have read it.
-var ErrReplay = errors.New("transport: the connection failed, and net/http may not send the request again: the server may have read it")
+// ErrReplay is what a request fails with that net/http wanted to send once more although servers may have read it.
+var ErrReplay = errors.New("transport: the connection failed again, and net/http may not send the request once more: a server may have read it")
 
-// Guard returns getBody for a request that reports to t, as long as net/http may send it again of itself. On HTTP/1 it
-// does so only on a connection that had been used before, and turns out to be closed before anything was written. On
-// HTTP/2 it takes a stream that the peer reset with PROTOCOL_ERROR for one that was not processed, and sends it again
-// without end, whatever the server has read: that is refused, by the connection's protocol or, where it is not
-// encrypted and does not tell, once the connection is a new one.
+// Guard returns getBody for a request that reports to t, as long as net/http may send it again of itself.
+//
+// On HTTP/1 it does so only on a connection that had been used before, and turns out to be closed before anything was
+// written: as often as there are such connections. On HTTP/2 it does so when the server says that it did not process the
+// request (GOAWAY, REFUSED_STREAM), but also when the peer reset the stream with PROTOCOL_ERROR, whatever it has read,
+// and then without end. Which it is cannot be seen from here, so that is let through once; see [Trace.Replays].
 func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
 	if getBody == nil {
 		return nil
 	}
 	return func() (io.ReadCloser, error) {
-		if t.headers.Load() > 0 && (t.http2.Load() || !t.reused.Load()) {
+		if t.headers.Load() > 0 && (t.http2.Load() || !t.reused.Load()) && t.replays.Add(1) > 1 {
 			return nil, ErrReplay
 		}
 		return getBody()
 	}
 }
+
+// Replays returns how often net/http sent the request again of itself where the server may have acted on it before: 0,
+// or 1 if there is a [Trace.Guard].
+func (t *Trace) Replays() int { return int(min(t.replays.Load(), 1)) }
 
 // Unwritten reports that no header of the request was written, so that the server cannot have acted on it. It is
 // false where the base did not report, as one that is not an http.Transport may not.
