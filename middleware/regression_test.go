@@ -558,8 +558,7 @@ func TestStaleConnections(t *testing.T) {
 		resp.Body.Close()
 	}
 	for range 8 {
-		all.Add(1)
-		go func() { defer all.Done(); call() }()
+		all.Go(call)
 	}
 	all.Wait()
 	mu.Lock()
