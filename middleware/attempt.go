@@ -193,6 +193,9 @@ func (a *attempt) withdraw(err error) error {
 		refusal.Attempts = a.r.attempts
 	}
 	a.r.waited = time.Duration(a.row.WaitMS) * time.Millisecond
+	if a.cancel != nil {
+		a.cancel()
+	}
 	a.done()
 	return err
 }

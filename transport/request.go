@@ -64,7 +64,10 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 	}
 	signed := b.lookAtHeader(req.Header)
 	s := lookers.Get().(*looker)
-	defer lookers.Put(s)
+	defer func() {
+		s.src = nil // or the pool would keep a prompt alive
+		lookers.Put(s)
+	}()
 	whole, inMemory := req.Body.(io.WriterTo)
 	var err error
 	switch {
@@ -136,7 +139,6 @@ func (b *Body) lookAtData(s *looker, paths *Paths) {
 	}
 	b.fields = *fields
 	b.fields.members = append(b.room[:0], fields.members...)
-	s.Fields = Fields{members: fields.members[:0]}
 }
 
 // maxMember is the longest value that is copied of a body that is not kept.
