@@ -21,24 +21,28 @@ type answerReader struct {
 	call    *wire.Call
 	answer  wire.Answer
 
-	json    bool // the body is one JSON document
-	stream  bool // the body is a stream of events
-	scanner *transport.Scanner
-	events  *transport.Events
-	head    [16]byte // the beginning of an event that comes in pieces
-	headLen int
-	begun   bool // an event has been read
-	reading bool // the scanner is within an event that comes in pieces
-	ended   bool // the document, or the stream, is complete
+	json     bool // the body is one JSON document
+	stream   bool // the body is a stream of events
+	array    bool // the body is a JSON array of documents
+	scanner  *transport.Scanner
+	events   *transport.Events
+	elements *transport.Elements
+	packed   *packed  // the body is compressed, and read when it has ended
+	head     [16]byte // the beginning of an event that comes in pieces
+	headLen  int
+	begun    bool // an event has been read
+	reading  bool // the scanner is within an event that comes in pieces
+	ended    bool // the document, or the stream, is complete
+	last     bool // the stream could end here
+	unread   bool // it came compressed, and could not be read
 }
 
 // begin looks at the answer's headers, to know what to expect of its body; asked says that it may hold an event that we
 // asked for.
 func (a *answerReader) begin(r *record, resp *http.Response, asked bool) {
 	a.dialect, a.call = r.dialect, &r.call
-	if resp.Header.Get("Content-Encoding") != "" {
-		a.answer.Problem = "the answer is compressed"
-		return
+	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		a.packed = &packed{encoding: strings.ToLower(strings.TrimSpace(encoding))}
 	}
 	media := mediaType(resp.Header.Get("Content-Type"))
 	switch {
@@ -53,6 +57,10 @@ func (a *answerReader) begin(r *record, resp *http.Response, asked bool) {
 	}
 	a.scanner = scanners.Get().(*transport.Scanner)
 	a.scanner.Reset(a.call.AnswerPaths, maxValue)
+	if a.json && a.call.Stream {
+		// How Gemini streams if it is not asked for events. Whether it does shows in the first byte.
+		a.elements = &transport.Elements{Handler: a, Scanner: a.scanner, Paths: a.call.AnswerPaths, Limit: maxValue}
+	}
 }
 
 // mediaType returns the media type without its parameters.
@@ -63,10 +71,27 @@ func mediaType(contentType string) string {
 
 // observe reads the next bytes of the body; nil is its end.
 func (a *answerReader) observe(p []byte) (int, transport.Seen) {
+	if a.packed != nil {
+		a.packed.keep(p)
+		return len(p), 0
+	}
+	return a.observePlain(p)
+}
+
+func (a *answerReader) observePlain(p []byte) (int, transport.Seen) {
+	if a.elements != nil && !a.begun {
+		if p = bytes.TrimLeft(p, " \t\r\n"); len(p) > 0 {
+			a.begun, a.array = true, p[0] == '['
+		}
+	}
 	switch {
 	case a.stream:
 		return a.events.Observe(p)
-	case a.json && !a.ended && p != nil:
+	case a.array && p != nil:
+		_, seen := a.elements.Observe(p)
+		a.ended = a.ended || seen&transport.SeenComplete != 0
+		return len(p), seen & transport.SeenComplete
+	case a.json && !a.array && !a.ended && p != nil:
 		a.scanner.Write(p)
 		if a.scanner.Complete() {
 			a.ended = true
@@ -91,15 +116,19 @@ func (a *answerReader) read(doc *transport.Fields) (seen transport.Seen) {
 	return seen
 }
 
-// Event reads an event that came in one piece. After the first, only those with a mark are worth it.
-func (a *answerReader) Event(_, data []byte) transport.Seen {
+// Element reads an element of an array.
+func (a *answerReader) Element(doc *transport.Fields) transport.Seen { return a.read(doc) }
+
+// Event reads an event that came in one piece. After the first, only those with a mark, or of a name, are worth it.
+func (a *answerReader) Event(name, data []byte) transport.Seen {
 	if a.done(data) {
 		return transport.SeenComplete
 	}
-	if a.begun && !marked(data, a.call.Marks) {
+	if a.begun && !marked(data, a.call.Marks) && !a.named(name) {
 		return 0
 	}
 	a.begun = true
+	a.last = a.last || a.call.Last != nil && hasMark(data, a.call.Last)
 	doc, err := a.scanner.Scan(data, a.call.AnswerPaths)
 	if err != nil {
 		return 0
@@ -129,6 +158,19 @@ func (a *answerReader) EndPieces([]byte) transport.Seen {
 	return a.read(&a.scanner.Fields)
 }
 
+// named reports whether events of the name are always worth reading.
+func (a *answerReader) named(name []byte) bool {
+	if len(name) == 0 {
+		return false
+	}
+	for _, n := range a.call.Events {
+		if bytes.Equal(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
 func (a *answerReader) done(data []byte) bool {
 	if a.call.Done != nil && bytes.Equal(data, a.call.Done) {
 		a.ended = true
@@ -140,33 +182,40 @@ func (a *answerReader) done(data []byte) bool {
 // marked reports whether data has a member of one of the names with a value other than null.
 func marked(data []byte, marks [][]byte) bool {
 	for _, mark := range marks {
-		for rest := data; ; {
-			at := bytes.Index(rest, mark)
-			if at < 0 {
-				break
-			}
-			rest = rest[at+len(mark):]
-			value := bytes.TrimLeft(rest, " \t\r\n")
-			if len(value) == 0 || value[0] != ':' {
-				continue
-			}
-			if !bytes.HasPrefix(bytes.TrimLeft(value[1:], " \t\r\n"), []byte("null")) {
-				return true
-			}
+		if hasMark(data, mark) {
+			return true
 		}
 	}
 	return false
+}
+
+func hasMark(data, mark []byte) bool {
+	for {
+		at := bytes.Index(data, mark)
+		if at < 0 {
+			return false
+		}
+		data = data[at+len(mark):]
+		value := bytes.TrimLeft(data, " \t\r\n")
+		if len(value) > 0 && value[0] == ':' && !bytes.HasPrefix(bytes.TrimLeft(value[1:], " \t\r\n"), []byte("null")) {
+			return true
+		}
+	}
 }
 
 // complete reports whether the whole answer was seen, given how its body ended.
 func (a *answerReader) complete(how transport.End) bool {
 	whole := how == transport.EndEOF || how == transport.EndComplete
 	switch {
-	case a.ended:
+	case a.ended, a.last:
 		return true
+	case a.unread:
+		return whole
 	case a.stream:
 		// Some hosts end their streams without a last word; the usage is what comes last.
 		return whole && a.answer.HasUsage
+	case a.array:
+		return false
 	case a.json:
 		return whole && a.scanner.Err() != nil // whole, but no JSON
 	}
@@ -176,7 +225,7 @@ func (a *answerReader) complete(how transport.End) bool {
 // finish gives the scanner back, unless events may still be looked at.
 func (a *answerReader) finish() {
 	if a.json {
-		a.json = false
+		a.json, a.array, a.elements = false, false, nil
 		scanners.Put(a.scanner)
 	}
 }

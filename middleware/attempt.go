@@ -68,6 +68,7 @@ type attempt struct {
 	entered bool // the RoundTripper beneath was asked
 	reached bool // and a link of ours behind it has passed the request on
 	closed  bool // the row has gone out
+	counts  bool // an answer to a poll is the first to tell what a call of before has used
 
 	atEnd  []func()
 	start  time.Time
@@ -161,11 +162,13 @@ func (a *attempt) attach(out *http.Request) error {
 	r := a.r
 	a.edits = wire.Edits{Body: a.room[:0]}
 	if r.body.Skipped() == "" {
-		want := wire.Want{Tier: r.step.Tier, Usage: a.wantsUsage(out)}
+		want := wire.Want{Tier: r.step.Tier, Usage: a.wantsUsage(out), Cache: r.cache}
 		r.dialect.Edit(&r.call, r.body.Fields(), want, &a.edits)
+		editHeader(out, a.edits.Header)
 	}
+	a.row.Cache = cmp.Or(r.call.Cache, r.cache)
 	a.row.AskedTier = r.step.Tier
-	if !r.call.Tiers || r.body.Skipped() != "" {
+	if r.tiersOpen() == nil {
 		a.row.AskedTier = r.call.Tier // whatever the step says, it cannot be changed
 	}
 	if err := r.body.Attach(out, a.edits.Body...); err != nil {
@@ -174,6 +177,24 @@ func (a *attempt) attach(out *http.Request) error {
 	out.GetBody = a.trace.Guard(out.GetBody)
 	a.body = out.Body
 	return nil
+}
+
+// editHeader makes the edits in a copy of the request's header, where a key may stand in any case.
+func editHeader(out *http.Request, edits []wire.HeaderEdit) {
+	if len(edits) == 0 {
+		return
+	}
+	out.Header = out.Header.Clone()
+	for _, e := range edits {
+		for k := range out.Header {
+			if strings.EqualFold(k, e.Key) {
+				delete(out.Header, k)
+			}
+		}
+		if e.Value != "" {
+			out.Header.Set(e.Key, e.Value)
+		}
+	}
 }
 
 // affordable refuses an attempt on a tier that the call's plan does not have, and that its cost limit does not cover.
@@ -288,7 +309,9 @@ func (a *attempt) result(f wire.Refusal) {
 func (a *attempt) refused(req *http.Request, resp *http.Response) {
 	r := a.r
 	body, err := transport.Peek(resp, peekSize, peekTime)
-	f := r.dialect.Refusal(&r.call, resp.StatusCode, resp.Header, body, time.Now())
+	f := r.dialect.Refusal(&r.call, &wire.Response{
+		Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: a.row.AskedTier, At: time.Now(),
+	})
 	if f.Outcome == policy.Rejected && !errors.Is(err, io.EOF) && !complete(body) {
 		// Only a complete refusal counts as one: what has not come could say that it is of another kind.
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
@@ -351,6 +374,7 @@ func (a *attempt) Observe(p []byte) (int, transport.Seen) { return a.reader.obse
 
 // End closes the attempt that was answered with 2xx.
 func (a *attempt) End(how transport.End, err error) {
+	a.reader.inflate()
 	answer := &a.reader.answer
 	a.row.Outcome, a.row.ErrorCode = policy.Billed, answer.ErrorCode
 	if answer.Failed || !a.reader.complete(how) {
@@ -358,6 +382,7 @@ func (a *attempt) End(how transport.End, err error) {
 	}
 	a.reader.finish()
 	a.price()
+	a.background()
 	if err == nil && how == transport.EndClosed && a.row.Outcome == policy.Partial {
 		err = errClosedEarly
 	}
@@ -368,9 +393,16 @@ var errClosedEarly = errors.New("skinflint: the answer was closed before its end
 
 // price works out what the answer cost.
 func (a *attempt) price() {
-	answer, row := &a.reader.answer, &a.row
-	if !answer.HasUsage {
-		a.expose(cmp.Or(answer.Problem, "the answer does not say what was used"))
+	c, answer, row := &a.r.call, &a.reader.answer, &a.row
+	if answer.HasReported {
+		row.Reported = ledger.Known(answer.Reported)
+	}
+	switch {
+	case c.Free:
+		row.UsageSource, row.Cost = ledger.None, ledger.Known(0)
+		return
+	case !answer.HasUsage:
+		a.expose(cmp.Or(answer.Problem, c.Unpriced, answer.Extras, "the answer does not say what was used"))
 		return
 	}
 	row.Usage, row.UsageSource = answer.Usage, ledger.Measured
@@ -379,21 +411,25 @@ func (a *attempt) price() {
 		a.expose(answer.Problem)
 		return
 	}
-	row.ServedTier = answer.Tier
-	if answer.Tier == "" && (row.AskedTier == "" || row.AskedTier == policy.Standard || row.AskedTier == "auto") {
-		row.ServedTier = policy.Standard
-	}
+	row.ServedTier = a.servedTier()
 	if row.ServedTier == "" {
 		a.expose("the answer does not say which tier served")
 		return
 	}
-	q := a.query(string(row.ServedTier))
+	q := a.query(a.r.priceTier(row.ServedTier))
 	if answer.Model != "" {
 		q.Model = answer.Model
 	}
 	cost, err := a.r.engine.catalog.Cost(q, answer.Usage)
-	if err != nil {
-		a.expose(reasonOf(err))
+	switch why := cmp.Or(c.Unpriced, answer.Extras); {
+	case err != nil:
+		a.expose(cmp.Or(why, reasonOf(err)))
+		return
+	case c.Operation == wire.CreateCache && why != "":
+		row.Unpriced, row.Exposure = why, ledger.Known(cost.Cost)
+		return
+	case why != "":
+		a.expose(why)
 		return
 	}
 	row.Cost, row.PriceID = ledger.Known(cost.Cost), cost.PriceID
@@ -408,9 +444,24 @@ func (a *attempt) price() {
 	}
 }
 
+// servedTier returns the tier that served: the one that the answer names, or if it names none the one that cannot but
+// have served; "" if nobody can say.
+func (a *attempt) servedTier() policy.Tier {
+	asked := a.row.AskedTier
+	switch {
+	case a.reader.answer.Tier != "":
+		return a.reader.answer.Tier
+	case asked == "" || asked == policy.Standard || asked == "auto":
+		return policy.Standard
+	case slices.Contains(a.r.call.Strict, asked) || a.r.call.OnePrice:
+		return asked
+	}
+	return ""
+}
+
 func (a *attempt) query(tier string) price.Query {
 	c := &a.r.call
-	return price.Query{Provider: c.Provider, Model: c.Model, Tier: tier, At: a.start, Regional: c.Regional}
+	return price.Query{Provider: cmp.Or(c.Prices, c.Provider), Model: c.Model, Tier: tier, At: a.start, Regional: c.Regional}
 }
 
 // expose notes that the cost is unknown, and the most that it can be.
@@ -424,7 +475,9 @@ func (a *attempt) expose(why string) {
 
 // exposeTo notes as exposure what the attempt can cost at most if it was billed n times.
 func (a *attempt) exposeTo(n int) {
-	if most, err := a.r.bound(a.row.AskedTier, a.start); err == nil && most <= math.MaxInt64/price.Pico(n) {
+	if a.row.Reported.Known {
+		a.row.Exposure = a.row.Reported
+	} else if most, err := a.r.bound(a.row.AskedTier, a.start); err == nil && most <= math.MaxInt64/price.Pico(n) {
 		a.row.Exposure = ledger.Known(most * price.Pico(n))
 	}
 }
@@ -445,6 +498,9 @@ func (a *attempt) close(err error) {
 	row.Status, row.WireTries = a.status, a.trace.Writes()
 	row.ServedModel, row.RequestID, row.ResponseID = answer.Model, answer.RequestID, answer.ResponseID
 	row.LatencyMS = time.Since(a.start).Milliseconds()
+	if r.call.Poll && !a.counts {
+		return
+	}
 	r.emit(row)
 	r.options.Tracked().Report(policy.Report{
 		Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Err: err,

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -64,9 +65,9 @@ func (r *record) worst(plan policy.Plan) (worst price.Pico, err error) {
 // provider, it is the dearest of the tiers that may serve.
 func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
 	c := &r.call
-	q := price.Query{Provider: c.Provider, Model: c.Model, At: at, Regional: c.Regional}
+	q := price.Query{Provider: cmp.Or(c.Prices, c.Provider), Model: c.Model, At: at, Regional: c.Regional}
 	bound := func(tier policy.Tier) (price.Pico, error) {
-		q.Tier = string(tier)
+		q.Tier = r.priceTier(tier)
 		one, err := r.engine.catalog.Bound(q, r.maxInput(), c.MaxOutput)
 		switch {
 		case c.Choices < 0:
@@ -94,6 +95,14 @@ func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
 	return most, err
 }
 
+// priceTier returns the tier whose price holds.
+func (r *record) priceTier(tier policy.Tier) string {
+	if r.call.OnePrice {
+		return string(policy.Standard)
+	}
+	return string(tier)
+}
+
 // references are parts of member names by which a request has more input than its bytes: what they refer to is not in
 // it, or is counted otherwise (an image by its size, a document by its pages).
 var references = [][]byte{[]byte(`_url"`), []byte(`"file`), []byte(`"image"`), []byte(`"document"`), []byte(`cached_content"`), []byte(`cachedContent"`)}
@@ -102,7 +111,7 @@ var references = [][]byte{[]byte(`_url"`), []byte(`"file`), []byte(`"image"`), [
 // refers to something, nobody can say (-1).
 func (r *record) maxInput() int64 {
 	r.inputOnce.Do(func() {
-		if r.input = r.body.Size(); r.body.Contains(references...) {
+		if r.input = r.body.Size(); r.cache != "" || r.body.Contains(references...) {
 			r.input = -1
 		}
 	})

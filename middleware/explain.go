@@ -10,7 +10,6 @@ import (
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
-	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // An Explanation says what the stack would do with a request.
@@ -30,9 +29,12 @@ type Explanation struct {
 // Explain says what is in force for a request, and why, without sending it or using its body up: what the body says is
 // known only if the request has GetBody, as those of [http.NewRequest] do. What models have refused before it leaves out.
 func (s *Stack) Explain(req *http.Request) (Explanation, error) {
-	d, call, ok := wire.Recognise(s.engine.dialects, req.Method, req.URL)
+	d, call, ok := s.engine.router.Recognise(req.Method, req.URL)
 	if !ok {
 		return Explanation{}, nil
+	}
+	if call.Passive {
+		return Explanation{Recognised: true, Provider: call.Provider, Operation: call.Operation, Model: call.Model, Skipped: "only watched"}, nil
 	}
 	r := &record{engine: s.engine, dialect: d, call: call, options: policy.From(req.Context()), start: time.Now()}
 	r.deadline = deadlineOf(req.Context(), r.options)
@@ -50,7 +52,7 @@ func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 			return Explanation{}, fmt.Errorf("skinflint: explain: %w", err)
 		}
 		defer r.body.Close()
-		d.Request(&r.call, r.body.Fields())
+		d.Request(&r.call, req.Header, r.body.Fields())
 	} else if req.Body != nil && req.Body != http.NoBody {
 		return Explanation{}, errors.New("skinflint: explain: the request has a body but no GetBody")
 	}

@@ -14,7 +14,7 @@ import (
 func Identify(p policy.Policy) transport.Middleware { return newEngine(p).identify() }
 
 func (e *engine) identify() transport.Middleware {
-	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
+	return e.watcher(func(r *record, req *http.Request, next hop) (*http.Response, error) {
 		r.fixed = r.fixed || r.governor == e
 		return next.send(r, req)
 	})
@@ -43,16 +43,21 @@ func (h hop) send(r *record, req *http.Request) (*http.Response, error) {
 
 // link returns a link of ours. The innermost one puts an attempt link beneath itself, and the outermost one opens the
 // record, so that each works alone.
-func (e *engine) link(f handler) transport.Middleware {
+func (e *engine) link(f handler) transport.Middleware { return e.newLink(f, false) }
+
+// watcher returns a link of ours that also sees calls which are only to be watched.
+func (e *engine) watcher(f handler) transport.Middleware { return e.newLink(f, true) }
+
+func (e *engine) newLink(f handler, watches bool) transport.Middleware {
 	return func(next http.RoundTripper) http.RoundTripper {
 		if next == nil {
 			next = http.DefaultTransport
 		}
 		own, ok := next.(*link)
 		if !ok {
-			own = &link{e, e.sendOnce, hop{rt: next}}
+			own = &link{e, e.sendOnce, hop{rt: next}, true}
 		}
-		return &link{e, f, hop{own, own}}
+		return &link{e, f, hop{own, own}, watches}
 	}
 }
 
@@ -60,6 +65,8 @@ type link struct {
 	engine *engine
 	f      handler
 	next   hop
+
+	watches bool // calls that are passive, too
 }
 
 // RoundTrip hands a recognised call to the link's handler, and passes every other request on as it is.
@@ -88,6 +95,9 @@ func (l *link) run(r *record, req *http.Request) (*http.Response, error) {
 		return nil, r.refuse(badPolicy(l.engine.err))
 	}
 	r.govern(l.engine)
+	if r.call.Passive && !l.watches {
+		return l.next.send(r, req)
+	}
 	return l.f(r, req, l.next)
 }
 

@@ -19,7 +19,7 @@ func Ledger(s ledger.Store) transport.Middleware {
 }
 
 func (e *engine) ledger() transport.Middleware {
-	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
+	return e.watcher(func(r *record, req *http.Request, next hop) (*http.Response, error) {
 		r.account(e)
 		return next.send(r, req)
 	})

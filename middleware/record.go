@@ -23,19 +23,20 @@ import (
 
 // engine is what the links of one chain share.
 type engine struct {
-	dialects []wire.Dialect
+	router   *wire.Router
 	resolver *policy.Resolver
 	governs  bool // the engine was given a policy
 	catalog  *price.Catalog
 	sinks    []func(*ledger.Row)
 	idle     transport.Idle
 	refused  refusals
+	pending  pendings
 	err      error // the policy makes no sense: every call is refused with this
 }
 
 func newEngine(p policy.Policy) *engine {
 	r, err := policy.NewResolver(p)
-	return &engine{dialects: wire.Dialects(), resolver: r, catalog: price.Embedded(), governs: true, err: err}
+	return &engine{router: new(wire.Router), resolver: r, catalog: price.Embedded(), governs: true, err: err}
 }
 
 // A record is what is known of one call. The outermost link of ours opens it; the links below are handed that one, and
@@ -47,6 +48,7 @@ type record struct {
 	call     wire.Call
 	options  *policy.Options
 	body     transport.Body
+	cache    string // the context cache to put into the request
 	method   string
 	path     string
 	returned atomic.Bool // the outermost link has returned: nothing may be sent any more
@@ -117,7 +119,7 @@ func (r *record) within(req *http.Request) context.Context {
 // open opens the record of a call; nil for a request that is no call we recognise. On an error the request has been
 // dealt with, its body closed.
 func (e *engine) open(req *http.Request) (*record, error) {
-	d, call, ok := wire.Recognise(e.dialects, req.Method, req.URL)
+	d, call, ok := e.router.Recognise(req.Method, req.URL)
 	if !ok {
 		return nil, nil
 	}
@@ -133,7 +135,14 @@ func (e *engine) open(req *http.Request) (*record, error) {
 	if err := r.check(req); err != nil {
 		return r, err
 	}
-	d.Request(&r.call, r.body.Fields())
+	if call.Passive {
+		return r, nil
+	}
+	d.Request(&r.call, req.Header, r.body.Fields())
+	if err := r.checkCache(); err != nil {
+		r.body.Close()
+		return r, err
+	}
 	return r, nil
 }
 
@@ -155,13 +164,33 @@ func (r *record) check(req *http.Request) error {
 		closeBody(req)
 		return r.refuse(&Error{Kind: ErrDeadline, Detail: fmt.Sprintf("it was to finish %v ago", r.start.Sub(by).Round(time.Millisecond))})
 	}
-	if name := r.options.CachedContent(); name != "" && !r.call.Caches {
-		closeBody(req)
-		return r.refuse(&Error{Kind: ErrPolicy, Detail: fmt.Sprintf("%s %s has no context caches, so it cannot use %q", r.call.Provider, r.call.Operation, name)})
+	if r.call.Passive {
+		r.body.Pass(req)
+		return nil
 	}
 	if err := r.body.Load(req, r.call.RequestPaths); err != nil {
 		return r.refuse(&Error{Kind: ErrBody, Err: err})
 	}
+	return nil
+}
+
+// checkCache refuses a call that is to use a context cache and cannot: an answer without it would be wrong. A cache that
+// the request itself names stands.
+func (r *record) checkCache() error {
+	name, c := r.options.CachedContent(), &r.call
+	switch {
+	case name == "" || c.Cache != "":
+		return nil
+	case !c.Caches:
+		return r.refuse(&Error{Kind: ErrPolicy, Detail: fmt.Sprintf("%s %s has no context caches, so it cannot use %q", c.Provider, c.Operation, name)})
+	case r.body.Skipped() != "":
+		return r.refuse(&Error{Kind: ErrBody, Detail: fmt.Sprintf("it is to use the context cache %q, and its body cannot be changed: %s", name, r.body.Skipped())})
+	}
+	var e wire.Edits
+	if r.dialect.Edit(c, r.body.Fields(), wire.Want{Tier: c.Tier, Cache: name}, &e); e.Problem != "" {
+		return r.refuse(&Error{Kind: ErrPolicy, Detail: e.Problem})
+	}
+	r.cache = name
 	return nil
 }
 
@@ -204,8 +233,16 @@ func (r *record) settle(e *engine) *policy.Settings {
 func (r *record) subject() policy.Subject {
 	return policy.Subject{
 		Provider: r.call.Provider, Operation: r.call.Operation, Model: r.call.Model,
-		BodyTier: r.call.Tier, Tiers: r.call.Tiers && r.body.Skipped() == "",
+		BodyTier: r.call.Tier, Tiers: r.tiersOpen(),
 	}
+}
+
+// tiersOpen returns the tiers that the call can be sent on.
+func (r *record) tiersOpen() []policy.Tier {
+	if r.body.Skipped() != "" {
+		return nil
+	}
+	return r.call.Tiers
 }
 
 // left returns how long the call still has, at a time since its start; negative if it has no deadline.

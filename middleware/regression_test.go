@@ -304,7 +304,7 @@ func TestWhichPolicyCounts(t *testing.T) {
 func TestRefusedRequestsAreNotRepeated(t *testing.T) {
 	refusesTier := says(400, "application/json", `{"error":{"message":"service_tier flex not available"}}`)
 	base := &script{answers: []func(*http.Request) (*http.Response, error){refusesTier}}
-	req, err := http.NewRequest(http.MethodPost, "https://api.groq.com/openai/v1/chat/completions", strings.NewReader(`{"model":"llama","service_tier":"flex"}`))
+	req, err := http.NewRequest(http.MethodPost, "https://api.deepseek.com/chat/completions", strings.NewReader(`{"model":"llama","service_tier":"flex"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

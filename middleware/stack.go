@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
@@ -28,13 +31,13 @@ type Stack struct {
 type Option func(*config) error
 
 type config struct {
-	policy   policy.Policy
-	base     http.RoundTripper
-	catalog  *price.Catalog
-	dialects []wire.Dialect
-	store    ledger.Store
-	log      *slog.Logger
-	onRow    []func(ledger.Row)
+	policy  policy.Policy
+	base    http.RoundTripper
+	catalog *price.Catalog
+	wire    wire.RouterConfig
+	store   ledger.Store
+	log     *slog.Logger
+	onRow   []func(ledger.Row)
 }
 
 // WithPolicy sets the policy. By default it is the zero [policy.Policy].
@@ -94,17 +97,27 @@ func WithCatalog(prices *price.Catalog) Option {
 	}
 }
 
-// WithDialects adds dialects, to be asked before [wire.Dialects].
+// WithDialects adds dialects, to be asked before those of package wire.
 func WithDialects(d ...wire.Dialect) Option {
 	return func(c *config) error {
-		for _, d := range d {
-			if d == nil {
-				return errors.New("skinflint: WithDialects: a dialect is nil")
-			}
+		if slices.Contains(d, nil) {
+			return errors.New("skinflint: WithDialects: a dialect is nil")
 		}
-		c.dialects = append(c.dialects, d...)
+		c.wire.Dialects = append(c.wire.Dialects, d...)
 		return nil
 	}
+}
+
+// WithProvider names the provider that hosts belong to which say nothing by their name, such as a gateway or a test
+// server: one of [wire.Providers]. By default the shape of a request's path says whether it is OpenAI's or Gemini's.
+func WithProvider(name string) Option {
+	return func(c *config) error { c.wire.Provider = name; return nil }
+}
+
+// WithDeployments tells the models behind the names of Azure OpenAI deployments, by which their calls are priced and
+// matched. Where an answer names the model itself, that counts for its price.
+func WithDeployments(models map[string]string) Option {
+	return func(c *config) error { c.wire.Deployments = maps.Clone(models); return nil }
 }
 
 // New returns a Stack. A policy that makes no sense is a [*policy.FieldError].
@@ -122,7 +135,11 @@ func New(options ...Option) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{dialects: append(c.dialects, wire.Dialects()...), resolver: resolver, catalog: c.catalog, governs: true}
+	router, err := wire.NewRouter(c.wire)
+	if err != nil {
+		return nil, fmt.Errorf("skinflint: %w", err)
+	}
+	e := &engine{router: router, resolver: resolver, catalog: c.catalog, governs: true}
 	s := &Stack{engine: e, store: c.store}
 	e.sinks = append(e.sinks, guarded(c.store, cmp.Or(c.log, slog.Default())))
 	if c.log != nil {

@@ -637,7 +637,7 @@ func TestAnswersThatAreNotWhatTheySeem(t *testing.T) {
 		{"a page", "text/html", "", "<html>", policy.Billed, "the answer does not say what was used"},
 		{"a page that says it is JSON", "application/json", "", "<html>", policy.Billed, "the answer does not say what was used"},
 		{"half a document", "application/json", "", `{"usage":{"prompt_tokens":1`, policy.Partial, "the answer does not say what was used"},
-		{"compressed", "application/json", "br", "\x01\x02", policy.Billed, "the answer is compressed"},
+		{"compressed", "application/json", "br", "\x01\x02", policy.Billed, "in an encoding that is not read: br"},
 		{"no usage", "application/json", "", `{"model":"gpt-5"}`, policy.Billed, "the answer does not say what was used"},
 		{"absurd usage", "application/json", "", `{"model":"gpt-5","service_tier":"default","usage":{"prompt_tokens":-1,"completion_tokens":1}}`, policy.Billed, "usage.prompt_tokens is no count"},
 		{"unknown model", "application/json", "", `{"model":"mystery","service_tier":"default","usage":{"prompt_tokens":1,"completion_tokens":1}}`, policy.Billed, "mystery"},

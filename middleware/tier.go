@@ -25,7 +25,7 @@ func (e *engine) tier() transport.Middleware {
 			r.step.Tier = s.FirstTier(r.left(r.elapsed()))
 		}
 		r.tiers = true
-		for r.step.Tier != "" && r.call.Tiers && r.engine.refused.has(r, req, string(r.step.Tier)) {
+		for r.step.Tier != "" && r.call.Tiers != nil && r.engine.refused.has(r, req, string(r.step.Tier)) {
 			r.step.Tier, _ = s.Plan.After(r.step.Tier)
 		}
 		if r.sending {

@@ -6,13 +6,16 @@ import (
 	"time"
 )
 
+// allTiers is what an operation of OpenAI's accepts.
+var allTiers = []Tier{Flex, Standard, Priority}
+
 func settled(t *testing.T, p Policy) *Settings {
 	t.Helper()
 	r, err := NewResolver(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.Resolve(nil, Subject{Tiers: true})
+	return r.Resolve(nil, Subject{Tiers: allTiers})
 }
 
 func TestNext(t *testing.T) {

@@ -25,7 +25,7 @@ func ExampleNext() {
 	if err != nil {
 		panic(err)
 	}
-	settings := resolver.Resolve(nil, policy.Subject{Provider: "openai", Model: "gpt-5", Tiers: true})
+	settings := resolver.Resolve(nil, policy.Subject{Provider: "openai", Model: "gpt-5", Tiers: []policy.Tier{policy.Flex, policy.Standard}})
 	history := policy.History{Settings: settings, Left: -1, Replayable: true}
 
 	first := policy.Next(history)
@@ -77,7 +77,7 @@ func ExampleResolver_Explain() {
 	if err != nil {
 		panic(err)
 	}
-	_, settings := resolver.Explain(nil, policy.Subject{Provider: "openai", Model: "gpt-5-mini", Tiers: true})
+	_, settings := resolver.Explain(nil, policy.Subject{Provider: "openai", Model: "gpt-5-mini", Tiers: []policy.Tier{policy.Flex, policy.Standard}})
 	for _, s := range settings[:2] {
 		fmt.Printf("%s = %s, from %s\n", s.Name, s.Value, s.From)
 	}

@@ -98,8 +98,8 @@ type Subject struct {
 	Provider  string
 	Operation string
 	Model     string
-	BodyTier  Tier // the tier that the body names, in a policy's terms; zero if it names none
-	Tiers     bool // the operation accepts a tier
+	BodyTier  Tier   // the tier that the body names, in a policy's terms; zero if it names none
+	Tiers     []Tier // that the operation accepts; nil if none
 }
 
 // Matches reports whether m selects the call, given the tags of its context.

@@ -74,17 +74,17 @@ func TestResolve(t *testing.T) {
 		subject Subject
 		plan    Plan
 	}{
-		{"default", nil, Subject{Model: "m", Tiers: true}, Plan{Flex, Standard}},
-		{"rule", nil, Subject{Provider: "openai", Model: "gpt-5-mini", Tiers: true}, Plan{Priority, Standard}},
-		{"other provider: no rule", nil, Subject{Provider: "azure", Model: "gpt-5-mini", Tiers: true}, Plan{Flex, Standard}},
-		{"rule by tag", nightly, Subject{Model: "m", Tiers: true}, Plan{Flex}},
-		{"the first rule wins", nightly, Subject{Provider: "openai", Model: "gpt-5", Tiers: true}, Plan{Priority, Standard}},
-		{"context over rule", From(With(context.Background(), OnTier(Standard))), Subject{Provider: "openai", Model: "gpt-5", Tiers: true}, Plan{Standard}},
-		{"context takes the fallback away", From(With(context.Background(), FallBackTo(NoFallback))), Subject{Model: "m", Tiers: true}, Plan{Flex}},
-		{"body over context", From(With(context.Background(), OnTier(Flex))), Subject{Model: "m", BodyTier: Priority, Tiers: true}, Plan{Priority, Standard}},
-		{"a tier of the body's own", nil, Subject{Model: "m", BodyTier: "auto", Tiers: true}, Plan{"auto", Standard}},
-		{"override", nil, Subject{Model: "forced", BodyTier: Priority, Tiers: true}, Plan{Flex, Standard}},
-		{"a rule's tier is the fallback already", nil, Subject{Model: "plain", Tiers: true}, Plan{Standard}},
+		{"default", nil, Subject{Model: "m", Tiers: allTiers}, Plan{Flex, Standard}},
+		{"rule", nil, Subject{Provider: "openai", Model: "gpt-5-mini", Tiers: allTiers}, Plan{Priority, Standard}},
+		{"other provider: no rule", nil, Subject{Provider: "azure", Model: "gpt-5-mini", Tiers: allTiers}, Plan{Flex, Standard}},
+		{"rule by tag", nightly, Subject{Model: "m", Tiers: allTiers}, Plan{Flex}},
+		{"the first rule wins", nightly, Subject{Provider: "openai", Model: "gpt-5", Tiers: allTiers}, Plan{Priority, Standard}},
+		{"context over rule", From(With(context.Background(), OnTier(Standard))), Subject{Provider: "openai", Model: "gpt-5", Tiers: allTiers}, Plan{Standard}},
+		{"context takes the fallback away", From(With(context.Background(), FallBackTo(NoFallback))), Subject{Model: "m", Tiers: allTiers}, Plan{Flex}},
+		{"body over context", From(With(context.Background(), OnTier(Flex))), Subject{Model: "m", BodyTier: Priority, Tiers: allTiers}, Plan{Priority, Standard}},
+		{"a tier of the body's own", nil, Subject{Model: "m", BodyTier: "auto", Tiers: allTiers}, Plan{"auto", Standard}},
+		{"override", nil, Subject{Model: "forced", BodyTier: Priority, Tiers: allTiers}, Plan{Flex, Standard}},
+		{"a rule's tier is the fallback already", nil, Subject{Model: "plain", Tiers: allTiers}, Plan{Standard}},
 		{"the operation has no tiers", nil, Subject{Model: "m"}, Plan{""}},
 		{"the operation has no tiers, the body names one", nil, Subject{Model: "m", BodyTier: "x"}, Plan{"x"}},
 	} {
@@ -116,7 +116,7 @@ func TestExplainSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, list := r.Explain(From(With(context.Background(), MaxAttempts(3))), Subject{Model: "m", BodyTier: Standard, Tiers: true})
+	_, list := r.Explain(From(With(context.Background(), MaxAttempts(3))), Subject{Model: "m", BodyTier: Standard, Tiers: allTiers})
 	want := map[string]Source{
 		"tier": FromBody, "patience": FromRule(0), "max_wait": FromPolicy, "max_attempts": FromContext, "max_elapsed": FromDefault,
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -79,7 +80,7 @@ func NewResolver(p Policy) (*Resolver, error) {
 	}
 	r.merged = append(r.merged, p)
 	for i := range r.merged {
-		r.settled = append(r.settled, settings(&r.merged[i], nil, &Subject{Tiers: true}))
+		r.settled = append(r.settled, settings(&r.merged[i], nil, &Subject{Tiers: askable}))
 	}
 	return r, nil
 }
@@ -112,7 +113,7 @@ func (r *Resolver) Limits() []Limit { return r.policy.Limits }
 // be shared with other calls, and are not for changing.
 func (r *Resolver) Resolve(o *Options, s Subject) *Settings {
 	n := r.rule(o, &s)
-	if s.Tiers && s.BodyTier == "" && (o == nil || o.tier == "" && o.fallback == "" && o.attempts == 0 && !o.double) {
+	if len(s.Tiers) == len(askable) && s.BodyTier == "" && (o == nil || o.tier == "" && o.fallback == "" && o.attempts == 0 && !o.double) {
 		return &r.settled[n]
 	}
 	out := settings(&r.merged[n], o, &s)
@@ -137,14 +138,14 @@ func settings(p *Policy, o *Options, s *Subject) Settings {
 		attempts, double = cmp.Or(o.attempts, attempts), double || o.double
 	}
 	switch {
-	case !s.Tiers:
+	case len(s.Tiers) == 0:
 		tier, fallback = s.BodyTier, ""
 	case s.BodyTier != "" && !(p.OverrideBody && tier != ""):
 		tier = s.BodyTier
 	}
 	out := Settings{
-		Plan:               plan(tier, fallback),
-		Tiers:              s.Tiers,
+		Plan:               plan(tier, fallback).among(s),
+		Tiers:              len(s.Tiers) > 0,
 		Patience:           p.Patience,
 		FlexMinimum:        cmp.Or(p.FlexMinimum, time.Minute),
 		MaxAttempts:        cmp.Or(attempts, 6),
@@ -194,6 +195,22 @@ func plan(tier, fallback Tier) Plan {
 	return Plan{tier}
 }
 
+// among returns the plan without the tiers that the call's provider does not have. What the body names is left to the
+// provider.
+func (p Plan) among(s *Subject) Plan {
+	if len(s.Tiers) == len(askable) {
+		return p
+	}
+	foreign := func(t Tier) bool { return t.Askable() && t != s.BodyTier && !slices.Contains(s.Tiers, t) }
+	if !slices.ContainsFunc(p, foreign) {
+		return p
+	}
+	if p = slices.DeleteFunc(slices.Clone(p), foreign); len(p) == 0 {
+		return planNone
+	}
+	return p
+}
+
 // Explain does what Resolve does, and says of each setting where it comes from.
 func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 	n := r.rule(o, &s)
@@ -221,7 +238,7 @@ func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 	switch {
 	case s.BodyTier != "" && out.Plan.First() == s.BodyTier:
 		tier = FromBody
-	case !s.Tiers:
+	case len(s.Tiers) == 0:
 		tier = FromDefault // the operation, or the body, takes none
 	}
 	list := []Setting{{"tier", string(cmp.Or(out.Plan.First(), "the provider's default")), tier}}

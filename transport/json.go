@@ -29,12 +29,16 @@ var (
 
 // Paths is a set of members for a [Scanner] to find: "model" is a member of the document's own object,
 // "response.usage" a member of the object that its member "response" holds. Paths do not lead through arrays.
-// A Paths is immutable and safe for concurrent use.
+// Where a path and one that leads on from it are both watched ("error" and "error.code"), the shorter one finds only
+// values that are no objects. A Paths is immutable and safe for concurrent use.
 type Paths struct {
 	full  []string
 	names [][]string
 	all   uint64 // one bit a path
 	deep  int    // the longest path's number of names
+
+	// leads has, by level, the paths that have more names.
+	leads [maxPathLen]uint64
 
 	// sized are the paths by level and length of the name there, as most keys differ in length.
 	sized [maxPathLen][maxSized]uint64
@@ -61,6 +65,9 @@ func NewPaths(paths ...string) (*Paths, error) {
 		ps.all |= 1 << i
 		for level, name := range names {
 			ps.sized[level][min(len(name), maxSized-1)] |= 1 << i
+			if level < len(names)-1 {
+				ps.leads[level] |= 1 << i
+			}
 		}
 		ps.deep = max(ps.deep, len(names))
 	}
@@ -274,38 +281,39 @@ var _ io.Writer = (*Scanner)(nil)
 
 // Write reads the next piece of the document. It always takes all of p; the error is that of [Scanner.Err].
 func (s *Scanner) Write(p []byte) (int, error) {
-	if len(p) > maxDocument-s.off {
-		s.fail(errTooLong)
-		return len(p), s.err
-	}
-	if s.state == wantValue && s.off == 0 && s.depth == 0 && s.keeps && len(p) > 1 {
+	if s.state == wantValue && s.off == 0 && s.depth == 0 && s.keeps && len(p) > 1 && len(p) <= maxDocument {
 		if s.tryWhole(p) {
 			s.detach() // p is the caller's again when Write returns
 			return len(p), nil
 		}
 	}
+	s.read(p, false)
+	return len(p), s.err
+}
+
+// Next reads the next piece of the document, and nothing that stands behind its end. It returns how many bytes that
+// took: all of p if the document goes on, or if something is wrong with it. A number at the document's top ends only
+// with the byte after it.
+func (s *Scanner) Next(p []byte) int { return s.read(p, true) }
+
+// read reads p, up to the document's end if stop is set, and returns how many bytes it took.
+func (s *Scanner) read(p []byte, stop bool) int {
+	if len(p) > maxDocument-s.off {
+		s.fail(errTooLong)
+		return len(p)
+	}
 	s.capture = 0
 	i := 0
-	for i < len(p) {
+	for i < len(p) && !(stop && s.state == scanDone) {
 		switch s.state {
 		case inString:
 			i = s.readString(p, i)
 		case inLiteral:
-			for i < len(p) && s.lit != "" {
-				if p[i] != s.lit[0] {
-					s.unexpected(p[i], i)
-					return len(p), s.err
-				}
-				s.lit = s.lit[1:]
-				i++
-			}
-			if s.lit == "" {
-				s.endValue(p, i)
-			}
+			i = s.readLiteral(p, i)
 		case numMinus, numZero, numInt, numDot, numFrac, numE, numESign, numExp:
 			i = s.readNumber(p, i)
 		case scanFailed:
-			return len(p), s.err
+			return len(p)
 		default:
 			c := p[i]
 			if c == ' ' || c == '\n' || c == '\t' || c == '\r' {
@@ -318,8 +326,23 @@ func (s *Scanner) Write(p []byte) (int, error) {
 	if s.active > 0 && s.keeps {
 		s.keep(p[s.capture:])
 	}
-	s.off += len(p)
-	return len(p), s.err
+	s.off += i
+	return i
+}
+
+func (s *Scanner) readLiteral(p []byte, i int) int {
+	for i < len(p) && s.lit != "" {
+		if p[i] != s.lit[0] {
+			s.unexpected(p[i], i)
+			return len(p)
+		}
+		s.lit = s.lit[1:]
+		i++
+	}
+	if s.lit == "" {
+		s.endValue(p, i)
+	}
+	return i
 }
 
 // readToken reads the byte c at p[i], which is neither white space nor within a string, number or literal.
@@ -380,7 +403,7 @@ func (s *Scanner) watching() bool { return s.level == s.depth && s.level > 0 }
 // startValue begins the value whose first byte is c = p[i].
 func (s *Scanner) startValue(p []byte, i int, c byte) int {
 	if s.watching() && s.active == 0 && s.hits != 0 {
-		s.startMember(i)
+		s.startMember(i, c)
 	}
 	switch c {
 	case '{', '[':
@@ -406,8 +429,11 @@ func (s *Scanner) startValue(p []byte, i int, c byte) int {
 	return i + 1
 }
 
-// startMember notes the value at p[i] if the key before it completed a watched path.
-func (s *Scanner) startMember(i int) {
+// startMember notes the value at p[i], which begins with c, if the key before it completed a watched path.
+func (s *Scanner) startMember(i int, c byte) {
+	if c == '{' && s.hits&s.paths.leads[s.level-1] != 0 {
+		return
+	}
 	for h := s.hits; h != 0; h &= h - 1 {
 		path := bits.TrailingZeros64(h)
 		if len(s.paths.names[path]) != s.level {

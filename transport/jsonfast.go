@@ -112,7 +112,7 @@ func (s *Scanner) wholeMember(p []byte, i int) (after int, entered bool) {
 	if s.hits == 0 {
 		return skipValue(p, i), false
 	}
-	s.startMember(i)
+	s.startMember(i, p[i])
 	if s.active == 0 && p[i] == '{' {
 		level := s.level
 		if s.enterObject(i, level); s.level > level {

@@ -4,32 +4,30 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 )
 
-const (
-	// SmallBody is the longest body that a [Body] keeps where the request cannot give it twice.
-	SmallBody = 64 << 10
-	// MaxBody is the longest body that a [Body] keeps at all.
-	MaxBody = 64 << 20
-)
+// SmallBody is the longest body that a [Body] keeps in memory. A longer one is left where it is, and read through again
+// for each attempt, if the request can give it again.
+const SmallBody = 64 << 10
 
 // Why a body is not edited, as [Body.Skipped] says it.
 const (
 	SkippedEncoding = "content-encoding"
 	SkippedSigned   = "signed request"
 	SkippedInvalid  = "not a valid JSON object"
+	SkippedForm     = "multipart form"
 	SkippedOnce     = "long body without GetBody"
-	SkippedLarge    = "body too large"
 )
 
 var errBodyLength = errors.New("transport: request body is not as long as its Content-Length says")
 
-// A Body is a request's body, looked through once, to be sent as often as needed. The zero Body is empty. It is safe for
-// concurrent use after [Body.Load].
+// A Body is a request's body, looked through once, to be sent as often as needed. However long it is, it takes no more
+// memory than [SmallBody]. The zero Body is empty. It is safe for concurrent use after [Body.Load].
 type Body struct {
 	data    []byte                        // the body, if it is kept
 	again   func() (io.ReadCloser, error) // else the request's GetBody
@@ -41,43 +39,37 @@ type Body struct {
 	room    [4]member // for fields
 }
 
-// Load looks through the body of req for the members at paths; req itself is left as it is, but its body is closed. A
-// body that the request can give again, and that is in memory as far as its type tells, is not copied. Any other is
-// kept, or if it cannot be kept taken over, to be sent once, unedited: one over [SmallBody] without GetBody, one over
-// [MaxBody]. An error is one of reading the body, which is then closed.
+// Load looks through the body of req for the members at paths; req itself is left as it is, but its body is closed. Where
+// the body is a multipart form, its fields stand for members, and it is not edited. A body that the request can give
+// again is not kept, if it is longer than [SmallBody] or its type says that it is in memory. One that is longer, and that
+// the request cannot give again, is taken over, to be sent once, unedited. An error is one of reading the body, which is
+// then closed.
 func (b *Body) Load(req *http.Request, paths *Paths) error {
 	*b = Body{known: req.ContentLength > 0, size: -1}
 	if req.Body == nil || req.Body == http.NoBody {
 		b.size, b.skipped = 0, SkippedInvalid
 		return nil
 	}
-	most := SmallBody
-	if req.GetBody != nil {
-		most = MaxBody
-	}
-	if req.ContentLength > int64(most) {
+	if req.GetBody == nil && req.ContentLength > SmallBody {
 		b.once, b.skipped = req.Body, SkippedOnce
-		if req.GetBody != nil {
-			b.skipped = SkippedLarge
-		}
 		return nil
 	}
-	signed := b.lookAtHeader(req.Header)
+	signed, boundary := b.lookAtHeader(req.Header)
 	s := lookers.Get().(*looker)
 	defer func() {
 		s.src = nil // or the pool would keep a prompt alive
 		lookers.Put(s)
 	}()
-	whole, inMemory := req.Body.(io.WriterTo)
+	_, inMemory := req.Body.(io.WriterTo)
 	var err error
 	switch {
-	case b.known && req.GetBody != nil && inMemory:
+	case b.known && req.GetBody != nil && (inMemory || req.ContentLength > SmallBody):
 		b.again, b.size = req.GetBody, int(req.ContentLength)
-		err = b.lookAt(whole, s, paths)
+		err = b.lookAt(req.Body, s, paths)
 	case b.known:
 		err = b.readKnown(req.Body, int(req.ContentLength))
 	default:
-		err = b.readUnknown(req.Body, most)
+		err = b.readUnknown(req, s, paths)
 	}
 	switch {
 	case err != nil:
@@ -89,11 +81,20 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 		b.size = len(b.data)
 		b.lookAtData(s, paths)
 	}
+	if boundary != "" {
+		if err := b.lookAtForm(boundary, paths); err != nil {
+			req.Body.Close()
+			return err
+		}
+	}
 	if b.skipped == "" && signed {
 		b.skipped = SkippedSigned // it may be read, but not changed
 	}
 	return req.Body.Close()
 }
+
+// Pass takes over the body of req unread, to be sent once as it is.
+func (b *Body) Pass(req *http.Request) { *b = Body{once: req.Body, size: -1} }
 
 var lookers = sync.Pool{New: func() any { return new(looker) }}
 
@@ -111,15 +112,21 @@ func (b *Body) readKnown(r io.Reader, size int) error {
 	return nil
 }
 
-// readUnknown keeps a body of unknown length, or takes it over if it turns out to be longer than most.
-func (b *Body) readUnknown(r io.ReadCloser, most int) error {
-	data, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
-	if err == nil && len(data) > most {
-		b.once, b.skipped = joined{io.MultiReader(bytes.NewReader(data), r), r}, SkippedOnce
+// readUnknown keeps a body of unknown length. If it turns out to be long, it is looked through to its end if the request
+// can give it again, and else taken over.
+func (b *Body) readUnknown(req *http.Request, s *looker, paths *Paths) error {
+	data, err := io.ReadAll(io.LimitReader(req.Body, SmallBody+1))
+	if err != nil || len(data) <= SmallBody {
+		b.data = data
+		return err
+	}
+	all := joined{io.MultiReader(bytes.NewReader(data), req.Body), req.Body}
+	if req.GetBody == nil {
+		b.once, b.skipped = all, SkippedOnce
 		return nil
 	}
-	b.data = data
-	return err
+	b.again = req.GetBody
+	return b.lookAt(all, s, paths)
 }
 
 type joined struct {
@@ -145,12 +152,15 @@ func (b *Body) lookAtData(s *looker, paths *Paths) {
 const maxMember = 4 << 10
 
 // lookAt finds the members at paths in a body that is not kept, and copies their values.
-func (b *Body) lookAt(body io.WriterTo, s *looker, paths *Paths) error {
+func (b *Body) lookAt(body io.Reader, s *looker, paths *Paths) error {
 	if b.skipped != "" {
 		return nil
 	}
 	s.Reset(paths, maxMember)
-	n, err := body.WriteTo(s)
+	n, err := copyThrough(s, body)
+	if b.size < 0 {
+		b.size = int(n)
+	}
 	if err == nil && n != int64(b.size) {
 		err = errBodyLength
 	}
@@ -167,6 +177,18 @@ func (b *Body) lookAt(body io.WriterTo, s *looker, paths *Paths) error {
 	return nil
 }
 
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// copyThrough is io.Copy with a buffer that is used again.
+func copyThrough(w io.Writer, r io.Reader) (int64, error) {
+	if whole, ok := r.(io.WriterTo); ok {
+		return whole.WriteTo(w)
+	}
+	buf := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buf)
+	return io.CopyBuffer(w, r, buf[:])
+}
+
 // A looker is a Scanner that takes invalid documents to their end.
 type looker struct{ Scanner }
 
@@ -175,9 +197,9 @@ func (l *looker) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lookAtHeader notes what the headers say about the body, and reports whether an AWS signature covers it. Keys may stand
-// in any case: some SDKs write theirs in lower case, past [http.Header.Set].
-func (b *Body) lookAtHeader(h http.Header) (signed bool) {
+// lookAtHeader notes what the headers say about the body, and reports whether an AWS signature covers it, and the boundary
+// of a multipart form. Keys may stand in any case: some SDKs write theirs in lower case, past [http.Header.Set].
+func (b *Body) lookAtHeader(h http.Header) (signed bool, boundary string) {
 	for k, v := range h {
 		if len(v) == 0 {
 			continue
@@ -189,9 +211,14 @@ func (b *Body) lookAtHeader(h http.Header) (signed bool) {
 			}
 		case len(k) == len("Authorization") && strings.EqualFold(k, "Authorization"):
 			signed = strings.HasPrefix(v[0], "AWS4-HMAC-SHA256")
+		case len(k) == len("Content-Type") && len(v[0]) > 10 && strings.EqualFold(v[0][:10], "multipart/") && strings.EqualFold(k, "Content-Type"):
+			if _, params, err := mime.ParseMediaType(v[0]); err == nil {
+				boundary = params["boundary"]
+			}
+			b.skipped = SkippedForm
 		}
 	}
-	return signed
+	return signed, boundary
 }
 
 // Fields returns what was found in the body; it is empty where the body was not read or is no JSON object.
@@ -222,7 +249,7 @@ func (b *Body) Contains(texts ...[]byte) bool {
 		return true
 	}
 	defer body.Close()
-	if _, err := io.Copy(&f, body); err != nil {
+	if _, err := copyThrough(&f, body); err != nil {
 		return true
 	}
 	return f.found
@@ -265,15 +292,21 @@ func (b *Body) Attach(req *http.Request, edits ...Edit) (err error) {
 		return nil
 	}
 	data := b.data
-	if b.skipped == "" && len(edits) > 0 {
+	switch {
+	case b.skipped == "" && len(edits) > 0:
+		if b.known {
+			req.TransferEncoding = nil
+		}
+		if b.again != nil && b.size > SmallBody {
+			return b.stream(req, edits)
+		}
 		if data, err = b.edited(edits); err != nil {
 			return err
 		}
 		if b.known {
-			req.TransferEncoding = nil
 			fixContentLength(req, len(data))
 		}
-	} else if b.again != nil {
+	case b.again != nil:
 		req.GetBody = b.again
 		req.Body, err = b.again()
 		return err
@@ -291,6 +324,28 @@ func (b *Body) Attach(req *http.Request, edits ...Edit) (err error) {
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 	req.Body = io.NopCloser(bytes.NewReader(data))
 	return nil
+}
+
+// stream has req carry the body with the edits made while it is read.
+func (b *Body) stream(req *http.Request, edits []Edit) error {
+	segments, err := b.fields.splice(nil, b.size, edits)
+	if err != nil {
+		return err
+	}
+	if b.known {
+		req.ContentLength = int64(segments.size())
+		fixContentLength(req, segments.size())
+	}
+	again := b.again
+	req.GetBody = func() (io.ReadCloser, error) {
+		body, err := again()
+		if err != nil {
+			return nil, err
+		}
+		return &spliced{src: body, segments: segments}, nil
+	}
+	req.Body, err = req.GetBody()
+	return err
 }
 
 // edited returns the body with the edits made.
@@ -316,7 +371,7 @@ func (b *Body) read(w *splicer) ([]byte, error) {
 	}
 	defer body.Close()
 	w.size, w.parts, w.out = b.size, nil, nil
-	if _, err := io.Copy(w, body); err != nil {
+	if _, err := copyThrough(w, body); err != nil {
 		return nil, err
 	}
 	return w.result()

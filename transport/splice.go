@@ -75,7 +75,7 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 	s = s.original(0, f.open+1)
 	added := false
 	for _, e := range edits {
-		if e.Remove || f.has(e.Path) {
+		if e.Remove || f.Has(e.Path) {
 			continue
 		}
 		if added {
@@ -128,7 +128,7 @@ func (f *Fields) checkEdit(e Edit) error {
 	return fmt.Errorf("transport: edit of %q, which was not looked for", e.Path)
 }
 
-// goes returns how many members e takes away; has whether there is one.
+// goes returns how many members e takes away.
 func (f *Fields) goes(e Edit) (n int) {
 	for i := range f.members {
 		if f.paths.full[f.members[i].path] == e.Path {
@@ -141,7 +141,11 @@ func (f *Fields) goes(e Edit) (n int) {
 	return n
 }
 
-func (f *Fields) has(path string) bool {
+// Has reports whether the document has a member at a watched path, even if its value was too long to be kept.
+func (f *Fields) Has(path string) bool {
+	if f == nil {
+		return false
+	}
 	for i := range f.members {
 		if f.paths.full[f.members[i].path] == path {
 			return true

@@ -36,8 +36,8 @@ import (
 //
 // Prices are US dollars per million tokens, each an exact decimal in a string, from "0" (free) to "1000", and a whole
 // number of picodollars per token. Their names are those of [Usage]'s JSON: input, cached_input, cache_write,
-// cache_write_1h, output, audio_input, cached_audio_input and audio_output. A cached_input that is not there has no
-// discount: the band's input price holds, and cached_audio_input follows audio_input in the same way. Any other price
+// cache_write_1h, output, audio_input, cached_audio_input, audio_output, image_input and image_output. A cached_input
+// that is not there has no discount: the band's input price holds, and cached_audio_input follows audio_input in the same way. Any other price
 // that is not there is not known, and a usage that needs it is [*Unpriced]. A price of cached or cache-written tokens
 // needs the plain price beside it.
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"strconv"
 	"strings"
 )
 
@@ -275,4 +276,53 @@ func jsonString(b []byte) (string, error) {
 // amountError quotes the text that is no amount, or as much of it as a line of a log can bear.
 func amountError(text string, err error) error {
 	return fmt.Errorf("price: %.64q is not an amount in USD: %w", text, err)
+}
+
+// maxDigits is how many digits an amount for [RoundUSD] may have.
+const maxDigits = 64
+
+// RoundUSD reads an amount in US dollars as a JSON number may write it, with an exponent or with more decimals than a
+// picodollar has, and rounds it to the nearest picodollar, halves to the even one. It is for what others say an amount
+// is; [ParseUSD] takes no amount that it would have to round.
+func RoundUSD(number string) (Pico, error) {
+	mantissa, exponent, scientific := strings.Cut(strings.Replace(number, "E", "e", 1), "e")
+	shift := decimals
+	if scientific {
+		n, err := strconv.Atoi(exponent)
+		if err != nil || n < -maxDigits || n > maxDigits {
+			return 0, amountError(number, errJunk)
+		}
+		shift += n
+	}
+	mantissa, negative := strings.CutPrefix(mantissa, "-")
+	whole, fraction, point := strings.Cut(mantissa, ".")
+	if !allDigits(whole) || point && !allDigits(fraction) || len(whole)+len(fraction) > maxDigits {
+		return 0, amountError(number, errJunk)
+	}
+	// The amount is digits, of which the last drop ones are less than a picodollar.
+	digits, drop := whole+fraction, len(fraction)-shift
+	if drop < 0 {
+		digits, drop = digits+strings.Repeat("0", -drop), 0
+	}
+	kept, rest := "0", digits
+	if drop < len(digits) {
+		kept, rest = digits[:len(digits)-drop], digits[len(digits)-drop:]
+	} else {
+		rest = strings.Repeat("0", drop-len(digits)) + digits
+	}
+	var m reading
+	m.read(kept)
+	if half := "5" + strings.Repeat("0", max(0, len(rest)-1)); rest != "" && (rest > half || rest == half && m.lo&1 == 1) {
+		lo, carry := bits.Add64(m.lo, 1, 0)
+		m.lo, m.hi = lo, m.hi+carry
+	}
+	sum, err := m.sum(negative)
+	if err != nil {
+		return 0, amountError(number, err)
+	}
+	p, ok := sum.Pico()
+	if !ok {
+		return 0, amountError(number, errTooMuch)
+	}
+	return p, nil
 }

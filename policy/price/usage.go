@@ -15,7 +15,7 @@ type Usage struct {
 	CacheWrite int64 `json:"cache_write,omitzero"`
 	// CacheWrite1h counts prompt tokens written to a cache for an hour.
 	CacheWrite1h int64 `json:"cache_write_1h,omitzero"`
-	// Output counts generated tokens that are not audio, reasoning included.
+	// Output counts generated tokens that are neither audio nor image, reasoning included.
 	Output int64 `json:"output,omitzero"`
 	// AudioInput counts audio tokens of the prompt that were not read from a cache.
 	AudioInput int64 `json:"audio_input,omitzero"`
@@ -23,6 +23,11 @@ type Usage struct {
 	CachedAudioInput int64 `json:"cached_audio_input,omitzero"`
 	// AudioOutput counts generated audio tokens.
 	AudioOutput int64 `json:"audio_output,omitzero"`
+	// ImageInput counts image tokens of the prompt where they have a price of their own, as in the editing of images. Where
+	// an image in the prompt costs what text does, its tokens are in Input.
+	ImageInput int64 `json:"image_input,omitzero"`
+	// ImageOutput counts the tokens of generated images.
+	ImageOutput int64 `json:"image_output,omitzero"`
 	// Reasoning says how many of the Output tokens were reasoning. It has no price of its own.
 	Reasoning int64 `json:"reasoning,omitzero"`
 }
@@ -34,6 +39,7 @@ func (u Usage) Prompt() int64 {
 	n = addTokens(n, u.CacheWrite)
 	n = addTokens(n, u.CacheWrite1h)
 	n = addTokens(n, u.AudioInput)
+	n = addTokens(n, u.ImageInput)
 	return addTokens(n, u.CachedAudioInput)
 }
 
@@ -48,6 +54,8 @@ func (u Usage) Add(v Usage) Usage {
 		AudioInput:       addTokens(u.AudioInput, v.AudioInput),
 		CachedAudioInput: addTokens(u.CachedAudioInput, v.CachedAudioInput),
 		AudioOutput:      addTokens(u.AudioOutput, v.AudioOutput),
+		ImageInput:       addTokens(u.ImageInput, v.ImageInput),
+		ImageOutput:      addTokens(u.ImageOutput, v.ImageOutput),
 		Reasoning:        addTokens(u.Reasoning, v.Reasoning),
 	}
 }
@@ -73,8 +81,10 @@ const (
 	cacheWrite1h
 	audioInput
 	cachedAudioInput
+	imageInput
 	output
 	audioOutput
+	imageOutput
 
 	counters    // how many there are
 	firstOutput = output
@@ -90,6 +100,8 @@ var counterNames = [counters]string{
 	cachedAudioInput: "cached_audio_input",
 	output:           "output",
 	audioOutput:      "audio_output",
+	imageInput:       "image_input",
+	imageOutput:      "image_output",
 }
 
 // plainCounter is what each counter's tokens would have been, had nothing been cached.
@@ -102,6 +114,8 @@ var plainCounter = [counters]counter{
 	cachedAudioInput: audioInput,
 	output:           output,
 	audioOutput:      audioOutput,
+	imageInput:       imageInput,
+	imageOutput:      imageOutput,
 }
 
 // counts is a usage as an array, one entry for each counter.
@@ -118,5 +132,7 @@ func (u *Usage) counts() counts {
 		cachedAudioInput: u.CachedAudioInput,
 		output:           u.Output,
 		audioOutput:      u.AudioOutput,
+		imageInput:       u.ImageInput,
+		imageOutput:      u.ImageOutput,
 	}
 }

@@ -10,10 +10,11 @@ import (
 var full = Usage{
 	Input: 1, CachedInput: 20, CacheWrite: 300, CacheWrite1h: 4_000, Output: 50_000,
 	AudioInput: 600_000, CachedAudioInput: 7_000_000, AudioOutput: 80_000_000, Reasoning: 49_000,
+	ImageInput: 900_000_000, ImageOutput: 10_000_000_000,
 }
 
 func TestUsagePrompt(t *testing.T) {
-	if got, want := full.Prompt(), int64(7_604_321); got != want {
+	if got, want := full.Prompt(), int64(907_604_321); got != want {
 		t.Errorf("the prompt has %d tokens, want %d", got, want)
 	}
 	if got := (Usage{Output: 9, AudioOutput: 9, Reasoning: 9}).Prompt(); got != 0 {
@@ -28,6 +29,7 @@ func TestUsageAdd(t *testing.T) {
 	want := Usage{
 		Input: 2, CachedInput: 40, CacheWrite: 600, CacheWrite1h: 8_000, Output: 100_000,
 		AudioInput: 1_200_000, CachedAudioInput: 14_000_000, AudioOutput: 160_000_000, Reasoning: 98_000,
+		ImageInput: 1_800_000_000, ImageOutput: 20_000_000_000,
 	}
 	if got := full.Add(full); got != want {
 		t.Errorf("twice is %+v, want %+v", got, want)

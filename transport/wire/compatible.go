@@ -3,113 +3,188 @@ package wire
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// Compatible is the dialect of the hosts that offer OpenAI's chat completions as their own. Their tiers differ, so
-// none is asked for; their usage and errors are read as OpenAI's are.
-type Compatible struct{}
+// Compatible is the dialect of a provider that speaks as OpenAI does: chat completions, and as far as it offers them
+// responses, embeddings, completions, transcription and images. OpenAI's own is one, too.
+//
+// Its fields say what sets the provider apart. A Compatible must not be changed once it is used.
+type Compatible struct {
+	// Provider is its name, in rows, in rules, and in a catalog of prices.
+	Provider string
+	// Hosts are whose requests it recognises, such as "llm.example.com"; none, and it recognises those of any host.
+	Hosts []string
+	// AskUsage says that it understands stream_options.include_usage, without which it does not tell a stream's usage.
+	AskUsage bool
+	// Tiers are those of [policy.Flex], [policy.Standard] and [policy.Priority] that it has, with what service_tier
+	// calls them; "" says it by not being there.
+	Tiers map[policy.Tier]string
+	// Caches says that extra_body.google.cached_content names a context cache.
+	Caches bool
 
-// A host is what sets a compatible host apart.
-type host struct {
-	provider string
-	suffix   bool // the name is the end of the host's name
-	askUsage bool // it understands stream_options.include_usage
+	tiers    []policy.Tier          // the keys of Tiers, in the order of preference
+	aliases  map[string]policy.Tier // further names of tiers that it uses
+	strict   []policy.Tier
+	onePrice bool
+	unpriced string
+	prices   string
+	only     []string // operations that it has; nil: all
+
+	// Hooks for what is still different.
+	request func(c *Call)
+	headers func(h http.Header, a *Answer)
+	answer  func(c *Call, doc *transport.Fields, a *Answer)
+	refusal func(c *Call, r *Response, e *apiError, f *Refusal)
 }
 
-// Sources: the providers' own documentation of their OpenAI-compatible endpoints.
-var hosts = map[string]host{
-	"api.groq.com":                      {provider: "groq", askUsage: true},
-	"api.deepseek.com":                  {provider: "deepseek", askUsage: true},
-	"api.mistral.ai":                    {provider: "mistral"}, // sends it unasked
-	"api.x.ai":                          {provider: "xai", askUsage: true},
-	"api.perplexity.ai":                 {provider: "perplexity"}, // sends it unasked
-	"api.cerebras.ai":                   {provider: "cerebras", askUsage: true},
-	"api.moonshot.ai":                   {provider: "moonshotai", askUsage: true},
-	"api.z.ai":                          {provider: "zai"}, // sends it unasked
-	"openrouter.ai":                     {provider: "openrouter", askUsage: true},
-	"api.anthropic.com":                 {provider: "anthropic", askUsage: true},
-	".openai.azure.com":                 {provider: "azure", suffix: true},
-	".services.ai.azure.com":            {provider: "azure", suffix: true},
-	".cognitiveservices.azure.com":      {provider: "azure", suffix: true},
-	"generativelanguage.googleapis.com": {provider: "gemini", askUsage: true},
-}
-
-// free says which failures the provider documents as free.
-func free(provider string, status int) bool {
-	switch provider {
-	case "openrouter":
-		return status >= 400 // "error status = no tokens": its FAQ
-	case "gemini":
-		return status == 400 || status == 500 // "400 or 500 error": its billing page of 2026-09-20
-	}
-	return false
-}
-
-func hostOf(u *url.URL) (host, bool) {
-	name := strings.ToLower(u.Hostname())
-	if h, ok := hosts[name]; ok && !h.suffix {
-		return h, true
-	}
-	if dot := strings.IndexByte(name, '.'); dot >= 0 {
-		if h, ok := hosts[name[dot:]]; ok && h.suffix {
-			return h, true
-		}
-	}
-	return host{}, false
-}
-
-// Recognise takes POSTs to a path that ends in /chat/completions, on a host that it knows.
-func (Compatible) Recognise(method string, u *url.URL) (Call, bool) {
-	if method != http.MethodPost || !strings.HasSuffix(u.Path, "/chat/completions") {
+// Recognise takes POSTs to the paths of OpenAI's API, whatever stands before them, and GETs of a response.
+func (d *Compatible) Recognise(method string, u *url.URL) (Call, bool) {
+	f, poll := formOf(method, u.Path)
+	if f == nil || len(d.Hosts) > 0 && !slices.Contains(d.Hosts, strings.ToLower(u.Hostname())) {
 		return Call{}, false
 	}
-	h, ok := hostOf(u)
-	if !ok {
+	if d.only != nil && !slices.Contains(d.only, f.operation) {
 		return Call{}, false
 	}
-	c := chatCall(h.provider)
-	c.AskUsage = h.askUsage
+	c := f.call(d.Provider)
+	c.Prices, c.OnePrice, c.Strict, c.Unpriced = d.prices, d.onePrice, d.strict, d.unpriced
+	if poll {
+		c.Poll, c.Passive = true, true
+		return c, true
+	}
+	c.AskUsage = d.AskUsage && f.asksUsage
+	if f.tiers {
+		c.Tiers = d.accepted()
+	}
+	c.Caches = d.Caches && f == chatForm
 	return c, true
 }
 
-// Request reads what [OpenAI] reads; a tier is noted as it is written.
-func (Compatible) Request(c *Call, body *transport.Fields) {
-	chatRequest(c, body)
-	c.Tier = openAITier(body, "service_tier")
+// accepted returns the tiers that the provider has.
+func (d *Compatible) accepted() []policy.Tier {
+	if d.tiers != nil || len(d.Tiers) == 0 {
+		return d.tiers
+	}
+	var tiers []policy.Tier // of a dialect that a program made
+	for _, t := range []policy.Tier{policy.Flex, policy.Standard, policy.Priority} {
+		if _, ok := d.Tiers[t]; ok {
+			tiers = append(tiers, t)
+		}
+	}
+	return tiers
 }
 
-// Edit asks for a stream's usage, where the host is known to understand that.
-func (Compatible) Edit(c *Call, body *transport.Fields, w Want, e *Edits) { editUsage(c, body, w, e) }
+// Request reads model, tier, stream and its options, the output limit, and the context cache.
+func (d *Compatible) Request(c *Call, _ http.Header, body *transport.Fields) {
+	if c.form == nil {
+		return
+	}
+	c.form.request(c, body)
+	c.Tier = d.tier(body, "service_tier")
+	if c.Caches {
+		c.Cache, _ = nestedCache(body)
+	}
+	if d.request != nil {
+		d.request(c)
+	}
+}
+
+// tier returns the tier that a member of a document names.
+func (d *Compatible) tier(doc *transport.Fields, path string) policy.Tier {
+	raw, ok := doc.Get(path)
+	if !ok || len(raw) < 2 || raw[0] != '"' {
+		return ""
+	}
+	name := raw[1 : len(raw)-1]
+	for tier, called := range d.Tiers {
+		if called == string(name) && called != "" {
+			return tier
+		}
+	}
+	if tier, ok := d.aliases[string(name)]; ok {
+		return tier
+	}
+	text, _ := transport.Unquote(raw)
+	return policy.Tier(printable(text))
+}
+
+// Edit sets or removes service_tier, asks for a stream's usage, and names a context cache.
+func (d *Compatible) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
+	if c.Tiers != nil && w.Tier != c.Tier {
+		e.Body = append(e.Body, tierEdit("service_tier", d.called(w.Tier)))
+	}
+	editUsage(c, body, w, e)
+	if w.Cache != "" && c.Cache == "" {
+		editNestedCache(c, body, w.Cache, e)
+	}
+}
+
+// called returns what the provider calls a tier; a tier of the program's own is passed on.
+func (d *Compatible) called(t policy.Tier) string {
+	if name, ok := d.Tiers[t]; ok {
+		return name
+	}
+	return string(t)
+}
+
+// tierEdit has a member name a tier, or be gone if the name is "".
+func tierEdit(path, name string) transport.Edit {
+	if name == "" {
+		return transport.Edit{Path: path, Remove: true}
+	}
+	return transport.Edit{Path: path, Value: quoted(name)}
+}
+
+// quoted returns a tier's name as JSON, without allocating for those that are common.
+func quoted(name string) string {
+	switch name {
+	case "flex":
+		return `"flex"`
+	case "default":
+		return `"default"`
+	case "standard":
+		return `"standard"`
+	case "priority":
+		return `"priority"`
+	}
+	return strconv.Quote(name)
+}
 
 // Headers reads the request id.
-func (Compatible) Headers(c *Call, h http.Header, a *Answer) { OpenAI{}.Headers(c, h, a) }
-
-// Answer reads what [OpenAI] reads. Groq's "on_demand" is its standard tier.
-func (Compatible) Answer(c *Call, doc *transport.Fields, a *Answer) {
-	OpenAI{}.Answer(c, doc, a)
-	if a.Tier == "on_demand" {
-		a.Tier = policy.Standard
+func (d *Compatible) Headers(_ *Call, h http.Header, a *Answer) {
+	a.RequestID = printable(h.Get("X-Request-Id"))
+	if d.headers != nil {
+		d.headers(h, a)
 	}
 }
 
-// Refusal reads OpenAI's error object, and knows which failures the host documents as free.
-func (Compatible) Refusal(c *Call, status int, h http.Header, body []byte, now time.Time) Refusal {
-	r := openAIRefusal(status, h, body, now)
-	if c.Provider == "groq" && status == 498 {
-		// "Flex tier capacity exceeded": the request is not processed. Source: Groq's error page.
-		r.Outcome, r.Reason, r.Evidence, r.RetryAfter = policy.Rejected, policy.Capacity, policy.Documented, RetryAfter(h, now)
+// Answer reads id, model, tier and usage of an answer, or of a piece of one.
+func (d *Compatible) Answer(c *Call, doc *transport.Fields, a *Answer) {
+	if c.form == nil {
+		return
 	}
-	if c.Provider == "azure" && status == 400 && strings.Contains(r.Code, "content_filter") {
-		// "If the service performs processing, you'll be charged", content filter included: Azure's cost page.
-		r.Outcome, r.Evidence = policy.Ambiguous, ""
+	if path := c.form.read(c, doc, a); path != "" {
+		if tier := d.tier(doc, path); tier != "" {
+			a.Tier = tier
+		}
 	}
-	if free(c.Provider, status) {
-		r.Outcome, r.Evidence = policy.Rejected, policy.Documented
+	if d.answer != nil {
+		d.answer(c, doc, a)
 	}
-	return r
+}
+
+// Refusal reads OpenAI's error object.
+func (d *Compatible) Refusal(c *Call, r *Response) Refusal {
+	e := readError(r.Body)
+	f := openAIRefusal(r, &e)
+	if d.refusal != nil {
+		d.refusal(c, r, &e, &f)
+	}
+	return f
 }

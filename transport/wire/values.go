@@ -7,8 +7,6 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-var zeroUsage price.Usage
-
 // maxCount is more tokens than any answer has. It leaves room to add a few counts without overflow.
 const maxCount = 1 << 40
 
@@ -38,10 +36,55 @@ func (r *countReader) get(path string) (n int64, ok bool) {
 	if !ok || string(raw) == "null" {
 		return 0, false
 	}
-	if n, ok = count(raw); !ok && r.problem == "" {
-		r.problem = path + " is no count"
+	if n, ok = count(raw); !ok {
+		r.wrong(path + " is no count")
 	}
 	return n, ok
+}
+
+// first returns the first count that is there.
+func (r *countReader) first(paths ...string) int64 {
+	for _, path := range paths {
+		if n, ok := r.get(path); ok {
+			return n
+		}
+	}
+	return 0
+}
+
+// wrong notes what is wrong, unless something was before.
+func (r *countReader) wrong(problem string) {
+	if r.problem == "" {
+		r.problem = problem
+	}
+}
+
+// checkTotal notes if a total, where there is one, is not the sum of its parts.
+func (r *countReader) checkTotal(path string, sum int64) {
+	if total, ok := r.get(path); ok && total != sum {
+		r.wrong(path + " is not the sum of its parts")
+	}
+}
+
+// cost reads what the provider says that it charged, in US dollars.
+func cost(doc *transport.Fields, path string, a *Answer) {
+	if raw, ok := doc.Get(path); ok && len(raw) > 0 && raw[0] >= '0' && raw[0] <= '9' {
+		if p, err := price.RoundUSD(string(raw)); err == nil {
+			a.Reported, a.HasReported = p, true
+		}
+	}
+}
+
+// tick is xAI's unit of money: a tenth of a nanodollar.
+const tick = 100
+
+// ticks reads what xAI says that it charged.
+func ticks(doc *transport.Fields, path string, a *Answer) {
+	if raw, ok := doc.Get(path); ok {
+		if n, ok := count(raw); ok {
+			a.Reported, a.HasReported = price.Pico(n*tick), true
+		}
+	}
 }
 
 // Text returns a JSON string's text, or a number as it is written; false for anything else.

@@ -22,31 +22,89 @@ func recognise(t *testing.T, method, rawURL string) (wire.Dialect, wire.Call, bo
 	if err != nil {
 		t.Fatal(err)
 	}
-	return wire.Recognise(wire.Dialects(), method, u)
+	return new(wire.Router).Recognise(method, u)
 }
 
 func TestRecognise(t *testing.T) {
-	for _, test := range []struct {
-		method, url, provider string
-		tiers, regional       bool
-	}{
-		{"POST", "https://api.openai.com/v1/chat/completions", "openai", true, false},
-		{"POST", "https://eu.api.openai.com/v1/chat/completions", "openai", true, true},
-		{"POST", "http://127.0.0.1:8080/v1/chat/completions", "openai", true, false},
-		{"POST", "https://gateway.example/openai/chat/completions?x=1", "openai", true, false},
-		{"POST", "https://api.groq.com/openai/v1/chat/completions", "groq", false, false},
-		{"POST", "https://openrouter.ai/api/v1/chat/completions", "openrouter", false, false},
-		{"POST", "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions", "gemini", false, false},
-		{"POST", "https://generativelanguage.googleapis.com/v1beta/chat/completions", "gemini", false, false},
-		{"POST", "https://me.openai.azure.com/openai/deployments/d/chat/completions?api-version=x", "azure", false, false},
-		{"GET", "https://api.openai.com/v1/chat/completions", "", false, false},
-		{"POST", "https://api.openai.com/v1/files", "", false, false},
-		{"GET", "https://api.openai.com/v1/models", "", false, false},
-		{"POST", "https://api.openai.com/v1/chat/completions/x", "", false, false},
+	for _, test := range []struct{ method, url, want string }{
+		{"POST", "https://api.openai.com/v1/chat/completions", "openai chat flex,standard,priority asks"},
+		{"POST", "https://API.OpenAI.com:443/v1/chat/completions", "openai chat flex,standard,priority asks"},
+		{"POST", "https://eu.api.openai.com/v1/chat/completions", "openai chat flex,standard,priority asks regional"},
+		{"POST", "https://api.openai.com/v1/responses", "openai responses flex,standard,priority"},
+		{"POST", "https://api.openai.com/v1/responses/compact", "openai compact flex,standard,priority"},
+		{"GET", "https://api.openai.com/v1/responses/resp_1?stream=true", "openai responses  passive poll"},
+		{"GET", "https://api.openai.com/v1/responses/resp_1/input_items", ""},
+		{"POST", "https://api.openai.com/v1/responses/resp_1/cancel", ""},
+		{"POST", "https://api.openai.com/v1/embeddings", "openai embeddings "},
+		{"POST", "https://api.openai.com/v1/completions", "openai completions  asks"},
+		{"POST", "https://api.openai.com/v1/audio/transcriptions", "openai transcription "},
+		{"POST", "https://api.openai.com/v1/images/edits", "openai images "},
+		{"POST", "https://api.openai.com/v1/audio/speech", "openai unknown  passive"},
+		{"POST", "https://api.openai.com/v1/threads/t/runs", "openai unknown  passive"},
+		{"POST", "https://api.openai.com/v1/threads/t/messages", ""},
+		{"POST", "https://api.openai.com/v1/batches", ""},
+		{"POST", "https://api.openai.com/v1/uploads/u/parts", ""},
+		{"GET", "https://api.openai.com/v1/chat/completions", ""},
+		{"POST", "https://api.openai.com/v1/files", ""},
+		{"GET", "https://api.openai.com/v1/models", ""},
+		{"POST", "http://127.0.0.1:8080/v1/chat/completions", "openai chat flex,standard,priority asks"},
+		{"POST", "https://gateway.example/openai/chat/completions?x=1", "openai chat flex,standard,priority asks"},
+		{"POST", "http://127.0.0.1:8080/v1/responses", "openai responses flex,standard,priority"},
+		{"POST", "https://survey.example/forms/7/responses", ""},
+		{"POST", "https://survey.example/orders", ""},
+		{"POST", "http://127.0.0.1/v1beta/openai/chat/completions", "gemini chat flex,standard,priority asks caches"},
+		{"POST", "http://127.0.0.1/v1beta/models/gemini-2.5-flash:generateContent", "gemini generate flex,standard,priority caches"},
+		{"POST", "http://127.0.0.1/v1/projects/p/locations/global/publishers/google/models/m:generateContent", "vertex generate flex,standard,priority caches"},
+		{"POST", "https://api.groq.com/openai/v1/chat/completions", "groq chat flex,standard,priority asks"},
+		{"POST", "https://openrouter.ai/api/v1/chat/completions", "openrouter chat flex,standard,priority asks"},
+		{"POST", "https://api.x.ai/v1/chat/completions", "xai chat standard,priority asks"},
+		{"POST", "https://api.mistral.ai/v1/chat/completions", "mistral chat "},
+		{"POST", "https://api.mistral.ai/v1/ocr", "mistral unknown  passive"},
+		{"POST", "https://api.deepseek.com/chat/completions", "deepseek chat  asks"},
+		{"POST", "https://api.perplexity.ai/chat/completions", "perplexity chat "},
+		{"POST", "https://api.anthropic.com/v1/messages", "anthropic messages "},
+		{"POST", "https://api.anthropic.com/v1/messages/count_tokens", "anthropic count_tokens  passive free"},
+		{"POST", "https://api.anthropic.com/v1/messages/batches", ""},
+		{"POST", "https://api.anthropic.com/v1/complete", "anthropic unknown  passive"},
+		{"POST", "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions", "gemini chat flex,standard,priority asks caches"},
+		{"POST", "https://generativelanguage.googleapis.com/v1beta/chat/completions", "gemini chat flex,standard,priority asks caches"},
+		{"POST", "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse", "gemini generate flex,standard,priority caches stream"},
+		{"POST", "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:countTokens", "gemini count_tokens  passive free"},
+		{"POST", "https://generativelanguage.googleapis.com/v1beta/models/text-embedding-004:batchEmbedContents", "gemini embeddings "},
+		{"POST", "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:batchGenerateContent", ""},
+		{"POST", "https://generativelanguage.googleapis.com/v1beta/models/veo-3:predictLongRunning", "gemini unknown  passive"},
+		{"POST", "https://generativelanguage.googleapis.com/v1beta/interactions", "gemini interactions flex,standard,priority"},
+		{"POST", "https://generativelanguage.googleapis.com/v1beta/cachedContents", "gemini create_cache  passive"},
+		{"PATCH", "https://generativelanguage.googleapis.com/v1beta/cachedContents/x", ""},
+		{"POST", "https://generativelanguage.googleapis.com/upload/v1beta/files", ""},
+		{"POST", "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/global/publishers/google/models/m:generateContent", "vertex generate flex,standard,priority caches"},
+		{"POST", "https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/us-east5/publishers/google/models/m:generateContent", "vertex generate  caches"},
+		{"POST", "https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/us-east5/publishers/anthropic/models/m:rawPredict", "vertex unknown  passive"},
+		{"POST", "https://aiplatform.googleapis.com/v1/projects/p/locations/global/endpoints/openapi/chat/completions", "vertex chat  asks caches"},
+		{"POST", "https://me.openai.azure.com/openai/deployments/d/chat/completions?api-version=x", "azure chat flex,standard,priority asks"},
+		{"POST", "https://me.openai.azure.com//openai/deployments/d/chat/completions", "azure chat flex,standard,priority asks"},
+		{"POST", "https://me.services.ai.azure.com/openai/v1/responses", "azure responses flex,standard,priority"},
+		{"POST", "https://api.openai.com/v1/chat/completions/x", "openai unknown  passive"},
 	} {
-		_, call, ok := recognise(t, test.method, test.url)
-		if ok != (test.provider != "") || call.Provider != test.provider || call.Tiers != test.tiers || call.Regional != test.regional {
-			t.Errorf("%s %s: %v, %+v", test.method, test.url, ok, call)
+		_, c, ok := recognise(t, test.method, test.url)
+		got := ""
+		if ok {
+			var tiers []string
+			for _, tier := range c.Tiers {
+				tiers = append(tiers, string(tier))
+			}
+			got = c.Provider + " " + c.Operation + " " + strings.Join(tiers, ",")
+			for _, flag := range []struct {
+				set  bool
+				name string
+			}{{c.AskUsage, "asks"}, {c.Caches, "caches"}, {c.Stream, "stream"}, {c.Regional, "regional"}, {c.Passive, "passive"}, {c.Poll, "poll"}, {c.Free, "free"}} {
+				if flag.set {
+					got += " " + flag.name
+				}
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s %s:\ngot  %q\nwant %q", test.method, test.url, got, test.want)
 		}
 	}
 }
@@ -68,7 +126,7 @@ func openAICall(t *testing.T, body string) (wire.Dialect, wire.Call, *transport.
 		t.Fatal("not recognised")
 	}
 	f := fields(t, call.RequestPaths, body)
-	d.Request(&call, f)
+	d.Request(&call, nil, f)
 	return d, call, f
 }
 
@@ -269,15 +327,15 @@ func TestRefusal(t *testing.T) {
 		{"500", openai, 500, nil, `{"error":{"type":"server_error"}}`, "ambiguous  server_error server_error", 0},
 		{"504", openai, 504, nil, ``, "ambiguous  server_error ", 0},
 		{"408", openai, 408, nil, ``, "ambiguous  server_error ", 0},
-		{"redirect", openai, 302, nil, ``, "rejected inferred bad_request ", 0},
+		{"redirect", openai, 302, nil, ``, "ambiguous  bad_request ", 0},
 		{"groq flex full", groq, 498, nil, `{"error":{"code":"capacity_exceeded"}}`, "rejected documented capacity capacity_exceeded", 0},
 		{"498 elsewhere", openai, 498, nil, ``, "ambiguous  bad_request ", 0},
 		{"client closed", openai, 499, nil, ``, "ambiguous  bad_request ", 0},
 		{"azure content filter", azure, 400, nil, `{"error":{"code":"content_filter","message":"x"}}`, "ambiguous  bad_request content_filter", 0},
 		{"anthropic overloaded", anthropic, 529, nil, `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`, "rejected reported overloaded overloaded_error", 0},
-		{"gemini overloaded", gemini, 503, nil, `[{"error":{"code":503,"message":"x","status":"UNAVAILABLE"}}]`, "rejected reported overloaded 503", 0},
+		{"gemini overloaded", gemini, 503, nil, `[{"error":{"code":503,"message":"x","status":"UNAVAILABLE"}}]`, "rejected reported overloaded UNAVAILABLE", 0},
 		{"try again counts, not when all is back", openai, 429, map[string]string{"X-Ratelimit-Remaining-Requests": "0", "X-Ratelimit-Reset-Requests": "60s"}, `{"error":{"message":"Please try again in 232ms.","type":"requests"}}`, "rejected inferred rate requests", 232 * time.Millisecond},
-		{"gemini, wrapped in an array", gemini, 429, nil, "[{\"error\":{\"code\":429,\"message\":\"x\",\"status\":\"RESOURCE_EXHAUSTED\"}}]\n", "rejected inferred rate 429", 0},
+		{"gemini, wrapped in an array", gemini, 429, nil, "[{\"error\":{\"code\":429,\"message\":\"x\",\"status\":\"RESOURCE_EXHAUSTED\"}}]\n", "rejected inferred rate RESOURCE_EXHAUSTED", 0},
 		{"gemini 500 is free", gemini, 500, nil, `[{"error":{"code":500}}]`, "rejected documented server_error 500", 0},
 		{"gemini 503 is not said to be", gemini, 503, nil, `[{"error":{"code":503}}]`, "ambiguous  server_error 503", 0},
 		{"openrouter errors are free", openrouter, 502, nil, `{"error":{"code":502,"message":"Provider returned error"}}`, "rejected documented server_error 502", 0},
@@ -292,7 +350,7 @@ func TestRefusal(t *testing.T) {
 			for k, v := range test.header {
 				h.Set(k, v)
 			}
-			r := d.Refusal(&call, test.status, h, []byte(test.body), now)
+			r := d.Refusal(&call, &wire.Response{Status: test.status, Header: h, Body: []byte(test.body), At: now})
 			if got := fmt.Sprintf("%s %s %s %s", r.Outcome, r.Evidence, r.Reason, r.Code); got != test.want || r.RetryAfter != test.after {
 				t.Errorf("got  %s, %v\nwant %s, %v", got, r.RetryAfter, test.want, test.after)
 			}
@@ -355,39 +413,62 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
+// fuzzed are calls of every kind that is read.
+var fuzzed = []string{
+	"https://api.openai.com/v1/chat/completions", "https://api.openai.com/v1/responses",
+	"https://api.openai.com/v1/embeddings", "https://api.openai.com/v1/audio/transcriptions",
+	"https://api.openai.com/v1/images/edits", "https://api.anthropic.com/v1/messages",
+	"https://generativelanguage.googleapis.com/v1beta/models/m:generateContent",
+	"https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
+	"https://generativelanguage.googleapis.com/v1beta/interactions",
+	"https://generativelanguage.googleapis.com/v1beta/cachedContents",
+	"https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/google/models/m:generateContent",
+	"https://me.openai.azure.com/openai/deployments/d/chat/completions", "https://api.x.ai/v1/chat/completions",
+	"https://api.mistral.ai/v1/chat/completions", "https://api.perplexity.ai/chat/completions",
+	"https://openrouter.ai/api/v1/chat/completions", "https://api.groq.com/openai/v1/chat/completions",
+}
+
 // Whatever an answer holds, what is read from it is bounded and fit for a row, and the counts are none that a price
 // could choke on.
 func FuzzAnswer(f *testing.F) {
-	f.Add([]byte(`{"id":"x","usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":9,"prompt_tokens_details":{"cached_tokens":3}}}`), 200)
-	f.Add([]byte(`{"error":{"code":429,"message":"Please try again in 1.5s.","param":"service_tier"}}`), 429)
-	f.Add([]byte("[{\"error\":{}}]\n"), 503)
-	d, call, _ := wire.Recognise(wire.Dialects(), "POST", &url.URL{Host: "api.openai.com", Path: "/v1/chat/completions"})
-	f.Fuzz(func(t *testing.T, doc []byte, status int) {
-		r := d.Refusal(&call, status, http.Header{"X-Request-Id": {string(doc)}}, doc, time.Unix(0, 0))
+	f.Add([]byte(`{"id":"x","usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":9,"prompt_tokens_details":{"cached_tokens":3}}}`), 200<<8)
+	f.Add([]byte(`{"error":{"code":429,"message":"Please try again in 1.5s.","param":"service_tier"}}`), 429<<8)
+	f.Add([]byte("[{\"error\":{}}]\n"), 503<<8)
+	for i := range fuzzed {
+		f.Add([]byte(`{"usageMetadata":{"promptTokenCount":9,"totalTokenCount":9,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":4}]}}`), 200<<8|i)
+		f.Add([]byte(`{"type":"response.completed","response":{"id":"r","status":"completed","usage":{"input_tokens":5,"output_tokens":1}}}`), 200<<8|i)
+	}
+	f.Fuzz(func(t *testing.T, doc []byte, n int) {
+		status, which := n>>8, fuzzed[n&0xff%len(fuzzed)]
+		d, call, ok := recognise(t, "POST", which)
+		if !ok {
+			t.Fatal(which)
+		}
+		r := d.Refusal(&call, &wire.Response{Status: status, Header: http.Header{"X-Request-Id": {string(doc)}}, Body: doc, Asked: policy.Flex, At: time.Unix(0, 0)})
 		if r.RetryAfter < 0 || r.Outcome == "" || len(r.Code) > 64 {
 			t.Fatalf("%+v", r)
 		}
 		var s transport.Scanner
 		body, err := s.Scan(doc, call.RequestPaths)
-		if err == nil {
+		if err == nil && call.RequestPaths != nil {
 			c := call
-			d.Request(&c, body)
+			d.Request(&c, http.Header{"x-vertex-ai-llm-shared-request-type": {string(doc)}}, body)
 			var e wire.Edits
-			d.Edit(&c, body, wire.Want{Tier: policy.Flex, Usage: true}, &e)
+			d.Edit(&c, body, wire.Want{Tier: policy.Flex, Usage: true, Cache: "cachedContents/x"}, &e)
 			if _, err := body.Splice(e.Body...); err != nil {
 				t.Fatal(err)
 			}
 		}
 		var again transport.Scanner
 		fields, err := again.Scan(doc, call.AnswerPaths)
-		if err != nil {
+		if err != nil || call.AnswerPaths == nil {
 			return
 		}
 		var a wire.Answer
-		d.Headers(&call, http.Header{"X-Request-Id": {string(doc)}}, &a)
+		d.Headers(&call, http.Header{"X-Request-Id": {string(doc)}, "X-Gemini-Service-Tier": {string(doc)}, "Azureai-Processed-Tier": {string(doc)}}, &a)
 		d.Answer(&call, fields, &a)
 		u := a.Usage
-		for _, n := range []int64{u.Input, u.CachedInput, u.CacheWrite, u.Output, u.AudioInput, u.AudioOutput, u.Reasoning} {
+		for _, n := range []int64{u.Input, u.CachedInput, u.CacheWrite, u.Output, u.AudioInput, u.CachedAudioInput, u.AudioOutput, u.ImageInput, u.ImageOutput, u.Reasoning} {
 			if n < 0 || n > math.MaxInt64/8 {
 				t.Fatalf("%+v", u)
 			}
@@ -403,15 +484,16 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-func ExampleRecognise() {
+func ExampleRouter_Recognise() {
+	var router wire.Router
 	u, _ := url.Parse("https://api.openai.com/v1/chat/completions")
-	_, call, ok := wire.Recognise(wire.Dialects(), http.MethodPost, u)
+	_, call, ok := router.Recognise(http.MethodPost, u)
 	fmt.Println(ok, call.Provider, call.Operation, call.Tiers)
 	u, _ = url.Parse("https://api.openai.com/v1/models")
-	_, _, ok = wire.Recognise(wire.Dialects(), http.MethodGet, u)
+	_, _, ok = router.Recognise(http.MethodGet, u)
 	fmt.Println(ok)
 	// Output:
-	// true openai chat true
+	// true openai chat [flex standard priority]
 	// false
 }
 

@@ -1,0 +1,88 @@
+package middleware
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+)
+
+// Of a compressed answer, whose encoding the caller asked for itself, no more than maxPacked bytes are kept to be read
+// when it has ended, and they are unpacked to no more than maxUnpacked.
+const (
+	maxPacked   = 4 << 20
+	maxUnpacked = 64 << 20
+)
+
+// packed is the body of a compressed answer. The caller gets it as it is; we unpack a copy.
+type packed struct {
+	encoding string
+	data     []byte
+	long     bool
+}
+
+// keep keeps the next bytes of the body.
+func (z *packed) keep(p []byte) {
+	if z.long = z.long || len(z.data)+len(p) > maxPacked; z.long {
+		z.data = nil
+		return
+	}
+	z.data = append(z.data, p...)
+}
+
+// open returns a reader of what is in the body.
+func (z *packed) open() (io.Reader, error) {
+	switch z.encoding {
+	case "gzip", "x-gzip":
+		return gzip.NewReader(bytes.NewReader(z.data))
+	case "deflate":
+		return zlib.NewReader(bytes.NewReader(z.data))
+	}
+	return nil, nil
+}
+
+// inflate reads the answer that came compressed, as far as it came.
+func (a *answerReader) inflate() {
+	z := a.packed
+	if z == nil {
+		return
+	}
+	a.packed = nil
+	r, err := z.open()
+	switch {
+	case z.long:
+		a.answer.Problem = "the answer came compressed, and is too long to be unpacked on the side"
+	case r == nil && err == nil:
+		a.answer.Problem = "the answer came compressed, in an encoding that is not read: " + safeCode(z.encoding)
+	case err != nil:
+		a.answer.Problem = "the answer does not have the encoding that it says"
+	}
+	if a.answer.Problem != "" {
+		a.unread = true
+		return
+	}
+	buf := make([]byte, 32<<10)
+	for size := 0; ; {
+		n, err := r.Read(buf)
+		if size += n; size > maxUnpacked {
+			a.answer.Problem, a.unread = "the answer came compressed, and unpacks to too much", true
+			return
+		}
+		for p := buf[:n]; len(p) > 0 && !(a.stream && a.ended); {
+			took, _ := a.observePlain(p)
+			p = p[max(1, took):]
+		}
+		if err != nil {
+			a.observePlain(nil)
+			return
+		}
+	}
+}
+
+// safeCode returns a word of the provider's if it can stand in a row.
+func safeCode(s string) string {
+	if len(s) > 16 || bytes.ContainsFunc([]byte(s), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }) {
+		return "unknown"
+	}
+	return s
+}

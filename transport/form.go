@@ -1,0 +1,80 @@
+package transport
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/bits"
+	"mime/multipart"
+	"slices"
+)
+
+// Of a form, a field longer than maxField is not looked at, nor are fields behind the first maxFields.
+const (
+	maxField  = 1 << 10
+	maxFields = 256
+)
+
+// lookAtForm finds the fields of a multipart form that are named as paths: a text as a JSON string, a number or a truth
+// value as it is. What is no well-formed form is for the server to refuse; the error is one of reading the body.
+func (b *Body) lookAtForm(boundary string, paths *Paths) error {
+	var body io.Reader = bytes.NewReader(b.data)
+	if b.again != nil {
+		again, err := b.again()
+		if err != nil {
+			return err
+		}
+		defer again.Close()
+		body = again
+	}
+	source := &remembering{Reader: body}
+	form := multipart.NewReader(source, boundary)
+	b.fields = Fields{paths: paths}
+	for range maxFields {
+		part, err := form.NextPart()
+		if err != nil {
+			break
+		}
+		if part.FileName() == "" {
+			b.fields.addField(part.FormName(), part)
+		}
+	}
+	return source.err
+}
+
+// remembering keeps the error of its Reader, which a parser may hide behind its own.
+type remembering struct {
+	io.Reader
+	err error
+}
+
+func (r *remembering) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.err = err
+	}
+	return n, err
+}
+
+// addField adds a field if it is watched.
+func (f *Fields) addField(name string, value io.Reader) {
+	if f.paths == nil {
+		return
+	}
+	hit := f.paths.match(f.paths.all&^f.paths.leads[0], 0, []byte(name))
+	if hit == 0 {
+		return
+	}
+	raw, err := io.ReadAll(io.LimitReader(value, maxField+1))
+	if err != nil || len(raw) > maxField {
+		return
+	}
+	if !json.Valid(raw) || !slices.Contains([]byte("0123456789-tf"), raw[0]) {
+		raw, _ = json.Marshal(string(raw)) // a string can always be written
+	}
+	m := member{path: uint8(bits.TrailingZeros64(hit)), next: -1, whole: true, from: int32(len(f.copied))}
+	f.copied = append(f.copied, raw...)
+	m.to = int32(len(f.copied))
+	f.members = append(f.members, m)
+}

@@ -1,0 +1,82 @@
+package wire
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
+)
+
+// azure: a call names a deployment, in its path or as its model; the answer names the model behind it, and a header the
+// tier that served. Of failures only "a 429 error due to exceeding the rate limit" is documented as free; what the
+// content filter refuses, and what timed out, may be charged. Sources: learn.microsoft.com, manage costs, flex
+// processing; recorded traffic of 2026.
+var azure = azureProvider(nil)
+
+func azureProvider(deployments map[string]string) *provider {
+	return &provider{
+		name:  "azure",
+		hosts: []string{".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"},
+		dialects: []Dialect{azureDialect{deployments, &Compatible{
+			Provider: "azure", AskUsage: true,
+			Tiers:   map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "default", policy.Priority: "priority"},
+			tiers:   []policy.Tier{policy.Flex, policy.Standard, policy.Priority},
+			aliases: map[string]policy.Tier{"auto": "auto"},
+			headers: func(h http.Header, a *Answer) {
+				if a.RequestID == "" {
+					a.RequestID = printable(h.Get("Apim-Request-Id"))
+				}
+				switch tier := h.Get("Azureai-Processed-Tier"); tier {
+				case "":
+				case "default":
+					a.Tier = policy.Standard
+				default:
+					a.Tier = policy.Tier(printable(tier))
+				}
+			},
+			refusal: azureRefusal,
+		}}},
+	}
+}
+
+func azureRefusal(_ *Call, r *Response, e *apiError, f *Refusal) {
+	switch {
+	case r.Status == http.StatusTooManyRequests && f.Reason == policy.Rate:
+		f.Evidence = policy.Documented
+	case r.Status == http.StatusBadRequest && (strings.Contains(e.code, "content_filter") || strings.Contains(e.code, "content_management")):
+		// "If the service performs processing, you'll be charged", content filter included.
+		f.Outcome, f.Evidence = policy.Ambiguous, ""
+	}
+}
+
+type azureDialect struct {
+	deployments map[string]string
+	*Compatible
+}
+
+// Recognise takes both shapes of a path: /openai/deployments/NAME/chat/completions and /openai/v1/chat/completions.
+func (d azureDialect) Recognise(method string, u *url.URL) (Call, bool) {
+	c, ok := d.Compatible.Recognise(method, u)
+	if !ok {
+		return c, false
+	}
+	if _, after, ok := strings.Cut(u.Path, "/deployments/"); ok {
+		c.Model, _, _ = strings.Cut(after, "/")
+		c.Model = printable(c.Model)
+	}
+	return c, true
+}
+
+// Request knows the model behind the deployment, if the user has told.
+func (d azureDialect) Request(c *Call, h http.Header, body *transport.Fields) {
+	deployment := c.Model // of the path: what the body calls the model does not matter there
+	d.Compatible.Request(c, h, body)
+	if deployment != "" {
+		c.Model = deployment
+	}
+	if model, ok := d.deployments[c.Model]; ok {
+		c.Model = model
+	}
+}

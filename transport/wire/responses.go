@@ -1,0 +1,160 @@
+package wire
+
+import (
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
+)
+
+// responsesNames are the paths of a response's members: at the top of an answer, and under "response" in the events of
+// a stream.
+type responsesNames struct {
+	id, model, tier, status, background              string
+	input, output, total, cached, written, reasoning string
+	errorCode, errorType, errorMessage               string
+	searches, images, ticks, sources, tools, cost    string
+}
+
+func responsesNamesOf(prefix string) responsesNames {
+	return responsesNames{
+		id: prefix + "id", model: prefix + "model", tier: prefix + "service_tier", status: prefix + "status",
+		background: prefix + "background",
+		input:      prefix + "usage.input_tokens", output: prefix + "usage.output_tokens", total: prefix + "usage.total_tokens",
+		cached:    prefix + "usage.input_tokens_details.cached_tokens",
+		written:   prefix + "usage.input_tokens_details.cache_write_tokens",
+		reasoning: prefix + "usage.output_tokens_details.reasoning_tokens",
+		errorCode: prefix + "error.code", errorType: prefix + "error.type", errorMessage: prefix + "error.message",
+		searches: prefix + "tool_usage.web_search.num_requests", images: prefix + "tool_usage.image_gen.output_tokens",
+		ticks: prefix + "usage.cost_in_usd_ticks", sources: prefix + "usage.num_sources_used",
+		tools: prefix + "usage.num_server_side_tools_used", cost: prefix + "usage.cost",
+	}
+}
+
+func (n *responsesNames) all() []string {
+	return []string{
+		n.id, n.model, n.tier, n.status, n.background, n.input, n.output, n.total, n.cached, n.written, n.reasoning,
+		n.errorCode, n.errorType, n.errorMessage, n.searches, n.images, n.ticks, n.sources, n.tools, n.cost,
+	}
+}
+
+var (
+	answerNames = responsesNamesOf("")
+	eventNames  = responsesNamesOf("response.")
+)
+
+var responsesAnswers = transport.MustPaths(append(append([]string{"type", "error", "code"}, answerNames.all()...), eventNames.all()...)...)
+
+// responsesForm: a stream has no last word of its own but its terminal event, which alone tells the usage and the tier
+// that served; the first event only repeats the request's. Source: OpenAI's OpenAPI description of 2026-08-21;
+// recorded streams.
+var responsesForm = &form{
+	operation: Responses, tiers: true,
+	paths:   transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background"),
+	answers: responsesAnswers,
+	marks:   usageMarks,
+	events: [][]byte{
+		[]byte("response.completed"), []byte("response.incomplete"), []byte("response.failed"), []byte("error"),
+	},
+	done: chatDone,
+	request: func(c *Call, body *transport.Fields) {
+		chatRequest(c, body)
+		if raw, ok := body.Get("max_output_tokens"); ok {
+			if n, ok := count(raw); ok {
+				c.MaxOutput = n
+			}
+		}
+	},
+	read: responsesAnswer,
+}
+
+// compactForm: the compaction of a conversation answers at once, with a usage as a response has it.
+var compactForm = &form{
+	operation: Compact, tiers: true,
+	paths:   transport.MustPaths("model", "service_tier"),
+	answers: responsesAnswers,
+	request: chatRequest,
+	read:    responsesAnswer,
+}
+
+func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tierPath string) {
+	kind := doc.Text("type")
+	n := &answerNames
+	if _, ok := doc.Get(eventNames.id); ok {
+		n = &eventNames
+	}
+	if kind == "error" {
+		// {"type": "error", "error": {"code": ...}}, and flat by the specification: {"type": "error", "code": ...}
+		a.Failed = true
+		code, _ := errorCode(doc)
+		if code == "" {
+			code = identifier(doc.Text("code"))
+		}
+		a.ErrorCode = code
+		return ""
+	}
+	if id := textLike(doc, n.id, a.ResponseID); id != "" {
+		a.ResponseID = printable(id)
+	}
+	if model := textLike(doc, n.model, c.Model); model != "" {
+		a.Model = printable(model)
+	}
+	background, _ := doc.Get(n.background)
+	a.Background = string(background) == "true"
+	status := doc.Text(n.status)
+	a.Pending = status == "queued" || status == "in_progress"
+	for _, path := range [...]string{n.errorCode, n.errorType, n.errorMessage} {
+		if raw, ok := doc.Get(path); ok && string(raw) != "null" {
+			text, _ := Text(raw)
+			if a.Failed = true; path != n.errorMessage {
+				a.ErrorCode = identifier(text)
+			}
+			break
+		}
+	}
+	a.Failed = a.Failed || status == "failed"
+	responsesUsage(doc, n, a)
+	if n == &eventNames && !a.Pending && status != "" {
+		a.Complete = true // completed, incomplete, failed or cancelled
+	}
+	if a.Pending {
+		return "" // it only repeats the request's
+	}
+	return n.tier
+}
+
+// responsesUsage reads the usage, whose details are parts of the whole as in a chat.
+func responsesUsage(doc *transport.Fields, n *responsesNames, a *Answer) {
+	r := countReader{doc: doc}
+	input, hasInput := r.get(n.input)
+	output, hasOutput := r.get(n.output)
+	total, hasTotal := r.get(n.total)
+	if !hasInput && !hasOutput && !hasTotal && r.problem == "" {
+		return
+	}
+	cached, _ := r.get(n.cached)
+	written, _ := r.get(n.written)
+	reasoning, _ := r.get(n.reasoning)
+	if !hasInput || !hasOutput {
+		r.wrong("usage lacks input_tokens or output_tokens")
+	}
+	whole := output
+	switch {
+	case hasTotal && total > input+output:
+		whole = total - input // xAI counts reasoning apart
+	case hasTotal && total < input+output:
+		r.wrong("usage.total_tokens is less than its parts")
+	}
+	a.Usage = price.Usage{
+		Input: max(0, input-cached-written), CachedInput: cached, CacheWrite: written,
+		Output: whole, Reasoning: min(max(reasoning, whole-output), whole),
+	}
+	a.HasUsage, a.Problem = true, r.problem
+	for _, extra := range [...]struct{ path, what string }{
+		{n.searches, "web searches"}, {n.images, "generated images"}, {n.tools, "server-side tools"}, {n.sources, "sources"},
+	} {
+		if used, ok := r.get(extra.path); ok && used > 0 {
+			a.Extras = "it also used " + extra.what + ", which are charged for"
+		}
+	}
+	ticks(doc, n.ticks, a)
+	cost(doc, n.cost, a)
+}

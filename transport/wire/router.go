@@ -1,0 +1,180 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// A Router finds the dialect that a request is in: by its host, and where the host says nothing (a test server, a
+// gateway) by the shape of its path. The zero Router knows the providers of this package. It is immutable and safe for
+// concurrent use.
+type Router struct {
+	own      []Dialect
+	provider *provider // of hosts that say nothing
+	azure    *provider // with the user's deployments
+}
+
+// A RouterConfig says what a [Router] knows beside this package's providers.
+type RouterConfig struct {
+	// Dialects are asked first.
+	Dialects []Dialect
+	// Provider is the one that hosts belong to which nothing is known of: "groq". By default the shape of the path
+	// says whether it is OpenAI's or Gemini's.
+	Provider string
+	// Deployments are the models behind the names of Azure deployments, by which their calls are priced and matched.
+	Deployments map[string]string
+}
+
+// NewRouter returns a Router, or an error that names the field of c which makes no sense.
+func NewRouter(c RouterConfig) (*Router, error) {
+	r := &Router{own: slices.Clone(c.Dialects)}
+	if slices.Contains(r.own, nil) {
+		return nil, errors.New("wire: Dialects: one is nil")
+	}
+	if len(c.Deployments) > 0 {
+		r.azure = azureProvider(c.Deployments)
+	}
+	if c.Provider == "" {
+		return r, nil
+	}
+	for _, p := range providers {
+		if p.name == c.Provider {
+			r.provider = p
+		}
+	}
+	switch {
+	case r.provider == nil:
+		return nil, fmt.Errorf("wire: Provider: %q is not known; known are %s", c.Provider, strings.Join(Providers(), ", "))
+	case r.provider == azure && r.azure != nil:
+		r.provider = r.azure
+	}
+	return r, nil
+}
+
+// Providers returns the names of the providers that this package knows.
+func Providers() []string {
+	var names []string
+	for _, p := range providers {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// A provider is what its hosts have in common.
+type provider struct {
+	name     string
+	hosts    []string // one that begins with a dot or a dash is the end of a host's name
+	dialects []Dialect
+}
+
+var providers = []*provider{
+	openAI, gemini, vertex, azure, groq, openRouter, anthropic, deepSeek, mistral, xAI, perplexity, cerebras, moonshot, zai,
+}
+
+var hosts, hostEnds = func() (map[string]*provider, map[string]*provider) {
+	whole, ends := map[string]*provider{}, map[string]*provider{}
+	for _, p := range providers {
+		for _, host := range p.hosts {
+			if host[0] == '.' || host[0] == '-' {
+				ends[host] = p
+			} else {
+				whole[host] = p
+			}
+		}
+	}
+	return whole, ends
+}()
+
+// providerOf returns whose host it is; nil if nobody knows.
+func providerOf(u *url.URL) *provider {
+	name := strings.ToLower(u.Hostname())
+	if p := hosts[name]; p != nil {
+		return p
+	}
+	if dot := strings.IndexByte(name, '.'); dot >= 0 {
+		if p := hostEnds[name[dot:]]; p != nil {
+			return p
+		}
+		if dash := strings.LastIndexByte(name[:dot], '-'); dash >= 0 {
+			return hostEnds[name[dash:]]
+		}
+	}
+	return nil
+}
+
+// unknownPlaces are what hosts are taken for that nothing is known of. What takes fewer paths comes
+// before what takes more.
+var unknownPlaces = []Dialect{geminiFace, openAIChat, vertexNative, geminiNative}
+
+// Recognise returns the dialect that a request is in, and what can be said of the call by its method and URL alone.
+func (r *Router) Recognise(method string, u *url.URL) (Dialect, Call, bool) {
+	for _, d := range r.own {
+		if c, ok := d.Recognise(method, u); ok {
+			return d, c, true
+		}
+	}
+	p := providerOf(u)
+	switch {
+	case p == nil:
+		p = r.provider
+	case p == azure && r.azure != nil:
+		p = r.azure
+	}
+	if p == nil {
+		return first(unknownPlaces, method, u)
+	}
+	if d, c, ok := first(p.dialects, method, u); ok {
+		return d, c, true
+	}
+	if method == http.MethodPost && !free(u.Path) {
+		return unknown{p.dialects[0]}, Call{Provider: p.name, Operation: Unknown, MaxOutput: -1, Passive: true, Unpriced: "nobody knows what this operation costs"}, true
+	}
+	return nil, Call{}, false
+}
+
+func first(dialects []Dialect, method string, u *url.URL) (Dialect, Call, bool) {
+	for _, d := range dialects {
+		if c, ok := d.Recognise(method, u); ok {
+			return d, c, true
+		}
+	}
+	return nil, Call{}, false
+}
+
+// freeSegments are parts of paths by which a POST of a known provider is no call that is charged for when it is
+// answered: it manages something, counts, or hands in work whose result is charged for. Sources: the providers' API
+// references.
+var freeSegments = []string{
+	"files", "uploads", "upload", "batches", "batch", "moderations", "models", "vector_stores", "fine_tuning", "assistants",
+	"conversations", "messages", "evals", "organization", "containers", "cancel", "input_tokens", "count_tokens", "tokenize",
+	"client_secrets", "sessions", "cachedContents", "corpora", "fileSearchStores", "ingest", "keys", "auth", "threads",
+}
+
+// free reports whether a POST to a path that no dialect understands is known to cost nothing by itself.
+func free(path string) bool {
+	segments := strings.Split(path, "/")
+	last := segments[len(segments)-1]
+	if last == "runs" || last == "submit_tool_outputs" {
+		return false // of a thread: the assistant answers
+	}
+	if _, verb, ok := strings.Cut(last, ":"); ok {
+		return strings.HasPrefix(verb, "batch") || verb == "cancel" || verb == "delete" || verb == "register" || strings.HasPrefix(verb, "import")
+	}
+	for _, s := range segments {
+		if slices.Contains(freeSegments, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// unknown is the dialect of a call that the provider's own dialect does not understand: it knows the provider's errors,
+// and nothing else.
+type unknown struct{ Dialect }
+
+// Recognise takes nothing: a [Router] decides.
+func (unknown) Recognise(string, *url.URL) (Call, bool) { return Call{}, false }

@@ -1,0 +1,38 @@
+package wire
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
+)
+
+// xAI counts reasoning apart from the completion, in the total only; it tells what it charged, in ticks, and what it used
+// of searches and tools, which cost extra. Sources: recorded traffic of 2026; xAI's API reference.
+var xAI = &provider{
+	name:  "xai",
+	hosts: []string{"api.x.ai", ".api.x.ai"},
+	dialects: []Dialect{&Compatible{
+		Provider: "xai", AskUsage: true,
+		Tiers:  map[policy.Tier]string{policy.Standard: "default", policy.Priority: "priority"},
+		tiers:  []policy.Tier{policy.Standard, policy.Priority},
+		answer: xAIExtras,
+		refusal: func(_ *Call, r *Response, e *apiError, f *Refusal) {
+			if r.Status == http.StatusServiceUnavailable && strings.Contains(e.message, "at capacity") {
+				// "The model is at capacity and currently cannot serve this request."
+				f.Outcome, f.Evidence, f.Reason = policy.Rejected, policy.Reported, policy.Overloaded
+			}
+		},
+	}},
+}
+
+func xAIExtras(_ *Call, doc *transport.Fields, a *Answer) {
+	r := countReader{doc: doc}
+	if n, _ := r.get("usage.num_sources_used"); n > 0 {
+		a.Extras = "it also used sources of a search, which are charged for"
+	}
+	if n, _ := r.get("usage.num_server_side_tools_used"); n > 0 {
+		a.Extras = "it also used server-side tools, which are charged for"
+	}
+}
