@@ -407,7 +407,7 @@ func TestOtherPaths(t *testing.T) {
 		}{
 			{"GET", "/v1/models", 200},
 			{"GET", "/v1/chat/completions", 404},
-			{"POST", "/v1/embeddings", 404},
+			{"POST", "/v1/images", 404},
 			{"POST", "/some/prefix/chat/completions", 400}, // the fault: it was recognised
 		} {
 			req, err := http.NewRequest(tt.method, srv.URL+tt.path, strings.NewReader(""))

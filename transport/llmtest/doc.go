@@ -27,17 +27,45 @@
 //
 // # What it speaks
 //
-// POST to any path that ends in /chat/completions is answered as OpenAI's chat
-// completions endpoint does, streamed or not, with its usage, its service tiers,
-// its headers and its errors. GET of a path that ends in /models lists a few
-// models. Everything else is a 404 with a JSON error. No key is asked for.
+// The path says whose face the server shows, under any host name, with one
+// exception: Groq is known by its host, api.groq.com.
+//
+//	POST .../chat/completions                  OpenAI; Groq
+//	POST .../responses                         OpenAI, in the background too
+//	GET  .../responses/ID, POST .../cancel     the same
+//	POST .../embeddings                        OpenAI
+//	POST /v1beta/openai/chat/completions,      Gemini's OpenAI-compatible endpoint
+//	     /v1beta/chat/completions
+//	POST .../models/M:generateContent,         Gemini; Vertex, if the path has
+//	     :streamGenerateContent, :countTokens,   .../publishers/google/models/M
+//	     :embedContent, :batchEmbedContents
+//	.../cachedContents, .../cachedContents/ID  Gemini; Vertex, if the path has
+//	                                             projects/P/locations/L before it
+//	GET  .../models                            a few models
+//
+// They are answered as the provider does it, streamed or not, with its usage, its
+// service tiers, its headers and its errors. A model whose name contains "missing"
+// does not exist. Everything else is a 404 with a JSON error. No key is asked for.
+//
+// Each face is a provider that knows nothing of the others: Gemini refuses OpenAI's
+// names for the tiers, Vertex refuses a tier in the body, and overlooks the one in
+// the header where the location is not global. The one thing that they share is
+// the Config.
+//
+// # Caches
+//
+// Caches are created over the wire, or by [Server.NewCache], and die over the wire,
+// by [Server.KillCache], or with time. What they hold is counted and forgotten.
+// [Server.Caches] lists them all, for whoever wants to know what storage costs.
 //
 // # What it bills
 //
 // A generation is billed when the work was done, whatever became of the answer:
 // a connection that breaks after the work is billed, and so is a stream that was
 // cut, a client that hung up, and an answer that nobody waited for. A stream is
-// billed in full once it has started. A refusal is free. The table at [Fault]
+// billed in full once it has started, and a background response when it was
+// accepted, cancelled or not. To create a cache is billed as its tokens read; to
+// count tokens is free. A refusal is free. The table at [Fault]
 // says it for each mishap. Where the provider's documents are silent, the
 // simulator bills: a program that is safe here is safe there.
 //

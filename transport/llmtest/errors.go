@@ -1,7 +1,6 @@
 package llmtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -13,19 +12,26 @@ type apiError struct {
 	status int
 	wait   time.Duration // sent as Retry-After, if > 0
 	millis bool          // and as retry-after-ms
-	limit  *allowance    // what the x-ratelimit headers say, if not the truth
+	words  any           // the value of "error"
+	layout func([]byte) []byte
+}
 
+// openAIError is what OpenAI says, its keys in the order of the wire.
+type openAIError struct {
 	Message string  `json:"message"`
 	Type    string  `json:"type"`
 	Param   *string `json:"param"`
 	Code    *string `json:"code"`
 }
 
+// refusedByScript is the message of the fault BadRequest.
+const refusedByScript = "The request was refused by the fault script."
+
 // body returns the JSON envelope around the error.
 func (e *apiError) body() []byte {
-	b, err := json.Marshal(map[string]*apiError{"error": e})
-	if err != nil {
-		panic(err) // strings always marshal
+	b := encode(map[string]any{"error": e.words})
+	if e.layout != nil {
+		b = e.layout(b)
 	}
 	return b
 }
@@ -53,91 +59,71 @@ func optional(s string) *string {
 	return &s
 }
 
-func invalid(param, message string) *apiError {
-	return &apiError{
-		status: http.StatusBadRequest, Message: message,
-		Type: "invalid_request_error", Param: optional(param),
-	}
+func openAIFailure(status int, kind, param, code, message string) *apiError {
+	return &apiError{status: status, words: openAIError{
+		Message: message, Type: kind, Param: optional(param), Code: optional(code),
+	}}
 }
 
-func notJSON() *apiError {
-	return invalid("", "We could not parse the JSON body of your request.")
+func notJSON() *flaw {
+	return &flaw{message: "We could not parse the JSON body of your request."}
 }
 
-func missing(param string) *apiError {
-	e := invalid(param, "Missing required parameter: '"+param+"'.")
-	e.Code = optional("missing_required_parameter")
-	return e
+func missing(param string) *flaw {
+	return &flaw{param: param, code: "missing_required_parameter", message: "Missing required parameter: '" + param + "'."}
 }
 
-func unknownParameter(param string) *apiError {
-	e := invalid(param, "Unknown parameter: '"+param+"'.")
-	e.Code = optional("unknown_parameter")
-	return e
+func unknownParameter(param string) *flaw {
+	return &flaw{param: param, code: "unknown_parameter", message: "Unknown parameter: '" + param + "'."}
 }
 
-func wrongType(param string) *apiError {
-	e := invalid(param, "Invalid type for '"+param+"'.")
-	e.Code = optional("invalid_type")
-	return e
+func wrongType(param string) *flaw {
+	return &flaw{param: param, code: "invalid_type", message: "Invalid type for '" + param + "'."}
 }
 
 func noSuchURL(r *http.Request) *apiError {
-	e := invalid("", fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.URL.Path))
-	e.status = http.StatusNotFound
-	return e
+	return openAIFailure(http.StatusNotFound, "invalid_request_error", "", "",
+		fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.URL.Path))
 }
 
 func noSuchModel(model string) *apiError {
-	e := invalid("", "The model `"+model+"` does not exist or you do not have access to it.")
-	e.status, e.Code = http.StatusNotFound, optional("model_not_found")
-	return e
+	return openAIFailure(http.StatusNotFound, "invalid_request_error", "", "model_not_found",
+		"The model `"+model+"` does not exist or you do not have access to it.")
 }
 
 func serverError() *apiError {
-	return &apiError{
-		status:  http.StatusInternalServerError,
-		Message: "The server had an error while processing your request.",
-		Type:    "server_error",
-	}
+	return openAIFailure(http.StatusInternalServerError, "server_error", "", "",
+		"The server had an error while processing your request.")
 }
 
 func overloaded() *apiError {
-	return &apiError{
-		status:  http.StatusServiceUnavailable,
-		Message: "Our servers are currently overloaded. Please try again later.",
-		Type:    "service_unavailable_error", Code: optional("server_is_overloaded"),
-	}
+	return openAIFailure(http.StatusServiceUnavailable, "service_unavailable_error", "", "server_is_overloaded",
+		"Our servers are currently overloaded. Please try again later.")
 }
 
 func flexUnavailable() *apiError {
-	return &apiError{
-		status: http.StatusTooManyRequests, wait: 300 * time.Second,
-		Message: "Flex tier does not have sufficient resources available to fulfill your request. " +
-			"You can try again later or change service_tier=default",
-		Type: "resource_unavailable", Code: optional("flex_unavailable"),
-	}
+	e := openAIFailure(http.StatusTooManyRequests, "resource_unavailable", "", "flex_unavailable",
+		"Flex tier does not have sufficient resources available to fulfill your request. "+
+			"You can try again later or change service_tier=default")
+	e.wait = 300 * time.Second
+	return e
 }
 
 func quotaExceeded() *apiError {
-	return &apiError{
-		status: http.StatusTooManyRequests,
-		Message: "You exceeded your current quota, please check your plan and billing details. " +
-			"For more information on this error, read the docs: " +
-			"https://platform.openai.com/docs/guides/error-codes/api-errors.",
-		Type: "insufficient_quota", Code: optional("insufficient_quota"),
-	}
+	return openAIFailure(http.StatusTooManyRequests, "insufficient_quota", "", "insufficient_quota",
+		"You exceeded your current quota, please check your plan and billing details. "+
+			"For more information on this error, read the docs: "+
+			"https://platform.openai.com/docs/guides/error-codes/api-errors.")
 }
 
 func rateLimited(model string, a allowance) *apiError {
-	return &apiError{
-		status: http.StatusTooManyRequests, wait: a.wait, millis: true, limit: &a,
-		Message: fmt.Sprintf("Rate limit reached for %s in organization %s on requests per min (RPM): "+
+	e := openAIFailure(http.StatusTooManyRequests, "requests", "", "rate_limit_exceeded",
+		fmt.Sprintf("Rate limit reached for %s in organization %s on requests per min (RPM): "+
 			"Limit %d, Used %d, Requested 1. Please try again in %v. "+
 			"Visit https://platform.openai.com/account/rate-limits to learn more.",
-			model, organization, a.limit, a.limit-a.remaining, roundUp(a.wait)),
-		Type: "requests", Code: optional("rate_limit_exceeded"),
-	}
+			model, organization, a.limit, a.limit-a.remaining, roundUp(a.wait)))
+	e.wait, e.millis = a.wait, true
+	return e
 }
 
 // roundUp rounds to whole milliseconds, as the wire shows durations.

@@ -25,6 +25,24 @@ import (
 //	BadRequest            400 invalid_request_error                     no
 //	Stall                 nothing at all, for as long as it waits       yes
 //
+// That is how OpenAI puts it. The others have words of their own:
+//
+//	fault            Gemini                       Vertex             Groq
+//	ErrorInStream    {"error":...} bare of        the same           event: error
+//	                 "data:", or the array's end
+//	Overloaded       503 UNAVAILABLE              the same           503
+//	RateLimited      429 RESOURCE_EXHAUSTED,      429, no details    429, Retry-After
+//	                 PerMinute, RetryInfo
+//	QuotaExceeded    429, PerDay, RetryInfo       the same           400 blocked_api_access
+//	FlexUnavailable  503 UNAVAILABLE, or 429      the same           498 capacity_exceeded
+//	                 without a quota, as
+//	                 Config.FlexAs429 says
+//	ServerError      500 INTERNAL                 the same           500
+//
+// What costs nothing, such as to count tokens or to look up a response, is not
+// billed under any fault; but a fault after the work finds the work done: a
+// cache was created, or is deleted.
+//
 // A fault that strikes after the work needs the work to be done: where the
 // request is refused first (a bad body, the rate limit, no flex capacity) the
 // refusal is the answer, and [Request.Fault] says NoFault. A fault that strikes
@@ -50,7 +68,7 @@ const (
 	CutStream
 	// ErrorInStream sends status 200, half of the events, and an error as the last
 	// event; there is no [DONE]. A request that is not streamed gets a 500. Billed
-	// both ways.
+	// both ways. In the Responses API two events end it: error and response.failed.
 	ErrorInStream
 	// ServerError answers 500 instead of doing the work. Not billed.
 	ServerError
@@ -101,8 +119,9 @@ func (f Fault) String() string {
 	return fmt.Sprintf("Fault(%d)", uint8(f))
 }
 
-// Script decides which fault befalls a request. n counts the recognised requests,
-// that is, the POSTs to a chat completions path, from 0. It is called for one
+// Script decides which fault befalls a request. n counts the recognised requests
+// from 0, that is, all that are listed in the package's documentation but those for
+// a list of models. It is called for one
 // request at a time, in order of arrival, and must not block. It may look at
 // [Server.Meter] and [Server.Requests].
 type Script interface {
@@ -126,24 +145,24 @@ func Sequence(faults ...Fault) Script {
 	})
 }
 
-// scripted returns the refusal that fault stands for, or nil if it lets the
+// scripted returns the trouble that fault stands for, and false if it lets the
 // request through to the work.
-func scripted(fault Fault, model string) *apiError {
+func scripted(fault Fault) (trouble, bool) {
 	switch fault {
 	case ServerError:
-		return serverError()
+		return brokenServer, true
 	case Overloaded:
-		return overloaded()
+		return busyServer, true
 	case RateLimited:
-		return rateLimited(model, scriptedLimit)
+		return throttled, true
 	case QuotaExceeded:
-		return quotaExceeded()
+		return creditGone, true
 	case FlexUnavailable:
-		return flexUnavailable()
+		return noFlexRoom, true
 	case BadRequest:
-		return invalid("", "The request was refused by the fault script.")
+		return scriptedRefusal, true
 	}
-	return nil
+	return 0, false
 }
 
 // reset breaks the connection without a byte of an answer: a TCP connection gets

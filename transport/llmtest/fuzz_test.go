@@ -36,7 +36,12 @@ func FuzzRequest(f *testing.F) {
 
 // serveRecorded says whether the handler broke the connection, which is the one
 // way it may panic.
-func serveRecorded(s *Server, w http.ResponseWriter, body []byte) (aborted bool) {
+func serveRecorded(s *Server, w http.ResponseWriter, body []byte) bool {
+	return serveAt(s, w, http.MethodPost, "/v1/chat/completions", body)
+}
+
+// serveAt is serveRecorded at any path.
+func serveAt(s *Server, w http.ResponseWriter, method, target string, body []byte) (aborted bool) {
 	defer func() {
 		if p := recover(); p == http.ErrAbortHandler {
 			aborted = true
@@ -44,9 +49,65 @@ func serveRecorded(s *Server, w http.ResponseWriter, body []byte) (aborted bool)
 			panic(p)
 		}
 	}()
-	r := httptest.NewRequest(http.MethodPost, "/v1/chat/completions", strings.NewReader(string(body)))
-	s.serve(w, r)
+	s.serve(w, httptest.NewRequest(method, target, strings.NewReader(string(body))))
 	return false
+}
+
+// targets are all that the server answers in some way.
+var targets = []string{
+	"POST /v1beta/models/gemini-2.5-flash:generateContent",
+	"POST /v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
+	"POST /v1beta/models/gemini-2.5-flash:streamGenerateContent?$alt=json;enum-encoding=int",
+	"POST /v1beta/models/gemini-2.5-flash:countTokens",
+	"POST /v1beta/models/gemini-embedding-001:embedContent",
+	"POST /v1beta/models/gemini-embedding-2:batchEmbedContents",
+	"POST /v1/projects/p/locations/l/publishers/google/models/gemini-2.5-flash:generateContent",
+	"POST /v1/projects/p/locations/l/publishers/google/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
+	"POST /v1beta/cachedContents", "GET /v1beta/cachedContents?pageSize=1&pageToken=1",
+	"POST /v1/projects/p/locations/l/cachedContents",
+	"PATCH /v1beta/NAME", "GET /v1beta/NAME", "DELETE /v1beta/NAME",
+	"POST /v1beta/openai/chat/completions", "POST https://api.groq.com/openai/v1/chat/completions",
+	"POST /v1/responses", "GET /v1/responses/ID?stream=true", "POST /v1/responses/ID/cancel", "POST /v1/embeddings",
+}
+
+func FuzzFaces(f *testing.F) {
+	for _, seed := range []string{
+		``, `null`, `[]`, `{}`, `{"contents":[]}`, `{"contents":{},"cachedContent":"NAME"}`,
+		`{"contents":[{}],"generation_config":{"max_output_tokens":1,"thinkingConfig":{"thinking_budget":0}},"service_tier":"flex","__":1}`,
+		`{"generateContentRequest":[]}`, `{"content":5,"requests":[5,{"output_dimensionality":2}],"outputDimensionality":1e9}`,
+		`{"model":"models/m","contents":["` + strings.Repeat("x", 5000) + `"],"ttl":"9.s","displayName":"<>"}`,
+		`{"ttl":"99999999999999999999s"}`, `{"expire_time":"2999-01-01T00:00:00Z"}`,
+		`{"model":"m","messages":[{"role":"system"}],"stream":true,"stream_options":{"include_usage":true},"extra_body":{"google":{"cached_content":"NAME"}}}`,
+		`{"model":"m","input":[5],"stream":true,"background":true,"max_output_tokens":1}`,
+		`{"model":"o3","input":["",-1],"dimensions":-1,"encoding_format":"base64","store":false}`,
+	} {
+		for i := range targets {
+			f.Add(uint8(i), []byte(seed), uint8(NoFault))
+		}
+		f.Add(uint8(1), []byte(seed), uint8(ErrorInStream))
+		f.Add(uint8(2), []byte(seed), uint8(ErrorInStream))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, body []byte, fault uint8) {
+		s := newServer(Config{Faults: Sequence(NoFault, Fault(fault%uint8(Stall))), CachedPercent: 30})
+		name := s.NewCache("m", 5000, 1<<62)
+		serveAt(s, httptest.NewRecorder(), "POST", "/v1/responses", []byte(`{"model":"m","input":"x","background":true}`))
+		fill := strings.NewReplacer("NAME", name, "ID", s.Meter()[0].ID)
+		method, target, _ := strings.Cut(fill.Replace(targets[int(which)%len(targets)]), " ")
+		w := httptest.NewRecorder()
+		aborted := serveAt(s, w, method, target, []byte(fill.Replace(string(body))))
+		if !aborted && strings.HasPrefix(w.Header().Get("Content-Type"), "application/json") && !json.Valid(w.Body.Bytes()) {
+			t.Errorf("not JSON: %s", w.Body)
+		}
+		r := s.Requests()[1]
+		if r.Provider == "" || r.Operation == "" || !aborted && r.Status != w.Code {
+			t.Errorf("status %d, recorded %+v", w.Code, r)
+		}
+		for _, g := range s.Meter() {
+			if g.Prompt < 1 || g.Cached > g.Prompt || g.Reasoning > g.Completion || g.ID == "" || g.Tier == "" || g.Operation == "" {
+				t.Errorf("metered %+v", g)
+			}
+		}
+	})
 }
 
 func checkMeter(t *testing.T, meter []Generation) {

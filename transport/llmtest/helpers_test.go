@@ -124,3 +124,49 @@ func sse(t *testing.T, stream, end string) []string {
 		events = append(events, data)
 	}
 }
+
+// do sends a request of any kind and reads what comes. target is a path, or an
+// URL; header is a list of keys and values.
+func do(ctx context.Context, srv *llmtest.Server, method, target, body string, header ...string) answer {
+	if strings.HasPrefix(target, "/") {
+		target = srv.URL + target
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
+	if err != nil {
+		return answer{err: err}
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := srv.Client().Do(req)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return answer{status: res.StatusCode, header: res.Header, body: string(b), bodyErr: err}
+}
+
+// mustDo fails the test unless the answer has the status.
+func mustDo(t *testing.T, srv *llmtest.Server, method, target, body string, status int, header ...string) answer {
+	t.Helper()
+	a := do(t.Context(), srv, method, target, body, header...)
+	if a.err != nil || a.bodyErr != nil || a.status != status {
+		t.Fatalf("%s %s: status %d, errors %v and %v, body %s; want status %d",
+			method, target, a.status, a.err, a.bodyErr, a.body, status)
+	}
+	return a
+}
+
+// keysInOrder fails the test unless the keys are in the body in this order.
+func keysInOrder(t *testing.T, body string, keys ...string) {
+	t.Helper()
+	rest := body
+	for _, key := range keys {
+		_, after, ok := strings.Cut(rest, `"`+key+`"`)
+		if !ok {
+			t.Fatalf("no %s in %s, which is the rest of %s", key, rest, body)
+		}
+		rest = after
+	}
+}

@@ -11,21 +11,40 @@ import (
 	"time"
 )
 
-// Generation is one piece of work that the provider did and bills for.
+// Generation is one piece of work that the provider did and bills for. An
+// embedding and the creation of a cache are such pieces as well; what a cache costs
+// to keep is not, see [Server.Caches].
 type Generation struct {
-	// ID is the id in the answer, whether or not the answer arrived.
+	// ID is the id in the answer, whether or not the answer arrived; one of the
+	// server's own where answers have none.
 	ID string
-	// Model is the model that was asked for, which is the one that served.
+	// Provider is whose face it was that the client spoke to: "openai", "groq",
+	// "gemini" or "vertex". Gemini's OpenAI-compatible endpoint is "gemini".
+	Provider string
+	// Operation is what was done: "chat", "responses", "embeddings",
+	// "generateContent", streamed or not, "embedContent", in batches or not, or
+	// "createCachedContent", whose Prompt is what was written into the cache.
+	Operation string
+	// Model is the model that was asked for, which is the one that served. It has
+	// no "models/" or other path before it.
 	Model string
-	// Tier is the tier that served: "default", "flex" or "priority".
+	// Tier is the tier that served, by the provider's name for it: "default",
+	// "flex" or "priority" at OpenAI's, "standard", "flex" or "priority" at
+	// Google's, "on_demand", "flex" or "performance" at Groq's. Where there are no
+	// tiers it is "default", or "standard" at Google's.
 	Tier string
+	// Cache is the name of the cachedContents that was read, or created, "" if
+	// there was none.
+	Cache string
 	// At is when the work was done.
 	At time.Time
 	// Prompt and Completion are all tokens in and out, as the wire counts them:
-	// Cached is a part of Prompt, and Reasoning a part of Completion.
+	// Cached is a part of Prompt, and Reasoning a part of Completion. That holds
+	// for Gemini too, which reports its thoughts beside its candidates: Completion
+	// is the sum of both.
 	Prompt, Cached, Completion, Reasoning int64
 	// Call is a fingerprint of what was asked: the SHA-256, in hex, of the raw
-	// value of "messages". Two generations with the same one are a call billed
+	// value of "messages", "input" or "contents". Two generations with the same one are a call billed
 	// twice, if the prompts of the program under test are distinct.
 	Call string
 }
@@ -34,21 +53,28 @@ type Generation struct {
 type Request struct {
 	// N counts all requests from 0, recognised or not.
 	N int
-	// Method and Path are those of the request line.
-	Method, Path string
+	// Method and Path are those of the request line, and Query is what followed the
+	// path's question mark, as it came. Host is whom the client believes it talked to.
+	Method, Path, Query, Host string
 	// Header is what was sent. It is shared: read it only.
 	Header http.Header
 	// Body is what was sent, to the byte. It is shared: read it only.
 	Body []byte
-	// Model is the model asked for, "" if the body does not say.
+	// Provider and Operation are as in [Generation], and "" if the request was not
+	// recognised. Operations that are never billed are "countTokens",
+	// "getResponse", "cancelResponse", "getCachedContent", "listCachedContents",
+	// "updateCachedContent" and "deleteCachedContent".
+	Provider, Operation string
+	// Model is the model asked for, "" if the request does not say.
 	Model string
-	// Tier is the service_tier asked for, "" if absent or null.
+	// Tier is the service tier asked for, "" if absent or null. Vertex has it in a
+	// header, the others in the body.
 	Tier string
 	// Stream says whether a stream was asked for, and IncludeUsage whether its
 	// usage was.
 	Stream, IncludeUsage bool
 	// Call is the fingerprint of what was asked, as in [Generation], and "" if
-	// there are no messages.
+	// there is nothing of the kind.
 	Call string
 	// Fault is what befell the request.
 	Fault Fault
@@ -87,22 +113,30 @@ func (s *Server) amend(n int, change func(*Request)) {
 	change(&s.requests[n])
 }
 
-// bill does the work for a, served by tier, and enters it.
-func (s *Server) bill(a ask, tier string) Generation {
-	g := s.measure(a)
-	g.Tier, g.At = tier, time.Now()
+// bill does the work, served by the tier that was found, and enters it. prefix is
+// that of the answer's id.
+func (x *exchange) bill(prefix string) Generation {
+	s := x.s
+	g := s.measure(&x.ask)
+	g.At = time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g.ID = s.id("chatcmpl-", len(s.billed))
+	g.ID = s.id(prefix, len(s.billed))
 	s.billed = append(s.billed, g)
 	return g
 }
 
-// measure counts the tokens of a. They depend on the seed and the messages alone,
-// so the same call has the same price each time.
-func (s *Server) measure(a ask) Generation {
-	g := Generation{Model: a.model, Call: a.call, Prompt: a.prompt()}
-	if g.Prompt >= 1024 {
+// measure counts the tokens of a. They depend on the seed and on what is asked
+// alone, so the same call has the same price each time.
+func (s *Server) measure(a *ask) Generation {
+	g := Generation{
+		Provider: a.provider, Operation: a.operation, Model: a.model, Tier: a.served,
+		Cache: a.cache, Call: a.call, Prompt: a.prompt(), Cached: a.cached,
+	}
+	if a.mute {
+		return g
+	}
+	if g.Prompt >= 1024 && a.cache == "" {
 		share := g.Prompt * int64(min(max(s.cfg.CachedPercent, 0), 100)) / 100
 		g.Cached = share / 128 * 128
 	}
@@ -110,16 +144,17 @@ func (s *Server) measure(a ask) Generation {
 	if a.maxTokens > 0 {
 		g.Completion = min(g.Completion, a.maxTokens)
 	}
-	if reasons(a.model) {
+	if reasons(a.model) && !a.still {
 		g.Reasoning = g.Completion / 2
 	}
 	return g
 }
 
-// reasons says whether a model thinks before it writes.
+// thinkers are how the names of models begin that think before they write.
+var thinkers = []string{"o", "gpt-5", "gpt-6", "gemini-2.5", "gemini-3"}
+
 func reasons(model string) bool {
-	return strings.HasPrefix(model, "o") ||
-		strings.HasPrefix(model, "gpt-5") || strings.HasPrefix(model, "gpt-6")
+	return slices.ContainsFunc(thinkers, func(name string) bool { return strings.HasPrefix(model, name) })
 }
 
 func fingerprint(raw []byte) string {

@@ -17,13 +17,15 @@ type Config struct {
 	// Flex decides whether there is capacity for a flex request; nil: always.
 	Flex Capacity
 
-	// RequestsPerMinute, if > 0, is the provider's limit on chat requests. It is a
+	// RequestsPerMinute, if > 0, is the provider's limit on requests for work: to
+	// generate or to embed. It is a
 	// token bucket of that many requests that refills evenly, which is what
 	// OpenAI's headers show: at 5000 a minute, one request resets in 12ms. Whatever
 	// comes beyond it gets a 429 rate_limit_exceeded with Retry-After,
 	// retry-after-ms and a "Please try again in ..." message, and uses up nothing;
 	// every other refusal does count. With 0, the x-ratelimit headers show 5000,
-	// and nothing is refused.
+	// and nothing is refused. The other providers say it in their ways: Gemini in
+	// the error's details and nowhere else, Vertex not at all.
 	RequestsPerMinute int
 
 	// Faults is consulted for each recognised request, the n-th of them with n;
@@ -35,6 +37,11 @@ type Config struct {
 	// called for one attempt at a time, and only the server's own Transport asks it.
 	RefuseDials func(n int) bool
 
+	// FlexAs429 makes Gemini and Vertex refuse a flex request that they have no
+	// capacity for with a 429 RESOURCE_EXHAUSTED that names no quota, instead of a
+	// 503 UNAVAILABLE. Both are documented.
+	FlexAs429 bool
+
 	// FlexModels are the models that accept the flex tier; others get a 400 with
 	// the param service_tier. nil: every model does.
 	FlexModels []string
@@ -44,7 +51,9 @@ type Config struct {
 	NoStreamOptions bool
 
 	// CachedPercent is how much of a prompt of 1024 tokens or more is reported as
-	// cached, rounded down to a multiple of 128 tokens; 0: none.
+	// cached, rounded down to a multiple of 128 tokens; 0: none. It is what
+	// providers cache by themselves, and does not apply where a cachedContents is
+	// used.
 	CachedPercent int
 
 	// Latency is waited for before the first byte of an answer, and ChunkDelay
@@ -52,7 +61,15 @@ type Config struct {
 	// bubble that the server was started in. The work is done before the wait.
 	Latency, ChunkDelay time.Duration
 
-	// CRLF ends the lines of a stream with \r\n instead of \n.
+	// BackgroundDelay is how long after its acceptance a background response of
+	// OpenAI's Responses API is completed.
+	BackgroundDelay time.Duration
+
+	// MinCacheTokens is the least that a cachedContents must hold; 0: 1024.
+	MinCacheTokens int64
+
+	// CRLF ends the lines of a stream with \r\n instead of \n. Gemini's own
+	// streams always have \r\n.
 	CRLF bool
 
 	// Chunks is how many content chunks a stream has; 0: 8.
@@ -90,6 +107,8 @@ type Server struct {
 	mu       sync.Mutex
 	requests []Request
 	billed   []Generation
+	caches   []*cacheRecord
+	stored   map[string]*storedAnswer
 }
 
 // NewServer starts a server on a free loopback port. Like an httptest.Server it
@@ -133,7 +152,7 @@ func NewPipe(cfg Config) *Server {
 
 // newServer makes a server that is not listening yet.
 func newServer(cfg Config) *Server {
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, stored: map[string]*storedAnswer{}}
 	s.life, s.die = context.WithCancel(context.Background())
 	s.http = &http.Server{
 		Handler:     http.HandlerFunc(s.serve),

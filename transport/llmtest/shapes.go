@@ -88,7 +88,8 @@ func completion(g Generation, text []string, finish string) []byte {
 	})
 }
 
-// events returns the data of every event of a streamed answer.
+// events returns the data of every event of a streamed answer but the last,
+// which is [DONE].
 func (x *exchange) events(g Generation) [][]byte {
 	deltas := []string{`{"role":"assistant","content":"","refusal":null}`}
 	for _, piece := range x.text(g) {
@@ -103,7 +104,7 @@ func (x *exchange) events(g Generation) [][]byte {
 	if x.ask.includeUsage {
 		events = append(events, x.chunk(g, len(events), []chunkChoice{}, string(encode(usageOf(g)))))
 	}
-	return append(events, []byte("[DONE]"))
+	return events
 }
 
 func choice(delta string, finish *string) []chunkChoice {

@@ -1,0 +1,231 @@
+package llmtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// groqChat is Groq's chat completions endpoint, known by its host.
+type groqChat struct{}
+
+// statusCapacity is the status, unknown to anybody else, of a flex request that
+// there is no capacity for.
+const statusCapacity = 498
+
+func (groqChat) read(x *exchange, body []byte) *flaw {
+	f := x.ask.readChat(body)
+	x.ask.provider, x.ask.operation = "groq", "chat"
+	x.ask.served = groqTier(x.ask.tier)
+	return f
+}
+
+func groqTier(asked string) string {
+	switch asked {
+	case "", "auto", "on_demand":
+		return "on_demand"
+	case "flex", "performance":
+		return asked
+	}
+	return ""
+}
+
+func (c groqChat) vet(x *exchange) *apiError {
+	if f := x.vetOptions(); f != nil {
+		return c.invalid(x, f)
+	}
+	return nil
+}
+
+// groqError is what Groq says, its keys in the order of the wire.
+type groqError struct {
+	Message string `json:"message"`
+	Type    string `json:"type"`
+	Param   string `json:"param,omitempty"`
+	Code    string `json:"code,omitempty"`
+}
+
+func groqFailure(status int, kind, code, message string) *apiError {
+	return &apiError{status: status, words: groqError{Message: message, Type: kind, Code: code}}
+}
+
+func (groqChat) invalid(_ *exchange, f *flaw) *apiError {
+	return &apiError{status: http.StatusBadRequest, words: groqError{
+		Message: f.message, Type: "invalid_request_error", Param: f.param, Code: f.code,
+	}}
+}
+
+func (c groqChat) say(x *exchange, t trouble) *apiError {
+	switch t {
+	case busyServer:
+		return groqFailure(http.StatusServiceUnavailable, "internal_server_error", "",
+			x.ask.model+" is currently over capacity. Please try again and back off exponentially. "+
+				"Visit https://groqstatus.com to see if there is an active incident.")
+	case throttled:
+		return c.throttled(x)
+	case creditGone:
+		return groqFailure(http.StatusBadRequest, "invalid_request_error", "blocked_api_access",
+			"API access is blocked: the organization has reached its spend limit.")
+	case noFlexRoom:
+		return groqFailure(statusCapacity, "service_unavailable", "capacity_exceeded",
+			"The flex tier is at capacity and the request won't be processed. Please try again later.")
+	case noFlexForModel:
+		return c.invalid(x, &flaw{param: "service_tier", message: "service tier `flex` is not available for model `" + x.ask.model + "`"})
+	case unknownTier:
+		return c.invalid(x, &flaw{param: "service_tier", message: "invalid service_tier `" + x.ask.tier + "`"})
+	case unknownModel:
+		return groqFailure(http.StatusNotFound, "invalid_request_error", "model_not_found",
+			"The model `"+x.ask.model+"` does not exist or you do not have access to it.")
+	case scriptedRefusal:
+		return c.invalid(x, &flaw{message: refusedByScript})
+	}
+	return groqFailure(http.StatusInternalServerError, "internal_server_error", "", "Internal Server Error")
+}
+
+func (groqChat) throttled(x *exchange) *apiError {
+	q, tier := x.quota, x.ask.served
+	if tier == "" {
+		tier = "on_demand"
+	}
+	e := groqFailure(http.StatusTooManyRequests, "requests", "rate_limit_exceeded", fmt.Sprintf(
+		"Rate limit reached for model `%s` in organization `%s` service tier `%s` on requests per minute (RPM): "+
+			"Limit %d, Used %d, Requested 1. Please try again in %v. "+
+			"Need more tokens? Upgrade to Dev Tier today at https://console.groq.com/settings/billing",
+		x.ask.model, strings.ReplaceAll(organization, "-", "_"), tier, q.limit, q.limit-q.remaining, q.wait))
+	e.wait = q.wait
+	return e
+}
+
+// groqAllowance is what a server without a limit shows: a day's requests.
+var groqAllowance = allowance{limit: 14400, remaining: 14399, reset: 6 * time.Second}
+
+func (groqChat) head(x *exchange, h http.Header, _ int) {
+	h.Set("X-Request-Id", x.s.id("req_", x.n))
+	q := x.quota
+	if q == freeAllowance {
+		q = groqAllowance
+	}
+	q.setHeader(h, x.ask.prompt()+min(x.ask.maxTokens, tokensPerMinute))
+}
+
+// The shapes of Groq's answers, their keys in the order of the wire.
+type (
+	groqBody struct {
+		ID          string          `json:"id"`
+		Object      string          `json:"object"`
+		Created     int64           `json:"created"`
+		Model       string          `json:"model"`
+		Choices     []groqChoice    `json:"choices"`
+		Usage       groqUsage       `json:"usage"`
+		Breakdown   json.RawMessage `json:"usage_breakdown"`
+		Fingerprint string          `json:"system_fingerprint"`
+		Groq        groqInfo        `json:"x_groq"`
+		Tier        string          `json:"service_tier"`
+	}
+	groqChoice struct {
+		Index    int         `json:"index"`
+		Message  groqMessage `json:"message"`
+		Logprobs *string     `json:"logprobs"`
+		Finish   string      `json:"finish_reason"`
+	}
+	groqMessage struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	}
+	groqChunk struct {
+		ID          string        `json:"id"`
+		Object      string        `json:"object"`
+		Created     int64         `json:"created"`
+		Model       string        `json:"model"`
+		Fingerprint string        `json:"system_fingerprint"`
+		Choices     []chunkChoice `json:"choices"`
+		Groq        *groqInfo     `json:"x_groq,omitempty"`
+		Usage       *groqUsage    `json:"usage,omitempty"`
+		Tier        string        `json:"service_tier,omitempty"`
+	}
+	groqInfo struct {
+		ID    string     `json:"id"`
+		Seed  int64      `json:"seed,omitempty"`
+		Usage *groqUsage `json:"usage,omitempty"`
+	}
+	groqUsage struct {
+		Queued     float64      `json:"queue_time"`
+		Prompt     int64        `json:"prompt_tokens"`
+		PromptTime float64      `json:"prompt_time"`
+		Completion int64        `json:"completion_tokens"`
+		Written    float64      `json:"completion_time"`
+		Total      int64        `json:"total_tokens"`
+		TotalTime  float64      `json:"total_time"`
+		In         *groqCached  `json:"prompt_tokens_details,omitempty"`
+		Out        *groqThought `json:"completion_tokens_details,omitempty"`
+	}
+	groqCached struct {
+		Cached int64 `json:"cached_tokens"`
+	}
+	groqThought struct {
+		Reasoning int64 `json:"reasoning_tokens"`
+	}
+)
+
+// groqUsageOf counts g. The times are of a machine that reads 10,000 and writes
+// 400 tokens a second.
+func groqUsageOf(g Generation) *groqUsage {
+	read, written := float64(g.Prompt)/10_000, float64(g.Completion)/400
+	u := &groqUsage{
+		Queued: 0.0625, Prompt: g.Prompt, PromptTime: read, Completion: g.Completion, Written: written,
+		Total: g.Prompt + g.Completion, TotalTime: read + written,
+	}
+	if g.Cached > 0 {
+		u.In = &groqCached{g.Cached}
+	}
+	if g.Reasoning > 0 {
+		u.Out = &groqThought{g.Reasoning}
+	}
+	return u
+}
+
+func (c groqChat) work(x *exchange) answer {
+	g := x.bill("chatcmpl-")
+	info := groqInfo{ID: x.s.id("req_", x.n), Seed: int64(fold(g.Call)%1e9) + 1}
+	if x.ask.stream {
+		failure := x.event("error", c.say(x, brokenServer).body())
+		return answer{stream: x.chatStream(c.events(x, g, info), failure)}
+	}
+	return answer{body: encode(groqBody{
+		ID: g.ID, Object: "chat.completion", Created: g.At.Unix(), Model: g.Model,
+		Choices: []groqChoice{{
+			Message: groqMessage{"assistant", strings.Join(x.text(g), "")}, Finish: x.ask.finish(g),
+		}},
+		Usage: *groqUsageOf(g), Breakdown: json.RawMessage("null"), Fingerprint: "fp_llmtest",
+		Groq: info, Tier: g.Tier,
+	})}
+}
+
+// events returns the chunks. The one that says why it came to its end has the
+// usage in x_groq, asked for or not. Whoever asked has it there once more beside
+// x_groq, and again in a last chunk, the only one that has the tier.
+func (groqChat) events(x *exchange, g Generation, info groqInfo) (events [][]byte) {
+	finish, u := x.ask.finish(g), groqUsageOf(g)
+	blank := groqChunk{
+		ID: g.ID, Object: "chat.completion.chunk", Created: g.At.Unix(), Model: g.Model, Fingerprint: "fp_llmtest",
+	}
+	add := func(choices []chunkChoice, info *groqInfo, u *groqUsage, tier string) {
+		c := blank
+		c.Choices, c.Groq, c.Usage, c.Tier = choices, info, u, tier
+		events = append(events, encode(c))
+	}
+	add(choice(`{"role":"assistant","content":""}`, nil), &info, nil, "")
+	for _, piece := range x.text(g) {
+		add(choice(`{"content":`+string(encode(piece))+`}`, nil), nil, nil, "")
+	}
+	last := &groqInfo{ID: info.ID, Usage: u}
+	if !x.ask.includeUsage {
+		add(choice(`{}`, &finish), last, nil, "")
+		return events
+	}
+	add(choice(`{}`, &finish), last, u, "")
+	add([]chunkChoice{}, nil, u, g.Tier)
+	return events
+}
