@@ -27,7 +27,8 @@ type answerReader struct {
 	scanner  *transport.Scanner
 	events   *transport.Events
 	elements *transport.Elements
-	packed   *packed  // the body is compressed, and read when it has ended
+	packed   *packed // the body is compressed, and read when it has ended
+	glance   glance
 	head     [16]byte // the beginning of an event that comes in pieces
 	headLen  int
 	begun    bool // an event has been read
@@ -124,11 +125,11 @@ func (a *answerReader) Event(name, data []byte) transport.Seen {
 	if a.done(data) {
 		return transport.SeenComplete
 	}
-	if a.begun && !marked(data, a.call.Marks) && !a.named(name) {
+	if a.begun && !a.glance.marked(data, a.call.Marks) && !a.named(name) {
 		return 0
 	}
 	a.begun = true
-	a.last = a.last || a.call.Last != nil && hasMark(data, a.call.Last)
+	a.last = a.last || a.call.Last != nil && marked(data, 0, [][]byte{a.call.Last})
 	doc, err := a.scanner.Scan(data, a.call.AnswerPaths)
 	if err != nil {
 		return 0
@@ -177,30 +178,6 @@ func (a *answerReader) done(data []byte) bool {
 		return true
 	}
 	return false
-}
-
-// marked reports whether data has a member of one of the names with a value other than null.
-func marked(data []byte, marks [][]byte) bool {
-	for _, mark := range marks {
-		if hasMark(data, mark) {
-			return true
-		}
-	}
-	return false
-}
-
-func hasMark(data, mark []byte) bool {
-	for {
-		at := bytes.Index(data, mark)
-		if at < 0 {
-			return false
-		}
-		data = data[at+len(mark):]
-		value := bytes.TrimLeft(data, " \t\r\n")
-		if len(value) > 0 && value[0] == ':' && !bytes.HasPrefix(bytes.TrimLeft(value[1:], " \t\r\n"), []byte("null")) {
-			return true
-		}
-	}
 }
 
 // complete reports whether the whole answer was seen, given how its body ended.

@@ -123,6 +123,9 @@ func (e *engine) open(req *http.Request) (*record, error) {
 	if !ok {
 		return nil, nil
 	}
+	if redirected(req) {
+		call.Passive = true // what was asked of one host is not to be asked of another
+	}
 	ctx := req.Context()
 	r := &record{
 		Context: ctx, engine: e, dialect: d, call: call, options: policy.From(ctx), start: time.Now(),
@@ -135,7 +138,7 @@ func (e *engine) open(req *http.Request) (*record, error) {
 	if err := r.check(req); err != nil {
 		return r, err
 	}
-	if call.Passive {
+	if r.call.Passive {
 		return r, nil
 	}
 	d.Request(&r.call, req.Header, r.body.Fields())
@@ -144,6 +147,19 @@ func (e *engine) open(req *http.Request) (*record, error) {
 		return r, err
 	}
 	return r, nil
+}
+
+// redirected reports whether the request follows a redirect, as http.Client notes it, to another host than the program's
+// own request went to.
+func redirected(req *http.Request) bool {
+	host := req.URL.Host
+	for r := req; r.Response != nil && r.Response.Request != nil; {
+		r = r.Response.Request
+		if r.URL.Host != host {
+			return true
+		}
+	}
+	return false
 }
 
 // check refuses what cannot be sent, and reads the body.

@@ -39,8 +39,9 @@ func (e *Elements) Observe(p []byte) (n int, seen Seen) {
 			case e.Scanner.Err() != nil:
 				e.state = afterArray
 			case e.Scanner.Complete():
-				e.state = betweenElements
-				seen |= e.Handler.Element(&e.Scanner.Fields)
+				if e.state = betweenElements; e.Scanner.open >= 0 {
+					seen |= e.Handler.Element(&e.Scanner.Fields)
+				}
 			}
 		case e.state == afterArray:
 			return len(p), seen

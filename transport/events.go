@@ -15,8 +15,9 @@ type EventHandler interface {
 
 // Events takes a stream of server-sent events apart, as it arrives, wherever its pieces are split. It follows
 // https://html.spec.whatwg.org/multipage/server-sent-events.html (LF, CRLF and CR, comments, a byte order mark),
-// except that an event at the end of the stream counts even if its blank line is missing. The zero Events with a
-// Handler is ready. It is not safe for concurrent use.
+// except that an event at the end of the stream counts even if its blank line is missing, and that a line which begins
+// with a brace is data, with those after it up to the blank line: so Gemini reports an error in the middle of a stream.
+// The zero Events with a Handler is ready. It is not safe for concurrent use.
 type Events struct {
 	Handler EventHandler
 
@@ -30,6 +31,10 @@ type Events struct {
 	head    [6]byte // the line's beginning, until its field is known
 	headLen int
 	space   bool // the next byte, if a space, follows the colon
+	bare    bool // the event is data without a field's name
+
+	ahead     int // the length of an event that was reported already, and comes next
+	aheadSeen Seen
 
 	lines  int    // data lines of the event so far
 	held   []byte // the only data line so far, complete, in the chunk being read
@@ -47,11 +52,17 @@ const (
 	fieldOther
 )
 
-// Observe reads the stream up to the next blank line, or to the end of p, and says how many bytes that took and what
-// the handler said of the event that ended there, if one did. A nil p is the end of the stream.
+// Observe reads the stream up to a blank line, or to the end of p, and says how many bytes that took and what the handler
+// said of the event that ended there, if one did. Events of which it has nothing to say may be taken together. The next
+// call must go on where this one stopped. A nil p is the end of the stream.
 func (e *Events) Observe(p []byte) (n int, seen Seen) {
 	if p == nil {
 		return 0, e.finish()
+	}
+	if e.started && !e.tail && !e.skipLF && e.field == fieldUnknown && e.headLen == 0 && e.lines == 0 && e.named == 0 {
+		if n, seen := e.quick(p); n > 0 {
+			return n, seen
+		}
 	}
 	if e.tail {
 		e.tail = false
@@ -97,6 +108,65 @@ func (e *Events) Observe(p []byte) (n int, seen Seen) {
 	}
 	e.unhold()
 	return i, 0
+}
+
+// quick reads the events that p begins with, as long as each is one line of data and all there, and the handler has
+// nothing to say of it. It returns their length; 0 if the first is another.
+func (e *Events) quick(p []byte) (n int, seen Seen) {
+	if e.ahead > 0 {
+		n, e.ahead = e.ahead, 0
+		return n, e.aheadSeen
+	}
+	for {
+		data, size := oneLine(p[n:])
+		if size == 0 {
+			break
+		}
+		seen := e.Handler.Event(nil, data)
+		if seen == 0 {
+			n += size
+			continue
+		}
+		if n == 0 {
+			return size, seen | SeenEnd
+		}
+		// It may be one to hide, and so must not be taken together with those before.
+		e.ahead, e.aheadSeen = size, seen|SeenEnd
+		break
+	}
+	if n > 0 {
+		seen = SeenEnd
+	}
+	return n, seen
+}
+
+// oneLine returns the data of the event that p begins with, and the event's length with its blank line. The length is 0
+// unless the event is one line of data, and all there.
+func oneLine(p []byte) (data []byte, size int) {
+	if len(p) < 7 || string(p[:5]) != "data:" {
+		return nil, 0
+	}
+	nl := bytes.IndexByte(p, '\n')
+	if nl < 0 {
+		return nil, 0
+	}
+	from, to := 5, nl
+	if p[from] == ' ' {
+		from++
+	}
+	switch rest := p[nl+1:]; {
+	case len(rest) > 0 && rest[0] == '\n':
+		size = nl + 2
+	case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n' && p[nl-1] == '\r':
+		size = nl + 3
+		to--
+	default:
+		return nil, 0
+	}
+	if from > to || bytes.IndexByte(p[from:to], '\r') >= 0 {
+		return nil, 0 // a lone carriage return ends a line, too
+	}
+	return p[from:to], size
 }
 
 func indexFrom(p []byte, i int, c byte) int {
@@ -156,6 +226,11 @@ func (e *Events) piece(p []byte, complete bool) {
 
 // readField reads the line up to its colon and returns the rest.
 func (e *Events) readField(p []byte, complete bool) []byte {
+	if e.bare || e.headLen == 0 && e.lines == 0 && len(p) > 0 && p[0] == '{' {
+		e.bare = true
+		e.startData()
+		return p
+	}
 	n := copy(e.head[e.headLen:], p)
 	head := e.head[:e.headLen+n]
 	switch {
@@ -224,7 +299,7 @@ func (e *Events) dispatch() (seen Seen) {
 	case e.lines > 0:
 		seen = e.Handler.Event(name, nil)
 	}
-	e.lines, e.held, e.pieces, e.named = 0, nil, false, 0
+	e.lines, e.held, e.pieces, e.named, e.bare = 0, nil, false, 0, false
 	return seen
 }
 

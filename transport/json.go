@@ -14,6 +14,9 @@ import (
 // MaxDepth is how deep a JSON document may nest before a [Scanner] gives it up. It is encoding/json's own limit.
 const MaxDepth = 10_000
 
+// maxMembers is how often watched members may occur in a document, so that one which repeats them takes no memory.
+const maxMembers = 1024
+
 // maxPathLen is how many names a watched path may have, and maxPaths how many paths a set may hold.
 const (
 	maxPathLen = 4
@@ -24,6 +27,7 @@ var (
 	errTruncated = errors.New("transport: JSON ends too early")
 	errNotObject = errors.New("transport: JSON is not an object")
 	errTooLong   = errors.New("transport: JSON is longer than 2 GB")
+	errRepeats   = fmt.Errorf("transport: JSON repeats members more than %d times", maxMembers)
 	errDepth     = fmt.Errorf("transport: JSON nests deeper than %d", MaxDepth)
 )
 
@@ -403,7 +407,9 @@ func (s *Scanner) watching() bool { return s.level == s.depth && s.level > 0 }
 // startValue begins the value whose first byte is c = p[i].
 func (s *Scanner) startValue(p []byte, i int, c byte) int {
 	if s.watching() && s.active == 0 && s.hits != 0 {
-		s.startMember(i, c)
+		if s.startMember(i, c); s.state == scanFailed {
+			return len(p)
+		}
 	}
 	switch c {
 	case '{', '[':
@@ -432,6 +438,10 @@ func (s *Scanner) startValue(p []byte, i int, c byte) int {
 // startMember notes the value at p[i], which begins with c, if the key before it completed a watched path.
 func (s *Scanner) startMember(i int, c byte) {
 	if c == '{' && s.hits&s.paths.leads[s.level-1] != 0 {
+		return
+	}
+	if len(s.members) == maxMembers {
+		s.fail(errRepeats)
 		return
 	}
 	for h := s.hits; h != 0; h &= h - 1 {

@@ -112,7 +112,9 @@ func (s *Scanner) wholeMember(p []byte, i int) (after int, entered bool) {
 	if s.hits == 0 {
 		return skipValue(p, i), false
 	}
-	s.startMember(i, p[i])
+	if s.startMember(i, p[i]); s.state == scanFailed {
+		return -1, false
+	}
 	if s.active == 0 && p[i] == '{' {
 		level := s.level
 		if s.enterObject(i, level); s.level > level {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -20,6 +21,7 @@ const (
 	SkippedEncoding = "content-encoding"
 	SkippedSigned   = "signed request"
 	SkippedInvalid  = "not a valid JSON object"
+	SkippedType     = "content-type is not JSON"
 	SkippedForm     = "multipart form"
 	SkippedOnce     = "long body without GetBody"
 )
@@ -54,7 +56,7 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 		b.once, b.skipped = req.Body, SkippedOnce
 		return nil
 	}
-	signed, boundary := b.lookAtHeader(req.Header)
+	fixed, boundary := b.lookAtHeader(req.Header)
 	s := lookers.Get().(*looker)
 	defer func() {
 		s.src = nil // or the pool would keep a prompt alive
@@ -87,8 +89,8 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 			return err
 		}
 	}
-	if b.skipped == "" && signed {
-		b.skipped = SkippedSigned // it may be read, but not changed
+	if b.skipped == "" {
+		b.skipped = fixed
 	}
 	return req.Body.Close()
 }
@@ -197,29 +199,45 @@ func (l *looker) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lookAtHeader notes what the headers say about the body, and reports whether an AWS signature covers it, and the boundary
+// lookAtHeader notes what the headers say about the body, and returns why it may be read but not changed, and the boundary
 // of a multipart form. Keys may stand in any case: some SDKs write theirs in lower case, past [http.Header.Set].
-func (b *Body) lookAtHeader(h http.Header) (signed bool, boundary string) {
+func (b *Body) lookAtHeader(h http.Header) (fixed, boundary string) {
 	for k, v := range h {
 		if len(v) == 0 {
 			continue
 		}
 		switch {
-		case len(k) == len("Content-Encoding") && strings.EqualFold(k, "Content-Encoding"):
+		case isKey(k, "Content-Encoding"):
 			if v[0] != "" && !strings.EqualFold(v[0], "identity") {
 				b.skipped = SkippedEncoding
 			}
-		case len(k) == len("Authorization") && strings.EqualFold(k, "Authorization"):
-			signed = strings.HasPrefix(v[0], "AWS4-HMAC-SHA256")
-		case len(k) == len("Content-Type") && len(v[0]) > 10 && strings.EqualFold(v[0][:10], "multipart/") && strings.EqualFold(k, "Content-Type"):
-			if _, params, err := mime.ParseMediaType(v[0]); err == nil {
-				boundary = params["boundary"]
+		case isKey(k, "Content-Type"):
+			if v[0] == "application/json" {
+				continue // as nearly always
 			}
-			b.skipped = SkippedForm
+			switch media, params, _ := mime.ParseMediaType(v[0]); {
+			case len(v[0]) >= len("multipart/") && strings.EqualFold(v[0][:len("multipart/")], "multipart/"):
+				boundary = params["boundary"]
+				b.skipped = cmp.Or(b.skipped, SkippedForm)
+			case media != "" && media != "application/json" && !strings.HasSuffix(media, "+json"):
+				fixed = cmp.Or(fixed, SkippedType)
+			}
+		case isKey(k, "Authorization"):
+			if strings.HasPrefix(v[0], "AWS4-HMAC-SHA256") {
+				fixed = SkippedSigned
+			}
+		case isKey(k, "Content-Digest"), isKey(k, "Repr-Digest"), isKey(k, "Digest"), isKey(k, "Content-Md5"),
+			isKey(k, "Signature-Input"):
+			fixed = SkippedSigned
 		}
 	}
-	return signed, boundary
+	if b.skipped == SkippedEncoding {
+		boundary = ""
+	}
+	return fixed, boundary
 }
+
+func isKey(k, key string) bool { return len(k) == len(key) && strings.EqualFold(k, key) }
 
 // Fields returns what was found in the body; it is empty where the body was not read or is no JSON object.
 func (b *Body) Fields() *Fields { return &b.fields }
@@ -328,7 +346,7 @@ func (b *Body) Attach(req *http.Request, edits ...Edit) (err error) {
 
 // stream has req carry the body with the edits made while it is read.
 func (b *Body) stream(req *http.Request, edits []Edit) error {
-	segments, err := b.fields.splice(nil, b.size, edits)
+	segments, err := b.fields.splice(make(splice, 0, 4+4*len(edits)), b.size, edits)
 	if err != nil {
 		return err
 	}

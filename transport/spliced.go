@@ -1,6 +1,9 @@
 package transport
 
-import "io"
+import (
+	"cmp"
+	"io"
+)
 
 // spliced is an edited document that is made while it is read, from an original that is read along with it.
 type spliced struct {
@@ -14,45 +17,128 @@ type spliced struct {
 // Read reads the document. It does not wait for the original once it has anything to give.
 func (s *spliced) Read(p []byte) (n int, err error) {
 	for n < len(p) && s.err == nil {
-		if len(s.segments) == 0 {
-			s.err = s.expectEnd()
-			break
+		var seg segment
+		if len(s.segments) > 0 {
+			seg = s.segments[0]
 		}
-		seg := &s.segments[0]
-		if s.text < len(seg.text) {
+		switch {
+		case s.text < len(seg.text):
 			got := copy(p[n:], seg.text[s.text:])
 			s.text += got
 			n += got
 			continue
-		}
-		if s.at >= seg.to {
+		case len(s.segments) > 0 && s.at >= seg.to:
 			s.segments, s.text = s.segments[1:], 0
 			continue
+		case n > 0:
+			return n, nil
+		case len(s.segments) == 0:
+			return 0, s.expectEnd()
 		}
-		// What stands before the segment has been edited away.
-		room, skip := p[n:], s.at < seg.from
-		until := seg.to
+		until, skip := seg.to, s.at < seg.from
 		if skip {
-			until = seg.from
+			until = seg.from // what stands before it has been edited away
 		}
-		got, err := s.src.Read(room[:min(len(room), until-s.at)])
+		got, err := s.src.Read(p[:min(len(p), until-s.at)])
 		s.at += got
 		if !skip {
-			n += got
+			n = got
 		}
 		switch {
 		case err == io.EOF && (s.at < until || len(s.segments) > 1 && s.at < s.end()):
 			s.err = errBodyLength
 		case err != nil && err != io.EOF:
 			s.err = err
-		case s.at < until && n > 0:
-			return n, nil
 		}
 	}
 	if n > 0 {
 		return n, nil
 	}
 	return 0, s.err
+}
+
+// WriteTo writes the document without copying the original, if that can do so.
+func (s *spliced) WriteTo(w io.Writer) (int64, error) {
+	if s.err != nil {
+		return 0, past(s.err)
+	}
+	to := &splicedWriter{s: s, w: w}
+	_, err := copyThrough(to, s.src)
+	if err == nil {
+		err = to.texts()
+	}
+	if err == nil && len(s.segments) > 0 {
+		err = errBodyLength
+	}
+	s.err = cmp.Or(err, io.EOF)
+	return to.n, err
+}
+
+// past returns the error of reading on after err.
+func past(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// A splicedWriter is written the original, and writes the document.
+type splicedWriter struct {
+	s *spliced
+	w io.Writer
+	n int64
+}
+
+func (t *splicedWriter) Write(p []byte) (int, error) {
+	s := t.s
+	for rest := p; len(rest) > 0; {
+		if err := t.texts(); err != nil {
+			return 0, err
+		}
+		if len(s.segments) == 0 {
+			return 0, errBodyLength
+		}
+		seg := &s.segments[0]
+		skip := min(max(0, seg.from-s.at), len(rest))
+		s.at += skip
+		rest = rest[skip:]
+		part := rest[:min(len(rest), seg.to-s.at)]
+		s.at += len(part)
+		rest = rest[len(part):]
+		if err := t.write(part); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// texts writes the texts that come next, and passes over what has been written.
+func (t *splicedWriter) texts() error {
+	s := t.s
+	for len(s.segments) > 0 {
+		seg := &s.segments[0]
+		if text := seg.text[s.text:]; text != "" {
+			s.text = len(seg.text)
+			if n, err := io.WriteString(t.w, text); err != nil || n < len(text) {
+				return cmp.Or(err, io.ErrShortWrite)
+			}
+			t.n += int64(len(text))
+		}
+		if s.at < seg.to {
+			return nil
+		}
+		s.segments, s.text = s.segments[1:], 0
+	}
+	return nil
+}
+
+func (t *splicedWriter) write(p []byte) error {
+	n, err := t.w.Write(p)
+	t.n += int64(n)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	return err
 }
 
 // end returns where the last range of the original ends.
@@ -68,16 +154,18 @@ func (s *spliced) end() int {
 // expectEnd returns io.EOF if the original has ended, too.
 func (s *spliced) expectEnd() error {
 	var b [1]byte
+	s.err = io.ErrNoProgress
 	for range 100 {
 		n, err := s.src.Read(b[:])
-		switch {
-		case n > 0:
-			return errBodyLength
-		case err != nil:
-			return err
+		if n > 0 {
+			err = errBodyLength
+		}
+		if err != nil {
+			s.err = err
+			break
 		}
 	}
-	return io.ErrNoProgress
+	return s.err
 }
 
 // Close closes the original.

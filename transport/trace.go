@@ -17,6 +17,7 @@ type Trace struct {
 	http2   atomic.Bool
 	headers atomic.Int32
 	replays atomic.Int32
+	counted atomic.Int32 // how often the headers had been written when the body was last given again
 
 	hooks httptrace.ClientTrace
 }
@@ -47,13 +48,15 @@ var ErrReplay = errors.New("transport: the connection failed again, and net/http
 // On HTTP/1 it does so only on a connection that had been used before, and turns out to be closed before anything was
 // written: as often as there are such connections. On HTTP/2 it does so when the server says that it did not process the
 // request (GOAWAY, REFUSED_STREAM), but also when the peer reset the stream with PROTOCOL_ERROR, whatever it has read,
-// and then without end. Which it is cannot be seen from here, so that is let through once; see [Trace.Replays].
+// and then without end. Which it is cannot be seen from here, so that is let through once; see [Trace.Replays]. Tries in
+// between that write nothing, for instance because the connection is going away, do not count.
 func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
 	if getBody == nil {
 		return nil
 	}
 	return func() (io.ReadCloser, error) {
-		if t.headers.Load() > 0 && (t.http2.Load() || !t.reused.Load()) && t.replays.Add(1) > 1 {
+		written := t.headers.Load()
+		if written > t.counted.Swap(written) && (t.http2.Load() || !t.reused.Load()) && t.replays.Add(1) > 1 {
 			return nil, ErrReplay
 		}
 		return getBody()

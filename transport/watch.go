@@ -223,9 +223,12 @@ func (b *watched) show(p []byte, err error) {
 // wait for, or come after, bytes that were held back goes to b.ready.
 func (b *watched) sift(p []byte) (kept int) {
 	pass := func(unit []byte) {
-		if len(b.ready) > 0 {
+		switch {
+		case len(b.ready) > 0:
 			b.ready = append(b.ready, unit...)
-		} else {
+		case &p[kept] == &unit[0]:
+			kept += len(unit) // where it is already
+		default:
 			kept += copy(p[kept:], unit)
 		}
 	}

@@ -105,12 +105,8 @@ func (anthropicMessages) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	if _, ok := doc.Get("message.id"); ok || kind == "message_start" {
 		prefix = "message."
 	}
-	if id := textLike(doc, prefix+"id", a.ResponseID); id != "" {
-		a.ResponseID = printable(id)
-	}
-	if model := textLike(doc, prefix+"model", c.Model); model != "" {
-		a.Model = printable(model)
-	}
+	keep(&a.ResponseID, doc, prefix+"id", "")
+	keep(&a.Model, doc, prefix+"model", c.Model)
 	messageUsage(doc, prefix, a)
 }
 

@@ -77,14 +77,14 @@ func openAIRefusal(r *Response, e *apiError) Refusal {
 		f.Reason = policy.TierRefused
 	case status == http.StatusBadRequest && refusesUsage(e):
 		f.Reason = policy.UsageRefused
-	case !slices.Contains(refusals, status):
+	case status >= 400 && !slices.Contains(refusals, status):
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
 	return f
 }
 
-// refusals are the statuses by which a server says that it did not take the request up. Of others nobody knows; a
-// redirect among them, as it may be followed.
+// refusals are the statuses by which a server says that it did not take the request up. Of others nobody knows;
+// but who sends a redirect has not taken it up.
 var refusals = []int{400, 401, 402, 403, 404, 405, 406, 410, 411, 413, 414, 415, 421, 422, 428, 429, 431, 451}
 
 // overloaded: the provider's own statement that it did not serve, in OpenAI's words, Anthropic's or Google's.

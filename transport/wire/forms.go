@@ -259,12 +259,8 @@ var usageAnswers = transport.MustPaths(append(append([]string{
 }, chatNames.all()...), groqNames.all()...)...)
 
 func chatAnswer(c *Call, doc *transport.Fields, a *Answer) string {
-	if id := textLike(doc, "id", a.ResponseID); id != "" {
-		a.ResponseID = printable(id)
-	}
-	if model := textLike(doc, "model", c.Model); model != "" {
-		a.Model = printable(model)
-	}
+	keep(&a.ResponseID, doc, "id", "")
+	keep(&a.Model, doc, "model", c.Model)
 	code, failed := errorCode(doc)
 	if failed {
 		a.Failed, a.ErrorCode = true, code
@@ -412,9 +408,7 @@ func imagesAnswer(c *Call, doc *transport.Fields, a *Answer) string {
 }
 
 func mediaAnswer(c *Call, doc *transport.Fields, a *Answer) {
-	if model := textLike(doc, "model", c.Model); model != "" {
-		a.Model = printable(model)
-	}
+	keep(&a.Model, doc, "model", c.Model)
 	if code, failed := errorCode(doc); failed {
 		a.Failed, a.ErrorCode = true, code
 	}

@@ -237,12 +237,8 @@ func (geminiDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 }
 
 func generateAnswer(c *Call, doc *transport.Fields, a *Answer) {
-	if id := textLike(doc, "responseId", a.ResponseID); id != "" {
-		a.ResponseID = printable(id)
-	}
-	if model := textLike(doc, "modelVersion", c.Model); model != "" {
-		a.Model = printable(model)
-	}
+	keep(&a.ResponseID, doc, "responseId", "")
+	keep(&a.Model, doc, "modelVersion", c.Model)
 	if code, failed := googleErrorCode(doc); failed {
 		a.Failed, a.ErrorCode = true, code
 	}

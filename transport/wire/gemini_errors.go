@@ -40,11 +40,8 @@ func googleRefusal(r *Response) Refusal {
 		f.Reason = policy.TierRefused
 	case r.Status == http.StatusBadRequest && refusesUsage(&e):
 		f.Reason = policy.UsageRefused
-	case !slices.Contains(refusals, r.Status):
+	case r.Status >= 400 && !slices.Contains(refusals, r.Status):
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
-	}
-	if r.Status >= 500 && f.Outcome == policy.Ambiguous {
-		f.Reason = policy.ServerError
 	}
 	return f
 }

@@ -131,12 +131,9 @@ func interactionAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	if _, ok := doc.Get("interaction.id"); ok {
 		prefix = "interaction."
 	}
-	if id := textLike(doc, prefix+"id", a.ResponseID); id != "" {
-		a.ResponseID = printable(id)
-	}
-	if model := textLike(doc, prefix+"model", c.Model); model != "" {
-		a.Model = lastSegment(printable(model))
-	}
+	keep(&a.ResponseID, doc, prefix+"id", "")
+	keep(&a.Model, doc, prefix+"model", c.Model)
+	a.Model = lastSegment(a.Model)
 	if code, failed := googleErrorCode(doc); failed {
 		a.Failed, a.ErrorCode = true, code
 	}

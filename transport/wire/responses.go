@@ -91,12 +91,8 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tierPath string
 		a.ErrorCode = code
 		return ""
 	}
-	if id := textLike(doc, n.id, a.ResponseID); id != "" {
-		a.ResponseID = printable(id)
-	}
-	if model := textLike(doc, n.model, c.Model); model != "" {
-		a.Model = printable(model)
-	}
+	keep(&a.ResponseID, doc, n.id, "")
+	keep(&a.Model, doc, n.model, c.Model)
 	background, _ := doc.Get(n.background)
 	a.Background = string(background) == "true"
 	status := doc.Text(n.status)

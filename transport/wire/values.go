@@ -98,14 +98,21 @@ func Text(raw []byte) (string, bool) {
 	return "", false
 }
 
-// textLike returns the text at a path: like itself if it is that, which costs no allocation.
-func textLike(doc *transport.Fields, path, like string) string {
-	raw, _ := doc.Get(path)
-	if len(raw) == len(like)+2 && string(raw[1:len(raw)-1]) == like {
-		return like
+// keep keeps the text at a path, if there is one. What is kept already, or is like another text, costs no allocation.
+func keep(to *string, doc *transport.Fields, path, like string) {
+	raw, ok := doc.Get(path)
+	if !ok || len(raw) < 3 || raw[0] != '"' {
+		return
 	}
-	text, _ := transport.Unquote(raw)
-	return text
+	switch text := raw[1 : len(raw)-1]; {
+	case string(text) == *to:
+	case string(text) == like:
+		*to = like
+	default:
+		if text, ok := transport.Unquote(raw); ok {
+			*to = printable(text)
+		}
+	}
 }
 
 // member returns the raw value of an object's member.

@@ -327,7 +327,7 @@ func TestRefusal(t *testing.T) {
 		{"500", openai, 500, nil, `{"error":{"type":"server_error"}}`, "ambiguous  server_error server_error", 0},
 		{"504", openai, 504, nil, ``, "ambiguous  server_error ", 0},
 		{"408", openai, 408, nil, ``, "ambiguous  server_error ", 0},
-		{"redirect", openai, 302, nil, ``, "ambiguous  bad_request ", 0},
+		{"redirect", openai, 302, nil, ``, "rejected inferred bad_request ", 0},
 		{"groq flex full", groq, 498, nil, `{"error":{"code":"capacity_exceeded"}}`, "rejected documented capacity capacity_exceeded", 0},
 		{"498 elsewhere", openai, 498, nil, ``, "ambiguous  bad_request ", 0},
 		{"client closed", openai, 499, nil, ``, "ambiguous  bad_request ", 0},

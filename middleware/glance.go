@@ -1,0 +1,78 @@
+package middleware
+
+import "bytes"
+
+// A glance tells at a glance whether an event of a stream is worth reading. Most are not, and begin just as the one before
+// them did: what has been looked at once in that beginning is not looked at again. The zero glance is ready.
+type glance struct {
+	before []byte // the beginning of an event that was not marked
+	same   int    // how much of it others share
+	from   int    // where its last colon stands
+}
+
+// maxGlance is how much of an event is remembered, and minGlance what is worth it.
+const (
+	maxGlance = 512
+	minGlance = 32
+)
+
+// marked reports whether data has a member of one of the names, each in quotes, with a value other than null.
+func (g *glance) marked(data []byte, names [][]byte) bool {
+	if g.same > 0 && len(data) >= g.same && string(data[:g.same]) == string(g.before[:g.same]) {
+		// A member that begins before that last colon has its value, or enough of it, before it, too.
+		return marked(data, g.from, names)
+	}
+	if marked(data, 0, names) {
+		return true
+	}
+	g.learn(data)
+	return false
+}
+
+// learn remembers the beginning of an event that is not marked, as far as it is that of the one before.
+func (g *glance) learn(data []byte) {
+	data = data[:min(len(data), maxGlance)]
+	n := 0
+	for n < min(len(data), len(g.before)) && data[n] == g.before[n] {
+		n++
+	}
+	colon := bytes.LastIndexByte(data[:n], ':')
+	if n < minGlance || colon < 0 {
+		g.before, g.same = append(g.before[:0], data...), 0
+		return
+	}
+	g.same, g.from = n, colon
+}
+
+// marked is [glance.marked] for what follows from a colon on. It looks at colons, of which a document has fewer than of
+// anything else that a name could be found by.
+func marked(data []byte, from int, names [][]byte) bool {
+	for i := from; ; {
+		colon := bytes.IndexByte(data[i:], ':')
+		if colon < 0 {
+			return false
+		}
+		end := i + colon
+		i = end + 1
+		for end > 0 && data[end-1] <= ' ' {
+			end--
+		}
+		if end < 3 || data[end-1] != '"' {
+			continue
+		}
+		last := data[end-2]
+		for _, name := range names {
+			if last == name[len(name)-2] && len(name) <= end && string(data[end-len(name):end]) == string(name) && !null(data[i:]) {
+				return true
+			}
+		}
+	}
+}
+
+// null reports whether a value that begins in data, perhaps behind spaces, is null.
+func null(data []byte) bool {
+	for len(data) > 0 && data[0] <= ' ' {
+		data = data[1:]
+	}
+	return len(data) >= 4 && string(data[:4]) == "null"
+}
