@@ -29,6 +29,7 @@ type answerReader struct {
 	elements *transport.Elements
 	packed   *packed // the body is compressed, and read when it has ended
 	glance   glance
+	finding  finding  // of the member that says that the stream could end
 	head     [16]byte // the beginning of an event that comes in pieces
 	headLen  int
 	begun    bool // an event has been read
@@ -81,8 +82,8 @@ func (a *answerReader) observe(p []byte) (int, transport.Seen) {
 
 func (a *answerReader) observePlain(p []byte) (int, transport.Seen) {
 	if a.elements != nil && !a.begun {
-		if p = bytes.TrimLeft(p, " \t\r\n"); len(p) > 0 {
-			a.begun, a.array = true, p[0] == '['
+		if text := bytes.TrimLeft(p, " \t\r\n"); len(text) > 0 {
+			a.begun, a.array = true, text[0] == '['
 		}
 	}
 	switch {
@@ -129,7 +130,7 @@ func (a *answerReader) Event(name, data []byte) transport.Seen {
 		return 0
 	}
 	a.begun = true
-	a.last = a.last || a.call.Last != nil && marked(data, 0, [][]byte{a.call.Last})
+	a.last = a.last || a.call.Last != nil && certain(data, a.call.Last)
 	doc, err := a.scanner.Scan(data, a.call.AnswerPaths)
 	if err != nil {
 		return 0
@@ -142,6 +143,10 @@ func (a *answerReader) Piece(data []byte) {
 	if !a.reading {
 		a.scanner.Reset(a.call.AnswerPaths, maxValue)
 		a.reading, a.headLen = true, 0
+		a.finding = finding{seam: a.finding.seam[:0]}
+	}
+	if a.call.Last != nil {
+		a.finding.look(data, a.call.Last)
 	}
 	a.headLen += copy(a.head[a.headLen:], data)
 	a.scanner.Write(data)
@@ -156,7 +161,9 @@ func (a *answerReader) EndPieces([]byte) transport.Seen {
 	if a.scanner.Close() != nil {
 		return 0
 	}
-	return a.read(&a.scanner.Fields)
+	seen := a.read(&a.scanner.Fields)
+	a.last = a.last || a.finding.found && a.answer.HasUsage
+	return seen
 }
 
 // named reports whether events of the name are always worth reading.
@@ -189,8 +196,8 @@ func (a *answerReader) complete(how transport.End) bool {
 	case a.unread:
 		return whole
 	case a.stream:
-		// Some hosts end their streams without a last word; the usage is what comes last.
-		return whole && a.answer.HasUsage
+		// Some hosts end their streams without a last word; the usage is what comes last, unless there was some all along.
+		return whole && a.answer.HasUsage && !a.call.Running
 	case a.array:
 		return false
 	case a.json:

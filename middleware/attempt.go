@@ -433,7 +433,10 @@ func (a *attempt) price() {
 		return
 	}
 	row.Cost, row.PriceID = ledger.Known(cost.Cost), cost.PriceID
-	if n := a.trace.Replays(); n > 0 {
+	if c.Running && row.Outcome == policy.Partial {
+		a.exposeRest()
+	}
+	if n := a.trace.Replays(); n > 0 && !row.Exposure.Known {
 		a.exposeTo(n) // net/http has sent it before, and that may have been billed, too
 	}
 	if cost.ListKnown {
@@ -479,6 +482,16 @@ func (a *attempt) exposeTo(n int) {
 		a.row.Exposure = a.row.Reported
 	} else if most, err := a.r.bound(a.row.AskedTier, a.start); err == nil && most <= math.MaxInt64/price.Pico(n) {
 		a.row.Exposure = ledger.Known(most * price.Pico(n))
+	}
+}
+
+// exposeRest notes that the cost is of what had been used when the stream was cut, and as exposure what may have been
+// used beyond it.
+func (a *attempt) exposeRest() {
+	a.row.UsageSource = ledger.Estimated
+	a.exposeTo(1 + a.trace.Replays())
+	if rest := a.row.Exposure.Pico - a.row.Cost.Pico; a.row.Exposure.Known && rest >= 0 {
+		a.row.Exposure = ledger.Known(rest)
 	}
 }
 

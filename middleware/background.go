@@ -68,7 +68,7 @@ func (a *attempt) background() {
 			return
 		}
 		was, first := a.r.engine.pending.count(id)
-		if a.counts = first; first && was.exposure.Known {
+		if a.counts = first; first && was.exposure.Known && (row.Cost.Known || row.Exposure.Known) {
 			// The row stands for the one of before, whose exposure has found its cost.
 			row.Exposure = ledger.Known(row.Exposure.Pico - was.exposure.Pico)
 		}
@@ -76,5 +76,7 @@ func (a *attempt) background() {
 	case answer.Pending:
 		row.Unpriced = "it runs in the background: what it costs is told when its answer is fetched"
 		a.r.engine.pending.add(id, pending{call: row.Call, exposure: row.Exposure})
+	case answer.HasUsage:
+		a.r.engine.pending.add(id, pending{call: row.Call, counted: true})
 	}
 }

@@ -71,8 +71,54 @@ func marked(data []byte, from int, names [][]byte) bool {
 
 // null reports whether a value that begins in data, perhaps behind spaces, is null.
 func null(data []byte) bool {
+	data = trimSpace(data)
+	return len(data) >= 4 && string(data[:4]) == "null"
+}
+
+func trimSpace(data []byte) []byte {
 	for len(data) > 0 && data[0] <= ' ' {
 		data = data[1:]
 	}
-	return len(data) >= 4 && string(data[:4]) == "null"
+	return data
+}
+
+// A finding looks for a member with a value other than null in data that comes in pieces. The zero finding is ready.
+type finding struct {
+	seam  []byte // the end of what came before
+	found bool
+}
+
+// maxSeam is longer than a name, and the beginning of its value with some space around.
+const maxSeam = 64
+
+// look looks at the next piece.
+func (f *finding) look(piece, name []byte) {
+	if f.found {
+		return
+	}
+	f.seam = append(f.seam, piece[:min(len(piece), maxSeam)]...)
+	f.found = certain(f.seam, name) || certain(piece, name)
+	if len(piece) > maxSeam {
+		f.seam = append(f.seam[:0], piece[len(piece)-maxSeam:]...)
+	} else if more := len(f.seam) - maxSeam; more > 0 {
+		f.seam = f.seam[:copy(f.seam, f.seam[more:])]
+	}
+}
+
+// certain is marked for one name, but where the value is cut off there it says no.
+func certain(data, name []byte) bool {
+	for {
+		at := bytes.Index(data, name)
+		if at < 0 {
+			return false
+		}
+		data = data[at+len(name):]
+		rest := trimSpace(data)
+		if len(rest) == 0 || rest[0] != ':' {
+			continue
+		}
+		if value := trimSpace(rest[1:]); len(value) >= 4 && string(value[:4]) != "null" {
+			return true
+		}
+	}
 }

@@ -33,7 +33,7 @@ type Events struct {
 	space   bool // the next byte, if a space, follows the colon
 	bare    bool // the event is data without a field's name
 
-	ahead     int // the length of an event that was reported already, and comes next
+	ahead     int // how much of what comes next has been read already
 	aheadSeen Seen
 
 	lines  int    // data lines of the event so far
@@ -59,10 +59,9 @@ func (e *Events) Observe(p []byte) (n int, seen Seen) {
 	if p == nil {
 		return 0, e.finish()
 	}
-	if e.started && !e.tail && !e.skipLF && e.field == fieldUnknown && e.headLen == 0 && e.lines == 0 && e.named == 0 {
-		if n, seen := e.quick(p); n > 0 {
-			return n, seen
-		}
+	if e.ahead > 0 {
+		n, e.ahead = e.ahead, 0
+		return n, e.aheadSeen
 	}
 	if e.tail {
 		e.tail = false
@@ -71,7 +70,7 @@ func (e *Events) Observe(p []byte) (n int, seen Seen) {
 			return 1, e.last&SeenHide | SeenEnd
 		}
 	}
-	i := e.skipStart(p)
+	i, start := e.skipStart(p), 0
 	nl, cr := -1, -1 // the next line feed and carriage return at or after i; each byte is looked at once for either
 	for i < len(p) {
 		if nl < i {
@@ -79,6 +78,16 @@ func (e *Events) Observe(p []byte) (n int, seen Seen) {
 		}
 		if cr < i {
 			cr = indexFrom(p, i, '\r')
+		}
+		if e.field == fieldUnknown && e.headLen == 0 && e.lines == 0 && e.named == 0 {
+			if data, next := oneLine(p, i, nl, cr); next > 0 {
+				seen := e.Handler.Event(nil, data)
+				if i = next; seen != 0 {
+					return e.stop(start, i, seen)
+				}
+				start = i
+				continue
+			}
 		}
 		end := min(nl, cr)
 		if end == len(p) {
@@ -103,70 +112,55 @@ func (e *Events) Observe(p []byte) (n int, seen Seen) {
 			// Without an event, too: what came before it, such as a comment that keeps the connection alive, is over.
 			seen := e.dispatch()
 			e.tail, e.last = e.skipLF, seen
-			return i, seen | SeenEnd
+			if seen != 0 {
+				return e.stop(start, i, seen)
+			}
+			start = i
 		}
 	}
 	e.unhold()
-	return i, 0
+	switch {
+	case start == 0:
+		return i, 0
+	case start < i:
+		e.ahead, e.aheadSeen = i-start, 0 // of an event that has yet to end
+	}
+	return start, SeenEnd
 }
 
-// quick reads the events that p begins with, as long as each is one line of data and all there, and the handler has
-// nothing to say of it. It returns their length; 0 if the first is another.
-func (e *Events) quick(p []byte) (n int, seen Seen) {
-	if e.ahead > 0 {
-		n, e.ahead = e.ahead, 0
-		return n, e.aheadSeen
+// stop ends a look at a stream with the event that ended before i, and of which the handler had something to say. Where
+// others came before start, they are taken first, as this one may be one to hide.
+func (e *Events) stop(start, i int, seen Seen) (int, Seen) {
+	if start == 0 {
+		return i, seen | SeenEnd
 	}
-	for {
-		data, size := oneLine(p[n:])
-		if size == 0 {
-			break
-		}
-		seen := e.Handler.Event(nil, data)
-		if seen == 0 {
-			n += size
-			continue
-		}
-		if n == 0 {
-			return size, seen | SeenEnd
-		}
-		// It may be one to hide, and so must not be taken together with those before.
-		e.ahead, e.aheadSeen = size, seen|SeenEnd
-		break
-	}
-	if n > 0 {
-		seen = SeenEnd
-	}
-	return n, seen
+	e.ahead, e.aheadSeen = i-start, seen|SeenEnd
+	return start, SeenEnd
 }
 
-// oneLine returns the data of the event that p begins with, and the event's length with its blank line. The length is 0
-// unless the event is one line of data, and all there.
-func oneLine(p []byte) (data []byte, size int) {
-	if len(p) < 7 || string(p[:5]) != "data:" {
+// oneLine returns the data of the event that begins at p[i], and the index after its blank line, given where the next line
+// feed and carriage return stand. The index is 0 unless the event is one line of data, and all there.
+func oneLine(p []byte, i, nl, cr int) (data []byte, next int) {
+	if nl-i < 6 || nl == len(p) || string(p[i:i+5]) != "data:" {
 		return nil, 0
 	}
-	nl := bytes.IndexByte(p, '\n')
-	if nl < 0 {
-		return nil, 0
-	}
-	from, to := 5, nl
-	if p[from] == ' ' {
-		from++
-	}
+	from, to := i+5, nl
 	switch rest := p[nl+1:]; {
-	case len(rest) > 0 && rest[0] == '\n':
-		size = nl + 2
-	case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n' && p[nl-1] == '\r':
-		size = nl + 3
+	case cr > nl && len(rest) > 0 && rest[0] == '\n':
+		next = nl + 2
+	case cr == nl-1 && len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
+		next = nl + 3
 		to--
 	default:
 		return nil, 0
 	}
-	if from > to || bytes.IndexByte(p[from:to], '\r') >= 0 {
-		return nil, 0 // a lone carriage return ends a line, too
+	if p[from] == ' ' {
+		from++
 	}
-	return p[from:to], size
+	if from > to {
+		return nil, 0
+	}
+	return p[from:to], next
 }
 
 func indexFrom(p []byte, i int, c byte) int {
@@ -175,6 +169,8 @@ func indexFrom(p []byte, i int, c byte) int {
 	}
 	return len(p)
 }
+
+var newline = []byte{'\n'}
 
 const byteOrderMark = "\xEF\xBB\xBF"
 
@@ -260,7 +256,7 @@ func (e *Events) startData() {
 	e.field = fieldData
 	if e.lines++; e.lines > 1 {
 		e.unhold()
-		e.give([]byte("\n"))
+		e.give(newline)
 	}
 }
 

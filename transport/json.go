@@ -15,7 +15,7 @@ import (
 const MaxDepth = 10_000
 
 // maxMembers is how often watched members may occur in a document, so that one which repeats them takes no memory.
-const maxMembers = 1024
+const maxMembers = 256
 
 // maxPathLen is how many names a watched path may have, and maxPaths how many paths a set may hold.
 const (

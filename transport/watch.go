@@ -137,8 +137,13 @@ func (b *watched) Read(p []byte) (int, error) {
 			b.finish()
 			return n, err
 		}
-		n, err := b.rc.Read(p)
-		if n, err, ok := b.took(p, n, err); ok {
+		// What is held back goes before what comes, if it goes to the caller at all, so it is left room.
+		room := len(b.held)
+		if room >= len(p) {
+			room = 0
+		}
+		n, err := b.rc.Read(p[room:])
+		if n, err, ok := b.took(p[:room+n], room, err); ok {
 			return n, err
 		}
 	}
@@ -184,16 +189,17 @@ func (b *watched) pending(p []byte) (n int, err error, ok bool) {
 	return 0, b.err, b.err != nil
 }
 
-// took deals with n bytes and an error from the body beneath. It reports false if none of them are for the caller.
-func (b *watched) took(p []byte, n int, err error) (int, error, bool) {
+// took deals with p, of which what came from the body beneath begins at from, and its error. It reports false if nothing
+// is for the caller.
+func (b *watched) took(p []byte, from int, err error) (int, error, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.w.Hide {
-		b.show(p[:n], err)
+		b.show(p, err)
 		b.finishLocked()
-		return n, err, true
+		return len(p), err, true
 	}
-	n = b.sift(p[:n])
+	n := b.sift(p, from)
 	if err != nil {
 		b.err = err
 		if seen := b.finalRead(err); seen&SeenHide == 0 || b.passing {
@@ -219,9 +225,9 @@ func (b *watched) show(p []byte, err error) {
 	}
 }
 
-// sift shows the Observer p, moves what is for the caller to the front of p, and returns how long that is. What has to
-// wait for, or come after, bytes that were held back goes to b.ready.
-func (b *watched) sift(p []byte) (kept int) {
+// sift shows the Observer p from the given index on, moves what is for the caller to the front of p, and returns how long
+// that is. What has to wait for, or come after, bytes that were held back and have no room in front goes to b.ready.
+func (b *watched) sift(p []byte, from int) (kept int) {
 	pass := func(unit []byte) {
 		switch {
 		case len(b.ready) > 0:
@@ -232,7 +238,7 @@ func (b *watched) sift(p []byte) (kept int) {
 			kept += copy(p[kept:], unit)
 		}
 	}
-	for at := 0; at < len(p); {
+	for at := from; at < len(p); {
 		n, seen := b.observe(p[at:])
 		unit := p[at : at+n]
 		at += n
@@ -246,10 +252,14 @@ func (b *watched) sift(p []byte) (kept int) {
 			b.held = b.held[:0]
 		default:
 			b.passing = seen&SeenEnd == 0
-			if len(b.held) > 0 {
-				b.ready = append(b.ready, b.held...)
-				b.held = b.held[:0]
+			switch held := b.held; {
+			case len(held) == 0:
+			case kept+len(held) <= at-n && len(b.ready) == 0:
+				kept += copy(p[kept:], held)
+			default:
+				b.ready = append(b.ready, held...)
 			}
+			b.held = b.held[:0]
 			pass(unit)
 		}
 	}

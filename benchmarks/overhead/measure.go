@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
 )
 
 // An effort says how much is measured.
@@ -13,10 +15,18 @@ type effort struct {
 	memory   int // calls of each kind in a round, in memory
 	loopback int // and over loopback
 	counted  int // calls whose allocations are counted
+
+	large       [2]int // bytes of the long bodies
+	largeRounds int
+	largeCalls  int // of each kind in a round, with the shorter of them
+	crowd       int // calls at once, with the longer of them
 }
 
-// full takes some 20 s on two slow cores.
-var full = effort{rounds: 12, memory: 3000, loopback: 600, counted: 5000}
+// full takes some 45 s on two slow cores, and up to 4 GB of memory: the peers' copies of a crowd's bodies.
+var full = effort{
+	rounds: 12, memory: 3000, loopback: 600, counted: 5000,
+	large: [2]int{1 << 20, 16 << 20}, largeRounds: 9, largeCalls: 16, crowd: 100,
+}
 
 // warm is how many calls come before those that count: they open the connections, and fill pools and caches.
 const warm = 200
@@ -25,19 +35,20 @@ const warm = 200
 type report struct {
 	rows            []row
 	rounds          int
-	request, answer int // bytes
+	request, answer int      // bytes
+	loads           []string // the long bodies' names
+	crowd           int      // calls at once with the longest
 	checked         []string
 }
 
 // A row is what was found out about one kind.
 type row struct {
 	kind
-	memory, loopback timing
-	allocs, bytes    float64 // of a call, in memory
+	memory, loopback bench.Timing
+	allocs, bytes    float64        // of a call, in memory
+	loads            []bench.Timing // with long bodies; none for a kind that does not send them
+	live             int64          // bytes that a crowd of calls keeps alive
 }
-
-// A timing is a kind's time on one ground, and its ratio to the bare transport's.
-type timing struct{ micros, ratio float64 }
 
 // liveHeap is what the program keeps in memory meanwhile, as one that makes such calls does. With an empty heap the
 // collector would start anew every 4 MB, and its starts, not the clients, be what is measured.
@@ -57,7 +68,7 @@ func measure(size effort) (*report, error) {
 	}
 	memory := inMemory()
 	defer memory.close()
-	err = r.on(memory, body, size.rounds, size.memory, func(runners []*runner, timings []timing) error {
+	err = r.on(memory, body, size.rounds, size.memory, func(runners []*runner, timings []bench.Timing) error {
 		for i, runner := range runners {
 			r.rows[i].memory = timings[i]
 			if r.rows[i].allocs, r.rows[i].bytes, err = runner.count(size.counted); err != nil {
@@ -74,7 +85,7 @@ func measure(size effort) (*report, error) {
 		return nil, err
 	}
 	defer loop.close()
-	err = r.on(loop, body, size.rounds, size.loopback, func(_ []*runner, timings []timing) error {
+	err = r.on(loop, body, size.rounds, size.loopback, func(_ []*runner, timings []bench.Timing) error {
 		for i := range timings {
 			r.rows[i].loopback = timings[i]
 		}
@@ -83,11 +94,14 @@ func measure(size effort) (*report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", loop.name, err)
 	}
-	return r, nil
+	if err := r.onLoads(size); err != nil {
+		return nil, err
+	}
+	return r, r.onCrowds(size)
 }
 
 // on measures every kind on a ground, lets use take the times, and checks the whole.
-func (r *report) on(g *ground, body []byte, rounds, calls int, use func([]*runner, []timing) error) error {
+func (r *report) on(g *ground, body []byte, rounds, calls int, use func([]*runner, []bench.Timing) error) error {
 	runners, err := open(g, body)
 	if err != nil {
 		return err
@@ -146,28 +160,12 @@ func (r *runner) run(n int) error {
 
 // interleave runs every kind once a round, so that whatever slows the machine down for a while slows them all, each
 // round beginning with another kind. A round's ratios are to its own run of the bare transport.
-func interleave(runners []*runner, rounds, calls int) ([]timing, error) {
-	micros := make([][]float64, len(runners))
-	for round := range rounds {
-		for i := range runners {
-			i = (i + round) % len(runners)
-			took, err := runners[i].time(calls)
-			if err != nil {
-				return nil, err
-			}
-			micros[i] = append(micros[i], float64(took.Nanoseconds())/1e3/float64(calls))
-		}
-	}
+func interleave(runners []*runner, rounds, calls int) ([]bench.Timing, error) {
 	reference := slices.IndexFunc(runners, func(r *runner) bool { return r.key == bare })
-	timings := make([]timing, len(runners))
-	for i := range runners {
-		ratios := make([]float64, rounds)
-		for round := range rounds {
-			ratios[round] = micros[i][round] / micros[reference][round]
-		}
-		timings[i] = timing{median(micros[i]), median(ratios)}
-	}
-	return timings, nil
+	return bench.Interleave(rounds, len(runners), reference, func(i int) (time.Duration, error) {
+		took, err := runners[i].time(calls)
+		return took / time.Duration(calls), err
+	})
 }
 
 // time returns how long n calls take. It starts from a clean heap, so that nobody collects what another left, and with
@@ -192,10 +190,4 @@ func (r *runner) count(n int) (allocs, bytes float64, err error) {
 	err = r.run(n)
 	runtime.ReadMemStats(&after)
 	return float64(after.Mallocs-before.Mallocs) / float64(n), float64(after.TotalAlloc-before.TotalAlloc) / float64(n), err
-}
-
-func median(of []float64) float64 {
-	s := slices.Sorted(slices.Values(of))
-	n := len(s)
-	return (s[(n-1)/2] + s[n/2]) / 2
 }

@@ -88,33 +88,62 @@ func raceDetector() bool {
 
 // TestProgram runs all of it, briefly: every check has to pass, and both outputs have to hold every row.
 func TestProgram(t *testing.T) {
-	brief := effort{rounds: 2, memory: 40, loopback: 20, counted: 20}
+	brief := effort{
+		rounds: 2, memory: 40, loopback: 20, counted: 20,
+		large: [2]int{100 << 10, 300 << 10}, largeRounds: 1, largeCalls: 2, crowd: 8,
+	}
 	var table, object bytes.Buffer
-	if err := run(&table, brief, false); err != nil {
+	report, err := measure(brief)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := run(&object, brief, true); err != nil {
+	if err := writeTables(&table, report); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeJSON(&object, report); err != nil {
 		t.Fatal(err)
 	}
 	var got map[string]json.RawMessage
 	if err := json.Unmarshal(object.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"mem_2k_over_bare", "loop_2k_over_bare", "allocs_2k"} {
+	for _, key := range []string{
+		"mem_2k_over_bare", "loop_2k_over_bare", "allocs_2k", "loop_1m_prose_over_bare", "loop_1m_base64_over_bare",
+	} {
 		var n float64
 		if err := json.Unmarshal(got[key], &n); err != nil || n <= 0 {
 			t.Errorf("%s is %s, want a number above 0", key, got[key])
 		}
 	}
+	if _, ok := got["peak_live_100x16m"]; !ok {
+		t.Error("no peak_live_100x16m") // so short, it may well be below 0
+	}
 	for _, k := range kinds() {
-		if !strings.Contains(table.String(), k.name) {
-			t.Errorf("the table has no row %q", k.name)
+		want := 1
+		if k.heavy() {
+			want = 2
+		}
+		if n := rows(table.String(), k.name); n != want {
+			t.Errorf("the tables have %d rows %q, want %d", n, k.name, want)
 		}
 		var f figures
 		if err := json.Unmarshal(got[k.key], &f); err != nil || f.Memory <= 0 || f.Loopback <= 0 || f.Allocs <= 0 {
 			t.Errorf("%s is %s, want three numbers above 0", k.key, got[k.key])
 		}
+		if long := f.Prose1M > 0 && f.Base641M > 0 && f.Prose16M > 0 && f.Base6416M > 0 && f.Live != nil; long != k.heavy() {
+			t.Errorf("%s is %s, want numbers of long bodies: %v", k.key, got[k.key], k.heavy())
+		}
 	}
+}
+
+// rows returns how many rows of the tables are of the given name.
+func rows(tables, name string) (n int) {
+	for line := range strings.Lines(tables) {
+		if cells := strings.Split(line, "|"); len(cells) > 1 && strings.TrimSpace(cells[1]) == name {
+			n++
+		}
+	}
+	return n
 }
 
 func TestCheckBody(t *testing.T) {

@@ -106,22 +106,27 @@ type call func() error
 
 // open returns the call of a kind on a ground, and for ours the books that it keeps.
 func (k *kind) open(g *ground, body []byte) (call, *audit, error) {
-	base := g.base()
-	switch {
-	case k.ours != nil:
-		books, err := newAudit(k.ours.Tier)
-		if err != nil {
-			return nil, nil, err
-		}
-		stack, err := middleware.New(middleware.WithPolicy(*k.ours), middleware.WithBase(base), middleware.WithStore(books))
-		if err != nil {
-			return nil, nil, err
-		}
-		return roundTrips(stack, g.root+path, body), books, nil
-	case k.over != nil:
-		return roundTrips(k.over(base), g.root+path, body), nil, nil
+	if k.ours == nil && k.over == nil {
+		return sdkCalls(g.base(), g.root), nil, nil
 	}
-	return sdkCalls(base, g.root), nil, nil
+	rt, books, err := k.client(g.base())
+	if err != nil {
+		return nil, nil, err
+	}
+	return roundTrips(rt, g.root+path, body), books, nil
+}
+
+// client returns the client of a kind that is a RoundTripper, over a base, and for ours the books that it keeps.
+func (k *kind) client(base http.RoundTripper) (http.RoundTripper, *audit, error) {
+	if k.ours == nil {
+		return k.over(base), nil, nil
+	}
+	books, err := newAudit(k.ours.Tier)
+	if err != nil {
+		return nil, nil, err
+	}
+	stack, err := middleware.New(middleware.WithPolicy(*k.ours), middleware.WithBase(base), middleware.WithStore(books))
+	return stack, books, err
 }
 
 var errStatus = errors.New("not answered with 200")

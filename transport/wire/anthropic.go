@@ -54,7 +54,7 @@ func (anthropicMessages) Recognise(method string, u *url.URL) (Call, bool) {
 	case strings.HasSuffix(u.Path, "/messages"):
 		return Call{
 			Provider: "anthropic", Operation: Messages, MaxOutput: -1, RequestPaths: messagesPaths,
-			AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
+			AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents, Running: true,
 		}, true
 	case strings.HasSuffix(u.Path, "/messages/count_tokens"):
 		return Call{Provider: "anthropic", Operation: CountTokens, Passive: true, Free: true}, true
@@ -110,6 +110,14 @@ func (anthropicMessages) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	messageUsage(doc, prefix, a)
 }
 
+// parts are those of a usage without which it is none.
+type parts uint8
+
+const (
+	partInput parts = 1 << iota
+	partOutput
+)
+
 func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
 	r := countReader{doc: doc}
 	u, found := &a.Usage, false
@@ -120,8 +128,12 @@ func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
 		}
 		return ok
 	}
-	take("input_tokens", &u.Input)
-	take("output_tokens", &u.Output)
+	if take("input_tokens", &u.Input) {
+		a.parts |= partInput
+	}
+	if take("output_tokens", &u.Output) {
+		a.parts |= partOutput
+	}
 	take("cache_read_input_tokens", &u.CachedInput)
 	take("output_tokens_details.thinking_tokens", &u.Reasoning)
 	if u.Reasoning > u.Output {
@@ -140,9 +152,9 @@ func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
 		}
 	}
 	if r.problem != "" {
-		a.Problem, found = r.problem, true
+		a.Problem, a.HasUsage = r.problem, true
 	}
-	a.HasUsage = a.HasUsage || found
+	a.HasUsage = a.HasUsage || found && a.parts == partInput|partOutput
 	if tier := doc.Text(prefix + "usage.service_tier"); tier != "" {
 		a.Tier = policy.Tier(printable(tier))
 	}

@@ -32,6 +32,7 @@ type Compatible struct {
 	aliases  map[string]policy.Tier // further names of tiers that it uses
 	strict   []policy.Tier
 	onePrice bool
+	running  bool
 	unpriced string
 	prices   string
 	only     []string // operations that it has; nil: all
@@ -63,6 +64,7 @@ func (d *Compatible) Recognise(method string, u *url.URL) (Call, bool) {
 		c.Tiers = d.accepted()
 	}
 	c.Caches = d.Caches && f == chatForm
+	c.Running = d.running
 	return c, true
 }
 

@@ -95,6 +95,9 @@ type Call struct {
 	RequestPaths *transport.Paths // what to look for in the request's body
 	AnswerPaths  *transport.Paths // what to look for in an answer's documents
 
+	// Running says that a stream tells its usage as it goes, so that only its end has all of it.
+	Running bool
+
 	// Marks are quoted names of members of which an event of a stream must have one, with a value other than null,
 	// to be worth reading. The first event is always read, as are those whose name is among Events.
 	Marks  [][]byte
@@ -153,6 +156,8 @@ type Answer struct {
 	Pending    bool   // the provider is still at work: what it uses will be told under ResponseID
 	Background bool   // the answer is of a call that was made to be asked for later
 	Hide       bool   // the document just read is there only because usage was asked for
+
+	parts parts // what of the usage was there, where it comes in parts
 }
 
 // A Response is an answer outside of 2xx.

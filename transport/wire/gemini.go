@@ -47,7 +47,7 @@ var (
 func generateCall(provider, model, verb string) (Call, bool) {
 	c := Call{
 		Provider: provider, Operation: Generate, Model: printable(model), MaxOutput: -1,
-		RequestPaths: geminiPaths, AnswerPaths: geminiAnswers, Marks: geminiMarks, Last: geminiLast,
+		RequestPaths: geminiPaths, AnswerPaths: geminiAnswers, Marks: geminiMarks, Last: geminiLast, Running: true,
 	}
 	switch verb {
 	case "generateContent":

@@ -18,7 +18,7 @@ var geminiFace Dialect = faceDialect{googleFace("gemini", func(_ *Call, r *Respo
 
 func googleFace(provider string, refusal func(*Call, *Response, *apiError, *Refusal)) *Compatible {
 	return &Compatible{
-		Provider: provider, AskUsage: true, Caches: true, only: []string{Chat, Embeddings},
+		Provider: provider, AskUsage: true, Caches: true, running: true, only: []string{Chat, Embeddings},
 		Tiers:   map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "", policy.Priority: "priority"},
 		tiers:   geminiTiers,
 		strict:  geminiStrict,

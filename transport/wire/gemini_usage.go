@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"sync"
 
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
@@ -33,11 +34,10 @@ func geminiUsage(doc *transport.Fields, a *Answer) {
 	if cached > prompt {
 		r.wrong("usageMetadata.cachedContentTokenCount is more than the prompt")
 	}
-	var in, tool, fromCache, out modalities
-	in.read(doc, "usageMetadata.promptTokensDetails", &r)
-	tool.read(doc, "usageMetadata.toolUsePromptTokensDetails", &r)
-	fromCache.read(doc, "usageMetadata.cacheTokensDetails", &r)
-	out.read(doc, "usageMetadata.candidatesTokensDetails", &r)
+	in := r.modalities("usageMetadata.promptTokensDetails")
+	tool := r.modalities("usageMetadata.toolUsePromptTokensDetails")
+	fromCache := r.modalities("usageMetadata.cacheTokensDetails")
+	out := r.modalities("usageMetadata.candidatesTokensDetails")
 	audio := in.audio + tool.audio
 	switch {
 	case fromCache.audio > audio || fromCache.audio > cached || audio-fromCache.audio > prompt-cached:
@@ -63,47 +63,44 @@ type modalities struct {
 	told         bool
 }
 
-var modalityPaths = transport.MustPaths("modality", "tokenCount")
+var (
+	modalityPaths    = transport.MustPaths("modality", "tokenCount")
+	modalityScanners = sync.Pool{New: func() any { return new(transport.Scanner) }}
+)
 
-// read reads a list such as [{"modality": "TEXT", "tokenCount": 5}]. A client can have modalities as numbers, too.
-func (m *modalities) read(doc *transport.Fields, path string, r *countReader) {
-	raw, ok := doc.Get(path)
+// modalities reads a list such as [{"modality": "TEXT", "tokenCount": 5}]. A client can have modalities as numbers, too.
+func (r *countReader) modalities(path string) (m modalities) {
+	raw, ok := r.doc.Get(path)
 	if m.told = ok; !ok {
-		if doc.Has(path) {
+		if r.doc.Has(path) {
 			r.wrong(path + " is too long")
 		}
-		return
+		return m
 	}
-	if bytes.IndexByte(raw, '{') == bytes.LastIndexByte(raw, '{') && bytes.Contains(raw, []byte(`"TEXT"`)) {
-		return // by far the most
+	if bytes.IndexByte(raw, '{') == bytes.LastIndexByte(raw, '{') && bytes.Contains(raw, []byte(`"TEXT"`)) && !bytes.Contains(raw, []byte(`"AUDIO"`)) {
+		return m // by far the most
 	}
-	e := transport.Elements{Handler: &modalityReader{m, r, path}, Scanner: new(transport.Scanner), Paths: modalityPaths, Limit: 32}
-	e.Observe(raw)
-}
-
-type modalityReader struct {
-	m    *modalities
-	r    *countReader
-	path string
-}
-
-func (v *modalityReader) Element(doc *transport.Fields) transport.Seen {
-	raw, ok := doc.Get("tokenCount")
-	if !ok {
-		return 0 // zero is left out
+	s := modalityScanners.Get().(*transport.Scanner)
+	defer modalityScanners.Put(s)
+	for {
+		open := bytes.IndexByte(raw, '{')
+		if open < 0 {
+			return m
+		}
+		s.Reset(modalityPaths, 32)
+		raw = raw[open+s.Next(raw[open:]):]
+		element := countReader{doc: &s.Fields}
+		n, _ := element.get("tokenCount") // zero is left out
+		if s.Err() != nil || element.problem != "" {
+			r.wrong(path + " makes no sense")
+		}
+		switch modality, _ := s.Get("modality"); string(modality) {
+		case `"AUDIO"`, "4":
+			m.audio += n
+		case `"IMAGE"`, "2":
+			m.image += n
+		}
 	}
-	n, ok := count(raw)
-	if !ok {
-		v.r.wrong(v.path + " has no count")
-		return 0
-	}
-	switch modality, _ := doc.Get("modality"); string(modality) {
-	case `"AUDIO"`, "4":
-		v.m.audio += n
-	case `"IMAGE"`, "2":
-		v.m.image += n
-	}
-	return 0
 }
 
 // The Interactions API tells its usage by other names, and counts thoughts and tool use apart, too. Source:

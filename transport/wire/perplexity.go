@@ -9,8 +9,8 @@ var perplexity = &provider{
 	name:  "perplexity",
 	hosts: []string{"api.perplexity.ai"},
 	dialects: []Dialect{&Compatible{
-		Provider: "perplexity",
-		only:     []string{Chat, Embeddings},
+		Provider: "perplexity", running: true,
+		only: []string{Chat, Embeddings},
 		answer: func(c *Call, doc *transport.Fields, a *Answer) {
 			cost(doc, "usage.cost.total_cost", a)
 			if c.Operation == Chat && a.HasUsage && a.Model != "r1-1776" {

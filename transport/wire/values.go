@@ -33,7 +33,11 @@ type countReader struct {
 
 func (r *countReader) get(path string) (n int64, ok bool) {
 	raw, ok := r.doc.Get(path)
-	if !ok || string(raw) == "null" {
+	switch {
+	case !ok && r.doc.Has(path):
+		r.wrong(path + " is too long")
+		return 0, false
+	case !ok || string(raw) == "null":
 		return 0, false
 	}
 	if n, ok = count(raw); !ok {

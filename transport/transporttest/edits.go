@@ -1,0 +1,220 @@
+package transporttest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+var nopClosers = []reflect.Type{
+	reflect.TypeOf(io.NopCloser(bytes.NewReader(nil))),     // one that is an io.WriterTo
+	reflect.TypeOf(io.NopCloser(struct{ io.Reader }{nil})), // and one that is not
+}
+
+// inMemory reports whether net/http knows that a body is in memory, by its own rule.
+func inMemory(body io.Reader) bool {
+	switch body.(type) {
+	case *bytes.Reader, *bytes.Buffer, *strings.Reader:
+		return true
+	}
+	if !slices.Contains(nopClosers, reflect.TypeOf(body)) {
+		return false
+	}
+	inner, ok := reflect.ValueOf(body).Field(0).Interface().(io.Reader)
+	return ok && inMemory(inner)
+}
+
+// fourAgree: Body, GetBody, ContentLength and a Content-Length among the headers, in whatever case, say the same,
+// whether the body was edited or not; and every attempt, a redirected one too, brings what the caller sent.
+func fourAgree(c *check) {
+	if c.via == overFake {
+		f := c.fake()
+		f.answer = func(n int, req *http.Request, body []byte) (*http.Response, error) {
+			c.agree(n, req, body)
+			return f.status(req, []int{429, 200}[min(n, 1)]), nil
+		}
+		req := c.chat(chatBody)
+		req.Header.Set("Content-Length", strconv.Itoa(len(chatBody)))
+		req.Header["content-length"] = []string{strconv.Itoa(len(chatBody))}
+		c.send(c.wrap(f), req)
+		return
+	}
+	var w *wire
+	w = c.serve(func(n int, rw http.ResponseWriter, r *http.Request) {
+		a := w.read(r)
+		if a.err != nil {
+			c.errorf("request %d arrives broken: %v", n+1, a.err)
+		}
+		if wrong := sent([]byte(chatBody), a.body); wrong != "" {
+			c.errorf("request %d: %s", n+1, wrong)
+		}
+		if a.ContentLength >= 0 && a.ContentLength != int64(len(a.body)) {
+			c.errorf("request %d announces %d bytes, and has %d", n+1, a.ContentLength, len(a.body))
+		}
+		switch n {
+		case 0:
+			http.Redirect(rw, r, chatPath+"?moved=1", http.StatusTemporaryRedirect)
+		case 1:
+			reply(rw, http.StatusTooManyRequests)
+		default:
+			reply(rw, http.StatusOK)
+		}
+	})
+	client := &http.Client{Transport: c.wrap(w.transport)}
+	resp, err := client.Do(c.request(http.MethodPost, w.url+chatPath, []byte(chatBody)))
+	if err == nil {
+		resp.Body.Close()
+	}
+	if n := len(w.arrived()); n < 2 {
+		c.errorf("the redirect was not followed: %d requests", n)
+	}
+}
+
+// agree checks that the other three fit the body of a request that has arrived at a base.
+func (c *check) agree(n int, req *http.Request, body []byte) {
+	if req.GetBody == nil {
+		c.errorf("attempt %d: GetBody is lost", n+1)
+		return
+	}
+	for range 2 {
+		if again := c.again(n, req); !bytes.Equal(body, again) {
+			c.errorf("attempt %d: Body gives %s, GetBody %s", n+1, short(body), short(again))
+		}
+	}
+	if wrong := sent([]byte(chatBody), body); wrong != "" {
+		c.errorf("attempt %d: %s", n+1, wrong)
+	}
+	if req.ContentLength > 0 && req.ContentLength != int64(len(body)) {
+		c.errorf("attempt %d: ContentLength is %d, the body has %d bytes", n+1, req.ContentLength, len(body))
+	}
+	for name, values := range req.Header {
+		if strings.EqualFold(name, "Content-Length") && !slices.Equal(values, []string{strconv.Itoa(len(body))}) {
+			c.errorf("attempt %d: the header %s says %q, the body has %d bytes", n+1, name, values, len(body))
+		}
+	}
+}
+
+// again returns what GetBody gives.
+func (c *check) again(n int, req *http.Request) []byte {
+	body, err := req.GetBody()
+	if err != nil {
+		c.errorf("attempt %d: GetBody: %v", n+1, err)
+		return nil
+	}
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	if err != nil {
+		c.errorf("attempt %d: GetBody: %v", n+1, err)
+	}
+	return data
+}
+
+// lengthLeftAlone: no body, http.NoBody, and bodies of unknown length (ContentLength -1, or 0 with a body) arrive as they
+// do without the RoundTripper: what was chunked is chunked, what had no body has none.
+func lengthLeftAlone(c *check) {
+	w := c.wireThatReads()
+	rt := c.wrap(w.transport)
+	for _, row := range []struct {
+		name   string
+		body   func() io.ReadCloser
+		length int64
+	}{
+		{"nil", func() io.ReadCloser { return nil }, 0},
+		{"http.NoBody", func() io.ReadCloser { return http.NoBody }, 0},
+		{"a body and ContentLength 0", newSource, 0},
+		{"a body and ContentLength -1", newSource, -1},
+		{"a body of known length", newSource, int64(len(chatBody))},
+	} {
+		var lengths, bodies []string
+		for _, via := range []http.RoundTripper{w.transport, rt} {
+			req := c.request(http.MethodPost, w.url+chatPath, nil)
+			req.Body, req.ContentLength, req.GetBody = row.body(), row.length, nil
+			before := len(w.arrived())
+			c.must(via, req)
+			a := w.arrived()[before]
+			form := "without a body"
+			switch {
+			case a.ContentLength > 0:
+				form = "with a length"
+			case a.ContentLength < 0:
+				form = "without a length"
+			}
+			lengths = append(lengths, form+" "+strings.Join(a.TransferEncoding, ","))
+			bodies = append(bodies, string(a.body))
+		}
+		if lengths[0] != lengths[1] {
+			c.errorf("%s arrives %s; without the RoundTripper it arrives %s", row.name, lengths[1], lengths[0])
+		}
+		if wrong := sent([]byte(bodies[0]), []byte(bodies[1])); wrong != "" {
+			c.errorf("%s: %s", row.name, wrong)
+		}
+	}
+}
+
+func newSource() io.ReadCloser { return &source{r: strings.NewReader(chatBody)} }
+
+// signedBody: a digest or signature fits the body that arrives with it. One that is made beneath the RoundTripper sees
+// the body that is sent; where the caller has made one, the body must arrive as it is, or with another digest. That
+// signing layers stand beneath editing ones is for whoever builds the chain.
+func signedBody(c *check) {
+	hash := func(body []byte) string {
+		sum := sha256.Sum256(body)
+		return hex.EncodeToString(sum[:])
+	}
+	const digest = "X-Test-Sha256"
+	f := c.fake(429, 200)
+	f.answer = func(n int, req *http.Request, body []byte) (*http.Response, error) {
+		if req.Header.Get(digest) != hash(body) {
+			c.errorf("attempt %d: a signer beneath has seen another body than arrives", n+1)
+		}
+		return f.status(req, []int{429, 200}[min(n, 1)]), nil
+	}
+	c.send(c.wrap(signer{f, func(h http.Header, body []byte) { h.Set(digest, hash(body)) }}), c.chat(chatBody))
+
+	base64Hash := func(body []byte) string {
+		sum := sha256.Sum256(body)
+		return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+	}
+	f = c.fake(429, 200)
+	f.answer = func(n int, req *http.Request, body []byte) (*http.Response, error) {
+		if got := req.Header.Get("X-Amz-Content-Sha256"); got != "" && got != hash(body) {
+			c.errorf("attempt %d: the caller's AWS signature is of another body than arrives: %s", n+1, short(body))
+		}
+		if got := req.Header.Get("Content-Digest"); got != "" && got != base64Hash(body) {
+			c.errorf("attempt %d: the caller's Content-Digest is of another body than arrives: %s", n+1, short(body))
+		}
+		return f.status(req, []int{429, 200}[min(n, 1)]), nil
+	}
+	req := c.chat(chatBody)
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIA/20000101/us-east-1/bedrock/aws4_request, SignedHeaders=host;x-amz-content-sha256, Signature=00")
+	req.Header.Set("X-Amz-Content-Sha256", hash([]byte(chatBody)))
+	c.send(c.wrap(f), req)
+	req = c.chat(chatBody)
+	req.Header.Set("Content-Digest", base64Hash([]byte(chatBody)))
+	c.send(c.wrap(f), req)
+}
+
+// A signer is a RoundTripper that signs what it sends.
+type signer struct {
+	next http.RoundTripper
+	sign func(http.Header, []byte)
+}
+
+func (s signer) RoundTrip(req *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(req.Body)
+	req.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	out := req.Clone(req.Context())
+	s.sign(out.Header, body)
+	out.Body = io.NopCloser(bytes.NewReader(body))
+	return s.next.RoundTrip(out)
+}

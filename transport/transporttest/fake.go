@@ -1,0 +1,165 @@
+package transporttest
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+var errNetwork = errors.New("transporttest: connection reset by peer")
+
+// A fake is a base that plays the network. As http.Transport does, it reads and closes each request's body, heeds the
+// context and Cancel, and says in each response which request it answers.
+type fake struct {
+	// look, if not nil, is shown each request before its body is read; the first is number 0.
+	look func(n int, req *http.Request)
+
+	// answer gives the answer to a request, whose body has been read.
+	answer func(n int, req *http.Request, body []byte) (*http.Response, error)
+
+	idle atomic.Int32 // calls of CloseIdleConnections
+
+	mu     sync.Mutex
+	calls  int
+	bodies [][]byte // of the requests, in order
+	given  []*download
+}
+
+// fake returns a base that gives the answers of these statuses in turn, the last one for ever; 0 is a failed connection.
+func (c *check) fake(statuses ...int) *fake {
+	f := &fake{}
+	f.answer = func(n int, req *http.Request, _ []byte) (*http.Response, error) {
+		status := statuses[min(n, len(statuses)-1)]
+		if status == 0 {
+			return nil, errNetwork
+		}
+		return f.status(req, status), nil
+	}
+	return f
+}
+
+func (f *fake) RoundTrip(req *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	n := f.calls
+	f.calls++
+	f.mu.Unlock()
+	if f.look != nil {
+		f.look(n, req)
+	}
+	var body []byte
+	if req.Body != nil {
+		var err error
+		body, err = io.ReadAll(req.Body)
+		req.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	f.mu.Lock()
+	f.bodies = append(f.bodies, body)
+	f.mu.Unlock()
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
+	return f.answer(n, req, body)
+}
+
+// CloseIdleConnections counts.
+func (f *fake) CloseIdleConnections() { f.idle.Add(1) }
+
+// attempts returns the bodies of the requests so far.
+func (f *fake) attempts() [][]byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.bodies)
+}
+
+// open returns how many of the answers' bodies have not been closed.
+func (f *fake) open() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, d := range f.given {
+		if d.closed.Load() == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// status returns what a provider says with a status.
+func (f *fake) status(req *http.Request, status int) *http.Response {
+	header, text := answerOf(status)
+	return f.text(req, status, header, text)
+}
+
+// answerOf returns the header and body that go with a status.
+func answerOf(status int) (http.Header, string) {
+	header := http.Header{"Content-Type": {"application/json"}}
+	switch {
+	case status == http.StatusTooManyRequests:
+		header.Set("Retry-After", "1")
+		return header, limited
+	case status >= 400:
+		return header, broken
+	case status == http.StatusNoContent || status == http.StatusNotModified:
+		return http.Header{}, ""
+	case status >= 300:
+		header.Set("Location", "https://elsewhere.invalid"+chatPath)
+		return header, ""
+	}
+	return header, chatAnswer
+}
+
+// text returns a response with a body of known length.
+func (f *fake) text(req *http.Request, status int, header http.Header, text string) *http.Response {
+	resp := f.reader(req, status, header, strings.NewReader(text))
+	resp.ContentLength = int64(len(text))
+	resp.Header.Set("Content-Length", strconv.Itoa(len(text)))
+	return resp
+}
+
+// stream returns a response with a stream of events.
+func (f *fake) stream(req *http.Request, r io.Reader) *http.Response {
+	return f.reader(req, http.StatusOK, http.Header{"Content-Type": {"text/event-stream"}}, r)
+}
+
+// reader returns a response with a body of unknown length.
+func (f *fake) reader(req *http.Request, status int, header http.Header, r io.Reader) *http.Response {
+	d := &download{r: r}
+	f.mu.Lock()
+	f.given = append(f.given, d)
+	f.mu.Unlock()
+	return &http.Response{
+		Status: strconv.Itoa(status) + " " + http.StatusText(status), StatusCode: status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: d, ContentLength: -1, Request: req,
+	}
+}
+
+// A download is an answer's body that notes what becomes of it.
+type download struct {
+	r       io.Reader
+	onClose func()
+	reads   atomic.Int64
+	closed  atomic.Int64
+}
+
+func (d *download) Read(p []byte) (int, error) {
+	if d.closed.Load() > 0 {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	d.reads.Add(1)
+	return d.r.Read(p)
+}
+
+func (d *download) Close() error {
+	if d.closed.Add(1) == 1 && d.onClose != nil {
+		d.onClose()
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package transporttest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+)
+
+// noClientWork: redirects, cookies and authentication are for the client above. A redirect comes back as it is, after
+// one request; a cookie that was set is not sent; what stands in the URL does not become a header.
+func noClientWork(c *check) {
+	for _, status := range []int{301, 302, 303, 307, 308, 401} {
+		f := &fake{}
+		f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
+			resp := f.status(req, status)
+			resp.Header.Set("Set-Cookie", "session=1; Path=/")
+			resp.Header.Set("WWW-Authenticate", "Basic")
+			return resp, nil
+		}
+		f.look = func(_ int, req *http.Request) {
+			if req.Header.Get("Cookie") != "" || req.Header.Get("Authorization") != "" || req.Header.Get("Referer") != "" {
+				c.errorf("%d: a request gets cookies, authorization or a referer that its caller did not give: %v", status, req.Header)
+			}
+			if req.URL.Hostname() != "api.openai.com" {
+				c.errorf("%d: a request goes to %s", status, req.URL)
+			}
+		}
+		rt := c.wrap(f)
+		for range 2 {
+			req := c.request(http.MethodPost, "https://user:secret@api.openai.com"+chatPath, []byte(chatBody))
+			req.Header.Del("Authorization")
+			calls := len(f.attempts())
+			resp, _, err := c.send(rt, req)
+			switch {
+			case err != nil || resp == nil:
+				c.errorf("%d: %v", status, err)
+			case resp.StatusCode != status:
+				c.errorf("%d has become %d", status, resp.StatusCode)
+			case len(f.attempts()) != calls+1:
+				c.errorf("%d: %d requests were made of one", status, len(f.attempts())-calls)
+			}
+		}
+	}
+}
+
+// responseTrailers: trailers that come after the body reach the caller, announced or not. net/http writes them into the
+// response that it returned, so a copy of that loses them.
+func responseTrailers(c *check) {
+	const announced, late = "X-Announced", "X-Late"
+	w := c.serve(func(n int, rw http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		if n == 0 {
+			reply(rw, http.StatusTooManyRequests)
+			return
+		}
+		rw.Header().Set("Content-Type", "text/event-stream")
+		if r.Header.Get("X-Want") == announced {
+			rw.Header().Set("Trailer", announced)
+		}
+		io.WriteString(rw, transcript(true, "\n"))
+		http.NewResponseController(rw).Flush()
+		if r.Header.Get("X-Want") == announced {
+			rw.Header().Set(announced, "yes")
+		} else {
+			rw.Header().Set(http.TrailerPrefix+late, "yes")
+		}
+	})
+	rt := c.wrap(w.transport)
+	for _, name := range []string{late, announced, late} {
+		req := c.request(http.MethodPost, w.url+chatPath, []byte(streamBody))
+		req.Header.Set("X-Want", name)
+		resp, _, err := c.send(rt, req)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			continue // the first call of one that does not retry
+		}
+		if resp.Trailer.Get(name) != "yes" {
+			c.errorf("the trailer %s of the answer is lost: %v", name, resp.Trailer)
+		}
+	}
+}
+
+// requestTrailers: trailers that the caller sets while its body is being sent reach the server. A copy of the request
+// made by Clone has another map.
+func requestTrailers(c *check) {
+	w := c.wireThatReads()
+	req := c.chat(chatBody)
+	req.URL.Scheme, req.URL.Host, req.Host = "http", "llm.invalid", ""
+	req.Trailer = http.Header{"X-Sum": nil}
+	req.Body = io.NopCloser(io.MultiReader(bytes.NewReader([]byte(chatBody)), atEOF(func() { req.Trailer.Set("X-Sum", "7") })))
+	req.ContentLength, req.GetBody = -1, nil
+	c.must(c.wrap(w.transport), req)
+	for _, a := range w.arrived() {
+		if wrong := sent([]byte(chatBody), a.body); wrong != "" {
+			c.errorf("%s", wrong)
+		}
+		if got := a.Trailer.Get("X-Sum"); got != "7" {
+			c.errorf("the trailer that was set during the upload arrives as %q", got)
+		}
+	}
+}
+
+// wireThatReads serves an answer to whatever comes, and reads it.
+func (c *check) wireThatReads() *wire { return c.serveReading(200) }
+
+// serveReading starts a server that reads each request and answers with these statuses in turn, the last one for ever.
+func (c *check) serveReading(statuses ...int) (w *wire) {
+	w = c.serve(func(n int, rw http.ResponseWriter, r *http.Request) {
+		w.read(r)
+		reply(rw, statuses[min(n, len(statuses)-1)])
+	})
+	return w
+}
+
+// atEOF is an empty reader that calls a func when it is read.
+type atEOF func()
+
+func (f atEOF) Read([]byte) (int, error) {
+	f()
+	return 0, io.EOF
+}
+
+// responseRequest: Response.Request is the request that was answered: not nil, and with the method and URL that were
+// sent. Clients resolve Location by it.
+func responseRequest(c *check) {
+	rt, url := c.answering(429, 200)
+	for range 2 {
+		req := c.request(http.MethodPost, url+chatPath+"?x=1", []byte(chatBody))
+		resp, _, err := c.send(rt, req)
+		switch {
+		case err != nil || resp == nil: // not this item's business
+		case resp.Request == nil:
+			c.errorf("Response.Request is nil")
+		case resp.Request.Method != req.Method || resp.Request.URL == nil || resp.Request.URL.String() != req.URL.String():
+			c.errorf("Response.Request is %s %s, and %s %s was sent", resp.Request.Method, resp.Request.URL, req.Method, req.URL)
+		case resp.Request.Context() == nil:
+			c.errorf("Response.Request has no context")
+		}
+	}
+}
+
+// answering returns the RoundTripper under test over what the run is over, which answers with these statuses in turn,
+// and the root of the URLs to ask.
+func (c *check) answering(statuses ...int) (http.RoundTripper, string) {
+	if c.via == overFake {
+		return c.wrap(c.fake(statuses...)), host
+	}
+	w := c.serveReading(statuses...)
+	return c.wrap(w.transport), w.url
+}

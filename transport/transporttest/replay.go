@@ -1,0 +1,167 @@
+package transporttest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// bodyWithoutGetBody: a body that cannot be had again is sent once, or kept to be sent again; but an attempt has all of
+// it, and the answer reaches the caller. And it is not kept without a bound: some bodies have no end.
+func bodyWithoutGetBody(c *check) {
+	for _, size := range []int{len(chatBody), 256 << 10} {
+		f := c.fake(429, 429, 200)
+		u := &upload{data: longChat(size)}
+		req := c.chat(chatBody)
+		u.attach(req, false)
+		c.send(c.wrap(f), req)
+		for i, got := range f.attempts() {
+			if wrong := sent(u.data, got); wrong != "" {
+				c.errorf("attempt %d: %s", i+1, wrong)
+			}
+		}
+	}
+	const most = 4 << 20
+	body := &source{r: io.LimitReader(spaces{}, 2*most)}
+	f := c.fake(200)
+	f.look = func(_ int, _ *http.Request) {
+		if n := body.read.Load(); n > most {
+			c.errorf("a body without GetBody has been read for %d bytes before any were sent", n)
+		}
+	}
+	req := c.chat(chatBody)
+	req.Body, req.GetBody, req.ContentLength = body, nil, -1
+	c.send(c.wrap(f), req)
+}
+
+// spaces is a reader of blanks without end.
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+// freshReader: every attempt has a reader of its own. The one before may still be read, as net/http goes on writing
+// after an early answer; if it is rewound, both attempts send a mixture. Over the fake, attempts are read slowly, side
+// by side; over the wire, the first answer comes before the body has been read.
+func freshReader(c *check) {
+	body := longChat(1 << 20)
+	if c.via == overFake {
+		f := &slowReader{check: c, body: body}
+		c.send(c.wrap(f), c.chat(string(body)))
+		settle()
+		return
+	}
+	var w *wire
+	w = c.serve(func(n int, rw http.ResponseWriter, r *http.Request) {
+		if n%2 == 0 {
+			reply(rw, http.StatusTooManyRequests)
+			return
+		}
+		w.read(r)
+		reply(rw, http.StatusOK)
+	})
+	rt := c.wrap(w.transport)
+	for range 4 {
+		// An early answer over HTTP/1 may lose against the write that it breaks off.
+		c.send(rt, c.request(http.MethodPost, w.url+chatPath, body))
+	}
+	for _, a := range w.arrived() {
+		if a.err != nil {
+			continue // given up by the client
+		}
+		if wrong := sent(body, a.body); wrong != "" {
+			c.errorf("%s", wrong)
+		}
+	}
+}
+
+// slowReader is a base that answers 429 twice, and then 200, while it still reads the bodies.
+type slowReader struct {
+	check *check
+	body  []byte
+
+	mu    sync.Mutex
+	calls int
+}
+
+func (s *slowReader) RoundTrip(req *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	n := s.calls
+	s.calls++
+	s.mu.Unlock()
+	body := req.Body // as net/http does, whatever becomes of the request
+	var got bytes.Buffer
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		defer body.Close()
+		buf := make([]byte, 64<<10)
+		for {
+			m, err := body.Read(buf)
+			got.Write(buf[:m])
+			if err != nil {
+				s.judge(n, got.Bytes(), err)
+				return
+			}
+			time.Sleep(time.Second)
+		}
+	}()
+	f := &fake{}
+	if n < 2 {
+		time.Sleep(3 * time.Second)
+		return f.status(req, http.StatusTooManyRequests), nil
+	}
+	<-over
+	return f.status(req, http.StatusOK), nil
+}
+
+// judge says whether an attempt had the whole body. One that was answered may have been broken off.
+func (s *slowReader) judge(n int, got []byte, err error) {
+	whole := errors.Is(err, io.EOF)
+	if !whole && n < 2 {
+		return
+	}
+	if wrong := sent(s.body, got); wrong != "" {
+		s.check.errorf("attempt %d, read while others are: %s (%v)", n+1, wrong, err)
+	}
+}
+
+// getBodyFails: where GetBody fails between two attempts, the caller gets the answer that there was, whole, or an error.
+// What it does not get is closed.
+func getBodyFails(c *check) {
+	for _, from := range []int{1, 2, 3} {
+		f := c.fake(429)
+		u := &upload{data: []byte(chatBody), failFrom: from}
+		req := c.chat(chatBody)
+		u.attach(req, true)
+		resp, data, err := c.send(c.wrap(f), req)
+		if err == nil && (resp == nil || resp.StatusCode != http.StatusTooManyRequests || string(data) != limited) {
+			c.errorf("GetBody fails from call %d on: the caller gets %v with %s", from, resp, short(data))
+		}
+		time.Sleep(time.Minute)
+		// One that does without GetBody is not concerned, and A02 and F60 tell the rest.
+		if u.asked >= from && (f.open() > 0 || u.left() > 0) {
+			c.errorf("GetBody fails from call %d on: %d answers and %d bodies of the request are never closed", from, f.open(), u.left())
+		}
+	}
+}
+
+// knownReader: net/http sends headers and a small body in one write only if it knows the type of the body's reader
+// (isKnownInMemoryReader in its transfer.go): a bytes.Reader, bytes.Buffer or strings.Reader, in an io.NopCloser. A body
+// that came so has to arrive so.
+func knownReader(c *check) {
+	f := c.fake(429, 200)
+	f.look = func(n int, req *http.Request) {
+		if !inMemory(req.Body) {
+			c.errorf("attempt %d: the body came as a bytes.Reader, and arrives as a %T", n+1, req.Body)
+		}
+	}
+	c.send(c.wrap(f), c.chat(string(longChat(2<<10))))
+}
