@@ -43,9 +43,7 @@ type answerReader struct {
 // asked for.
 func (a *answerReader) begin(r *record, resp *http.Response, asked bool) {
 	a.dialect, a.call = r.dialect, &r.call
-	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		a.packed = &packed{encoding: strings.ToLower(strings.TrimSpace(encoding))}
-	}
+	a.packed = newPacked(resp.Header)
 	media := mediaType(resp.Header.Get("Content-Type"))
 	switch {
 	case media == "text/event-stream", r.call.Stream && (media == "" || asked && media == "text/plain"):

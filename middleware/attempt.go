@@ -234,7 +234,7 @@ func (a *attempt) answered(ctx context.Context, resp *http.Response) {
 	r := a.r
 	r.results = append(r.results, policy.Result{Step: r.step, Outcome: policy.Billed, Ended: time.Since(r.start)})
 	a.reader.begin(r, resp, a.edits.HideUsage)
-	w := transport.Watcher{Observer: a, Idle: &r.engine.idle, IdleTime: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.stream}
+	w := transport.Watcher{Observer: a, Idle: &r.engine.idle, IdleTime: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.stream && a.reader.packed == nil}
 	w.Watch(ctx, resp)
 	a.tieTimeout(resp)
 }
@@ -309,6 +309,7 @@ func (a *attempt) result(f wire.Refusal) {
 func (a *attempt) refused(req *http.Request, resp *http.Response) {
 	r := a.r
 	body, err := transport.Peek(resp, peekSize, peekTime)
+	body = unpacked(resp.Header, body)
 	f := r.dialect.Refusal(&r.call, &wire.Response{
 		Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: a.row.AskedTier, At: time.Now(),
 	})

@@ -19,8 +19,9 @@ import (
 func Budget(p policy.Policy) transport.Middleware { return newEngine(p).budget() }
 
 func (e *engine) budget() transport.Middleware {
-	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
-		if r.most, r.limited = r.options.MaxCost(); !r.limited {
+	return e.watcher(func(r *record, req *http.Request, next hop) (*http.Response, error) {
+		if r.most, r.limited = r.options.MaxCost(); !r.limited || r.call.Free || r.call.Poll {
+			r.limited = false
 			return next.send(r, req)
 		}
 		worst, err := r.worst(r.settle(e).Plan)

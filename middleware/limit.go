@@ -13,6 +13,7 @@ import (
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // Limit returns the link that holds attempts back, each by the limits that match its call: first come, first served,
@@ -26,7 +27,10 @@ func Limit(limits ...policy.Limit) transport.Middleware {
 
 func (e *engine) limit() transport.Middleware {
 	if e.err != nil || len(e.resolver.Limits()) == 0 {
-		return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
+		return e.watcher(func(r *record, req *http.Request, next hop) (*http.Response, error) {
+			if r.call.Passive && r.call.Operation != wire.Unknown {
+				return next.send(r, req)
+			}
 			return next.send(r, req)
 		})
 	}

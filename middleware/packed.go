@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"io"
+	"net/http"
+	"strings"
 )
 
 // Of a compressed answer, whose encoding the caller asked for itself, no more than maxPacked bytes are kept to be read
@@ -21,6 +23,15 @@ type packed struct {
 	long     bool
 }
 
+// newPacked returns the beginning of a body whose header says that it is compressed; nil if it does not.
+func newPacked(h http.Header) *packed {
+	encoding := strings.ToLower(strings.TrimSpace(h.Get("Content-Encoding")))
+	if encoding == "" || encoding == "identity" {
+		return nil
+	}
+	return &packed{encoding: encoding}
+}
+
 // keep keeps the next bytes of the body.
 func (z *packed) keep(p []byte) {
 	if z.long = z.long || len(z.data)+len(p) > maxPacked; z.long {
@@ -30,7 +41,7 @@ func (z *packed) keep(p []byte) {
 	z.data = append(z.data, p...)
 }
 
-// open returns a reader of what is in the body.
+// open returns a reader of what is in the body; nil if the encoding is not known.
 func (z *packed) open() (io.Reader, error) {
 	switch z.encoding {
 	case "gzip", "x-gzip":
@@ -39,6 +50,21 @@ func (z *packed) open() (io.Reader, error) {
 		return zlib.NewReader(bytes.NewReader(z.data))
 	}
 	return nil, nil
+}
+
+// unpacked returns the beginning of a refusal's body unpacked, if it came compressed and can be.
+func unpacked(h http.Header, body []byte) []byte {
+	z := newPacked(h)
+	if z == nil {
+		return body
+	}
+	z.keep(body)
+	r, err := z.open()
+	if r == nil || err != nil {
+		return body
+	}
+	plain, _ := io.ReadAll(io.LimitReader(r, peekSize)) // what came before it broke off is good enough
+	return plain
 }
 
 // inflate reads the answer that came compressed, as far as it came.

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
@@ -132,20 +134,20 @@ func member(object []byte, paths *transport.Paths, path string) ([]byte, bool) {
 // maxName is how much of a model's name, or of an id, goes into a row.
 const maxName = 128
 
-// printable returns s if it can stand in a row or a log as it is, else what is left of it: at most 128 bytes, with
-// control characters replaced.
+// printable returns s if it can stand in a row or a log as it is, else what is left of it: at most 128 bytes, with what
+// cannot be printed replaced.
 func printable(s string) string {
 	if len(s) > maxName {
 		s = s[:maxName]
 	}
 	for i := 0; i < len(s); i++ {
 		if s[i] < ' ' || s[i] >= 0x7f {
-			return strings.ToValidUTF8(strings.Map(func(r rune) rune {
-				if r < ' ' || r == 0x7f {
+			return strings.Map(func(r rune) rune {
+				if !unicode.IsPrint(r) || r == utf8.RuneError {
 					return '?'
 				}
 				return r
-			}, s), "?")
+			}, s)
 		}
 	}
 	return s

@@ -170,3 +170,9 @@ func (d vertexFaceDialect) Request(c *Call, h http.Header, body *transport.Field
 	d.Compatible.Request(c, h, body)
 	c.Model = strings.TrimPrefix(c.Model, "google/")
 }
+
+// Answer takes it off the name of the model that served, too.
+func (d vertexFaceDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
+	d.Compatible.Answer(c, doc, a)
+	a.Model = strings.TrimPrefix(a.Model, "google/")
+}
