@@ -1,8 +1,15 @@
-// Package goopenai puts a [middleware.Stack] under github.com/sashabaranov/go-openai.
+// Package goopenai puts a [middleware.Stack] under github.com/sashabaranov/go-openai. In a program that uses it, one line
+// changes:
+//
+//	client := goopenai.NewClient(os.Getenv("OPENAI_API_KEY"), stack)
 //
 // The SDK has no retries and no timeout of its own, so nothing above the stack multiplies attempts. Its streams are
 // read up to "[DONE]" and not to their end; that is where their rows close. Errors of the provider reach the program
 // as the SDK's own *openai.APIError, refusals of ours by errors.As as a [*middleware.Error].
+//
+// With the BaseURL https://generativelanguage.googleapis.com/v1beta/openai it speaks to Gemini, whose tiers and context
+// caches ([policy.CachedContent]) are set on this face, too. Its errors come in an array there, and so as an
+// *openai.RequestError.
 package goopenai
 
 import (

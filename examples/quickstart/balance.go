@@ -92,8 +92,8 @@ func doubleBilled(meter []llmtest.Generation) (n int) {
 // A rate is what a million tokens cost: fresh input, cached input, output.
 type rate struct{ input, cached, output string }
 
-// rates are written down here once more, so that the meter is priced apart from the library's own catalog: OpenAI's
-// price pages of November 2026.
+// rates are written down here once more, so that the meter is priced apart from the library's own catalog: OpenAI's and
+// Google's price pages of November 2026. The tiers are called as each provider calls them.
 var rates = map[string]rate{
 	"gpt-5 flex":         {"0.625", "0.0625", "5"},
 	"gpt-5 default":      {"1.25", "0.125", "10"},
@@ -104,6 +104,11 @@ var rates = map[string]rate{
 	"o4-mini flex":       {"0.55", "0.138", "2.2"},
 	"o4-mini default":    {"1.1", "0.275", "4.4"},
 	"gpt-4o default":     {"2.5", "1.25", "10"},
+
+	"gemini-2.5-pro flex":       {"0.625", "0.0625", "5"},
+	"gemini-2.5-pro standard":   {"1.25", "0.125", "10"},
+	"gemini-2.5-flash flex":     {"0.15", "0.015", "1.25"},
+	"gemini-2.5-flash standard": {"0.3", "0.03", "2.5"},
 }
 
 func priceMeter(meter []llmtest.Generation) (*big.Rat, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	openai "github.com/sashabaranov/go-openai"
+	"google.golang.org/genai"
 
 	"github.com/skinflint-go/skinflint/policy"
 )
@@ -14,10 +15,29 @@ import (
 // A call is one that the program makes.
 type call struct {
 	what   string
+	by     sdk
 	model  string
 	prompt string
 	stream bool
+	cached bool // with the context cache that holds the handbook
 	tags   []policy.Option
+}
+
+// An sdk is what a call is made with.
+type sdk int
+
+const (
+	byOpenAI sdk = iota // go-openai, to OpenAI
+	byGemini            // Google's genai, to Gemini
+	byFace              // go-openai, to Gemini's endpoint that is compatible with OpenAI's
+)
+
+// clients are the SDKs' own, each over the same stack.
+type clients struct {
+	openAI *openai.Client
+	gemini *genai.Client
+	face   *openai.Client
+	cache  string // the name of the context cache
 }
 
 // handbook is long enough for the provider to cache on its own.
@@ -38,10 +58,40 @@ var calls = []call{
 	{what: "a title", model: "gpt-5-nano", prompt: "A title for chapter one.", tags: titles},
 	{what: "a title that waits", model: "gpt-5-nano", prompt: "A title for chapter two.", tags: titles},
 	{what: "ask the handbook again", model: "gpt-5-mini", prompt: handbook + "What does it say of pennies?"},
+	{what: "plan a budget", by: byGemini, model: "gemini-2.5-pro", prompt: "Plan a month on ten pounds."},
+	{what: "stream a fable", by: byGemini, model: "gemini-2.5-flash", prompt: "The ant and the grasshopper.", stream: true},
+	{what: "ask a context cache", by: byGemini, model: "gemini-2.5-flash", prompt: "What does the handbook say of banks?", cached: true},
+	{what: "Gemini as if OpenAI's", by: byFace, model: "gemini-2.5-flash", prompt: "What does the handbook say of change?", cached: true},
 }
 
-func (c call) make(ctx context.Context, client *openai.Client) error {
+func (c call) make(ctx context.Context, to clients) error {
 	ctx = policy.With(ctx, append(c.tags, policy.Tag("what", c.what))...)
+	if c.cached {
+		ctx = policy.With(ctx, policy.CachedContent(to.cache))
+	}
+	switch c.by {
+	case byGemini:
+		return c.askGemini(ctx, to.gemini)
+	case byFace:
+		return c.askOpenAI(ctx, to.face)
+	}
+	return c.askOpenAI(ctx, to.openAI)
+}
+
+func (c call) askGemini(ctx context.Context, client *genai.Client) error {
+	if !c.stream {
+		_, err := client.Models.GenerateContent(ctx, c.model, genai.Text(c.prompt), nil)
+		return err
+	}
+	for _, err := range client.Models.GenerateContentStream(ctx, c.model, genai.Text(c.prompt), nil) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c call) askOpenAI(ctx context.Context, client *openai.Client) error {
 	request := openai.ChatCompletionRequest{
 		Model:    c.model,
 		Messages: []openai.ChatCompletionMessage{{Role: openai.ChatMessageRoleUser, Content: c.prompt}},

@@ -39,7 +39,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("no line for %q in\n%s", c.what, out.String())
 		}
 	}
-	for _, want := range []string{"flex (capacity) > standard", "flex (tier_refused) > standard", " ms"} {
+	for _, want := range []string{"flex (capacity) > standard", "flex (tier_refused) > standard", " ms", "gemini-2.5-pro", "24000"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

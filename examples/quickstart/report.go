@@ -47,7 +47,7 @@ func printReport(out io.Writer, rows []ledger.Row, sum summary) {
 	fmt.Fprintf(out, "\n%d calls, %d attempts: %d refused for nothing, %d calls fell back, %d billed, %d billed twice.\n",
 		sum.Calls, sum.Attempts, sum.Refused, sum.Fallbacks, sum.BilledAttempts, sum.DoubleBilled)
 	fmt.Fprintf(out, "Paid $%s for what lists at $%s: saved $%s, beside what the provider's own cache took off.\n", sum.Cost, sum.List, sum.Saved)
-	fmt.Fprintf(out, "The ledger says $%s. The provider's meter says $%s.\n", sum.Ledger, sum.Meter)
+	fmt.Fprintf(out, "The ledger says $%s. The provider's meter says $%s. What a context cache costs to keep is in neither.\n", sum.Ledger, sum.Meter)
 }
 
 // line returns the line of a call, given its attempts.
