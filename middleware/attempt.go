@@ -384,7 +384,11 @@ func (a *attempt) End(how transport.End, err error) {
 	a.reader.finish()
 	a.price()
 	a.background()
-	if err == nil && how == transport.EndClosed && a.row.Outcome == policy.Partial {
+	switch {
+	case err != nil || a.row.Outcome != policy.Partial:
+	case answer.Failed:
+		err = fmt.Errorf("skinflint: the answer holds an error: %s", cmp.Or(answer.ErrorCode, "without a code"))
+	case how == transport.EndClosed:
 		err = errClosedEarly
 	}
 	a.close(err)

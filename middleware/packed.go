@@ -13,7 +13,7 @@ import (
 // when it has ended, and they are unpacked to no more than maxUnpacked.
 const (
 	maxPacked   = 4 << 20
-	maxUnpacked = 64 << 20
+	maxUnpacked = 16 << 20
 )
 
 // packed is the body of a compressed answer. The caller gets it as it is; we unpack a copy.

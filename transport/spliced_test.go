@@ -169,6 +169,7 @@ func TestSplicedIsSplice(t *testing.T) {
 							t.Errorf("after the end: %d, %v", n, err)
 						}
 					}
+					//lint:ignore SA1008 as some SDKs write it
 					header := http.Header(out.Header)["content-length"]
 					if known && (out.ContentLength != int64(len(want)) || header[0] != strconv.Itoa(len(want))) ||
 						!known && (out.ContentLength != -1 || header != nil) {

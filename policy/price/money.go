@@ -314,7 +314,8 @@ func RoundUSD(number string) (Pico, error) {
 	m.read(kept)
 	if half := "5" + strings.Repeat("0", max(0, len(rest)-1)); rest != "" && (rest > half || rest == half && m.lo&1 == 1) {
 		lo, carry := bits.Add64(m.lo, 1, 0)
-		m.lo, m.hi = lo, m.hi+carry
+		hi, over := bits.Add64(m.hi, carry, 0)
+		m.lo, m.hi, m.overflow = lo, hi, m.overflow || over != 0
 	}
 	sum, err := m.sum(negative)
 	if err != nil {
