@@ -2,46 +2,81 @@ package middleware
 
 import "bytes"
 
-// A glance tells at a glance whether an event of a stream is worth reading. Most are not, and begin just as the one before
-// them did: what has been looked at once in that beginning is not looked at again. The zero glance is ready.
+// A glance tells at a glance whether an event of a stream is worth reading. Most are not, and are those before them but
+// for a word and some padding: they begin alike, and go on alike from the brace behind the word. What has been looked at
+// once is not looked at again. The zero glance is ready.
 type glance struct {
-	before []byte // the beginning of an event that was not marked
-	same   int    // how much of it others share
-	from   int    // where its last colon stands
+	head    []byte // what events begin with that were not marked, or the whole of the last one, if same is 0
+	same    int    // how much of it others share
+	from    int    // where its last colon stands
+	middle  []byte // what follows from the first brace behind it
+	settled bool   // the middle is what two had in common
+	colon   int    // where its last colon stands
 }
 
 // maxGlance is how much of an event is remembered, and minGlance what is worth it.
 const (
 	maxGlance = 512
-	minGlance = 32
+	minGlance = 16
 )
 
-// marked reports whether data has a member of one of the names, each in quotes, with a value other than null.
+// marked reports whether data has a member of one of the names, each in quotes, with a value other than null. Of what is
+// known not to be marked it looks from the last colon on: a member that begins before that has its value, or enough of
+// it, before it, too.
 func (g *glance) marked(data []byte, names [][]byte) bool {
-	if g.same > 0 && len(data) >= g.same && string(data[:g.same]) == string(g.before[:g.same]) {
-		// A member that begins before that last colon has its value, or enough of it, before it, too.
+	if g.same == 0 || len(data) < g.same || string(data[:g.same]) != string(g.head[:g.same]) {
+		if marked(data, 0, names) {
+			return true
+		}
+		g.learnHead(data)
+		return false
+	}
+	brace := bytes.IndexByte(data[g.same:], '}')
+	if brace < 0 {
 		return marked(data, g.from, names)
 	}
-	if marked(data, 0, names) {
+	brace += g.same
+	if g.settled && len(data)-brace >= len(g.middle) && string(data[brace:brace+len(g.middle)]) == string(g.middle) {
+		return marked(data[:brace], g.from, names) || marked(data, brace+g.colon, names)
+	}
+	if marked(data, g.from, names) {
 		return true
 	}
-	g.learn(data)
+	g.learnMiddle(data[brace:])
 	return false
 }
 
-// learn remembers the beginning of an event that is not marked, as far as it is that of the one before.
-func (g *glance) learn(data []byte) {
+// learnHead remembers the beginning of an event that is not marked, as far as it is that of the one before.
+func (g *glance) learnHead(data []byte) {
 	data = data[:min(len(data), maxGlance)]
-	n := 0
-	for n < min(len(data), len(g.before)) && data[n] == g.before[n] {
-		n++
-	}
+	n := common(data, g.head)
 	colon := bytes.LastIndexByte(data[:n], ':')
 	if n < minGlance || colon < 0 {
-		g.before, g.same = append(g.before[:0], data...), 0
+		g.head, g.same = append(g.head[:0], data...), 0
 		return
 	}
 	g.same, g.from = n, colon
+}
+
+// learnMiddle does the same from the brace on.
+func (g *glance) learnMiddle(data []byte) {
+	data = data[:min(len(data), maxGlance)]
+	n := common(data, g.middle)
+	colon := bytes.LastIndexByte(data[:n], ':')
+	switch {
+	case n >= minGlance && colon >= 0:
+		g.middle, g.colon, g.settled = g.middle[:n], colon, true
+	case !g.settled:
+		g.middle = append(g.middle[:0], data...)
+	}
+}
+
+// common returns how many bytes a and b begin with alike.
+func common(a, b []byte) (n int) {
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // marked is [glance.marked] for what follows from a colon on. It looks at colons, of which a document has fewer than of
