@@ -8,10 +8,10 @@ import "bytes"
 type glance struct {
 	head    []byte // what events begin with that were not marked, or the whole of the last one, if same is 0
 	same    int    // how much of it others share
-	from    int    // where its last colon stands
+	from    int    // where to look on, see resume
 	middle  []byte // what follows from the first brace behind it
 	settled bool   // the middle is what two had in common
-	colon   int    // where its last colon stands
+	on      int    // where to look on in it
 }
 
 // maxGlance is how much of an event is remembered, and minGlance what is worth it.
@@ -21,14 +21,14 @@ const (
 )
 
 // marked reports whether data has a member of one of the names, each in quotes, with a value other than null. Of what is
-// known not to be marked it looks from the last colon on: a member that begins before that has its value, or enough of
-// it, before it, too.
+// known not to be marked it looks from the last colon on at most: a member that begins before that has its value, or
+// enough of it, before it, too.
 func (g *glance) marked(data []byte, names [][]byte) bool {
 	if g.same == 0 || len(data) < g.same || string(data[:g.same]) != string(g.head[:g.same]) {
 		if marked(data, 0, names) {
 			return true
 		}
-		g.learnHead(data)
+		g.learnHead(data, names)
 		return false
 	}
 	brace := bytes.IndexByte(data[g.same:], '}')
@@ -37,17 +37,17 @@ func (g *glance) marked(data []byte, names [][]byte) bool {
 	}
 	brace += g.same
 	if g.settled && len(data)-brace >= len(g.middle) && string(data[brace:brace+len(g.middle)]) == string(g.middle) {
-		return marked(data[:brace], g.from, names) || marked(data, brace+g.colon, names)
+		return marked(data[:brace], g.from, names) || marked(data, brace+g.on, names)
 	}
 	if marked(data, g.from, names) {
 		return true
 	}
-	g.learnMiddle(data[brace:])
+	g.learnMiddle(data[brace:], names)
 	return false
 }
 
 // learnHead remembers the beginning of an event that is not marked, as far as it is that of the one before.
-func (g *glance) learnHead(data []byte) {
+func (g *glance) learnHead(data []byte, names [][]byte) {
 	data = data[:min(len(data), maxGlance)]
 	n := common(data, g.head)
 	colon := bytes.LastIndexByte(data[:n], ':')
@@ -55,17 +55,17 @@ func (g *glance) learnHead(data []byte) {
 		g.head, g.same = append(g.head[:0], data...), 0
 		return
 	}
-	g.same, g.from = n, colon
+	g.same, g.from = n, resume(data, colon, names)
 }
 
 // learnMiddle does the same from the brace on.
-func (g *glance) learnMiddle(data []byte) {
+func (g *glance) learnMiddle(data []byte, names [][]byte) {
 	data = data[:min(len(data), maxGlance)]
 	n := common(data, g.middle)
 	colon := bytes.LastIndexByte(data[:n], ':')
 	switch {
 	case n >= minGlance && colon >= 0:
-		g.middle, g.colon, g.settled = g.middle[:n], colon, true
+		g.middle, g.on, g.settled = g.middle[:n], resume(data, colon, names), true
 	case !g.settled:
 		g.middle = append(g.middle[:0], data...)
 	}
@@ -79,7 +79,16 @@ func common(a, b []byte) (n int) {
 	return n
 }
 
-// marked is [glance.marked] for what follows from a colon on. It looks at colons, of which a document has fewer than of
+// resume returns where to look on behind something whose last colon is known: at that colon, if what stands before it is
+// one of the names, and its value may differ, else behind it.
+func resume(data []byte, colon int, names [][]byte) int {
+	if named(data, colon, names) {
+		return colon
+	}
+	return colon + 1
+}
+
+// marked is [glance.marked] for what follows from somewhere on. It looks at colons, of which a document has fewer than of
 // anything else that a name could be found by.
 func marked(data []byte, from int, names [][]byte) bool {
 	for i := from; ; {
@@ -87,21 +96,29 @@ func marked(data []byte, from int, names [][]byte) bool {
 		if colon < 0 {
 			return false
 		}
-		end := i + colon
-		i = end + 1
-		for end > 0 && data[end-1] <= ' ' {
-			end--
-		}
-		if end < 3 || data[end-1] != '"' {
-			continue
-		}
-		last := data[end-2]
-		for _, name := range names {
-			if last == name[len(name)-2] && len(name) <= end && string(data[end-len(name):end]) == string(name) && !null(data[i:]) {
-				return true
-			}
+		colon += i
+		i = colon + 1
+		if named(data, colon, names) && !null(data[i:]) {
+			return true
 		}
 	}
+}
+
+// named reports whether one of the names stands before a colon.
+func named(data []byte, colon int, names [][]byte) bool {
+	for colon > 0 && data[colon-1] <= ' ' {
+		colon--
+	}
+	if colon < 3 || data[colon-1] != '"' {
+		return false
+	}
+	last := data[colon-2]
+	for _, name := range names {
+		if last == name[len(name)-2] && len(name) <= colon && string(data[colon-len(name):colon]) == string(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // null reports whether a value that begins in data, perhaps behind spaces, is null.

@@ -51,15 +51,16 @@ type figures struct {
 func writeJSON(out io.Writer, r *report) error {
 	one, busy, alone := r.find(0, "LF", oursHides), r.find(1, "LF", oursHides), r.find(2, "LF", oursHides)
 	return bench.WriteJSON(out, figures{
-		Share: bench.Round(busy.share()), Allocs: bench.Round(math.Max(0, one.allocs)), Tap: bench.Round(alone.gigabytes()),
+		Share: bench.Round(busy.share()), Allocs: bench.Round(math.Max(0, one.allocs)),
+		Tap: bench.Round(alone.alone(r.find(2, "LF", plain))),
 	})
 }
 
 func writeTables(out io.Writer, r *report) error {
 	var b strings.Builder
 	b.WriteString("a streamed chat completion, read in pieces of 32 KB at most\n")
-	fmt.Fprintf(&b, "%s; medians of %d interleaved rounds, shares of plain's speed in the same round; %d MB live\n",
-		bench.Machine(), r.rounds, liveHeap>>20)
+	fmt.Fprintf(&b, "%s; medians of %d interleaved rounds (%d of several streams at once), shares of plain's speed in the same round; %d MB live\n",
+		bench.Machine(), r.rounds, r.busy, liveHeap>>20)
 	for _, t := range r.tables {
 		fmt.Fprintf(&b, "\n%s: %d events of %d bytes; %s\n\n", t.ground, t.events, t.bytes/t.events, t.about)
 		lines := [][]string{

@@ -12,12 +12,13 @@ import (
 // An effort says how much is measured.
 type effort struct {
 	rounds   int
+	busy     int // rounds with several streams at once, whose times differ most
 	loopback int // events of a stream over loopback
 	memory   int // and of one in memory
 }
 
-// full takes some 30 s on two slow cores. The stream in memory is some 64 MB, more than a processor keeps at hand.
-var full = effort{rounds: 11, loopback: 20_000, memory: 240_000}
+// full takes some 50 s on two slow cores. The stream in memory is some 64 MB, more than a processor keeps at hand.
+var full = effort{rounds: 11, busy: 31, loopback: 20_000, memory: 240_000}
 
 // atOnce is how many streams keep the machine busy. With one, the client waits for the server, and the server for the
 // client, most of the time: who is a little slower then finds more events waiting when it reads, and ends up the faster
@@ -34,6 +35,7 @@ var newlines = []struct{ name, text string }{{"LF", "\n"}, {"CRLF", "\r\n"}}
 // A report is all that was found out.
 type report struct {
 	rounds  int
+	busy    int
 	tables  []table
 	checked []string
 }
@@ -57,6 +59,11 @@ type row struct {
 func (r *row) share() float64     { return 1 / r.Ratio }
 func (r *row) gigabytes() float64 { return float64(r.bytes) / float64(r.Time.Nanoseconds()) }
 
+// alone is how many gigabytes a second the tap takes by itself: what plain takes to copy them is not its doing.
+func (r *row) alone(plain *row) float64 {
+	return float64(r.bytes) / float64(max(1, (r.Time-plain.Time).Nanoseconds()))
+}
+
 // find returns a row of a table, which exists.
 func (r *report) find(table int, newline, key string) *row {
 	rows := r.tables[table].rows
@@ -67,7 +74,7 @@ func (r *report) find(table int, newline, key string) *row {
 func measure(size effort) (*report, error) {
 	heap := make([]byte, liveHeap)
 	defer runtime.KeepAlive(heap)
-	r := &report{rounds: size.rounds}
+	r := &report{rounds: size.rounds, busy: size.busy}
 	for _, on := range []struct {
 		events int
 		open   func(s *chat.Stream, newline string) (*ground, error)
@@ -107,7 +114,11 @@ func (r *report) on(g *ground, size effort) ([]row, error) {
 		}
 		clients = append(clients, c)
 	}
-	timings, err := bench.Interleave(size.rounds, len(clients), 0, func(i int) (time.Duration, error) {
+	rounds := size.rounds
+	if g.atOnce > 1 {
+		rounds = size.busy
+	}
+	timings, err := bench.Interleave(rounds, len(clients), 0, func(i int) (time.Duration, error) {
 		return bench.Repeat(0, 1, clients[i].call)
 	})
 	if err != nil {

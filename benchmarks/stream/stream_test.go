@@ -11,7 +11,7 @@ import (
 
 // TestProgram runs all of it, briefly: every check has to pass, and both outputs have to hold what they promise.
 func TestProgram(t *testing.T) {
-	brief := effort{rounds: 1, loopback: 300, memory: 2000}
+	brief := effort{rounds: 1, busy: 1, loopback: 300, memory: 2000}
 	var table, object bytes.Buffer
 	report, err := measure(brief)
 	if err != nil {
