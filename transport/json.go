@@ -127,20 +127,29 @@ type Fields struct {
 // Get returns the raw value at a watched path, and whether there is one. Of duplicates it returns the last, which is
 // the one that most servers act on. The bytes are shared: they are valid until the next document, and not for writing.
 func (f *Fields) Get(path string) ([]byte, bool) {
+	raw, _ := f.Look(path)
+	return raw, raw != nil
+}
+
+// Look is [Fields.Get], and also reports whether the document has the member at all: its value is nil if it was too long
+// to be kept.
+func (f *Fields) Look(path string) (raw []byte, there bool) {
 	if f == nil || f.paths == nil {
 		return nil, false
 	}
 	for i := len(f.members) - 1; i >= 0; i-- {
 		m := &f.members[i]
-		if f.paths.full[m.path] != path || !m.whole {
-			continue
+		switch {
+		case f.paths.full[m.path] != path:
+		case !m.whole:
+			there = true
+		case f.src != nil:
+			return f.src[m.value:m.end:m.end], true
+		default:
+			return f.copied[m.from:m.to:m.to], true
 		}
-		if f.src != nil {
-			return f.src[m.value:m.end], true
-		}
-		return f.copied[m.from:m.to], true
 	}
-	return nil, false
+	return nil, there
 }
 
 // Text returns the value at a watched path as a string, unquoted; "" if there is none or it is no string.

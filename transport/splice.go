@@ -143,15 +143,8 @@ func (f *Fields) goes(e Edit) (n int) {
 
 // Has reports whether the document has a member at a watched path, even if its value was too long to be kept.
 func (f *Fields) Has(path string) bool {
-	if f == nil {
-		return false
-	}
-	for i := range f.members {
-		if f.paths.full[f.members[i].path] == path {
-			return true
-		}
-	}
-	return false
+	_, there := f.Look(path)
+	return there
 }
 
 // editOf returns the first edit of path and its number.

@@ -45,26 +45,27 @@ type Compatible struct {
 }
 
 // Recognise takes POSTs to the paths of OpenAI's API, whatever stands before them, and GETs of a response.
-func (d *Compatible) Recognise(method string, u *url.URL) (Call, bool) {
+func (d *Compatible) Recognise(method string, u *url.URL) (c Call, ok bool) {
 	f, poll := formOf(method, u.Path)
-	if f == nil || len(d.Hosts) > 0 && !slices.Contains(d.Hosts, strings.ToLower(u.Hostname())) {
-		return Call{}, false
+	switch {
+	case f == nil, d.only != nil && !slices.Contains(d.only, f.operation):
+		return c, false
+	case len(d.Hosts) > 0 && !slices.Contains(d.Hosts, strings.ToLower(u.Hostname())):
+		return c, false
 	}
-	if d.only != nil && !slices.Contains(d.only, f.operation) {
-		return Call{}, false
+	c = Call{
+		Provider: d.Provider, Operation: f.operation, MaxOutput: -1, Poll: poll, Passive: poll, Form: f.multipart,
+		Prices: d.prices, OnePrice: d.onePrice, Strict: d.strict, Unpriced: d.unpriced, Running: d.running,
+		RequestPaths: f.paths, AnswerPaths: f.answers, Marks: f.marks, Events: f.events, Done: f.done, Last: f.last,
+		form: f,
 	}
-	c := f.call(d.Provider)
-	c.Prices, c.OnePrice, c.Strict, c.Unpriced = d.prices, d.onePrice, d.strict, d.unpriced
-	if poll {
-		c.Poll, c.Passive = true, true
-		return c, true
+	if !poll {
+		c.AskUsage = d.AskUsage && f.asksUsage
+		c.Caches = d.Caches && f == chatForm
+		if f.tiers {
+			c.Tiers = d.accepted()
+		}
 	}
-	c.AskUsage = d.AskUsage && f.asksUsage
-	if f.tiers {
-		c.Tiers = d.accepted()
-	}
-	c.Caches = d.Caches && f == chatForm
-	c.Running = d.running
 	return c, true
 }
 

@@ -28,14 +28,6 @@ type form struct {
 	read    func(c *Call, doc *transport.Fields, a *Answer) (tierPath string) // of the member that names the tier which served
 }
 
-// call is what a call of the form is before its body is known.
-func (f *form) call(provider string) Call {
-	return Call{
-		Provider: provider, Operation: f.operation, MaxOutput: -1, Form: f.multipart, RequestPaths: f.paths,
-		AnswerPaths: f.answers, Marks: f.marks, Events: f.events, Done: f.done, Last: f.last, form: f,
-	}
-}
-
 // formOf returns the form of a request, and whether it asks for the result of an earlier one; nil if it has none.
 func formOf(method, path string) (f *form, poll bool) {
 	switch method {

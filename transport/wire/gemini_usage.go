@@ -70,9 +70,9 @@ var (
 
 // modalities reads a list such as [{"modality": "TEXT", "tokenCount": 5}]. A client can have modalities as numbers, too.
 func (r *countReader) modalities(path string) (m modalities) {
-	raw, ok := r.doc.Get(path)
-	if m.told = ok; !ok {
-		if r.doc.Has(path) {
+	raw, there := r.doc.Look(path)
+	if m.told = raw != nil; !m.told {
+		if there {
 			r.wrong(path + " is too long")
 		}
 		return m

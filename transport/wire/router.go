@@ -124,23 +124,17 @@ func (r *Router) Recognise(method string, u *url.URL) (Dialect, Call, bool) {
 	case p == azure && r.azure != nil:
 		p = r.azure
 	}
-	if p == nil {
-		return first(unknownPlaces, method, u)
+	dialects := unknownPlaces
+	if p != nil {
+		dialects = p.dialects
 	}
-	if d, c, ok := first(p.dialects, method, u); ok {
-		return d, c, true
-	}
-	if method == http.MethodPost && !free(u.Path) {
-		return unknown{p.dialects[0]}, Call{Provider: p.name, Operation: Unknown, MaxOutput: -1, Passive: true, Unpriced: "nobody knows what this operation costs"}, true
-	}
-	return nil, Call{}, false
-}
-
-func first(dialects []Dialect, method string, u *url.URL) (Dialect, Call, bool) {
 	for _, d := range dialects {
 		if c, ok := d.Recognise(method, u); ok {
 			return d, c, true
 		}
+	}
+	if p != nil && method == http.MethodPost && !free(u.Path) {
+		return unknown{p.dialects[0]}, Call{Provider: p.name, Operation: Unknown, MaxOutput: -1, Passive: true, Unpriced: "nobody knows what this operation costs"}, true
 	}
 	return nil, Call{}, false
 }

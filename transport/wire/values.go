@@ -34,12 +34,12 @@ type countReader struct {
 }
 
 func (r *countReader) get(path string) (n int64, ok bool) {
-	raw, ok := r.doc.Get(path)
+	raw, there := r.doc.Look(path)
 	switch {
-	case !ok && r.doc.Has(path):
+	case raw == nil && there:
 		r.wrong(path + " is too long")
 		return 0, false
-	case !ok || string(raw) == "null":
+	case raw == nil || string(raw) == "null":
 		return 0, false
 	}
 	if n, ok = count(raw); !ok {
