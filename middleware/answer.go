@@ -128,7 +128,7 @@ func (a *answerReader) Event(name, data []byte) transport.Seen {
 		return 0
 	}
 	a.begun = true
-	a.last = a.last || a.call.Last != nil && certain(data, a.call.Last)
+	a.last = a.last || a.couldEnd() && certain(data, a.call.Last)
 	doc, err := a.scanner.Scan(data, a.call.AnswerPaths)
 	if err != nil {
 		return 0
@@ -160,8 +160,13 @@ func (a *answerReader) EndPieces([]byte) transport.Seen {
 		return 0
 	}
 	seen := a.read(&a.scanner.Fields)
-	a.last = a.last || a.finding.found && a.answer.HasUsage
+	a.last = a.last || a.couldEnd() && a.finding.found && a.answer.HasUsage
 	return seen
+}
+
+// couldEnd reports whether one member can tell that a stream could end: of several answers, one ends before the others.
+func (a *answerReader) couldEnd() bool {
+	return a.call.Last != nil && (a.call.Choices == 0 || a.call.Choices == 1)
 }
 
 // named reports whether events of the name are always worth reading.

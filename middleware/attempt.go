@@ -426,7 +426,7 @@ func (a *attempt) price() {
 		q.Model = answer.Model
 	}
 	cost, err := a.r.engine.catalog.Cost(q, answer.Usage)
-	switch why := cmp.Or(c.Unpriced, answer.Extras); {
+	switch why := cmp.Or(c.Unpriced, answer.Extras, a.tools()); {
 	case err != nil:
 		a.expose(cmp.Or(why, reasonOf(err)))
 		return
@@ -450,6 +450,14 @@ func (a *attempt) price() {
 	if implicit := cost.Uncached - cost.Cost; implicit != 0 && row.Cache == "" {
 		row.Implicit = ledger.Known(implicit)
 	}
+}
+
+// tools says that the cost of the tokens may not be all, if that is so.
+func (a *attempt) tools() string {
+	if a.r.call.Tools == wire.NoTools {
+		return ""
+	}
+	return "the model may have used tools that are charged for"
 }
 
 // servedTier returns the tier that served: the one that the answer names, or if it names none the one that cannot but
@@ -483,7 +491,7 @@ func (a *attempt) expose(why string) {
 
 // exposeTo notes as exposure what the attempt can cost at most if it was billed n times.
 func (a *attempt) exposeTo(n int) {
-	if a.row.Reported.Known {
+	if a.row.Reported.Known && a.row.Outcome == policy.Billed && n == 1 {
 		a.row.Exposure = a.row.Reported
 	} else if most, err := a.r.bound(a.row.AskedTier, a.start); err == nil && most <= math.MaxInt64/price.Pico(n) {
 		a.row.Exposure = ledger.Known(most * price.Pico(n))

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"sync"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -20,6 +21,7 @@ type pendings struct {
 
 type pending struct {
 	call     string
+	model    string
 	exposure ledger.Amount
 	counted  bool
 }
@@ -45,6 +47,14 @@ func (p *pendings) put(id string, c pending) {
 	p.calls[id] = c
 }
 
+// has reports whether a call is remembered.
+func (p *pendings) has(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.calls[id]
+	return ok
+}
+
 // count returns the call that an answer belongs to, and whether it is the first that tells its usage. A call that another
 // process has made is not known, and counts, too.
 func (p *pendings) count(id string) (c pending, first bool) {
@@ -62,9 +72,9 @@ func (a *attempt) background() {
 	answer, row := &a.reader.answer, &a.row
 	id := answer.ResponseID
 	switch {
-	case !answer.Background || id == "":
+	case id == "":
 	case a.r.call.Poll:
-		if answer.Pending || !answer.HasUsage {
+		if answer.Pending || !answer.HasUsage || !answer.Background && !a.r.engine.pending.has(id) {
 			return
 		}
 		was, first := a.r.engine.pending.count(id)
@@ -72,11 +82,12 @@ func (a *attempt) background() {
 			// The row stands for the one of before, whose exposure has found its cost.
 			row.Exposure = ledger.Known(row.Exposure.Pico - was.exposure.Pico)
 		}
-		row.Parent = was.call
+		row.Parent, row.Model = was.call, cmp.Or(row.Model, was.model)
+	case !answer.Background && !a.r.call.Background:
 	case answer.Pending:
 		row.Unpriced = "it runs in the background: what it costs is told when its answer is fetched"
-		a.r.engine.pending.add(id, pending{call: row.Call, exposure: row.Exposure})
+		a.r.engine.pending.add(id, pending{call: row.Call, model: row.Model, exposure: row.Exposure})
 	case answer.HasUsage:
-		a.r.engine.pending.add(id, pending{call: row.Call, counted: true})
+		a.r.engine.pending.add(id, pending{call: row.Call, model: row.Model, counted: true})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // Budget returns the link that keeps a call from being sent if it could cost more than its context allows (see
@@ -106,13 +107,13 @@ func (r *record) priceTier(tier policy.Tier) string {
 
 // references are parts of member names by which a request has more input than its bytes: what they refer to is not in
 // it, or is counted otherwise (an image by its size, a document by its pages).
-var references = [][]byte{[]byte(`_url"`), []byte(`"file`), []byte(`"image"`), []byte(`"document"`), []byte(`cached_content"`), []byte(`cachedContent"`)}
+var references = [][]byte{[]byte(`_url"`), []byte(`"file`), []byte(`"image"`), []byte(`"document"`), []byte(`cached_content"`), []byte(`cachedContent"`), []byte(`inlineData"`), []byte(`inline_data"`), []byte(`"input_audio"`)}
 
 // maxInput returns the most input tokens that the request can have: a token is at least a byte. Where the request
 // refers to something, nobody can say (-1).
 func (r *record) maxInput() int64 {
 	r.inputOnce.Do(func() {
-		if r.input = r.body.Size(); r.cache != "" || r.body.Contains(references...) {
+		if r.input = r.body.Size(); r.cache != "" || r.call.Refers || r.call.Tools != wire.NoTools || r.body.Contains(references...) {
 			r.input = -1
 		}
 	})

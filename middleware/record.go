@@ -142,6 +142,9 @@ func (e *engine) open(req *http.Request) (*record, error) {
 		return r, nil // what only manages or counts does without a context cache
 	}
 	d.Request(&r.call, req.Header, r.body.Fields())
+	if r.call.Tools == wire.MaybeTools && !r.body.Contains(paidTools...) {
+		r.call.Tools = wire.NoTools
+	}
 	if err := r.checkCache(); err != nil {
 		r.body.Close()
 		return r, err
@@ -162,6 +165,13 @@ func redirected(req *http.Request) bool {
 	return false
 }
 
+// paidTools are what tools that are charged for are called in a request whose list of tools is too long to be read.
+var paidTools = [][]byte{
+	[]byte(`"web_search`), []byte(`"file_search"`), []byte(`"code_interpreter"`), []byte(`"image_generation"`), []byte(`"mcp"`),
+	[]byte(`"computer`), []byte(`"shell"`), []byte(`oogleSearch`), []byte(`"google_`), []byte(`oogleMaps`), []byte(`rlContext`),
+	[]byte(`"url_context"`), []byte(`odeExecution`), []byte(`"code_execution`),
+}
+
 // check refuses what cannot be sent, and reads the body.
 func (r *record) check(req *http.Request) error {
 	bad := r.engine.err
@@ -179,6 +189,10 @@ func (r *record) check(req *http.Request) error {
 	if by, ok := r.options.FinishBy(); ok && !by.After(r.start) {
 		closeBody(req)
 		return r.refuse(&Error{Kind: ErrDeadline, Detail: fmt.Sprintf("it was to finish %v ago", r.start.Sub(by).Round(time.Millisecond))})
+	}
+	if name := r.options.CachedContent(); name != "" && redirected(req) {
+		closeBody(req)
+		return r.refuse(&Error{Kind: ErrPolicy, Detail: fmt.Sprintf("a redirect leads it to another host, where there is no context cache %q", name)})
 	}
 	if r.call.Passive {
 		r.body.Pass(req)

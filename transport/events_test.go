@@ -135,7 +135,7 @@ func referenceEvents(stream string) (got []string) {
 	stream = strings.TrimPrefix(stream, "\xEF\xBB\xBF")
 	stream = strings.ReplaceAll(stream, "\r\n", "\n")
 	stream = strings.ReplaceAll(stream, "\r", "\n")
-	name, data, any := "", []string(nil), false
+	name, data, any, bare := "", []string(nil), false, false
 	dispatch := func() {
 		if any {
 			if len(name) > 64 {
@@ -143,7 +143,7 @@ func referenceEvents(stream string) (got []string) {
 			}
 			got = append(got, name+":"+strings.Join(data, "\n"))
 		}
-		name, data, any = "", nil, false
+		name, data, any, bare = "", nil, false, false
 	}
 	for line := range strings.SplitSeq(stream, "\n") {
 		field, value, _ := strings.Cut(line, ":")
@@ -151,6 +151,8 @@ func referenceEvents(stream string) (got []string) {
 		switch {
 		case line == "":
 			dispatch()
+		case bare || !any && line[0] == '{':
+			data, any, bare = append(data, line), true, true
 		case field == "data":
 			data, any = append(data, value), true
 		case field == "event":

@@ -17,8 +17,8 @@ type effort struct {
 	memory   int // and of one in memory
 }
 
-// full takes some 50 s on two slow cores. The stream in memory is some 64 MB, more than a processor keeps at hand.
-var full = effort{rounds: 11, busy: 31, loopback: 20_000, memory: 240_000}
+// full takes some 40 s on two slow cores. The stream in memory is some 64 MB, more than a processor keeps at hand.
+var full = effort{rounds: 9, busy: 25, loopback: 20_000, memory: 240_000}
 
 // atOnce is how many streams keep the machine busy. With one, the client waits for the server, and the server for the
 // client, most of the time: who is a little slower then finds more events waiting when it reads, and ends up the faster

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,19 +15,19 @@ import (
 var anthropic = &provider{
 	name:  "anthropic",
 	hosts: []string{"api.anthropic.com"},
-	dialects: []Dialect{anthropicMessages{}, &Compatible{
+	dialects: []Dialect{anthropicMessages{"anthropic"}, &Compatible{
 		Provider: "anthropic", AskUsage: true, only: []string{Chat},
-		refusal: func(_ *Call, r *Response, e *apiError, f *Refusal) { anthropicRefusal(r, e, f) },
+		refusal: anthropicRefusal,
 	}},
 }
 
 // anthropicMessages is the dialect of Anthropic's messages. What is read from a cache, or written to one, is not among
 // its input tokens. Sources: Anthropic's API reference and help centre ("failed requests are not charged"); recorded
 // traffic of 2026.
-type anthropicMessages struct{}
+type anthropicMessages struct{ provider string }
 
 var (
-	messagesPaths   = transport.MustPaths("model", "stream", "max_tokens", "service_tier")
+	messagesPaths   = transport.MustPaths("model", "stream", "max_tokens", "service_tier", "tools", "mcp_servers")
 	messagesAnswers = transport.MustPaths(append(append([]string{"type", "error.type", "error.message"},
 		messageMembers("")...), messageMembers("message.")...)...)
 	messagesMarks  = [][]byte{[]byte(`"usage"`), []byte(`"error"`)}
@@ -38,7 +39,7 @@ func messageMembers(prefix string) (paths []string) {
 		"id", "model", "usage.input_tokens", "usage.output_tokens", "usage.cache_read_input_tokens",
 		"usage.cache_creation_input_tokens", "usage.cache_creation.ephemeral_5m_input_tokens",
 		"usage.cache_creation.ephemeral_1h_input_tokens", "usage.service_tier", "usage.inference_geo",
-		"usage.output_tokens_details.thinking_tokens",
+		"usage.output_tokens_details.thinking_tokens", "usage.iterations", "usage.speed",
 		"usage.server_tool_use.web_search_requests", "usage.server_tool_use.code_execution_requests",
 	} {
 		paths = append(paths, prefix+path)
@@ -47,17 +48,17 @@ func messageMembers(prefix string) (paths []string) {
 }
 
 // Recognise takes POSTs of messages, and of their token counts.
-func (anthropicMessages) Recognise(method string, u *url.URL) (Call, bool) {
+func (d anthropicMessages) Recognise(method string, u *url.URL) (Call, bool) {
 	switch {
 	case method != http.MethodPost:
 		return Call{}, false
 	case strings.HasSuffix(u.Path, "/messages"):
 		return Call{
-			Provider: "anthropic", Operation: Messages, MaxOutput: -1, RequestPaths: messagesPaths,
+			Provider: d.provider, Operation: Messages, MaxOutput: -1, RequestPaths: messagesPaths,
 			AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents, Running: true,
 		}, true
 	case strings.HasSuffix(u.Path, "/messages/count_tokens"):
-		return Call{Provider: "anthropic", Operation: CountTokens, Passive: true, Free: true}, true
+		return Call{Provider: d.provider, Operation: CountTokens, Passive: true, Free: true}, true
 	}
 	return Call{}, false
 }
@@ -72,6 +73,13 @@ func (anthropicMessages) Request(c *Call, _ http.Header, body *transport.Fields)
 		if n, ok := count(raw); ok {
 			c.MaxOutput = n
 		}
+	}
+	if present(body, "mcp_servers") {
+		c.Refers = true
+	}
+	c.readTools(body, "type", "", "custom") // what has no type is the program's own
+	if c.Tools == PaidTools {
+		c.Tools, c.Refers = NoTools, true // the usage says which were used; what they bring in is input
 	}
 	if tier := body.Text("service_tier"); tier != "" {
 		c.Tier = policy.Tier(printable(tier))
@@ -161,6 +169,12 @@ func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
 	if doc.Text(prefix+"usage.inference_geo") == "us" {
 		a.Extras = "it was served in a region that costs more" // Anthropic's page on data residency
 	}
+	if raw, there := doc.Look(prefix + "usage.iterations"); there && (raw == nil || bytes.Count(raw, []byte(`"input_tokens"`)) > 1) {
+		a.Extras = "it took several iterations, of which the usage tells only part"
+	}
+	if speed := doc.Text(prefix + "usage.speed"); speed != "" && speed != "standard" {
+		a.Extras = "it was served at a speed with a price of its own"
+	}
 	for _, tool := range [...]string{"web_search_requests", "code_execution_requests"} {
 		if n, _ := r.get(prefix + "usage.server_tool_use." + tool); n > 0 {
 			a.Extras = "it also used " + strings.ReplaceAll(strings.TrimSuffix(tool, "_requests"), "_", " ") + ", which is charged for"
@@ -169,16 +183,18 @@ func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
 }
 
 // Refusal reads Anthropic's error object.
-func (anthropicMessages) Refusal(_ *Call, r *Response) Refusal {
+func (anthropicMessages) Refusal(c *Call, r *Response) Refusal {
 	e := readError(r.Body)
 	f := openAIRefusal(r, &e)
 	f.Code = identifier(e.kind)
-	anthropicRefusal(r, &e, &f)
+	if c.Provider == "anthropic" {
+		anthropicRefusal(c, r, &e, &f)
+	}
 	return f
 }
 
-func anthropicRefusal(r *Response, e *apiError, f *Refusal) {
-	if f.Outcome == policy.Rejected && f.Evidence == policy.Inferred {
+func anthropicRefusal(c *Call, r *Response, e *apiError, f *Refusal) {
+	if !c.Foreign && *e != (apiError{}) && f.Outcome == policy.Rejected && f.Evidence == policy.Inferred {
 		f.Evidence = policy.Documented
 	}
 	if f.Reason == policy.Rate && f.RetryAfter == 0 {

@@ -17,9 +17,10 @@ var azure = azureProvider(nil)
 
 func azureProvider(deployments map[string]string) *provider {
 	return &provider{
-		name:  "azure",
-		hosts: []string{".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"},
-		dialects: []Dialect{azureDialect{deployments, &Compatible{
+		name: "azure",
+		hosts: []string{".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com", ".openai.azure.us",
+			".cognitiveservices.azure.us"},
+		dialects: []Dialect{anthropicMessages{"azure"}, azureDialect{deployments, &Compatible{
 			Provider: "azure", AskUsage: true,
 			Tiers:   map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "default", policy.Priority: "priority"},
 			tiers:   []policy.Tier{policy.Flex, policy.Standard, policy.Priority},
@@ -41,9 +42,9 @@ func azureProvider(deployments map[string]string) *provider {
 	}
 }
 
-func azureRefusal(_ *Call, r *Response, e *apiError, f *Refusal) {
+func azureRefusal(c *Call, r *Response, e *apiError, f *Refusal) {
 	switch {
-	case r.Status == http.StatusTooManyRequests && f.Reason == policy.Rate:
+	case !c.Foreign && *e != (apiError{}) && r.Status == http.StatusTooManyRequests && f.Reason == policy.Rate:
 		f.Evidence = policy.Documented
 	case r.Status == http.StatusBadRequest && (strings.Contains(e.code, "content_filter") || strings.Contains(e.code, "content_management")):
 		// "If the service performs processing, you'll be charged", content filter included.

@@ -79,6 +79,11 @@ type Call struct {
 	Form     bool          // the body is a multipart form, whose fields are read as if they were members
 	Poll     bool          // asks for the result of an earlier call, whose usage it may tell
 	Free     bool          // costs nothing
+	Foreign  bool          // the host is not known to be the provider's own: it may be a gateway's, or anybody's
+
+	Background bool  // the answer is to be fetched later
+	Refers     bool  // the request refers to input that is not in it
+	Tools      Tools // whether the model may use tools that are charged for
 
 	// Prices is the provider whose prices hold, if they are another's: Vertex AI's are Gemini's.
 	Prices string
@@ -112,6 +117,15 @@ type Call struct {
 	form   *form  // of an OpenAI-shaped call
 	parent string // what the name of a context cache begins with, on Vertex AI
 }
+
+// Tools says whether a request lets the model use tools that are charged for beside the tokens.
+type Tools uint8
+
+const (
+	NoTools    Tools = iota // none, or functions of the program's own
+	PaidTools               // such as a web search
+	MaybeTools              // the list is too long to tell
+)
 
 // Want is how an attempt is to be sent.
 type Want struct {

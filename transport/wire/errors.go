@@ -36,6 +36,11 @@ func readError(body []byte) apiError {
 	if e == (apiError{}) {
 		// xAI: {"code": "invalid-argument", "error": "text"}; Mistral: {"message": "text", "type": ..., "code": ...}
 		e = apiError{code: text("code"), kind: text("type"), message: text("error") + text("message") + text("detail")}
+		if e.message == "" {
+			// {"detail": [{"loc": ["body", "stream_options"], "msg": ...}]}, as FastAPI has it
+			raw, _ := s.Get("detail")
+			e.message = string(raw)
+		}
 	}
 	return e
 }
@@ -73,9 +78,9 @@ func openAIRefusal(r *Response, e *apiError) Refusal {
 		f.Reason = policy.TooLarge // Groq's word for more than the limit of a minute
 	case status == http.StatusPaymentRequired:
 		f.Reason = policy.Quota
-	case status == http.StatusBadRequest && refusesTier(e):
+	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && refusesTier(e):
 		f.Reason = policy.TierRefused
-	case status == http.StatusBadRequest && refusesUsage(e):
+	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && refusesUsage(e):
 		f.Reason = policy.UsageRefused
 	case status >= 400 && !slices.Contains(refusals, status):
 		f.Outcome, f.Evidence = policy.Ambiguous, ""

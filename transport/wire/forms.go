@@ -71,7 +71,7 @@ var (
 var chatForm = &form{
 	operation: Chat, tiers: true, asksUsage: true,
 	paths: transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "max_completion_tokens",
-		"n", "extra_body"),
+		"n", "extra_body", "web_search_options"),
 	answers: usageAnswers,
 	marks:   [][]byte{[]byte(`"usage"`), []byte(`"error"`), []byte(`"x_groq"`)},
 	done:    chatDone,
@@ -82,7 +82,7 @@ var chatForm = &form{
 
 var completionsForm = &form{
 	operation: Completions, asksUsage: true,
-	paths:   transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "n", "best_of"),
+	paths:   transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "n", "best_of", "prompt"),
 	answers: usageAnswers,
 	marks:   usageMarks,
 	done:    chatDone,
@@ -146,6 +146,9 @@ func mediaRequest(c *Call, body *transport.Fields) {
 
 func chatRequest(c *Call, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
+	if present(body, "web_search_options") || strings.Contains(c.Model, "-search") {
+		c.Tools = PaidTools
+	}
 	stream, _ := body.Get("stream")
 	c.Stream = string(stream) == "true"
 	if options, ok := body.Get("stream_options"); ok && c.Stream {
@@ -168,6 +171,9 @@ func chatRequest(c *Call, body *transport.Fields) {
 				c.Choices = -1
 			}
 		}
+	}
+	if prompt, there := body.Look("prompt"); there && c.Operation == Completions && (len(prompt) == 0 || prompt[0] == '[') {
+		c.Choices = -1 // each of several prompts gets its own answers
 	}
 }
 
@@ -243,6 +249,7 @@ var usageAnswers = transport.MustPaths(append(append([]string{
 	"id", "model", "service_tier", "choices", "error", "error.code", "error.type", "error.message",
 	"usage.service_tier",                  // Mistral
 	"usage.cost", "usage.cost.total_cost", // OpenRouter; Perplexity
+	"usage.is_byok",
 	"usage.num_search_queries",                          // Perplexity
 	"usage.cost_in_usd_ticks", "usage.num_sources_used", // xAI
 	"usage.num_server_side_tools_used",
@@ -256,6 +263,10 @@ func chatAnswer(c *Call, doc *transport.Fields, a *Answer) string {
 	code, failed := errorCode(doc)
 	if failed {
 		a.Failed, a.ErrorCode = true, code
+	}
+	if raw, ok := doc.Get("x_groq.error"); ok && string(raw) != "null" {
+		text, _ := Text(raw)
+		a.Failed, a.ErrorCode = true, identifier(text)
 	}
 	found := chatUsage(doc, &chatNames, c.Operation == Embeddings, a)
 	if !found {

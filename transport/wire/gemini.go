@@ -15,6 +15,7 @@ var gemini = &provider{
 	name:     "gemini",
 	hosts:    []string{"generativelanguage.googleapis.com"},
 	dialects: []Dialect{geminiFace, geminiNative},
+	free:     []string{"auth_tokens", "corpora", "fileSearchStores", "tunedModels"},
 }
 
 // A geminiDialect is the dialect of generateContent and its relatives, on the Gemini API.
@@ -29,7 +30,7 @@ var (
 	geminiPaths = transport.MustPaths("model", "stream", "service_tier", "serviceTier", "cachedContent", "cached_content",
 		"generationConfig.maxOutputTokens", "generationConfig.max_output_tokens", "generationConfig.candidateCount",
 		"generationConfig.candidate_count", "generation_config.maxOutputTokens", "generation_config.max_output_tokens",
-		"generation_config.candidateCount", "generation_config.candidate_count", "background")
+		"generation_config.candidateCount", "generation_config.candidate_count", "background", "tools", "previous_interaction_id")
 
 	geminiAnswers = transport.MustPaths("responseId", "modelVersion", "error", "error.code", "error.status", "error.message",
 		"usageMetadata.promptTokenCount", "usageMetadata.cachedContentTokenCount", "usageMetadata.candidatesTokenCount",
@@ -40,7 +41,7 @@ var (
 	geminiMarks = [][]byte{[]byte(`"usageMetadata"`), []byte(`"error"`)}
 	geminiLast  = []byte(`"finishReason"`)
 
-	cacheAnswers = transport.MustPaths("name", "model", "usageMetadata.totalTokenCount")
+	cacheAnswers = transport.MustPaths("name", "model", "usageMetadata.totalTokenCount", "usageMetadata.audioDurationSeconds")
 )
 
 // generateCall is what a call is before its body is known, by the verb of its path; false if it is none.
@@ -76,6 +77,13 @@ func modelVerb(path string) (model, verb string, ok bool) {
 
 // Recognise takes POSTs to models/NAME:generateContent and its relatives, to interactions and to cachedContents.
 func (geminiDialect) Recognise(method string, u *url.URL) (Call, bool) {
+	version, resource, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	current := strings.HasPrefix(version, "v1")
+	if method == http.MethodGet && current && strings.HasPrefix(resource, "interactions/") && strings.Count(resource, "/") == 1 {
+		c := interactionCall()
+		c.Poll, c.Passive, c.Tiers = true, true, nil
+		return c, true
+	}
 	if method != http.MethodPost {
 		return Call{}, false
 	}
@@ -87,15 +95,20 @@ func (geminiDialect) Recognise(method string, u *url.URL) (Call, bool) {
 		return c, ok
 	}
 	switch {
-	case strings.HasPrefix(u.Path, "/v1") && strings.HasSuffix(u.Path, "/interactions"):
-		return Call{
-			Provider: "gemini", Operation: Interactions, MaxOutput: -1, Tiers: geminiTiers, Strict: geminiStrict,
-			RequestPaths: geminiPaths, AnswerPaths: interactionAnswers, Marks: interactionMarks, Events: interactionEvents,
-		}, true
-	case strings.HasPrefix(u.Path, "/v1") && strings.HasSuffix(u.Path, "/cachedContents"):
+	case current && resource == "interactions":
+		return interactionCall(), true
+	case current && resource == "cachedContents":
 		return cacheCall("gemini", "whether creating a context cache is charged for is not documented"), true
 	}
 	return Call{}, false
+}
+
+// interactionCall is what an interaction is before its body is known.
+func interactionCall() Call {
+	return Call{
+		Provider: "gemini", Operation: Interactions, MaxOutput: -1, Tiers: geminiTiers, Strict: geminiStrict,
+		RequestPaths: geminiPaths, AnswerPaths: interactionAnswers, Marks: interactionMarks, Events: interactionEvents,
+	}
 }
 
 // cacheCall is the creation of a context cache.
@@ -120,6 +133,11 @@ func generateRequest(c *Call, body *transport.Fields) {
 		c.Model = modelOf(body, c.Model)
 		stream, _ := body.Get("stream")
 		c.Stream = string(stream) == "true"
+		c.background(body)
+		c.Refers = present(body, "previous_interaction_id")
+		c.readTools(body, "type", "function")
+	} else {
+		c.readTools(body, "", "functionDeclarations", "function_declarations")
 	}
 	for _, config := range [...]string{"generationConfig.", "generation_config."} {
 		for _, name := range [...]string{"maxOutputTokens", "max_output_tokens"} {
@@ -197,7 +215,8 @@ func editCache(c *Call, body *transport.Fields, name string, e *Edits) {
 // cacheName returns the name of a context cache as the call has to write it: in full on Vertex AI. If it is no name, e
 // has the problem.
 func (c *Call) cacheName(name string, e *Edits) (string, bool) {
-	short := strings.HasPrefix(name, "cachedContents/")
+	id, short := strings.CutPrefix(name, "cachedContents/")
+	short = short && id != ""
 	switch {
 	case c.parent == "" && short, c.parent != "" && strings.HasPrefix(name, "projects/"):
 		return name, true
@@ -261,14 +280,17 @@ func cacheAnswer(doc *transport.Fields, a *Answer) {
 	if n, ok := r.get("usageMetadata.totalTokenCount"); ok || r.problem != "" {
 		a.Usage.Input, a.HasUsage, a.Problem = n, true, r.problem
 	}
+	if seconds, _ := r.get("usageMetadata.audioDurationSeconds"); seconds > 0 {
+		a.Extras = "it does not say how many of its tokens are of audio, which cost otherwise"
+	}
 }
 
 func lastSegment(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 // Refusal reads Google's error object.
-func (geminiDialect) Refusal(_ *Call, r *Response) Refusal {
-	f := googleRefusal(r)
-	if r.Status == http.StatusBadRequest || r.Status == http.StatusInternalServerError {
+func (geminiDialect) Refusal(c *Call, r *Response) Refusal {
+	f, own := googleRefusal(r)
+	if own && !c.Foreign && (r.Status == http.StatusBadRequest || r.Status == http.StatusInternalServerError) {
 		// "400 or 500 error, you won't be charged for the tokens used": the page on billing, 2026-09-20.
 		f.Outcome, f.Evidence = policy.Rejected, policy.Documented
 	}

@@ -12,8 +12,8 @@ import (
 // geminiFace is the face of the Gemini API that is compatible with OpenAI's: /v1beta/openai/chat/completions, and
 // /v1beta/chat/completions. It has flex and priority; the standard tier is to name none. What the model thought is in the
 // total only. Source: ai.google.dev, the page on OpenAI compatibility, 2026; recorded traffic.
-var geminiFace Dialect = faceDialect{googleFace("gemini", func(_ *Call, r *Response, _ *apiError, f *Refusal) {
-	*f = geminiDialect{}.Refusal(nil, r)
+var geminiFace Dialect = faceDialect{googleFace("gemini", func(c *Call, r *Response, _ *apiError, f *Refusal) {
+	*f = geminiDialect{}.Refusal(c, r)
 })}
 
 func googleFace(provider string, refusal func(*Call, *Response, *apiError, *Refusal)) *Compatible {
@@ -37,7 +37,7 @@ type faceDialect struct{ *Compatible }
 
 // Recognise takes the two base paths.
 func (d faceDialect) Recognise(method string, u *url.URL) (Call, bool) {
-	if !strings.HasPrefix(u.Path, "/v1beta/") && !strings.HasPrefix(u.Path, "/v1/openai/") {
+	if !strings.HasPrefix(u.Path, "/v1beta/") {
 		return Call{}, false
 	}
 	return d.Compatible.Recognise(method, u)

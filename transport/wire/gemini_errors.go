@@ -13,10 +13,10 @@ import (
 
 // googleRefusal reads an error of Google's: {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": ...,
 // "details": [...]}}, on the compatible face within an array. Sources: recorded traffic of 2026; ai.google.dev, pages on
-// rate limits and flex inference.
-func googleRefusal(r *Response) Refusal {
+// rate limits and flex inference. It also reports whether it is an error of Google's own, and not of something between.
+func googleRefusal(r *Response) (f Refusal, own bool) {
 	e := readError(r.Body)
-	f := Refusal{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.BadRequest, Code: identifier(e.status)}
+	f = Refusal{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.BadRequest, Code: identifier(e.status)}
 	if f.Code == "" {
 		f.Code = identifier(e.code)
 	}
@@ -43,7 +43,7 @@ func googleRefusal(r *Response) Refusal {
 	case r.Status >= 400 && !slices.Contains(refusals, r.Status):
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
-	return f
+	return f, e != apiError{}
 }
 
 // google429 says what a 429 is about. A quota is named in a QuotaFailure; where there is none, the pool that all share

@@ -21,7 +21,9 @@ func geminiUsage(doc *transport.Fields, a *Answer) {
 	cached, _ := r.get("usageMetadata.cachedContentTokenCount")
 	thoughts, _ := r.get("usageMetadata.thoughtsTokenCount")
 	tools, _ := r.get("usageMetadata.toolUsePromptTokenCount")
-	if hasTotal {
+	if !hasTotal {
+		prompt += tools
+	} else {
 		switch sum := prompt + candidates + thoughts; total {
 		case sum + tools:
 			prompt += tools
@@ -137,11 +139,7 @@ func interactionAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	if tier := geminiTier(doc.Text(prefix + "service_tier")); tier != "" {
 		a.Tier = tier
 	}
-	status := doc.Text(prefix + "status")
-	background, _ := doc.Get(prefix + "background")
-	a.Background = string(background) == "true"
-	a.Pending = status == "queued" || status == "in_progress"
-	a.Failed = a.Failed || status == "failed"
+	a.status(doc, prefix+"status", prefix+"background")
 	interactionUsage(doc, prefix+"usage.", a)
 }
 

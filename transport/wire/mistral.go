@@ -8,7 +8,7 @@ import (
 // Mistral tells a stream's usage unasked, and the tier within the usage. Source: recorded traffic of 2026.
 var mistral = &provider{
 	name:  "mistral",
-	hosts: []string{"api.mistral.ai"},
+	hosts: []string{"api.mistral.ai", "codestral.mistral.ai"},
 	dialects: []Dialect{&Compatible{
 		Provider: "mistral",
 		only:     []string{Chat, Embeddings, Transcription},

@@ -14,6 +14,11 @@ var openAI = &provider{
 	name:     "openai",
 	hosts:    []string{"api.openai.com", ".api.openai.com"},
 	dialects: []Dialect{openAIChat},
+	free: []string{
+		"vector_stores", "fine_tuning", "assistants", "conversations", "evals", "organization", "input_tokens",
+		"client_secrets", "sessions", "threads", "realtime", "ingest",
+		"completions", // of a chat completion that is stored: its metadata
+	},
 }
 
 // openAIChat is also what a host that nobody knows is taken for: chat completions wherever they are, and the other
@@ -30,7 +35,7 @@ type openAIDialect struct{ *Compatible }
 
 func (d openAIDialect) Recognise(method string, u *url.URL) (Call, bool) {
 	c, ok := d.Compatible.Recognise(method, u)
-	if !ok || c.Operation != Chat && !strings.Contains(u.Path, "/v1/") {
+	if !ok || c.Operation != Chat && !versioned(u.Path) {
 		return Call{}, false
 	}
 	// eu.api.openai.com and us.api.openai.com process in their region, for which newer models cost 10 % more.
@@ -38,19 +43,30 @@ func (d openAIDialect) Recognise(method string, u *url.URL) (Call, bool) {
 	return c, ok
 }
 
-var _ Dialect = openAIDialect{}
+// versioned reports whether an endpoint stands directly below a version, or a response below that.
+func versioned(path string) bool {
+	_, after, ok := strings.Cut(path, "/v1/")
+	for _, e := range endpoints {
+		if ok && "/"+after == e.path {
+			return true
+		}
+	}
+	return ok && strings.HasPrefix(after, "responses/")
+}
 
-// plainProvider is a compatible provider without anything of its own.
+// plainProvider is a compatible provider without anything of its own; it speaks as Anthropic does, too.
 func plainProvider(name string, askUsage bool, operations []string, hosts ...string) *provider {
-	return &provider{name: name, hosts: hosts, dialects: []Dialect{&Compatible{Provider: name, AskUsage: askUsage, only: operations}}}
+	return &provider{name: name, hosts: hosts, dialects: []Dialect{
+		&Compatible{Provider: name, AskUsage: askUsage, only: operations}, anthropicMessages{name},
+	}}
 }
 
 // Sources: the providers' documentation of their OpenAI-compatible endpoints.
 var (
 	deepSeek = plainProvider("deepseek", true, []string{Chat, Completions, Responses}, "api.deepseek.com")
 	cerebras = plainProvider("cerebras", true, []string{Chat, Completions}, "api.cerebras.ai")
-	moonshot = plainProvider("moonshotai", true, []string{Chat}, "api.moonshot.ai")
-	zai      = plainProvider("zai", false, []string{Chat}, "api.z.ai") // it tells a stream's usage unasked
+	moonshot = plainProvider("moonshotai", true, []string{Chat}, "api.moonshot.ai", "api.moonshot.cn")
+	zai      = plainProvider("zai", false, []string{Chat}, "api.z.ai", "open.bigmodel.cn") // it tells a stream's usage unasked
 )
 
 // groq: flex has ten times the rate limits, at the same price, and refuses with a status of its own. Sources: Groq's

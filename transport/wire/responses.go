@@ -48,7 +48,8 @@ var responsesAnswers = transport.MustPaths(append(append([]string{"type", "error
 // recorded streams.
 var responsesForm = &form{
 	operation: Responses, tiers: true,
-	paths:   transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background"),
+	paths: transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background", "tools",
+		"previous_response_id", "conversation", "conversation.id", "prompt.id"),
 	answers: responsesAnswers,
 	marks:   usageMarks,
 	events: [][]byte{
@@ -57,6 +58,10 @@ var responsesForm = &form{
 	done: chatDone,
 	request: func(c *Call, body *transport.Fields) {
 		chatRequest(c, body)
+		c.background(body)
+		c.readTools(body, "type", "function", "custom")
+		c.Refers = present(body, "previous_response_id") || present(body, "conversation") ||
+			present(body, "conversation.id") || present(body, "prompt.id")
 		if raw, ok := body.Get("max_output_tokens"); ok {
 			if n, ok := count(raw); ok {
 				c.MaxOutput = n
@@ -93,10 +98,7 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tierPath string
 	}
 	keep(&a.ResponseID, doc, n.id, "")
 	keep(&a.Model, doc, n.model, c.Model)
-	background, _ := doc.Get(n.background)
-	a.Background = string(background) == "true"
-	status := doc.Text(n.status)
-	a.Pending = status == "queued" || status == "in_progress"
+	status := a.status(doc, n.status, n.background)
 	for _, path := range [...]string{n.errorCode, n.errorType, n.errorMessage} {
 		if raw, ok := doc.Get(path); ok && string(raw) != "null" {
 			text, _ := Text(raw)
@@ -106,7 +108,6 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tierPath string
 			break
 		}
 	}
-	a.Failed = a.Failed || status == "failed"
 	responsesUsage(doc, n, a)
 	if n == &eventNames && !a.Pending && status != "" {
 		a.Complete = true // completed, incomplete, failed or cancelled
@@ -115,6 +116,25 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tierPath string
 		return "" // it only repeats the request's
 	}
 	return n.tier
+}
+
+// status reads how far the provider is with its work, if the document says so.
+func (a *Answer) status(doc *transport.Fields, status, background string) string {
+	text := doc.Text(status)
+	if text == "" {
+		return ""
+	}
+	raw, _ := doc.Get(background)
+	a.Background = string(raw) == "true"
+	a.Pending = text == "queued" || text == "in_progress"
+	a.Failed = a.Failed || text == "failed"
+	return text
+}
+
+// background notes that the request asks for an answer that is fetched later.
+func (c *Call) background(body *transport.Fields) {
+	raw, _ := body.Get("background")
+	c.Background = string(raw) == "true"
 }
 
 // responsesUsage reads the usage, whose details are parts of the whole as in a chat.

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,7 +37,7 @@ func NewRouter(c RouterConfig) (*Router, error) {
 		return nil, errors.New("wire: Dialects: one is nil")
 	}
 	if len(c.Deployments) > 0 {
-		r.azure = azureProvider(c.Deployments)
+		r.azure = azureProvider(maps.Clone(c.Deployments))
 	}
 	if c.Provider == "" {
 		return r, nil
@@ -69,6 +70,7 @@ type provider struct {
 	name     string
 	hosts    []string // one that begins with a dot or a dash is the end of a host's name
 	dialects []Dialect
+	free     []string // parts of paths, beside freeSegments, by which a POST costs nothing by itself
 }
 
 var providers = []*provider{
@@ -91,19 +93,29 @@ var hosts, hostEnds = func() (map[string]*provider, map[string]*provider) {
 
 // providerOf returns whose host it is; nil if nobody knows.
 func providerOf(u *url.URL) *provider {
-	name := strings.ToLower(u.Hostname())
+	name := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	if p := hosts[name]; p != nil {
 		return p
 	}
-	if dot := strings.IndexByte(name, '.'); dot >= 0 {
-		if p := hostEnds[name[dot:]]; p != nil {
+	dot := strings.IndexByte(name, '.')
+	if dot < 0 {
+		return nil
+	}
+	if dash := strings.LastIndexByte(name[:dot], '-'); dash >= 0 {
+		if p := hostEnds[name[dash:]]; p != nil {
 			return p
 		}
-		if dash := strings.LastIndexByte(name[:dot], '-'); dash >= 0 {
-			return hostEnds[name[dash:]]
-		}
 	}
-	return nil
+	for end := name[dot:]; ; {
+		if p := hostEnds[end]; p != nil {
+			return p
+		}
+		dot := strings.IndexByte(end[1:], '.')
+		if dot < 0 {
+			return nil
+		}
+		end = end[1+dot:]
+	}
 }
 
 // unknownPlaces are what hosts are taken for that nothing is known of. What takes fewer paths comes
@@ -112,14 +124,18 @@ var unknownPlaces = []Dialect{geminiFace, openAIChat, vertexNative, geminiNative
 
 // Recognise returns the dialect that a request is in, and what can be said of the call by its method and URL alone.
 func (r *Router) Recognise(method string, u *url.URL) (Dialect, Call, bool) {
+	if u == nil {
+		return nil, Call{}, false
+	}
 	for _, d := range r.own {
 		if c, ok := d.Recognise(method, u); ok {
 			return d, c, true
 		}
 	}
 	p := providerOf(u)
+	foreign := p == nil
 	switch {
-	case p == nil:
+	case foreign:
 		p = r.provider
 	case p == azure && r.azure != nil:
 		p = r.azure
@@ -130,40 +146,44 @@ func (r *Router) Recognise(method string, u *url.URL) (Dialect, Call, bool) {
 	}
 	for _, d := range dialects {
 		if c, ok := d.Recognise(method, u); ok {
+			c.Foreign = foreign
 			return d, c, true
 		}
 	}
-	if p != nil && method == http.MethodPost && !free(u.Path) {
+	if p != nil && method == http.MethodPost && !p.isFree(u.Path) {
 		return unknown{p.dialects[0]}, Call{Provider: p.name, Operation: Unknown, MaxOutput: -1, Passive: true, Unpriced: "nobody knows what this operation costs"}, true
 	}
 	return nil, Call{}, false
 }
 
-// freeSegments are parts of paths by which a POST of a known provider is no call that is charged for when it is
+// freeSegments are parts of paths by which a POST of any known provider is no call that is charged for when it is
 // answered: it manages something, counts, or hands in work whose result is charged for. Sources: the providers' API
 // references.
 var freeSegments = []string{
-	"files", "uploads", "upload", "batches", "batch", "moderations", "models", "vector_stores", "fine_tuning", "assistants",
-	"conversations", "messages", "evals", "organization", "containers", "cancel", "input_tokens", "count_tokens", "tokenize",
-	"client_secrets", "sessions", "cachedContents", "corpora", "fileSearchStores", "ingest", "keys", "auth", "threads",
+	"files", "uploads", "upload", "batches", "batch", "moderations", "models", "cancel", "tokenize", "count_tokens", "keys", "auth",
 }
 
-// free reports whether a POST to a path that no dialect understands is known to cost nothing by itself.
-func free(path string) bool {
+// isFree reports whether a POST to a path that no dialect understands is known to cost nothing by itself.
+func (p *provider) isFree(path string) bool {
 	segments := strings.Split(path, "/")
 	last := segments[len(segments)-1]
 	if last == "runs" || last == "submit_tool_outputs" {
 		return false // of a thread: the assistant answers
 	}
 	if _, verb, ok := strings.Cut(last, ":"); ok {
-		return strings.HasPrefix(verb, "batch") || verb == "cancel" || verb == "delete" || verb == "register" || strings.HasPrefix(verb, "import")
+		return slices.Contains(freeVerbs, verb)
 	}
 	for _, s := range segments {
-		if slices.Contains(freeSegments, s) {
+		if slices.Contains(freeSegments, s) || slices.Contains(p.free, s) {
 			return true
 		}
 	}
 	return false
+}
+
+// freeVerbs are those of Google's paths: of batches, of files, and of work that is asked after.
+var freeVerbs = []string{
+	"batchGenerateContent", "asyncBatchEmbedContent", "cancel", "delete", "register", "fetchPredictOperation", "wait",
 }
 
 // unknown is the dialect of a call that the provider's own dialect does not understand: it knows the provider's errors,

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"encoding/json"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -117,6 +119,42 @@ func keep(to *string, doc *transport.Fields, path, like string) {
 	default:
 		if text, ok := transport.Unquote(raw); ok {
 			*to = printable(text)
+		}
+	}
+}
+
+// present reports whether a member is there with a value other than null, or "".
+func present(body *transport.Fields, path string) bool {
+	raw, there := body.Look(path)
+	return there && string(raw) != "null" && string(raw) != `""`
+}
+
+// readTools reads a request's list of tools. Those of the given kinds are free: by the member that names the kind, or
+// where that is "" by the member that a tool consists of.
+func (c *Call) readTools(body *transport.Fields, kind string, free ...string) {
+	raw, there := body.Look("tools")
+	if !there {
+		return
+	}
+	var tools []map[string]json.RawMessage
+	if raw == nil || json.Unmarshal(raw, &tools) != nil {
+		if c.Tools = MaybeTools; string(raw) == "null" {
+			c.Tools = NoTools
+		}
+		return
+	}
+	for _, tool := range tools {
+		if kind != "" {
+			name, _ := transport.Unquote(tool[kind])
+			if !slices.Contains(free, name) {
+				c.Tools = PaidTools
+			}
+			continue
+		}
+		for name := range tool {
+			if !slices.Contains(free, name) {
+				c.Tools = PaidTools
+			}
 		}
 	}
 }

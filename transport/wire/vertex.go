@@ -137,11 +137,13 @@ func trafficTier(traffic string) policy.Tier {
 }
 
 // Refusal reads Google's error object.
-func (vertexDialect) Refusal(_ *Call, r *Response) Refusal { return vertexRefusal(r) }
+func (vertexDialect) Refusal(c *Call, r *Response) Refusal { return vertexRefusal(c, r) }
 
-func vertexRefusal(r *Response) Refusal {
-	f := googleRefusal(r)
-	if r.Status >= 400 {
+func vertexRefusal(c *Call, r *Response) Refusal {
+	f, own := googleRefusal(r)
+	// A page of something in front of it may hide an answer that it was about to give, but no refusal.
+	own = own || r.Status < 500 && r.Status != http.StatusRequestTimeout
+	if own && !c.Foreign && r.Status >= 400 {
 		f.Outcome, f.Evidence = policy.Rejected, policy.Documented
 	}
 	return f
@@ -149,8 +151,8 @@ func vertexRefusal(r *Response) Refusal {
 
 // vertexFace is Vertex AI's face that is compatible with OpenAI's: .../endpoints/openapi/chat/completions, where Google's
 // models are called google/NAME.
-var vertexFace Dialect = vertexFaceDialect{googleFace("vertex", func(_ *Call, r *Response, _ *apiError, f *Refusal) {
-	*f = vertexRefusal(r)
+var vertexFace Dialect = vertexFaceDialect{googleFace("vertex", func(c *Call, r *Response, _ *apiError, f *Refusal) {
+	*f = vertexRefusal(c, r)
 })}
 
 type vertexFaceDialect struct{ *Compatible }
@@ -169,6 +171,9 @@ func (d vertexFaceDialect) Recognise(method string, u *url.URL) (Call, bool) {
 func (d vertexFaceDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	d.Compatible.Request(c, h, body)
 	c.Model = strings.TrimPrefix(c.Model, "google/")
+	if v := headerValue(h, tierHeader); v != "" {
+		c.Tier = geminiTier(v)
+	}
 }
 
 // Answer takes it off the name of the model that served, too.

@@ -13,7 +13,7 @@ import (
 var xAI = &provider{
 	name:  "xai",
 	hosts: []string{"api.x.ai", ".api.x.ai"},
-	dialects: []Dialect{&Compatible{
+	dialects: []Dialect{anthropicMessages{"xai"}, &Compatible{
 		Provider: "xai", AskUsage: true,
 		Tiers:  map[policy.Tier]string{policy.Standard: "default", policy.Priority: "priority"},
 		tiers:  []policy.Tier{policy.Standard, policy.Priority},
