@@ -110,10 +110,11 @@ func (r *record) priceTier(tier policy.Tier) string {
 var references = [][]byte{[]byte(`_url"`), []byte(`"file`), []byte(`"image"`), []byte(`"document"`), []byte(`cached_content"`), []byte(`cachedContent"`), []byte(`inlineData"`), []byte(`inline_data"`), []byte(`"input_audio"`)}
 
 // maxInput returns the most input tokens that the request can have: a token is at least a byte. Where the request
-// refers to something, nobody can say (-1).
+// refers to something, nobody can say (-1), nor where finding out could take its time while the caller reads the answer:
+// a limit on the cost asks before anything is sent.
 func (r *record) maxInput() int64 {
 	r.inputOnce.Do(func() {
-		if r.input = r.body.Size(); r.cache != "" || r.call.Refers || r.call.Tools != wire.NoTools || r.body.Contains(references...) {
+		if r.input = r.body.Size(); !r.limited && !r.body.InMemory() || r.cache != "" || r.call.Refers || r.call.Tools != wire.NoTools || r.body.Contains(references...) {
 			r.input = -1
 		}
 	})

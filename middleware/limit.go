@@ -27,15 +27,15 @@ func Limit(limits ...policy.Limit) transport.Middleware {
 
 func (e *engine) limit() transport.Middleware {
 	if e.err != nil || len(e.resolver.Limits()) == 0 {
-		return e.watcher(func(r *record, req *http.Request, next hop) (*http.Response, error) {
-			if r.call.Passive && r.call.Operation != wire.Unknown {
-				return next.send(r, req)
-			}
+		return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
 			return next.send(r, req)
 		})
 	}
 	q := newQueue(e.resolver.Limits())
-	return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
+	return e.watcher(func(r *record, req *http.Request, next hop) (*http.Response, error) {
+		if r.call.Passive && r.call.Operation != wire.Unknown {
+			return next.send(r, req)
+		}
 		w := q.matching(r)
 		if w == nil {
 			return next.send(r, req)

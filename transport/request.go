@@ -36,6 +36,7 @@ type Body struct {
 	once    io.ReadCloser                 // or the body itself, which can then be sent once
 	size    int
 	known   bool // the request said how long its body is
+	near    bool // the type of what again returns says that it is in memory
 	skipped string
 	fields  Fields
 	room    [4]member // for fields
@@ -62,10 +63,10 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 		s.src = nil // or the pool would keep a prompt alive
 		lookers.Put(s)
 	}()
-	_, inMemory := req.Body.(io.WriterTo)
+	_, b.near = req.Body.(io.WriterTo)
 	var err error
 	switch {
-	case b.known && req.GetBody != nil && (inMemory || req.ContentLength > SmallBody):
+	case b.known && req.GetBody != nil && (b.near || req.ContentLength > SmallBody):
 		b.again, b.size = req.GetBody, int(req.ContentLength)
 		err = b.lookAt(req.Body, s, paths)
 	case b.known:
@@ -250,6 +251,9 @@ func (b *Body) Replayable() bool { return b.once == nil }
 
 // Size returns how many bytes the unedited body has, or -1 if that is not known.
 func (b *Body) Size() int64 { return int64(b.size) }
+
+// InMemory reports whether the body can be looked at again at once, as far as its type tells.
+func (b *Body) InMemory() bool { return b.once == nil && (b.again == nil || b.near) }
 
 // Contains reports whether one of the texts stands in the unedited body. Of a body that can be sent only once it cannot
 // be known, so it may.
