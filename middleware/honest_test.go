@@ -91,6 +91,7 @@ func TestWhatTokensDoNotTell(t *testing.T) {
 		"Gemini":                      {geminiURL, `{"tools":[{"functionDeclarations":[]}]}`, gemini, true},
 		"Gemini, grounded":            {geminiURL, `{"tools":[{"functionDeclarations":[]},{"googleSearch":{}}]}`, gemini, false},
 		"Claude":                      {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, ""), true},
+		"Claude, with many tools":     {messages, `{"model":"claude-opus-4-6","tools":[` + strings.Repeat(`{"name":"web_search"},`, 1000) + `{"type":"web_search_20250305"}]}`, fmt.Sprintf(claude, ""), true},
 		"Claude, one iteration":       {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"iterations":[{"input_tokens":10}]`), true},
 		"Claude, two iterations":      {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"iterations":[{"input_tokens":1},{"input_tokens":10}]`), false},
 		"Claude, fast":                {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"speed":"fast"`), false},

@@ -74,13 +74,9 @@ func (anthropicMessages) Request(c *Call, _ http.Header, body *transport.Fields)
 			c.MaxOutput = n
 		}
 	}
-	if present(body, "mcp_servers") {
-		c.Refers = true
-	}
 	c.readTools(body, "type", "", "custom") // what has no type is the program's own
-	if c.Tools == PaidTools {
-		c.Tools, c.Refers = NoTools, true // the usage says which were used; what they bring in is input
-	}
+	// The usage says which were used. What they may bring in is input, though.
+	c.Refers, c.Tools = c.Tools != NoTools || present(body, "mcp_servers"), NoTools
 	if tier := body.Text("service_tier"); tier != "" {
 		c.Tier = policy.Tier(printable(tier))
 		if tier == "standard_only" {
