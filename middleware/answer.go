@@ -143,7 +143,7 @@ func (a *answerReader) Piece(data []byte) {
 		a.reading, a.headLen = true, 0
 		a.finding = finding{seam: a.finding.seam[:0]}
 	}
-	if a.call.Last != nil {
+	if a.couldEnd() {
 		a.finding.look(data, a.call.Last)
 	}
 	a.headLen += copy(a.head[a.headLen:], data)

@@ -245,7 +245,7 @@ func (a *attempt) wantsUsage(req *http.Request) bool {
 	if a.s.LeaveStreams || a.r.step.WithoutUsage || !a.r.call.Stream {
 		return false
 	}
-	if v, _ := header(req.Header, "Accept-Encoding"); v != "" {
+	if transport.HeaderValue(req.Header, "Accept-Encoding") != "" {
 		return false
 	}
 	return !a.r.engine.refused.has(a.r, req, usageRefusal)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -352,24 +351,10 @@ func (r *record) fill(row *ledger.Row) {
 	row.Stream, row.Skipped, row.SDKRetry, row.Tags = r.call.Stream, r.body.Skipped(), r.sdkRetry, r.options.Tags()
 }
 
-// header returns the first value of a header, whose key may stand there in any case: some SDKs write theirs in lower
-// case, past [http.Header.Set].
-func header(h http.Header, key string) (string, bool) {
-	if v := h[key]; len(v) > 0 {
-		return v[0], true
-	}
-	for k, v := range h {
-		if len(k) == len(key) && len(v) > 0 && strings.EqualFold(k, key) {
-			return v[0], true
-		}
-	}
-	return "", false
-}
-
 // retryCount returns the retry that a Stainless SDK (OpenAI's, Anthropic's) says this request is.
 func retryCount(h http.Header) int {
-	v, ok := header(h, "X-Stainless-Retry-Count")
-	if !ok {
+	v := transport.HeaderValue(h, "X-Stainless-Retry-Count")
+	if v == "" {
 		return 0
 	}
 	n, err := strconv.Atoi(v)

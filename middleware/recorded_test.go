@@ -224,8 +224,8 @@ func (x *exchange) play(how replay, want verdict, random *rand.Rand) (p played) 
 
 // ---- the request
 
-// placeholders are what the recordings have in place of what was private.
-var placeholders = strings.NewReplacer(
+// redactions are what the recordings have instead of what was private.
+var redactions = strings.NewReplacer(
 	"<GOOGLE_CLOUD_LOCATION>", "us-central1", "<GOOGLE_CLOUD_PROJECT>", "project", "<AWS_REGION>", "us-east-1")
 
 // url is where the request went. Answers without a request, that Google published for Vertex, have only the Developer
@@ -235,7 +235,7 @@ func (x *exchange) url() string {
 	if x.Provider == "aiplatform.googleapis.com" && x.ResponseOnly {
 		path = strings.Replace(path, "/v1beta/models/", "/v1beta1/projects/p/locations/global/publishers/google/models/", 1)
 	}
-	return placeholders.Replace("https://" + x.Host + path)
+	return redactions.Replace("https://" + x.Host + path)
 }
 
 // requestBody is the recorded body. Where a muted caller had asked for a stream's usage, the library asks in its place,

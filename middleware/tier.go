@@ -84,8 +84,7 @@ type refusal struct {
 func refusalOf(r *record, req *http.Request, what string) refusal {
 	h := sha256.New()
 	for _, name := range []string{"Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key"} {
-		v, _ := header(req.Header, name)
-		h.Write([]byte(v))
+		h.Write([]byte(transport.HeaderValue(req.Header, name)))
 		h.Write([]byte{0})
 	}
 	k := refusal{provider: r.call.Provider, model: r.call.Model, what: what}

@@ -238,8 +238,6 @@ func (b *Body) lookAtHeader(h http.Header) (fixed, boundary string) {
 	return fixed, boundary
 }
 
-func isKey(k, key string) bool { return len(k) == len(key) && strings.EqualFold(k, key) }
-
 // Fields returns what was found in the body; it is empty where the body was not read or is no JSON object.
 func (b *Body) Fields() *Fields { return &b.fields }
 
@@ -440,7 +438,7 @@ func (w *splicer) result() (out []byte, err error) {
 func fixContentLength(req *http.Request, size int) {
 	cloned := false
 	for k := range req.Header {
-		if len(k) != len("Content-Length") || !strings.EqualFold(k, "Content-Length") {
+		if !isKey(k, "Content-Length") {
 			continue
 		}
 		if !cloned {

@@ -1,10 +1,10 @@
 package wire
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/skinflint-go/skinflint/policy"
@@ -33,12 +33,9 @@ type Compatible struct {
 	strict   []policy.Tier
 	onePrice bool
 	running  bool
-	unpriced string
-	prices   string
 	only     []string // operations that it has; nil: all
 
 	// Hooks for what is still different.
-	request func(c *Call)
 	headers func(h http.Header, a *Answer)
 	answer  func(c *Call, doc *transport.Fields, a *Answer)
 	refusal func(c *Call, r *Response, e *apiError, f *Refusal)
@@ -55,7 +52,7 @@ func (d *Compatible) Recognise(method string, u *url.URL) (c Call, ok bool) {
 	}
 	c = Call{
 		Provider: d.Provider, Operation: f.operation, MaxOutput: -1, Poll: poll, Passive: poll, Form: f.multipart,
-		Prices: d.prices, OnePrice: d.onePrice, Strict: d.strict, Unpriced: d.unpriced, Running: d.running,
+		OnePrice: d.onePrice, Strict: d.strict, Running: d.running,
 		RequestPaths: f.paths, AnswerPaths: f.answers, Marks: f.marks, Events: f.events, Done: f.done, Last: f.last,
 		form: f,
 	}
@@ -92,9 +89,6 @@ func (d *Compatible) Request(c *Call, _ http.Header, body *transport.Fields) {
 	c.Tier = d.tier(body, "service_tier")
 	if c.Caches {
 		c.Cache, _ = nestedCache(body)
-	}
-	if d.request != nil {
-		d.request(c)
 	}
 }
 
@@ -144,7 +138,7 @@ func tierEdit(path, name string) transport.Edit {
 	return transport.Edit{Path: path, Value: quoted(name)}
 }
 
-// quoted returns a tier's name as JSON, without allocating for those that are common.
+// quoted returns a name as JSON, without allocating for tiers that are common.
 func quoted(name string) string {
 	switch name {
 	case "flex":
@@ -156,7 +150,8 @@ func quoted(name string) string {
 	case "priority":
 		return `"priority"`
 	}
-	return strconv.Quote(name)
+	b, _ := json.Marshal(name) // a string can always be written
+	return string(b)
 }
 
 // Headers reads the request id.

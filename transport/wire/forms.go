@@ -120,10 +120,9 @@ var transcriptionForm = &form{
 var imagesForm = &form{
 	operation: Images, multipart: true,
 	paths: transport.MustPaths("model", "stream", "service_tier", "n"),
-	answers: transport.MustPaths("error", "error.code", "error.type", "error.message", "type",
+	answers: transport.MustPaths("error", "error.code", "error.type", "error.message",
 		"usage.input_tokens", "usage.output_tokens", "usage.total_tokens", "usage.input_tokens_details.image_tokens",
-		"usage.input_tokens_details.text_tokens", "usage.output_tokens_details.image_tokens",
-		"usage.output_tokens_details.text_tokens", "usage.cost_in_usd_ticks", "usage.cost", "model"),
+		"usage.output_tokens_details.image_tokens", "usage.cost_in_usd_ticks", "usage.cost", "model"),
 	marks:   usageMarks,
 	done:    chatDone,
 	request: mediaRequest,
@@ -249,8 +248,7 @@ var usageAnswers = transport.MustPaths(append(append([]string{
 	"id", "model", "service_tier", "choices", "error", "error.code", "error.type", "error.message",
 	"usage.service_tier",                  // Mistral
 	"usage.cost", "usage.cost.total_cost", // OpenRouter; Perplexity
-	"usage.is_byok",
-	"usage.num_search_queries",                          // Perplexity
+	"usage.is_byok",                                     // OpenRouter
 	"usage.cost_in_usd_ticks", "usage.num_sources_used", // xAI
 	"usage.num_server_side_tools_used",
 	"usage.extra_properties.google.traffic_type", // Vertex AI's compatible face

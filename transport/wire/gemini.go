@@ -36,7 +36,7 @@ var (
 		"usageMetadata.promptTokenCount", "usageMetadata.cachedContentTokenCount", "usageMetadata.candidatesTokenCount",
 		"usageMetadata.thoughtsTokenCount", "usageMetadata.toolUsePromptTokenCount", "usageMetadata.totalTokenCount",
 		"usageMetadata.promptTokensDetails", "usageMetadata.cacheTokensDetails", "usageMetadata.candidatesTokensDetails",
-		"usageMetadata.toolUsePromptTokensDetails", "usageMetadata.responseTokensDetails",
+		"usageMetadata.toolUsePromptTokensDetails",
 		"usageMetadata.serviceTier", "usageMetadata.trafficType")
 	geminiMarks = [][]byte{[]byte(`"usageMetadata"`), []byte(`"error"`)}
 	geminiLast  = []byte(`"finishReason"`)

@@ -70,22 +70,9 @@ func (c *Call) place(path string) {
 // Request reads what the Gemini API's does, but for the tier.
 func (vertexDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	generateRequest(c, body)
-	if v := headerValue(h, tierHeader); v != "" {
+	if v := transport.HeaderValue(h, tierHeader); v != "" {
 		c.Tier = geminiTier(v)
 	}
-}
-
-// headerValue returns a header whose key may stand there in any case, as some SDKs write theirs.
-func headerValue(h http.Header, key string) string {
-	if v := h[key]; len(v) > 0 {
-		return v[0]
-	}
-	for k, v := range h {
-		if len(k) == len(key) && len(v) > 0 && strings.EqualFold(k, key) {
-			return v[0]
-		}
-	}
-	return ""
 }
 
 // Edit sets or removes the tier's header, and names a context cache in full.
@@ -171,7 +158,7 @@ func (d vertexFaceDialect) Recognise(method string, u *url.URL) (Call, bool) {
 func (d vertexFaceDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	d.Compatible.Request(c, h, body)
 	c.Model = strings.TrimPrefix(c.Model, "google/")
-	if v := headerValue(h, tierHeader); v != "" {
+	if v := transport.HeaderValue(h, tierHeader); v != "" {
 		c.Tier = geminiTier(v)
 	}
 }
