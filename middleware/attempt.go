@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -26,9 +26,20 @@ const (
 	peekTime = time.Second
 )
 
-// sendOnce is the innermost link: what really goes on the wire. It sends the request with the edits that the links
+// A sender is the innermost link: what really goes on the wire. It sends the request with the edits that the links
 // above decided on, reads the answer for them, and closes the attempt's row when the answer has ended.
-func (e *engine) sendOnce(r *record, req *http.Request, next hop) (*http.Response, error) {
+type sender struct {
+	engine *engine
+	bare   bool // what stands beneath is net/http's own transport
+	spoken protocols
+}
+
+func newSender(e *engine, next http.RoundTripper) *sender {
+	_, bare := next.(*http.Transport)
+	return &sender{engine: e, bare: bare}
+}
+
+func (s *sender) send(r *record, req *http.Request, next hop) (*http.Response, error) {
 	if r.sending {
 		// A foreign link parts two of ours, and the upper one has the attempt. It may have added a key, though.
 		req = req.WithContext(req.Context())
@@ -36,7 +47,8 @@ func (e *engine) sendOnce(r *record, req *http.Request, next hop) (*http.Respons
 		r.attempt.reached = true
 		return next.rt.RoundTrip(req)
 	}
-	a := newAttempt(e, r)
+	a := newAttempt(s.engine, r)
+	a.sender = s
 	r.sending = true
 	returned := false
 	defer func() {
@@ -44,9 +56,9 @@ func (e *engine) sendOnce(r *record, req *http.Request, next hop) (*http.Respons
 		switch { // the panic goes on to the caller; the row and the permits must not be lost over it
 		case returned || a.closed:
 		case a.entered:
-			a.fail(policy.Ambiguous, errPanicked)
+			a.fail(wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errPanicked)
 		default:
-			a.fail(policy.NotSent, errPanicked)
+			a.fail(wire.Refusal{Outcome: policy.NotSent, Reason: policy.TransportLost}, errPanicked)
 		}
 	}()
 	resp, err := a.send(req, next)
@@ -59,6 +71,7 @@ var errPanicked = errors.New("skinflint: the RoundTripper beneath panicked")
 // An attempt is one HTTP exchange of a call. It observes the body of its answer.
 type attempt struct {
 	r      *record
+	sender *sender
 	s      *policy.Settings
 	trace  transport.Trace
 	reader answerReader
@@ -68,11 +81,13 @@ type attempt struct {
 	entered bool // the RoundTripper beneath was asked
 	reached bool // and a link of ours behind it has passed the request on
 	closed  bool // the row has gone out
+	final   bool // the server said not to send the request again
 	counts  bool // an answer to a poll is the first to tell what a call of before has used
 
 	atEnd  []func()
 	start  time.Time
 	status int
+	void   int // how often it was written, and the server said that it did not process it
 	row    ledger.Row
 	edits  wire.Edits
 	room   [2]transport.Edit // for edits
@@ -124,6 +139,9 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 	}
 	a.entered = true
 	resp, err := next.rt.RoundTrip(out)
+	if again := a.unprocessed(out, err); again != nil {
+		resp, err = next.rt.RoundTrip(again)
+	}
 	refusal := r.refusal // of a link of ours behind a foreign one
 	switch {
 	case refusal == nil:
@@ -139,8 +157,9 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 		}
 		return nil, a.fail(a.lost(err), err)
 	case resp == nil:
-		return nil, a.fail(policy.Ambiguous, errNoAnswer)
+		return nil, a.fail(wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errNoAnswer)
 	}
+	a.sender.spoken.note(out.URL.Host, resp.ProtoMajor)
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
@@ -151,6 +170,10 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 		a.upgraded()
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		a.refused(out, resp)
+		if e := a.astray(out, resp); e != nil {
+			resp.Body.Close()
+			return nil, e
+		}
 	default:
 		a.answered(ctx, resp)
 	}
@@ -163,6 +186,9 @@ func (a *attempt) attach(out *http.Request) error {
 	a.edits = wire.Edits{Body: a.room[:0]}
 	if r.body.Skipped() == "" {
 		want := wire.Want{Tier: r.step.Tier, Usage: a.wantsUsage(out), Cache: r.cache}
+		if deadline, ok := out.Context().Deadline(); ok {
+			want.Left = max(1, time.Until(deadline))
+		}
 		r.dialect.Edit(&r.call, r.body.Fields(), want, &a.edits)
 		editHeader(out, a.edits.Header)
 	}
@@ -174,7 +200,14 @@ func (a *attempt) attach(out *http.Request) error {
 	if err := r.body.Attach(out, a.edits.Body...); err != nil {
 		return err
 	}
-	out.GetBody = a.trace.Guard(out.GetBody)
+	switch spoken := a.sender.spoken.of(out.URL.Host); {
+	case a.sender.bare && spoken != 1:
+		// Over HTTP/2 only the error of a request without GetBody says whether the server has processed it. On
+		// HTTP/1, net/http needs it only for connections that were used before, by then the host has answered.
+		out.GetBody = nil
+	default:
+		out.GetBody = a.trace.Guard(out.GetBody, spoken == 2)
+	}
 	a.body = out.Body
 	return nil
 }
@@ -248,7 +281,7 @@ func (a *attempt) wantsUsage(req *http.Request) bool {
 	if transport.HeaderValue(req.Header, "Accept-Encoding") != "" {
 		return false
 	}
-	return !a.r.engine.refused.has(a.r, req, usageRefusal)
+	return !a.r.refuses(req, usageRefusal)
 }
 
 // stripIdempotencyKeys takes idempotency keys off the wire: no provider honours one, and it makes http.Transport send a
@@ -271,20 +304,43 @@ func isIdempotencyKey(key string) bool {
 		(strings.EqualFold(key, "Idempotency-Key") || strings.EqualFold(key, "X-Idempotency-Key"))
 }
 
-// lost says what an attempt without an answer did to the bill.
-func (a *attempt) lost(err error) policy.Outcome {
-	var op *net.OpError
-	if a.trace.Unwritten() || a.trace.Writes() == 0 && errors.As(err, &op) && op.Op == "dial" {
-		return policy.NotSent
+// unprocessed returns the request once more if err says that the server did not process it, as net/http would have sent
+// it again of itself; nil if it cannot be sent again, or has been already: then it is for a retry link.
+func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
+	if !transport.Unprocessed(err) {
+		return nil
 	}
-	return policy.Ambiguous
+	a.void = a.trace.Writes()
+	if !a.r.body.Replayable() || out.Context().Err() != nil {
+		return nil
+	}
+	again := out.WithContext(out.Context())
+	if a.r.body.Attach(again, a.edits.Body...) != nil {
+		return nil
+	}
+	again.GetBody = nil
+	a.body = again.Body
+	return again
+}
+
+// lost says what an attempt without an answer did to the bill.
+func (a *attempt) lost(err error) wire.Refusal {
+	var op *net.OpError
+	dialed := errors.As(err, &op) && op.Op == "dial"
+	switch written := a.trace.Writes() - a.void; {
+	case transport.Unprocessed(err):
+		return wire.Refusal{Outcome: policy.Rejected, Evidence: policy.Documented, Reason: policy.Unprocessed}
+	case written <= 0 && (a.trace.Reported() || dialed):
+		return wire.Refusal{Outcome: policy.NotSent, Reason: policy.TransportLost}
+	}
+	return wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}
 }
 
 // fail closes the attempt that had no answer, and returns err.
-func (a *attempt) fail(o policy.Outcome, err error) error {
-	a.row.Outcome, a.row.Reason = o, policy.TransportLost
-	a.result(wire.Refusal{Outcome: o, Reason: policy.TransportLost})
-	if o == policy.NotSent {
+func (a *attempt) fail(f wire.Refusal, err error) error {
+	a.row.Outcome, a.row.Evidence, a.row.Reason = f.Outcome, f.Evidence, f.Reason
+	a.result(f)
+	if f.Outcome != policy.Ambiguous {
 		a.row.UsageSource = ledger.None
 		a.row.Cost = ledger.Known(0)
 	} else {
@@ -297,11 +353,43 @@ func (a *attempt) fail(o policy.Outcome, err error) error {
 	return err
 }
 
+// astray returns the error for an answer that sends the call to another host: to follow would replay the prompt, and
+// show the new host the key, unless it stands in a header that http.Client knows.
+func (a *attempt) astray(out *http.Request, resp *http.Response) error {
+	r := a.r
+	if resp.StatusCode < 300 || resp.StatusCode > 399 || r.call.Free || r.call.Poll {
+		return nil
+	}
+	where, err := out.URL.Parse(resp.Header.Get("Location"))
+	if err != nil || sameHost(out.URL, where) {
+		return nil // without a Location, http.Client does not follow it
+	}
+	return &Error{
+		Kind: ErrRedirect, Provider: r.call.Provider, Model: r.call.Model, Attempts: r.attempts,
+		Detail: fmt.Sprintf("%s answers %d, and sends it to %s", out.URL.Host, resp.StatusCode, where.Host),
+		Hint:   "if that host is to be trusted, make it the base URL",
+	}
+}
+
+// sameHost reports whether a request may go from one URL to another: to the same host and port, and not from TLS to none.
+func sameHost(from, to *url.URL) bool {
+	port := func(u *url.URL) string {
+		if p := u.Port(); p != "" {
+			return p
+		}
+		return map[string]string{"https": "443", "http": "80"}[strings.ToLower(u.Scheme)]
+	}
+	if !strings.EqualFold(from.Hostname(), to.Hostname()) || strings.EqualFold(from.Scheme, "https") && !strings.EqualFold(to.Scheme, "https") {
+		return false
+	}
+	return port(from) == port(to) || strings.EqualFold(from.Scheme, "http") && port(from) == "80" && port(to) == "443"
+}
+
 func (a *attempt) result(f wire.Refusal) {
 	r := a.r
 	r.results = append(r.results, policy.Result{
 		Step: r.step, Outcome: f.Outcome, Evidence: f.Evidence, Reason: f.Reason, RetryAfter: f.RetryAfter,
-		Ended: time.Since(r.start), AskedUsage: a.edits.HideUsage,
+		Ended: time.Since(r.start), AskedUsage: a.edits.HideUsage, Final: a.final,
 	})
 }
 
@@ -318,8 +406,12 @@ func (a *attempt) refused(req *http.Request, resp *http.Response) {
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
 	if f.Reason == policy.UsageRefused && a.edits.HideUsage {
-		r.engine.refused.add(r, req, usageRefusal)
+		r.engine.refused.add(refusalOf(r, req, usageRefusal))
 	}
+	if f.Outcome == policy.Rejected && resp.StatusCode >= 300 && resp.StatusCode <= 399 {
+		f.Reason = policy.Redirected
+	}
+	a.final = strings.EqualFold(strings.TrimSpace(resp.Header.Get(shouldRetry)), "false")
 	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
 	a.result(f)
 	if f.Outcome == policy.Rejected {
@@ -441,9 +533,6 @@ func (a *attempt) price() {
 	if c.Running && row.Outcome == policy.Partial {
 		a.exposeRest()
 	}
-	if n := a.trace.Replays(); n > 0 && !row.Exposure.Known {
-		a.exposeTo(n) // net/http has sent it before, and that may have been billed, too
-	}
 	if cost.ListKnown {
 		row.List = ledger.Known(cost.List)
 	}
@@ -486,15 +575,15 @@ func (a *attempt) expose(why string) {
 	if a.row.UsageSource == "" {
 		a.row.UsageSource = ledger.Unknown
 	}
-	a.exposeTo(1 + a.trace.Replays())
+	a.exposeMost()
 }
 
-// exposeTo notes as exposure what the attempt can cost at most if it was billed n times.
-func (a *attempt) exposeTo(n int) {
-	if a.row.Reported.Known && a.row.Outcome == policy.Billed && n == 1 {
+// exposeMost notes as exposure what the attempt can cost at most.
+func (a *attempt) exposeMost() {
+	if a.row.Reported.Known && a.row.Outcome == policy.Billed {
 		a.row.Exposure = a.row.Reported
-	} else if most, err := a.r.bound(a.row.AskedTier, a.start); err == nil && most <= math.MaxInt64/price.Pico(n) {
-		a.row.Exposure = ledger.Known(most * price.Pico(n))
+	} else if most, err := a.r.bound(a.row.AskedTier, a.start); err == nil {
+		a.row.Exposure = ledger.Known(most)
 	}
 }
 
@@ -502,7 +591,7 @@ func (a *attempt) exposeTo(n int) {
 // used beyond it.
 func (a *attempt) exposeRest() {
 	a.row.UsageSource = ledger.Estimated
-	a.exposeTo(1 + a.trace.Replays())
+	a.exposeMost()
 	if rest := a.row.Exposure.Pico - a.row.Cost.Pico; a.row.Exposure.Known && rest >= 0 {
 		a.row.Exposure = ledger.Known(rest)
 	}
@@ -528,8 +617,11 @@ func (a *attempt) close(err error) {
 		return
 	}
 	r.emit(row)
+	if row.Outcome == policy.Ambiguous || row.Outcome == policy.Partial {
+		r.remember()
+	}
 	r.options.Tracked().Report(policy.Report{
-		Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Err: err,
+		Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Exposure: row.Exposure.Pico, Err: err,
 	})
 }
 

@@ -853,6 +853,10 @@ func TestAnswersWithoutABody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if forbidden := resp.Header.Get("X-Should-Retry") == "false"; forbidden != (test.method == http.MethodPost && test.status != 101) {
+			t.Errorf("%s %d: x-should-retry: false is %v", test.method, test.status, forbidden)
+		}
+		resp.Header.Del("X-Should-Retry")
 		if resp != answer || resp.Body != http.NoBody || resp.ContentLength != 12345 || fmt.Sprint(resp.Header) != fmt.Sprint(header) {
 			t.Errorf("%s %d: %+v", test.method, test.status, resp)
 		}

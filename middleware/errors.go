@@ -28,12 +28,27 @@ var (
 	// ErrTimeout: the attempt ran for longer than the policy's AttemptTimeout. It may have been billed.
 	ErrTimeout = errors.New("skinflint: attempt timeout")
 
+	// ErrAmbiguous: the attempt was sent, and failed without an answer: it may have been billed. It is not sent again.
+	ErrAmbiguous = errors.New("skinflint: ambiguous failure")
+
+	// ErrNotSent: the provider was not reached, or says that it did not process the request; it was tried as often as
+	// the policy allows. Nothing was billed.
+	ErrNotSent = errors.New("skinflint: not sent")
+
+	// ErrRepeat: the SDK above sends again of itself what may have been billed. It was not sent again.
+	ErrRepeat = errors.New("skinflint: repetition")
+
+	// ErrRedirect: the provider sends the call to another host, which would get the prompt and the key. It was not sent
+	// there.
+	ErrRedirect = errors.New("skinflint: redirect")
+
 	// ErrBody: the request's body could not be read. Nothing was sent.
 	ErrBody = errors.New("skinflint: request body")
 )
 
-// An Error is a call, or an attempt, that this library refused or gave up; errors of the network and of the provider
-// are never turned into one. It comes through an SDK by errors.As, where the SDK wraps what its client returns.
+// An Error is a call, or an attempt, that this library refused, gave up, or will not send again. Below a retry link, an
+// error of the network comes as the cause of one, of kind [ErrAmbiguous] or [ErrNotSent]; answers of the provider never
+// do, whatever their status. It comes through an SDK by errors.As, where the SDK wraps what its client returns.
 type Error struct {
 	Kind     error  // one of the errors above
 	Provider string // "" if it was not known yet
@@ -91,14 +106,17 @@ func (e *Error) Timeout() bool {
 // NonRetriable tells Azure's SDK core not to send the call again.
 func (e *Error) NonRetriable() {}
 
+// kinds are how rows and responses name the kinds of errors.
+var kinds = map[error]string{
+	ErrPolicy: "policy", ErrDeadline: "deadline", ErrLimit: "limit", ErrCost: "max_cost", ErrWait: "wait", ErrBody: "body",
+	ErrTimeout: "timeout", ErrAmbiguous: "ambiguous", ErrNotSent: "not_sent", ErrRepeat: "repeat", ErrRedirect: "redirect",
+}
+
 // refusalCode is how a row names a refusal of ours.
 func refusalCode(err error) string {
-	for kind, code := range map[error]string{
-		ErrPolicy: "policy", ErrDeadline: "deadline", ErrLimit: "limit", ErrCost: "max_cost", ErrWait: "wait", ErrBody: "body",
-	} {
-		if errors.Is(err, kind) {
-			return "skinflint_" + code
-		}
+	var e *Error
+	if errors.As(err, &e) {
+		return "skinflint_" + kinds[e.Kind]
 	}
 	return ""
 }

@@ -101,6 +101,7 @@ func ExampleStack_Explain() {
 	// backoff_max           30s    (default)
 	// stream_idle           10m0s  (default)
 	// max_attempts          3      (context)
+	// retry_quota           100    (default)
 	// override_body         false  (default)
 	// only_documented       false  (default)
 	// allow_double_billing  false  (default)

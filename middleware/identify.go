@@ -55,9 +55,10 @@ func (e *engine) newLink(f handler, watches bool) transport.Middleware {
 		}
 		own, ok := next.(*link)
 		if !ok {
-			own = &link{e, e.sendOnce, hop{rt: next}, true}
+			own = &link{engine: e, next: hop{rt: next}, watches: true}
+			own.f = newSender(e, next).send
 		}
-		return &link{e, f, hop{own, own}, watches}
+		return &link{engine: e, f: f, next: hop{own, own}, watches: watches}
 	}
 }
 
@@ -66,7 +67,8 @@ type link struct {
 	f      handler
 	next   hop
 
-	watches bool // calls that are passive, too
+	watches bool      // calls that are passive, too
+	form    ErrorForm // of what the caller is told, if it is the outermost link
 }
 
 // RoundTrip hands a recognised call to the link's handler, and passes every other request on as it is.
@@ -87,7 +89,7 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 		r.account(l.engine)
 		r.emitRefusal()
 	}
-	return resp, err
+	return l.deliver(r, req, resp, err)
 }
 
 func (l *link) run(r *record, req *http.Request) (*http.Response, error) {

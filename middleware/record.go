@@ -27,8 +27,12 @@ type engine struct {
 	governs  bool // the engine was given a policy
 	catalog  *price.Catalog
 	sinks    []func(*ledger.Row)
+	log      *slog.Logger
 	idle     transport.Idle
-	refused  refusals
+	refused  recent[refusal]
+	tries    recent[try]
+	quotas   quotas
+	told     sync.Once // about the http.Client's timeout
 	pending  pendings
 	err      error // the policy makes no sense: every call is refused with this
 }
@@ -63,16 +67,18 @@ type record struct {
 	start    time.Time
 	deadline time.Time
 	sdkRetry int
+	repeater repeater
 	sinks    []func(*ledger.Row)
 
 	step      policy.Step // of the next attempt
 	tiers     bool        // a tier link edits the attempt
-	stepped   bool        // a retry link decides about steps
+	governed  bool        // a retry link answers for what is sent again
 	attempts  int         // sent, or tried to
 	results   []policy.Result
 	room      [1]policy.Result
 	waited    time.Duration     // before the next attempt
 	maxBilled int               // see policy.History
+	exhausted int               // the retry quota that kept the call from being sent again
 	sending   bool              // an attempt link is at work
 	atEnd     []func()          // what the links above want done when the next attempt has ended
 	refusal   error             // ours, of this call
@@ -132,7 +138,8 @@ func (e *engine) open(req *http.Request) (*record, error) {
 	}
 	r.id = newID(r.start)
 	r.results, r.accounted = r.room[:0], r.accounts[:0]
-	r.sdkRetry = retryCount(req.Header)
+	r.sdkRetry, r.repeater = retryCount(req.Header), repeaterOf(req)
+	e.tellTimeout(req)
 	r.deadline = deadlineOf(ctx, r.options)
 	if err := r.check(req); err != nil {
 		return r, err
@@ -221,6 +228,25 @@ func (r *record) checkCache() error {
 	}
 	r.cache = name
 	return nil
+}
+
+// tellTimeout says once that the http.Client above has a timeout. It shows in a request's Cancel, which http.Client sets
+// for transports that are not net/http's own.
+func (e *engine) tellTimeout(req *http.Request) {
+	if req.Cancel == nil { //lint:ignore SA1019 it is how http.Client's timeout shows
+		return
+	}
+	e.told.Do(func() {
+		log := e.log
+		if log == nil {
+			log = slog.Default()
+		}
+		attrs := []any{}
+		if deadline, ok := req.Context().Deadline(); ok {
+			attrs = append(attrs, "timeout", time.Until(deadline).Round(time.Millisecond))
+		}
+		log.Warn("skinflint: the http.Client has a Timeout, which ends attempts and streams that are billed all the same; give calls a context with a deadline instead", attrs...)
+	})
 }
 
 func badPolicy(err error) *Error {
@@ -353,7 +379,7 @@ func (r *record) fill(row *ledger.Row) {
 
 // retryCount returns the retry that a Stainless SDK (OpenAI's, Anthropic's) says this request is.
 func retryCount(h http.Header) int {
-	v := transport.HeaderValue(h, "X-Stainless-Retry-Count")
+	v := transport.HeaderValue(h, stainlessRetry)
 	if v == "" {
 		return 0
 	}

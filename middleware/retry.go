@@ -17,16 +17,26 @@ import (
 func Retry(p policy.Policy) transport.Middleware { return newEngine(p).retry() }
 
 func (e *engine) retry() transport.Middleware {
-	return e.link(func(r *record, req *http.Request, next hop) (resp *http.Response, err error) {
-		if r.stepped {
-			return next.send(r, req) // there is one above
+	return e.watcher(func(r *record, req *http.Request, next hop) (resp *http.Response, err error) {
+		if r.governed || r.call.Free || r.call.Poll {
+			return next.send(r, req) // there is one above, or nothing to pay twice
 		}
-		r.stepped = true
+		r.governed = true
 		s := r.settle(e)
+		if err := r.repeated(s); err != nil || r.call.Passive {
+			if err != nil {
+				return nil, err
+			}
+			return next.send(r, req)
+		}
 		for {
 			d := policy.Next(r.history(s))
 			if !d.Send && r.attempts == 0 {
 				return nil, r.refuse(&Error{Kind: ErrDeadline, Detail: "no time is left"})
+			}
+			if d.Send && d.Cost && !e.quotas.take(quotaOf(r, req), s.RetryQuota) {
+				r.exhausted = s.RetryQuota
+				d.Send = false
 			}
 			if !d.Send {
 				return resp, err
@@ -40,11 +50,24 @@ func (e *engine) retry() transport.Middleware {
 			r.step = d.Step
 			before := r.attempts
 			resp, err = next.send(r, req)
+			e.refill(r, req, d.Cost)
 			if r.refusal != nil || r.attempts == before || req.Context().Err() != nil {
 				return resp, err
 			}
 		}
 	})
+}
+
+// refill gives back to the retry quota what an attempt that succeeded gives; cost says that it was taken from it.
+func (e *engine) refill(r *record, req *http.Request, cost bool) {
+	n := len(r.results)
+	switch {
+	case n == 0 || r.results[n-1].Outcome != policy.Billed || !e.quotas.any.Load():
+	case cost:
+		e.quotas.give(quotaOf(r, req), retryCost)
+	case n == 1:
+		e.quotas.give(quotaOf(r, req), successGives)
+	}
 }
 
 func (r *record) history(s *policy.Settings) policy.History {

@@ -21,6 +21,9 @@ import (
 // concurrent use, to be made once by [New] and used by all of a program's clients.
 type Stack struct {
 	engine   *engine
+	base     http.RoundTripper
+	form     ErrorForm
+	handed   http.RoundTripper // the chain of Middleware
 	links    []transport.Middleware
 	rt       http.RoundTripper
 	store    ledger.Store
@@ -139,8 +142,8 @@ func New(options ...Option) (*Stack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("skinflint: %w", err)
 	}
-	e := &engine{router: router, resolver: resolver, catalog: c.catalog, governs: true}
-	s := &Stack{engine: e, store: c.store}
+	e := &engine{router: router, resolver: resolver, catalog: c.catalog, governs: true, log: c.log}
+	s := &Stack{engine: e, store: c.store, base: c.base}
 	e.sinks = append(e.sinks, guarded(c.store, cmp.Or(c.log, slog.Default())))
 	if c.log != nil {
 		c.onRow = append(c.onRow, logRow(c.log))
@@ -150,14 +153,37 @@ func New(options ...Option) (*Stack, error) {
 		e.sinks = append(e.sinks, s.watchers.add)
 	}
 	s.links = []transport.Middleware{e.identify(), e.ledger(), e.budget(), e.retry(), e.tier(), e.limit()}
-	s.rt = s.Chain(c.base)
+	s.build()
 	return s, nil
+}
+
+func (s *Stack) build() { s.rt, s.handed = s.Chain(s.base), s.Chain(handed{}) }
+
+// ErrorsAs returns the same stack, with the same limits and ledger, for a client that is to be told of refusals and of
+// failed attempts in another form. Adapters choose the one that their SDK does not take for a reason to send again; by
+// default it is [AsHeadersSay].
+func (s *Stack) ErrorsAs(form ErrorForm) *Stack {
+	other := *s
+	other.form = form
+	other.build()
+	return &other
 }
 
 // Chain puts the stack around base; nil is [http.DefaultTransport]. What is built from one Stack shares its limits and
 // its ledger.
 func (s *Stack) Chain(base http.RoundTripper) http.RoundTripper {
-	return transport.Chain(base, s.links...)
+	links := slices.Clone(s.links)
+	links[0] = inForm(s.form, links[0])
+	return transport.Chain(base, links...)
+}
+
+// inForm has a link, the outermost one, tell of errors in a form.
+func inForm(form ErrorForm, outermost transport.Middleware) transport.Middleware {
+	return func(next http.RoundTripper) http.RoundTripper {
+		top := outermost(next)
+		top.(*link).form = form
+		return top
+	}
 }
 
 // RoundTrip sends a request through the stack and its base.
@@ -181,6 +207,37 @@ func (s *Stack) Wrap(hc *http.Client) *http.Client {
 		wrapped.Transport = s.Chain(hc.Transport)
 	}
 	return &wrapped
+}
+
+// Middleware sends a request through the stack and then through next, for SDKs that take middleware as a func of this
+// type. It fits option.WithMiddleware of openai-go and of anthropic-sdk-go as it is:
+//
+//	client := openai.NewClient(option.WithMiddleware(stack.Middleware))
+//
+// The SDK's own http.Client, with its timeout, then stands below the stack, and its retries above it; the stack keeps them
+// from repeating what may have been billed.
+func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	return s.handed.RoundTrip(req.WithContext(context.WithValue(req.Context(), handedKey{}, next)))
+}
+
+// handed is the base of a stack that is used as a func: it is handed on by the request's context.
+type handed struct{}
+
+type handedKey struct{}
+
+func (handed) RoundTrip(req *http.Request) (*http.Response, error) {
+	return req.Context().Value(handedKey{}).(func(*http.Request) (*http.Response, error))(req)
+}
+
+// Resolve replaces what an attempt may have cost, its exposure, by what a bill says that it did: 0 if it was not billed.
+// The attempt is one of [Stack.Rows], or of what OnRow was shown. An error says that the store does not know such an
+// attempt, that nothing of it is open, or that the store cannot do it.
+func (s *Stack) Resolve(call string, attempt int, cost price.Pico) error {
+	r, ok := s.store.(ledger.Resolver)
+	if !ok {
+		return fmt.Errorf("skinflint: the store, a %T, cannot resolve what an attempt has cost", s.store)
+	}
+	return r.Resolve(call, attempt, cost)
 }
 
 // Totals returns the totals of all rows; none if a store of the program's own has no such method.

@@ -1,13 +1,9 @@
 package middleware
 
 import (
-	"crypto/sha256"
 	"io"
 	"net/http"
 	"reflect"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
@@ -25,7 +21,7 @@ func (e *engine) tier() transport.Middleware {
 			r.step.Tier = s.FirstTier(r.left(r.elapsed()))
 		}
 		r.tiers = true
-		for r.step.Tier != "" && r.call.Tiers != nil && r.engine.refused.has(r, req, string(r.step.Tier)) {
+		for r.step.Tier != "" && r.call.Tiers != nil && r.refuses(req, string(r.step.Tier)) {
 			r.step.Tier, _ = s.Plan.After(r.step.Tier)
 		}
 		if r.sending {
@@ -34,7 +30,7 @@ func (e *engine) tier() transport.Middleware {
 		before := len(r.results)
 		resp, err := next.send(r, req)
 		if n := len(r.results); n > before && r.results[n-1].Reason == policy.TierRefused && r.results[n-1].Step.Tier != "" {
-			r.engine.refused.add(r, req, string(r.results[n-1].Step.Tier))
+			r.engine.refused.add(refusalOf(r, req, string(r.results[n-1].Step.Tier)))
 		}
 		return resp, err
 	})
@@ -61,64 +57,21 @@ func same(a, b io.ReadCloser) bool {
 	return t == reflect.TypeOf(b) && t != nil && t.Comparable() && a == b
 }
 
-const (
-	refusalTime = time.Hour
-	refusalsMax = 4096
+// usageRefusal stands for the request for a stream's usage; no tier is called that.
+const usageRefusal = "usage"
 
-	usageRefusal = "usage" // no tier is called that
-)
-
-// refusals remember what which models refuse to which keys: tiers, and the request for a stream's usage. The zero
-// refusals are ready.
-type refusals struct {
-	any  atomic.Bool
-	mu   sync.Mutex
-	when map[refusal]time.Time
-}
-
+// A refusal is what a model refuses to a key: a tier, or the request for a stream's usage.
 type refusal struct {
 	provider, model, what string
-	key                   [sha256.Size]byte // of the credentials; it never leaves the process
+	key                   fingerprint
 }
 
 func refusalOf(r *record, req *http.Request, what string) refusal {
-	h := sha256.New()
-	for _, name := range []string{"Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key"} {
-		h.Write([]byte(transport.HeaderValue(req.Header, name)))
-		h.Write([]byte{0})
-	}
-	k := refusal{provider: r.call.Provider, model: r.call.Model, what: what}
-	h.Sum(k.key[:0])
-	return k
+	return refusal{r.call.Provider, r.call.Model, what, fingerprintOf(req.Header)}
 }
 
-func (m *refusals) has(r *record, req *http.Request, what string) bool {
-	if !m.any.Load() {
-		return false
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	k := refusalOf(r, req, what)
-	at, ok := m.when[k]
-	if ok && time.Since(at) >= refusalTime {
-		delete(m.when, k)
-		return false
-	}
-	return ok
-}
-
-func (m *refusals) add(r *record, req *http.Request, what string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.when == nil {
-		m.when = make(map[refusal]time.Time)
-		m.any.Store(true)
-	}
-	for k, at := range m.when {
-		if len(m.when) < refusalsMax && time.Since(at) < refusalTime {
-			break
-		}
-		delete(m.when, k)
-	}
-	m.when[refusalOf(r, req, what)] = time.Now()
+// refuses reports whether the model is remembered to refuse it.
+func (r *record) refuses(req *http.Request, what string) bool {
+	m := &r.engine.refused
+	return !m.empty() && m.has(refusalOf(r, req, what))
 }

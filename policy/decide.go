@@ -21,6 +21,7 @@ type Result struct {
 	RetryAfter time.Duration // what the server asked to wait; 0 if it did not say
 	Ended      time.Duration // since the call began
 	AskedUsage bool          // the attempt asked for a stream's usage where the caller had not
+	Final      bool          // the server said that the request is not to be sent again (x-should-retry: false)
 }
 
 // A History is all that [Next] needs to know of a call.
@@ -39,6 +40,7 @@ type Decision struct {
 	Send bool
 	Step Step
 	Wait time.Duration
+	Cost bool   // it is to be counted against [Settings.RetryQuota]
 	Why  string // in a few words; for logs and for people
 }
 
@@ -71,6 +73,7 @@ var table = []Verdict{
 	{Rejected, Rate, Again},
 	{Rejected, Overloaded, Again},
 	{Rejected, ServerError, Again},
+	{Rejected, Unprocessed, Again},
 	{Rejected, TierRefused, WithoutTier},
 	{Rejected, UsageRefused, WithoutUsage},
 	{Rejected, "", Stop},
@@ -119,8 +122,19 @@ func Next(h History) Decision {
 	case h.MaxBilled > 0 && h.ambiguous() >= h.MaxBilled:
 		return stop("another attempt could exceed the cost limit")
 	}
-	return h.within(h.after(last, move))
+	d := h.after(last, move)
+	switch {
+	case !d.Send || d.Step != last.Step:
+	case last.Final:
+		return stop("the server says not to send it again")
+	default:
+		d.Cost = last.Outcome != Rejected || slices.Contains(failures, last.Reason)
+	}
+	return h.within(d)
 }
+
+// failures are what the retry quota counts, of what a provider refuses.
+var failures = []Reason{Overloaded, ServerError, Unprocessed}
 
 func stop(why string) Decision { return Decision{Why: why} }
 
@@ -132,7 +146,7 @@ func (h *History) after(last *Result, move Move) Decision {
 	tier, more := h.Settings.Plan.After(last.Step.Tier)
 	switch move {
 	case NextTier:
-		if !more || h.patient(last, again.Wait) {
+		if !more || !last.Final && h.patient(last, again.Wait) {
 			return again
 		}
 		next.Step.Tier = tier

@@ -45,7 +45,7 @@ func TestNext(t *testing.T) {
 		{"too fast: wait on the same tier", both, []Result{asks(rejected(flex, Rate), time.Minute)}, 0, Decision{Send: true, Step: flex, Wait: time.Minute}},
 		{"too fast, longer than max_wait", both, []Result{asks(rejected(flex, Rate), 3*time.Minute)}, 0, Decision{}},
 		{"too fast, longer than the deadline", both, []Result{asks(rejected(flex, Rate), 90*time.Second)}, time.Minute, Decision{}},
-		{"overloaded", both, []Result{asks(rejected(standard, Overloaded), time.Second)}, 0, Decision{Send: true, Step: standard, Wait: time.Second}},
+		{"overloaded", both, []Result{asks(rejected(standard, Overloaded), time.Second)}, 0, Decision{Send: true, Step: standard, Wait: time.Second, Cost: true}},
 		{"quota", both, []Result{rejected(flex, Quota)}, 0, Decision{}},
 		{"too large", both, []Result{rejected(flex, TooLarge)}, 0, Decision{}},
 		{"bad request", both, []Result{rejected(flex, BadRequest)}, 0, Decision{}},
@@ -59,12 +59,18 @@ func TestNext(t *testing.T) {
 		{"partial", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Partial}}, 0, Decision{}},
 		{"refused by us", both, []Result{{Step: flex, Outcome: Refused}}, 0, Decision{}},
 		{"ambiguous", both, []Result{{Step: flex, Outcome: Ambiguous}}, 0, Decision{}},
-		{"ambiguous, allowed", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Ambiguous}}, 0, Decision{Send: true}},
-		{"not sent", both, []Result{{Step: flex, Outcome: NotSent}}, 0, Decision{Send: true, Step: flex}},
+		{"ambiguous, allowed", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Ambiguous}}, 0, Decision{Send: true, Cost: true}},
+		{"not sent", both, []Result{{Step: flex, Outcome: NotSent}}, 0, Decision{Send: true, Step: flex, Cost: true}},
+		{"not processed", both, []Result{rejected(flex, Unprocessed)}, 0, Decision{Send: true, Step: flex, Cost: true}},
+		{"redirected", both, []Result{rejected(flex, Redirected)}, 0, Decision{}},
+		{"the server says no", both, []Result{final(rejected(standard, Rate))}, 0, Decision{}},
+		{"the server says no: another tier is another request", both, []Result{final(rejected(flex, Capacity))}, 0, Decision{Send: true, Step: standard}},
+		{"the server says no: without the tier, too", both, []Result{final(rejected(flex, TierRefused))}, 0, Decision{Send: true, Step: standard}},
+		{"the server says no: no other tier", Policy{Tier: Flex}, []Result{final(rejected(flex, Capacity))}, 0, Decision{}},
 		{"only documented: inferred", Policy{OnlyDocumented: true}, []Result{{Outcome: Rejected, Evidence: Inferred, Reason: Rate}}, 0, Decision{}},
 		{"only documented: reported", Policy{OnlyDocumented: true}, []Result{{Outcome: Rejected, Evidence: Reported, Reason: Overloaded}}, 0, Decision{}},
 		{"only documented: documented", Policy{OnlyDocumented: true}, []Result{rejected(Step{}, Rate)}, 0, Decision{Send: true}},
-		{"only documented: not sent", Policy{OnlyDocumented: true}, []Result{{Outcome: NotSent}}, 0, Decision{Send: true}},
+		{"only documented: not sent", Policy{OnlyDocumented: true}, []Result{{Outcome: NotSent}}, 0, Decision{Send: true, Cost: true}},
 		{"attempts used up", Policy{MaxAttempts: 1}, []Result{{Outcome: NotSent}}, 0, Decision{}},
 		{"unknown outcome", both, []Result{{Outcome: "?"}}, 0, Decision{}},
 	} {
@@ -86,6 +92,11 @@ func TestNext(t *testing.T) {
 			}
 		})
 	}
+}
+
+func final(r Result) Result {
+	r.Final = true
+	return r
 }
 
 func TestNextStops(t *testing.T) {

@@ -60,6 +60,7 @@ func ExampleTable() {
 	// rejected   rate           again
 	// rejected   overloaded     again
 	// rejected   server_error   again
+	// rejected   unprocessed    again
 	// rejected   tier_refused   without tier
 	// rejected   usage_refused  without usage
 	// rejected   (any other)    stop

@@ -38,4 +38,6 @@ const (
 	CacheDead     Reason = "cache_dead"      // the named context cache is gone
 	BadRequest    Reason = "bad_request"     // any other refusal of the request as it is
 	TransportLost Reason = "transport_error" // the connection failed
+	Unprocessed   Reason = "unprocessed"     // the server says, by HTTP/2's own means, that it did not process the request
+	Redirected    Reason = "redirected"      // a 3xx
 )

@@ -41,6 +41,11 @@ type Policy struct {
 	// and is not repeated. Zero: never.
 	AttemptTimeout time.Duration
 
+	// RetryQuota bounds, over all calls of a key to a host, how often failures (nothing sent, 5xx, a lost connection)
+	// are sent again while nothing succeeds. A repetition that succeeds gives its place back, and any other success a
+	// fifth of one. What is refused for want of capacity, or as too fast, does not count. Default: 100.
+	RetryQuota int
+
 	// BackoffBase and BackoffMax bound the waits that no server asked for: the n-th is drawn from
 	// [0, BackoffBase*2^n], and at most BackoffMax. Defaults: 500 ms and 30 s.
 	BackoffBase time.Duration
@@ -213,6 +218,9 @@ func (p *Policy) validate(prefix string) error {
 		if err := checkDuration(prefix+f.name, f.value); err != nil {
 			return err
 		}
+	}
+	if err := checkCount(prefix+"RetryQuota", p.RetryQuota, maxRate); err != nil {
+		return err
 	}
 	return checkCount(prefix+"MaxAttempts", p.MaxAttempts, maxAttempts)
 }

@@ -18,6 +18,7 @@ type Settings struct {
 	MaxWait        time.Duration
 	MaxElapsed     time.Duration
 	AttemptTimeout time.Duration
+	RetryQuota     int
 	BackoffBase    time.Duration
 	BackoffMax     time.Duration
 	StreamIdle     time.Duration
@@ -97,6 +98,7 @@ func (p Policy) over(base Policy) Policy {
 		MaxWait:            cmp.Or(p.MaxWait, base.MaxWait),
 		MaxElapsed:         cmp.Or(p.MaxElapsed, base.MaxElapsed),
 		AttemptTimeout:     cmp.Or(p.AttemptTimeout, base.AttemptTimeout),
+		RetryQuota:         cmp.Or(p.RetryQuota, base.RetryQuota),
 		BackoffBase:        cmp.Or(p.BackoffBase, base.BackoffBase),
 		BackoffMax:         cmp.Or(p.BackoffMax, base.BackoffMax),
 		OnlyDocumented:     p.OnlyDocumented || base.OnlyDocumented,
@@ -152,6 +154,7 @@ func settings(p *Policy, o *Options, s *Subject) Settings {
 		MaxWait:            cmp.Or(p.MaxWait, 2*time.Minute),
 		MaxElapsed:         cmp.Or(p.MaxElapsed, 15*time.Minute),
 		AttemptTimeout:     p.AttemptTimeout,
+		RetryQuota:         cmp.Or(p.RetryQuota, 100),
 		BackoffBase:        cmp.Or(p.BackoffBase, 500*time.Millisecond),
 		BackoffMax:         cmp.Or(p.BackoffMax, 30*time.Second),
 		StreamIdle:         cmp.Or(p.StreamIdle, 10*time.Minute),
@@ -261,7 +264,9 @@ func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 	} {
 		list = append(list, Setting{d.name, d.value.String(), from(false, d.rule != 0, d.general != 0)})
 	}
-	list = append(list, Setting{"max_attempts", fmt.Sprint(out.MaxAttempts), from(o.attempts != 0, set.MaxAttempts != 0, p.MaxAttempts != 0)})
+	list = append(list,
+		Setting{"max_attempts", fmt.Sprint(out.MaxAttempts), from(o.attempts != 0, set.MaxAttempts != 0, p.MaxAttempts != 0)},
+		Setting{"retry_quota", fmt.Sprint(out.RetryQuota), from(false, set.RetryQuota != 0, p.RetryQuota != 0)})
 	for _, b := range []struct {
 		name                            string
 		value, context, rule, generally bool

@@ -17,6 +17,7 @@ type Call struct {
 	tier     Tier
 	usage    price.Usage
 	cost     price.Sum
+	exposure price.Sum
 	err      error
 }
 
@@ -42,6 +43,8 @@ type Report struct {
 	Priced bool // the cost is known
 	Err    error
 
+	Exposure price.Pico // what it may have cost beside, at most; negative where that has become known
+
 	Refused bool // we refused the call: it is no attempt
 }
 
@@ -60,6 +63,7 @@ func (c *Call) Report(r Report) {
 	if r.Tier != "" {
 		c.tier = r.Tier
 	}
+	c.exposure.Add(r.Exposure)
 	if r.Priced {
 		c.cost.Add(r.Cost)
 	} else {
@@ -94,6 +98,14 @@ func (c *Call) Cost() (cost price.Sum, complete bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.cost, c.unpriced == 0
+}
+
+// Exposure returns what the attempts may have cost beside, at most, as far as a bound is known: those that may have been
+// billed without an answer.
+func (c *Call) Exposure() price.Sum {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.exposure
 }
 
 // Err returns why the last attempt failed, or nil.

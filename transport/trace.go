@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 )
 
@@ -16,14 +17,13 @@ type Trace struct {
 	reused  atomic.Bool
 	http2   atomic.Bool
 	headers atomic.Int32
-	replays atomic.Int32
 	counted atomic.Int32 // how often the headers had been written when the body was last given again
 
 	hooks httptrace.ClientTrace
 }
 
 // WithTrace returns a context under which an [http.Transport] reports to t, beside any trace that ctx already has.
-// One Trace serves one RoundTrip.
+// One Trace serves one request, however often it is sent.
 func WithTrace(ctx context.Context, t *Trace) context.Context {
 	t.hooks = httptrace.ClientTrace{
 		GetConn:      func(string) { t.watched.Store(true) },
@@ -40,40 +40,58 @@ func (t *Trace) gotConn(info httptrace.GotConnInfo) {
 	}
 }
 
-// ErrReplay is what a request fails with that net/http wanted to send once more although servers may have read it.
-var ErrReplay = errors.New("transport: the connection failed again, and net/http may not send the request once more: a server may have read it")
+// ErrReplay is what a request fails with that net/http wanted to send once more although a server may have read it.
+var ErrReplay = errors.New("transport: the connection failed, and net/http may not send the request once more: a server may have read it")
 
 // Guard returns getBody for a request that reports to t, as long as net/http may send it again of itself.
 //
 // On HTTP/1 it does so only on a connection that had been used before, and turns out to be closed before anything was
-// written: as often as there are such connections. On HTTP/2 it does so when the server says that it did not process the
-// request (GOAWAY, REFUSED_STREAM), but also when the peer reset the stream with PROTOCOL_ERROR, whatever it has read,
-// and then without end. Which it is cannot be seen from here, so that is let through once; see [Trace.Replays]. Tries in
-// between that write nothing, for instance because the connection is going away, do not count.
-func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
+// written. On HTTP/2 it does so, too, when the server says that it did not process the request, but also, and without
+// end, when the server reset the stream with PROTOCOL_ERROR, whatever it had done by then. Which it is cannot be told by
+// who is asked for the body, so it gets [ErrReplay] once headers were written over HTTP/2, which http2 says is spoken
+// where the connection does not say so itself. Without any GetBody, net/http tells by its error: see [Unprocessed].
+func (t *Trace) Guard(getBody func() (io.ReadCloser, error), http2 bool) func() (io.ReadCloser, error) {
 	if getBody == nil {
 		return nil
 	}
 	return func() (io.ReadCloser, error) {
 		written := t.headers.Load()
-		if written > t.counted.Swap(written) && (t.http2.Load() || !t.reused.Load()) && t.replays.Add(1) > 1 {
+		if written > t.counted.Swap(written) && (http2 || t.http2.Load() || !t.reused.Load()) {
 			return nil, ErrReplay
 		}
 		return getBody()
 	}
 }
 
-// Replays returns how often net/http sent the request again of itself where the server may have acted on it before: 0,
-// or 1 if there is a [Trace.Guard].
-func (t *Trace) Replays() int { return int(min(t.replays.Load(), 1)) }
+// Unprocessed reports whether err, of an [http.Transport] whose request had a body and no GetBody, says that the server
+// did not process the request: it refused the stream (REFUSED_STREAM), or went away (GOAWAY) before it came to it, which
+// is safe to send again by RFC 9113, section 8.7. Had it a GetBody, net/http would have sent it again of itself, and
+// also where the server reset the stream with PROTOCOL_ERROR, which says nothing of the kind.
+//
+// net/http has no type for it, so it is told by its text, which is that of Go 1.25 and 1.26. Any other text means no.
+func Unprocessed(err error) bool {
+	if err == nil {
+		return false
+	}
+	_, why, ok := strings.Cut(err.Error(), "cannot retry err [")
+	why, _, ended := strings.Cut(why, "] after Request.Body was written")
+	if !ok || !ended {
+		return false
+	}
+	return strings.HasPrefix(why, "stream error: ") && strings.Contains(why, "; REFUSED_STREAM") ||
+		strings.HasSuffix(why, "graceful shutdown GOAWAY")
+}
 
 // Unwritten reports that no header of the request was written, so that the server cannot have acted on it. It is
 // false where the base did not report, as one that is not an http.Transport may not.
 func (t *Trace) Unwritten() bool { return t.watched.Load() && t.headers.Load() == 0 }
 
+// Reported reports whether the base reported at all.
+func (t *Trace) Reported() bool { return t.watched.Load() }
+
 // Reused reports whether the request went over a connection that had been used before.
 func (t *Trace) Reused() bool { return t.reused.Load() }
 
-// Writes returns how often the request's headers were written: once, unless net/http sent it again by itself, and 0
-// if they were not, or the base did not report.
+// Writes returns how often the request's headers were written: once, unless it was sent again after the server had said
+// that it did not process it, and 0 if they were not, or the base did not report.
 func (t *Trace) Writes() int { return int(t.headers.Load()) }

@@ -13,6 +13,9 @@ type Memory struct {
 	rows  []Row // a ring once it is full
 	next  int
 	tally tally
+
+	exposed map[string][]Row // to be resolved, by call
+	order   []string         // the calls, the oldest first
 }
 
 // NewMemory returns a Memory that keeps the latest rows; 0 or less: [DefaultRows].
@@ -23,6 +26,7 @@ func (m *Memory) Add(r Row) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tally.add(&r)
+	m.open(&r)
 	if m.most <= 0 {
 		m.most = DefaultRows
 	}

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"cmp"
+
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
@@ -88,13 +90,26 @@ type latest struct {
 	total *Total
 }
 
+// modelOf returns the model that a row counts for.
+func modelOf(r *Row) string { return cmp.Or(r.ServedModel, r.Model) }
+
+// groupsOf returns the groups that a row counts in.
+func groupsOf(r *Row) (keys []groupKey) {
+	if model := modelOf(r); model != "" {
+		keys = append(keys, groupKey{"model", model, ""})
+	}
+	if r.ServedTier != "" {
+		keys = append(keys, groupKey{"tier", string(r.ServedTier), ""})
+	}
+	for name, value := range r.Tags {
+		keys = append(keys, groupKey{"tag", name, value})
+	}
+	return keys
+}
+
 func (t *tally) add(r *Row) {
 	t.all.add(r)
-	model := r.ServedModel
-	if model == "" {
-		model = r.Model
-	}
-	if model != "" {
+	if model := modelOf(r); model != "" {
 		t.again(&t.latest[0], groupKey{"model", model, ""}, r)
 	}
 	if r.ServedTier != "" {

@@ -109,7 +109,7 @@ func answerOf(status int) (http.Header, string) {
 	case status == http.StatusNoContent || status == http.StatusNotModified:
 		return http.Header{}, ""
 	case status >= 300:
-		header.Set("Location", "https://elsewhere.invalid"+chatPath)
+		header.Set("Location", chatPath+"/elsewhere")
 		return header, ""
 	}
 	return header, chatAnswer

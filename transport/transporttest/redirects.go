@@ -17,7 +17,9 @@ func otherOrigin(c *check) {
 				}
 				return f.status(req, http.StatusOK), nil
 			}
-			return f.status(req, status), nil
+			resp := f.status(req, status)
+			resp.Header.Set("Location", "https://elsewhere.invalid"+chatPath)
+			return resp, nil
 		}
 		c.follow(f)
 	}

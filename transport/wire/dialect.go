@@ -116,6 +116,7 @@ type Call struct {
 
 	form   *form  // of an OpenAI-shaped call
 	parent string // what the name of a context cache begins with, on Vertex AI
+	timed  bool   // the request says how long the server may take
 }
 
 // Tools says whether a request lets the model use tools that are charged for beside the tokens.
@@ -132,6 +133,9 @@ type Want struct {
 	Tier  policy.Tier // to ask for; zero: name none
 	Usage bool        // ask for a stream's usage
 	Cache string      // the context cache to use; "": whatever the request names
+
+	// Left is how long the attempt has; 0 if nothing ends it. Google is told.
+	Left time.Duration
 }
 
 // Edits are changes to a request.

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
@@ -125,6 +126,7 @@ var (
 // Request reads tier, context cache and output limit, however their names are spelt, as protocol buffers allow.
 func (geminiDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	generateRequest(c, body)
+	c.timed = transport.HeaderValue(h, timeoutHeader) != ""
 	c.Tier = geminiTier(body.Text(tierMember(body)))
 }
 
@@ -196,6 +198,26 @@ func (geminiDialect) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
 	}
 	if w.Cache != "" && c.Cache == "" {
 		editCache(c, body, w.Cache, e)
+	}
+	editTimeout(c, w, e)
+}
+
+// timeoutHeader tells Google how many seconds its servers may take. Without it they give the flex tier up after 10
+// minutes, and its target ends at 15 (the page on flex inference, 2026). Google's newer SDK sends it for any deadline.
+const timeoutHeader = "X-Server-Timeout"
+
+// flexSeconds is what flex is given where nothing ends the attempt.
+const flexSeconds = 15 * 60
+
+// editTimeout says how long the attempt has, if the request does not.
+func editTimeout(c *Call, w Want, e *Edits) {
+	switch {
+	case c.timed:
+	case w.Left > 0:
+		seconds := int64((w.Left + time.Second - 1) / time.Second)
+		e.Header = append(e.Header, HeaderEdit{timeoutHeader, strconv.FormatInt(seconds, 10)})
+	case w.Tier == policy.Flex:
+		e.Header = append(e.Header, HeaderEdit{timeoutHeader, strconv.Itoa(flexSeconds)})
 	}
 }
 

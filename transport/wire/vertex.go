@@ -70,6 +70,7 @@ func (c *Call) place(path string) {
 // Request reads what the Gemini API's does, but for the tier.
 func (vertexDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	generateRequest(c, body)
+	c.timed = transport.HeaderValue(h, timeoutHeader) != ""
 	if v := transport.HeaderValue(h, tierHeader); v != "" {
 		c.Tier = geminiTier(v)
 	}
@@ -87,6 +88,7 @@ func (vertexDialect) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
 	if w.Cache != "" && c.Cache == "" {
 		editCache(c, body, w.Cache, e)
 	}
+	editTimeout(c, w, e)
 }
 
 // Headers finds nothing: Vertex AI tells in the body.
