@@ -18,8 +18,8 @@
 //   - An answer with the finish reason CONTINUATION has the SDK go on with another request, unless
 //     GenerateContentConfig.AutomaticContinuation is false. Each is a call with rows of its own, and is billed.
 //   - It has no timeout of its own. A deadline of the context, HTTPOptions.Timeout and http.Client.Timeout all end a call,
-//     and the shortest is told to Google in X-Server-Timeout. Without it, Google's servers wait 10 minutes for the flex
-//     tier, whose target ends at 15 (its page on flex inference, 2026): give these calls a context with 15 minutes or more.
+//     and the shortest is told to Google in X-Server-Timeout. Where there is none, the stack asks for 15 minutes on the
+//     flex tier: Google's servers would give it up after 10, and its target ends at 15 (its page on flex inference, 2026).
 //   - A stream that is not read to its end is closed by leaving its loop.
 //   - Caches.Create passes the stack, which has a row for it. Client.Live speaks WebSocket, past every http.Client.
 package genai
@@ -64,7 +64,7 @@ func NewClient(ctx context.Context, cfg *genai.ClientConfig, stack *middleware.S
 			"leave them nil, and say how often by policy.Policy.MaxAttempts, Patience and MaxElapsed")
 	}
 	authenticates := own.HTTPClient != nil
-	hc := stack.Wrap(own.HTTPClient)
+	hc := stack.ErrorsAs(middleware.AsError).Wrap(own.HTTPClient)
 	own.HTTPClient = hc
 	client, err := genai.NewClient(ctx, &own)
 	if err != nil {

@@ -584,8 +584,9 @@ func TestErrorsHoldNoKey(t *testing.T) {
 	}
 }
 
+// Credentials stay with the host, where a redirect is followed at all: a call that costs money is not sent elsewhere.
 func TestCredentialsStayWithTheHost(t *testing.T) {
-	const body = `{"candidates":[{"content":{"role":"model","parts":[{"text":"Hm."}]},"finishReason":"STOP"}]}`
+	const body = `{"totalTokens":3,"candidates":[{"content":{"role":"model","parts":[{"text":"Hm."}]},"finishReason":"STOP"}]}`
 	for _, f := range faces() {
 		for to, keeps := range map[string]bool{
 			"/elsewhere":                  true,
@@ -612,11 +613,16 @@ func TestCredentialsStayWithTheHost(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := client.Models.GenerateContent(t.Context(), flash, genai.Text("Who knows?"), nil); err != nil {
+			if _, err := client.Models.CountTokens(t.Context(), flash, genai.Text("Who knows?"), nil); err != nil {
 				t.Fatal(err)
 			}
 			if len(sent) != 2 || sent[0] == "" || (sent[1] == sent[0]) != keeps || !keeps && sent[1] != "" {
 				t.Errorf("%s, %s: %q", f.name, to, sent)
+			}
+			sent = nil
+			_, err = client.Models.GenerateContent(t.Context(), flash, genai.Text("Who knows?"), nil)
+			if keeps && (err != nil || len(sent) != 2) || !keeps && (!errors.Is(err, middleware.ErrRedirect) || len(sent) != 1) {
+				t.Errorf("%s, %s: %q, %v", f.name, to, sent, err)
 			}
 		}
 	}

@@ -13,8 +13,8 @@
 //   - It resends a unary call that got a 503 for as long as its context lasts. Here the stack's policy decides instead:
 //     see [UnavailableError].
 //   - It gives a unary call whose context has no deadline 10 minutes (CountTokens and embeddings 1), too few for the
-//     flex tier: see [FlexContext]. It gives streams none. How long a call has is told to Google in X-Server-Timeout,
-//     which the SDK leaves out.
+//     flex tier: see [FlexContext]. It gives streams none. The stack tells Google how long a call has, in
+//     X-Server-Timeout, which the SDK leaves out.
 //   - GenerateContentStream and ChatSession.SendMessage are streams, and an iterator cannot be closed. One that is not
 //     read to its end keeps its connection, its place within a [policy.Limit] and its row open until its context is
 //     done, or nobody has read for [policy.Policy.StreamIdle]: cancel the context.
@@ -31,13 +31,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/generative-ai-go/genai"
 	"google.golang.org/api/option"
@@ -78,7 +75,7 @@ func NewClient(ctx context.Context, key string, stack *middleware.Stack, opts ..
 		}
 		a.origins = append(a.origins, o)
 	}
-	hc = stack.Wrap(hc)
+	hc = stack.ErrorsAs(middleware.AsError).Wrap(hc)
 	hc.Transport = transport.Link(a.roundTrip)(hc.Transport)
 	own := []option.ClientOption{option.WithAPIKey(key), option.WithHTTPClient(hc)}
 	return genai.NewClient(ctx, append(opts[:len(opts):len(opts)], own...)...)
@@ -106,35 +103,24 @@ func (a *adapter) roundTrip(req *http.Request, next http.RoundTripper) (*http.Re
 	return resp, nil
 }
 
-// prepare returns the request with the key and the time that it has, if it goes where the key may go. It has headers of
-// its own then: the SDK's are shared by all of a call's attempts, with names in lower case.
+// prepare returns the request with the key, if it goes where the key may go. It has headers of its own then: the SDK's are shared by all of a call's attempts, with names in lower case.
 func (a *adapter) prepare(req *http.Request) *http.Request {
 	if !slices.Contains(a.origins, origin(req.URL)) {
 		return req
 	}
-	timed := false
-	header := make(http.Header, len(req.Header)+2)
+	header := make(http.Header, len(req.Header)+1)
 	for name, values := range req.Header {
 		if !strings.EqualFold(name, keyHeader) {
 			header[name] = values[:len(values):len(values)]
 		}
-		timed = timed || strings.EqualFold(name, timeoutHeader)
 	}
 	header[keyHeader] = []string{a.key}
-	if deadline, ok := req.Context().Deadline(); ok && !timed && req.Method == http.MethodPost {
-		// As Google's newer SDK does for any deadline.
-		left := max(1, int64(math.Ceil(time.Until(deadline).Seconds())))
-		header[timeoutHeader] = []string{strconv.FormatInt(left, 10)}
-	}
 	req = req.WithContext(req.Context())
 	req.Header = header
 	return req
 }
 
-const (
-	keyHeader     = "X-Goog-Api-Key"
-	timeoutHeader = "X-Server-Timeout"
-)
+const keyHeader = "X-Goog-Api-Key"
 
 // originOf returns the origin of an endpoint, which need not name a scheme.
 func originOf(endpoint string) (string, error) {

@@ -267,7 +267,7 @@ func TestServerTimeout(t *testing.T) {
 	if _, err := model.GenerateContentStream(t.Context(), genai.Text("How long?")).Next(); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []string{"1800", "900", "600", ""} {
+	for i, want := range []string{"1800", "900", "600", "900"} {
 		if got := strings.Join(server.Requests()[i].Header.Values("X-Server-Timeout"), ","); got != want {
 			t.Errorf("request %d: X-Server-Timeout %q, want %q", i, got, want)
 		}
@@ -453,7 +453,7 @@ func TestCancelledStream(t *testing.T) {
 
 // The key goes to Google, and to nobody else.
 func TestKeyStaysWithTheHost(t *testing.T) {
-	const body = `{"candidates":[{"content":{"role":"model","parts":[{"text":"Hm."}]},"finishReason":1}]}`
+	const body = `{"totalTokens":3,"candidates":[{"content":{"role":"model","parts":[{"text":"Hm."}]},"finishReason":1}]}`
 	for _, c := range []struct{ name, endpoint, to, want string }{
 		{"google", "https://generativelanguage.googleapis.com:443", "", "AI-test"},
 		{"a gateway", "http://gateway.example:8080/google", "", "AI-test"},
@@ -491,7 +491,7 @@ func TestKeyStaysWithTheHost(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer client.Close()
-			if _, err := client.GenerativeModel(flash).GenerateContent(t.Context(), genai.Text("Who knows?")); err != nil {
+			if _, err := client.GenerativeModel(flash).CountTokens(t.Context(), genai.Text("Who knows?")); err != nil {
 				t.Fatal(err)
 			}
 			want := []string{"AI-test"}
@@ -500,6 +500,13 @@ func TestKeyStaysWithTheHost(t *testing.T) {
 			}
 			if !slices.Equal(keys, want) {
 				t.Errorf("keys %q, want %q", keys, want)
+			}
+			// A call that costs money is not sent to another host at all.
+			elsewhere := c.to != "" && c.want == ""
+			keys = nil
+			_, err = client.GenerativeModel(flash).GenerateContent(t.Context(), genai.Text("Who knows?"))
+			if errors.Is(err, middleware.ErrRedirect) != elsewhere || elsewhere && len(keys) != 1 {
+				t.Errorf("keys %q, %v", keys, err)
 			}
 		})
 	}

@@ -30,6 +30,6 @@ func NewClient(key string, stack *middleware.Stack) *openai.Client {
 // what the stack sends through: see [middleware.Stack.Wrap]. Any other HTTPDoer is replaced.
 func NewClientWithConfig(cfg openai.ClientConfig, stack *middleware.Stack) *openai.Client {
 	hc, _ := cfg.HTTPClient.(*http.Client)
-	cfg.HTTPClient = stack.Wrap(hc)
+	cfg.HTTPClient = stack.ErrorsAs(middleware.AsError).Wrap(hc)
 	return openai.NewClientWithConfig(cfg)
 }
