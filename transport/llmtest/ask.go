@@ -23,6 +23,7 @@ type ask struct {
 	context             bool  // brings what must not come beside a cache
 	mute                bool  // nothing is written, only read
 	still               bool  // told not to think
+	thinks              bool  // told to think
 	unlimited           bool  // not under the rate limit
 }
 

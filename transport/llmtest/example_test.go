@@ -108,6 +108,26 @@ func ExampleConfig_refuseDials() {
 	// 200 OK <nil>
 }
 
+// The provider refuses a request in the words of HTTP/2, and net/http sends it again
+// before the program hears of it.
+func ExampleConfig_http2() {
+	srv := llmtest.NewPipe(llmtest.Config{
+		HTTP2: true, Faults: llmtest.Sequence(llmtest.RefusedStream),
+	})
+	defer srv.Close()
+
+	fmt.Println(ask(srv.Client(), srv.URL, ""))
+	for _, r := range srv.Requests() {
+		fmt.Println(r.Fault, r.Status)
+	}
+	fmt.Println("billed:", len(srv.Meter()))
+	// Output:
+	// 200 OK <nil>
+	// RefusedStream 0
+	// NoFault 200
+	// billed: 1
+}
+
 func ExampleSequence() {
 	srv := llmtest.NewPipe(llmtest.Config{
 		Faults: llmtest.Sequence(llmtest.Overloaded, llmtest.ServerErrorAfterWork),

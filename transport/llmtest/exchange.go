@@ -30,11 +30,23 @@ type exchange struct {
 
 // serve is the server's handler.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{s: s, w: w, r: r, face: route(r)}
+	if !s.enter() {
+		x.abort()
+	}
+	defer s.running.Done()
+	if x.face != nil {
+		x.decide()
+	}
+	if x.fault == EarlyRateLimited {
+		x.refuseEarly()
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // it never arrived
+		x.abort() // it never arrived
 	}
-	x := &exchange{s: s, w: w, r: r, began: time.Now(), face: route(r)}
+	x.began = time.Now()
 	if x.face != nil {
 		x.handle(body)
 		return
@@ -58,15 +70,7 @@ var modelList = []byte(`{"object":"list","data":[` +
 func (x *exchange) handle(body []byte) {
 	malformed := x.face.read(x, body)
 	x.admit(body)
-	if x.fault == ResetBeforeAccept {
-		x.reset()
-		return
-	}
-	if t, ok := scripted(x.fault); ok {
-		if t == throttled {
-			x.quota = scriptedLimit
-		}
-		x.fail(x.face.say(x, t))
+	if x.strikes() {
 		return
 	}
 	if e := x.refusal(malformed); e != nil {
@@ -77,8 +81,9 @@ func (x *exchange) handle(body []byte) {
 	x.deliver(x.face.work(x))
 }
 
-// admit gives a recognised request its place in the order of things.
-func (x *exchange) admit(body []byte) {
+// decide asks the script what is to befall a recognised request, of which nothing
+// but the head is read.
+func (x *exchange) decide() {
 	s := x.s
 	s.deciding.Lock()
 	defer s.deciding.Unlock()
@@ -86,6 +91,16 @@ func (x *exchange) admit(body []byte) {
 		x.fault = s.cfg.Faults.Fault(s.recognised)
 	}
 	s.recognised++
+	if x.spared() {
+		x.fault = NoFault
+	}
+}
+
+// admit gives a recognised request its place in the order of things.
+func (x *exchange) admit(body []byte) {
+	s := x.s
+	s.deciding.Lock()
+	defer s.deciding.Unlock()
 	if !x.ask.unlimited {
 		x.quota = s.quota.take(s.cfg.RequestsPerMinute, x.began)
 	}
@@ -142,14 +157,19 @@ func (s *Server) hasRoom() bool {
 
 // deliver brings the answer to the client, as far as the fault lets it.
 func (x *exchange) deliver(a answer) {
-	if x.fault == Stall {
+	switch x.fault {
+	case Stall:
 		<-x.r.Context().Done()
 		x.abort()
+	case Slow:
+		x.pause(x.s.cfg.slowBy())
+	case StaleClose:
+		x.promiseStale()
 	}
 	switch {
-	case x.fault == ResetAfterAccept:
+	case x.fault == ResetAfterAccept, x.fault == ProtocolErrorAfterWork:
 		x.pause(x.s.cfg.Latency)
-		x.reset()
+		x.breakOff()
 	case x.fault == ServerErrorAfterWork, x.fault == ErrorInStream && a.stream == nil:
 		x.fail(x.face.say(x, brokenServer))
 	case a.stream != nil:

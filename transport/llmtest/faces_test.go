@@ -38,6 +38,14 @@ var faces = []struct {
 	{"gemini cache", cachesPath, creation("models/gemini-2.5-flash", 2000), "gemini", "createCachedContent", "gemini-2.5-flash", false, 503, 429, 429, 503},
 	{"vertex", vertexHost, contents("hi"), "vertex", "generateContent", "gemini-2.5-flash", false, 503, 429, 429, 503},
 	{"vertex sse", strings.Replace(vertexHost, "generate", "streamGenerate", 1) + "?alt=sse", contents("hi"), "vertex", "generateContent", "gemini-2.5-flash", true, 503, 429, 429, 503},
+	{"anthropic", messagesURL, message("hi"), "anthropic", "messages", "claude-haiku-4-5", false, 529, 429, 400, 529},
+	{"anthropic stream", messagesURL, message("hi", `"stream":true`), "anthropic", "messages", "claude-haiku-4-5", true, 529, 429, 400, 529},
+	{"azure", azureURL, body("hi"), "azure", "chat", "gpt-5-prod", false, 503, 429, 429, 429},
+	{"azure stream", azureURL, body("hi", `"stream":true`), "azure", "chat", "gpt-5-prod", true, 503, 429, 429, 429},
+	{"azure v1", azureV1 + "/chat/completions", body("hi"), "azure", "chat", "gpt-5-mini", false, 503, 429, 429, 429},
+	{"azure embeddings", azureEmbed, `{"input":"hi"}`, "azure", "embeddings", "embed", false, 503, 429, 429, 429},
+	{"azure responses", azureV1 + "/responses", input("hi"), "azure", "responses", "gpt-5-mini", false, 503, 429, 429, 429},
+	{"azure responses stream", azureV1 + "/responses", input("hi", `"stream":true`), "azure", "responses", "gpt-5-mini", true, 503, 429, 429, 429},
 }
 
 func TestFaultsOfAllFaces(t *testing.T) {
@@ -145,6 +153,7 @@ func TestNoStreamOptionsOfAllFaces(t *testing.T) {
 		groqURL:       body("hi", `"stream":true`, `"stream_options":{}`),
 		compatPath:    compatible("hi", `"stream":true`, `"stream_options":{}`),
 		responsesPath: input("hi", `"stream":true`, `"stream_options":{}`),
+		azureURL:      body("hi", `"stream":true`, `"stream_options":{}`),
 	} {
 		inBubble(t, llmtest.Config{NoStreamOptions: true}, func(t *testing.T, srv *llmtest.Server) {
 			if a := mustDo(t, srv, "POST", target, request, 400); !strings.Contains(a.body, "stream_options") {

@@ -37,6 +37,12 @@ var faultCases = []struct {
 	{fault: llmtest.QuotaExceeded, status: 429, streamStatus: 429, code: "insufficient_quota"},
 	{fault: llmtest.FlexUnavailable, status: 429, streamStatus: 429, code: "flex_unavailable", retryAfter: "300"},
 	{fault: llmtest.BadRequest, status: 400, streamStatus: 400, code: "null"},
+	{fault: llmtest.RefusedStream},
+	{fault: llmtest.GoAway},
+	{fault: llmtest.ProtocolError},
+	{fault: llmtest.ProtocolErrorAfterWork, billed: 1},
+	{fault: llmtest.EarlyRateLimited, status: 429, streamStatus: 429, code: "rate_limit_exceeded", retryAfter: "1"},
+	{fault: llmtest.ShouldRetryFalse, status: 429, streamStatus: 429, code: "rate_limit_exceeded", retryAfter: "1"},
 }
 
 func TestFaults(t *testing.T) {
@@ -88,7 +94,7 @@ func checkRecord(t *testing.T, srv *llmtest.Server, fault llmtest.Fault, status 
 	if len(all) != 2 {
 		t.Fatalf("%d requests arrived, want 2", len(all))
 	}
-	if r := all[1]; r.N != 1 || r.Fault != fault || r.Status != status || len(r.Body) == 0 {
+	if r := all[1]; r.N != 1 || r.Fault != fault || r.Status != status || (len(r.Body) == 0) != (fault == llmtest.EarlyRateLimited) {
 		t.Errorf("recorded %+v, want fault %v and status %d", r, fault, status)
 	}
 }
@@ -140,7 +146,8 @@ func TestFaultAfterRefusal(t *testing.T) {
 
 func TestFaultString(t *testing.T) {
 	for f, want := range map[llmtest.Fault]string{
-		llmtest.NoFault: "NoFault", llmtest.Stall: "Stall", llmtest.CutStream: "CutStream", 99: "Fault(99)",
+		llmtest.NoFault: "NoFault", llmtest.Stall: "Stall", llmtest.CutStream: "CutStream",
+		llmtest.ShouldRetryFalse: "ShouldRetryFalse", llmtest.ShouldRetryFalse + 1: "Fault(24)", 99: "Fault(99)",
 	} {
 		if f.String() != want {
 			t.Errorf("got %s, want %s", f, want)
@@ -177,7 +184,7 @@ func TestScriptMayLook(t *testing.T) {
 }
 
 func TestStallEndsWithClient(t *testing.T) {
-	inBubble(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.Stall)},
+	bothBubbles(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.Stall)},
 		func(t *testing.T, srv *llmtest.Server) {
 			began := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
@@ -195,7 +202,7 @@ func TestStallEndsWithClient(t *testing.T) {
 }
 
 func TestStallEndsWithServer(t *testing.T) {
-	everywhere(t, "stall", llmtest.Config{Faults: llmtest.Sequence(llmtest.Stall)},
+	bothVersions(t, "stall", llmtest.Config{Faults: llmtest.Sequence(llmtest.Stall)},
 		func(t *testing.T, srv *llmtest.Server) {
 			result := make(chan answer)
 			go func() { result <- send(t.Context(), srv, body("hi")) }()

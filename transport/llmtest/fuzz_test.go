@@ -1,6 +1,7 @@
 package llmtest
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -18,10 +19,14 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add([]byte(seed), uint8(NoFault), false)
 		f.Add([]byte(seed), uint8(ErrorInStream), true)
+		for fault := range faultNames {
+			f.Add([]byte(seed), uint8(fault), false)
+		}
 	}
 	f.Fuzz(func(t *testing.T, body []byte, fault uint8, crlf bool) {
-		fault %= uint8(Stall) // a recorder's client never goes away
-		s := newServer(Config{Faults: Sequence(Fault(fault)), CRLF: crlf, CachedPercent: 30, RequestsPerMinute: 1})
+		s := newServer(Config{
+			Faults: Sequence(anyFault(fault)), CRLF: crlf, CachedPercent: 30, RequestsPerMinute: 1, SlowBy: 1,
+		})
 		w := httptest.NewRecorder()
 		aborted := serveRecorded(s, w, body)
 		if !aborted && strings.HasPrefix(w.Header().Get("Content-Type"), "application/json") && !json.Valid(w.Body.Bytes()) {
@@ -33,6 +38,10 @@ func FuzzRequest(f *testing.F) {
 		checkMeter(t, s.Meter())
 	})
 }
+
+// anyFault makes a fault of a number. Two of them wait for a client to lose its
+// patience, and so serveAt has none.
+func anyFault(n uint8) Fault { return Fault(int(n) % len(faultNames)) }
 
 // serveRecorded says whether the handler broke the connection, which is the one
 // way it may panic.
@@ -49,7 +58,12 @@ func serveAt(s *Server, w http.ResponseWriter, method, target string, body []byt
 			panic(p)
 		}
 	}()
-	s.serve(w, httptest.NewRequest(method, target, strings.NewReader(string(body))))
+	ctx, leave := context.WithCancel(context.Background())
+	defer leave()
+	if f := s.cfg.Faults.Fault(s.recognised); f == Stall || f == TrickledError {
+		leave()
+	}
+	s.serve(w, httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(string(body))))
 	return false
 }
 
@@ -67,6 +81,11 @@ var targets = []string{
 	"POST /v1/projects/p/locations/l/cachedContents",
 	"PATCH /v1beta/NAME", "GET /v1beta/NAME", "DELETE /v1beta/NAME",
 	"POST /v1beta/openai/chat/completions", "POST https://api.groq.com/openai/v1/chat/completions",
+	"POST /v1/messages", "POST https://api.anthropic.com/messages", "POST /v1/messages/count_tokens",
+	"POST /openai/deployments/d/chat/completions?api-version=2024-10-21", "POST /openai/deployments/d/embeddings",
+	"POST /openai/deployments/filtered/chat/completions", "POST /openai/deployments/timeout/embeddings",
+	"POST /openai/v1/chat/completions", "POST /openai/v1/embeddings",
+	"POST /openai/v1/responses", "GET /openai/v1/responses/ID", "POST /openai/v1/responses/ID/cancel",
 	"POST /v1/responses", "GET /v1/responses/ID?stream=true", "POST /v1/responses/ID/cancel", "POST /v1/embeddings",
 }
 
@@ -78,6 +97,9 @@ func FuzzFaces(f *testing.F) {
 		`{"model":"models/m","contents":["` + strings.Repeat("x", 5000) + `"],"ttl":"9.s","displayName":"<>"}`,
 		`{"ttl":"99999999999999999999s"}`, `{"expire_time":"2999-01-01T00:00:00Z"}`,
 		`{"model":"m","messages":[{"role":"system"}],"stream":true,"stream_options":{"include_usage":true},"extra_body":{"google":{"cached_content":"NAME"}}}`,
+		`{"model":"claude","messages":[{"role":"user"}],"max_tokens":2000,"stream":true,"thinking":{"type":"enabled"},"system":[],"service_tier":"auto"}`,
+		`{"model":"claude","messages":[],"max_tokens":-1,"stream":"yes","thinking":5,"tools":{}}`,
+		`{"messages":[],"stream":true,"stream_options":{"include_usage":true},"service_tier":"priority"}`,
 		`{"model":"m","input":[5],"stream":true,"background":true,"max_output_tokens":1}`,
 		`{"model":"o3","input":["",-1],"dimensions":-1,"encoding_format":"base64","store":false}`,
 	} {
@@ -86,9 +108,12 @@ func FuzzFaces(f *testing.F) {
 		}
 		f.Add(uint8(1), []byte(seed), uint8(ErrorInStream))
 		f.Add(uint8(2), []byte(seed), uint8(ErrorInStream))
+		for fault := range faultNames {
+			f.Add(uint8(fault), []byte(seed), uint8(fault))
+		}
 	}
 	f.Fuzz(func(t *testing.T, which uint8, body []byte, fault uint8) {
-		s := newServer(Config{Faults: Sequence(NoFault, Fault(fault%uint8(Stall))), CachedPercent: 30})
+		s := newServer(Config{Faults: Sequence(NoFault, anyFault(fault)), CachedPercent: 30, SlowBy: 1})
 		name := s.NewCache("m", 5000, 1<<62)
 		serveAt(s, httptest.NewRecorder(), "POST", "/v1/responses", []byte(`{"model":"m","input":"x","background":true}`))
 		fill := strings.NewReplacer("NAME", name, "ID", s.Meter()[0].ID)

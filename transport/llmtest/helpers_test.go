@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,6 +28,30 @@ func everywhere(t *testing.T, name string, cfg llmtest.Config, test func(*testin
 	t.Run(name+"/pipe", func(t *testing.T) {
 		inBubble(t, cfg, test)
 	})
+}
+
+// bothVersions runs a test everywhere, over HTTP/1 and over HTTP/2.
+func bothVersions(t *testing.T, name string, cfg llmtest.Config, test func(*testing.T, *llmtest.Server)) {
+	t.Helper()
+	everywhere(t, name+"/http1", cfg, test)
+	cfg.HTTP2 = true
+	everywhere(t, name+"/http2", cfg, test)
+}
+
+// bothBubbles runs a test in a bubble, over HTTP/1 and over HTTP/2.
+func bothBubbles(t *testing.T, cfg llmtest.Config, test func(*testing.T, *llmtest.Server)) {
+	t.Helper()
+	for name, http2 := range map[string]bool{"http1": false, "http2": true} {
+		cfg.HTTP2 = http2
+		t.Run(name, func(t *testing.T) { inBubble(t, cfg, test) })
+	}
+}
+
+// waitFor returns when ready says so.
+func waitFor(ready func() bool) {
+	for !ready() {
+		runtime.Gosched()
+	}
 }
 
 // inBubble runs a test over a pipe in a bubble, which fails if a goroutine is left.

@@ -18,20 +18,22 @@ type Generation struct {
 	// ID is the id in the answer, whether or not the answer arrived; one of the
 	// server's own where answers have none.
 	ID string
-	// Provider is whose face it was that the client spoke to: "openai", "groq",
-	// "gemini" or "vertex". Gemini's OpenAI-compatible endpoint is "gemini".
+	// Provider is whose face it was that the client spoke to: "openai", "azure",
+	// "anthropic", "groq", "gemini" or "vertex". Gemini's OpenAI-compatible endpoint
+	// is "gemini".
 	Provider string
-	// Operation is what was done: "chat", "responses", "embeddings",
+	// Operation is what was done: "chat", "responses", "embeddings", "messages",
 	// "generateContent", streamed or not, "embedContent", in batches or not, or
 	// "createCachedContent", whose Prompt is what was written into the cache.
 	Operation string
 	// Model is the model that was asked for, which is the one that served. It has
-	// no "models/" or other path before it.
+	// no "models/" or other path before it. At Azure it is the deployment.
 	Model string
 	// Tier is the tier that served, by the provider's name for it: "default",
 	// "flex" or "priority" at OpenAI's, "standard", "flex" or "priority" at
-	// Google's, "on_demand", "flex" or "performance" at Groq's. Where there are no
-	// tiers it is "default", or "standard" at Google's.
+	// Google's, "on_demand", "flex" or "performance" at Groq's, "default" or
+	// "priority" at Azure's, "standard" at Anthropic's. Where there are no tiers it
+	// is "default", or "standard" at Google's.
 	Tier string
 	// Cache is the name of the cachedContents that was read, or created, "" if
 	// there was none.
@@ -49,7 +51,8 @@ type Generation struct {
 	Call string
 }
 
-// Request is one request that reached the server, its body complete.
+// Request is one request that reached the server, its body complete, unless the
+// fault EarlyRateLimited did not wait for it.
 type Request struct {
 	// N counts all requests from 0, recognised or not.
 	N int
@@ -58,7 +61,8 @@ type Request struct {
 	Method, Path, Query, Host string
 	// Header is what was sent. It is shared: read it only.
 	Header http.Header
-	// Body is what was sent, to the byte. It is shared: read it only.
+	// Body is what was sent, to the byte, as far as it was read. It is shared: read
+	// it only.
 	Body []byte
 	// Provider and Operation are as in [Generation], and "" if the request was not
 	// recognised. Operations that are never billed are "countTokens",
@@ -144,7 +148,7 @@ func (s *Server) measure(a *ask) Generation {
 	if a.maxTokens > 0 {
 		g.Completion = min(g.Completion, a.maxTokens)
 	}
-	if reasons(a.model) && !a.still {
+	if a.thinks || reasons(a.model) && !a.still {
 		g.Reasoning = g.Completion / 2
 	}
 	return g

@@ -135,7 +135,7 @@ func (c storedResponse) read(x *exchange, _ []byte) *flaw {
 func (c storedResponse) vet(x *exchange) *apiError {
 	a, ok := x.s.recall(c.id)
 	switch {
-	case !ok:
+	case !ok || a.g.Provider != x.ask.provider:
 		return openAIFailure(http.StatusNotFound, "invalid_request_error", "", "", "Response with id '"+c.id+"' not found.")
 	case c.cancel && !a.background:
 		return c.invalid(x, &flaw{message: "Cannot cancel a synchronous response."})

@@ -13,6 +13,12 @@ func route(r *http.Request) face {
 	if f := routeGoogle(r, path); f != nil {
 		return f
 	}
+	if f := routeAnthropic(r, path); f != nil {
+		return f
+	}
+	if f := routeAzure(r, path); f != nil {
+		return f
+	}
 	switch r.Method {
 	case http.MethodPost:
 		switch {
@@ -36,6 +42,62 @@ func route(r *http.Request) face {
 		}
 	}
 	return nil
+}
+
+// routeAnthropic returns the face of a path of Anthropic's, or nil.
+func routeAnthropic(r *http.Request, path string) face {
+	before, counts := strings.CutSuffix(path, "/count_tokens")
+	before, ok := strings.CutSuffix(before, "/messages")
+	switch {
+	case !ok || r.Method != http.MethodPost:
+		return nil
+	case !strings.HasSuffix(before, "/v1") && host(r) != "api.anthropic.com":
+		return nil
+	case counts:
+		return countMessages{}
+	}
+	return anthropicMessages{}
+}
+
+// routeAzure returns the face of a path of Azure's, or nil. Groq's paths look the
+// same.
+func routeAzure(r *http.Request, path string) face {
+	if host(r) == "api.groq.com" {
+		return nil
+	}
+	var deployment string
+	_, rest, ok := strings.Cut(path, "/openai/deployments/")
+	if ok {
+		deployment, rest, _ = strings.Cut(rest, "/")
+		ok = deployment != ""
+	} else {
+		_, rest, ok = strings.Cut(path, "/openai/v1/")
+	}
+	if !ok {
+		return nil
+	}
+	post := r.Method == http.MethodPost
+	switch {
+	case post && rest == "chat/completions":
+		return azureChat{azure{deployment: deployment, action: "ChatCompletions_Create"}}
+	case post && rest == "embeddings":
+		return azureEmbeddings{azure{deployment: deployment, action: "Embeddings_Create"}}
+	case deployment != "":
+		return nil
+	case post && rest == "responses":
+		return azureResponses{azure{action: "Responses_Create"}}
+	}
+	return routeAzureStored(r.Method, "/"+rest)
+}
+
+// routeAzureStored returns the face of what becomes of a response, or nil.
+func routeAzureStored(method, path string) face {
+	before, cancel := strings.CutSuffix(path, "/cancel")
+	id := responseID(before)
+	if id == "" || cancel != (method == http.MethodPost) || !cancel && method != http.MethodGet {
+		return nil
+	}
+	return azureStored{azure{action: "Responses_Get"}, storedResponse{id: id, cancel: cancel}}
 }
 
 // host is the name of the host that the client believes it is talking to.

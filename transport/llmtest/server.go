@@ -72,6 +72,15 @@ type Config struct {
 	// streams always have \r\n.
 	CRLF bool
 
+	// HTTP2 makes the server speak HTTP/2, and nothing else, and its own Transport
+	// too: without encryption and without negotiation, for http and https URLs
+	// alike. A client with a transport of its own has to be told so, by
+	// http.Protocols.SetUnencryptedHTTP2, or to have "prior knowledge".
+	HTTP2 bool
+
+	// SlowBy is how long the fault [Slow] holds the answer back; 0: 11 minutes.
+	SlowBy time.Duration
+
 	// Chunks is how many content chunks a stream has; 0: 8.
 	Chunks int
 
@@ -92,7 +101,8 @@ type Server struct {
 	life      context.Context
 	die       context.CancelFunc
 	once      sync.Once
-	running   sync.WaitGroup // the accept loop, and each open connection
+	entering  sync.Mutex     // orders the handlers' entry and the server's end
+	running   sync.WaitGroup // the accept loop, each open connection, each handler
 
 	dialing sync.Mutex
 	dials   int
@@ -158,17 +168,40 @@ func newServer(cfg Config) *Server {
 		Handler:     http.HandlerFunc(s.serve),
 		BaseContext: func(net.Listener) context.Context { return s.life },
 		ConnState:   s.count,
+		ConnContext: withWire,
 	}
 	s.transport = &http.Transport{
 		DialContext:         s.dial,
 		DialTLSContext:      s.dial, // so that https://api.openai.com ends up here as well
 		MaxIdleConnsPerHost: 1024,
 	}
+	if cfg.HTTP2 {
+		s.http.Protocols, s.transport.Protocols = plainHTTP2(), plainHTTP2()
+	}
 	return s
 }
 
 func (s *Server) start(l net.Listener) {
-	s.running.Go(func() { _ = s.http.Serve(l) })
+	s.running.Go(func() { _ = s.http.Serve(wireListener{l, s.cfg.HTTP2}) })
+}
+
+// enter lets a handler begin, unless the server has come to its end. On HTTP/2 the
+// handlers outlive their connection, and Close waits for them as well.
+func (s *Server) enter() bool {
+	s.entering.Lock()
+	defer s.entering.Unlock()
+	if s.life.Err() != nil {
+		return false
+	}
+	s.running.Add(1)
+	return true
+}
+
+// stop closes the door to new handlers, and has the others come to an end.
+func (s *Server) stop() {
+	s.entering.Lock()
+	defer s.entering.Unlock()
+	s.die()
 }
 
 // count keeps track of the connections that Close has to wait for.
@@ -179,6 +212,10 @@ func (s *Server) count(conn net.Conn, state http.ConnState) {
 		if s.life.Err() != nil {
 			// Accepted while http.Server.Close was at work, and so overlooked by it.
 			_ = conn.Close()
+		}
+	case http.StateIdle:
+		if w, ok := conn.(*wire); ok {
+			w.idle()
 		}
 	case http.StateClosed:
 		s.running.Done()
@@ -199,7 +236,7 @@ func (s *Server) Client() *http.Client { return &http.Client{Transport: s.transp
 // returns when the server's connections are gone. To close twice does no harm.
 func (s *Server) Close() {
 	s.once.Do(func() {
-		s.die()
+		s.stop()
 		_ = s.http.Close()
 		s.running.Wait()
 		s.transport.CloseIdleConnections()

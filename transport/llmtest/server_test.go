@@ -14,7 +14,7 @@ import (
 )
 
 func TestAnyHost(t *testing.T) {
-	everywhere(t, "hosts", llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
+	bothVersions(t, "hosts", llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
 		for _, base := range []string{"http://llm.example", "https://api.openai.com", srv.URL} {
 			res, err := srv.Client().Get(base + "/v1/models")
 			if err != nil {
@@ -29,7 +29,7 @@ func TestAnyHost(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	everywhere(t, "twice", llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
+	bothVersions(t, "twice", llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
 		mustSend(t, srv, body("hi"), http.StatusOK)
 		srv.Close()
 		srv.Close()
@@ -44,7 +44,7 @@ func TestClose(t *testing.T) {
 
 func TestCloseCutsStream(t *testing.T) {
 	// A delay that nobody waits for: in real time, too.
-	everywhere(t, "stream", llmtest.Config{ChunkDelay: 1 << 62}, func(t *testing.T, srv *llmtest.Server) {
+	bothVersions(t, "stream", llmtest.Config{ChunkDelay: 1 << 62}, func(t *testing.T, srv *llmtest.Server) {
 		res, err := srv.Client().Post(srv.URL+chatPath, "application/json", strings.NewReader(body("hi", `"stream":true`)))
 		if err != nil {
 			t.Fatal(err)
@@ -66,12 +66,12 @@ func TestCloseCutsStream(t *testing.T) {
 
 func TestCloseAtOnce(t *testing.T) {
 	for range 50 {
-		everywhere(t, "idle", llmtest.Config{}, func(*testing.T, *llmtest.Server) {})
+		bothVersions(t, "idle", llmtest.Config{}, func(*testing.T, *llmtest.Server) {})
 	}
 }
 
 func TestCloseUnderLoad(t *testing.T) {
-	everywhere(t, "load", llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
+	bothVersions(t, "load", llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
@@ -92,7 +92,7 @@ func TestConcurrent(t *testing.T) {
 		}
 		return llmtest.NoFault
 	})}
-	everywhere(t, "clients", cfg, func(t *testing.T, srv *llmtest.Server) {
+	bothVersions(t, "clients", cfg, func(t *testing.T, srv *llmtest.Server) {
 		var wg sync.WaitGroup
 		for i := range 100 {
 			wg.Go(func() {
@@ -125,7 +125,7 @@ func checkBooks(t *testing.T, srv *llmtest.Server, n int) {
 }
 
 func TestRefuseDials(t *testing.T) {
-	everywhere(t, "dials", llmtest.Config{RefuseDials: func(n int) bool { return n < 2 }},
+	bothVersions(t, "dials", llmtest.Config{RefuseDials: func(n int) bool { return n < 2 }},
 		func(t *testing.T, srv *llmtest.Server) {
 			for range 2 {
 				if got := send(t.Context(), srv, body("hi")); !errors.Is(got.err, syscall.ECONNREFUSED) {

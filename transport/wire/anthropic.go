@@ -63,6 +63,17 @@ func (d anthropicMessages) Recognise(method string, u *url.URL) (Call, bool) {
 	return Call{}, false
 }
 
+// elsewhere is the dialect of messages where nothing is known of the host. Other APIs have messages, too, but not there.
+type elsewhere struct{ anthropicMessages }
+
+// Recognise takes POSTs to .../v1/messages, and to .../v1/messages/count_tokens.
+func (d elsewhere) Recognise(method string, u *url.URL) (Call, bool) {
+	if strings.HasSuffix(u.Path, "/v1/messages") || strings.HasSuffix(u.Path, "/v1/messages/count_tokens") {
+		return d.anthropicMessages.Recognise(method, u)
+	}
+	return Call{}, false
+}
+
 // Request reads model, stream and the output limit. A tier of Anthropic's ("auto", "standard_only") says what may serve,
 // not what is asked for.
 func (anthropicMessages) Request(c *Call, _ http.Header, body *transport.Fields) {

@@ -24,7 +24,7 @@ type RouterConfig struct {
 	// Dialects are asked first.
 	Dialects []Dialect
 	// Provider is the one that hosts belong to which nothing is known of: "groq". By default the shape of the path
-	// says whether it is OpenAI's or Gemini's.
+	// says whether it is OpenAI's, Gemini's or Anthropic's.
 	Provider string
 	// Deployments are the models behind the names of Azure deployments, by which their calls are priced and matched.
 	Deployments map[string]string
@@ -120,7 +120,7 @@ func providerOf(u *url.URL) *provider {
 
 // unknownPlaces are what hosts are taken for that nothing is known of. What takes fewer paths comes
 // before what takes more.
-var unknownPlaces = []Dialect{geminiFace, openAIChat, vertexNative, geminiNative}
+var unknownPlaces = []Dialect{geminiFace, openAIChat, vertexNative, geminiNative, elsewhere{anthropicMessages{"anthropic"}}}
 
 // Recognise returns the dialect that a request is in, and what can be said of the call by its method and URL alone.
 func (r *Router) Recognise(method string, u *url.URL) (Dialect, Call, bool) {

@@ -1,0 +1,53 @@
+package llmtest_test
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+)
+
+// Anthropic counts what it read from a cache beside the input, and wants a limit on
+// the output.
+func Example_anthropic() {
+	srv := llmtest.NewPipe(llmtest.Config{CachedPercent: 50})
+	defer srv.Close()
+
+	const url = "https://api.anthropic.com/v1/messages"
+	messages := `"messages":[{"role":"user","content":"` + strings.Repeat("How do I save? ", 500) + `"}]`
+	status, _ := call(srv.Client(), "POST", url, `{"model":"claude-haiku-4-5",`+messages+`}`)
+	fmt.Println(status)
+	status, body := call(srv.Client(), "POST", url, `{"model":"claude-haiku-4-5","max_tokens":100,`+messages+`}`)
+	_, usage, _ := strings.Cut(body, `"usage":{`)
+	usage, _, _ = strings.Cut(usage, `,"cache_creation":`)
+	fmt.Println(status)
+	fmt.Println(usage)
+	g := srv.Meter()[0]
+	fmt.Println(g.Provider, g.Operation, g.Tier, g.Prompt, "in, of them from the cache:", g.Cached)
+	// Output:
+	// 400 Bad Request
+	// 200 OK
+	// "input_tokens":986,"cache_creation_input_tokens":0,"cache_read_input_tokens":896
+	// anthropic messages standard 1882 in, of them from the cache: 896
+}
+
+// Azure charges for what its content filter refuses.
+func Example_azure() {
+	srv := llmtest.NewPipe(llmtest.Config{})
+	defer srv.Close()
+
+	for _, deployment := range []string{"prod", "missing", "filtered"} {
+		status, _ := call(srv.Client(), "POST",
+			"https://r.openai.azure.com/openai/deployments/"+deployment+"/chat/completions?api-version=2024-10-21", `{"messages":[]}`)
+		fmt.Println(status)
+	}
+	for _, g := range srv.Meter() {
+		fmt.Println(g.Provider, g.Model, g.Tier, g.Completion > 0)
+	}
+	// Output:
+	// 200 OK
+	// 404 Not Found
+	// 400 Bad Request
+	// azure prod default true
+	// azure filtered default false
+}
