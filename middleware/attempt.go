@@ -617,9 +617,7 @@ func (a *attempt) close(err error) {
 		return
 	}
 	r.emit(row)
-	if row.Outcome == policy.Ambiguous || row.Outcome == policy.Partial {
-		r.remember()
-	}
+	r.remember(row.Outcome)
 	r.options.Tracked().Report(policy.Report{
 		Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Exposure: row.Exposure.Pico, Err: err,
 	})

@@ -10,9 +10,12 @@ import (
 // A fingerprint stands for credentials where calls of one key are told from those of another. It never leaves the process.
 type fingerprint [sha256.Size]byte
 
+// credentials are the headers that hold a key.
+var credentials = []string{"Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key"}
+
 func fingerprintOf(h http.Header) (f fingerprint) {
 	sum := sha256.New()
-	for _, name := range []string{"Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key"} {
+	for _, name := range credentials {
 		sum.Write([]byte(transport.HeaderValue(h, name)))
 		sum.Write([]byte{0})
 	}

@@ -453,6 +453,7 @@ func Test27Drain(t *testing.T) {
 		if took := time.Since(start); err != nil || len(base.bodies) != 2 || took > time.Minute {
 			t.Errorf("after %v, %d attempts: %v", took, len(base.bodies), err)
 		}
+		time.Sleep(time.Second) // for what trickles to find out that it was closed
 	})
 }
 

@@ -30,7 +30,8 @@ type engine struct {
 	log      *slog.Logger
 	idle     transport.Idle
 	refused  recent[refusal]
-	tries    recent[try]
+	tries    recent[try] // that may have been billed
+	answered recent[try] // that were
 	quotas   quotas
 	told     sync.Once // about the http.Client's timeout
 	pending  pendings

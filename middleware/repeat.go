@@ -1,7 +1,7 @@
 package middleware
 
 import (
-	"crypto/sha256"
+	"hash/maphash"
 	"io"
 	"net/http"
 
@@ -16,13 +16,15 @@ const stainlessRetry = "X-Stainless-Retry-Count"
 // call; else by the key.
 type try struct {
 	tracked *policy.Call
-	sum     [sha256.Size]byte
+	sum     uint64
 }
+
+var trySeed = maphash.MakeSeed()
 
 // A repeater knows the try that a request of such an SDK is. The zero repeater is of another client.
 type repeater struct {
 	known   bool
-	key     fingerprint
+	key     uint64
 	getBody func() (io.ReadCloser, error)
 }
 
@@ -31,7 +33,13 @@ func repeaterOf(req *http.Request) repeater {
 	if transport.HeaderValue(req.Header, stainlessRetry) == "" || req.GetBody == nil {
 		return repeater{}
 	}
-	return repeater{true, fingerprintOf(req.Header), req.GetBody}
+	var sum maphash.Hash
+	sum.SetSeed(trySeed)
+	for _, name := range credentials {
+		sum.WriteString(transport.HeaderValue(req.Header, name))
+		sum.WriteByte(0)
+	}
+	return repeater{true, sum.Sum64(), req.GetBody}
 }
 
 // try returns the try that the call is; false if it cannot be known again.
@@ -40,37 +48,53 @@ func (r *record) try() (t try, ok bool) {
 		return t, false
 	}
 	t.tracked = r.options.Tracked()
-	sum := sha256.New()
-	io.WriteString(sum, r.call.Provider+"\x00"+r.path+"\x00")
+	var sum maphash.Hash
+	sum.SetSeed(trySeed)
+	sum.WriteString(r.call.Provider)
+	sum.WriteByte(0)
+	sum.WriteString(r.path)
+	sum.WriteByte(0)
 	if t.tracked == nil {
-		sum.Write(r.repeater.key[:])
+		maphash.WriteComparable(&sum, r.repeater.key)
 	}
 	body, err := r.repeater.getBody()
 	if err != nil {
 		return t, false
 	}
 	defer body.Close()
-	if _, err := io.Copy(sum, body); err != nil {
+	if _, err := io.Copy(&sum, body); err != nil {
 		return t, false
 	}
-	sum.Sum(t.sum[:0])
+	t.sum = sum.Sum64()
 	return t, true
 }
 
-// remember notes that the call has been tried, and may have been billed, in case that the SDK above repeats it.
-func (r *record) remember() {
+// remember notes that the call has been tried, and was or may have been billed, in case that the SDK above repeats it. It
+// does so even with an answer that arrived, if the SDK's own deadline passes before it has taken notice.
+func (r *record) remember(o policy.Outcome) {
+	tries := &r.engine.tries
+	switch o {
+	case policy.Ambiguous, policy.Partial:
+	case policy.Billed:
+		if _, ends := r.Deadline(); !ends {
+			return
+		}
+		tries = &r.engine.answered // of which there are many
+	default:
+		return
+	}
 	if t, ok := r.try(); ok {
-		r.engine.tries.add(t)
+		tries.add(t)
 	}
 }
 
-// repeated refuses a call that the SDK above repeats of itself although it may have been billed.
+// repeated refuses a call that the SDK above repeats of itself although it was billed, or may have been.
 func (r *record) repeated(s *policy.Settings) error {
-	if r.sdkRetry == 0 || s.AllowDoubleBilling || r.engine.tries.empty() {
+	if r.sdkRetry == 0 || s.AllowDoubleBilling || r.engine.tries.empty() && r.engine.answered.empty() {
 		return nil
 	}
 	t, ok := r.try()
-	if !ok || !r.engine.tries.has(t) {
+	if !ok || !r.engine.tries.has(t) && !r.engine.answered.has(t) {
 		return nil
 	}
 	return r.refuse(&Error{Kind: ErrRepeat,
