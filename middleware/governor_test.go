@@ -200,8 +200,9 @@ func TestErrorForms(t *testing.T) {
 								w.Errorf("%s", data)
 							}
 							// What an SDK hides, the program finds where it tracks the call.
-							if e := call.Err(); !errors.Is(e, test.kind) && test.kind != middleware.ErrAmbiguous && test.kind != middleware.ErrNotSent || e == nil {
-								w.Errorf("tracked: %v", e)
+							var e *middleware.Error
+							if err := call.Err(); !errors.As(err, &e) || !errors.Is(err, test.kind) {
+								w.Errorf("tracked: %v", err)
 							}
 						})
 					})
@@ -295,13 +296,14 @@ func TestRedirects(t *testing.T) {
 	})
 	for _, path := range []string{"/v1/chat/completions", "/v1/messages", "/v1beta/models/gemini-2.5-flash:generateContent"} {
 		inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.RedirectAway)}, policy.Policy{}, func(w *world) {
-			req, _ := http.NewRequestWithContext(w.Context(), http.MethodPost, w.provider.URL+path, strings.NewReader(
+			ctx, call := policy.Track(w.Context())
+			req, _ := http.NewRequestWithContext(ctx, http.MethodPost, w.provider.URL+path, strings.NewReader(
 				`{"model":"claude-sonnet-4-5","max_tokens":10,"messages":[{"role":"user","content":"Who saves?"}],"contents":[{"parts":[{"text":"Who saves?"}]}]}`))
 			req.Header.Set("X-Api-Key", "sk-secret")
 			_, err := w.client.Do(req)
 			var e *middleware.Error
-			if !errors.Is(err, middleware.ErrRedirect) || !errors.As(err, &e) || !strings.Contains(e.Detail, "elsewhere") {
-				w.Errorf("%s: %v", path, err)
+			if !errors.Is(err, middleware.ErrRedirect) || !errors.As(err, &e) || !strings.Contains(e.Detail, "elsewhere") || !errors.Is(call.Err(), middleware.ErrRedirect) {
+				w.Errorf("%s: %v; tracked: %v", path, err, call.Err())
 			}
 			w.wantRows("1 rejected inferred redirected")
 			if n := len(w.provider.Requests()); n != 1 {

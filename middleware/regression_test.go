@@ -676,3 +676,32 @@ func TestTierBehindALinkThatChangesTheBody(t *testing.T) {
 		t.Errorf("%v, sent %q", err, base.bodies)
 	}
 }
+
+// An answer that calls its model by the deployment's name is priced by WithDeployments.
+func TestDeploymentNamedInTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := llmtest.NewPipe(llmtest.Config{})
+		defer server.Close()
+		catalog, err := price.Parse("test", strings.NewReader(`{"providers":{"azure":{"models":{"gpt-5":{"periods":[{"source":"test","tiers":{
+			"standard":[{"usd_per_million":{"input":"1.25","output":"10"}}]}}]}}}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stack, err := middleware.New(middleware.WithBase(server.Transport()), middleware.WithCatalog(catalog),
+			middleware.WithDeployments(map[string]string{"house": "gpt-5"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stack.Close(context.Background())
+		resp, err := stack.Client().Post("https://mine.openai.azure.com/openai/deployments/house/chat/completions?api-version=2025-01-01-preview",
+			"application/json", strings.NewReader(`{"messages":[{"role":"user","content":"Who?"}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if r := stack.Rows()[0]; !r.Cost.Known {
+			t.Errorf("model %q, served %q: %s", r.Model, r.ServedModel, r.Unpriced)
+		}
+	})
+}

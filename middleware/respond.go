@@ -55,9 +55,11 @@ func (l *link) deliver(r *record, req *http.Request, resp *http.Response, err er
 		return nil, err // it stays the context's error
 	}
 	e, ok := r.explained(err)
-	switch {
-	case !ok:
+	if !ok {
 		return nil, err
+	}
+	r.options.Tracked().Fail(e)
+	switch {
 	case l.form.response(req):
 		return r.respond(req, e), nil
 	case errors.Is(err, e):

@@ -71,6 +71,16 @@ func (c *Call) Report(r Report) {
 	}
 }
 
+// Fail notes why a call has failed in the end, where that is more than its last attempt's error. A nil Call ignores it.
+func (c *Call) Fail(err error) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
+}
+
 // Attempts returns how many attempts have ended. One ends when its answer has been read or closed.
 func (c *Call) Attempts() int {
 	c.mu.Lock()
@@ -108,7 +118,8 @@ func (c *Call) Exposure() price.Sum {
 	return c.exposure
 }
 
-// Err returns why the last attempt failed, or nil.
+// Err returns why the last attempt failed, or nil. Where the chain answers for what is sent again, that is an error which
+// says so, even if the SDK above has made something else of it.
 func (c *Call) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

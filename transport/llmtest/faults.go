@@ -54,6 +54,8 @@ import "fmt"
 //	                 without a quota, as
 //	                 Config.FlexAs429 says
 //	ServerError      500 INTERNAL                 the same           500
+//	ServerError-     the same, not billed         the same           the same, billed
+//	AfterWork
 //
 // Two more do so, of which Anthropic knows no flex, and Azure has none deployed:
 //
@@ -99,12 +101,14 @@ const (
 	CutStream
 	// ErrorInStream sends status 200, half of the events, and an error as the last
 	// event; there is no [DONE]. A request that is not streamed gets a 500. Billed
-	// both ways. In the Responses API two events end it: error and response.failed.
+	// both ways, but for a 500 of Google's. In the Responses API two events end it: error and response.failed.
 	ErrorInStream
 	// ServerError answers 500 instead of doing the work. Not billed.
 	ServerError
 	// ServerErrorAfterWork does the work and answers 500 all the same. Billed, and
-	// a client cannot tell it from ServerError.
+	// a client cannot tell it from ServerError. Google's documents say that a 500
+	// costs nothing, and so it does on Google's faces, but for the creation of a
+	// cache.
 	ServerErrorAfterWork
 	// Overloaded answers 503 with the code server_is_overloaded and no
 	// Retry-After. Not billed.

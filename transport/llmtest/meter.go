@@ -125,9 +125,24 @@ func (x *exchange) bill(prefix string) Generation {
 	g.At = time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if x.uncharged() {
+		g.ID = s.id(prefix+"free-", x.n)
+		return g
+	}
 	g.ID = s.id(prefix, len(s.billed))
 	s.billed = append(s.billed, g)
 	return g
+}
+
+// uncharged reports whether the request will be answered with a 500 that the
+// provider's documents say costs nothing, whatever was done for it. Google's do: of a
+// 500 of the Gemini API "you won't be charged for the tokens used", and Vertex
+// charges "only for requests that return a 200 response code".
+func (x *exchange) uncharged() bool {
+	if x.ask.provider != "gemini" && x.ask.provider != "vertex" || x.ask.operation == "createCachedContent" {
+		return false
+	}
+	return x.fault == ServerErrorAfterWork || x.fault == ErrorInStream && !x.ask.stream
 }
 
 // measure counts the tokens of a. They depend on the seed and on what is asked

@@ -81,3 +81,11 @@ func (d azureDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 		c.Model = model
 	}
 }
+
+// Answer knows it, too, where the answer names the deployment instead.
+func (d azureDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
+	d.Compatible.Answer(c, doc, a)
+	if model, ok := d.deployments[a.Model]; ok {
+		a.Model = model
+	}
+}
