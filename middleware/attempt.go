@@ -31,12 +31,14 @@ const (
 type sender struct {
 	engine *engine
 	bare   bool // what stands beneath is net/http's own transport
+	client bool // what stands beneath is an http.Client, which follows redirects
 	spoken protocols
 }
 
 func newSender(e *engine, next http.RoundTripper) *sender {
 	_, bare := next.(*http.Transport)
-	return &sender{engine: e, bare: bare}
+	_, client := next.(handed)
+	return &sender{engine: e, bare: bare, client: client}
 }
 
 func (s *sender) send(r *record, req *http.Request, next hop) (*http.Response, error) {
@@ -200,16 +202,30 @@ func (a *attempt) attach(out *http.Request) error {
 	if err := r.body.Attach(out, a.edits.Body...); err != nil {
 		return err
 	}
-	switch spoken := a.sender.spoken.of(out.URL.Host); {
-	case a.sender.bare && spoken != 1:
-		// Over HTTP/2 only the error of a request without GetBody says whether the server has processed it. On
-		// HTTP/1, net/http needs it only for connections that were used before, by then the host has answered.
-		out.GetBody = nil
-	default:
-		out.GetBody = a.trace.Guard(out.GetBody, spoken == 2)
-	}
+	out.GetBody = a.guard(out)
 	a.body = out.Body
 	return nil
+}
+
+// guard returns the GetBody for what stands beneath.
+func (a *attempt) guard(out *http.Request) func() (io.ReadCloser, error) {
+	s := a.sender
+	spoken := s.spoken.of(out.URL.Host)
+	if (s.bare || s.client) && spoken != 1 {
+		// Over HTTP/2 only the error of a request without GetBody says whether the server has processed it. On
+		// HTTP/1, net/http needs it only for connections that were used before; by then the host has answered.
+		return nil
+	}
+	guarded := a.trace.Guard(out.GetBody, spoken == 2)
+	if !s.client || guarded == nil {
+		return guarded
+	}
+	return func() (io.ReadCloser, error) {
+		if a.trace.Answered() { // it is a redirect that the client would follow, to wherever it leads
+			return nil, a.strayed("the http.Client beneath", "elsewhere")
+		}
+		return guarded()
+	}
 }
 
 // editHeader makes the edits in a copy of the request's header, where a key may stand in any case.
@@ -328,6 +344,8 @@ func (a *attempt) lost(err error) wire.Refusal {
 	var op *net.OpError
 	dialed := errors.As(err, &op) && op.Op == "dial"
 	switch written := a.trace.Writes() - a.void; {
+	case errors.Is(err, ErrRedirect):
+		return wire.Refusal{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.Redirected}
 	case transport.Unprocessed(err):
 		return wire.Refusal{Outcome: policy.Rejected, Evidence: policy.Documented, Reason: policy.Unprocessed}
 	case written <= 0 && (a.trace.Reported() || dialed):
@@ -364,10 +382,14 @@ func (a *attempt) astray(out *http.Request, resp *http.Response) error {
 	if err != nil || sameHost(out.URL, where) {
 		return nil // without a Location, http.Client does not follow it
 	}
+	return a.strayed(fmt.Sprintf("%s answers %d, and", out.URL.Host, resp.StatusCode), where.Host)
+}
+
+func (a *attempt) strayed(who, where string) *Error {
 	return &Error{
-		Kind: ErrRedirect, Provider: r.call.Provider, Model: r.call.Model, Attempts: r.attempts,
-		Detail: fmt.Sprintf("%s answers %d, and sends it to %s", out.URL.Host, resp.StatusCode, where.Host),
-		Hint:   "if that host is to be trusted, make it the base URL",
+		Kind: ErrRedirect, Provider: a.r.call.Provider, Model: a.r.call.Model, Attempts: a.r.attempts,
+		Detail: fmt.Sprintf("%s sends it to %s", who, where),
+		Hint:   "if that place is to be trusted, make it the base URL",
 	}
 }
 

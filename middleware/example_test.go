@@ -149,3 +149,83 @@ func ExampleError() {
 	// true true
 	// skinflint: cost limit for gpt-5: it could cost $0.0012125, and may cost $0.0001 (nothing was sent); lower max_tokens, or raise MaxCost
 }
+
+// An adapter for an SDK that takes an error for a reason to send the call again asks for responses instead.
+func ExampleStack_ErrorsAs() {
+	provider := llmtest.NewServer(llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetAfterAccept)})
+	defer provider.Close()
+	stack, err := middleware.New(middleware.WithBase(provider.Transport()))
+	if err != nil {
+		panic(err)
+	}
+	defer stack.Close(context.Background())
+
+	client := stack.ErrorsAs(middleware.AsResponse).Client()
+	resp, err := client.Post(provider.URL+"/v1/chat/completions", "application/json", strings.NewReader(ask))
+	if err != nil {
+		panic(err)
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.Status)
+	fmt.Println("x-should-retry:", resp.Header.Get("X-Should-Retry"))
+	fmt.Println("Skinflint-Refusal:", resp.Header.Get("Skinflint-Refusal"))
+	// Output:
+	// 424 Failed Dependency
+	// x-should-retry: false
+	// Skinflint-Refusal: ambiguous
+}
+
+// Middleware is what option.WithMiddleware of openai-go and anthropic-sdk-go take.
+func ExampleStack_Middleware() {
+	provider := llmtest.NewServer(llmtest.Config{Faults: llmtest.Sequence(llmtest.RateLimited)})
+	defer provider.Close()
+	stack, err := middleware.New(middleware.WithPolicy(policy.Policy{MaxAttempts: 2}))
+	if err != nil {
+		panic(err)
+	}
+	defer stack.Close(context.Background())
+
+	// As the SDK does it, whose own client is what the stack sends through.
+	req, err := http.NewRequest(http.MethodPost, provider.URL+"/v1/chat/completions", strings.NewReader(ask))
+	if err != nil {
+		panic(err)
+	}
+	resp, err := stack.Middleware(req, provider.Client().Do)
+	if err != nil {
+		panic(err)
+	}
+	io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	for _, row := range stack.Rows() {
+		fmt.Println(row.Attempt, row.Outcome)
+	}
+	// Output:
+	// 1 rejected
+	// 2 billed
+}
+
+// What an attempt may have cost stands beside the cost, until a bill says what it was.
+func ExampleStack_Resolve() {
+	provider := llmtest.NewServer(llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetAfterAccept)})
+	defer provider.Close()
+	stack, err := middleware.New(middleware.WithBase(provider.Transport()))
+	if err != nil {
+		panic(err)
+	}
+	defer stack.Close(context.Background())
+
+	_, err = stack.Client().Post(provider.URL+"/v1/chat/completions", "application/json", strings.NewReader(ask))
+	fmt.Println(errors.Is(err, middleware.ErrAmbiguous))
+	row, totals := stack.Rows()[0], stack.Totals()
+	fmt.Printf("cost $%s, exposure $%s\n", totals.Cost, totals.Exposure)
+
+	if err := stack.Resolve(row.Call, row.Attempt, price.MustUSD("0.0004")); err != nil {
+		panic(err)
+	}
+	totals = stack.Totals()
+	fmt.Printf("cost $%s, exposure $%s\n", totals.Cost, totals.Exposure)
+	// Output:
+	// true
+	// cost $0, exposure $0.0012125
+	// cost $0.0004, exposure $0
+}

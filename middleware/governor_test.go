@@ -579,3 +579,84 @@ func TestResponseFormLeavesNothingBehind(t *testing.T) {
 		}
 	})
 }
+
+// Over HTTP/2, the func knows what the server did not process, as the chain does; and what redirects the client beneath
+// it would follow, it does not.
+func TestMiddlewareOnTheWire(t *testing.T) {
+	for _, test := range []struct {
+		fault    llmtest.Fault
+		http2    bool
+		before   int
+		status   int
+		refusal  string
+		requests int
+	}{
+		{llmtest.RefusedStream, true, 0, 200, "", 2},
+		{llmtest.RefusedStream, true, 1, 200, "", 2},
+		{llmtest.GoAway, true, 1, 200, "", 2},
+		{llmtest.ProtocolErrorAfterWork, true, 1, 424, "ambiguous", 1},
+		{llmtest.RedirectAway, true, 0, 424, "redirect", 1},
+		{llmtest.RedirectAway, false, 0, 424, "redirect", 1},
+		{llmtest.RedirectAway, false, 1, 424, "redirect", 1},
+		{llmtest.RedirectSame, false, 0, 307, "", 1},
+		{llmtest.RedirectSame, false, 1, 424, "redirect", 1},
+	} {
+		faults := append(make([]llmtest.Fault, test.before), test.fault)
+		inWorld(t, llmtest.Config{HTTP2: test.http2, Faults: llmtest.Sequence(faults...)}, policy.Policy{}, func(w *world) {
+			var resp *http.Response
+			for range test.before + 1 {
+				req := w.request(w.Context(), chatBody)
+				req.Header.Set("X-Stainless-Retry-Count", "0")
+				var err error
+				if resp, err = w.stack.Middleware(req, w.provider.Client().Do); err != nil {
+					w.Fatal(err)
+				}
+				io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+			}
+			if resp.StatusCode != test.status || resp.Header.Get("Skinflint-Refusal") != test.refusal {
+				w.Errorf("%+v: status %d, %v", test, resp.StatusCode, resp.Header)
+			}
+			if n := len(w.provider.Requests()) - test.before; n != test.requests {
+				w.Errorf("%+v: %d requests", test, n)
+			}
+			if row := w.stack.Rows()[test.before]; test.refusal == "redirect" && (row.Outcome != policy.Rejected || row.Reason != policy.Redirected) {
+				w.Errorf("%+v: %+v", test, row)
+			}
+		})
+	}
+}
+
+// What stands beneath may send a request again when it has been answered: to sign it anew, for instance. On a broken
+// connection it may not.
+func TestBodyForWhatStandsBeneath(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		inWorld(t, llmtest.Config{HTTP2: http2, Faults: llmtest.Sequence(llmtest.BadRequest, llmtest.NoFault, llmtest.ResetAfterAccept)}, policy.Policy{}, func(w *world) {
+			again := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+				resp, err := next.RoundTrip(req)
+				if err == nil && resp.StatusCode == 200 {
+					return resp, nil
+				}
+				if err == nil {
+					resp.Body.Close()
+				}
+				out := req.Clone(req.Context())
+				if out.Body, err = req.GetBody(); err != nil {
+					return nil, err
+				}
+				return next.RoundTrip(out)
+			})
+			hc := w.stack.Wrap(&http.Client{Transport: again(w.provider.Transport())})
+			resp, err := hc.Do(w.request(w.Context(), chatBody))
+			if err != nil || resp.StatusCode != 200 {
+				w.Fatal(resp, err)
+			}
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			_, err = hc.Do(w.request(w.Context(), bounded))
+			if http2 && (!errors.Is(err, middleware.ErrAmbiguous) || !errors.Is(err, transport.ErrReplay)) {
+				w.Errorf("HTTP/2 %v: %v", http2, err)
+			}
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http/httptrace"
+	"net/textproto"
 	"strings"
 	"sync/atomic"
 )
@@ -16,8 +17,10 @@ type Trace struct {
 	watched atomic.Bool
 	reused  atomic.Bool
 	http2   atomic.Bool
+	answers atomic.Int32 // that have begun to arrive, but for those that only announce one (1xx)
 	headers atomic.Int32
 	counted atomic.Int32 // how often the headers had been written when the body was last given again
+	passed  atomic.Int32 // and how many answers had begun to arrive then
 
 	hooks httptrace.ClientTrace
 }
@@ -29,6 +32,12 @@ func WithTrace(ctx context.Context, t *Trace) context.Context {
 		GetConn:      func(string) { t.watched.Store(true) },
 		GotConn:      t.gotConn,
 		WroteHeaders: func() { t.headers.Add(1) },
+
+		GotFirstResponseByte: func() { t.answers.Add(1) },
+		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			t.answers.Store(t.passed.Load())
+			return nil
+		},
 	}
 	return httptrace.WithClientTrace(ctx, &t.hooks)
 }
@@ -43,7 +52,8 @@ func (t *Trace) gotConn(info httptrace.GotConnInfo) {
 // ErrReplay is what a request fails with that net/http wanted to send once more although a server may have read it.
 var ErrReplay = errors.New("transport: the connection failed, and net/http may not send the request once more: a server may have read it")
 
-// Guard returns getBody for a request that reports to t, as long as net/http may send it again of itself.
+// Guard returns getBody for a request that reports to t, as long as it may be sent again beneath of itself. Once an answer
+// has arrived it may: what stands there then knows what it was answered.
 //
 // On HTTP/1 it does so only on a connection that had been used before, and turns out to be closed before anything was
 // written. On HTTP/2 it does so, too, when the server says that it did not process the request, but also, and without
@@ -55,7 +65,11 @@ func (t *Trace) Guard(getBody func() (io.ReadCloser, error), http2 bool) func() 
 		return nil
 	}
 	return func() (io.ReadCloser, error) {
-		written := t.headers.Load()
+		written, answers := t.headers.Load(), t.answers.Load()
+		if answers > t.passed.Swap(answers) {
+			t.counted.Store(written)
+			return getBody()
+		}
 		if written > t.counted.Swap(written) && (http2 || t.http2.Load() || !t.reused.Load()) {
 			return nil, ErrReplay
 		}
@@ -88,6 +102,9 @@ func (t *Trace) Unwritten() bool { return t.watched.Load() && t.headers.Load() =
 
 // Reported reports whether the base reported at all.
 func (t *Trace) Reported() bool { return t.watched.Load() }
+
+// Answered reports whether an answer has begun to arrive.
+func (t *Trace) Answered() bool { return t.answers.Load() > 0 }
 
 // Reused reports whether the request went over a connection that had been used before.
 func (t *Trace) Reused() bool { return t.reused.Load() }

@@ -1,0 +1,101 @@
+package transport_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+)
+
+// What net/http says of a stream that failed, when it has no GetBody to send the request again with.
+func TestUnprocessed(t *testing.T) {
+	for fault, want := range map[llmtest.Fault]bool{
+		llmtest.RefusedStream: true, llmtest.GoAway: true, llmtest.ProtocolError: false, llmtest.ProtocolErrorAfterWork: false,
+		llmtest.ResetBeforeAccept: false, llmtest.ResetAfterAccept: false,
+	} {
+		server := llmtest.NewServer(llmtest.Config{HTTP2: true, Faults: llmtest.Sequence(fault)})
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.GetBody = nil
+		_, err = server.Transport().RoundTrip(req)
+		if err == nil || transport.Unprocessed(err) != want || transport.Unprocessed(fmt.Errorf("wrapped: %w", err)) != want {
+			t.Errorf("%v: %v", fault, err)
+		}
+		server.Close()
+	}
+	for _, err := range []error{
+		nil, errors.New("EOF"), errors.New("stream error: stream ID 1; REFUSED_STREAM; received from peer"),
+		errors.New("cannot retry err [stream error: stream ID 1; PROTOCOL_ERROR; received from peer] after Request.Body was written; REFUSED_STREAM"),
+		errors.New("cannot retry err [stream error: stream ID 1; REFUSED_STREAM"),
+	} {
+		if transport.Unprocessed(err) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// With Guard, net/http sends nothing again over HTTP/2 whose headers were written, whatever the server says: it cannot be
+// told apart from there.
+func TestGuard(t *testing.T) {
+	for _, fault := range []llmtest.Fault{llmtest.RefusedStream, llmtest.GoAway, llmtest.ProtocolError, llmtest.ProtocolErrorAfterWork} {
+		for _, used := range []bool{false, true} {
+			server := llmtest.NewServer(llmtest.Config{HTTP2: true, Faults: llmtest.ScriptFunc(func(n int) llmtest.Fault {
+				if used && n == 0 {
+					return llmtest.NoFault
+				}
+				return fault
+			})})
+			for n := range 2 {
+				var trace transport.Trace
+				body := func() (io.ReadCloser, error) {
+					return io.NopCloser(strings.NewReader(`{"model":"gpt-5","messages":[]}`)), nil
+				}
+				req, err := http.NewRequestWithContext(transport.WithTrace(context.Background(), &trace), http.MethodPost, server.URL+"/v1/chat/completions", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Body, _ = body()
+				req.GetBody = trace.Guard(body, n > 0)
+				resp, err := server.Transport().RoundTrip(req)
+				if err == nil {
+					resp.Body.Close()
+				} else if !errors.Is(err, transport.ErrReplay) {
+					t.Errorf("%v: %v", fault, err)
+				}
+				if (err == nil) != (used && n == 0) || trace.Writes() != 1 {
+					t.Errorf("%v: written %d times, %v", fault, trace.Writes(), err)
+				}
+			}
+			server.Close()
+		}
+	}
+}
+
+func ExampleUnprocessed() {
+	server := llmtest.NewServer(llmtest.Config{HTTP2: true, Faults: llmtest.Sequence(llmtest.RefusedStream)})
+	defer server.Close()
+	for range 2 {
+		req, _ := http.NewRequest(http.MethodPost, server.URL+"/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[{"role":"user","content":"Hm?"}]}`))
+		req.GetBody = nil // so that net/http tells what has happened, instead of sending it again of itself
+		resp, err := server.Transport().RoundTrip(req)
+		if transport.Unprocessed(err) {
+			fmt.Println("refused before it was looked at: it may be sent again")
+			continue
+		}
+		fmt.Println(resp.Status)
+		resp.Body.Close()
+	}
+	fmt.Println("billed:", len(server.Meter()))
+	// Output:
+	// refused before it was looked at: it may be sent again
+	// 200 OK
+	// billed: 1
+}
