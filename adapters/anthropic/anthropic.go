@@ -33,8 +33,7 @@
 //	client := anthropic.NewClient(option.WithMiddleware(stack.Middleware), option.WithMaxRetries(0))
 //
 // It then stands above the SDK's http.Client, with that client's timeouts: the SDK's own gives up after 10 minutes without
-// an answer. What an http.Client hides counts as billed: on HTTP/2, a stream that the server refused is not sent again, and
-// a redirect ends the call.
+// an answer. A redirect ends the call there: the client beneath would follow it wherever it leads.
 package anthropic
 
 import (

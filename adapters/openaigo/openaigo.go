@@ -32,8 +32,8 @@
 //	client := openai.NewClient(option.WithMiddleware(stack.Middleware), option.WithMaxRetries(0))
 //
 // It then stands above the SDK's http.Client, with that client's timeouts. It is to be the last of the middlewares, as
-// others may change the request's path (package azure does). What an http.Client hides counts as billed: on HTTP/2, a
-// stream that the server refused is not sent again, and a redirect ends the call.
+// others may change the request's path (package azure does). A redirect ends the call there: the
+// client beneath would follow it wherever it leads.
 package openaigo
 
 import (

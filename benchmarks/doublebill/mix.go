@@ -27,7 +27,7 @@ var (
 // Whether a 500 is charged, most providers do not say, and this one charges. Google says that Gemini's are not.
 var (
 	silent500     = &mishap{key: "500_after_work", name: "500 after the work", percent: 2, fault: llmtest.ServerErrorAfterWork}
-	documented500 = &mishap{free: true, fault: llmtest.ServerError}
+	documented500 = &mishap{free: true, fault: llmtest.ServerErrorAfterWork}
 )
 
 var mix = []*mishap{
