@@ -114,31 +114,22 @@ func TestFew(t *testing.T) {
 
 func testJSON(t *testing.T, results []result) {
 	var out bytes.Buffer
-	if err := writeJSON(&out, results, fewCalls); err != nil {
+	if err := writeJSON(&out, results); err != nil {
 		t.Fatal(err)
 	}
-	var object struct {
-		Calls   int
-		Mix     map[string]int
-		Clients map[string]map[string]int
-	}
-	dec := json.NewDecoder(&out)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&object); err != nil {
+	var object map[string]map[string]int
+	if err := json.Unmarshal(out.Bytes(), &object); err != nil {
 		t.Fatal(err)
-	}
-	if object.Calls != fewCalls || len(object.Mix) != len(mix) || object.Mix["flex_429"] != 5 {
-		t.Errorf("calls %d, mix %v", object.Calls, object.Mix)
 	}
 	want := []string{
 		"anthropic-sdk-go", "azopenai", "genai with retry options",
 		"openai-go", "openai-go over failsafe-go", "openai-go over go-retryablehttp", "openai-go over rehttp", "openai-go, http.Client.Timeout",
 		"ours", "ours under anthropic-sdk-go", "ours under azopenai", "ours under genai", "ours, SDK retries left on", "ours, double billing allowed",
 	}
-	if got := slices.Sorted(maps.Keys(object.Clients)); !slices.Equal(got, want) && !raceEnabled {
+	if got := slices.Sorted(maps.Keys(object)); !slices.Equal(got, want) && !raceEnabled {
 		t.Errorf("clients %q, want %q", got, want)
 	}
-	for name, f := range object.Clients {
+	for name, f := range object {
 		if got := slices.Sorted(maps.Keys(f)); !slices.Equal(got, []string{"attempts", "billed", "billed_twice", "calls", "lost", "lost_unbilled"}) {
 			t.Errorf("%s has %q", name, got)
 		}

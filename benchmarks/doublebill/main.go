@@ -46,7 +46,7 @@ func run(t *testing.T, out io.Writer, calls int, seed uint64, asJSON bool) error
 	case err != nil:
 		return err
 	case asJSON:
-		return writeJSON(out, results, calls)
+		return writeJSON(out, results)
 	}
 	return writeTable(out, results, seed)
 }
@@ -77,15 +77,12 @@ type result struct {
 	rows int // in our ledger
 }
 
-func writeJSON(out io.Writer, results []result, calls int) error {
-	byName, percent := make(map[string]figures), make(map[string]int)
+func writeJSON(out io.Writer, results []result) error {
+	byName := make(map[string]figures)
 	for _, r := range results {
 		byName[r.name] = r.figures
 	}
-	for _, m := range mix {
-		percent[m.key] = m.percent
-	}
-	return bench.WriteJSON(out, map[string]any{"calls": calls, "mix": percent, "clients": byName})
+	return bench.WriteJSON(out, byName)
 }
 
 // writeTable prints a table that can be read as it is, and be pasted into Markdown.

@@ -12,32 +12,32 @@ import (
 
 // A mishap befalls a share of the requests on the wire.
 type mishap struct {
-	key, name string
-	percent   int
-	free      bool // not billed
-	fault     llmtest.Fault
+	name    string
+	percent int
+	free    bool // not billed
+	fault   llmtest.Fault
 }
 
 // The mishaps that are no llmtest.Fault to us.
 var (
-	noRoom = &mishap{key: "flex_429", name: "flex 429", percent: 5, free: true} // only who asks for flex meets it
-	noDial = &mishap{key: "reset_before_write", name: "reset before the write", percent: 2, free: true}
+	noRoom = &mishap{name: "flex 429", percent: 5, free: true} // only who asks for flex meets it
+	noDial = &mishap{name: "reset before the write", percent: 2, free: true}
 )
 
 // Whether a 500 is charged, most providers do not say, and this one charges. Google says that Gemini's are not.
 var (
-	silent500     = &mishap{key: "500_after_work", name: "500 after the work", percent: 2, fault: llmtest.ServerErrorAfterWork}
+	silent500     = &mishap{name: "500 after the work", percent: 2, fault: llmtest.ServerErrorAfterWork}
 	documented500 = &mishap{free: true, fault: llmtest.ServerErrorAfterWork}
 )
 
 var mix = []*mishap{
 	noRoom,
-	{key: "rate_429", name: "rate 429", percent: 2, free: true, fault: llmtest.RateLimited},
+	{name: "rate 429", percent: 2, free: true, fault: llmtest.RateLimited},
 	noDial,
-	{key: "reset_after_accept", name: "reset after accepting", percent: 3, fault: llmtest.ResetAfterAccept},
-	{key: "cut_stream", name: "cut answer", percent: 3, fault: llmtest.CutStream},
+	{name: "reset after accepting", percent: 3, fault: llmtest.ResetAfterAccept},
+	{name: "cut answer", percent: 3, fault: llmtest.CutStream},
 	silent500,
-	{key: "slow", name: "slower than the timeout", percent: 2, fault: llmtest.Slow},
+	{name: "slower than the timeout", percent: 2, fault: llmtest.Slow},
 }
 
 // shares says the mix in words.
