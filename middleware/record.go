@@ -234,7 +234,8 @@ func (r *record) checkCache() error {
 // tellTimeout says once that the http.Client above has a timeout. It shows in a request's Cancel, which http.Client sets
 // for transports that are not net/http's own.
 func (e *engine) tellTimeout(req *http.Request) {
-	if req.Cancel == nil { //lint:ignore SA1019 it is how http.Client's timeout shows
+	//lint:ignore SA1019 it is how the timeout of http.Client shows
+	if req.Cancel == nil {
 		return
 	}
 	e.told.Do(func() {

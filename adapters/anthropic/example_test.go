@@ -28,7 +28,7 @@ func ExampleNewClient() {
 
 	client := skinflintanthropic.NewClient("sk-ant-...", stack)
 	_, err = client.Messages.New(ctx, anthropic.MessageNewParams{
-		Model:     anthropic.ModelClaudeSonnet4_5,
+		Model:     anthropic.ModelClaudeSonnet4_6,
 		MaxTokens: 1000,
 		Messages:  []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("Who saves?"))},
 	})
@@ -55,7 +55,7 @@ func ExampleOptions() {
 
 	ctx, call := policy.Track(policy.With(ctx, policy.MaxCost(price.MustUSD("0.001"))))
 	_, err = client.Messages.New(ctx, anthropic.MessageNewParams{
-		Model:     anthropic.ModelClaudeSonnet4_5,
+		Model:     anthropic.ModelClaudeSonnet4_6,
 		MaxTokens: 10_000,
 		Messages:  []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("Who spends?"))},
 	})

@@ -30,7 +30,7 @@ func ExampleNewClient() {
 
 	client := openaigo.NewClient("sk-...", stack)
 	answer, err := client.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{
-		Model:    openai.ChatModelGPT5,
+		Model:    openai.ChatModelGPT5_4Mini,
 		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("Who saves?")},
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func ExampleNewClient() {
 	}
 	totals := stack.Totals()
 	fmt.Println(answer.ServiceTier, totals.Cost, "instead of", totals.List)
-	// Output: flex 0.00085125 instead of 0.0017025
+	// Output: flex 0.000384 instead of 0.000768
 }
 
 func ExampleOptions() {
@@ -56,7 +56,7 @@ func ExampleOptions() {
 
 	ctx, call := policy.Track(policy.With(ctx, policy.MaxCost(price.MustUSD("0.001"))))
 	_, err = client.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{
-		Model:               openai.ChatModelGPT5,
+		Model:               openai.ChatModelGPT5_4Mini,
 		MaxCompletionTokens: openai.Int(10_000),
 		Messages:            []openai.ChatCompletionMessageParamUnion{openai.UserMessage("Who spends?")},
 	})

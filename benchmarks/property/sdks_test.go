@@ -186,10 +186,10 @@ func azOpenAI(t *testing.T, stack stacker, w weather, url string) caller {
 	return func(ctx context.Context, a ask) error {
 		messages := []azopenai.ChatRequestMessageClassification{&azopenai.ChatRequestUserMessage{Content: azopenai.NewChatRequestUserMessageContent(a.prompt)}}
 		if !a.stream {
-			_, err := client.GetChatCompletions(ctx, azopenai.ChatCompletionsOptions{DeploymentName: to.Ptr(gpt), MaxTokens: to.Ptr[int32](most), Messages: messages}, nil)
+			_, err := client.GetChatCompletions(ctx, azopenai.ChatCompletionsOptions{DeploymentName: new(gpt), MaxTokens: to.Ptr[int32](most), Messages: messages}, nil)
 			return err
 		}
-		answer, err := client.GetChatCompletionsStream(ctx, azopenai.ChatCompletionsStreamOptions{DeploymentName: to.Ptr(gpt), MaxTokens: to.Ptr[int32](most), Messages: messages}, nil)
+		answer, err := client.GetChatCompletionsStream(ctx, azopenai.ChatCompletionsStreamOptions{DeploymentName: new(gpt), MaxTokens: to.Ptr[int32](most), Messages: messages}, nil)
 		if err != nil {
 			return err
 		}
