@@ -134,6 +134,7 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 			Detail: fmt.Sprintf("it ran for more than attempt_timeout, %v, and may have been billed", a.s.AttemptTimeout),
 		})
 	}
+	a.trace.WatchAnswers = !a.sender.bare
 	out := req.WithContext(transport.WithTrace(ctx, &a.trace))
 	stripIdempotencyKeys(out)
 	if err := a.attach(out); err != nil {

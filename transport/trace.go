@@ -14,6 +14,9 @@ import (
 // A Trace tells what happened to one request on the wire. It is safe for concurrent use: net/http may go on writing
 // a request's body after its answer arrived.
 type Trace struct {
+	// WatchAnswers has [Trace.Answered] and [Trace.Guard] know of answers. It is to be set before WithTrace.
+	WatchAnswers bool
+
 	watched atomic.Bool
 	reused  atomic.Bool
 	http2   atomic.Bool
@@ -32,12 +35,13 @@ func WithTrace(ctx context.Context, t *Trace) context.Context {
 		GetConn:      func(string) { t.watched.Store(true) },
 		GotConn:      t.gotConn,
 		WroteHeaders: func() { t.headers.Add(1) },
-
-		GotFirstResponseByte: func() { t.answers.Add(1) },
-		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+	}
+	if t.WatchAnswers {
+		t.hooks.GotFirstResponseByte = func() { t.answers.Add(1) }
+		t.hooks.Got1xxResponse = func(int, textproto.MIMEHeader) error {
 			t.answers.Store(t.passed.Load())
 			return nil
-		},
+		}
 	}
 	return httptrace.WithClientTrace(ctx, &t.hooks)
 }
@@ -53,7 +57,7 @@ func (t *Trace) gotConn(info httptrace.GotConnInfo) {
 var ErrReplay = errors.New("transport: the connection failed, and net/http may not send the request once more: a server may have read it")
 
 // Guard returns getBody for a request that reports to t, as long as it may be sent again beneath of itself. Once an answer
-// has arrived it may: what stands there then knows what it was answered.
+// has arrived it may, if t watches answers: what stands there then knows what it was answered.
 //
 // On HTTP/1 it does so only on a connection that had been used before, and turns out to be closed before anything was
 // written. On HTTP/2 it does so, too, when the server says that it did not process the request, but also, and without
@@ -103,7 +107,7 @@ func (t *Trace) Unwritten() bool { return t.watched.Load() && t.headers.Load() =
 // Reported reports whether the base reported at all.
 func (t *Trace) Reported() bool { return t.watched.Load() }
 
-// Answered reports whether an answer has begun to arrive.
+// Answered reports whether an answer has begun to arrive, as far as t watches answers.
 func (t *Trace) Answered() bool { return t.answers.Load() > 0 }
 
 // Reused reports whether the request went over a connection that had been used before.
