@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -32,13 +33,19 @@ type sender struct {
 	engine *engine
 	bare   bool // what stands beneath is net/http's own transport
 	client bool // what stands beneath is an http.Client, which follows redirects
-	spoken protocols
+	spoken *protocols
 }
 
 func newSender(e *engine, next http.RoundTripper) *sender {
-	_, bare := next.(*http.Transport)
-	_, client := next.(handed)
-	return &sender{engine: e, bare: bare, client: client}
+	s := &sender{engine: e}
+	t, bare := next.(*http.Transport)
+	if s.bare = bare; bare {
+		s.spoken = protocolsOf(t)
+	} else {
+		s.spoken = new(protocols)
+	}
+	_, s.client = next.(handed)
+	return s
 }
 
 func (s *sender) send(r *record, req *http.Request, next hop) (*http.Response, error) {
@@ -77,7 +84,7 @@ type attempt struct {
 	s      *policy.Settings
 	trace  transport.Trace
 	reader answerReader
-	cancel context.CancelFunc // of the attempt's own timeout
+	cancel context.CancelFunc // of the attempt's own context, if it has one
 	body   io.ReadCloser      // that was sent
 
 	entered bool // the RoundTripper beneath was asked
@@ -92,7 +99,8 @@ type attempt struct {
 	void   int // how often it was written, and the server said that it did not process it
 	row    ledger.Row
 	edits  wire.Edits
-	room   [2]transport.Edit // for edits
+	room   [2]transport.Edit             // for edits
+	again  func() (io.ReadCloser, error) // gives the body that is sent once more
 }
 
 func newAttempt(e *engine, r *record) *attempt {
@@ -134,7 +142,7 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 			Detail: fmt.Sprintf("it ran for more than attempt_timeout, %v, and may have been billed", a.s.AttemptTimeout),
 		})
 	}
-	a.trace.WatchAnswers = !a.sender.bare
+	ctx = a.watch(ctx, req)
 	out := req.WithContext(transport.WithTrace(ctx, &a.trace))
 	stripIdempotencyKeys(out)
 	if err := a.attach(out); err != nil {
@@ -203,30 +211,52 @@ func (a *attempt) attach(out *http.Request) error {
 	if err := r.body.Attach(out, a.edits.Body...); err != nil {
 		return err
 	}
-	out.GetBody = a.guard(out)
+	a.again = out.GetBody
+	a.guard(out)
 	a.body = out.Body
 	return nil
 }
 
-// guard returns the GetBody for what stands beneath.
-func (a *attempt) guard(out *http.Request) func() (io.ReadCloser, error) {
+// guard decides what of the request stands beneath may send again of itself.
+func (a *attempt) guard(out *http.Request) {
 	s := a.sender
-	spoken := s.spoken.of(out.URL.Host)
-	if (s.bare || s.client) && spoken != 1 {
+	switch {
+	case !s.bare && !s.client, s.spoken.of(out.URL.Host) == 1:
+		out.GetBody = a.trace.Guard(out.GetBody)
+	case a.r.call.Free:
+	default:
 		// Over HTTP/2 only the error of a request without GetBody says whether the server has processed it. On
 		// HTTP/1, net/http needs it only for connections that were used before; by then the host has answered.
-		return nil
+		out.GetBody = nil
 	}
-	guarded := a.trace.Guard(out.GetBody, spoken == 2)
-	if !s.client || guarded == nil {
-		return guarded
+}
+
+// watch has the trace of the attempt end it where something beneath would send it once more that may not: an http.Client
+// that follows a redirect, and net/http a POST without a body, which it sends again on HTTP/2 whatever the server says.
+func (a *attempt) watch(ctx context.Context, req *http.Request) context.Context {
+	s := a.sender
+	empty := req.Method == http.MethodPost && (req.Body == nil || req.Body == http.NoBody) && !a.r.call.Free
+	a.trace.Foreign = !s.bare || empty
+	if !s.client && !empty {
+		return ctx
 	}
-	return func() (io.ReadCloser, error) {
-		if a.trace.Answered() { // it is a redirect that the client would follow, to wherever it leads
-			return nil, a.strayed("the http.Client beneath", "elsewhere")
+	ctx, end := context.WithCancelCause(ctx)
+	timeout := a.cancel
+	a.cancel = func() {
+		end(nil)
+		if timeout != nil {
+			timeout()
 		}
-		return guarded()
 	}
+	a.trace.Again = func(where string, answered bool) {
+		switch {
+		case s.client && answered:
+			end(a.strayed("the http.Client beneath is redirected, and", where))
+		case empty && !answered && a.trace.HTTP2():
+			end(transport.ErrReplay)
+		}
+	}
+	return ctx
 }
 
 // editHeader makes the edits in a copy of the request's header, where a key may stand in any case.
@@ -328,15 +358,16 @@ func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
 		return nil
 	}
 	a.void = a.trace.Writes()
-	if !a.r.body.Replayable() || out.Context().Err() != nil {
+	if a.again == nil || out.Context().Err() != nil {
+		return nil
+	}
+	body, err := a.again()
+	if err != nil {
 		return nil
 	}
 	again := out.WithContext(out.Context())
-	if a.r.body.Attach(again, a.edits.Body...) != nil {
-		return nil
-	}
-	again.GetBody = nil
-	a.body = again.Body
+	again.Body = body
+	a.body = body
 	return again
 }
 
@@ -376,7 +407,7 @@ func (a *attempt) fail(f wire.Refusal, err error) error {
 // show the new host the key, unless it stands in a header that http.Client knows.
 func (a *attempt) astray(out *http.Request, resp *http.Response) error {
 	r := a.r
-	if resp.StatusCode < 300 || resp.StatusCode > 399 || r.call.Free || r.call.Poll {
+	if !slices.Contains(redirects, resp.StatusCode) || r.call.Free || r.call.Poll {
 		return nil
 	}
 	where, err := out.URL.Parse(resp.Header.Get("Location"))
@@ -385,6 +416,9 @@ func (a *attempt) astray(out *http.Request, resp *http.Response) error {
 	}
 	return a.strayed(fmt.Sprintf("%s answers %d, and", out.URL.Host, resp.StatusCode), where.Host)
 }
+
+// redirects are the statuses that http.Client follows.
+var redirects = []int{301, 302, 303, 307, 308}
 
 func (a *attempt) strayed(who, where string) *Error {
 	return &Error{
@@ -620,6 +654,19 @@ func (a *attempt) exposeRest() {
 	}
 }
 
+// exposeOthers adds to the exposure what was sent before the answer by something that stands beneath, and may have been
+// billed, too. What net/http's own transport sends again of itself is free.
+func (a *attempt) exposeOthers() {
+	others := a.trace.Writes() - a.void - 1
+	if a.sender.bare || others <= 0 || a.r.call.Free {
+		return
+	}
+	most, err := a.r.bound(a.row.AskedTier, a.start)
+	if err == nil && most <= math.MaxInt64/price.Pico(others+1) {
+		a.row.Exposure = ledger.Known(a.row.Exposure.Pico + most*price.Pico(others))
+	}
+}
+
 func reasonOf(err error) string {
 	var u *price.Unpriced
 	if errors.As(err, &u) {
@@ -633,6 +680,7 @@ func (a *attempt) close(err error) {
 	defer a.done()
 	a.closed = true
 	r, row, answer := a.r, &a.row, &a.reader.answer
+	a.exposeOthers()
 	row.Status, row.WireTries = a.status, a.trace.Writes()
 	row.ServedModel, row.RequestID, row.ResponseID = answer.Model, answer.RequestID, answer.ResponseID
 	row.LatencyMS = time.Since(a.start).Milliseconds()

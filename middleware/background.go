@@ -47,6 +47,18 @@ func (p *pendings) put(id string, c pending) {
 	p.calls[id] = c
 }
 
+// resolved notes that it is known what a call has cost, so that its answer does not tell it once more.
+func (p *pendings) resolved(call string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, c := range p.calls {
+		if c.call == call {
+			c.counted = true
+			p.calls[id] = c
+		}
+	}
+}
+
 // has reports whether a call is remembered.
 func (p *pendings) has(id string) bool {
 	p.mu.Lock()

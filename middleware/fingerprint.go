@@ -2,7 +2,9 @@ package middleware
 
 import (
 	"crypto/sha256"
+	"io"
 	"net/http"
+	"strings"
 
 	"github.com/skinflint-go/skinflint/transport"
 )
@@ -13,12 +15,22 @@ type fingerprint [sha256.Size]byte
 // credentials are the headers that hold a key.
 var credentials = []string{"Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key"}
 
-func fingerprintOf(h http.Header) (f fingerprint) {
+func fingerprintOf(req *http.Request) (f fingerprint) {
 	sum := sha256.New()
-	for _, name := range credentials {
-		sum.Write([]byte(transport.HeaderValue(h, name)))
-		sum.Write([]byte{0})
-	}
+	writeCredentials(sum, req)
 	sum.Sum(f[:0])
 	return f
+}
+
+// writeCredentials writes what credentials a request has, in its headers or, as Google takes them, in its query.
+func writeCredentials(w io.Writer, req *http.Request) {
+	for _, name := range credentials {
+		io.WriteString(w, transport.HeaderValue(req.Header, name))
+		io.WriteString(w, "\x00")
+	}
+	for pair := range strings.SplitSeq(req.URL.RawQuery, "&") {
+		if key, ok := strings.CutPrefix(pair, "key="); ok {
+			io.WriteString(w, key)
+		}
+	}
 }

@@ -78,7 +78,7 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	r, err := l.engine.open(req)
 	if r == nil {
-		return l.next.rt.RoundTrip(req)
+		return l.next.rt.RoundTrip(l.engine.untouched(req))
 	}
 	var resp *http.Response
 	if err == nil {
@@ -90,6 +90,22 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 		r.emitRefusal()
 	}
 	return l.deliver(r, req, resp, err)
+}
+
+// untouched returns a request that is no call as it is, but for an idempotency key of a POST to a provider: of the work
+// that such a request hands in, too, it would have http.Transport send it again.
+func (e *engine) untouched(req *http.Request) *http.Request {
+	if req.Method != http.MethodPost || !e.router.Provides(req.URL) {
+		return req
+	}
+	for k := range req.Header {
+		if isIdempotencyKey(k) {
+			req = req.WithContext(req.Context())
+			stripIdempotencyKeys(req)
+			break
+		}
+	}
+	return req
 }
 
 func (l *link) run(r *record, req *http.Request) (*http.Response, error) {

@@ -1,17 +1,33 @@
 package middleware
 
 import (
+	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
+	"weak"
 )
 
-// maxHosts is how many hosts' protocols are remembered.
+// maxHosts is how many hosts' protocols are remembered for each transport.
 const maxHosts = 1024
 
 // protocols remember which version of HTTP hosts have last answered in. The zero protocols know none.
 type protocols struct {
 	mu    sync.Mutex
 	hosts atomic.Pointer[map[string]int] // never written to
+}
+
+// transports has the protocols of every http.Transport below a chain, as several chains may share one and its connections.
+var transports sync.Map // of weak.Pointer[http.Transport] to *protocols
+
+// protocolsOf returns the protocols of a transport.
+func protocolsOf(t *http.Transport) *protocols {
+	key := weak.Make(t)
+	p, known := transports.LoadOrStore(key, new(protocols))
+	if !known {
+		runtime.AddCleanup(t, func(key weak.Pointer[http.Transport]) { transports.Delete(key) }, key)
+	}
+	return p.(*protocols)
 }
 
 // of returns the major version, or 0 if it is not known.

@@ -29,7 +29,7 @@ type quotaKey struct {
 }
 
 func quotaOf(r *record, req *http.Request) quotaKey {
-	return quotaKey{r.call.Provider, req.URL.Host, fingerprintOf(req.Header)}
+	return quotaKey{r.call.Provider, req.URL.Host, fingerprintOf(req)}
 }
 
 // take takes a retry out of a quota of so many; false if it is used up.

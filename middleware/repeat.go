@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"hash/maphash"
 	"io"
 	"net/http"
@@ -23,30 +24,55 @@ var trySeed = maphash.MakeSeed()
 
 // A repeater knows the try that a request of such an SDK is. The zero repeater is of another client.
 type repeater struct {
-	known   bool
-	key     uint64
-	getBody func() (io.ReadCloser, error)
+	known bool
+	key   uint64
+	try   *try // if it had to be known beforehand
 }
 
-// repeaterOf notes what is needed to know the request again, as it may change when the chain has returned.
+// repeaterOf notes what is needed to know the request again, as its header may change when the chain has returned.
 func repeaterOf(req *http.Request) repeater {
 	if transport.HeaderValue(req.Header, stainlessRetry) == "" || req.GetBody == nil {
 		return repeater{}
 	}
 	var sum maphash.Hash
 	sum.SetSeed(trySeed)
-	for _, name := range credentials {
-		sum.WriteString(transport.HeaderValue(req.Header, name))
-		sum.WriteByte(0)
+	writeCredentials(&sum, req)
+	return repeater{known: true, key: sum.Sum64()}
+}
+
+// lookAhead knows the try of a request whose body is sent as it is, before it is sent.
+func (r *record) lookAhead(req *http.Request) {
+	if !r.repeater.known {
+		return
 	}
-	return repeater{true, sum.Sum64(), req.GetBody}
+	t, ok := r.tryOf(func(w io.Writer) error {
+		body, err := req.GetBody()
+		if err != nil {
+			return err
+		}
+		if _, err = io.Copy(w, body); transport.Same(body, req.Body) {
+			_, again := req.GetBody() // some SDKs rewind the one reader that they have
+			return errors.Join(err, again)
+		}
+		return errors.Join(err, body.Close())
+	})
+	if r.repeater.known = ok; ok {
+		r.repeater.try = &t
+	}
 }
 
 // try returns the try that the call is; false if it cannot be known again.
 func (r *record) try() (t try, ok bool) {
-	if !r.repeater.known {
+	switch {
+	case !r.repeater.known:
 		return t, false
+	case r.repeater.try != nil:
+		return *r.repeater.try, true
 	}
+	return r.tryOf(r.body.Copy)
+}
+
+func (r *record) tryOf(copyBody func(io.Writer) error) (t try, ok bool) {
 	t.tracked = r.options.Tracked()
 	var sum maphash.Hash
 	sum.SetSeed(trySeed)
@@ -57,12 +83,7 @@ func (r *record) try() (t try, ok bool) {
 	if t.tracked == nil {
 		maphash.WriteComparable(&sum, r.repeater.key)
 	}
-	body, err := r.repeater.getBody()
-	if err != nil {
-		return t, false
-	}
-	defer body.Close()
-	if _, err := io.Copy(&sum, body); err != nil {
+	if copyBody(&sum) != nil {
 		return t, false
 	}
 	t.sum = sum.Sum64()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -71,11 +72,14 @@ func (l *link) deliver(r *record, req *http.Request, resp *http.Response, err er
 // forbidRetry keeps the SDK above from sending the call again: it was sent as often as the policy allows, or may have
 // been billed. Calls that we only watch may be sent again if the provider has refused them.
 func (r *record) forbidRetry(resp *http.Response) {
-	if !r.governed || resp == nil || resp.StatusCode == http.StatusSwitchingProtocols || r.call.Passive && r.unbilled() {
+	if !r.governed || resp == nil || r.attempt == nil || resp.StatusCode == http.StatusSwitchingProtocols || r.call.Passive && r.unbilled() {
 		return
 	}
-	if resp.Header == nil {
-		resp.Header = make(http.Header, 1)
+	if resp.Header == nil || !r.attempt.sender.bare {
+		// A base of the program's own may give the same header twice.
+		header := make(http.Header, len(resp.Header)+1)
+		maps.Copy(header, resp.Header)
+		resp.Header = header
 	}
 	resp.Header[shouldRetry] = never
 }
@@ -100,7 +104,10 @@ func over(req *http.Request) bool {
 func (r *record) explained(err error) (*Error, bool) {
 	var e *Error
 	if errors.As(err, &e) {
-		return e, true
+		if e.Kind != ErrTimeout || !r.unbilled() {
+			return e, true
+		}
+		err = e.Err // it was never sent, so nothing was billed
 	}
 	if !r.governed || len(r.results) == 0 || r.call.Passive && r.unbilled() {
 		return nil, false

@@ -23,6 +23,9 @@ func (e *engine) retry() transport.Middleware {
 		}
 		r.governed = true
 		s := r.settle(e)
+		if r.call.Passive {
+			r.lookAhead(req)
+		}
 		if err := r.repeated(s); err != nil || r.call.Passive {
 			if err != nil {
 				return nil, err
@@ -45,12 +48,16 @@ func (e *engine) retry() transport.Middleware {
 				resp.Body.Close() // it was read to its end, if that was to be had: see attempt.refused
 			}
 			if err := r.sleep(req, d.Wait); err != nil {
+				e.giveBack(r, req, d.Cost)
 				return nil, r.refuse(&Error{Kind: ErrWait, Err: err, Wait: d.Wait, Detail: fmt.Sprintf("it was to wait %v before it is sent again (%s)", d.Wait.Round(time.Millisecond), d.Why)})
 			}
 			r.step = d.Step
 			before := r.attempts
 			resp, err = next.send(r, req)
 			e.refill(r, req, d.Cost)
+			if r.attempts == before {
+				e.giveBack(r, req, d.Cost)
+			}
 			if r.refusal != nil || r.attempts == before || req.Context().Err() != nil {
 				return resp, err
 			}
@@ -65,8 +72,15 @@ func (e *engine) refill(r *record, req *http.Request, cost bool) {
 	case n == 0 || r.results[n-1].Outcome != policy.Billed || !e.quotas.any.Load():
 	case cost:
 		e.quotas.give(quotaOf(r, req), retryCost)
-	case n == 1:
+	default:
 		e.quotas.give(quotaOf(r, req), successGives)
+	}
+}
+
+// giveBack gives back to the retry quota what was taken for an attempt that was not sent after all.
+func (e *engine) giveBack(r *record, req *http.Request, cost bool) {
+	if cost {
+		e.quotas.give(quotaOf(r, req), retryCost)
 	}
 }
 

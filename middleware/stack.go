@@ -237,7 +237,11 @@ func (s *Stack) Resolve(call string, attempt int, cost price.Pico) error {
 	if !ok {
 		return fmt.Errorf("skinflint: the store, a %T, cannot resolve what an attempt has cost", s.store)
 	}
-	return r.Resolve(call, attempt, cost)
+	if err := r.Resolve(call, attempt, cost); err != nil {
+		return err
+	}
+	s.engine.pending.resolved(call)
+	return nil
 }
 
 // Totals returns the totals of all rows; none if a store of the program's own has no such method.

@@ -1,9 +1,7 @@
 package middleware
 
 import (
-	"io"
 	"net/http"
-	"reflect"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
@@ -40,7 +38,7 @@ func (e *engine) tier() transport.Middleware {
 // has changed is not ours to replace.
 func (r *record) retier(req *http.Request, next hop) (*http.Response, error) {
 	a := r.attempt
-	if a.row.AskedTier == r.step.Tier || !r.body.Replayable() || !same(req.Body, a.body) {
+	if a.row.AskedTier == r.step.Tier || !r.body.Replayable() || !transport.Same(req.Body, a.body) {
 		return next.send(r, req)
 	}
 	closeBody(req)
@@ -49,12 +47,6 @@ func (r *record) retier(req *http.Request, next hop) (*http.Response, error) {
 		return nil, r.refuse(&Error{Kind: ErrBody, Err: err})
 	}
 	return next.send(r, req)
-}
-
-// same reports whether two bodies are one; a type that cannot be compared is not.
-func same(a, b io.ReadCloser) bool {
-	t := reflect.TypeOf(a)
-	return t == reflect.TypeOf(b) && t != nil && t.Comparable() && a == b
 }
 
 // usageRefusal stands for the request for a stream's usage; no tier is called that.
@@ -67,7 +59,7 @@ type refusal struct {
 }
 
 func refusalOf(r *record, req *http.Request, what string) refusal {
-	return refusal{r.call.Provider, r.call.Model, what, fingerprintOf(req.Header)}
+	return refusal{r.call.Provider, r.call.Model, what, fingerprintOf(req)}
 }
 
 // refuses reports whether the model is remembered to refuse it.

@@ -115,6 +115,9 @@ func (c *Call) Cost() (cost price.Sum, complete bool) {
 func (c *Call) Exposure() price.Sum {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.exposure.Sign() < 0 {
+		return price.Sum{} // of a call in the background, only the fetching of its answer was tracked
+	}
 	return c.exposure
 }
 

@@ -21,7 +21,7 @@ const (
 func (b *Body) lookAtForm(boundary string, paths *Paths) error {
 	var body io.Reader = bytes.NewReader(b.data)
 	if b.again != nil {
-		again, err := b.again()
+		again, err := b.reopen()
 		if err != nil {
 			return err
 		}

@@ -40,6 +40,7 @@ type Body struct {
 	skipped string
 	fields  Fields
 	room    [4]member // for fields
+	lending lending   // of what again gives
 }
 
 // Load looks through the body of req for the members at paths; req itself is left as it is, but its body is closed. Where
@@ -67,7 +68,8 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 	var err error
 	switch {
 	case b.known && req.GetBody != nil && (b.near || req.ContentLength > SmallBody):
-		b.again, b.size = req.GetBody, int(req.ContentLength)
+		b.size = int(req.ContentLength)
+		b.giveAgain(req)
 		err = b.lookAt(req.Body, s, paths)
 	case b.known:
 		err = b.readKnown(req.Body, int(req.ContentLength))
@@ -128,9 +130,17 @@ func (b *Body) readUnknown(req *http.Request, s *looker, paths *Paths) error {
 		b.once, b.skipped = all, SkippedOnce
 		return nil
 	}
-	b.again = req.GetBody
+	b.giveAgain(req)
 	return b.lookAt(all, s, paths)
 }
+
+// giveAgain leaves the body with the request, which gives it again.
+func (b *Body) giveAgain(req *http.Request) {
+	b.again, b.lending.own = req.GetBody, req.Body
+}
+
+// reopen has the request give its body.
+func (b *Body) reopen() (io.ReadCloser, error) { return b.lending.give(b.again, lentTime) }
 
 type joined struct {
 	io.Reader
@@ -264,16 +274,31 @@ func (b *Body) Contains(texts ...[]byte) bool {
 		f.Write(b.data)
 		return f.found
 	}
-	body, err := b.again()
-	if err != nil {
-		return true
-	}
-	defer body.Close()
-	if _, err := copyThrough(&f, body); err != nil {
+	if b.lending.await(0) != nil || b.Copy(&f) != nil {
 		return true
 	}
 	return f.found
 }
+
+// Copy writes the unedited body to w. A body that can be sent only once is an error.
+func (b *Body) Copy(w io.Writer) error {
+	if b.once != nil {
+		return errOnce
+	}
+	if b.again == nil {
+		_, err := w.Write(b.data)
+		return err
+	}
+	body, err := b.reopen()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = copyThrough(w, body)
+	return err
+}
+
+var errOnce = errors.New("transport: the request's body can be read only once")
 
 // A finder looks for texts in what is written to it, across the seams.
 type finder struct {
@@ -327,8 +352,8 @@ func (b *Body) Attach(req *http.Request, edits ...Edit) (err error) {
 			fixContentLength(req, len(data))
 		}
 	case b.again != nil:
-		req.GetBody = b.again
-		req.Body, err = b.again()
+		req.GetBody = b.reopen
+		req.Body, err = b.reopen()
 		return err
 	}
 	if len(data) == 0 {
@@ -356,9 +381,8 @@ func (b *Body) stream(req *http.Request, edits []Edit) error {
 		req.ContentLength = int64(segments.size())
 		fixContentLength(req, segments.size())
 	}
-	again := b.again
 	req.GetBody = func() (io.ReadCloser, error) {
-		body, err := again()
+		body, err := b.reopen()
 		if err != nil {
 			return nil, err
 		}
@@ -385,7 +409,7 @@ func (b *Body) edited(edits []Edit) ([]byte, error) {
 
 // read has the request give its body once more, and returns it as w makes it.
 func (b *Body) read(w *splicer) ([]byte, error) {
-	body, err := b.again()
+	body, err := b.reopen()
 	if err != nil {
 		return nil, err
 	}

@@ -14,16 +14,23 @@ import (
 // A Trace tells what happened to one request on the wire. It is safe for concurrent use: net/http may go on writing
 // a request's body after its answer arrived.
 type Trace struct {
-	// WatchAnswers has [Trace.Answered] and [Trace.Guard] know of answers. It is to be set before WithTrace.
-	WatchAnswers bool
+	// Foreign says that something stands between the program and net/http's transport. Then answers are watched, for
+	// [Trace.Guard], and so is where the request goes. It is to be set before WithTrace.
+	Foreign bool
 
-	watched atomic.Bool
-	reused  atomic.Bool
-	http2   atomic.Bool
-	answers atomic.Int32 // that have begun to arrive, but for those that only announce one (1xx)
-	headers atomic.Int32
-	counted atomic.Int32 // how often the headers had been written when the body was last given again
-	passed  atomic.Int32 // and how many answers had begun to arrive then
+	// Again, if not nil, is called before a request whose headers were written is sent once more, to where it then goes:
+	// because it was answered, by a redirect perhaps, or because its connection failed. It may cancel the request's
+	// context. It needs Foreign.
+	Again func(hostPort string, answered bool)
+
+	watched  atomic.Bool
+	reused   atomic.Bool
+	http2    atomic.Bool
+	headers  atomic.Int32
+	answers  atomic.Int32 // that have begun to arrive
+	announce atomic.Int32 // and those that only announce one (1xx)
+	counted  atomic.Int32 // how often the headers had been written when the body was last given again
+	passed   atomic.Int32 // and how many answers had arrived then
 
 	hooks httptrace.ClientTrace
 }
@@ -32,18 +39,23 @@ type Trace struct {
 // One Trace serves one request, however often it is sent.
 func WithTrace(ctx context.Context, t *Trace) context.Context {
 	t.hooks = httptrace.ClientTrace{
-		GetConn:      func(string) { t.watched.Store(true) },
+		GetConn:      t.getConn,
 		GotConn:      t.gotConn,
 		WroteHeaders: func() { t.headers.Add(1) },
 	}
-	if t.WatchAnswers {
+	if t.Foreign {
 		t.hooks.GotFirstResponseByte = func() { t.answers.Add(1) }
-		t.hooks.Got1xxResponse = func(int, textproto.MIMEHeader) error {
-			t.answers.Store(t.passed.Load())
-			return nil
-		}
+		t.hooks.Got1xxResponse = t.got1xx
+		t.hooks.WroteHeaderField = t.wroteHeaderField
 	}
 	return httptrace.WithClientTrace(ctx, &t.hooks)
+}
+
+func (t *Trace) getConn(hostPort string) {
+	t.watched.Store(true)
+	if t.Again != nil && t.headers.Load() > 0 {
+		t.Again(hostPort, t.answers.Load() > 0)
+	}
 }
 
 func (t *Trace) gotConn(info httptrace.GotConnInfo) {
@@ -53,18 +65,39 @@ func (t *Trace) gotConn(info httptrace.GotConnInfo) {
 	}
 }
 
+// wroteHeaderField knows HTTP/2 by its pseudo header fields, on connections without TLS, too.
+func (t *Trace) wroteHeaderField(key string, _ []string) {
+	if strings.HasPrefix(key, ":") {
+		t.http2.Store(true)
+	}
+}
+
+// maxAnnounced is how many 1xx answers are read. Without a hook for them, net/http bounds them itself.
+const maxAnnounced = 100
+
+var errAnnounced = errors.New("transport: too many 1xx answers")
+
+// got1xx counts an answer that is not the real one; of both, net/http reports the first byte only once.
+func (t *Trace) got1xx(int, textproto.MIMEHeader) error {
+	if t.announce.Add(1) > maxAnnounced {
+		return errAnnounced
+	}
+	t.passed.Store(t.answers.Load())
+	return nil
+}
+
 // ErrReplay is what a request fails with that net/http wanted to send once more although a server may have read it.
 var ErrReplay = errors.New("transport: the connection failed, and net/http may not send the request once more: a server may have read it")
 
 // Guard returns getBody for a request that reports to t, as long as it may be sent again beneath of itself. Once an answer
-// has arrived it may, if t watches answers: what stands there then knows what it was answered.
+// has arrived it may, if something Foreign stands there: that then knows what it was answered.
 //
 // On HTTP/1 it does so only on a connection that had been used before, and turns out to be closed before anything was
 // written. On HTTP/2 it does so, too, when the server says that it did not process the request, but also, and without
 // end, when the server reset the stream with PROTOCOL_ERROR, whatever it had done by then. Which it is cannot be told by
-// who is asked for the body, so it gets [ErrReplay] once headers were written over HTTP/2, which http2 says is spoken
-// where the connection does not say so itself. Without any GetBody, net/http tells by its error: see [Unprocessed].
-func (t *Trace) Guard(getBody func() (io.ReadCloser, error), http2 bool) func() (io.ReadCloser, error) {
+// who is asked for the body, so it gets [ErrReplay] once headers were written over HTTP/2. Without any GetBody, net/http
+// tells by its error: see [Unprocessed].
+func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
 	if getBody == nil {
 		return nil
 	}
@@ -74,7 +107,7 @@ func (t *Trace) Guard(getBody func() (io.ReadCloser, error), http2 bool) func() 
 			t.counted.Store(written)
 			return getBody()
 		}
-		if written > t.counted.Swap(written) && (http2 || t.http2.Load() || !t.reused.Load()) {
+		if written > t.counted.Swap(written) && (t.http2.Load() || !t.reused.Load()) {
 			return nil, ErrReplay
 		}
 		return getBody()
@@ -107,8 +140,8 @@ func (t *Trace) Unwritten() bool { return t.watched.Load() && t.headers.Load() =
 // Reported reports whether the base reported at all.
 func (t *Trace) Reported() bool { return t.watched.Load() }
 
-// Answered reports whether an answer has begun to arrive, as far as t watches answers.
-func (t *Trace) Answered() bool { return t.answers.Load() > 0 }
+// HTTP2 reports whether the request went over HTTP/2; without TLS, it is known if something Foreign stands there.
+func (t *Trace) HTTP2() bool { return t.http2.Load() }
 
 // Reused reports whether the request went over a connection that had been used before.
 func (t *Trace) Reused() bool { return t.reused.Load() }

@@ -54,7 +54,7 @@ func TestGuard(t *testing.T) {
 				return fault
 			})})
 			for n := range 2 {
-				var trace transport.Trace
+				trace := transport.Trace{Foreign: true}
 				body := func() (io.ReadCloser, error) {
 					return io.NopCloser(strings.NewReader(`{"model":"gpt-5","messages":[]}`)), nil
 				}
@@ -63,7 +63,7 @@ func TestGuard(t *testing.T) {
 					t.Fatal(err)
 				}
 				req.Body, _ = body()
-				req.GetBody = trace.Guard(body, n > 0)
+				req.GetBody = trace.Guard(body)
 				resp, err := server.Transport().RoundTrip(req)
 				if err == nil {
 					resp.Body.Close()

@@ -53,10 +53,11 @@ func benchmark(b *testing.B, key string) {
 func BenchmarkBare(b *testing.B)  { benchmark(b, bare) }
 func BenchmarkStack(b *testing.B) { benchmark(b, ours) }
 
-// maxAllocs is how often our stack may allocate for a call, beyond what the bare transport does. 21 were measured when
-// this was written: 19, and two to watch what a base that is not net/http's own is answered. One more is let through, for a release of Go in which net/http or the compiler differ; two are a
+// maxAllocs is how often our stack may allocate for a call, beyond what the bare transport does. 24 were measured when
+// this was written: 19, and five for a base that is not net/http's own, whose answers are watched, and whose headers are
+// not written to. One more is let through, for a release of Go in which net/http or the compiler differ; two are a
 // regression. Where the stack comes to need fewer, lower it.
-const maxAllocs = 22
+const maxAllocs = 25
 
 func TestAllocs(t *testing.T) {
 	if raceDetector() {

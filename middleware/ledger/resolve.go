@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // A Resolver is a [Store] in which it can be settled later what an attempt has cost that may have been billed.
 type Resolver interface {
 	// Resolve replaces what is known of an attempt's cost, and its exposure, by what a bill says that it has cost in
-	// all: 0 if it was not billed. An error says that there is no such attempt, or that nothing of it is open.
+	// all: 0 if it was not billed. An error says that there is no such attempt, or that nothing of it is open. A row
+	// that later tells the cost of a resolved call in the background is not the store's to know: see Stack.Resolve.
 	Resolve(call string, attempt int, cost price.Pico) error
 }
 
@@ -19,14 +21,15 @@ const maxOpen = 16384
 
 // open keeps a row whose cost may be resolved.
 func (m *Memory) open(r *Row) {
-	if r.Parent != "" && r.Exposure.Known && r.Exposure.Pico < 0 {
-		delete(m.exposed, r.Parent) // a call in the background, whose cost has been told
+	if m.exposed == nil {
+		m.exposed = make(map[string][]Row)
+	}
+	if open, ok := m.exposed[r.Parent]; ok && r.Exposure.Known && r.Exposure.Pico < 0 {
+		// It tells the cost of a call in the background.
+		m.exposed[r.Parent] = slices.DeleteFunc(open, func(r Row) bool { return r.Outcome == policy.Billed })
 	}
 	if !r.Exposure.Known || r.Exposure.Pico <= 0 {
 		return
-	}
-	if m.exposed == nil {
-		m.exposed = make(map[string][]Row)
 	}
 	if _, ok := m.exposed[r.Call]; !ok {
 		m.order = append(m.order, r.Call)

@@ -156,6 +156,11 @@ func (r *Router) Recognise(method string, u *url.URL) (Dialect, Call, bool) {
 	return nil, Call{}, false
 }
 
+// Provides reports whether a provider is known whose host it is.
+func (r *Router) Provides(u *url.URL) bool {
+	return u != nil && (r.provider != nil || providerOf(u) != nil)
+}
+
 // freeSegments are parts of paths by which a POST of any known provider is no call that is charged for when it is
 // answered: it manages something, counts, or hands in work whose result is charged for. Sources: the providers' API
 // references.

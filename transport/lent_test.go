@@ -1,0 +1,97 @@
+package transport
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// rewound is a body that is given again by rewinding it, as some SDKs do.
+type rewound struct {
+	*bytes.Reader
+	closed atomic.Int32
+}
+
+func (r *rewound) Close() error { r.closed.Add(1); return nil }
+
+func (r *rewound) request(t *testing.T) *http.Request {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://llm.invalid", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Body, req.ContentLength = r, r.Size()
+	req.GetBody = func() (io.ReadCloser, error) {
+		_, err := r.Seek(0, io.SeekStart)
+		return r, err
+	}
+	return req
+}
+
+// A body that is given again by rewinding it is not given while what was given before is still read.
+func TestRewoundBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		data := []byte(`{"model":"m","messages":"` + strings.Repeat("x", 100<<10) + `"}`)
+		for _, edits := range [][]Edit{nil, {{Path: "service_tier", Value: `"flex"`}}} {
+			r := &rewound{Reader: bytes.NewReader(data)}
+			req := r.request(t)
+			var body Body
+			if err := body.Load(req, MustPaths("model", "service_tier")); err != nil {
+				t.Fatal(err)
+			}
+			first, second := req.WithContext(t.Context()), req.WithContext(t.Context())
+			if err := body.Attach(first, edits...); err != nil {
+				t.Fatal(err)
+			}
+			io.CopyN(io.Discard, first.Body, 1000)
+			start := time.Now()
+			if err := body.Attach(second, edits...); err == nil || time.Since(start) != time.Second {
+				t.Errorf("given after %v: %v", time.Since(start), err)
+			}
+			if !body.Contains([]byte("no such thing")) || body.Copy(io.Discard) == nil {
+				t.Error("read while it is sent")
+			}
+			time.AfterFunc(300*time.Millisecond, func() { first.Body.Close() })
+			start = time.Now()
+			if err := body.Attach(second, edits...); err != nil || time.Since(start) != 300*time.Millisecond {
+				t.Errorf("given after %v: %v", time.Since(start), err)
+			}
+			got, err := io.ReadAll(second.Body)
+			if err != nil || int64(len(got)) != second.ContentLength || !bytes.HasSuffix(got, data[1:]) {
+				t.Errorf("%d bytes of %d, %v", len(got), second.ContentLength, err)
+			}
+			second.Body.Close()
+			var again bytes.Buffer
+			if body.Contains([]byte("no such thing")) || body.Copy(&again) != nil || !bytes.Equal(again.Bytes(), data) {
+				t.Error("not read")
+			}
+		}
+	})
+}
+
+// One that is given anew each time is given at once.
+func TestFreshBodyIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		data := []byte(`{"model":"` + strings.Repeat("x", 100<<10) + `"}`)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://llm.invalid", bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body Body
+		if err := body.Load(req, MustPaths("model")); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		for range 3 {
+			out := req.WithContext(t.Context())
+			if err := body.Attach(out); err != nil || time.Since(start) != 0 {
+				t.Errorf("given after %v: %v", time.Since(start), err)
+			}
+			io.CopyN(io.Discard, out.Body, 10)
+		}
+	})
+}
