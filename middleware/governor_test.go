@@ -92,8 +92,7 @@ func TestWhatIsARepetition(t *testing.T) {
 			{w.Context(), 1, "b", chatBody, false},
 			{w.Context(), 1, "a", bounded, false}, // that one was tracked
 			{tracked, 1, "a", bounded, true},
-			{tracked, 2, "b", bounded, true}, // the call is the same, whatever the key
-			{tracked, 1, "a", chatBody, false},
+			{tracked, 2, "b", chatBody, true}, // the call is the same, whatever the key, and however the SDK words it
 			{other, 1, "a", bounded, false},
 			{policy.With(w.Context(), policy.AllowDoubleBilling()), 1, "a", chatBody, false},
 		} {
@@ -658,5 +657,71 @@ func TestBodyForWhatStandsBeneath(t *testing.T) {
 				w.Errorf("HTTP/2 %v: %v", http2, err)
 			}
 		})
+	}
+}
+
+// What an SDK sends again of itself is known although it is not quite the same: its token was renewed, its body cannot be
+// had again, or there were too many to remember each. And an answer that came too late for the SDK is known, and one that
+// broke off.
+func TestRepetitionIsKnown(t *testing.T) {
+	long := `{"model":"gpt-5","messages":[{"role":"user","content":"` + strings.Repeat("x", 100<<10) + `"}]}`
+	for _, test := range []struct {
+		name    string
+		fault   llmtest.Fault
+		prepare func(n int, req *http.Request)
+		repeat  bool
+	}{
+		{"the same", llmtest.ResetAfterAccept, func(int, *http.Request) {}, true},
+		{"a free refusal", llmtest.BadRequest, func(int, *http.Request) {}, false},
+		{"a renewed token", llmtest.ResetAfterAccept, func(n int, req *http.Request) {
+			req.Header.Set("Authorization", fmt.Sprint("Bearer eyJ", n))
+		}, true},
+		{"a new signature", llmtest.ResetAfterAccept, func(n int, req *http.Request) {
+			req.Header.Set("Authorization", fmt.Sprint("AWS4-HMAC-SHA256 Signature=", n))
+		}, true},
+		{"another key", llmtest.ResetAfterAccept, func(n int, req *http.Request) {
+			req.Header.Set("Authorization", fmt.Sprint("Bearer sk-", n))
+		}, false},
+		{"no GetBody", llmtest.ResetAfterAccept, func(_ int, req *http.Request) { req.GetBody = nil }, true},
+		{"no GetBody, and long", llmtest.ResetAfterAccept, func(_ int, req *http.Request) {
+			req.Body, req.ContentLength, req.GetBody = io.NopCloser(strings.NewReader(long)), int64(len(long)), nil
+		}, true},
+		{"an answer that broke off", llmtest.CutStream, func(int, *http.Request) {}, true},
+		{"an answer", llmtest.NoFault, func(int, *http.Request) {}, true},
+	} {
+		inWorld(t, llmtest.Config{Faults: llmtest.Sequence(test.fault)}, policy.Policy{}, func(w *world) {
+			ctx, cancel := context.WithTimeout(w.Context(), time.Minute) // as an SDK's own
+			defer cancel()
+			for n := range 2 {
+				req := w.request(ctx, chatBody)
+				req.Header.Set("X-Stainless-Retry-Count", fmt.Sprint(n))
+				test.prepare(n, req)
+				resp, err := w.client.Do(req)
+				if err != nil {
+					w.Fatal(test.name, err)
+				}
+				io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+				if got := resp.Header.Get("Skinflint-Refusal") == "repeat"; n == 1 && got != test.repeat {
+					w.Errorf("%s: status %d, %v", test.name, resp.StatusCode, resp.Header)
+				}
+			}
+		})
+	}
+	// More than are remembered: then each may be one.
+	lost := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		req.Body.Close()
+		return nil, errors.New("lost")
+	})
+	stack := stackOver(t, lost, policy.Policy{}, middleware.WithStore(ledger.NewMemory(1)))
+	for n := range 2 {
+		for i := range 20_000 {
+			req := httptest.NewRequest(http.MethodPost, openaiURL, strings.NewReader(fmt.Sprintf(`{"model":"gpt-5","n":%d}`, i)))
+			req.Header.Set("X-Stainless-Retry-Count", fmt.Sprint(n))
+			resp, err := stack.RoundTrip(req)
+			if err != nil || n == 1 && resp.Header.Get("Skinflint-Refusal") != "repeat" {
+				t.Fatalf("try %d, call %d: %v, %v", n, i, resp, err)
+			}
+		}
 	}
 }

@@ -8,28 +8,30 @@ import (
 
 const (
 	recentTime = time.Hour
-	recentMost = 4096
+	recentMost = 16384
 )
 
-// recent remembers up to 4096 things for an hour. The zero recent is ready, and costs a call nothing while it is empty.
+// recent remembers up to 16384 things for an hour. The zero recent is ready, and costs a call nothing while it is empty.
 type recent[K comparable] struct {
-	any  atomic.Bool
-	mu   sync.Mutex
-	when map[K]time.Time
+	any     atomic.Bool
+	mu      sync.Mutex
+	when    map[K]time.Time
+	spilled time.Time // when a thing was last forgotten before its hour was over
 }
 
 // empty reports that nothing was ever remembered.
 func (m *recent[K]) empty() bool { return !m.any.Load() }
 
-func (m *recent[K]) has(k K) bool {
+// has reports whether the thing is remembered, or was and had to make room: it then may have been.
+func (m *recent[K]) has(k K) (is, maybe bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at, ok := m.when[k]
 	if ok && time.Since(at) >= recentTime {
 		delete(m.when, k)
-		return false
+		ok = false
 	}
-	return ok
+	return ok, ok || !m.spilled.IsZero() && time.Since(m.spilled) < recentTime
 }
 
 func (m *recent[K]) add(k K) {
@@ -40,10 +42,14 @@ func (m *recent[K]) add(k K) {
 		m.any.Store(true)
 	}
 	for old, at := range m.when {
-		if len(m.when) < recentMost && time.Since(at) < recentTime {
+		past := time.Since(at) >= recentTime
+		if len(m.when) < recentMost && !past {
 			break
 		}
 		delete(m.when, old)
+		if !past {
+			m.spilled = time.Now()
+		}
 	}
 	m.when[k] = time.Now()
 }

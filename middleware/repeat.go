@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
@@ -13,11 +14,19 @@ import (
 // SDKs made by Stainless (OpenAI's, Anthropic's) number their own retries in this header.
 const stainlessRetry = "X-Stainless-Retry-Count"
 
-// A try is what an SDK has tried once: the request, and whose it was. Where the program tracks its calls, that is by the
-// call; else by the key.
+// A try is what an SDK has tried once: whose it was, where it went, and its body.
 type try struct {
-	tracked *policy.Call
-	sum     uint64
+	tracked   *policy.Call
+	sum, body uint64
+}
+
+// lost returns the try as one is known that may have been billed: where the program tracks its call, by that, however
+// the SDK words it the next time.
+func (t try) lost() try {
+	if t.tracked != nil {
+		t.body = 0
+	}
+	return t
 }
 
 var trySeed = maphash.MakeSeed()
@@ -31,13 +40,22 @@ type repeater struct {
 
 // repeaterOf notes what is needed to know the request again, as its header may change when the chain has returned.
 func repeaterOf(req *http.Request) repeater {
-	if transport.HeaderValue(req.Header, stainlessRetry) == "" || req.GetBody == nil {
+	if transport.HeaderValue(req.Header, stainlessRetry) == "" {
 		return repeater{}
 	}
 	var sum maphash.Hash
 	sum.SetSeed(trySeed)
-	writeCredentials(&sum, req)
+	if !renewed(transport.HeaderValue(req.Header, "Authorization")) {
+		writeCredentials(&sum, req)
+	}
 	return repeater{known: true, key: sum.Sum64()}
+}
+
+// renewed reports whether an authorization may be another at the next try: a token with an end (a JWT, or Google's), or a
+// signature.
+func renewed(authorization string) bool {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	return strings.HasPrefix(scheme, "AWS4") || strings.HasPrefix(token, "eyJ") || strings.HasPrefix(token, "ya29.")
 }
 
 // lookAhead knows the try of a request whose body is sent as it is, before it is sent.
@@ -45,7 +63,10 @@ func (r *record) lookAhead(req *http.Request) {
 	if !r.repeater.known {
 		return
 	}
-	t, ok := r.tryOf(func(w io.Writer) error {
+	t := r.tryOf(func(w io.Writer) error {
+		if req.GetBody == nil {
+			return errNoBody
+		}
 		body, err := req.GetBody()
 		if err != nil {
 			return err
@@ -56,26 +77,25 @@ func (r *record) lookAhead(req *http.Request) {
 		}
 		return errors.Join(err, body.Close())
 	})
-	if r.repeater.known = ok; ok {
-		r.repeater.try = &t
-	}
+	r.repeater.try = &t
 }
 
-// try returns the try that the call is; false if it cannot be known again.
-func (r *record) try() (t try, ok bool) {
-	switch {
-	case !r.repeater.known:
-		return t, false
-	case r.repeater.try != nil:
-		return *r.repeater.try, true
+var errNoBody = errors.New("skinflint: the body cannot be had again")
+
+// try returns the try that the call is.
+func (r *record) try() try {
+	if r.repeater.try != nil {
+		return *r.repeater.try
 	}
 	return r.tryOf(r.body.Copy)
 }
 
-func (r *record) tryOf(copyBody func(io.Writer) error) (t try, ok bool) {
+// tryOf returns the try, given who copies the body. Without a body, all calls of a key to a path are one.
+func (r *record) tryOf(copyBody func(io.Writer) error) (t try) {
 	t.tracked = r.options.Tracked()
-	var sum maphash.Hash
+	var sum, body maphash.Hash
 	sum.SetSeed(trySeed)
+	body.SetSeed(trySeed)
 	sum.WriteString(r.call.Provider)
 	sum.WriteByte(0)
 	sum.WriteString(r.path)
@@ -83,39 +103,38 @@ func (r *record) tryOf(copyBody func(io.Writer) error) (t try, ok bool) {
 	if t.tracked == nil {
 		maphash.WriteComparable(&sum, r.repeater.key)
 	}
-	if copyBody(&sum) != nil {
-		return t, false
+	if copyBody(&body) == nil {
+		t.body = body.Sum64()
 	}
 	t.sum = sum.Sum64()
-	return t, true
+	return t
 }
 
 // remember notes that the call has been tried, and was or may have been billed, in case that the SDK above repeats it. It
 // does so even with an answer that arrived, if the SDK's own deadline passes before it has taken notice.
 func (r *record) remember(o policy.Outcome) {
-	tries := &r.engine.tries
-	switch o {
-	case policy.Ambiguous, policy.Partial:
-	case policy.Billed:
-		if _, ends := r.Deadline(); !ends {
-			return
-		}
-		tries = &r.engine.answered // of which there are many
-	default:
+	if !r.repeater.known {
 		return
 	}
-	if t, ok := r.try(); ok {
-		tries.add(t)
+	switch o {
+	case policy.Ambiguous, policy.Partial:
+		r.engine.tries.add(r.try().lost())
+	case policy.Billed:
+		if _, ends := r.Deadline(); ends {
+			r.engine.answered.add(r.try())
+		}
 	}
 }
 
 // repeated refuses a call that the SDK above repeats of itself although it was billed, or may have been.
 func (r *record) repeated(s *policy.Settings) error {
-	if r.sdkRetry == 0 || s.AllowDoubleBilling || r.engine.tries.empty() && r.engine.answered.empty() {
+	e := r.engine
+	if r.sdkRetry == 0 || s.AllowDoubleBilling || e.tries.empty() && e.answered.empty() {
 		return nil
 	}
-	t, ok := r.try()
-	if !ok || !r.engine.tries.has(t) && !r.engine.answered.has(t) {
+	t := r.try()
+	_, lost := e.tries.has(t.lost()) // if there were too many to remember, it may have been one
+	if answered, _ := e.answered.has(t); !lost && !answered {
 		return nil
 	}
 	return r.refuse(&Error{Kind: ErrRepeat,

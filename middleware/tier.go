@@ -65,5 +65,9 @@ func refusalOf(r *record, req *http.Request, what string) refusal {
 // refuses reports whether the model is remembered to refuse it.
 func (r *record) refuses(req *http.Request, what string) bool {
 	m := &r.engine.refused
-	return !m.empty() && m.has(refusalOf(r, req, what))
+	if m.empty() {
+		return false
+	}
+	known, _ := m.has(refusalOf(r, req, what))
+	return known
 }
