@@ -362,11 +362,11 @@ func TestUnknownOperationStreamsItsBody(t *testing.T) {
 // What costs nothing by itself leaves no row, and is not looked at.
 func TestFreeOperations(t *testing.T) {
 	for _, request := range []string{
-		"POST https://api.openai.com/v1/files", "POST https://api.openai.com/v1/batches", "POST https://api.openai.com/v1/uploads",
+		"POST https://api.openai.com/v1/files", "POST https://api.openai.com/v1/uploads",
 		"POST https://api.openai.com/v1/uploads/u/parts", "POST https://api.openai.com/v1/batches/b/cancel", "GET https://api.openai.com/v1/files/f/content",
 		"POST https://api.openai.com/v1/responses/resp_1/cancel", "DELETE https://api.openai.com/v1/responses/resp_1",
 		"HEAD https://api.openai.com/v1/responses/resp_1", "GET https://api.openai.com/v1/responses/resp_1/input_items",
-		"POST https://generativelanguage.googleapis.com/upload/v1beta/files", "POST https://api.anthropic.com/v1/messages/batches",
+		"POST https://generativelanguage.googleapis.com/upload/v1beta/files",
 		"PATCH https://generativelanguage.googleapis.com/v1beta/cachedContents/x", "POST https://api.openai.com/v1/moderations",
 	} {
 		var got *http.Request

@@ -21,7 +21,7 @@ func Budget(p policy.Policy) transport.Middleware { return newEngine(p).budget()
 
 func (e *engine) budget() transport.Middleware {
 	return e.watcher(func(r *record, req *http.Request, next hop) (*http.Response, error) {
-		if r.most, r.limited = r.options.MaxCost(); !r.limited || r.call.Free || r.call.Poll {
+		if r.most, r.limited = r.options.MaxCost(); !r.limited || r.call.Free || r.call.Poll || r.call.Later {
 			r.limited = false
 			return next.send(r, req)
 		}

@@ -535,11 +535,22 @@ func TestUnknownOperations(t *testing.T) {
 			t.Errorf("%d: %v, %v", status, resp, err)
 		}
 	}
+	// What hands in work that is charged for later is one, whatever the context wants for calls that are charged at once.
 	lost := errors.New("lost")
 	stack := stackOver(t, transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		req.Body.Close()
 		return nil, lost
 	}), policy.Policy{})
+	for _, path := range []string{"https://api.openai.com/v1/batches", "https://api.openai.com/v1/fine_tuning/jobs", "https://api.anthropic.com/v1/messages/batches"} {
+		ctx := policy.With(t.Context(), policy.MaxCost(1), policy.CachedContent("cachedContents/abc"))
+		for n, want := range []string{"ambiguous", "repeat"} {
+			req := httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(`{}`))
+			req.Header.Set("X-Stainless-Retry-Count", fmt.Sprint(n))
+			if resp, err := stack.RoundTrip(req); err != nil || resp.StatusCode != 424 || resp.Header.Get("Skinflint-Refusal") != want {
+				t.Errorf("%s: %v, %v", path, resp, err)
+			}
+		}
+	}
 	req := httptest.NewRequest(http.MethodPost, "https://api.openai.com/v1/videos", strings.NewReader(`{}`))
 	req.Header.Set("X-Stainless-Lang", "go")
 	if resp, err := stack.RoundTrip(req); err != nil || resp.StatusCode != 424 {

@@ -145,7 +145,7 @@ func (e *engine) open(req *http.Request) (*record, error) {
 	if err := r.check(req); err != nil {
 		return r, err
 	}
-	if r.call.Passive && r.call.Operation != wire.Unknown {
+	if r.call.Passive && (r.call.Operation != wire.Unknown || r.call.Later) {
 		return r, nil // what only manages or counts does without a context cache
 	}
 	d.Request(&r.call, req.Header, r.body.Fields())

@@ -79,6 +79,7 @@ type Call struct {
 	Form     bool          // the body is a multipart form, whose fields are read as if they were members
 	Poll     bool          // asks for the result of an earlier call, whose usage it may tell
 	Free     bool          // costs nothing
+	Later    bool          // hands in work that is charged for when it is done
 	Foreign  bool          // the host is not known to be the provider's own: it may be a gateway's, or anybody's
 
 	Background bool  // the answer is to be fetched later

@@ -151,7 +151,11 @@ func (r *Router) Recognise(method string, u *url.URL) (Dialect, Call, bool) {
 		}
 	}
 	if p != nil && method == http.MethodPost && !p.isFree(u.Path) {
-		return unknown{p.dialects[0]}, Call{Provider: p.name, Operation: Unknown, MaxOutput: -1, Passive: true, Unpriced: "nobody knows what this operation costs"}, true
+		c := Call{Provider: p.name, Operation: Unknown, MaxOutput: -1, Passive: true, Unpriced: "nobody knows what this operation costs"}
+		if c.Later = handsIn(u.Path); c.Later {
+			c.Unpriced = "what it hands in is charged for when it is done"
+		}
+		return unknown{p.dialects[0]}, c, true
 	}
 	return nil, Call{}, false
 }
@@ -162,18 +166,34 @@ func (r *Router) Provides(u *url.URL) bool {
 }
 
 // freeSegments are parts of paths by which a POST of any known provider is no call that is charged for when it is
-// answered: it manages something, counts, or hands in work whose result is charged for. Sources: the providers' API
-// references.
+// answered: it manages something, or counts. Sources: the providers' API references.
 var freeSegments = []string{
 	"files", "uploads", "upload", "batches", "batch", "moderations", "models", "cancel", "tokenize", "count_tokens", "keys", "auth",
+}
+
+// handsIn reports whether a POST to a path hands in work that is charged for when it is done: to hand it in twice is to
+// pay for it twice.
+func handsIn(path string) bool {
+	for _, end := range []string{
+		"/batches", "/batch/jobs", "/fine_tuning/jobs", "/graders/run", ":batchGenerateContent", ":asyncBatchEmbedContent",
+		"/tunedModels", "/batchPredictionJobs", "/tuningJobs",
+	} {
+		if strings.HasSuffix(path, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // isFree reports whether a POST to a path that no dialect understands is known to cost nothing by itself.
 func (p *provider) isFree(path string) bool {
 	segments := strings.Split(path, "/")
 	last := segments[len(segments)-1]
-	if last == "runs" || last == "submit_tool_outputs" {
-		return false // of a thread: the assistant answers
+	switch {
+	case handsIn(path):
+		return false
+	case last == "runs", last == "submit_tool_outputs", slices.Contains(segments, "agents"):
+		return false // the assistant answers, the model, or the agent
 	}
 	if _, verb, ok := strings.Cut(last, ":"); ok {
 		return slices.Contains(freeVerbs, verb)
@@ -188,7 +208,7 @@ func (p *provider) isFree(path string) bool {
 
 // freeVerbs are those of Google's paths: of batches, of files, and of work that is asked after.
 var freeVerbs = []string{
-	"batchGenerateContent", "asyncBatchEmbedContent", "cancel", "delete", "register", "fetchPredictOperation", "wait",
+	"cancel", "delete", "register", "fetchPredictOperation", "wait",
 }
 
 // unknown is the dialect of a call that the provider's own dialect does not understand: it knows the provider's errors,

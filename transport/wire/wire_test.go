@@ -42,7 +42,12 @@ func TestRecognise(t *testing.T) {
 		{"POST", "https://api.openai.com/v1/audio/speech", "openai unknown  passive"},
 		{"POST", "https://api.openai.com/v1/threads/t/runs", "openai unknown  passive"},
 		{"POST", "https://api.openai.com/v1/threads/t/messages", ""},
-		{"POST", "https://api.openai.com/v1/batches", ""},
+		{"POST", "https://api.openai.com/v1/batches", "openai unknown  passive later"},
+		{"POST", "https://api.openai.com/v1/batches/b/cancel", ""},
+		{"POST", "https://api.openai.com/v1/fine_tuning/jobs", "openai unknown  passive later"},
+		{"POST", "https://api.openai.com/v1/fine_tuning/jobs/j/cancel", ""},
+		{"POST", "https://api.openai.com/v1/agents/sessions", "openai unknown  passive"},
+		{"POST", "https://api.openai.com/v1/realtime/sessions", ""},
 		{"POST", "https://api.openai.com/v1/uploads/u/parts", ""},
 		{"GET", "https://api.openai.com/v1/chat/completions", ""},
 		{"POST", "https://api.openai.com/v1/files", ""},
@@ -64,7 +69,7 @@ func TestRecognise(t *testing.T) {
 		{"POST", "https://api.perplexity.ai/chat/completions", "perplexity chat "},
 		{"POST", "https://api.anthropic.com/v1/messages", "anthropic messages "},
 		{"POST", "https://api.anthropic.com/v1/messages/count_tokens", "anthropic count_tokens  passive free"},
-		{"POST", "https://api.anthropic.com/v1/messages/batches", ""},
+		{"POST", "https://api.anthropic.com/v1/messages/batches", "anthropic unknown  passive later"},
 		{"POST", "http://gateway.example/proxy/v1/messages", "anthropic messages "},
 		{"POST", "http://gateway.example/v1/messages/count_tokens", "anthropic count_tokens  passive free"},
 		{"POST", "http://gateway.example/v1/threads/t/messages", ""},
@@ -75,7 +80,7 @@ func TestRecognise(t *testing.T) {
 		{"POST", "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse", "gemini generate flex,standard,priority caches stream"},
 		{"POST", "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:countTokens", "gemini count_tokens  passive free"},
 		{"POST", "https://generativelanguage.googleapis.com/v1beta/models/text-embedding-004:batchEmbedContents", "gemini embeddings "},
-		{"POST", "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:batchGenerateContent", ""},
+		{"POST", "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:batchGenerateContent", "gemini unknown  passive later"},
 		{"POST", "https://generativelanguage.googleapis.com/v1beta/models/veo-3:predictLongRunning", "gemini unknown  passive"},
 		{"POST", "https://generativelanguage.googleapis.com/v1beta/interactions", "gemini interactions flex,standard,priority"},
 		{"POST", "https://generativelanguage.googleapis.com/v1beta/cachedContents", "gemini create_cache  passive"},
@@ -119,7 +124,7 @@ func TestRecognise(t *testing.T) {
 			for _, flag := range []struct {
 				set  bool
 				name string
-			}{{c.AskUsage, "asks"}, {c.Caches, "caches"}, {c.Stream, "stream"}, {c.Regional, "regional"}, {c.Passive, "passive"}, {c.Poll, "poll"}, {c.Free, "free"}} {
+			}{{c.AskUsage, "asks"}, {c.Caches, "caches"}, {c.Stream, "stream"}, {c.Regional, "regional"}, {c.Passive, "passive"}, {c.Poll, "poll"}, {c.Free, "free"}, {c.Later, "later"}} {
 				if flag.set {
 					got += " " + flag.name
 				}
