@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"log"
 	"log/slog"
 	"math/rand/v2"
@@ -29,8 +31,12 @@ var (
 	seed  = flag.Uint64("seed", 0, "of everything that is drawn; 0: drawn itself")
 )
 
-// inBubble is how many calls are made over one provider.
-const inBubble = 250
+// Of a few calls over one provider, all meet the same weather; of many, there are as few providers as will do.
+const (
+	fewInBubble  = 25
+	mostInBubble = 250
+	bubbles      = 40
+)
 
 func TestMain(m *testing.M) {
 	for _, pair := range os.Environ() { // what the machine would tell the SDKs
@@ -58,8 +64,11 @@ func TestNeverPayTwice(t *testing.T) {
 	for _, s := range sdks {
 		var sum tally
 		t.Run(s.name, func(t *testing.T) {
+			inBubble := min(max(each/bubbles, fewInBubble), mostInBubble)
+			name := fnv.New64a()
+			io.WriteString(name, s.name)
 			for n := 0; n*inBubble < each; n++ {
-				random := rand.New(rand.NewPCG(*seed, uint64(n)<<8|uint64(len(s.name))))
+				random := rand.New(rand.NewPCG(*seed^name.Sum64(), uint64(n)))
 				sum.add(trial(t, s, random, min(inBubble, each-n*inBubble)))
 				if t.Failed() {
 					t.Fatalf("seed %d, bubble %d", *seed, n)
@@ -106,6 +115,7 @@ type weather struct {
 	timeout time.Duration // of the http.Client; 0: none
 	retries int           // of the SDK, where it has any
 	base    http.RoundTripper
+	bare    bool // the stack stands on net/http's own transport
 }
 
 var faults = []llmtest.Fault{
@@ -141,6 +151,7 @@ func anyWeather(random *rand.Rand) weather {
 		}[random.IntN(6)],
 		timeout: []time.Duration{0, 0, time.Minute, 12 * time.Minute}[random.IntN(4)],
 		retries: random.IntN(2) * 2,
+		bare:    random.IntN(3) > 0,
 	}
 	w.policy.AttemptTimeout = []time.Duration{0, 0, 2 * time.Minute}[random.IntN(3)]
 	w.policy.MaxAttempts = random.IntN(5)
@@ -156,6 +167,7 @@ type ask struct {
 	stream  bool
 	leave   int           // how many events of a stream to read before it is left; 0: all
 	timeout time.Duration // of one try, where the SDK has one
+	tracked bool
 }
 
 // A caller makes a call through an SDK.
@@ -168,8 +180,12 @@ func trial(t *testing.T, s sdk, random *rand.Rand, calls int) (sum tally) {
 	base := new(later)
 	w.base = base
 	newStack := func(options ...middleware.Option) *middleware.Stack {
+		under := http.RoundTripper(base)
+		if w.bare && base.rt != nil {
+			under = base.rt
+		}
 		stack, err := middleware.New(append([]middleware.Option{
-			middleware.WithPolicy(w.policy), middleware.WithBase(base), middleware.WithStore(store),
+			middleware.WithPolicy(w.policy), middleware.WithBase(under), middleware.WithStore(store),
 			middleware.WithLogger(slog.New(slog.DiscardHandler)),
 		}, options...)...)
 		if err != nil {
@@ -201,6 +217,9 @@ func trial(t *testing.T, s sdk, random *rand.Rand, calls int) (sum tally) {
 			all.Go(func() {
 				for i := hand; i < len(work); i += hands {
 					ctx, cancel := context.WithTimeout(t.Context(), work[i].within)
+					if work[i].ask.tracked {
+						ctx, _ = policy.Track(ctx)
+					}
 					err := call(policy.With(ctx, policy.Tag("n", strconv.Itoa(work[i].ask.n))), work[i].ask)
 					cancel()
 					mu.Lock()
@@ -215,7 +234,7 @@ func trial(t *testing.T, s sdk, random *rand.Rand, calls int) (sum tally) {
 		all.Wait()
 		time.Sleep(time.Hour) // for streams that were left
 		synctest.Wait()
-		settle(t, s, provider, store, &sum)
+		settle(t, s, w.bare && !s.foreign, provider, store, &sum)
 	})
 	return sum
 }
@@ -227,7 +246,11 @@ type job struct {
 
 func manyAsks(random *rand.Rand, calls int) (work []job) {
 	for n := range calls {
-		a := ask{n: n, stream: random.IntN(2) == 0, prompt: fmt.Sprintf("call-%d. %s", n, strings.Repeat("again ", random.IntN(1000)))}
+		words := random.IntN(1000)
+		if random.IntN(15) == 0 {
+			words = 20_000 // more than is kept in memory
+		}
+		a := ask{n: n, stream: random.IntN(2) == 0, tracked: random.IntN(2) == 0, prompt: fmt.Sprintf("call-%d. %s", n, strings.Repeat("again ", words))}
 		if random.IntN(6) == 0 {
 			a.leave = 1 + random.IntN(4)
 		}
@@ -247,7 +270,7 @@ func (l *later) RoundTrip(req *http.Request) (*http.Response, error) { return l.
 var number = regexp.MustCompile(`call-(\d+)\. `)
 
 // settle lays the ledger beside the meter.
-func settle(t *testing.T, s sdk, provider *llmtest.Server, store *ledger.Memory, sum *tally) {
+func settle(t *testing.T, s sdk, bare bool, provider *llmtest.Server, store *ledger.Memory, sum *tally) {
 	t.Helper()
 	asked := map[string]int{} // by the fingerprint of what was asked
 	for _, r := range provider.Requests() {
@@ -280,10 +303,23 @@ func settle(t *testing.T, s sdk, provider *llmtest.Server, store *ledger.Memory,
 	}
 	cost, exposure := map[int]price.Pico{}, map[int]price.Pico{}
 	var total ledger.Total
+	type attempt struct {
+		call string
+		n    int
+	}
+	seen, tries := map[attempt]bool{}, 0
 	for _, r := range store.Rows() {
 		n, _ := strconv.Atoi(r.Tags["n"])
-		if r.Outcome != policy.Refused {
+		if a := (attempt{r.Call, r.Attempt}); r.Outcome != policy.Refused {
 			sum.attempts++
+			tries += r.WireTries
+			if seen[a] {
+				t.Errorf("call %d: two rows of attempt %d: %s", n, r.Attempt, story(provider, store, n))
+			}
+			seen[a] = true
+		}
+		if free := r.Outcome == policy.Rejected || r.Outcome == policy.NotSent || r.Outcome == policy.Refused; free && (r.Cost != ledger.Known(0) || bare && r.Exposure.Known) {
+			t.Errorf("call %d: what was refused costs $%s, and exposes $%s", n, r.Cost, r.Exposure)
 		}
 		switch r.Outcome {
 		case policy.Ambiguous:
@@ -294,10 +330,9 @@ func settle(t *testing.T, s sdk, provider *llmtest.Server, store *ledger.Memory,
 		if r.UsageSource == ledger.Measured {
 			sum.measured++
 			g, ok := generations[r.ResponseID]
-			if !ok && s.anonymous {
-				g, ok = only(provider.Meter(), asked, n)
-			}
-			if want := usageOf(g); !ok || r.Usage.Input != want.Input || r.Usage.CachedInput != want.CachedInput || r.Usage.Output != want.Output {
+			want := usageOf(g)
+			if !ok || r.Usage.Input != want.Input || r.Usage.CachedInput != want.CachedInput || r.Usage.Output != want.Output ||
+				r.Usage.Reasoning != want.Reasoning && g.Provider != "anthropic" || string(r.ServedTier) != standardName(g.Tier) {
 				t.Errorf("call %d: the ledger measured %+v, the meter has %+v", n, r.Usage, g)
 			}
 			if r.Cost.Known && r.Cost.Pico != meter[n] {
@@ -320,6 +355,9 @@ func settle(t *testing.T, s sdk, provider *llmtest.Server, store *ledger.Memory,
 		if meter[n] > cost[n]+exposure[n] || meter[n] < cost[n] {
 			t.Errorf("call %d: billed $%s, cost $%s and exposure $%s: %s", n, meter[n], cost[n], exposure[n], story(provider, store, n))
 		}
+	}
+	if n := len(provider.Requests()); n > tries {
+		t.Errorf("%d requests arrived, and the rows tell of %d", n, tries)
 	}
 	if got := store.Totals(); got.Cost != total.Cost || got.Exposure != total.Exposure {
 		t.Errorf("rows add up to %+v, totals are %+v", total, got.Total)
@@ -344,18 +382,8 @@ func story(provider *llmtest.Server, store *ledger.Memory, n int) string {
 	return b.String()
 }
 
-// only returns the generation of a call, where an answer has no id.
-func only(meter []llmtest.Generation, asked map[string]int, n int) (llmtest.Generation, bool) {
-	for _, g := range meter {
-		if asked[g.Call] == n {
-			return g, true
-		}
-	}
-	return llmtest.Generation{}, false
-}
-
 func usageOf(g llmtest.Generation) price.Usage {
-	return price.Usage{Input: g.Prompt - g.Cached, CachedInput: g.Cached, Output: g.Completion}
+	return price.Usage{Input: g.Prompt - g.Cached, CachedInput: g.Cached, Output: g.Completion, Reasoning: g.Reasoning}
 }
 
 // standardName turns a provider's name for a tier into the catalog's.

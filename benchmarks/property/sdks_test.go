@@ -52,20 +52,20 @@ type sdk struct {
 	// outside makes the client before the bubble begins, where the SDK starts goroutines that never end.
 	outside func(t *testing.T, stack stacker, w weather) (func() caller, func())
 
-	prices    *price.Catalog // nil: the embedded ones
-	anonymous bool           // answers may come without an id
+	prices  *price.Catalog // nil: the embedded ones
+	foreign bool           // the stack stands on something that may send again itself
 }
 
 var sdks = []sdk{
 	{name: "go-openai", client: goOpenAI},
 	{name: "openai-go", client: openAIGo(false)},
-	{name: "openai-go, as middleware", client: openAIGo(true)},
+	{name: "openai-go, as middleware", client: openAIGo(true), foreign: true},
 	{name: "anthropic-sdk-go", client: anthropicSDK},
 	{name: "azopenai", client: azOpenAI, prices: azurePrices},
 	{name: "langchaingo, openai", client: langOpenAI},
 	{name: "langchaingo, anthropic", client: langAnthropic},
 	{name: "genai", client: genAI},
-	{name: "generative-ai-go", outside: generativeAI},
+	{name: "generative-ai-go", outside: generativeAI, foreign: true},
 }
 
 // client returns the http.Client that the program has.
