@@ -99,3 +99,24 @@ func ExampleUnprocessed() {
 	// 200 OK
 	// billed: 1
 }
+
+// Whatever a server, or net/http, writes into an error: only the two sentences that say so are taken for it.
+func FuzzUnprocessed(f *testing.F) {
+	for _, text := range []string{
+		"http2: Transport: cannot retry err [stream error: stream ID 1; REFUSED_STREAM; received from peer] after Request.Body was written; define Request.GetBody to avoid this error",
+		"http2: Transport: cannot retry err [http2: Transport received Server's graceful shutdown GOAWAY] after Request.Body was written; define Request.GetBody to avoid this error",
+		"http2: Transport: cannot retry err [stream error: stream ID 1; PROTOCOL_ERROR; received from peer] after Request.Body was written; define Request.GetBody to avoid this error",
+		"http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug=\"\"", "EOF", "",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got := transport.Unprocessed(errors.New(text))
+		if got && (!strings.Contains(text, "cannot retry err [") || !strings.Contains(text, "REFUSED_STREAM") && !strings.Contains(text, "GOAWAY")) {
+			t.Errorf("%q", text)
+		}
+		if wrapped := fmt.Errorf("Post %q: %w", "https://llm.invalid", errors.New(text)); transport.Unprocessed(wrapped) != got {
+			t.Errorf("wrapped %q: not %v", text, got)
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
@@ -49,4 +50,27 @@ func TestProblems(t *testing.T) {
 func ExampleOpenAIProblem() {
 	fmt.Printf("%s\n", wire.OpenAIProblem(wire.Problem{Status: 429, Code: "skinflint_limit", Message: "too fast"}))
 	// Output: {"error":{"message":"too fast","type":"skinflint_limit","param":null,"code":429}}
+}
+
+// Whatever stands in the message, the body is JSON, and has it.
+func FuzzProblem(f *testing.F) {
+	f.Add(424, "skinflint_ambiguous", "it may have been billed, for $0.1 at most: EOF")
+	f.Add(0, "", "\"}\x00\xff\u2028</script>")
+	f.Fuzz(func(t *testing.T, status int, code, message string) {
+		for _, url := range []string{
+			"https://api.openai.com/v1/chat/completions", "https://api.anthropic.com/v1/messages",
+			"https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent",
+		} {
+			d, c, _ := new(wire.Router).Recognise("POST", httptest.NewRequest("POST", url, nil).URL)
+			p := wire.Problem{Status: status, Code: code, Message: message}
+			body := wire.OpenAIProblem(p)
+			if w, ok := d.(wire.ProblemWriter); ok {
+				body = w.Problem(&c, p)
+			}
+			var got struct{ Error struct{ Message string } }
+			if err := json.Unmarshal(body, &got); err != nil || utf8.ValidString(message) && got.Error.Message != message {
+				t.Errorf("%s: %v, %s", url, err, body)
+			}
+		}
+	})
 }
