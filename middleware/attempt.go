@@ -6,17 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
-	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
@@ -217,48 +213,6 @@ func (a *attempt) attach(out *http.Request) error {
 	return nil
 }
 
-// guard decides what of the request stands beneath may send again of itself.
-func (a *attempt) guard(out *http.Request) {
-	s := a.sender
-	switch {
-	case !s.bare && !s.client, s.spoken.of(out.URL.Host) == 1:
-		out.GetBody = a.trace.Guard(out.GetBody)
-	case a.r.call.Free:
-	default:
-		// Over HTTP/2 only the error of a request without GetBody says whether the server has processed it. On
-		// HTTP/1, net/http needs it only for connections that were used before; by then the host has answered.
-		out.GetBody = nil
-	}
-}
-
-// watch has the trace of the attempt end it where something beneath would send it once more that may not: an http.Client
-// that follows a redirect, and net/http a POST without a body, which it sends again on HTTP/2 whatever the server says.
-func (a *attempt) watch(ctx context.Context, req *http.Request) context.Context {
-	s := a.sender
-	empty := req.Method == http.MethodPost && (req.Body == nil || req.Body == http.NoBody) && !a.r.call.Free
-	a.trace.Foreign = !s.bare || empty
-	if !s.client && !empty {
-		return ctx
-	}
-	ctx, end := context.WithCancelCause(ctx)
-	timeout := a.cancel
-	a.cancel = func() {
-		end(nil)
-		if timeout != nil {
-			timeout()
-		}
-	}
-	a.trace.Again = func(where string, answered bool) {
-		switch {
-		case s.client && answered:
-			end(a.strayed("the http.Client beneath is redirected, and", where))
-		case empty && !answered && a.trace.HTTP2():
-			end(transport.ErrReplay)
-		}
-	}
-	return ctx
-}
-
 // editHeader makes the edits in a copy of the request's header, where a key may stand in any case.
 func editHeader(out *http.Request, edits []wire.HeaderEdit) {
 	if len(edits) == 0 {
@@ -351,41 +305,6 @@ func isIdempotencyKey(key string) bool {
 		(strings.EqualFold(key, "Idempotency-Key") || strings.EqualFold(key, "X-Idempotency-Key"))
 }
 
-// unprocessed returns the request once more if err says that the server did not process it, as net/http would have sent
-// it again of itself; nil if it cannot be sent again, or has been already: then it is for a retry link.
-func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
-	if !transport.Unprocessed(err) {
-		return nil
-	}
-	a.void = a.trace.Writes()
-	if a.again == nil || out.Context().Err() != nil {
-		return nil
-	}
-	body, err := a.again()
-	if err != nil {
-		return nil
-	}
-	again := out.WithContext(out.Context())
-	again.Body = body
-	a.body = body
-	return again
-}
-
-// lost says what an attempt without an answer did to the bill.
-func (a *attempt) lost(err error) wire.Refusal {
-	var op *net.OpError
-	dialed := errors.As(err, &op) && op.Op == "dial"
-	switch written := a.trace.Writes() - a.void; {
-	case errors.Is(err, ErrRedirect):
-		return wire.Refusal{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.Redirected}
-	case transport.Unprocessed(err):
-		return wire.Refusal{Outcome: policy.Rejected, Evidence: policy.Documented, Reason: policy.Unprocessed}
-	case written <= 0 && (a.trace.Reported() || dialed):
-		return wire.Refusal{Outcome: policy.NotSent, Reason: policy.TransportLost}
-	}
-	return wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}
-}
-
 // fail closes the attempt that had no answer, and returns err.
 func (a *attempt) fail(f wire.Refusal, err error) error {
 	a.row.Outcome, a.row.Evidence, a.row.Reason = f.Outcome, f.Evidence, f.Reason
@@ -401,45 +320,6 @@ func (a *attempt) fail(f wire.Refusal, err error) error {
 	}
 	a.close(err)
 	return err
-}
-
-// astray returns the error for an answer that sends the call to another host: to follow would replay the prompt, and
-// show the new host the key, unless it stands in a header that http.Client knows.
-func (a *attempt) astray(out *http.Request, resp *http.Response) error {
-	r := a.r
-	if !slices.Contains(redirects, resp.StatusCode) || r.call.Free || r.call.Poll {
-		return nil
-	}
-	where, err := out.URL.Parse(resp.Header.Get("Location"))
-	if err != nil || sameHost(out.URL, where) {
-		return nil // without a Location, http.Client does not follow it
-	}
-	return a.strayed(fmt.Sprintf("%s answers %d, and", out.URL.Host, resp.StatusCode), where.Host)
-}
-
-// redirects are the statuses that http.Client follows.
-var redirects = []int{301, 302, 303, 307, 308}
-
-func (a *attempt) strayed(who, where string) *Error {
-	return &Error{
-		Kind: ErrRedirect, Provider: a.r.call.Provider, Model: a.r.call.Model, Attempts: a.r.attempts,
-		Detail: fmt.Sprintf("%s sends it to %s", who, where),
-		Hint:   "if that place is to be trusted, make it the base URL",
-	}
-}
-
-// sameHost reports whether a request may go from one URL to another: to the same host and port, and not from TLS to none.
-func sameHost(from, to *url.URL) bool {
-	port := func(u *url.URL) string {
-		if p := u.Port(); p != "" {
-			return p
-		}
-		return map[string]string{"https": "443", "http": "80"}[strings.ToLower(u.Scheme)]
-	}
-	if !strings.EqualFold(from.Hostname(), to.Hostname()) || strings.EqualFold(from.Scheme, "https") && !strings.EqualFold(to.Scheme, "https") {
-		return false
-	}
-	return port(from) == port(to) || strings.EqualFold(from.Scheme, "http") && port(from) == "80" && port(to) == "443"
 }
 
 func (a *attempt) result(f wire.Refusal) {
@@ -544,136 +424,6 @@ func (a *attempt) End(how transport.End, err error) {
 }
 
 var errClosedEarly = errors.New("skinflint: the answer was closed before its end")
-
-// price works out what the answer cost.
-func (a *attempt) price() {
-	c, answer, row := &a.r.call, &a.reader.answer, &a.row
-	if answer.HasReported {
-		row.Reported = ledger.Known(answer.Reported)
-	}
-	switch {
-	case c.Free:
-		row.UsageSource, row.Cost = ledger.None, ledger.Known(0)
-		return
-	case !answer.HasUsage:
-		a.expose(cmp.Or(answer.Problem, c.Unpriced, answer.Extras, "the answer does not say what was used"))
-		return
-	}
-	row.Usage, row.UsageSource = answer.Usage, ledger.Measured
-	if answer.Problem != "" {
-		row.UsageSource = ledger.Unknown
-		a.expose(answer.Problem)
-		return
-	}
-	row.ServedTier = a.servedTier()
-	if row.ServedTier == "" {
-		a.expose("the answer does not say which tier served")
-		return
-	}
-	q := a.query(a.r.priceTier(row.ServedTier))
-	if answer.Model != "" {
-		q.Model = answer.Model
-	}
-	cost, err := a.r.engine.catalog.Cost(q, answer.Usage)
-	switch why := cmp.Or(c.Unpriced, answer.Extras, a.tools()); {
-	case err != nil:
-		a.expose(cmp.Or(why, reasonOf(err)))
-		return
-	case c.Operation == wire.CreateCache && why != "":
-		row.Unpriced, row.Exposure = why, ledger.Known(cost.Cost)
-		return
-	case why != "":
-		a.expose(why)
-		return
-	}
-	row.Cost, row.PriceID = ledger.Known(cost.Cost), cost.PriceID
-	if c.Running && row.Outcome == policy.Partial {
-		a.exposeRest()
-	}
-	if cost.ListKnown {
-		row.List = ledger.Known(cost.List)
-	}
-	if implicit := cost.Uncached - cost.Cost; implicit != 0 && row.Cache == "" {
-		row.Implicit = ledger.Known(implicit)
-	}
-}
-
-// tools says that the cost of the tokens may not be all, if that is so.
-func (a *attempt) tools() string {
-	if a.r.call.Tools == wire.NoTools {
-		return ""
-	}
-	return "the model may have used tools that are charged for"
-}
-
-// servedTier returns the tier that served: the one that the answer names, or if it names none the one that cannot but
-// have served; "" if nobody can say.
-func (a *attempt) servedTier() policy.Tier {
-	asked := a.row.AskedTier
-	switch {
-	case a.reader.answer.Tier != "":
-		return a.reader.answer.Tier
-	case asked == "" || asked == policy.Standard || asked == "auto":
-		return policy.Standard
-	case slices.Contains(a.r.call.Strict, asked) || a.r.call.OnePrice:
-		return asked
-	}
-	return ""
-}
-
-func (a *attempt) query(tier string) price.Query {
-	c := &a.r.call
-	return price.Query{Provider: cmp.Or(c.Prices, c.Provider), Model: c.Model, Tier: tier, At: a.start, Regional: c.Regional}
-}
-
-// expose notes that the cost is unknown, and the most that it can be.
-func (a *attempt) expose(why string) {
-	a.row.Unpriced = why
-	if a.row.UsageSource == "" {
-		a.row.UsageSource = ledger.Unknown
-	}
-	a.exposeMost()
-}
-
-// exposeMost notes as exposure what the attempt can cost at most.
-func (a *attempt) exposeMost() {
-	if a.row.Reported.Known && a.row.Outcome == policy.Billed {
-		a.row.Exposure = a.row.Reported
-	} else if most, err := a.r.bound(a.row.AskedTier, a.start); err == nil {
-		a.row.Exposure = ledger.Known(most)
-	}
-}
-
-// exposeRest notes that the cost is of what had been used when the stream was cut, and as exposure what may have been
-// used beyond it.
-func (a *attempt) exposeRest() {
-	a.row.UsageSource = ledger.Estimated
-	a.exposeMost()
-	if rest := a.row.Exposure.Pico - a.row.Cost.Pico; a.row.Exposure.Known && rest >= 0 {
-		a.row.Exposure = ledger.Known(rest)
-	}
-}
-
-// exposeOthers adds to the exposure what was sent before the answer by something that stands beneath, and may have been
-// billed, too. What net/http's own transport sends again of itself is free.
-func (a *attempt) exposeOthers() {
-	others := a.trace.Writes() - a.void - 1
-	if a.sender.bare || others <= 0 || a.r.call.Free {
-		return
-	}
-	most, err := a.r.bound(a.row.AskedTier, a.start)
-	if err == nil && most <= math.MaxInt64/price.Pico(others+1) {
-		a.row.Exposure = ledger.Known(a.row.Exposure.Pico + most*price.Pico(others))
-	}
-}
-
-func reasonOf(err error) string {
-	var u *price.Unpriced
-	if errors.As(err, &u) {
-		return u.Reason
-	}
-	return err.Error()
-}
 
 // close ends the attempt: its row goes out, and the links above are told.
 func (a *attempt) close(err error) {

@@ -15,6 +15,9 @@
 //   - It resends 408, 409, 429, 5xx, lost connections, answers that break off, and attempts that take too long, twice by
 //     default. Here that is off, as the stack does it. Where a program turns it on, every answer to a call tells the SDK not
 //     to resend it, and what the SDK repeats for want of time, after it may have been billed, is answered with 424 and "repeat".
+//     That it is one, the SDK says in X-Stainless-Retry-Count, which has to stay; and where a middleware of the program's own
+//     makes each try another (by a date in the body), it is known by [policy.Track].
+//   - Package bedrock of the SDK speaks another API, whose calls pass the stack untouched.
 //   - Every call that is not a stream ends after 10 minutes, whatever http.Client there is, the stack's repetitions included.
 //     option.WithRequestTimeout sets another time. A stream has none, unless that option sets one.
 //   - Where MaxTokens may take longer, above 21,333 and for some models above less, the SDK demands a stream, and sends

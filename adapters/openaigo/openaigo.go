@@ -14,7 +14,9 @@
 //
 //   - It resends 408, 409, 429, 5xx and lost connections, twice by default. Here that is off, as the stack does it. Where a
 //     program turns it on, nothing is billed twice all the same: every answer to a call tells the SDK not to resend it, and
-//     where the SDK does so out of our sight (when http.Client.Timeout is over), it is answered with 424 and "repeat".
+//     where the SDK does so out of our sight (when http.Client.Timeout is over), it is answered with 424 and "repeat". That
+//     it is one, the SDK says in X-Stainless-Retry-Count, which has to stay; and where a middleware of the program's own
+//     makes each try another (by a date in the body), it is known by [policy.Track].
 //   - The SDK's own http.Client gives up after 10 minutes without an answer, which is too early for the flex tier; the
 //     stack's has no timeout. A context's deadline is the one to set: 15 minutes or more for flex.
 //   - option.WithRequestTimeout ends the whole call, the stack's repetitions included, and the SDK throws an answer away
