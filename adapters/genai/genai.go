@@ -11,12 +11,20 @@
 //   - GenerateContentConfig.ServiceTier and CachedContent count before the policy and [policy.CachedContent]. But Vertex AI
 //     takes a tier from a header, which the stack sets, and none from the body, where the SDK puts ServiceTier: leave that
 //     out there.
-//   - The SDK resends nothing unless it is told to by HTTPOptions.RetryOptions, see [NewClient]. HTTPOptions of a single
-//     call may hold them, too, out of our sight: leave them out, as each repetition is to the stack a call of its own.
-//   - Client.Interactions resends 4 times by default, whatever the answer says. Give each call there the option
-//     operations.WithRetries(retry.Config{Strategy: "none"}).
-//   - An answer with the finish reason CONTINUATION has the SDK go on with another request, unless
-//     GenerateContentConfig.AutomaticContinuation is false. Each is a call with rows of its own, and is billed.
+//   - The SDK resends nothing unless it is told to by HTTPOptions.RetryOptions, see [NewClient]. Those of a single call are
+//     out of our sight until it resends: what costs money is then refused, with [middleware.ErrRepeat], as it may have been
+//     billed, or the stack has sent it as often as the policy allows. The error before is the cause of that one, in which
+//     a genai.APIError has no message. Leave them out: each refusal comes after a wait of the SDK's.
+//   - Client.Interactions would resend 4 times by default, whatever the answer says. In our client it resends nothing, and
+//     the stack does as it does with all calls. Where operations.WithRetries has Create resend, that is refused likewise.
+//     What costs nothing, as Get, may be given that option. Voices.Create is sent once, but its repetition is tried, and
+//     refused, by default.
+//   - An answer with the finish reason CONTINUATION, or an interaction with the status requires_continuation, has the SDK go
+//     on with another request, as has a stream that breaks off after it gave a token to go on with. Each is a call with
+//     rows of its own, and is billed. GenerateContentConfig.AutomaticContinuation and operations.WithAutomaticContinuation
+//     turn that off.
+//   - Whatever is put around the transport of ClientConfig().HTTPClient afterwards, and clones requests, hides from us that
+//     the SDK sends one again.
 //   - It has no timeout of its own. A deadline of the context, HTTPOptions.Timeout and http.Client.Timeout all end a call,
 //     and the shortest is told to Google in X-Server-Timeout. Where there is none, the stack asks for 15 minutes on the
 //     flex tier: Google's servers would give it up after 10, and its target ends at 15 (its page on flex inference, 2026).
@@ -70,15 +78,17 @@ func NewClient(ctx context.Context, cfg *genai.ClientConfig, stack *middleware.S
 	if err != nil {
 		return nil, withoutConfig(err)
 	}
-	authorized := hc.Transport
+	client.Interactions = interactionsOnce(client, hc)
+	plain := reaching(hc.Transport)
+	authorized := plain
 	if creds, err := credentialsFor(client.ClientConfig(), authenticates); err != nil {
 		return nil, err
 	} else if creds != nil {
-		if authorized, err = authorize(ctx, hc.Transport, creds); err != nil {
+		if authorized, err = authorize(ctx, plain, creds); err != nil {
 			return nil, err
 		}
 	}
-	hc.Transport = &guard{authorized: authorized, plain: hc.Transport}
+	hc.Transport = &guard{authorized: authorized, plain: plain}
 	return client, nil
 }
 
@@ -139,13 +149,21 @@ func authorize(ctx context.Context, next http.RoundTripper, creds *auth.Credenti
 }
 
 // A guard keeps credentials from hosts that a redirect leads to. http.Client takes Authorization off itself, but neither
-// Google's header for keys nor what a RoundTripper adds.
+// Google's header for keys nor what a RoundTripper adds. And it refuses what the SDK repeats of itself.
 type guard struct {
 	authorized http.RoundTripper
 	plain      http.RoundTripper
+	tries      tries
 }
 
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	if costs(req) {
+		return g.tries.once(req, g.send)
+	}
+	return g.send(req)
+}
+
+func (g *guard) send(req *http.Request) (*http.Response, error) {
 	if !ledAway(req) {
 		return g.authorized.RoundTrip(req)
 	}
