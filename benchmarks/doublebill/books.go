@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
@@ -35,6 +37,9 @@ func (b *books) agree(meter []llmtest.Generation) error {
 	n := 0
 	for _, r := range b.rows {
 		if r.UsageSource == ledger.None {
+			if r.Cost.Pico != 0 || r.Exposure.Pico != 0 {
+				return fmt.Errorf("a row of nothing that costs something: %+v", r)
+			}
 			continue
 		}
 		if n == len(meter) {
@@ -51,15 +56,28 @@ func (b *books) agree(meter []llmtest.Generation) error {
 	return nil
 }
 
+// same compares a row with the generation that it is of. A row whose usage was measured has it exactly, and so the tier
+// and the price; any other may know less, but not more than the price, and has to allow for all of it. Where the catalog
+// has no prices of the provider, nothing is asked of a cost but that it is unknown, or right.
 func same(r ledger.Row, g llmtest.Generation) error {
-	u := r.Usage
+	want, err := paid(g)
+	if err != nil {
+		return err
+	}
+	u, measured := r.Usage, r.UsageSource == ledger.Measured
 	switch {
-	case r.UsageSource == ledger.Measured && (u.Input+u.CachedInput != g.Prompt || u.Output != g.Completion || u.Reasoning != g.Reasoning):
-		return fmt.Errorf("another usage than the meter's")
-	case r.UsageSource != ledger.Measured && r.Outcome == policy.Billed:
-		return fmt.Errorf("an answer whose usage is not known")
-	case r.ResponseID != "" && r.ResponseID != g.ID:
-		return fmt.Errorf("another answer than the meter's")
+	case !measured && r.Outcome == policy.Billed:
+		return errors.New("an answer whose usage is not known")
+	case (measured || r.ResponseID != "") && r.ResponseID != g.ID:
+		return errors.New("another answer than the meter's")
+	case measured && u != price.Usage{Input: g.Prompt - g.Cached, CachedInput: g.Cached, Output: g.Completion, Reasoning: g.Reasoning}:
+		return errors.New("another usage than the meter's")
+	case measured && string(r.ServedTier) != tierOf(g):
+		return errors.New("another tier than the one that served")
+	case measured && r.Cost != ledger.Known(want) && (r.Cost.Known || priced(g)):
+		return fmt.Errorf("another cost than the catalog's, $%s", want)
+	case priced(g) && (r.Cost.Pico > want || r.Exposure.Pico < want-r.Cost.Pico):
+		return fmt.Errorf("cost and exposure that do not hold the catalog's $%s between them", want)
 	}
 	return nil
 }

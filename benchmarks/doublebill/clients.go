@@ -32,14 +32,17 @@ func clients() []client {
 		{name: "ours, double billing allowed", set: "AllowDoubleBilling", open: openAI(ours(policy.Policy{AllowDoubleBilling: true}))},
 		{name: "openai-go", set: "default, 2 retries; its own timeout", open: openAI(plain)},
 		{name: "openai-go, http.Client.Timeout", set: "default, 2 retries; the timeout of http.Client", open: openAI(plainTimeout)},
-		{name: "openai-go over failsafe-go", set: "3 retries, none of the SDK's", open: openAI(over(failsafeRetries))},
-		{name: "openai-go over go-retryablehttp", set: "3 retries, none of the SDK's", open: openAI(over(retryablehttpRetries))},
-		{name: "openai-go over rehttp", set: "3 retries, none of the SDK's", open: openAI(over(rehttpRetries))},
+		{name: "openai-go over failsafe-go", set: peerSet, open: openAI(over(failsafeRetries))},
+		{name: "openai-go over go-retryablehttp", set: peerSet, open: openAI(over(retryablehttpRetries))},
+		{name: "openai-go over rehttp", set: peerSet, open: openAI(over(rehttpRetries))},
 	}
 	return append(all, others()...)
 }
 
-const openAIKey = "sk-none"
+const (
+	openAIKey = "sk-none"
+	peerSet   = "3 retries, none of the SDK's; ResponseHeaderTimeout, for each attempt"
+)
 
 // openAI makes a caller of openai-go. Where we are not asked to do it, the program itself asks for flex.
 func openAI(open func(*provider) (openai.Client, error)) func(context.Context, *provider) (caller, error) {
@@ -105,10 +108,14 @@ func plainTimeout(p *provider) (openai.Client, error) {
 	return openai.NewClient(option.WithAPIKey(openAIKey), option.WithHTTPClient(hc)), nil
 }
 
-// over puts openai-go over a peer that retries. The SDK's own retries are off: they would multiply.
+// over puts openai-go over a peer that retries. The SDK's own retries are off: they would multiply. The timeout is that
+// of the transport beneath, so that each attempt has it anew, as ours has; http.Client's would be one for them all, and
+// for the waits between them.
 func over(peer func(http.RoundTripper) http.RoundTripper) func(*provider) (openai.Client, error) {
 	return func(p *provider) (openai.Client, error) {
-		hc := &http.Client{Transport: peer(p.Transport()), Timeout: timeout}
+		base := p.Transport()
+		base.ResponseHeaderTimeout = timeout // what is slow is so before its headers
+		hc := &http.Client{Transport: peer(base)}
 		return openai.NewClient(option.WithAPIKey(openAIKey), option.WithHTTPClient(hc), option.WithMaxRetries(0)), nil
 	}
 }

@@ -7,8 +7,13 @@
 //	go run ./benchmarks/doublebill -calls 100 # fewer of each client
 //	go run ./benchmarks/doublebill -seed 2    # another order of mishaps
 //
-// It fails unless our ledgers have a row for everything on the meter, with its exact usage where the answer arrived. It
-// does not fail for what it finds.
+// What a client paid is the meter priced by the embedded catalog, for the tiers that served. The catalog has no prices of
+// Azure's: its generations are priced as OpenAI's of the same model. Every client has the same timeout, for each attempt
+// unless its row says otherwise, and every call the same deadline.
+//
+// It fails unless our ledgers have a row for everything on the meter: with its id, usage, tier and price where the answer
+// arrived, and with cost and exposure that allow for its price where it did not. Of Azure's rows, which have no cost, no
+// money is compared. It does not fail for what it finds.
 package main
 
 import (
@@ -22,6 +27,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
 )
@@ -74,7 +80,10 @@ func (f *figures) add(g figures) {
 type result struct {
 	client
 	figures
-	rows int // in our ledger
+	money
+	rows     int // in our ledger
+	measured int // those with a usage that the provider told
+	unpriced int // and with no cost, the catalog having no prices of the provider
 }
 
 func writeJSON(out io.Writer, results []result) error {
@@ -88,26 +97,40 @@ func writeJSON(out io.Writer, results []result) error {
 // writeTable prints a table that can be read as it is, and be pasted into Markdown.
 func writeTable(out io.Writer, results []result, seed uint64) error {
 	lines := [][]string{
-		{"client", "calls", "attempts", "billed", "billed twice", "lost", "lost unbilled", "how it is set"},
-		{":-", "-:", "-:", "-:", "-:", "-:", "-:", ":-"},
+		{"client", "calls", "attempts", "billed", "billed twice", "paid $", "lost", "lost unbilled", "how it is set"},
+		{":-", "-:", "-:", "-:", "-:", "-:", "-:", "-:", ":-"},
 	}
 	for _, r := range results {
-		line := []string{r.name}
-		for _, n := range []int{r.Calls, r.Attempts, r.Billed, r.BilledTwice, r.Lost, r.LostUnbilled} {
-			line = append(line, strconv.Itoa(n))
-		}
-		lines = append(lines, append(line, r.set))
+		lines = append(lines, []string{
+			r.name, strconv.Itoa(r.Calls), strconv.Itoa(r.Attempts), strconv.Itoa(r.Billed), strconv.Itoa(r.BilledTwice),
+			dollars(r.paid), strconv.Itoa(r.Lost), strconv.Itoa(r.LostUnbilled), r.set,
+		})
 	}
 	var b strings.Builder
 	b.WriteString("what is paid for when calls go wrong; every second call is a stream\n")
+	fmt.Fprintf(&b, "the clients' timeout is %s, for each attempt unless it says otherwise; a call ends after %s\n", minutes(timeout), minutes(callTime))
 	fmt.Fprintf(&b, "each request on the wire meets, with seed %d: %s\n\n", seed, shares())
 	bench.Align(&b, lines)
-	b.WriteString("\nbilled twice: beyond the first time for one call; lost: ended in an error; lost unbilled: and cost nothing\n\n")
+	b.WriteString("\nbilled twice: beyond the first time for one call; lost: ended in an error; lost unbilled: and cost nothing\n")
+	b.WriteString("paid $: what is on the meter, at list prices of the tiers that served; Azure's at OpenAI's of the same model\n\n")
+	b.WriteString("checked, of each of our ledgers: it has one row for each generation on the meter, in the same order; if measured, with the\n")
+	b.WriteString("meter's id, tokens, cached tokens and tier, and at the catalog's price of them; if not, with cost + exposure that hold that price\n")
 	for _, r := range results {
 		if r.rows > 0 {
-			fmt.Fprintf(&b, "checked: %s: %d rows in the ledger, and among them all that was billed, as it was billed\n", r.name, r.rows)
+			b.WriteString(r.checked())
 		}
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+func minutes(d time.Duration) string { return strconv.Itoa(int(d/time.Minute)) + " min" }
+
+// checked says what of our ledger was compared with the meter.
+func (r *result) checked() string {
+	s := fmt.Sprintf("checked: %s: %d rows, %d generations, %d of them measured; ", r.name, r.rows, r.Billed, r.measured)
+	if r.unpriced > 0 {
+		return s + "no money, as the catalog has no prices of the provider: id, tokens and tier only\n"
+	}
+	return s + fmt.Sprintf("paid $%s <= cost $%s + exposure $%s\n", r.paid, r.cost, r.exposure)
 }

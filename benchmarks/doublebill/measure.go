@@ -8,12 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
 const (
 	callTime = 30 * time.Minute // that the program gives a call
-	timeout  = 2 * time.Minute  // that clients are set to; a slow answer takes longer
+	timeout  = 2 * time.Minute  // that clients are set to, for each attempt but where a row says otherwise; a slow answer takes longer
 
 	perServer = 500 // calls, before a new server forgets what it remembers of them
 )
@@ -59,11 +60,45 @@ func (r *result) make(ctx context.Context, from, n int, seed uint64) error {
 		return err
 	}
 	r.add(f)
-	if p.books == nil {
-		return nil
+	if err := r.charge(meter); err != nil || p.books == nil {
+		return err
 	}
-	r.rows += len(p.books.rows)
-	return p.books.agree(meter)
+	return r.check(p.books, meter)
+}
+
+// charge adds up what the meter's generations cost.
+func (r *result) charge(meter []llmtest.Generation) error {
+	for _, g := range meter {
+		cost, err := paid(g)
+		if err != nil {
+			return err
+		}
+		r.paid.Add(cost)
+	}
+	return nil
+}
+
+// check compares our ledger with the meter, row by row and in all.
+func (r *result) check(b *books, meter []llmtest.Generation) error {
+	if err := b.agree(meter); err != nil {
+		return err
+	}
+	for _, row := range b.rows {
+		r.cost.Add(row.Cost.Pico)
+		r.exposure.Add(row.Exposure.Pico)
+		if row.UsageSource != ledger.Measured {
+			continue
+		}
+		r.measured++
+		if !row.Cost.Known {
+			r.unpriced++
+		}
+	}
+	r.rows += len(b.rows)
+	if r.unpriced == 0 && !r.covered() {
+		return fmt.Errorf("the ledger says $%s, and $%s at most beyond it, but $%s was paid", r.cost, r.exposure, r.paid)
+	}
+	return nil
 }
 
 // finish makes the i-th call, and waits until nothing of it is left.

@@ -24,7 +24,7 @@ func others() []client {
 		{name: "ours under anthropic-sdk-go", set: "no tiers", open: openAnthropic(oursAnthropic)},
 		{name: "azopenai", set: "default, 3 retries; TryTimeout; no tiers", open: openAzure(plainAzure)},
 		{name: "ours under azopenai", set: "no tiers", open: openAzure(oursAzure)},
-		{name: "genai with retry options", set: "4 retries; HTTPOptions.Timeout; a 500 is not charged", open: openGemini(plainGemini), free500: true},
+		{name: "genai with retry options", set: "4 retries; HTTPOptions.Timeout, for them all; a 500 is not charged", open: openGemini(plainGemini), free500: true},
 		{name: "ours under genai", set: "flex, then standard; a 500 is not charged", open: openGemini(oursGemini), free500: true},
 	}
 }
