@@ -555,8 +555,15 @@ func Test30AttemptTimeout(t *testing.T) {
 
 // 31: while everything fails, retries come to an end for the whole process; when calls succeed, they begin again.
 func Test31RetryQuota(t *testing.T) {
-	down := true
-	refuse := func(int) bool { return down }
+	var down atomic.Int32 // how many dials are refused; negative: all
+	down.Store(-1)
+	refuse := func(int) bool {
+		n := down.Load()
+		if n > 0 {
+			down.Add(-1)
+		}
+		return n != 0
+	}
 	inWorld(t, llmtest.Config{RefuseDials: refuse}, policy.Policy{BackoffBase: time.Millisecond, RetryQuota: 40}, func(w *world) {
 		t := w.T
 		w.provider.Transport().DisableKeepAlives = true
@@ -572,14 +579,14 @@ func Test31RetryQuota(t *testing.T) {
 		if got := len(w.stack.Rows()); failed != 1000 || got != 1000+40 {
 			t.Errorf("%d calls failed, %d attempts", failed, got)
 		}
-		down = false
+		down.Store(0)
 		for range 100 { // 20 retries' worth
 			if status, _, err := w.call(t.Context(), chatBody); status != 200 {
 				t.Fatal(status, err)
 			}
 		}
 		before := len(w.stack.Rows())
-		down = true
+		down.Store(-1)
 		for range 1000 {
 			w.call(t.Context(), chatBody)
 		}
@@ -587,19 +594,18 @@ func Test31RetryQuota(t *testing.T) {
 			t.Errorf("%d attempts after 100 successes", got)
 		}
 		// A retry that succeeds gives its place back: one place is enough for any number of them.
-		down = false
+		down.Store(0)
 		for range 5 {
 			w.call(t.Context(), chatBody)
 		}
 		before = len(w.stack.Rows())
 		for range 50 {
-			down = true
-			time.AfterFunc(0, func() { down = false })
+			down.Store(1)
 			if status, _, err := w.call(t.Context(), chatBody); status != 200 {
 				t.Fatal(status, err)
 			}
 		}
-		if got := len(w.stack.Rows()) - before; got < 90 {
+		if got := len(w.stack.Rows()) - before; got != 100 {
 			t.Errorf("%d attempts for 50 calls", got)
 		}
 	})
