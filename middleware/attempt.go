@@ -83,6 +83,7 @@ type attempt struct {
 	cancel context.CancelFunc // of the attempt's own context, if it has one
 	body   io.ReadCloser      // that was sent
 
+	opened  bool // the ledger knows that it is about to be sent
 	entered bool // the RoundTripper beneath was asked
 	reached bool // and a link of ours behind it has passed the request on
 	closed  bool // the row has gone out
@@ -144,6 +145,7 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 	if err := a.attach(out); err != nil {
 		return nil, a.withdraw(r.refuse(&Error{Kind: ErrBody, Err: err}))
 	}
+	a.open()
 	a.entered = true
 	resp, err := next.rt.RoundTrip(out)
 	if again := a.unprocessed(out, err); again != nil {
@@ -185,6 +187,25 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 		a.answered(ctx, resp)
 	}
 	return resp, nil
+}
+
+// open has the ledger note that the attempt is about to be sent.
+func (a *attempt) open() {
+	r := a.r
+	if len(r.openers) == 0 || r.call.Free || r.call.Poll {
+		return
+	}
+	row := a.row
+	row.Outcome, row.UsageSource = policy.Open, ledger.Unknown
+	if most, err := r.bound(row.AskedTier, a.start); err == nil {
+		row.Exposure = ledger.Known(most)
+	} else {
+		row.Unpriced = reasonOf(err)
+	}
+	for _, opener := range r.openers {
+		opener(&row)
+	}
+	a.opened = true
 }
 
 // attach gives the request the call's body with the attempt's edits.
@@ -242,6 +263,9 @@ func (a *attempt) affordable() error {
 
 // withdraw takes back an attempt that was refused by us and never sent: it leaves no row of its own.
 func (a *attempt) withdraw(err error) error {
+	if a.opened {
+		a.r.withdrawn = &a.row
+	}
 	a.closed = true
 	a.r.attempts--
 	if refusal, ok := a.r.refusal.(*Error); ok {

@@ -41,7 +41,7 @@ func (a *attempt) price() {
 	if answer.Model != "" {
 		q.Model = answer.Model
 	}
-	cost, err := a.r.engine.catalog.Cost(q, answer.Usage)
+	cost, err := a.r.engine.book.Catalog().Cost(q, answer.Usage)
 	switch why := cmp.Or(c.Unpriced, answer.Extras, a.tools()); {
 	case err != nil:
 		a.expose(cmp.Or(why, reasonOf(err)))

@@ -70,7 +70,7 @@ func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
 	q := price.Query{Provider: cmp.Or(c.Prices, c.Provider), Model: c.Model, At: at, Regional: c.Regional}
 	bound := func(tier policy.Tier) (price.Pico, error) {
 		q.Tier = r.priceTier(tier)
-		one, err := r.engine.catalog.Bound(q, r.maxInput(), c.MaxOutput)
+		one, err := r.engine.book.Catalog().Bound(q, r.maxInput(), c.MaxOutput)
 		switch {
 		case c.Choices < 0:
 			return 0, errors.New("the request does not say in plain digits how many answers it asks for")
@@ -78,7 +78,7 @@ func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
 			return one, err
 		}
 		// Further choices cost output only.
-		input, err := r.engine.catalog.Bound(q, r.maxInput(), 0)
+		input, err := r.engine.book.Catalog().Bound(q, r.maxInput(), 0)
 		if err != nil {
 			return 0, err
 		}

@@ -56,13 +56,14 @@ func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 	} else if req.Body != nil && req.Body != http.NoBody {
 		return Explanation{}, errors.New("skinflint: explain: the request has a body but no GetBody")
 	}
-	settings, list := s.engine.resolver.Explain(r.options, r.subject())
+	resolver := s.engine.rules.Load().resolver
+	settings, list := resolver.Explain(r.options, r.subject())
 	e := Explanation{
 		Recognised: true, Provider: r.call.Provider, Operation: r.call.Operation, Model: r.call.Model,
 		Stream: r.call.Stream, Skipped: r.body.Skipped(), Plan: settings.Plan, Settings: list,
 	}
 	subject := r.subject()
-	for _, l := range s.engine.resolver.Limits() {
+	for _, l := range resolver.Limits() {
 		if l.Match.Matches(&subject, r.options.Tags()) {
 			e.Limits = append(e.Limits, (&bucket{limit: l}).String())
 		}

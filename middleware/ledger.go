@@ -14,7 +14,7 @@ import (
 func Ledger(s ledger.Store) transport.Middleware {
 	e := newEngine(policy.Policy{})
 	e.governs = false
-	e.sinks = append(e.sinks, guarded(s, slog.Default()))
+	e.serve(s, slog.Default())
 	return e.ledger()
 }
 

@@ -26,14 +26,9 @@ func Limit(limits ...policy.Limit) transport.Middleware {
 }
 
 func (e *engine) limit() transport.Middleware {
-	if e.err != nil || len(e.resolver.Limits()) == 0 {
-		return e.link(func(r *record, req *http.Request, next hop) (*http.Response, error) {
-			return next.send(r, req)
-		})
-	}
-	q := newQueue(e.resolver.Limits())
 	return e.watcher(func(r *record, req *http.Request, next hop) (*http.Response, error) {
-		if r.call.Passive && r.call.Operation != wire.Unknown {
+		q := r.rulesOf(e).queue
+		if q == nil || r.call.Passive && r.call.Operation != wire.Unknown {
 			return next.send(r, req)
 		}
 		w := q.matching(r)

@@ -23,10 +23,11 @@ import (
 // engine is what the links of one chain share.
 type engine struct {
 	router   *wire.Router
-	resolver *policy.Resolver
+	rules    atomic.Pointer[rules]
 	governs  bool // the engine was given a policy
-	catalog  *price.Catalog
+	book     *price.Book
 	sinks    []func(*ledger.Row)
+	openers  []func(*ledger.Row)
 	log      *slog.Logger
 	idle     transport.Idle
 	refused  recent[refusal]
@@ -39,8 +40,9 @@ type engine struct {
 }
 
 func newEngine(p policy.Policy) *engine {
-	r, err := policy.NewResolver(p)
-	return &engine{router: new(wire.Router), resolver: r, catalog: price.Embedded(), governs: true, err: err}
+	e := &engine{router: new(wire.Router), book: new(price.Book), governs: true}
+	e.err = e.rule(p)
+	return e
 }
 
 // A record is what is known of one call. The outermost link of ours opens it; the links below are handed that one, and
@@ -59,6 +61,7 @@ type record struct {
 
 	settings  *policy.Settings
 	settler   *policy.Resolver // whose settings these are
+	rules     *rules           // of engine, as they were when the call began
 	governor  *engine          // whose policy rules what no link decides, and with Identify everything
 	fixed     bool             // it rules everything
 	accounted []*engine        // whose sinks are among sinks
@@ -70,6 +73,7 @@ type record struct {
 	sdkRetry int
 	repeater repeater
 	sinks    []func(*ledger.Row)
+	openers  []func(*ledger.Row) // of attempts that are about to be sent
 
 	step      policy.Step // of the next attempt
 	tiers     bool        // a tier link edits the attempt
@@ -83,6 +87,7 @@ type record struct {
 	sending   bool              // an attempt link is at work
 	atEnd     []func()          // what the links above want done when the next attempt has ended
 	refusal   error             // ours, of this call
+	withdrawn *ledger.Row       // of the attempt that was refused by us, if the ledger knows of it
 	attempt   *attempt          // the latest
 	held      map[*queue]func() // permits of an attempt that began above a foreign link
 	first     attempt           // most calls have only one
@@ -135,7 +140,7 @@ func (e *engine) open(req *http.Request) (*record, error) {
 	ctx := req.Context()
 	r := &record{
 		Context: ctx, engine: e, dialect: d, call: call, options: policy.From(ctx), start: time.Now(),
-		method: req.Method, path: req.URL.Path,
+		method: req.Method, path: req.URL.Path, rules: e.rules.Load(),
 	}
 	r.id = newID(r.start)
 	r.results, r.accounted = r.room[:0], r.accounts[:0]
@@ -281,8 +286,9 @@ func (r *record) settle(e *engine) *policy.Settings {
 	if r.fixed {
 		e = r.governor
 	}
-	if r.settler != e.resolver { // links of several policies may share a chain
-		r.settings, r.settler = e.resolver.Resolve(r.options, r.subject()), e.resolver
+	resolver := r.rulesOf(e).resolver
+	if r.settler != resolver { // links of several policies may share a chain
+		r.settings, r.settler = resolver.Resolve(r.options, r.subject()), resolver
 	}
 	return r.settings
 }
@@ -336,6 +342,7 @@ func (r *record) account(e *engine) {
 	} else {
 		r.sinks = append(r.sinks, e.sinks...)
 	}
+	r.openers = append(r.openers, e.openers...)
 	r.accounted = append(r.accounted, e)
 }
 
@@ -346,16 +353,24 @@ func (r *record) emit(row *ledger.Row) {
 	}
 }
 
-// guarded returns a sink for the store. It runs on the way of the call, and sometimes on a timer's goroutine, where a
-// panic would end the program: it is logged instead.
-func guarded(s ledger.Store, log *slog.Logger) func(*ledger.Row) {
+// serve has the engine's rows go to the store.
+func (e *engine) serve(s ledger.Store, log *slog.Logger) {
+	e.sinks = append(e.sinks, guarded(s.Add, log))
+	if o, ok := s.(ledger.Opener); ok {
+		e.openers = append(e.openers, guarded(o.Open, log))
+	}
+}
+
+// guarded returns a func that hands rows to a store. It runs on the way of the call, and sometimes on a timer's
+// goroutine, where a panic would end the program: it is logged instead.
+func guarded(take func(ledger.Row), log *slog.Logger) func(*ledger.Row) {
 	return func(row *ledger.Row) {
 		defer func() {
 			if p := recover(); p != nil {
 				log.Error("skinflint: the store panicked, and has lost a row", "panic", p, "call", row.Call)
 			}
 		}()
-		s.Add(*row)
+		take(*row)
 	}
 }
 
@@ -367,6 +382,9 @@ func (r *record) emitRefusal() {
 		row.Attempt = r.attempts + 1
 	}
 	row.At, row.AskedTier, row.WaitMS = time.Now().UTC(), r.step.Tier, r.waited.Milliseconds()
+	if r.withdrawn != nil {
+		row.Attempt, row.At = r.withdrawn.Attempt, r.withdrawn.At
+	}
 	row.Outcome, row.UsageSource, row.Cost = policy.Refused, ledger.None, ledger.Known(0)
 	row.ErrorCode = refusalCode(r.refusal)
 	r.emit(&row)

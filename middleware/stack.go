@@ -34,13 +34,13 @@ type Stack struct {
 type Option func(*config) error
 
 type config struct {
-	policy  policy.Policy
-	base    http.RoundTripper
-	catalog *price.Catalog
-	wire    wire.RouterConfig
-	store   ledger.Store
-	log     *slog.Logger
-	onRow   []func(ledger.Row)
+	policy policy.Policy
+	base   http.RoundTripper
+	book   *price.Book
+	wire   wire.RouterConfig
+	store  ledger.Store
+	log    *slog.Logger
+	onRow  []func(ledger.Row)
 }
 
 // WithPolicy sets the policy. By default it is the zero [policy.Policy].
@@ -89,13 +89,38 @@ func WithStore(s ledger.Store) Option {
 	}
 }
 
-// WithCatalog sets the prices. By default they are [price.Embedded].
+// WithCatalog sets the prices that hold where no others are known: see [price.Book.SetBase]. By default they are
+// [price.Embedded].
 func WithCatalog(prices *price.Catalog) Option {
 	return func(c *config) error {
 		if prices == nil {
 			return errors.New("skinflint: WithCatalog: the catalog is nil")
 		}
-		c.catalog = prices
+		c.book.SetBase(prices)
+		return nil
+	}
+}
+
+// WithPrices sets the program's own prices, such as those of a contract, or of deployments: they come before all others.
+// A row's price_id says which were used.
+func WithPrices(prices *price.Catalog) Option {
+	return func(c *config) error {
+		if prices == nil {
+			return errors.New("skinflint: WithPrices: the catalog is nil")
+		}
+		c.book.SetUser(prices)
+		return nil
+	}
+}
+
+// WithBook has the stack use a book of prices that the program keeps, and may replace catalogs in, or share among stacks.
+// [WithCatalog] and [WithPrices] after it change that book.
+func WithBook(b *price.Book) Option {
+	return func(c *config) error {
+		if b == nil {
+			return errors.New("skinflint: WithBook: the book is nil")
+		}
+		c.book = b
 		return nil
 	}
 }
@@ -125,7 +150,7 @@ func WithDeployments(models map[string]string) Option {
 
 // New returns a Stack. A policy that makes no sense is a [*policy.FieldError].
 func New(options ...Option) (*Stack, error) {
-	c := config{base: transport.Base(), catalog: price.Embedded(), store: ledger.NewMemory(0)}
+	c := config{base: transport.Base(), book: new(price.Book), store: ledger.NewMemory(0)}
 	for _, option := range options {
 		if option == nil {
 			continue
@@ -134,17 +159,16 @@ func New(options ...Option) (*Stack, error) {
 			return nil, err
 		}
 	}
-	resolver, err := policy.NewResolver(c.policy)
-	if err != nil {
-		return nil, err
-	}
 	router, err := wire.NewRouter(c.wire)
 	if err != nil {
 		return nil, fmt.Errorf("skinflint: %w", err)
 	}
-	e := &engine{router: router, resolver: resolver, catalog: c.catalog, governs: true, log: c.log}
+	e := &engine{router: router, book: c.book, governs: true, log: c.log}
+	if err := e.rule(c.policy); err != nil {
+		return nil, err
+	}
 	s := &Stack{engine: e, store: c.store, base: c.base}
-	e.sinks = append(e.sinks, guarded(c.store, cmp.Or(c.log, slog.Default())))
+	e.serve(c.store, cmp.Or(c.log, slog.Default()))
 	if c.log != nil {
 		c.onRow = append(c.onRow, logRow(c.log))
 	}
@@ -229,6 +253,14 @@ func (handed) RoundTrip(req *http.Request) (*http.Response, error) {
 	return req.Context().Value(handedKey{}).(func(*http.Request) (*http.Response, error))(req)
 }
 
+// SetPolicy puts another policy in force, for calls that begin from now on. One that makes no sense is a
+// [*policy.FieldError], and changes nothing. If the limits are others than before, they begin anew: what is under way does
+// not count against them.
+func (s *Stack) SetPolicy(p policy.Policy) error { return s.engine.rule(p) }
+
+// Prices returns the book of prices that the stack uses. Its catalogs can be replaced while calls run.
+func (s *Stack) Prices() *price.Book { return s.engine.book }
+
 // Resolve replaces what an attempt may have cost, its exposure, by what a bill says that it did: 0 if it was not billed.
 // The attempt is one of [Stack.Rows], or of what OnRow was shown. An error says that the store does not know such an
 // attempt, that nothing of it is open, or that the store cannot do it.
@@ -260,10 +292,14 @@ func (s *Stack) Rows() []ledger.Row {
 	return nil
 }
 
-// Close waits until the watchers have seen every row of the calls that have ended, or ctx is done, and closes idle
-// connections. The stack can still be used.
+// Close waits until the watchers have seen every row of the calls that have ended, and the store, if it is a
+// [ledger.Flusher], has them safe, or ctx is done; and it closes idle connections. The stack can still be used. It does not
+// close the store, which is the program's: a [ledger.Writer] has a Close of its own.
 func (s *Stack) Close(ctx context.Context) error {
 	err := s.watchers.flush(ctx)
+	if f, ok := s.store.(ledger.Flusher); ok {
+		err = errors.Join(err, f.Flush(ctx))
+	}
 	s.CloseIdleConnections()
 	return err
 }

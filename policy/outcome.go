@@ -11,6 +11,7 @@ const (
 	Partial   Outcome = "partial"   // an answer began and did not end well: billed in part or whole
 	Refused   Outcome = "refused"   // we refused to send it: free
 	Storage   Outcome = "storage"   // no attempt: rent for a cache
+	Open      Outcome = "open"      // about to be sent: what a ledger notes before it is known what became of the attempt
 )
 
 // Evidence says how it is known that a rejected attempt was free.

@@ -44,27 +44,33 @@ func (m *Memory) open(r *Row) {
 // Resolve implements [Resolver]. The totals then have the cost in place of the exposure, and so has the row, if it is
 // still kept; its price_id is "bill".
 func (m *Memory) Resolve(call string, attempt int, cost price.Pico) error {
+	_, err := m.resolve(call, attempt, cost)
+	return err
+}
+
+// resolve returns the row as it is now.
+func (m *Memory) resolve(call string, attempt int, cost price.Pico) (Row, error) {
 	if cost < 0 {
-		return fmt.Errorf("ledger: the cost of an attempt cannot be negative, as $%s is", cost)
+		return Row{}, fmt.Errorf("ledger: the cost of an attempt cannot be negative, as $%s is", cost)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	open := m.exposed[call]
 	i := slices.IndexFunc(open, func(r Row) bool { return r.Attempt == attempt })
 	if i < 0 {
-		return fmt.Errorf("ledger: attempt %d of call %q has no exposure that is open", attempt, call)
+		return Row{}, fmt.Errorf("ledger: attempt %d of call %q has no exposure that is open", attempt, call)
 	}
 	was := open[i]
 	m.exposed[call] = slices.Delete(open, i, i+1)
 	now := was
-	now.Cost, now.Exposure, now.Unpriced, now.PriceID = Known(cost), Amount{}, "", "bill"
+	now.Cost, now.Exposure, now.Unpriced, now.PriceID = Known(cost), Amount{}, "", Bill
 	m.tally.settle(&was, &now)
 	for i := range m.rows {
 		if r := &m.rows[i]; r.Call == call && r.Attempt == attempt && r.Exposure == was.Exposure {
 			*r = now
 		}
 	}
-	return nil
+	return now, nil
 }
 
 // settle replaces one row by another of the same model, tier and tags.

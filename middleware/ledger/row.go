@@ -102,9 +102,3 @@ type Row struct {
 
 	Tags map[string]string `json:"tags,omitzero"` // not for changing
 }
-
-// A Store takes rows. Add is called once for each attempt, when its answer has ended, by many goroutines at once and on
-// the way of the call: it must not block.
-type Store interface {
-	Add(Row)
-}

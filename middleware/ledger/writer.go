@@ -1,0 +1,414 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// WriterConfig configures a [Writer]. The zero value is good.
+type WriterConfig struct {
+	// Queue is how many rows may wait to be written. When it is full, further ones are not kept by the sink, which
+	// [WriterStats] counts, and the log says once; Memory has them all the same. Default: 32768.
+	Queue int
+
+	// Batch is how many rows are written at once at most. Default: 1024.
+	Batch int
+
+	// OpenWait is how long a call waits at most, before it is sent, until the sink has noted that it will be. When a
+	// sink once took longer, or failed, calls do not wait for it until it works again. Default: 100 ms; negative: never.
+	OpenWait time.Duration
+
+	// WriteTimeout ends a Write or Sync that hangs, if the sink heeds its context. Default: 30 seconds.
+	WriteTimeout time.Duration
+
+	// Memory keeps the totals and the latest rows. Default: a new one.
+	Memory *Memory
+
+	// Logger is told when the sink begins to fail, when rows are lost, and when it works again. Default: [slog.Default].
+	Logger *slog.Logger
+}
+
+// A Writer is a [Store] that keeps totals and the latest rows in a [Memory], and writes all rows to a [Sink] apart from
+// the calls, in batches: while one is written, the next gathers. Rows that cannot be written wait, and are tried again
+// for as long as it takes.
+//
+// It is an [Opener]: before an attempt is sent, its sink has noted it. It is a [Resolver], a [Flusher], and a [Source] if
+// its sink is one. Make it with [NewWriter], and Close it. It is safe for concurrent use.
+type Writer struct {
+	c      WriterConfig
+	sink   Sink
+	syncer Syncer // the sink, if it is one
+	mem    *Memory
+
+	mu      sync.Mutex
+	rows    []Row         // not yet safe
+	written int           // of them: the first have been written, and wait to be safe
+	most    int           // written ever
+	safe    int           // safe or given up ever; rows begin after these
+	wake    chan struct{} // has room for one: there is something to do
+	turn    chan struct{} // closed, and replaced, at every progress
+	stalled bool          // calls do not wait
+	syncing bool
+	stop    bool
+	hasty   bool // nothing is tried again any more
+	ended   chan struct{}
+	ctx     context.Context // of what the sink is asked to do
+	cancel  context.CancelFunc
+	fails   int // in a row
+	lost    int64
+	cost    price.Sum // of the lost ones
+	failure error     // the latest, until the sink works
+	told    bool      // of rows that were lost
+	rewind  bool      // a sync has failed: what was written has to be again
+}
+
+// WriterStats say how a [Writer] fares.
+type WriterStats struct {
+	Queued   int       // rows that are not safe yet
+	Written  int64     // rows that are
+	Lost     int64     // rows that the sink never got, as the queue was full or the Writer closed
+	LostCost price.Sum // of these, as far as it was known
+	Err      error     // why the sink fails; nil if it works
+}
+
+// NewWriter returns a Writer that writes to the sink, and closes it when it is closed itself.
+func NewWriter(sink Sink, c WriterConfig) *Writer {
+	c.Queue = cmp.Or(max(c.Queue, 0), 32768)
+	c.Batch = cmp.Or(max(c.Batch, 0), 1024)
+	c.OpenWait = cmp.Or(c.OpenWait, 100*time.Millisecond)
+	c.WriteTimeout = cmp.Or(max(c.WriteTimeout, 0), 30*time.Second)
+	if c.Memory == nil {
+		c.Memory = new(Memory)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	w := &Writer{c: c, sink: sink, mem: c.Memory, wake: make(chan struct{}, 1), turn: make(chan struct{}), ended: make(chan struct{})}
+	w.syncer, _ = sink.(Syncer)
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	go w.run()
+	return w
+}
+
+// Add implements [Store].
+func (w *Writer) Add(r Row) {
+	w.mem.Add(r)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.put(&r)
+}
+
+// put puts a row at the end of the queue; false if there is no room.
+func (w *Writer) put(r *Row) bool {
+	room := w.c.Queue
+	if r.Outcome == policy.Open {
+		room -= room / 4 // which is for the rows of what has been sent
+	}
+	if w.stop || len(w.rows) >= room {
+		w.lose(r)
+		return false
+	}
+	w.rows = append(w.rows, *r)
+	w.poke()
+	return true
+}
+
+// lose counts a row that is not kept.
+func (w *Writer) lose(r *Row) {
+	if r.Outcome == policy.Open {
+		return
+	}
+	w.lost++
+	w.cost.Add(r.Cost.Pico)
+	if !w.told {
+		w.told = true
+		w.c.Logger.Error("skinflint: the ledger loses rows, which WriterStats counts: the queue is full, or closed", "queue", w.c.Queue, "err", w.failure)
+	}
+}
+
+// Open implements [Opener].
+func (w *Writer) Open(r Row) {
+	w.mu.Lock()
+	if !w.put(&r) || w.stalled || w.c.OpenWait < 0 {
+		w.mu.Unlock()
+		return
+	}
+	mine := w.safe + len(w.rows)
+	var expired <-chan time.Time
+	for w.most < mine && !w.stalled {
+		turn := w.turn
+		w.mu.Unlock()
+		if expired == nil {
+			timer := time.NewTimer(w.c.OpenWait)
+			defer timer.Stop()
+			expired = timer.C
+		}
+		select {
+		case <-turn:
+			w.mu.Lock()
+		case <-expired:
+			w.mu.Lock()
+			w.stalled = w.stalled || w.most < mine
+		}
+	}
+	w.mu.Unlock()
+}
+
+// run writes until the Writer is closed and nothing is left.
+func (w *Writer) run() {
+	defer close(w.ended)
+	for {
+		w.pause()
+		batch, end := w.next()
+		if end {
+			return
+		}
+		if len(batch) == 0 {
+			<-w.wake
+			continue
+		}
+		ctx, cancel := context.WithTimeout(w.ctx, w.c.WriteTimeout)
+		err := w.sink.Write(ctx, batch)
+		cancel()
+		w.wrote(len(batch), err)
+	}
+}
+
+// next returns the next rows to write. The end is when the Writer was closed and nothing is left to do.
+func (w *Writer) next() (batch []Row, end bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rewind && !w.syncing {
+		w.rewind, w.written = false, 0
+	}
+	if w.rewind {
+		return nil, false
+	}
+	batch = w.rows[w.written:min(w.written+w.c.Batch, len(w.rows))]
+	return batch, w.stop && (len(w.rows) == 0 || w.hasty) && !w.syncing
+}
+
+// wrote notes what became of a batch.
+func (w *Writer) wrote(n int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.failed(err)
+		return
+	}
+	w.written += n
+	w.most = max(w.most, w.safe+w.written)
+	switch {
+	case w.syncer == nil:
+		w.works()
+		w.keep(w.written)
+	case w.failure == nil:
+		w.stalled = false
+		fallthrough
+	default:
+		if !w.syncing {
+			w.syncing = true
+			go w.sync()
+		}
+	}
+	w.progress()
+}
+
+// sync makes safe what has been written, until nothing is left of that.
+func (w *Writer) sync() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.written > 0 && !w.rewind {
+		n := w.written
+		w.mu.Unlock()
+		ctx, cancel := context.WithTimeout(w.ctx, w.c.WriteTimeout)
+		err := w.syncer.Sync(ctx)
+		cancel()
+		w.mu.Lock()
+		if err != nil {
+			w.failed(err)
+			w.rewind = true
+		} else {
+			w.works()
+			w.keep(n)
+		}
+		w.progress()
+	}
+	w.syncing = false
+	w.poke()
+}
+
+// keep forgets the first n rows: they are safe, or given up.
+func (w *Writer) keep(n int) {
+	clear(w.rows[:n])
+	w.rows = w.rows[n:]
+	w.written -= n
+	w.safe += n
+	if len(w.rows) == 0 && cap(w.rows) > 4*w.c.Batch {
+		w.rows = nil // so that what an outage filled does not stay
+	}
+}
+
+// poke has run look for something to do.
+func (w *Writer) poke() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// progress wakes all who wait for some.
+func (w *Writer) progress() {
+	close(w.turn)
+	w.turn = make(chan struct{})
+}
+
+func (w *Writer) failed(err error) {
+	if w.failure == nil {
+		w.c.Logger.Warn("skinflint: the ledger cannot be written, and its rows wait", "err", err, "waiting", len(w.rows))
+	}
+	w.failure, w.stalled = err, true
+	w.fails++
+	w.progress()
+}
+
+func (w *Writer) works() {
+	w.stalled, w.fails = false, 0
+	if w.failure != nil {
+		w.c.Logger.Info("skinflint: the ledger is written again", "waiting", len(w.rows), "lost", w.lost)
+		w.failure, w.told = nil, false
+	}
+}
+
+// pause waits before what has failed is tried again: with full jitter, and 10 seconds at most.
+func (w *Writer) pause() {
+	w.mu.Lock()
+	fails := w.fails
+	w.mu.Unlock()
+	if fails == 0 {
+		return
+	}
+	most := min(50*time.Millisecond<<min(fails-1, 10), 10*time.Second)
+	select {
+	case <-time.After(time.Millisecond + rand.N(most)):
+	case <-w.ctx.Done():
+	}
+}
+
+// Flush implements [Flusher].
+func (w *Writer) Flush(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for until := w.safe + len(w.rows); w.safe < until; {
+		turn := w.turn
+		w.mu.Unlock()
+		select {
+		case <-turn:
+			w.mu.Lock()
+		case <-ctx.Done():
+			w.mu.Lock()
+			return fmt.Errorf("ledger: %d rows are not written yet: %w", len(w.rows), cmp.Or(w.failure, context.Cause(ctx)))
+		}
+	}
+	return nil
+}
+
+// Close writes what is left, as long as ctx lasts, and closes the sink. What could not be written is lost, and the error
+// says how much. Rows that come later are lost, too.
+func (w *Writer) Close(ctx context.Context) error {
+	w.mu.Lock()
+	again := w.stop
+	w.stop = true
+	w.mu.Unlock()
+	if again {
+		return nil
+	}
+	w.poke()
+	select {
+	case <-w.ended:
+	case <-ctx.Done():
+		w.mu.Lock()
+		w.hasty = true
+		w.mu.Unlock()
+		w.cancel()
+		w.poke()
+		select {
+		case <-w.ended:
+		case <-time.After(time.Second):
+			return fmt.Errorf("ledger: the sink hangs, and with it %d rows", w.Stats().Queued)
+		}
+	}
+	w.cancel()
+	var err error
+	w.mu.Lock()
+	if n := len(w.rows); n > 0 {
+		err = fmt.Errorf("ledger: %d rows could not be written: %w", n, cmp.Or(w.failure, context.Cause(ctx)))
+		for i := range w.rows {
+			w.lose(&w.rows[i])
+		}
+		w.keep(n)
+		w.written = 0
+	}
+	w.mu.Unlock()
+	return errors.Join(err, w.sink.Close())
+}
+
+// Resolve implements [Resolver], for the latest rows of which Memory knows: see [Memory.Resolve]. The sink is told.
+func (w *Writer) Resolve(call string, attempt int, cost price.Pico) error {
+	row, err := w.mem.resolve(call, attempt, cost)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.put(&row) {
+		return fmt.Errorf("ledger: attempt %d of call %q is resolved in memory only: the queue is full, or closed", attempt, call)
+	}
+	return nil
+}
+
+// Load adds the rows that the sink holds and the filter selects to Memory, for a program that starts. Rows that the
+// Writer was given before are not among them if Load is called first. Files that cannot be read in part are an error
+// after all else has been loaded: see [CorruptError].
+func (w *Writer) Load(ctx context.Context, f Filter) error {
+	for row, err := range w.Scan(ctx, f) {
+		if err != nil {
+			return err
+		}
+		w.mem.Add(row)
+	}
+	return nil
+}
+
+// Scan implements [Source], with what the sink has: rows that are not written yet are not among them.
+func (w *Writer) Scan(ctx context.Context, f Filter) iter.Seq2[Row, error] {
+	if source, ok := w.sink.(Source); ok {
+		return source.Scan(ctx, f)
+	}
+	return func(yield func(Row, error) bool) {
+		yield(Row{}, fmt.Errorf("ledger: the sink, a %T, cannot be read", w.sink))
+	}
+}
+
+// Totals returns the totals of all rows that Memory has seen.
+func (w *Writer) Totals() Totals { return w.mem.Totals() }
+
+// Rows returns the latest rows, oldest first.
+func (w *Writer) Rows() []Row { return w.mem.Rows() }
+
+// Stats says how the Writer fares.
+func (w *Writer) Stats() WriterStats {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return WriterStats{Queued: len(w.rows), Written: int64(w.safe), Lost: w.lost, LostCost: w.cost, Err: w.failure}
+}
