@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"bytes"
 	"net/http"
 	"strings"
@@ -10,7 +11,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// maxValue is the longest value that is kept of an answer's document: counts, names, ids.
+// maxValue is the longest value that is kept of an answer's document, unless the call wants more: counts, names, ids.
 const maxValue = 1 << 10
 
 var scanners = sync.Pool{New: func() any { return new(transport.Scanner) }}
@@ -56,12 +57,15 @@ func (a *answerReader) begin(r *record, resp *http.Response, asked bool) {
 		return
 	}
 	a.scanner = scanners.Get().(*transport.Scanner)
-	a.scanner.Reset(a.call.AnswerPaths, maxValue)
+	a.scanner.Reset(a.call.AnswerPaths, a.limit())
 	if a.json && a.call.Stream {
 		// How Gemini streams if it is not asked for events. Whether it does shows in the first byte.
-		a.elements = &transport.Elements{Handler: a, Scanner: a.scanner, Paths: a.call.AnswerPaths, Limit: maxValue}
+		a.elements = &transport.Elements{Handler: a, Scanner: a.scanner, Paths: a.call.AnswerPaths, Limit: a.limit()}
 	}
 }
+
+// limit is how long a value may be to be kept.
+func (a *answerReader) limit() int { return cmp.Or(a.call.AnswerLimit, maxValue) }
 
 // mediaType returns the media type without its parameters.
 func mediaType(contentType string) string {
@@ -139,7 +143,7 @@ func (a *answerReader) Event(name, data []byte) transport.Seen {
 // Piece reads a piece of an event that did not come in one.
 func (a *answerReader) Piece(data []byte) {
 	if !a.reading {
-		a.scanner.Reset(a.call.AnswerPaths, maxValue)
+		a.scanner.Reset(a.call.AnswerPaths, a.limit())
 		a.reading, a.headLen = true, 0
 		a.finding = finding{seam: a.finding.seam[:0]}
 	}

@@ -461,7 +461,12 @@ func (a *attempt) close(err error) {
 	if r.call.Poll && !a.counts {
 		return
 	}
+	if r.call.Operation == wire.UpdateCache || r.call.Operation == wire.DeleteCache {
+		a.storage() // which is all that they change
+		return
+	}
 	r.emit(row)
+	a.storage()
 	r.remember(row.Outcome)
 	r.options.Tracked().Report(policy.Report{
 		Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Exposure: row.Exposure.Pico, Err: err,

@@ -164,7 +164,8 @@ func TestBackgroundEnds(t *testing.T) {
 		{"another's", "application/json", asked, strings.Replace(completed, "resp_1", "resp_2", 1), 2, true},
 		{"a page", "text/html", asked, "<html>", 1, true},
 		// Nobody can say what these cost, so what the call may cost at most is as exposed as before.
-		{"with a search, which has no price", "application/json", asked, strings.Replace(completed, `"usage":{`, `"tool_usage":{"web_search":{"num_requests":1}},"usage":{`, 1), 2, true},
+		{"with images, which have no price", "application/json", asked, strings.Replace(completed, `"usage":{`, `"tool_usage":{"image_gen":{"output_tokens":1}},"usage":{`, 1), 2, true},
+		{"with a search", "application/json", asked, strings.Replace(completed, `"usage":{`, `"tool_usage":{"web_search":{"num_requests":1}},"usage":{`, 1), 2, false},
 		{"with usage that makes no sense", "application/json", asked, strings.Replace(completed, `"total_tokens":30`, `"total_tokens":-30`, 1), 2, true},
 		{"by a model without a price", "application/json", asked, strings.Replace(completed, "gpt-5", "mystery", 1), 2, true},
 		{"on a tier without a price", "application/json", asked, strings.Replace(completed, "default", "mystery", 1), 2, true},
@@ -367,7 +368,7 @@ func TestFreeOperations(t *testing.T) {
 		"POST https://api.openai.com/v1/responses/resp_1/cancel", "DELETE https://api.openai.com/v1/responses/resp_1",
 		"HEAD https://api.openai.com/v1/responses/resp_1", "GET https://api.openai.com/v1/responses/resp_1/input_items",
 		"POST https://generativelanguage.googleapis.com/upload/v1beta/files",
-		"PATCH https://generativelanguage.googleapis.com/v1beta/cachedContents/x", "POST https://api.openai.com/v1/moderations",
+		"POST https://api.openai.com/v1/moderations",
 	} {
 		var got *http.Request
 		answer := &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(completed))}

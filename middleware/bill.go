@@ -57,17 +57,23 @@ func (a *attempt) price() {
 	if c.Running && row.Outcome == policy.Partial {
 		a.exposeRest()
 	}
-	if cost.ListKnown {
+	switch {
+	case c.Operation == wire.CreateCache:
+		row.List = ledger.Known(0) // without caching it would not have been made
+	case cost.ListKnown:
 		row.List = ledger.Known(cost.List)
 	}
-	if implicit := cost.Uncached - cost.Cost; implicit != 0 && row.Cache == "" {
-		row.Implicit = ledger.Known(implicit)
+	if saved := cost.Uncached - cost.Cost; saved == 0 {
+	} else if row.Cache == "" {
+		row.Implicit = ledger.Known(saved)
+	} else {
+		row.Explicit = ledger.Known(saved)
 	}
 }
 
 // tools says that the cost of the tokens may not be all, if that is so.
 func (a *attempt) tools() string {
-	if a.r.call.Tools == wire.NoTools {
+	if a.r.call.Tools <= wire.CountedTools {
 		return ""
 	}
 	return "the model may have used tools that are charged for"

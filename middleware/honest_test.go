@@ -78,6 +78,7 @@ func TestWhatTokensDoNotTell(t *testing.T) {
 		gemini    = `{"modelVersion":"gemini-2.5-flash","usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":20,"totalTokenCount":30,"serviceTier":"standard"}}`
 		claude    = `{"type":"message","id":"m","model":"claude-opus-4-6","usage":{"input_tokens":10,"output_tokens":20,"service_tier":"standard"%s}}`
 	)
+	searched := strings.Replace(done, `"usage":{`, `"tool_usage":{"web_search":{"num_requests":2}},"usage":{`, 1)
 	many := strings.Repeat(`{"type":"function","name":"f"},`, 1000)
 	for name, test := range map[string]struct {
 		url, body, answer string
@@ -86,16 +87,21 @@ func TestWhatTokensDoNotTell(t *testing.T) {
 		"responses":                   {responses, `{"model":"gpt-5"}`, done, true},
 		"functions":                   {responses, `{"model":"gpt-5","tools":[{"type":"function","name":"web_search"}]}`, done, true},
 		"a web search":                {responses, `{"model":"gpt-5","tools":[{"type":"web_search"}]}`, done, false},
+		"a web search, counted":       {responses, `{"model":"gpt-5","tools":[{"type":"web_search"}]}`, searched, true},
+		"a preview, counted":          {responses, `{"model":"gpt-5","tools":[{"type":"web_search_preview"}]}`, searched, false},
+		"a search of files, too":      {responses, `{"model":"gpt-5","tools":[{"type":"web_search"},{"type":"file_search"}]}`, searched, false},
 		"many functions":              {responses, `{"model":"gpt-5","tools":[` + many + `{"type":"function"}]}`, done, true},
 		"many functions and a search": {responses, `{"model":"gpt-5","tools":[` + many + `{"type":"file_search"}]}`, done, false},
 		"Gemini":                      {geminiURL, `{"tools":[{"functionDeclarations":[]}]}`, gemini, true},
-		"Gemini, grounded":            {geminiURL, `{"tools":[{"functionDeclarations":[]},{"googleSearch":{}}]}`, gemini, false},
+		"Gemini, grounded":            {geminiURL, `{"tools":[{"functionDeclarations":[]},{"googleSearch":{}}]}`, gemini, true},
+		"Gemini, with code":           {geminiURL, `{"tools":[{"googleSearch":{}},{"codeExecution":{}}]}`, gemini, false},
 		"Claude":                      {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, ""), true},
 		"Claude, with many tools":     {messages, `{"model":"claude-opus-4-6","tools":[` + strings.Repeat(`{"name":"web_search"},`, 1000) + `{"type":"web_search_20250305"}]}`, fmt.Sprintf(claude, ""), true},
 		"Claude, one iteration":       {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"iterations":[{"input_tokens":10}]`), true},
 		"Claude, two iterations":      {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"iterations":[{"input_tokens":1},{"input_tokens":10}]`), false},
 		"Claude, fast":                {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"speed":"fast"`), false},
-		"Claude, searching":           {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"server_tool_use":{"web_search_requests":1}`), false},
+		"Claude, searching":           {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"server_tool_use":{"web_search_requests":1}`), true},
+		"Claude, running code":        {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"server_tool_use":{"code_execution_requests":1}`), false},
 	} {
 		_, row := converse(t, test.url, test.body, says(200, jsonType, test.answer))
 		if row.Cost.Known != test.priced || row.Usage.Output != 20 || (row.Unpriced == "") != test.priced {

@@ -36,6 +36,7 @@ type engine struct {
 	quotas   quotas
 	told     sync.Once // about the http.Client's timeout
 	pending  pendings
+	stored   stores
 	err      error // the policy makes no sense: every call is refused with this
 }
 

@@ -254,7 +254,15 @@ func openAIUsage(documents []object, how counting) (u price.Usage, has, doubtful
 			}
 		}
 	}
-	return openAICounts(last, how)
+	u, has, doubtful = openAICounts(last, how)
+	for _, d := range documents {
+		for _, o := range []object{d, at(d, "response")} {
+			if n, ok := count(at(o, "tool_usage", "web_search"), "num_requests"); ok {
+				u.WebSearches = n
+			}
+		}
+	}
+	return u, has, doubtful
 }
 
 func openAICounts(o object, how counting) (u price.Usage, has, doubtful bool) {
@@ -355,7 +363,21 @@ func geminiUsage(documents []object) (u price.Usage, has, doubtful bool) {
 	u.AudioOutput = audioOut
 	u.Output = max(0, candidates-audioOut-u.ImageOutput) + thoughts
 	u.Reasoning = thoughts
+	u.WebSearches = groundedPrompts(documents)
 	return u, true, doubtful
+}
+
+// groundedPrompts is 1 if a search was made: the models on record are of those that are charged for by the prompt.
+func groundedPrompts(documents []object) (n int64) {
+	for _, d := range documents {
+		candidates, _ := d["candidates"].([]any)
+		for _, c := range objects(candidates) {
+			if queries, _ := at(c, "groundingMetadata")["webSearchQueries"].([]any); len(queries) > 0 {
+				n = 1
+			}
+		}
+	}
+	return n
 }
 
 // modality returns the tokens of one modality in a list of counts by modality, and all of the list's. With
@@ -423,6 +445,7 @@ func anthropicUsage(documents []object) (u price.Usage, has bool) {
 	u.CachedInput = number(merged, "cache_read_input_tokens")
 	u.Output = number(merged, "output_tokens")
 	u.Reasoning = min(u.Output, number(at(merged, "output_tokens_details"), "thinking_tokens"))
+	u.WebSearches = number(at(merged, "server_tool_use"), "web_search_requests")
 	return u, true
 }
 

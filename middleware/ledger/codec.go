@@ -38,6 +38,7 @@ func (r *Row) AppendJSON(b []byte) []byte {
 	b = appendAmount(b, `,"cost_usd":"`, r.Cost)
 	b = appendAmount(b, `,"list_usd":"`, r.List)
 	b = appendAmount(b, `,"implicit_usd":"`, r.Implicit)
+	b = appendAmount(b, `,"explicit_usd":"`, r.Explicit)
 	b = appendAmount(b, `,"exposure_usd":"`, r.Exposure)
 	b = appendAmount(b, `,"reported_usd":"`, r.Reported)
 	b = appendText(b, `,"price_id":`, r.PriceID)

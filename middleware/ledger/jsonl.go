@@ -109,21 +109,31 @@ func OpenJSONL(dir string, c JSONLConfig) (*JSONL, error) {
 }
 
 // recover learns from the latest segment what was under way when the program before ended, and notes what that means.
-// Whatever was open when a segment began is at its start, so that no other has to be read.
+// Whatever was open when a segment began is at its start, so that no other has to be read for it; those before are read
+// only for as many of the latest rows as are to be known again.
 func (j *JSONL) recover() error {
 	names, err := segmentsOf(j.dir)
 	if err != nil || len(names) == 0 {
 		return err
 	}
 	j.name = names[len(names)-1]
-	for row, err := range readSegment(filepath.Join(j.dir, j.name)) {
-		var corrupt *CorruptError
-		switch {
-		case err == nil:
-			j.note(&row)
-		case !errors.As(err, &corrupt): // which is for whoever reads the rows
-			return err
+	var older []key
+	for i := len(names) - 1; i >= 0 && len(older)+len(j.known.keys) < maxKnown; i-- {
+		for row, err := range readSegment(filepath.Join(j.dir, names[i])) {
+			var corrupt *CorruptError
+			switch {
+			case errors.As(err, &corrupt): // for whoever reads the rows
+			case err != nil:
+				return err
+			case i == len(names)-1:
+				j.note(&row)
+			case row.Outcome != policy.Open:
+				older = append(older, keyOf(&row))
+			}
 		}
+	}
+	for _, k := range older {
+		j.known.add(k)
 	}
 	abandoned := make([]Row, 0, len(j.opens))
 	for _, open := range j.opens {

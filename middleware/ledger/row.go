@@ -89,6 +89,7 @@ type Row struct {
 	Cost     Amount `json:"cost_usd,omitzero"`     // by our prices, as served
 	List     Amount `json:"list_usd,omitzero"`     // the same usage at the standard tier, nothing cached
 	Implicit Amount `json:"implicit_usd,omitzero"` // what the provider's own caching took off
+	Explicit Amount `json:"explicit_usd,omitzero"` // what the context cache that was named took off
 	Exposure Amount `json:"exposure_usd,omitzero"` // what it may have cost at most, where that cannot be known
 	Reported Amount `json:"reported_usd,omitzero"` // what the provider says that it charged
 	PriceID  string `json:"price_id,omitzero"`     // which price was used

@@ -85,7 +85,7 @@ func (anthropicMessages) Request(c *Call, _ http.Header, body *transport.Fields)
 			c.MaxOutput = n
 		}
 	}
-	c.readTools(body, "type", "", "custom") // what has no type is the program's own
+	c.readTools(body, "type", []string{"", "custom"}, nil) // what has no type is the program's own
 	// The usage says which were used. What they may bring in is input, though.
 	c.Refers, c.Tools = c.Tools != NoTools || present(body, "mcp_servers"), NoTools
 	if tier := body.Text("service_tier"); tier != "" {
@@ -151,6 +151,7 @@ func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
 	}
 	take("cache_read_input_tokens", &u.CachedInput)
 	take("output_tokens_details.thinking_tokens", &u.Reasoning)
+	take("server_tool_use.web_search_requests", &u.WebSearches)
 	if u.Reasoning > u.Output {
 		u.Reasoning = u.Output // the count of an earlier event
 	}
@@ -182,10 +183,8 @@ func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
 	if speed := doc.Text(prefix + "usage.speed"); speed != "" && speed != "standard" {
 		a.Extras = "it was served at a speed with a price of its own"
 	}
-	for _, tool := range [...]string{"web_search_requests", "code_execution_requests"} {
-		if n, _ := r.get(prefix + "usage.server_tool_use." + tool); n > 0 {
-			a.Extras = "it also used " + strings.ReplaceAll(strings.TrimSuffix(tool, "_requests"), "_", " ") + ", which is charged for"
-		}
+	if n, _ := r.get(prefix + "usage.server_tool_use.code_execution_requests"); n > 0 {
+		a.Extras = "it also used code execution, which is charged for"
 	}
 }
 

@@ -29,6 +29,9 @@ const (
 	Generate      = "generate"      // Gemini's generateContent and streamGenerateContent
 	Interactions  = "interactions"  // Gemini's interactions
 	CreateCache   = "create_cache"  // a Gemini context cache
+	UpdateCache   = "update_cache"  // its time to live; free
+	DeleteCache   = "delete_cache"  // free
+	CacheStorage  = "cache_storage" // what holding it costs: of rows that stand for no request
 	CountTokens   = "count_tokens"  // free
 	Messages      = "messages"      // Anthropic's
 	Unknown       = "unknown"       // a POST to a known provider that no dialect understands
@@ -100,6 +103,7 @@ type Call struct {
 
 	RequestPaths *transport.Paths // what to look for in the request's body
 	AnswerPaths  *transport.Paths // what to look for in an answer's documents
+	AnswerLimit  int              // the longest value of these that is kept; 0 is 1 KB
 
 	// Running says that a stream tells its usage as it goes, so that only its end has all of it.
 	Running bool
@@ -116,6 +120,7 @@ type Call struct {
 	Last []byte
 
 	form   *form  // of an OpenAI-shaped call
+	ttl    string // for which the request has its prompt written to a cache
 	parent string // what the name of a context cache begins with, on Vertex AI
 	timed  bool   // the request says how long the server may take
 }
@@ -124,9 +129,10 @@ type Call struct {
 type Tools uint8
 
 const (
-	NoTools    Tools = iota // none, or functions of the program's own
-	PaidTools               // such as a web search
-	MaybeTools              // the list is too long to tell
+	NoTools      Tools = iota // none, or functions of the program's own
+	CountedTools              // such as a web search, and the answer tells how often they were used
+	PaidTools                 // others
+	MaybeTools                // the list is too long to tell
 )
 
 // Want is how an attempt is to be sent.
@@ -176,7 +182,21 @@ type Answer struct {
 	Background bool   // the answer is of a call that was made to be asked for later
 	Hide       bool   // the document just read is there only because usage was asked for
 
-	parts parts // what of the usage was there, where it comes in parts
+	// Stored is the context cache that the answer speaks of, if it does.
+	Stored Stored
+
+	parts   parts           // what of the usage was there, where it comes in parts
+	queries map[string]bool // of searches
+}
+
+// Stored is a context cache, which costs by the time that it is held.
+type Stored struct {
+	Name    string // "" is none
+	Model   string
+	Tokens  int64 // 0 if the answer does not say
+	Created time.Time
+	Expires time.Time
+	Deleted bool
 }
 
 // A Response is an answer outside of 2xx.

@@ -71,7 +71,7 @@ var (
 var chatForm = &form{
 	operation: Chat, tiers: true, asksUsage: true,
 	paths: transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "max_completion_tokens",
-		"n", "extra_body", "web_search_options"),
+		"n", "extra_body", "web_search_options", "prompt_cache_options.ttl"),
 	answers: usageAnswers,
 	marks:   [][]byte{[]byte(`"usage"`), []byte(`"error"`), []byte(`"x_groq"`)},
 	done:    chatDone,
@@ -144,7 +144,7 @@ func mediaRequest(c *Call, body *transport.Fields) {
 }
 
 func chatRequest(c *Call, body *transport.Fields) {
-	c.Model = modelOf(body, c.Model)
+	c.Model, c.ttl = modelOf(body, c.Model), body.Text("prompt_cache_options.ttl")
 	if present(body, "web_search_options") || strings.Contains(c.Model, "-search") {
 		c.Tools = PaidTools
 	}
@@ -267,7 +267,9 @@ func chatAnswer(c *Call, doc *transport.Fields, a *Answer) string {
 		a.Failed, a.ErrorCode = true, identifier(text)
 	}
 	found := chatUsage(doc, &chatNames, c.Operation == Embeddings, a)
-	if !found {
+	if found {
+		c.writeFor(a)
+	} else {
 		chatUsage(doc, &groqNames, false, a)
 	}
 	cost(doc, "usage.cost", a)
@@ -350,6 +352,22 @@ func chatUsage(doc *transport.Fields, names *usageNames, noOutput bool, a *Answe
 	}
 	a.HasUsage, a.Problem = true, r.problem
 	return true
+}
+
+// writeFor puts what was written to a cache where the price for its time to live is.
+func (c *Call) writeFor(a *Answer) {
+	u := &a.Usage
+	switch c.ttl {
+	case "", "5m", "30m":
+	case "1h":
+		u.CacheWrite1h, u.CacheWrite = u.CacheWrite, 0
+	case "12h":
+		u.CacheWrite12h, u.CacheWrite = u.CacheWrite, 0
+	default:
+		if u.CacheWrite > 0 {
+			a.Extras = "it wrote to a cache for a time whose price is not known"
+		}
+	}
 }
 
 // transcriptionAnswer reads the usage of a transcription, in tokens; some models count seconds instead, which no

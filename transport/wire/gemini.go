@@ -38,11 +38,11 @@ var (
 		"usageMetadata.thoughtsTokenCount", "usageMetadata.toolUsePromptTokenCount", "usageMetadata.totalTokenCount",
 		"usageMetadata.promptTokensDetails", "usageMetadata.cacheTokensDetails", "usageMetadata.candidatesTokensDetails",
 		"usageMetadata.toolUsePromptTokensDetails",
-		"usageMetadata.serviceTier", "usageMetadata.trafficType")
+		"usageMetadata.serviceTier", "usageMetadata.trafficType", "candidates")
 	geminiMarks = [][]byte{[]byte(`"usageMetadata"`), []byte(`"error"`)}
 	geminiLast  = []byte(`"finishReason"`)
 
-	cacheAnswers = transport.MustPaths("name", "model", "usageMetadata.totalTokenCount", "usageMetadata.audioDurationSeconds")
+	cacheAnswers = transport.MustPaths("name", "model", "createTime", "expireTime", "usageMetadata.totalTokenCount", "usageMetadata.audioDurationSeconds")
 )
 
 // generateCall is what a call is before its body is known, by the verb of its path; false if it is none.
@@ -76,7 +76,8 @@ func modelVerb(path string) (model, verb string, ok bool) {
 	return model, verb, ok && (strings.HasSuffix(path[:slash], "/models") || strings.HasSuffix(path[:slash], "/tunedModels"))
 }
 
-// Recognise takes POSTs to models/NAME:generateContent and its relatives, to interactions and to cachedContents.
+// Recognise takes POSTs to models/NAME:generateContent and its relatives, to interactions and to cachedContents, of which
+// it also sees how they are prolonged and deleted.
 func (geminiDialect) Recognise(method string, u *url.URL) (Call, bool) {
 	version, resource, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	current := strings.HasPrefix(version, "v1")
@@ -84,6 +85,9 @@ func (geminiDialect) Recognise(method string, u *url.URL) (Call, bool) {
 		c := interactionCall()
 		c.Poll, c.Passive, c.Tiers = true, true, nil
 		return c, true
+	}
+	if name, ok := strings.CutPrefix(resource, "cachedContents/"); ok && current {
+		return changeCall("gemini", method, resource, name)
 	}
 	if method != http.MethodPost {
 		return Call{}, false
@@ -102,6 +106,22 @@ func (geminiDialect) Recognise(method string, u *url.URL) (Call, bool) {
 		return cacheCall("gemini", "whether creating a context cache is charged for is not documented"), true
 	}
 	return Call{}, false
+}
+
+// changeCall is a call that changes a context cache, by its name.
+func changeCall(provider, method, name, id string) (Call, bool) {
+	c := Call{Provider: provider, Cache: printable(name), Passive: true, Free: true, AnswerPaths: cacheAnswers}
+	switch {
+	case id == "" || strings.ContainsAny(id, "/:"):
+		return Call{}, false
+	case method == http.MethodPatch:
+		c.Operation = UpdateCache
+	case method == http.MethodDelete:
+		c.Operation = DeleteCache
+	default:
+		return Call{}, false
+	}
+	return c, true
 }
 
 // interactionCall is what an interaction is before its body is known.
@@ -137,9 +157,12 @@ func generateRequest(c *Call, body *transport.Fields) {
 		c.Stream = string(stream) == "true"
 		c.background(body)
 		c.Refers = present(body, "previous_interaction_id")
-		c.readTools(body, "type", "function")
+		c.readTools(body, "type", ownTools, nil)
 	} else {
-		c.readTools(body, "", "functionDeclarations", "function_declarations")
+		c.readTools(body, "", geminiFunctions, geminiSearches)
+		if c.Tools == CountedTools {
+			c.AnswerLimit, c.Marks = groundedLimit, groundedMarks
+		}
 	}
 	for _, config := range [...]string{"generationConfig.", "generation_config."} {
 		for _, name := range [...]string{"maxOutputTokens", "max_output_tokens"} {
@@ -265,8 +288,8 @@ func (geminiDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	switch c.Operation {
 	case Interactions:
 		interactionAnswer(c, doc, a)
-	case CreateCache:
-		cacheAnswer(doc, a)
+	case CreateCache, UpdateCache, DeleteCache:
+		cacheAnswer(c, doc, a)
 	case Embeddings:
 		geminiUsage(doc, a)
 	case Generate:
@@ -280,10 +303,13 @@ func (geminiDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 func generateAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	keep(&a.ResponseID, doc, "responseId", "")
 	keep(&a.Model, doc, "modelVersion", c.Model)
+	searches(c, doc, a)
 	if code, failed := googleErrorCode(doc); failed {
 		a.Failed, a.ErrorCode = true, code
 	}
+	used := a.Usage.WebSearches
 	geminiUsage(doc, a)
+	a.Usage.WebSearches = used
 }
 
 func googleErrorCode(doc *transport.Fields) (string, bool) {
@@ -294,13 +320,23 @@ func googleErrorCode(doc *transport.Fields) (string, bool) {
 	return code, failed
 }
 
-// cacheAnswer reads what a new context cache holds.
-func cacheAnswer(doc *transport.Fields, a *Answer) {
-	a.ResponseID = printable(doc.Text("name"))
-	a.Model = lastSegment(printable(doc.Text("model")))
+// cacheAnswer reads what a new context cache holds, or an old one for how long it will.
+func cacheAnswer(c *Call, doc *transport.Fields, a *Answer) {
+	if c.Operation == DeleteCache {
+		a.Stored = Stored{Name: c.Cache, Deleted: true}
+		return
+	}
 	r := countReader{doc: doc}
-	if n, ok := r.get("usageMetadata.totalTokenCount"); ok || r.problem != "" {
-		a.Usage.Input, a.HasUsage, a.Problem = n, true, r.problem
+	tokens, ok := r.get("usageMetadata.totalTokenCount")
+	a.Stored = Stored{Name: printable(doc.Text("name")), Model: lastSegment(printable(doc.Text("model"))), Tokens: tokens}
+	a.Stored.Created, _ = time.Parse(time.RFC3339, doc.Text("createTime"))
+	a.Stored.Expires, _ = time.Parse(time.RFC3339, doc.Text("expireTime"))
+	if c.Operation == UpdateCache {
+		return
+	}
+	a.ResponseID, a.Model = a.Stored.Name, a.Stored.Model
+	if ok || r.problem != "" {
+		a.Usage.Input, a.HasUsage, a.Problem = tokens, true, r.problem
 	}
 	if seconds, _ := r.get("usageMetadata.audioDurationSeconds"); seconds > 0 {
 		a.Extras = "it does not say how many of its tokens are of audio, which cost otherwise"

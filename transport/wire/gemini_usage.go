@@ -165,11 +165,11 @@ func interactionUsage(doc *transport.Fields, prefix string, a *Answer) {
 			a.Extras = "some of its tokens are of audio or of images, which cost otherwise"
 		}
 	}
-	if raw, ok := doc.Get(prefix + "grounding_tool_count"); ok && len(bytes.TrimSpace(raw)) > 2 {
-		a.Extras = "it also used grounding, which is charged for"
-	}
 	a.Usage = price.Usage{
 		Input: max(0, input+tools-cached), CachedInput: cached, Output: output + thoughts, Reasoning: thoughts,
+	}
+	if raw, there := doc.Look(prefix + "grounding_tool_count"); there && (raw == nil || len(bytes.TrimSpace(raw)) > 2) {
+		a.Extras = "it also used grounding, which is charged for, and which it counts otherwise than it is"
 	}
 	a.HasUsage, a.Problem = true, r.problem
 }

@@ -49,7 +49,7 @@ var responsesAnswers = transport.MustPaths(append(append([]string{"type", "error
 var responsesForm = &form{
 	operation: Responses, tiers: true,
 	paths: transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background", "tools",
-		"previous_response_id", "conversation", "conversation.id", "prompt.id"),
+		"previous_response_id", "conversation", "conversation.id", "prompt.id", "prompt_cache_options.ttl"),
 	answers: responsesAnswers,
 	marks:   usageMarks,
 	events: [][]byte{
@@ -59,7 +59,7 @@ var responsesForm = &form{
 	request: func(c *Call, body *transport.Fields) {
 		chatRequest(c, body)
 		c.background(body)
-		c.readTools(body, "type", "function", "custom")
+		c.readTools(body, "type", ownTools, openAISearches)
 		c.Refers = present(body, "previous_response_id") || present(body, "conversation") ||
 			present(body, "conversation.id") || present(body, "prompt.id")
 		if raw, ok := body.Get("max_output_tokens"); ok {
@@ -70,6 +70,12 @@ var responsesForm = &form{
 	},
 	read: responsesAnswer,
 }
+
+var (
+	ownTools = []string{"function", "custom"}
+	// openAISearches cost by the search, which the answer counts. Their preview cost otherwise.
+	openAISearches = []string{"web_search", "web_search_2025_08_26"}
+)
 
 // compactForm: the compaction of a conversation answers at once, with a usage as a response has it.
 var compactForm = &form{
@@ -108,7 +114,7 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tierPath string
 			break
 		}
 	}
-	responsesUsage(doc, n, a)
+	responsesUsage(c, doc, n, a)
 	if n == &eventNames && !a.Pending && status != "" {
 		a.Complete = true // completed, incomplete, failed or cancelled
 	}
@@ -138,7 +144,7 @@ func (c *Call) background(body *transport.Fields) {
 }
 
 // responsesUsage reads the usage, whose details are parts of the whole as in a chat.
-func responsesUsage(doc *transport.Fields, n *responsesNames, a *Answer) {
+func responsesUsage(c *Call, doc *transport.Fields, n *responsesNames, a *Answer) {
 	r := countReader{doc: doc}
 	input, hasInput := r.get(n.input)
 	output, hasOutput := r.get(n.output)
@@ -163,9 +169,15 @@ func responsesUsage(doc *transport.Fields, n *responsesNames, a *Answer) {
 		Input: max(0, input-cached-written), CachedInput: cached, CacheWrite: written,
 		Output: whole, Reasoning: min(max(reasoning, whole-output), whole),
 	}
+	c.writeFor(a)
+	if searches, ok := r.get(n.searches); ok {
+		a.Usage.WebSearches = searches
+	} else if c.Tools == CountedTools {
+		a.Extras = "it may also have used web searches, which are charged for, and the answer does not count"
+	}
 	a.HasUsage, a.Problem = true, r.problem
 	for _, extra := range [...]struct{ path, what string }{
-		{n.searches, "web searches"}, {n.images, "generated images"}, {n.tools, "server-side tools"}, {n.sources, "sources"},
+		{n.images, "generated images"}, {n.tools, "server-side tools"}, {n.sources, "sources"},
 	} {
 		if used, ok := r.get(extra.path); ok && used > 0 {
 			a.Extras = "it also used " + extra.what + ", which are charged for"

@@ -129,9 +129,9 @@ func present(body *transport.Fields, path string) bool {
 	return there && string(raw) != "null" && string(raw) != `""`
 }
 
-// readTools reads a request's list of tools. Those of the given kinds are free: by the member that names the kind, or
-// where that is "" by the member that a tool consists of.
-func (c *Call) readTools(body *transport.Fields, kind string, free ...string) {
+// readTools reads a request's list of tools, of which some are free and others are counted by the answer: by the member
+// that names a tool's kind, or where that is "" by the member that a tool consists of.
+func (c *Call) readTools(body *transport.Fields, kind string, free, counted []string) {
 	raw, there := body.Look("tools")
 	if !there {
 		return
@@ -146,16 +146,23 @@ func (c *Call) readTools(body *transport.Fields, kind string, free ...string) {
 	for _, tool := range tools {
 		if kind != "" {
 			name, _ := transport.Unquote(tool[kind])
-			if !slices.Contains(free, name) {
-				c.Tools = PaidTools
-			}
+			c.offer(name, free, counted)
 			continue
 		}
 		for name := range tool {
-			if !slices.Contains(free, name) {
-				c.Tools = PaidTools
-			}
+			c.offer(name, free, counted)
 		}
+	}
+}
+
+// offer notes that the request offers a tool.
+func (c *Call) offer(tool string, free, counted []string) {
+	switch {
+	case slices.Contains(free, tool):
+	case slices.Contains(counted, tool):
+		c.Tools = max(c.Tools, CountedTools)
+	default:
+		c.Tools = PaidTools
 	}
 }
 

@@ -27,8 +27,16 @@ var vertexNative Dialect = vertexDialect{}
 // tierHeader names the tier of a request.
 const tierHeader = "X-Vertex-Ai-Llm-Shared-Request-Type"
 
-// Recognise takes POSTs to .../publishers/google/models/NAME:generateContent and its relatives, and to cachedContents.
+// Recognise takes POSTs to .../publishers/google/models/NAME:generateContent and its relatives, and to cachedContents, of
+// which it also sees how they are prolonged and deleted.
 func (vertexDialect) Recognise(method string, u *url.URL) (Call, bool) {
+	if at := strings.Index(u.Path, "/projects/"); at >= 0 {
+		if _, id, ok := strings.Cut(u.Path[at:], "/cachedContents/"); ok {
+			c, ok := changeCall("vertex", method, u.Path[at+1:], id)
+			c.place(u.Path)
+			return c, ok
+		}
+	}
 	if method != http.MethodPost {
 		return Call{}, false
 	}
@@ -97,8 +105,8 @@ func (vertexDialect) Headers(*Call, http.Header, *Answer) {}
 // Answer reads what the Gemini API's does, and the type of traffic.
 func (vertexDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	switch c.Operation {
-	case CreateCache:
-		cacheAnswer(doc, a)
+	case CreateCache, UpdateCache, DeleteCache:
+		cacheAnswer(c, doc, a)
 		a.Tier = policy.Standard
 	case Embeddings:
 		geminiUsage(doc, a)

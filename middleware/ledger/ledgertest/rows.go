@@ -1,0 +1,122 @@
+package ledgertest
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// texts are what a row's texts are made of: what databases, JSON and Go have each their own idea of.
+var texts = []string{
+	"gpt-5", "acme", "flex", "null", "{}", "open", "0", " ", `a "quoted" one`, `"`, `'`, "''; DROP TABLE rows; --", "%_*", "$1", "?",
+	"<b>&", "line\nbreak", "größer", "GRÖSSER", "\xff\xfe", "half\xc3", "\ufffd", "\u2028", `back\slash`, `\u0000`, `"a\u0000b"`, "\x7f",
+	"a\x00b", "\x00", "a.b[0]", "👩‍👩‍👧", "e\u0301",
+}
+
+// long is longer than what databases have in an index.
+var long = strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyz ", 200)
+
+// begin is when most rows begin; others lie around it.
+var begin = time.Date(2026, 10, 20, 0, 0, 0, 0, time.UTC)
+
+// farTimes are when few rows begin.
+var farTimes = []time.Time{
+	{}, time.Unix(0, 0).UTC(), time.Date(1969, 12, 31, 23, 59, 59, 999999999, time.UTC), time.Date(2000, 2, 29, 0, 0, 0, 1, time.UTC),
+	time.Date(2026, 12, 31, 23, 59, 59, 999999999, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
+	time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
+}
+
+// outcomes are those of an attempt that has ended.
+var outcomes = []policy.Outcome{
+	policy.NotSent, policy.Rejected, policy.Ambiguous, policy.Billed, policy.Partial, policy.Refused, policy.Storage,
+}
+
+func pick[T any](c *check, from []T) T { return from[c.random.IntN(len(from))] }
+
+// row makes up a row of an attempt of its own that has ended: each field is set, or left out now and then.
+func (c *check) row() ledger.Row {
+	var r ledger.Row
+	c.fill(reflect.ValueOf(&r).Elem())
+	c.rows++
+	r.Call, r.Attempt = fmt.Sprintf("call-%06d", c.rows), c.random.IntN(4)
+	if c.random.IntN(4) == 0 {
+		// A call is ours, so it is UTF-8; nothing else about it is promised.
+		r.Call, r.Attempt = strings.ToValidUTF8(pick(c, texts), "_"), c.rows
+	}
+	r.At = begin.Add(time.Duration(c.random.Int64N(int64(60 * 24 * time.Hour))))
+	switch c.random.IntN(200) {
+	case 0:
+		r.Call, r.Attempt = long, c.rows
+	case 1:
+		r.ErrorCode, r.Model, r.Tags = long, long, map[string]string{long: long}
+	}
+	if c.random.IntN(20) == 0 {
+		r.At = pick(c, farTimes)
+	}
+	r.Outcome = pick(c, outcomes)
+	return r
+}
+
+// fill fills fields by their kind, so that one that is added to the row is tested, too.
+func (c *check) fill(v reflect.Value) {
+	if c.random.IntN(3) == 0 {
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(pick(c, texts))
+	case reflect.Int, reflect.Int64:
+		v.SetInt(int64(c.random.Uint64()) >> c.random.IntN(64) >> (64 - v.Type().Bits()))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Map:
+		tags := make(map[string]string)
+		for range c.random.IntN(4) {
+			tags[pick(c, texts)] = pick(c, texts)
+		}
+		v.Set(reflect.ValueOf(tags))
+	case reflect.Struct:
+		switch v.Addr().Interface().(type) {
+		case *time.Time:
+		case *ledger.Amount:
+			amounts := []int64{0, 1, -1, math.MaxInt64, math.MinInt64, int64(c.random.Uint64()) >> c.random.IntN(64)}
+			v.Set(reflect.ValueOf(ledger.Known(price.Pico(pick(c, amounts)))))
+		default:
+			for i := range v.NumField() {
+				c.fill(v.Field(i))
+			}
+		}
+	default:
+		panic("a row has a field of a kind that this package does not know: " + v.Kind().String())
+	}
+}
+
+// rowsOf makes up n rows of an attempt each.
+func (c *check) rowsOf(n int) []ledger.Row {
+	rows := make([]ledger.Row, n)
+	for i := range rows {
+		rows[i] = c.row()
+	}
+	return rows
+}
+
+// opened returns the row that was noted before the attempt of r was sent.
+func opened(r *ledger.Row) ledger.Row {
+	return ledger.Row{
+		Call: r.Call, Attempt: r.Attempt, At: r.At, Provider: r.Provider, Operation: r.Operation, Model: r.Model, Tags: r.Tags,
+		Outcome: policy.Open, UsageSource: ledger.Unknown, Unpriced: "not known yet", Exposure: ledger.Known(1e9),
+	}
+}
+
+// billed returns r with the cost that a bill says.
+func billed(r *ledger.Row, cost price.Pico) ledger.Row {
+	b := *r
+	b.Cost, b.Exposure, b.Unpriced, b.PriceID = ledger.Known(cost), ledger.Amount{}, "", ledger.Bill
+	return b
+}
