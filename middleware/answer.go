@@ -1,8 +1,8 @@
 package middleware
 
 import (
-	"cmp"
 	"bytes"
+	"cmp"
 	"net/http"
 	"strings"
 	"sync"

@@ -1,0 +1,188 @@
+package policyfile
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+)
+
+// An entry is a value of a mapping or a list.
+type entry struct {
+	field string // its path
+	at    place  // of its key; of the value in a list
+	value ast.Node
+}
+
+// mapping returns the entries of a mapping, by key, that are among those known (any, if none are given).
+func (r *reader) mapping(n ast.Node, field string, known ...string) map[string]entry {
+	var pairs []*ast.MappingValueNode
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		pairs = n.Values
+	case *ast.MappingValueNode:
+		pairs = []*ast.MappingValueNode{n}
+	default:
+		r.fail(placeOfNode(n), field, "want a mapping of keys to values, not %s", describe(n))
+		return nil
+	}
+	lines := make(map[string]int)
+	entries := make(map[string]entry)
+	for _, pair := range pairs {
+		e := entry{at: placeOf(pair.Key.GetToken()), value: pair.Value}
+		key, ok := pair.Key.(*ast.StringNode)
+		if !ok {
+			r.fail(e.at, field, "want a key that is text, not %s; quote it", describe(pair.Key))
+			continue
+		}
+		name := key.Value
+		e.field = join(field, name)
+		if line, twice := lines[name]; twice {
+			r.fail(e.at, e.field, "this key is on line %d already", line)
+			continue
+		}
+		lines[name] = e.at.line
+		switch {
+		case len(known) > 0 && !slices.Contains(known, name):
+			r.fail(e.at, e.field, "%s", unknown(name, known))
+		case isNull(e.value):
+			r.fail(e.at, e.field, "it has no value; give it one, or leave the key out")
+		default:
+			entries[name] = e
+		}
+	}
+	return entries
+}
+
+// list returns the items of a list that have a value.
+func (r *reader) list(n ast.Node, field string) []entry {
+	list, ok := n.(*ast.SequenceNode)
+	if !ok {
+		r.fail(placeOfNode(n), field, "want a list, as [a, b], not %s", describe(n))
+		return nil
+	}
+	var items []entry
+	for i, value := range list.Values {
+		e := entry{fmt.Sprintf("%s[%d]", field, i), placeOfNode(value), value}
+		if isNull(value) {
+			r.fail(e.at, e.field, "an empty item; give it a value, or take it out")
+			continue
+		}
+		items = append(items, e)
+	}
+	return items
+}
+
+// text returns a value that is text on one line.
+func (r *reader) text(e entry) (string, bool) {
+	n, ok := e.value.(*ast.StringNode)
+	switch {
+	case !ok:
+		r.fail(placeOfNode(e.value), e.field, "want text, not %s%s", describe(e.value), quoteIt(e.value))
+		return "", false
+	case n.Token.Type != token.StringType: // it is in quotes
+		return n.Value, true
+	case strings.ContainsAny(n.Value, "{}[],") || strings.Contains(n.Value, ": "):
+		// The YAML library takes [a b: c] or {a: b]} for text.
+		r.fail(placeOfNode(e.value), e.field, "text with a bracket, a comma or a colon needs quotes")
+		return "", false
+	case strings.ContainsAny(strings.TrimSpace(n.Token.Origin), "\r\n"):
+		r.fail(placeOfNode(e.value), e.field, "this text goes on over several lines; write it on one")
+		return "", false
+	}
+	return n.Value, true
+}
+
+func (r *reader) flag(e entry) (bool, bool) {
+	n, ok := e.value.(*ast.BoolNode)
+	if !ok {
+		r.fail(placeOfNode(e.value), e.field, "want true or false, not %s", describe(e.value))
+		return false, false
+	}
+	return n.Value, true
+}
+
+// decimal leaves out what YAML reads in other bases, or not the same way in all its versions.
+var decimal = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)$`)
+
+func (r *reader) count(e entry) (int, bool) {
+	_, ok := e.value.(*ast.IntegerNode)
+	if text := e.value.GetToken().Value; ok && decimal.MatchString(text) {
+		if n, err := strconv.Atoi(text); err == nil {
+			return n, true
+		}
+	}
+	r.fail(placeOfNode(e.value), e.field, "want a plain decimal number, not %s", describe(e.value))
+	return 0, false
+}
+
+func (r *reader) duration(e entry) (time.Duration, bool) {
+	at := placeOfNode(e.value)
+	var text string
+	switch n := e.value.(type) {
+	case *ast.StringNode:
+		text = n.Value
+	case *ast.IntegerNode, *ast.FloatNode:
+		text = n.GetToken().Value
+	default:
+		r.fail(at, e.field, "want a duration, as 30s, not %s", describe(e.value))
+		return 0, false
+	}
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		r.fail(at, e.field, "%.40s has no unit; write it as 30s, 2m or 1h30m", text)
+		return 0, false
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		r.fail(at, e.field, "%.40q is no duration: write it as 30s, 2m or 1h30m; the units are ns, us, ms, s, m and h", text)
+		return 0, false
+	}
+	return d, true
+}
+
+func isNull(n ast.Node) bool {
+	_, ok := n.(*ast.NullNode)
+	return ok || n == nil
+}
+
+// describe says what a value is.
+func describe(n ast.Node) string {
+	switch n := n.(type) {
+	case nil, *ast.NullNode:
+		return "nothing"
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "a mapping"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.StringNode:
+		return fmt.Sprintf("the text %.40q", n.Value)
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		return fmt.Sprintf("%.40s", n.GetToken().Value)
+	}
+	return fmt.Sprintf("%.40q", n.GetToken().Value)
+}
+
+func quoteIt(n ast.Node) string {
+	if _, ok := n.(ast.ScalarNode); ok {
+		return "; put it in quotes"
+	}
+	return ""
+}
+
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// join returns the path of a key.
+func join(field, name string) string {
+	if !plainName.MatchString(name) {
+		name = fmt.Sprintf("%.64q", name)
+	}
+	if field == "" {
+		return name
+	}
+	return field + "." + name
+}
