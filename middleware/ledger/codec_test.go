@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,4 +91,14 @@ func BenchmarkAppendJSON(b *testing.B) {
 	for b.Loop() {
 		line = row.AppendJSON(line[:0])
 	}
+}
+
+// memberNames returns the names of the JSON members of a struct.
+func memberNames(v any) (names []string) {
+	t := reflect.TypeOf(v)
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
 }

@@ -1,6 +1,10 @@
 package ledger
 
-import "sync"
+import (
+	"context"
+	"iter"
+	"sync"
+)
 
 // DefaultRows is how many rows a [Memory] keeps unless told otherwise.
 const DefaultRows = 10_000
@@ -43,6 +47,21 @@ func (m *Memory) Rows() []Row {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append(append(make([]Row, 0, len(m.rows)), m.rows[m.next:]...), m.rows[:m.next]...)
+}
+
+// Scan implements [Source], with the rows that are kept.
+func (m *Memory) Scan(ctx context.Context, f Filter) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for _, row := range m.Rows() {
+			if ctx.Err() != nil {
+				yield(Row{}, context.Cause(ctx))
+				return
+			}
+			if f.Match(&row) && !yield(row, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Totals returns the totals of all rows that were ever added.

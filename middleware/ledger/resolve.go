@@ -79,6 +79,7 @@ func (t *tally) settle(was, now *Row) {
 	for _, k := range groupsOf(was) {
 		t.group(k).settle(was, now)
 	}
+	t.hourOf(was).settle(was, now)
 }
 
 func (t *Total) settle(was, now *Row) {

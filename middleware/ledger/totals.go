@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"cmp"
+	"iter"
+	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -56,14 +58,22 @@ func one(p price.Pico) (s price.Sum) {
 	return s
 }
 
-// Totals are a Total of all rows, and one for each model, tier served and tag.
+// Totals are a Total of all rows, and one for each model, tier served and tag, and for each hour.
 type Totals struct {
 	Total
-	By map[string]Total `json:"by"` // "model:gpt-5", "tier:flex", "tag:tenant=acme"
+	By map[string]Total `json:"by"` // "model:gpt-5", "tier:flex", "tag:tenant=acme", "other"
+
+	// Hours are the hours of UTC in which attempts began: "2026-11-22T12:00:00Z".
+	Hours map[string]Total `json:"hours,omitempty"`
 }
 
-// MaxGroups is how many groups [Totals] keep. Rows of further ones are summed up under "other".
-const MaxGroups = 1000
+const (
+	// MaxGroups is how many groups [Totals] keep, each of some 300 bytes. Rows of further ones are summed up, and
+	// counted, under "other".
+	MaxGroups = 10_000
+	// MaxHours is how many hours they keep: the latest, some 12 weeks. Those before are summed up under "other".
+	MaxHours = 2000
+)
 
 // A groupKey is a group's key, which costs nothing to make.
 type groupKey struct{ kind, name, value string }
@@ -83,6 +93,11 @@ type tally struct {
 	all    Total
 	groups map[groupKey]*Total
 	latest [2]latest // the model and the tier of the latest row, as the next one's are often the same
+
+	hours  map[int64]*Total // by the hours since 1970
+	hour   int64            // of the latest row
+	inHour *Total
+	before *Total // of hours that are no longer kept
 }
 
 type latest struct {
@@ -118,6 +133,62 @@ func (t *tally) add(r *Row) {
 	for name, value := range r.Tags {
 		t.group(groupKey{"tag", name, value}).add(r)
 	}
+	t.hourOf(r).add(r)
+}
+
+// hourOf returns the Total of the hour in which the row's attempt began.
+func (t *tally) hourOf(r *Row) *Total {
+	const hour = 60 * 60
+	seconds := r.At.Unix()
+	h := seconds / hour
+	if seconds%hour < 0 {
+		h--
+	}
+	if t.inHour != nil && t.hour == h {
+		return t.inHour
+	}
+	in := t.hours[h]
+	if in == nil {
+		in = t.newHour(h)
+	}
+	t.hour, t.inHour = h, in
+	return in
+}
+
+// newHour makes room for an hour, unless it is before those that are kept.
+func (t *tally) newHour(h int64) *Total {
+	if t.hours == nil {
+		t.hours = make(map[int64]*Total)
+	}
+	if len(t.hours) >= MaxHours {
+		if t.before == nil {
+			t.before = new(Total)
+		}
+		first := h
+		for hour := range t.hours {
+			first = min(first, hour)
+		}
+		if first == h {
+			return t.before
+		}
+		t.before.addTotal(t.hours[first])
+		delete(t.hours, first)
+	}
+	in := new(Total)
+	t.hours[h] = in
+	return in
+}
+
+func (t *Total) addTotal(u *Total) {
+	t.Calls += u.Calls
+	t.Attempts += u.Attempts
+	t.Cost.AddSum(u.Cost)
+	t.List.AddSum(u.List)
+	t.Saved.AddSum(u.Saved)
+	t.Implicit.AddSum(u.Implicit)
+	t.Storage.AddSum(u.Storage)
+	t.Exposure.AddSum(u.Exposure)
+	t.Unpriced += u.Unpriced
 }
 
 func (t *tally) again(l *latest, k groupKey, r *Row) {
@@ -148,5 +219,24 @@ func (t *tally) totals() Totals {
 	for k, g := range t.groups {
 		by[k.String()] = *g
 	}
-	return Totals{Total: t.all, By: by}
+	hours := make(map[string]Total, len(t.hours))
+	for h, total := range t.hours {
+		hours[time.Unix(h*60*60, 0).UTC().Format(time.RFC3339)] = *total
+	}
+	if t.before != nil {
+		hours["other"] = *t.before
+	}
+	return Totals{Total: t.all, By: by, Hours: hours}
+}
+
+// Sum adds rows up, for instance those of a [Source]. It ends at the first error, and returns what it has then.
+func Sum(rows iter.Seq2[Row, error]) (Totals, error) {
+	var t tally
+	for row, err := range rows {
+		if err != nil {
+			return t.totals(), err
+		}
+		t.add(&row)
+	}
+	return t.totals(), nil
 }

@@ -23,10 +23,12 @@ import (
 //		"periods": [{
 //			"from": "2026-03-05", "until": "2027-01-01T00:00:00Z", "review_by": "2026-12-01",
 //			"source": "where and when these prices were read",
+//			"storage_usd_per_million_hours": "4.5",
 //			"tiers": {
 //				"standard": [
 //					{"up_to": 272000, "usd_per_million": {"input": "2.5", "cached_input": "0.25", "output": "15"}},
-//					{"usd_per_million": {"input": "5", "cached_input": "0.5", "output": "22.5"}}
+//					{"usd_per_million": {"input": "5", "cached_input": "0.5", "output": "22.5"},
+//					 "usd_per_thousand": {"web_searches": "10"}}
 //				],
 //				"flex": [{"up_to": 272000, "usd_per_million": {"input": "1.25", "output": "7.5"}}]
 //			},
@@ -34,12 +36,16 @@ import (
 //		}]
 //	}}}}}
 //
-// Prices are US dollars per million tokens, each an exact decimal in a string, from "0" (free) to "1000", and a whole
-// number of picodollars per token. Their names are those of [Usage]'s JSON: input, cached_input, cache_write,
-// cache_write_1h, output, audio_input, cached_audio_input, audio_output, image_input and image_output. A cached_input
-// that is not there has no discount: the band's input price holds, and cached_audio_input follows audio_input in the same way. Any other price
-// that is not there is not known, and a usage that needs it is [*Unpriced]. A price of cached or cache-written tokens
-// needs the plain price beside it.
+// Prices are exact decimals in strings, in US dollars, from "0" (free). Those of usd_per_million are per million tokens,
+// at most "1000", and a whole number of picodollars per token; those of usd_per_thousand are per thousand requests of a
+// tool, at most "10000", and a whole number of picodollars per request. A band has one of the two, or both. The names of
+// the prices are those of [Usage]'s JSON. Per million are input, cached_input, cache_write, cache_write_1h,
+// cache_write_12h, output, audio_input, cached_audio_input, audio_output, image_input, cached_image_input, image_output,
+// video_input and video_output; per thousand are web_searches, map_searches, file_searches, code_sessions and requests.
+//
+// A cached_input that is not there has no discount: the band's input price holds. So do cached_audio_input and
+// cached_image_input follow audio_input and image_input. Any other price that is not there is not known, and a usage that
+// needs it is [*Unpriced]. A price of cached or cache-written tokens needs the plain price beside it.
 //
 // A tier (standard, flex, priority or batch) is a list of bands. A band holds for prompts of at most up_to tokens,
 // counted by [Usage.Prompt], and it prices the whole request. Bands ascend; the last may have no up_to, and then holds
@@ -53,11 +59,30 @@ import (
 // ("mon-fri", "sat,sun", all when missing). Its tiers stand in for the period's; a tier that the window does not name
 // keeps the period's price. Windows of a period do not overlap.
 //
+// The storage_usd_per_million_hours of a period, at most "1000", is what a million tokens cost for each hour that a
+// context cache holds them, at any tier and in any window: see [Catalog.Storage]. One that is missing is not known.
+//
 // The limits are the model's largest prompt and largest output in tokens; 0, or a missing one, is not known. The
-// regional_uplift, from "1" to "10", multiplies the total of a call that went to a region-bound host.
+// regional_uplift, from "1" to "10" with at most six decimals, multiplies the total of a call that went to a region-bound
+// host, requests of tools included, and of storage there.
+//
+// # Aliases
+//
+// A model may have another name, such as a deployment's, and a provider may have another's models and prices:
+//
+//	{"providers": {"azure": {
+//		"same_as": "openai",
+//		"models": {"prod-chat": {"same_as": "openai/gpt-5.4"}}
+//	}}}
+//
+// The price is then looked up under the other name, in the same catalog and, where this one is a layer, in those below it:
+// see [Layers]. A model's alias is "provider/model" and has nothing beside it. A provider's alias holds for the models
+// that the provider does not list itself. An alias does not lead to another.
 type Catalog struct {
-	name   string
-	models map[modelKey]*model
+	name      string
+	models    map[modelKey]*model
+	providers map[string]string // of each provider that is the same as another, that other
+	layers    []*Catalog        // of what [Layers] made, which has nothing else; else nil
 }
 
 // modelKey finds a model without building a string.
@@ -65,6 +90,8 @@ type modelKey struct{ provider, name string }
 
 // model is what a catalog knows about one model.
 type model struct {
+	id                  string   // the part of a PriceID before the period
+	sameAs              modelKey // of an alias, which has nothing else; else zero
 	maxInput, maxOutput int64
 	uplift              ratio
 	periods             []period // ascending
@@ -75,6 +102,7 @@ type period struct {
 	from, until, reviewBy time.Time
 	tiers                 tierSet
 	windows               []window
+	storage               int64 // picodollars per token and hour in a context cache, or unknown
 }
 
 // window is a part of some days of the week, in seconds since midnight UTC, in which other prices hold.
@@ -105,7 +133,7 @@ type band struct {
 	plain  prices // of the same tokens, had nothing been cached
 }
 
-// prices has the price of each counter's tokens, in picodollars per token. A negative one is not known.
+// prices has the price of each counter, in picodollars per token or request. A negative one is not known.
 type prices [counters]int64
 
 // A tierName is an index of a [tierSet].
@@ -127,41 +155,6 @@ var tierNames = [tiers]string{standard: "standard", flex: "flex", priority: "pri
 func tierOf(name string) (tierName, bool) {
 	i := slices.Index(tierNames[:], name)
 	return tierName(i), i >= 0
-}
-
-// Limits returns the model's largest prompt and largest output in tokens, 0 where one of them is not known. It finds the
-// model as [Catalog.Cost] does; ok says whether it did.
-func (c *Catalog) Limits(provider, model string) (maxInput, maxOutput int64, ok bool) {
-	m := c.lookup(provider, model)
-	if m == nil {
-		return 0, 0, false
-	}
-	return m.maxInput, m.maxOutput, true
-}
-
-// Models returns the names of the provider's models, sorted.
-func (c *Catalog) Models(provider string) []string {
-	var names []string
-	for key := range c.models {
-		if key.provider == provider {
-			names = append(names, key.name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// Reviews returns the models, as "provider/model" and sorted, that have a price which should have been looked at again
-// by the time at. It names them until a newer catalog says otherwise.
-func (c *Catalog) Reviews(at time.Time) []string {
-	var due []string
-	for key, m := range c.models {
-		if slices.ContainsFunc(m.periods, func(p period) bool { return p.dueBy(at) }) {
-			due = append(due, key.provider+"/"+key.name)
-		}
-	}
-	slices.Sort(due)
-	return due
 }
 
 // dueBy says whether the period's price should have been reviewed by the time at.
@@ -193,29 +186,50 @@ func (c *Catalog) parse(text []byte) error {
 	if err != nil {
 		return err
 	}
-	return eachField(top["providers"], "providers", func(provider string, raw []byte) error {
-		fields, err := object(raw, "models")
-		if err != nil {
-			return inField(provider, err)
+	err = eachField(top["providers"], "providers", func(provider string, raw []byte) error {
+		return inField(provider, c.parseProvider(provider, raw))
+	})
+	if err != nil {
+		return err
+	}
+	return c.checkAliases()
+}
+
+// parseProvider adds one provider's models.
+func (c *Catalog) parseProvider(provider string, raw []byte) error {
+	fields, err := object(raw, "same_as", "models")
+	if err != nil {
+		return err
+	}
+	if as := fields["same_as"]; as != nil {
+		if err := c.parseProviderAlias(provider, as); err != nil {
+			return inField("same_as", err)
 		}
-		return inField(provider, eachField(fields["models"], "models", func(name string, raw []byte) error {
-			return inField(name, c.parseModel(modelKey{provider, name}, raw))
-		}))
+		if fields["models"] == nil {
+			return nil
+		}
+	}
+	return eachField(fields["models"], "models", func(name string, raw []byte) error {
+		return inField(name, c.parseModel(modelKey{provider, name}, raw))
 	})
 }
 
 // parseModel adds one model.
 func (c *Catalog) parseModel(key modelKey, raw []byte) error {
-	fields, err := object(raw, "limits", "regional_uplift", "periods")
+	fields, err := object(raw, "same_as", "limits", "regional_uplift", "periods")
 	if err != nil {
 		return err
 	}
-	var m model
-	err = cmp.Or(
-		inField("limits", m.parseLimits(fields["limits"])),
-		inField("regional_uplift", m.parseUplift(fields["regional_uplift"])),
-		m.parsePeriods(fields["periods"], c.name+"/"+key.provider+"/"+key.name),
-	)
+	m := model{id: c.name + "/" + key.provider + "/" + key.name}
+	if as := fields["same_as"]; as != nil {
+		err = inField("same_as", m.parseAlias(as, len(fields)))
+	} else {
+		err = cmp.Or(
+			inField("limits", m.parseLimits(fields["limits"])),
+			inField("regional_uplift", m.parseUplift(fields["regional_uplift"])),
+			m.parsePeriods(fields["periods"]),
+		)
+	}
 	c.models[key] = &m
 	return err
 }
@@ -235,6 +249,9 @@ func (m *model) parseLimits(raw []byte) error {
 	)
 }
 
+// upliftUnit is the finest part of a factor. What is stored can then be priced in 128 bits: see [Catalog.Storage].
+const upliftUnit = USD / 1_000_000
+
 // parseUplift reads a factor such as "1.10".
 func (m *model) parseUplift(raw []byte) error {
 	if raw == nil {
@@ -244,22 +261,25 @@ func (m *model) parseUplift(raw []byte) error {
 	if err := factor.UnmarshalJSON(raw); err != nil {
 		return err
 	}
-	if factor < 1*USD || factor > 10*USD {
+	switch {
+	case factor < 1*USD || factor > 10*USD:
 		return fmt.Errorf("%s is not from 1 to 10", factor)
+	case factor%upliftUnit != 0:
+		return fmt.Errorf("%s has more than six decimals", factor)
 	}
 	m.uplift = ratioOf(factor)
 	return nil
 }
 
 // parsePeriods reads the list of periods and puts it in order.
-func (m *model) parsePeriods(raw []byte, id string) error {
+func (m *model) parsePeriods(raw []byte) error {
 	list, err := array(raw)
 	if err != nil {
 		return inField("periods", err)
 	}
 	for i, raw := range list {
 		var p period
-		if err := p.parse(raw, id); err != nil {
+		if err := p.parse(raw, m.id); err != nil {
 			return inField(fmt.Sprintf("periods[%d]", i), err)
 		}
 		m.periods = append(m.periods, p)
@@ -275,16 +295,18 @@ func (m *model) parsePeriods(raw []byte, id string) error {
 
 // parse reads one period; the id names the model.
 func (p *period) parse(raw []byte, id string) error {
-	fields, err := object(raw, "from", "until", "review_by", "source", "tiers", "windows")
+	fields, err := object(raw, "from", "until", "review_by", "source", "tiers", "windows", "storage_usd_per_million_hours")
 	if err != nil {
 		return err
 	}
 	var source string
+	p.storage = unknown
 	err = cmp.Or(
 		inField("from", parseTime(fields["from"], &p.from)),
 		inField("until", parseTime(fields["until"], &p.until)),
 		inField("review_by", parseTime(fields["review_by"], &p.reviewBy)),
 		inField("source", parseText(fields["source"], &source)),
+		inField("storage_usd_per_million_hours", p.parseStorage(fields["storage_usd_per_million_hours"])),
 	)
 	switch {
 	case err != nil:
@@ -299,6 +321,14 @@ func (p *period) parse(raw []byte, id string) error {
 		return err
 	}
 	return p.parseWindows(fields["windows"], id)
+}
+
+// parseStorage reads US dollars per million tokens and hour as picodollars per token and hour.
+func (p *period) parseStorage(raw []byte) error {
+	if raw == nil {
+		return nil
+	}
+	return parsePrice(raw, &p.storage)
 }
 
 // name is the period's part of a PriceID: its beginning, or "-" where it has none.
@@ -381,116 +411,6 @@ func (s *tierSet) parse(raw []byte, prefix, suffix string) error {
 		return errors.New("has no tier")
 	}
 	return err
-}
-
-// parseBands reads a tier's list of bands.
-func parseBands(raw []byte) ([]band, error) {
-	list, err := array(raw)
-	if err != nil {
-		return nil, err
-	}
-	var bands []band
-	for i, raw := range list {
-		var b band
-		err := b.parse(raw)
-		if err == nil && i > 0 && bands[i-1].upTo >= b.upTo {
-			err = inField("up_to", errors.New("is not above that of the band before"))
-		}
-		if err != nil {
-			return nil, inField(fmt.Sprintf("[%d]", i), err)
-		}
-		bands = append(bands, b)
-	}
-	return bands, nil
-}
-
-// parse reads one band.
-func (b *band) parse(raw []byte) error {
-	fields, err := object(raw, "up_to", "usd_per_million")
-	if err != nil {
-		return err
-	}
-	b.upTo = endless
-	if up := fields["up_to"]; up != nil {
-		if err := parseTokens(up, &b.upTo); err != nil {
-			return inField("up_to", err)
-		}
-		if b.upTo == 0 {
-			return inField("up_to", errors.New("is not positive"))
-		}
-	}
-	return inField("usd_per_million", b.parsePrices(fields["usd_per_million"]))
-}
-
-// parsePrices reads {"input": "1.25"}, and fills in what follows from it.
-func (b *band) parsePrices(raw []byte) error {
-	for c := range b.prices {
-		b.prices[c] = unknown
-	}
-	err := eachField(raw, "", func(name string, raw []byte) error {
-		c := slices.Index(counterNames[:], name)
-		if c < 0 {
-			return fmt.Errorf("unknown counter %q", name)
-		}
-		return inField(name, parsePrice(raw, &b.prices[c]))
-	})
-	if err != nil {
-		return err
-	}
-	return b.complete()
-}
-
-// complete refuses a band without a price, or with a price of cached tokens alone, lets the cached tokens that have no
-// price of their own follow the plain ones, and notes what each would cost as plain ones.
-func (b *band) complete() error {
-	known := 0
-	for c := range counters {
-		plain := b.prices[plainCounter[c]]
-		switch {
-		case b.prices[c] < 0:
-			continue
-		case plain < 0:
-			return fmt.Errorf("has %s without %s", counterNames[c], counterNames[plainCounter[c]])
-		}
-		known++
-	}
-	if known == 0 {
-		return errors.New("has no price")
-	}
-	for _, c := range []counter{cachedInput, cachedAudioInput} {
-		if b.prices[c] < 0 {
-			b.prices[c] = b.prices[plainCounter[c]]
-		}
-	}
-	for c, plain := range plainCounter {
-		b.plain[c] = b.prices[plain]
-	}
-	return nil
-}
-
-const (
-	perMillion = 1_000_000
-	// maxPrice is far above any real price, and far below what a slip of unit makes of one.
-	maxPrice = 1000 * USD
-	unknown  = -1
-)
-
-// parsePrice reads US dollars per million tokens as picodollars per token.
-func parsePrice(raw []byte, price *int64) error {
-	var p Pico
-	if err := p.UnmarshalJSON(raw); err != nil {
-		return err
-	}
-	switch {
-	case p < 0:
-		return fmt.Errorf("%s is negative", p)
-	case p > maxPrice:
-		return fmt.Errorf("%s is above %s per million tokens: not per token, is it?", p, maxPrice)
-	case p%perMillion != 0:
-		return fmt.Errorf("%s is not a whole number of picodollars per token", p)
-	}
-	*price = int64(p / perMillion)
-	return nil
 }
 
 // parseTime reads a date or a time; one that is missing stays zero.

@@ -45,6 +45,9 @@ func standardTier(bands string) string { return onePeriod(`"tiers":{"standard":[
 // onePrice is one open period with these prices of the standard tier.
 func onePrice(prices string) string { return standardTier(`{"usd_per_million":{` + prices + `}}`) }
 
+// oneFee is one open period with these prices of tools at the standard tier.
+func oneFee(prices string) string { return standardTier(`{"usd_per_thousand":{` + prices + `}}`) }
+
 func TestParseRefuses(t *testing.T) {
 	const tiers = `"tiers":{"standard":[{"usd_per_million":{"input":"1"}}]}`
 	for name, test := range map[string]struct{ body, field string }{
@@ -77,6 +80,22 @@ func TestParseRefuses(t *testing.T) {
 		"negative price":               {onePrice(`"cached_input":"-1"`), `cached_input: -1 is negative`},
 		"price above 1000":             {onePrice(`"input":"1000.000001"`), `input: 1000.000001 is above 1000`},
 		"price beyond int64":           {onePrice(`"input":"99999999999999999999"`), `input: `},
+		"tool per million":             {onePrice(`"web_searches":"10"`), `usd_per_million: web_searches is counted in requests: its place is in usd_per_thousand`},
+		"token per thousand":           {oneFee(`"input":"1"`), `usd_per_thousand: input is counted in tokens: its place is in usd_per_million`},
+		"unknown tool":                 {oneFee(`"searches":"1"`), `usd_per_thousand: unknown counter "searches"`},
+		"no fees":                      {oneFee(``), `usd_per_thousand: has no price`},
+		"negative fee":                 {oneFee(`"requests":"-1"`), `requests: -1 is negative`},
+		"fee above 10000":              {oneFee(`"requests":"10000.000000001"`), `requests: 10000.000000001 is above 10000 per thousand requests`},
+		"fee that is finer":            {oneFee(`"requests":"0.0000000001"`), `requests: 0.0000000001 is not a whole number of picodollars per request`},
+		"fee and empty prices":         {standardTier(`{"usd_per_million":{},"usd_per_thousand":{"requests":"1"}}`), `usd_per_million: has no price`},
+		"cached images alone":          {onePrice(`"input":"1","cached_image_input":"1"`), `cached_image_input without image_input`},
+		"long write alone":             {onePrice(`"output":"1","cache_write_12h":"1"`), `cache_write_12h without input`},
+		"storage as a number":          {onePeriod(`"storage_usd_per_million_hours":1,` + tiers), `storage_usd_per_million_hours: `},
+		"negative storage":             {onePeriod(`"storage_usd_per_million_hours":"-1",` + tiers), `storage_usd_per_million_hours: -1 is negative`},
+		"storage above 1000":           {onePeriod(`"storage_usd_per_million_hours":"1001",` + tiers), `storage_usd_per_million_hours: 1001 is above 1000`},
+		"storage that is finer":        {onePeriod(`"storage_usd_per_million_hours":"0.0000001",` + tiers), `storage_usd_per_million_hours: 0.0000001 is not a whole`},
+		"storage alone":                {onePeriod(`"storage_usd_per_million_hours":"1"`), `tiers: is missing`},
+		"uplift of seven decimals":     {`"regional_uplift":"1.0000001",` + onePrice(`"input":"1"`), `regional_uplift: 1.0000001 has more than six decimals`},
 		"cached without input":         {onePrice(`"cached_input":"1"`), `cached_input without input`},
 		"write without input":          {onePrice(`"output":"1","cache_write":"1"`), `cache_write without input`},
 		"cached audio without audio":   {onePrice(`"input":"1","cached_audio_input":"1"`), `cached_audio_input without audio_input`},
@@ -237,6 +256,9 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"providers":{"a":{"models":{"m":{"limits":{"max_input":100},"regional_uplift":"1.1",` + onePeriod(tiers) + `}}}}}`)
 	f.Add(`{"providers":{"a":{"models":{"m":{` + onePeriod(`"from":"2020-01-01",`+tiers+`,"windows":[{"from":"00:00","until":"24:00","days":"mon-sun",`+tiers+`}]`) + `}}}}}`)
 	f.Add(`{"providers":{"a":{"models":{"m":{` + onePrice(`"input":"1000","cached_input":"0","audio_input":"999.999999"`) + `}}}}}`)
+	f.Add(`{"providers":{"a":{"models":{"m":{` + onePeriod(`"storage_usd_per_million_hours":"4.5",`+tiers) + `}}}}}`)
+	f.Add(`{"providers":{"a":{"models":{"m":{` + oneFee(`"web_searches":"10000","requests":"0.000000001"`) + `}}}}}`)
+	f.Add(`{"providers":{"a":{"same_as":"b","models":{"x":{"same_as":"b/m"}}},"b":{"models":{"m":{` + onePrice(`"input":"1"`) + `}}}}}`)
 	f.Add(`{"providers":{}}`)
 	f.Add(`{"providers":{"a":{"models":null}}}`)
 	f.Fuzz(func(t *testing.T, text string) {
@@ -250,26 +272,46 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// priceAll asks a catalog for each of its prices, of small and of huge usages.
+// priceAll asks a catalog for each of its prices, of small and of huge usages, and so by way of layers.
 func priceAll(t *testing.T, c *Catalog) {
-	usages := []Usage{{}, full, {Input: 1 << 62}, {Input: 9, Output: 1 << 62}}
+	usages := []Usage{{}, full, {Input: 1 << 62}, {Input: 9, Output: 1 << 62}, {WebSearches: 1 << 62}}
+	layers := Layers(c, Embedded(), c)
 	for key, m := range c.models {
 		times := []time.Time{{}, at("2026-11-21")}
 		for _, p := range m.periods {
 			times = append(times, p.from, p.until)
 		}
-		for _, tier := range tierNames {
-			for _, when := range times {
+		for _, when := range times {
+			for _, tier := range tierNames {
 				q := Query{Provider: key.provider, Model: key.name, Tier: tier, At: when, Regional: true}
 				for _, u := range usages {
-					got, err := c.Cost(q, u)
-					if err == nil && (got.Cost < 0 || got.Uncached < 0 || got.List < 0 || got.PriceID == "") {
-						t.Fatalf("%+v of %+v costs %+v", u, q, got)
-					}
+					priceOne(t, c, q, u)
+					priceOne(t, layers, q, u)
 				}
-				if bound, err := c.Bound(q, -1, 5); err == nil && bound < 0 {
-					t.Fatalf("the bound of %+v is %s", q, bound)
-				}
+			}
+			storeAll(t, c, Query{Provider: key.provider, Model: key.name, Regional: true}, when, times)
+		}
+	}
+}
+
+// priceOne asks for one price, and for a bound.
+func priceOne(t *testing.T, c *Catalog, q Query, u Usage) {
+	got, err := c.Cost(q, u)
+	if err == nil && (got.Cost < 0 || got.Uncached < 0 || got.List < 0 || got.PriceID == "") {
+		t.Fatalf("%+v of %+v costs %+v", u, q, got)
+	}
+	if bound, err := c.Bound(q, -1, 5); err == nil && bound < 0 {
+		t.Fatalf("the bound of %+v is %s", q, bound)
+	}
+}
+
+// storeAll asks for storage from one moment until each of the others.
+func storeAll(t *testing.T, c *Catalog, q Query, from time.Time, times []time.Time) {
+	for _, until := range append(times, from.Add(time.Nanosecond), from.Add(time.Hour)) {
+		for _, tokens := range []int64{-1, 0, 1, 1_000_000, 1 << 62} {
+			got, err := c.Storage(q, tokens, from, until)
+			if err == nil && (tokens < 0 || until.Before(from) || got.Cost < 0 || got.TokenSeconds < 0 || got.PriceID == "") {
+				t.Fatalf("%d tokens of %+v from %s until %s cost %+v", tokens, q, from, until, got)
 			}
 		}
 	}

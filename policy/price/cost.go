@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"strings"
+	"slices"
 	"time"
 )
 
@@ -38,6 +38,7 @@ type Cost struct {
 	ListKnown bool
 	// PriceID names the catalog, provider, model, period (by its beginning, "-" where that is open) and tier that the
 	// price is from: "embedded/openai/o3/2025-06-10/flex". In a window it has the window's hours behind an "@".
+	// Where an alias led to the price, its name stands before it: "user/azure/prod=embedded/openai/o3/2025-06-10/flex".
 	PriceID string
 }
 
@@ -56,47 +57,42 @@ func (e *Unpriced) Error() string { return "price: unpriced: " + e.Reason }
 //
 // A model is found by its exact name, then as a dated snapshot of one: without a last "-2006-01-02", "-20060102" or "-001".
 func (c *Catalog) Cost(q Query, u Usage) (Cost, error) {
-	m, set, err := c.find(&q)
+	f, err := c.find(&q)
 	if err != nil {
 		return Cost{}, err
 	}
-	t := set.tier(q.Tier)
-	if t == nil {
-		return Cost{}, noTier(&q)
-	}
-	used, prompt := u.counts(), u.Prompt()
-	if !u.sane(&used) {
+	prompt := u.Prompt()
+	var used used
+	if !used.read(&u) {
 		return Cost{}, insane(&q, &u)
 	}
-	up := m.upliftFor(q.Regional)
-	cost, uncached, err := t.cost(prompt, &used, up)
+	up := f.model.upliftFor(q.Regional)
+	cost, uncached, err := f.tier.cost(prompt, &used, up)
 	if err != nil {
 		return Cost{}, unpriced(&q, err)
 	}
-	list, known := set.list(t, uncached, prompt, &used, up)
-	return Cost{Cost: cost, Uncached: uncached, List: list, ListKnown: known, PriceID: t.id}, nil
+	list, known := f.set.list(f.tier, uncached, prompt, &used, up)
+	return Cost{Cost: cost, Uncached: uncached, List: list, ListKnown: known, PriceID: f.id(&q, f.tier.id)}, nil
 }
 
 // Bound is the most that a call can cost whose prompt has at most maxInput tokens and whose answer has at most maxOutput:
 // all of the prompt at the dearest price of any kind of input, in any band that such a prompt could select, and all of the
 // output at the dearest price of any kind of output. A negative number is not known: the model's own limit then stands in,
 // and so it does where it is lower than the number given. Kinds of token that the tier has no price for are not in it.
-// The bound holds for a call that starts at q.At, in that period and window. The regional uplift, if any, is rounded up.
+// It covers the tokens and, where the call itself has a price (requests), one request. Searches and other tools come on top
+// of it, as nobody knows how many there will be, and so does storage. The bound holds for a call that starts at q.At, in that period and window. The regional uplift, if any, is rounded up.
 //
 // The error, if any, is an [*Unpriced]: as from [Catalog.Cost], and where a limit is needed that is not known.
 func (c *Catalog) Bound(q Query, maxInput, maxOutput int64) (Pico, error) {
-	m, set, err := c.find(&q)
+	f, err := c.find(&q)
 	if err != nil {
 		return 0, err
 	}
-	t := set.tier(q.Tier)
-	if t == nil {
-		return 0, noTier(&q)
-	}
-	maxInput, maxOutput = clamp(maxInput, m.maxInput), clamp(maxOutput, m.maxOutput)
-	bound, err := t.bound(maxInput, maxOutput)
+	limitInput, limitOutput, _ := c.Limits(q.Provider, q.Model)
+	maxInput, maxOutput = clamp(maxInput, limitInput), clamp(maxOutput, limitOutput)
+	bound, err := f.tier.bound(maxInput, maxOutput)
 	if err == nil {
-		bound, err = m.upliftFor(q.Regional).timesUp(bound)
+		bound, err = f.model.upliftFor(q.Regional).timesUp(bound)
 	}
 	if err != nil {
 		return 0, unpriced(&q, err)
@@ -110,34 +106,6 @@ func clamp(n, limit int64) int64 {
 		return limit
 	}
 	return n
-}
-
-// find returns the model and the prices in force.
-func (c *Catalog) find(q *Query) (*model, *tierSet, error) {
-	m := c.lookup(q.Provider, q.Model)
-	if m == nil {
-		return nil, nil, unpriced(q, fmt.Errorf("no such model in catalog %q", c.name))
-	}
-	if q.At.IsZero() {
-		return nil, nil, unpriced(q, errors.New("the start of the request is not known"))
-	}
-	set := m.at(q.At)
-	if set == nil {
-		return nil, nil, unpriced(q, fmt.Errorf("no price at %s", q.At.UTC().Format(time.RFC3339Nano)))
-	}
-	return m, set, nil
-}
-
-// lookup returns the model, or nil.
-func (c *Catalog) lookup(provider, name string) *model {
-	name = strings.TrimPrefix(name, "models/")
-	if m := c.models[modelKey{provider, name}]; m != nil {
-		return m
-	}
-	if base, ok := snapshotOf(name); ok {
-		return c.models[modelKey{provider, base}]
-	}
-	return nil
 }
 
 // snapshotOf is the name without the date or number that makes it one of a dated snapshot, and whether it has one.
@@ -162,15 +130,23 @@ func looksLike(s, layout string) bool {
 
 // at returns the prices in force, or nil.
 func (m *model) at(t time.Time) *tierSet {
+	if i := m.periodAt(t); i >= 0 {
+		return m.periods[i].at(t)
+	}
+	return nil
+}
+
+// periodAt returns the index of the period in force, or -1.
+func (m *model) periodAt(t time.Time) int {
 	for i := len(m.periods) - 1; i >= 0; i-- {
 		if p := &m.periods[i]; !t.Before(p.from) {
 			if !p.until.IsZero() && !t.Before(p.until) {
-				return nil
+				return -1
 			}
-			return p.at(t)
+			return i
 		}
 	}
-	return nil
+	return -1
 }
 
 // at returns the prices in force at a moment of the period.
@@ -189,17 +165,9 @@ func (p *period) at(t time.Time) *tierSet {
 	return &p.tiers
 }
 
-// tier returns a tier by its name, or nil.
-func (s *tierSet) tier(name string) *tier {
-	if i, ok := tierOf(name); ok {
-		return s[i]
-	}
-	return nil
-}
-
 // list is what the counts cost at the standard tier, had nothing been cached. It is the cost, uncached, at the tier that
 // served, if that is it.
-func (s *tierSet) list(served *tier, uncached Pico, prompt int64, n *counts, up ratio) (Pico, bool) {
+func (s *tierSet) list(served *tier, uncached Pico, prompt int64, n *used, up ratio) (Pico, bool) {
 	switch s[standard] {
 	case nil:
 		return 0, false
@@ -234,8 +202,8 @@ var (
 	}()
 )
 
-// cost is what the counts cost in a prompt of that many tokens, as they are and had nothing been cached.
-func (t *tier) cost(prompt int64, n *counts, up ratio) (cost, uncached Pico, err error) {
+// cost is what the counts cost with a prompt of that many tokens, as they are and had nothing been cached.
+func (t *tier) cost(prompt int64, n *used, up ratio) (cost, uncached Pico, err error) {
 	b := t.band(prompt)
 	if b == nil {
 		return 0, 0, errLongContext
@@ -258,28 +226,9 @@ func (t *tier) band(prompt int64) *band {
 	return nil
 }
 
-// cost adds up what the counts cost, times the factor.
-func (p *prices) cost(n *counts, up ratio) (Pico, error) {
-	var total tally
-	for c, tokens := range n {
-		if tokens == 0 {
-			continue
-		}
-		if p[c] < 0 {
-			return 0, errNoCounter[c]
-		}
-		total.add(tokens, p[c])
-	}
-	sum, err := total.pico()
-	if err != nil {
-		return 0, err
-	}
-	return up.timesEven(sum)
-}
-
 // bound is the most that so many tokens can cost; a negative number is not known.
 func (t *tier) bound(maxInput, maxOutput int64) (Pico, error) {
-	in, out, err := t.dearest(maxInput)
+	in, out, request, err := t.dearest(maxInput)
 	switch {
 	case err != nil:
 		return 0, err
@@ -295,33 +244,31 @@ func (t *tier) bound(maxInput, maxOutput int64) (Pico, error) {
 	var total tally
 	total.add(max(maxInput, 0), max(in, 0))
 	total.add(max(maxOutput, 0), max(out, 0))
+	total.add(1, max(request, 0))
 	return total.pico()
 }
 
-// dearest returns the highest price of an input token and of an output token, in the bands of prompts up to maxInput.
-func (t *tier) dearest(maxInput int64) (in, out int64, err error) {
+// dearest returns the highest price of an input token, of an output token and of a request, in the bands of prompts up to
+// maxInput.
+func (t *tier) dearest(maxInput int64) (in, out, request int64, err error) {
 	if maxInput < 0 {
 		maxInput = endless
 	}
-	in, out = unknown, unknown
+	in, out, request = unknown, unknown, unknown
 	for i := range t.bands {
 		b := &t.bands[i]
-		for c, price := range b.prices {
-			if counter(c) < firstOutput {
-				in = max(in, price)
-			} else {
-				out = max(out, price)
-			}
-		}
+		in = max(in, slices.Max(b.prices[:firstOutput]))
+		out = max(out, slices.Max(b.prices[firstOutput:firstTool]))
+		request = max(request, b.prices[requests])
 		if maxInput <= b.upTo {
-			return in, out, nil
+			return in, out, request, nil
 		}
 	}
-	return 0, 0, errLongContext
+	return 0, 0, 0, errLongContext
 }
 
-// tally is a sum of products that are not negative, in 128 bits. A price is below 2^30 and a count below 2^63, so that
-// eight products have room to spare.
+// tally is a sum of products that are not negative, in 128 bits. A price is below 2^44 and a count below 2^63, so that
+// one product for each counter has room to spare.
 type tally struct{ hi, lo uint64 }
 
 // add adds so many tokens at a price.
@@ -402,16 +349,7 @@ func (p Pico) next() (Pico, error) {
 	return p + 1, nil
 }
 
-// sane says whether the usage can be one: nothing negative, and no more reasoning than output.
-func (u *Usage) sane(n *counts) bool {
-	var all int64
-	for _, tokens := range n {
-		all |= tokens
-	}
-	return all >= 0 && 0 <= u.Reasoning && u.Reasoning <= u.Output
-}
-
-// insane is the error of a usage that is not sane.
+// insane is the error of a usage that cannot be one.
 func insane(q *Query, u *Usage) error {
 	for c, tokens := range u.counts() {
 		if tokens < 0 {
@@ -419,14 +357,6 @@ func insane(q *Query, u *Usage) error {
 		}
 	}
 	return unpriced(q, fmt.Errorf("reasoning is %d of %d output tokens", u.Reasoning, u.Output))
-}
-
-// noTier is the error where the tier has no prices.
-func noTier(q *Query) error {
-	if q.Tier == "" {
-		return unpriced(q, errors.New("the tier that served is not known"))
-	}
-	return unpriced(q, errors.New("no price for this tier"))
 }
 
 // unpriced is the error for the query.

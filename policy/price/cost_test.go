@@ -429,6 +429,91 @@ func TestCachedWithoutPriceIsInput(t *testing.T) {
 	}
 }
 
+// Cached images follow plain ones, as cached audio does; a write of twelve hours follows nothing.
+func TestCachedImages(t *testing.T) {
+	q := Query{Provider: "acme", Model: "roadrunner", Tier: "standard", At: at("2026-01-01")}
+	u := Usage{CachedImageInput: 1_000_000}
+	c := mustParse(t, onePrice(`"input":"1","image_input":"8"`))
+	if got := mustCost(t, c, q, u); got.Cost != 8*USD || got.Uncached != 8*USD {
+		t.Errorf("cached images cost %+v, want 8", got)
+	}
+	c = mustParse(t, onePrice(`"input":"1","image_input":"8","cached_image_input":"2"`))
+	if got := mustCost(t, c, q, u); got.Cost != 2*USD || got.Uncached != 8*USD {
+		t.Errorf("cached images cost %+v, want 2 of 8", got)
+	}
+	_, err := c.Cost(q, Usage{CacheWrite12h: 1})
+	wantUnpriced(t, err, "no price for cache_write_12h")
+	c = mustParse(t, onePrice(`"input":"1","cache_write_12h":"2.5","video_input":"3","video_output":"4"`))
+	got := mustCost(t, c, q, Usage{CacheWrite12h: 1_000_000, VideoInput: 1_000_000, VideoOutput: 1_000_000})
+	if got.Cost != MustUSD("9.5") || got.Uncached != 8*USD {
+		t.Errorf("a write and video cost %+v, want 9.5 of 8", got)
+	}
+}
+
+// Requests of tools cost the same with a cache as without, select no band, and make output no dearer.
+func TestTools(t *testing.T) {
+	c := mustParse(t, `"regional_uplift":"1.1","limits":{"max_output":100},`+onePeriod(`"tiers":{
+		"standard":[
+			{"up_to":10,"usd_per_million":{"input":"4","cached_input":"1","output":"8"},"usd_per_thousand":{"web_searches":"10","requests":"12"}},
+			{"usd_per_million":{"input":"5"},"usd_per_thousand":{"web_searches":"20","requests":"15"}}],
+		"flex":[{"usd_per_million":{"input":"2"}}],
+		"batch":[{"usd_per_thousand":{"web_searches":"10","code_sessions":"0","file_searches":"10000","map_searches":"0.000000001"}}]}`))
+	q := Query{Provider: "acme", Model: "roadrunner", Tier: "standard", At: at("2026-01-01")}
+	for _, test := range []struct {
+		tier string
+		u    Usage
+		want Cost
+	}{
+		{"standard", Usage{WebSearches: 3}, Cost{Cost: MustUSD("0.03"), Uncached: MustUSD("0.03"), List: MustUSD("0.03"), ListKnown: true}},
+		{"standard", Usage{CachedInput: 10, WebSearches: 3}, Cost{Cost: MustUSD("0.03001"), Uncached: MustUSD("0.03004"), List: MustUSD("0.03004"), ListKnown: true}},
+		{"standard", Usage{Input: 10, WebSearches: 1, Requests: 1}, Cost{Cost: MustUSD("0.02204"), Uncached: MustUSD("0.02204"), List: MustUSD("0.02204"), ListKnown: true}},
+		{"standard", Usage{Input: 11, WebSearches: 1}, Cost{Cost: MustUSD("0.020055"), Uncached: MustUSD("0.020055"), List: MustUSD("0.020055"), ListKnown: true}},
+		{"batch", Usage{WebSearches: 1}, Cost{Cost: MustUSD("0.01"), Uncached: MustUSD("0.01"), List: MustUSD("0.01"), ListKnown: true}},
+		{"batch", Usage{WebSearches: 1, CodeSessions: 9}, Cost{Cost: MustUSD("0.01"), Uncached: MustUSD("0.01")}},
+		{"batch", Usage{FileSearches: 2, MapSearches: 1}, Cost{Cost: 20*USD + 1, Uncached: 20*USD + 1}},
+	} {
+		q.Tier = test.tier
+		got := mustCost(t, c, q, test.u)
+		if got.PriceID = ""; got != test.want {
+			t.Errorf("%s: %+v costs %+v, want %+v", test.tier, test.u, got, test.want)
+		}
+	}
+	for tier, words := range map[string][]string{"standard": {"no price for map_searches"}, "flex": {"no price for map_searches"}} {
+		q.Tier = tier
+		_, err := c.Cost(q, Usage{MapSearches: 1})
+		wantUnpriced(t, err, words...)
+	}
+	q.Tier = "batch"
+	_, err := c.Cost(q, Usage{Input: 1})
+	wantUnpriced(t, err, "no price for input")
+	_, err = c.Cost(q, Usage{WebSearches: -1})
+	wantUnpriced(t, err, "web_searches is negative: -1")
+	_, err = c.Cost(q, Usage{FileSearches: math.MaxInt64, WebSearches: math.MaxInt64})
+	wantUnpriced(t, err, "more than")
+	_, err = c.Bound(q, 1, 1)
+	wantUnpriced(t, err, "any kind of input") // that there is a price of searches does not help
+
+	q = Query{Provider: "acme", Model: "roadrunner", Tier: "standard", At: at("2026-01-01"), Regional: true}
+	if got := mustCost(t, c, q, Usage{WebSearches: 3}); got.Cost != MustUSD("0.033") {
+		t.Errorf("in a region three searches cost %s", got.Cost)
+	}
+	q.Regional = false
+	for in, want := range map[int64]string{10: "0.01212", 11: "0.015135"} {
+		// The tokens, and the request itself; searches are not in it, and their price is not taken for one of output.
+		if got, err := c.Bound(q, in, 10); err != nil || got != MustUSD(want) {
+			t.Errorf("the bound of %d tokens is %s, %v; want %s", in, got, err, want)
+		}
+	}
+}
+
+// What was stored has its price elsewhere.
+func TestCostIgnoresStorage(t *testing.T) {
+	q := query("openai", "o3", "flex")
+	if got := mustCost(t, Embedded(), q, Usage{Input: 1, StorageTokenSeconds: 1 << 62}); got != mustCost(t, Embedded(), q, Usage{Input: 1}) {
+		t.Errorf("with storage it costs %+v", got)
+	}
+}
+
 func TestUncachedAndList(t *testing.T) {
 	for tier, test := range map[string]struct {
 		u    Usage

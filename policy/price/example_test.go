@@ -137,3 +137,79 @@ func ExampleParse() {
 	fmt.Println(cost.Cost, cost.PriceID, err)
 	// Output: 0.00058 contract/openai/gpt-5/2026-01-01/standard <nil>
 }
+
+// A context cache of 100,000 tokens that was there for 90 minutes, over a new year in which its price doubles.
+func ExampleCatalog_Storage() {
+	q := price.Query{Provider: "gemini", Model: "gemini-3.8-flash"}
+	until := time.Date(2027, 1, 1, 0, 30, 0, 0, time.UTC)
+	storage, err := price.Embedded().Storage(q, 100_000, until.Add(-90*time.Minute), until)
+	fmt.Println(storage.Cost, storage.TokenSeconds, err)
+	fmt.Println(storage.PriceID)
+	// Output:
+	// 0.1 540000000 <nil>
+	// embedded/gemini/gemini-3.8-flash/2026-09-02+2027-01-01/storage
+}
+
+// Searches are charged for by the request, beside the tokens.
+func ExampleCatalog_Cost_tools() {
+	start := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	q := price.Query{Provider: "openai", Model: "gpt-6-sol", Tier: "flex", At: start}
+	cost, err := price.Embedded().Cost(q, price.Usage{Input: 1_000, Output: 100, WebSearches: 2})
+	fmt.Println(cost.Cost, err)
+	// Output: 0.0215 <nil>
+}
+
+// A deployment's own name is priced as the model behind it, and says so.
+func ExampleLayers() {
+	user, err := price.Parse("user", strings.NewReader(`{"providers": {"azure": {
+		"same_as": "openai",
+		"models": {"prod-chat": {"same_as": "openai/gpt-5.4"}}
+	}}}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	prices := price.Layers(user, price.Embedded())
+	start := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	for _, model := range []string{"prod-chat", "o3"} {
+		q := price.Query{Provider: "azure", Model: model, Tier: "standard", At: start}
+		cost, err := prices.Cost(q, price.Usage{Input: 1_000})
+		fmt.Println(cost.Cost, cost.PriceID, err)
+	}
+	// Output:
+	// 0.0025 user/azure/prod-chat=embedded/openai/gpt-5.4/-/standard <nil>
+	// 0.002 user/azure/o3=embedded/openai/o3/2025-06-10/standard <nil>
+}
+
+// A contract comes into force while the program runs.
+func ExampleBook() {
+	var book price.Book
+	q := price.Query{Provider: "openai", Model: "gpt-5", Tier: "standard", At: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}
+	cost, _ := book.Catalog().Cost(q, price.Usage{Input: 1_000})
+	fmt.Println(cost.Cost, cost.PriceID)
+
+	contract, err := price.Parse("contract", strings.NewReader(`{"providers": {"openai": {"models": {"gpt-5": {"periods": [{
+		"source": "our contract of 2025-12-18",
+		"tiers": {"standard": [{"usd_per_million": {"input": "1", "output": "8"}}]}
+	}]}}}}}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	book.SetUser(contract)
+	cost, _ = book.Catalog().Cost(q, price.Usage{Input: 1_000})
+	fmt.Println(cost.Cost, cost.PriceID)
+	// Output:
+	// 0.00125 embedded/openai/gpt-5/-/standard
+	// 0.001 contract/openai/gpt-5/-/standard
+}
+
+func ExampleNewBook() {
+	base, err := price.Parse("ours", strings.NewReader(`{"providers": {"acme": {"models": {"roadrunner": {"periods": [{
+		"source": "https://acme.example/prices, 2026-11-21",
+		"tiers": {"standard": [{"usd_per_million": {"input": "1"}}]}
+	}]}}}}}`))
+	book := price.NewBook(base)
+	fmt.Println(book.Catalog().Models("acme"), err)
+	// Output: [roadrunner] <nil>
+}

@@ -35,6 +35,7 @@ type oracleModel struct {
 type oracleTiers map[string][]struct {
 	UpTo   *int64            `json:"up_to"`
 	Prices map[string]string `json:"usd_per_million"`
+	Fees   map[string]string `json:"usd_per_thousand"`
 }
 
 // newOracle reads the embedded catalog.
@@ -72,7 +73,8 @@ func (m *oracleModel) tiersAt(when time.Time) oracleTiers {
 
 // cost is what the usage costs at that tier, in picodollars, or nil.
 func (ts oracleTiers) cost(tier, uplift string, u map[string]int64) *big.Rat {
-	prompt := u["input"] + u["cached_input"] + u["cache_write"] + u["cache_write_1h"] + u["audio_input"] + u["cached_audio_input"]
+	prompt := u["input"] + u["cached_input"] + u["cache_write"] + u["cache_write_1h"] + u["cache_write_12h"] +
+		u["audio_input"] + u["cached_audio_input"] + u["image_input"] + u["cached_image_input"] + u["video_input"]
 	for _, band := range ts[tier] {
 		if band.UpTo != nil && prompt > *band.UpTo {
 			continue
@@ -80,6 +82,11 @@ func (ts oracleTiers) cost(tier, uplift string, u map[string]int64) *big.Rat {
 		total := new(big.Rat)
 		for name, tokens := range u {
 			price, ok := band.Prices[name]
+			each := int64(1)
+			if fee, isFee := band.Fees[name]; isFee {
+				price, ok, each = fee, true, 1_000
+				tokens *= 1_000_000 // as the prices are per million
+			}
 			if plain, found := strings.CutPrefix(name, "cached_"); !ok && found {
 				price, ok = band.Prices[plain]
 			}
@@ -88,7 +95,7 @@ func (ts oracleTiers) cost(tier, uplift string, u map[string]int64) *big.Rat {
 			}
 			if tokens > 0 {
 				usd, _ := new(big.Rat).SetString(price)
-				total.Add(total, usd.Mul(usd, big.NewRat(tokens, 1)))
+				total.Add(total, usd.Mul(usd, big.NewRat(tokens, each)))
 			}
 		}
 		total.Mul(total, big.NewRat(1_000_000, 1))
@@ -104,10 +111,19 @@ func (ts oracleTiers) cost(tier, uplift string, u map[string]int64) *big.Rat {
 // plainUsage is the usage without a cache.
 func plainUsage(u map[string]int64) map[string]int64 {
 	return map[string]int64{
-		"input":        u["input"] + u["cached_input"] + u["cache_write"] + u["cache_write_1h"],
-		"output":       u["output"],
-		"audio_input":  u["audio_input"] + u["cached_audio_input"],
-		"audio_output": u["audio_output"],
+		"input":         u["input"] + u["cached_input"] + u["cache_write"] + u["cache_write_1h"] + u["cache_write_12h"],
+		"output":        u["output"],
+		"audio_input":   u["audio_input"] + u["cached_audio_input"],
+		"audio_output":  u["audio_output"],
+		"image_input":   u["image_input"] + u["cached_image_input"],
+		"image_output":  u["image_output"],
+		"video_input":   u["video_input"],
+		"video_output":  u["video_output"],
+		"web_searches":  u["web_searches"],
+		"map_searches":  u["map_searches"],
+		"file_searches": u["file_searches"],
+		"code_sessions": u["code_sessions"],
+		"requests":      u["requests"],
 	}
 }
 
@@ -173,6 +189,9 @@ func randomUsage(random *rand.Rand) Usage {
 	u := Usage{
 		Input: n(1), CachedInput: n(2), CacheWrite: n(6), CacheWrite1h: n(12),
 		Output: n(1), AudioInput: n(12), CachedAudioInput: n(24), AudioOutput: n(48),
+		CacheWrite12h: n(90), ImageInput: n(90), CachedImageInput: n(90), ImageOutput: n(90), VideoInput: n(90), VideoOutput: n(90),
+		WebSearches: n(9), MapSearches: n(90), FileSearches: n(90), CodeSessions: n(90), Requests: int64(random.IntN(30) / 29),
+		StorageTokenSeconds: n(8),
 	}
 	if rest := []int64{200_000, 272_000}[random.IntN(2)] + random.Int64N(3) - 1 - u.Prompt(); rest > 0 && random.IntN(3) == 0 {
 		u.Input += rest
@@ -187,13 +206,14 @@ func fieldsOf(u Usage) map[string]int64 {
 	fields := make(map[string]int64)
 	_ = json.Unmarshal(b, &fields)
 	delete(fields, "reasoning")
+	delete(fields, "storage_token_seconds")
 	return fields
 }
 
 func TestCostAgainstRationals(t *testing.T) {
 	o, c := newOracle(t), Embedded()
 	priced := 0
-	o.questions(3, 60_000, func(x question) {
+	o.questions(3, 80_000, func(x question) {
 		tiers, fields := x.m.tiersAt(x.q.At), fieldsOf(x.u)
 		want := tiers.cost(x.q.Tier, x.uplift, fields)
 		got, err := c.Cost(x.q, x.u)
@@ -226,13 +246,18 @@ func TestCostIsTheSumOfItsParts(t *testing.T) {
 		if err != nil {
 			return
 		}
-		m := c.lookup(x.q.Provider, x.q.Model)
-		tier := m.at(x.q.At).tier(x.q.Tier)
+		f, err := c.find(&x.q)
+		if err != nil {
+			t.Fatal(err)
+		}
 		var sum Sum
-		for counter, tokens := range x.u.counts() {
-			var one counts
-			one[counter] = tokens
-			part, _, err := tier.cost(x.u.Prompt(), &one, ratio{})
+		for counter, count := range x.u.counts() {
+			if count == 0 {
+				continue
+			}
+			var one used
+			one.counts[counter], one.some = count, 1<<counter
+			part, _, err := f.tier.cost(x.u.Prompt(), &one, ratio{})
 			if err != nil {
 				t.Fatalf("%s of %+v: %v", counterNames[counter], x.q, err)
 			}
@@ -249,9 +274,11 @@ func TestBoundBounds(t *testing.T) {
 	o, c := newOracle(t), Embedded()
 	random := rand.New(rand.NewPCG(5, 6))
 	checked := 0
-	o.questions(7, 60_000, func(x question) {
+	o.questions(7, 80_000, func(x question) {
+		// Tools are not in a bound, but for the request itself.
+		x.u.WebSearches, x.u.MapSearches, x.u.FileSearches, x.u.CodeSessions = 0, 0, 0, 0
 		got, err := c.Cost(x.q, x.u)
-		in, out := x.u.Prompt(), x.u.Output+x.u.AudioOutput
+		in, out := x.u.Prompt(), x.u.Output+x.u.AudioOutput+x.u.ImageOutput+x.u.VideoOutput
 		if limits := x.m.Limits; err != nil || limits["max_input"] > 0 && in > limits["max_input"] || limits["max_output"] > 0 && out > limits["max_output"] {
 			return
 		}

@@ -2,8 +2,8 @@ package price
 
 import "math"
 
-// Usage counts what one call used, in tokens. The counts are disjoint: each token is in exactly one of them, but for
-// Reasoning, which says how many of the Output tokens were reasoning. (Providers count otherwise, each in its own way:
+// Usage counts what one call used: tokens, and requests of tools that are charged for. The counts are disjoint: each token
+// is in exactly one of them, but for Reasoning, which says how many of the Output tokens were reasoning. (Providers count otherwise, each in its own way:
 // a cached token is often in the prompt's count as well. Whoever fills a Usage takes that apart.) The zero value is a
 // call that used nothing.
 type Usage struct {
@@ -15,7 +15,9 @@ type Usage struct {
 	CacheWrite int64 `json:"cache_write,omitzero"`
 	// CacheWrite1h counts prompt tokens written to a cache for an hour.
 	CacheWrite1h int64 `json:"cache_write_1h,omitzero"`
-	// Output counts generated tokens that are neither audio nor image, reasoning included.
+	// CacheWrite12h counts prompt tokens written to a cache for twelve hours.
+	CacheWrite12h int64 `json:"cache_write_12h,omitzero"`
+	// Output counts generated tokens that are neither audio, image nor video, reasoning included.
 	Output int64 `json:"output,omitzero"`
 	// AudioInput counts audio tokens of the prompt that were not read from a cache.
 	AudioInput int64 `json:"audio_input,omitzero"`
@@ -26,37 +28,69 @@ type Usage struct {
 	// ImageInput counts image tokens of the prompt where they have a price of their own, as in the editing of images. Where
 	// an image in the prompt costs what text does, its tokens are in Input.
 	ImageInput int64 `json:"image_input,omitzero"`
+	// CachedImageInput counts such image tokens that were read from a cache.
+	CachedImageInput int64 `json:"cached_image_input,omitzero"`
 	// ImageOutput counts the tokens of generated images.
 	ImageOutput int64 `json:"image_output,omitzero"`
+	// VideoInput counts video tokens of the prompt where they have a price of their own; else they are in Input.
+	VideoInput int64 `json:"video_input,omitzero"`
+	// VideoOutput counts the tokens of generated videos.
+	VideoOutput int64 `json:"video_output,omitzero"`
 	// Reasoning says how many of the Output tokens were reasoning. It has no price of its own.
 	Reasoning int64 `json:"reasoning,omitzero"`
+
+	// WebSearches counts searches of the web that the provider made, or prompts grounded by them, as it charges for them.
+	WebSearches int64 `json:"web_searches,omitzero"`
+	// MapSearches counts the same of a map.
+	MapSearches int64 `json:"map_searches,omitzero"`
+	// FileSearches counts searches of files that are kept with the provider.
+	FileSearches int64 `json:"file_searches,omitzero"`
+	// CodeSessions counts sessions of containers in which the provider ran code.
+	CodeSessions int64 `json:"code_sessions,omitzero"`
+	// Requests counts requests, where one costs something beside its tokens.
+	Requests int64 `json:"requests,omitzero"`
+
+	// StorageTokenSeconds counts the tokens that a context cache held, times the seconds that it held them, rounded. It
+	// has its price by [Catalog.Storage], and none in a call's.
+	StorageTokenSeconds int64 `json:"storage_token_seconds,omitzero"`
 }
 
-// Prompt is how many tokens the whole prompt has: everything on the input side, cached or not, text or audio. It is
-// what selects the band of a long context. It saturates at [math.MaxInt64].
+// Prompt is how many tokens the whole prompt has: everything on the input side, cached or not, text, audio, image or
+// video. It is what selects the band of a long context. It saturates at [math.MaxInt64].
 func (u Usage) Prompt() int64 {
 	n := addTokens(u.Input, u.CachedInput)
-	n = addTokens(n, u.CacheWrite)
-	n = addTokens(n, u.CacheWrite1h)
-	n = addTokens(n, u.AudioInput)
-	n = addTokens(n, u.ImageInput)
-	return addTokens(n, u.CachedAudioInput)
+	for _, tokens := range [...]int64{
+		u.CacheWrite, u.CacheWrite1h, u.CacheWrite12h, u.AudioInput, u.CachedAudioInput, u.ImageInput, u.CachedImageInput, u.VideoInput,
+	} {
+		n = addTokens(n, tokens)
+	}
+	return n
 }
 
 // Add returns u and v added up, counter by counter. Each counter saturates at [math.MaxInt64].
 func (u Usage) Add(v Usage) Usage {
 	return Usage{
-		Input:            addTokens(u.Input, v.Input),
-		CachedInput:      addTokens(u.CachedInput, v.CachedInput),
-		CacheWrite:       addTokens(u.CacheWrite, v.CacheWrite),
-		CacheWrite1h:     addTokens(u.CacheWrite1h, v.CacheWrite1h),
-		Output:           addTokens(u.Output, v.Output),
-		AudioInput:       addTokens(u.AudioInput, v.AudioInput),
-		CachedAudioInput: addTokens(u.CachedAudioInput, v.CachedAudioInput),
-		AudioOutput:      addTokens(u.AudioOutput, v.AudioOutput),
-		ImageInput:       addTokens(u.ImageInput, v.ImageInput),
-		ImageOutput:      addTokens(u.ImageOutput, v.ImageOutput),
-		Reasoning:        addTokens(u.Reasoning, v.Reasoning),
+		Input:               addTokens(u.Input, v.Input),
+		CachedInput:         addTokens(u.CachedInput, v.CachedInput),
+		CacheWrite:          addTokens(u.CacheWrite, v.CacheWrite),
+		CacheWrite1h:        addTokens(u.CacheWrite1h, v.CacheWrite1h),
+		CacheWrite12h:       addTokens(u.CacheWrite12h, v.CacheWrite12h),
+		Output:              addTokens(u.Output, v.Output),
+		AudioInput:          addTokens(u.AudioInput, v.AudioInput),
+		CachedAudioInput:    addTokens(u.CachedAudioInput, v.CachedAudioInput),
+		AudioOutput:         addTokens(u.AudioOutput, v.AudioOutput),
+		ImageInput:          addTokens(u.ImageInput, v.ImageInput),
+		CachedImageInput:    addTokens(u.CachedImageInput, v.CachedImageInput),
+		ImageOutput:         addTokens(u.ImageOutput, v.ImageOutput),
+		VideoInput:          addTokens(u.VideoInput, v.VideoInput),
+		VideoOutput:         addTokens(u.VideoOutput, v.VideoOutput),
+		Reasoning:           addTokens(u.Reasoning, v.Reasoning),
+		WebSearches:         addTokens(u.WebSearches, v.WebSearches),
+		MapSearches:         addTokens(u.MapSearches, v.MapSearches),
+		FileSearches:        addTokens(u.FileSearches, v.FileSearches),
+		CodeSessions:        addTokens(u.CodeSessions, v.CodeSessions),
+		Requests:            addTokens(u.Requests, v.Requests),
+		StorageTokenSeconds: addTokens(u.StorageTokenSeconds, v.StorageTokenSeconds),
 	}
 }
 
@@ -79,15 +113,26 @@ const (
 	cachedInput
 	cacheWrite
 	cacheWrite1h
+	cacheWrite12h
 	audioInput
 	cachedAudioInput
 	imageInput
+	cachedImageInput
+	videoInput
 	output
 	audioOutput
 	imageOutput
+	videoOutput
+	webSearches
+	mapSearches
+	fileSearches
+	codeSessions
+	requests
 
-	counters    // how many there are
-	firstOutput = output
+	counters // how many there are
+
+	firstOutput = output      // of the tokens
+	firstTool   = webSearches // of what is charged for by the request
 )
 
 // counterNames are the counters as the catalog and a usage's JSON call them.
@@ -96,12 +141,21 @@ var counterNames = [counters]string{
 	cachedInput:      "cached_input",
 	cacheWrite:       "cache_write",
 	cacheWrite1h:     "cache_write_1h",
+	cacheWrite12h:    "cache_write_12h",
 	audioInput:       "audio_input",
 	cachedAudioInput: "cached_audio_input",
+	imageInput:       "image_input",
+	cachedImageInput: "cached_image_input",
+	videoInput:       "video_input",
 	output:           "output",
 	audioOutput:      "audio_output",
-	imageInput:       "image_input",
 	imageOutput:      "image_output",
+	videoOutput:      "video_output",
+	webSearches:      "web_searches",
+	mapSearches:      "map_searches",
+	fileSearches:     "file_searches",
+	codeSessions:     "code_sessions",
+	requests:         "requests",
 }
 
 // plainCounter is what each counter's tokens would have been, had nothing been cached.
@@ -110,12 +164,21 @@ var plainCounter = [counters]counter{
 	cachedInput:      input,
 	cacheWrite:       input,
 	cacheWrite1h:     input,
+	cacheWrite12h:    input,
 	audioInput:       audioInput,
 	cachedAudioInput: audioInput,
+	imageInput:       imageInput,
+	cachedImageInput: imageInput,
+	videoInput:       videoInput,
 	output:           output,
 	audioOutput:      audioOutput,
-	imageInput:       imageInput,
 	imageOutput:      imageOutput,
+	videoOutput:      videoOutput,
+	webSearches:      webSearches,
+	mapSearches:      mapSearches,
+	fileSearches:     fileSearches,
+	codeSessions:     codeSessions,
+	requests:         requests,
 }
 
 // counts is a usage as an array, one entry for each counter.
@@ -128,11 +191,20 @@ func (u *Usage) counts() counts {
 		cachedInput:      u.CachedInput,
 		cacheWrite:       u.CacheWrite,
 		cacheWrite1h:     u.CacheWrite1h,
+		cacheWrite12h:    u.CacheWrite12h,
 		audioInput:       u.AudioInput,
 		cachedAudioInput: u.CachedAudioInput,
+		imageInput:       u.ImageInput,
+		cachedImageInput: u.CachedImageInput,
+		videoInput:       u.VideoInput,
 		output:           u.Output,
 		audioOutput:      u.AudioOutput,
-		imageInput:       u.ImageInput,
 		imageOutput:      u.ImageOutput,
+		videoOutput:      u.VideoOutput,
+		webSearches:      u.WebSearches,
+		mapSearches:      u.MapSearches,
+		fileSearches:     u.FileSearches,
+		codeSessions:     u.CodeSessions,
+		requests:         u.Requests,
 	}
 }

@@ -58,7 +58,7 @@ func (vertexDialect) Recognise(method string, u *url.URL) (Call, bool) {
 }
 
 // place notes what follows from the location in a path. Tiers are for the global location; elsewhere the header is
-// ignored in silence. Other locations cost more since July 2026.
+// ignored in silence. Newer models cost more at other locations since July 2026, which the catalog knows.
 func (c *Call) place(path string) {
 	c.Prices = "gemini"
 	location := "global" // as in express mode, which has none
@@ -70,9 +70,7 @@ func (c *Call) place(path string) {
 	if c.Operation == Generate && location == "global" {
 		c.Tiers, c.Strict = geminiTiers, geminiStrict
 	}
-	if location != "global" && c.Unpriced == "" {
-		c.Unpriced = "locations of Vertex AI other than global have prices of their own"
-	}
+	c.Regional = location != "global"
 }
 
 // Request reads what the Gemini API's does, but for the tier.

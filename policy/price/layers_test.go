@@ -1,0 +1,398 @@
+package price
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// namedCatalog reads a catalog by that name, of which body is the inside of its providers.
+func namedCatalog(t testing.TB, name, body string) *Catalog {
+	t.Helper()
+	c, err := Parse(name, strings.NewReader(`{"providers":{`+body+`}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// flat is a model with one standard price of input, and what else stands in its period.
+func flat(model, input, more string) string {
+	return `"` + model + `":{"periods":[{"source":"s",` + more + `"tiers":{"standard":[{"usd_per_million":{"input":"` + input + `"}}]}}]}`
+}
+
+func TestLayersPrecedence(t *testing.T) {
+	user := namedCatalog(t, "user", `"openai":{"models":{`+flat("gpt-5", "7", "")+`,`+flat("own", "9", "")+`,`+flat("dated", "3", `"from":"2026-02-01","until":"2026-03-01",`)+`}}`)
+	feed := namedCatalog(t, "feed", `"openai":{"models":{`+flat("gpt-5", "8", "")+`,`+flat("gpt-5-2025-08-07", "6", "")+`,`+flat("dated", "4", `"from":"2026-01-01","until":"2026-03-15",`)+`}}`)
+	c := Layers(user, nil, feed, Embedded())
+	for _, test := range []struct {
+		model, tier, at string
+		want            string // "" is unpriced
+	}{
+		{"gpt-5", "standard", "2026-11-21", "user/openai/gpt-5/-/standard"},
+		{"gpt-5", "flex", "2026-11-21", "embedded/openai/gpt-5/-/flex"},
+		{"gpt-5-2025-08-07", "standard", "2026-11-21", "user/openai/gpt-5/-/standard"}, // the layer counts for more than the name
+		{"own", "standard", "2026-11-21", "user/openai/own/-/standard"},
+		{"o3", "standard", "2026-11-21", "embedded/openai/o3/2025-06-10/standard"},
+		{"dated", "standard", "2026-01-31", "feed/openai/dated/2026-01-01/standard"},
+		{"dated", "standard", "2026-02-01", "user/openai/dated/2026-02-01/standard"},
+		{"dated", "standard", "2026-03-01", "feed/openai/dated/2026-01-01/standard"},
+		{"dated", "standard", "2026-03-15", ""},
+		{"own", "flex", "2026-11-21", ""},
+	} {
+		got, err := c.Cost(Query{Provider: "openai", Model: test.model, Tier: test.tier, At: at(test.at)}, Usage{Input: 1})
+		if got.PriceID != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%s %s at %s is priced by %q, %v; want %q", test.model, test.tier, test.at, got.PriceID, err, test.want)
+		}
+	}
+	// A layer decides alone: it has no price of output, and nobody else's is taken.
+	q := Query{Provider: "openai", Model: "gpt-5", Tier: "standard", At: at("2026-11-21")}
+	_, err := c.Cost(q, Usage{Input: 1, Output: 1})
+	wantUnpriced(t, err, "no price for output")
+	if bound, err := c.Bound(q, 1_000_000, 0); err != nil || bound != MustUSD("1.904") {
+		t.Errorf("the bound is %s, %v; want the user's price of the embedded limit", bound, err)
+	}
+}
+
+// thinned is the embedded catalog without some of its models, periods and tiers.
+func thinned(t *testing.T, name string, random *rand.Rand) *Catalog {
+	t.Helper()
+	var doc struct {
+		Providers map[string]struct {
+			Models map[string]map[string]any `json:"models"`
+		} `json:"providers"`
+	}
+	if err := json.Unmarshal(embeddedJSON, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, provider := range doc.Providers {
+		for model, body := range provider.Models {
+			periods := body["periods"].([]any)
+			for _, p := range periods {
+				tiers := p.(map[string]any)["tiers"].(map[string]any)
+				maps.DeleteFunc(tiers, func(string, any) bool { return len(tiers) > 1 && random.IntN(3) == 0 })
+			}
+			if len(periods) > 1 && random.IntN(2) == 0 {
+				body["periods"] = periods[1:]
+			}
+			if random.IntN(2) == 0 {
+				delete(provider.Models, model)
+			}
+		}
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Parse(name, bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Layers answer as the first of them does that has prices at that time and tier, whatever its answer is.
+func TestLayersAreTheFirstThatKnows(t *testing.T) {
+	random := rand.New(rand.NewPCG(12, 13))
+	layers := []*Catalog{thinned(t, "user", random), thinned(t, "feed", random), Embedded()}
+	c := Layers(layers...)
+	by := make(map[string]int)
+	newOracle(t).questions(14, 30_000, func(x question) {
+		x.q.Model += []string{"", "", "-2026-01-01"}[random.IntN(3)]
+		want, wantErr := layers[2].Cost(x.q, x.u)
+		wantBound := Pico(-1)
+		for _, layer := range layers {
+			if _, err := layer.find(&x.q); err == nil {
+				want, wantErr = layer.Cost(x.q, x.u)
+				wantBound, _ = layer.Bound(x.q, 1_000, 1_000)
+				by[layer.name]++
+				break
+			}
+		}
+		got, err := c.Cost(x.q, x.u)
+		if got != want || (err == nil) != (wantErr == nil) {
+			t.Fatalf("%+v of %+v costs %+v, %v; want %+v, %v", x.u, x.q, got, err, want, wantErr)
+		}
+		if bound, err := c.Bound(x.q, 1_000, 1_000); wantBound > 0 && bound != wantBound {
+			t.Fatalf("the bound of %+v is %s, %v; want %s", x.q, bound, err, wantBound)
+		}
+	})
+	if by["user"] < 5_000 || by["feed"] < 1_000 || by["embedded"] < 1_000 {
+		t.Errorf("the layers answered %v times", by)
+	}
+}
+
+func TestLayersErrors(t *testing.T) {
+	user := namedCatalog(t, "user", `"openai":{"models":{`+flat("old", "7", `"until":"2026-01-01",`)+`,`+flat("plain", "7", "")+`}}`)
+	feed := namedCatalog(t, "feed", `"openai":{"models":{`+flat("old", "7", `"until":"2026-01-01",`)+`}}`)
+	c := Layers(user, feed)
+	now := at("2026-11-21")
+	for _, test := range []struct {
+		q     Query
+		words []string
+	}{
+		{Query{Provider: "openai", Model: "gone", Tier: "flex", At: now}, []string{"openai/gone", "no such model", `"user"`, `"feed"`}},
+		{Query{Provider: "openai", Model: "old", Tier: "flex", At: now}, []string{"openai/old", "no price at 2026-11-21", `"user"`, `"feed"`}},
+		{Query{Provider: "openai", Model: "old", Tier: "flex", At: at("2025-01-01")}, []string{"no price for this tier", `"user"`, `"feed"`}},
+		{Query{Provider: "openai", Model: "plain", Tier: "flex", At: now}, []string{"no price for this tier", `"feed"`}},
+		{Query{Provider: "openai", Model: "plain", At: now}, []string{"tier that served is not known"}},
+		{Query{Provider: "openai", Model: "plain", Tier: "standard"}, []string{"start of the request"}},
+	} {
+		_, err := c.Cost(test.q, Usage{})
+		wantUnpriced(t, err, test.words...)
+		_, err = c.Bound(test.q, 1, 1)
+		wantUnpriced(t, err, test.words...)
+	}
+	_, err := Layers(nil, nil).Cost(Query{Provider: "openai", Model: "o3", Tier: "flex", At: now}, Usage{})
+	wantUnpriced(t, err, `no such model in catalog ""`)
+}
+
+func TestLayersAreFlat(t *testing.T) {
+	if c := Layers(nil, Embedded(), nil); c != Embedded() {
+		t.Error("one layer is not itself")
+	}
+	a, b := namedCatalog(t, "a", ``), namedCatalog(t, "b", ``)
+	nested := Layers(a, Layers(b, nil, Embedded()), a)
+	if want := []*Catalog{a, b, Embedded(), a}; !slices.Equal(nested.layers, want) {
+		t.Errorf("the layers are %v, want %v", nested.layers, want)
+	}
+	if c := Layers(new(Catalog), Embedded()); len(c.Models("openai")) == 0 {
+		t.Error("an empty layer hides the next")
+	}
+}
+
+func TestLayersUnion(t *testing.T) {
+	user := namedCatalog(t, "user", `"zai":{"models":{`+flat("GLM-5.2", "7", `"review_by":"2026-05-01",`)+`,`+flat("GLM-9", "7", `"review_by":"2026-05-01",`)+`,"my":{"same_as":"zai/GLM-9"}}}`)
+	c := Layers(user, Embedded())
+	if got, want := c.Models("zai"), []string{"GLM-5.2", "GLM-5.3", "GLM-5.3-Flash", "GLM-9", "my"}; !slices.Equal(got, want) {
+		t.Errorf("the models are %q, want %q", got, want)
+	}
+	if got, want := c.Reviews(at("2026-11-21")), []string{"openai/gpt-5.6-sol", "zai/GLM-5.2", "zai/GLM-9"}; !slices.Equal(got, want) {
+		t.Errorf("the reviews are %q, want %q", got, want)
+	}
+	// A limit that the user's catalog does not say is the embedded one's.
+	limits := namedCatalog(t, "limits", `"openai":{"models":{"o3":{"limits":{"max_output":5},"periods":[{"source":"s","tiers":{"flex":[{"usd_per_million":{"input":"1"}}]}}]}}}`)
+	if in, out, ok := Layers(limits, Embedded()).Limits("openai", "o3"); in != 200_000 || out != 5 || !ok {
+		t.Errorf("the limits are %d and %d, %t", in, out, ok)
+	}
+}
+
+func TestLayersStorage(t *testing.T) {
+	user := namedCatalog(t, "user", `"gemini":{"models":{`+flat("gemini-2.5-pro", "1", "")+`,`+flat("gemini-2.5-flash", "1", `"until":"2026-06-01","storage_usd_per_million_hours":"0.5",`)+`,"mine":{"same_as":"gemini/gemini-3.7-flash"}}}`)
+	c := Layers(user, Embedded())
+	for _, test := range []struct{ model, at, want, id string }{
+		// The user's price says nothing of storage, so that the next layer's does.
+		{"gemini-2.5-pro", "2026-11-21", "4.5", "embedded/gemini/gemini-2.5-pro/-/storage"},
+		{"gemini-2.5-flash", "2026-05-31", "0.5", "user/gemini/gemini-2.5-flash/-/storage"},
+		{"gemini-2.5-flash", "2026-06-01", "1", "embedded/gemini/gemini-2.5-flash/-/storage"},
+		{"mine", "2026-12-31T23:30:00Z", "0.75", "user/gemini/mine=embedded/gemini/gemini-3.7-flash/2026-08-13+2027-01-01/storage"},
+	} {
+		got, err := c.Storage(stored(test.model), 1_000_000, at(test.at), at(test.at).Add(time.Hour))
+		if err != nil || got.Cost != MustUSD(test.want) || got.PriceID != test.id {
+			t.Errorf("%s at %s: %+v, %v; want %s by %s", test.model, test.at, got, err, test.want, test.id)
+		}
+	}
+	_, err := c.Storage(stored("gemini-2.5-flash"), 1, at("2026-05-31"), at("2026-06-02"))
+	wantUnpriced(t, err, "no price for storage at 2026-06-01") // one layer decides
+	_, err = c.Storage(stored("gone"), 1, at("2026-05-31"), at("2026-06-02"))
+	wantUnpriced(t, err, "no such model", `"user"`, `"embedded"`)
+}
+
+// aliases is a user's catalog with other names for what is in it, and in the embedded one.
+func aliases(t testing.TB) *Catalog {
+	return namedCatalog(t, "user", `
+		"openai":{"models":{`+flat("gpt-5", "7", "")+`}},
+		"azure":{"same_as":"openai","models":{
+			"prod-chat":{"same_as":"openai/gpt-5.4"},
+			"prod-five":{"same_as":"openai/gpt-5"},
+			"groq":{"same_as":"groq/openai/gpt-oss-20b"},
+			"nothing":{"same_as":"openai/gpt-9"},
+			`+flat("o3", "1", "")+`}},
+		"loop":{"same_as":"around"},
+		"near":{"models":{"o3":{"same_as":"near/o3-pro"}}}`)
+}
+
+func TestAliases(t *testing.T) {
+	below := namedCatalog(t, "below", `"around":{"same_as":"loop"},"near":{"models":{"o3-pro":{"same_as":"openai/o3-pro"},`+flat("o3", "5", "")+`}}`)
+	c := Layers(aliases(t), below, Embedded())
+	for _, test := range []struct {
+		provider, model, tier string
+		want                  string // "" is unpriced
+	}{
+		{"azure", "prod-chat", "standard", "user/azure/prod-chat=embedded/openai/gpt-5.4/-/standard"},
+		{"azure", "prod-chat", "flex", "user/azure/prod-chat=embedded/openai/gpt-5.4/-/flex"},
+		{"azure", "prod-five", "standard", "user/azure/prod-five=user/openai/gpt-5/-/standard"},
+		{"azure", "prod-five", "flex", "user/azure/prod-five=embedded/openai/gpt-5/-/flex"},
+		{"azure", "groq", "standard", "user/azure/groq=embedded/groq/openai/gpt-oss-20b/-/standard"},
+		{"azure", "gpt-5.4-mini", "standard", "user/azure/gpt-5.4-mini=embedded/openai/gpt-5.4-mini/-/standard"},
+		{"azure", "models/gpt-5.4-mini-2026-03-17", "standard", "user/azure/gpt-5.4-mini-2026-03-17=embedded/openai/gpt-5.4-mini/-/standard"},
+		{"azure", "gpt-5", "standard", "user/azure/gpt-5=user/openai/gpt-5/-/standard"},
+		{"azure", "o3", "standard", "user/azure/o3/-/standard"},
+		{"azure", "o3", "flex", ""}, // what the provider lists itself is not the other's
+		{"azure", "nothing", "standard", ""},
+		{"azure", "gpt-9", "standard", ""},
+		{"loop", "o3", "standard", ""},
+		{"near", "o3", "standard", "below/near/o3/-/standard"}, // the alias leads nowhere, since one hop is all
+	} {
+		q := query(test.provider, test.model, test.tier)
+		got, err := c.Cost(q, Usage{Input: 1})
+		if got.PriceID != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%s/%s %s is priced by %q, %v; want %q", test.provider, test.model, test.tier, got.PriceID, err, test.want)
+		}
+	}
+	_, err := c.Cost(query("azure", "nothing", "standard"), Usage{})
+	wantUnpriced(t, err, "azure/nothing", "same as openai/gpt-9", `"user"`, `"embedded"`)
+	if in, out, ok := c.Limits("azure", "prod-chat"); in != 1_050_000 || out != 128_000 || !ok {
+		t.Errorf("the limits of an alias are %d and %d, %t", in, out, ok)
+	}
+	alone := aliases(t)
+	if got := mustCost(t, alone, query("azure", "prod-five", "standard"), Usage{Input: 1}); got.Cost != 7_000_000 {
+		t.Errorf("in one catalog an alias costs %+v", got)
+	}
+	_, err = alone.Cost(query("azure", "prod-chat", "standard"), Usage{})
+	wantUnpriced(t, err, "no such model in catalog \"user\", where it is the same as openai/gpt-5.4")
+}
+
+func TestParseRefusesAliases(t *testing.T) {
+	const prices = `"periods":[{"source":"s","tiers":{"standard":[{"usd_per_million":{"input":"1"}}]}}]`
+	for body, want := range map[string]string{
+		`"a":{"models":{"m":{"same_as":"b/n",` + prices + `}}}`:                         "a: m: same_as: cannot stand beside",
+		`"a":{"models":{"m":{"same_as":"b/n","limits":{}}}}`:                            "a: m: same_as: cannot stand beside",
+		`"a":{"models":{"m":{"same_as":"n"}}}`:                                          `a: m: same_as: "n" is not the name of a model`,
+		`"a":{"models":{"m":{"same_as":"/n"}}}`:                                         `same_as: "/n" is not the name`,
+		`"a":{"models":{"m":{"same_as":"b/"}}}`:                                         `same_as: "b/" is not the name`,
+		`"a":{"models":{"m":{"same_as":5}}}`:                                            "a: m: same_as: want a string",
+		`"a":{"models":{"m":{"same_as":null}}}`:                                         "a: m: same_as: want a string",
+		`"a":{"models":{"m":{}}}`:                                                       "a: m: periods: is missing",
+		`"a":{"same_as":""}`:                                                            "a: same_as: is empty",
+		`"a":{"same_as":5}`:                                                             "a: same_as: want a string",
+		`"a":{"same_as":"b","models":5}`:                                                "a: models: want an object",
+		`"a":{"same_as":"a"}`:                                                           `a: same_as: "a" is an alias itself`,
+		`"a":{"same_as":"b"},"b":{"same_as":"c"}`:                                       `a: same_as: "b" is an alias itself`,
+		`"a":{"models":{"m":{"same_as":"a/m"}}}`:                                        `a: m: same_as: "a/m" is an alias itself`,
+		`"a":{"models":{"m":{"same_as":"b/n"}}},"b":{"models":{"n":{"same_as":"c/o"}}}`: `"b/n" is an alias itself`,
+		`"a":{"models":{"m":{"same_as":"b/n-2026-01-01"}}},"b":{"models":{"n":{"same_as":"c/o"}}}`:         "is an alias itself",
+		`"a":{"models":{"m":{"same_as":"b/n"}}},"b":{"same_as":"c"}`:                                       `"b/n" is an alias itself`,
+		`"a":{"models":{"m":{"same_as":"b/n"}}},"b":{"same_as":"c","models":{"n":{` + prices + `,"x":1}}}`: `unknown field "x"`,
+	} {
+		c, err := Parse("test", strings.NewReader(`{"providers":{`+body+`}}`))
+		if c != nil || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", body, err, want)
+		}
+	}
+	namedCatalog(t, "test", `"a":{"models":{"m":{"same_as":"b/n"}}},"b":{"same_as":"c","models":{"n":{`+prices+`}}}`)
+}
+
+// The way through layers needs no memory either, but for the one string of an alias.
+func TestLayersAllocate(t *testing.T) {
+	c := Layers(aliases(t), namedCatalog(t, "feed", `"x":{"models":{`+flat("y", "1", "")+`}}`), Embedded())
+	u := Usage{Input: 1_000, CachedInput: 2_000, Output: 300, Reasoning: 100, WebSearches: 1}
+	for q, want := range map[Query]float64{
+		query("openai", "o3", "flex"):                   0,
+		query("openai", "gpt-5.4-2026-03-05", "flex"):   0,
+		query("azure", "prod-chat", "flex"):             1,
+		query("azure", "gpt-5.4-mini", "standard"):      1,
+		query("gemini", "gemini-2.5-flash", "standard"): 0,
+	} {
+		if n := testing.AllocsPerRun(100, func() { mustCost(t, c, q, u) }); n != want {
+			t.Errorf("%+v: %v allocations, want %v", q, n, want)
+		}
+		if n := testing.AllocsPerRun(100, func() { _, _ = c.Bound(q, 1_000, 300) }); n != 0 {
+			t.Errorf("%+v: %v allocations for a bound", q, n)
+		}
+	}
+}
+
+func TestBook(t *testing.T) {
+	var zero Book
+	if zero.Catalog() != Embedded() || NewBook(nil).Catalog() != Embedded() {
+		t.Error("an empty book is not the embedded catalog")
+	}
+	catalog := func(name, price string) *Catalog {
+		return namedCatalog(t, name, `"openai":{"models":{`+flat("o3", price, "")+`}}`)
+	}
+	user, feed, base := catalog("user", "1"), catalog("feed", "2"), catalog("base", "3")
+	wantFrom := func(b *Book, want string) {
+		t.Helper()
+		if got := mustCost(t, b.Catalog(), query("openai", "o3", "standard"), Usage{}); !strings.HasPrefix(got.PriceID, want+"/") {
+			t.Errorf("the price is %q, want one of %s", got.PriceID, want)
+		}
+	}
+	b := NewBook(base)
+	wantFrom(b, "base")
+	b.SetFeed(feed)
+	wantFrom(b, "feed")
+	before := b.Catalog()
+	b.SetUser(user)
+	wantFrom(b, "user")
+	if got := mustCost(t, before, query("openai", "o3", "standard"), Usage{}); got.PriceID != "feed/openai/o3/-/standard" {
+		t.Errorf("a catalog changed after it was handed out: %s", got.PriceID)
+	}
+	b.SetFeed(nil)
+	b.SetUser(nil)
+	wantFrom(b, "base")
+	b.SetBase(nil)
+	wantFrom(b, "embedded")
+	zero.SetUser(user)
+	wantFrom(&zero, "user")
+	if n := testing.AllocsPerRun(100, func() { b.Catalog() }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// Whoever reads while others replace the layers sees a whole catalog, and at the end the last of each.
+func TestBookRace(t *testing.T) {
+	var b Book
+	made := make([]*Catalog, 8)
+	for i := range made {
+		made[i] = namedCatalog(t, fmt.Sprint(i), `"openai":{"models":{`+flat("own", "1", "")+`}}`)
+	}
+	var group sync.WaitGroup
+	for i, c := range made {
+		group.Go(func() {
+			for range 200 {
+				b.SetUser(c)
+				b.SetFeed(made[(i+1)%len(made)])
+				b.SetBase(nil)
+			}
+		})
+		group.Go(func() {
+			for range 200 {
+				if _, err := b.Catalog().Cost(query("openai", "o3", "standard"), Usage{Input: 1}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	b.SetUser(made[3])
+	if got := mustCost(t, b.Catalog(), query("openai", "own", "standard"), Usage{}); got.PriceID != "3/openai/own/-/standard" {
+		t.Errorf("at the end the price is %s", got.PriceID)
+	}
+}
+
+// BenchmarkLayers asks a catalog of three layers for what only the last has.
+func BenchmarkLayers(b *testing.B) {
+	c := Layers(aliases(b), namedCatalog(b, "feed", `"x":{"models":{`+flat("y", "1", "")+`}}`), Embedded())
+	u := Usage{Input: 1_000, CachedInput: 2_000, Output: 300, Reasoning: 100}
+	for name, q := range map[string]Query{
+		"last":  query("openai", "o3", "flex"),
+		"alias": query("azure", "prod-chat", "flex"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := c.Cost(q, u); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
