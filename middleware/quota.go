@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// What a retry costs, in tokens, and what a call that succeeds at its first attempt gives back. The scheme and its
+// What a retry costs, in tokens, and what a success that needed no paid retry gives back. The scheme and its
 // figures are those of aws-sdk-go-v2: when a provider is down, retries come to an end for the whole process after some
 // hundred failures, and begin again by themselves as calls succeed.
 const (

@@ -133,10 +133,6 @@ func Unprocessed(err error) bool {
 		strings.HasSuffix(why, "graceful shutdown GOAWAY")
 }
 
-// Unwritten reports that no header of the request was written, so that the server cannot have acted on it. It is
-// false where the base did not report, as one that is not an http.Transport may not.
-func (t *Trace) Unwritten() bool { return t.watched.Load() && t.headers.Load() == 0 }
-
 // Reported reports whether the base reported at all.
 func (t *Trace) Reported() bool { return t.watched.Load() }
 

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -73,7 +74,7 @@ func TestExit(t *testing.T) {
 // TestFew has every client make a few calls, twice.
 func TestFew(t *testing.T) {
 	all := clients()
-	if raceEnabled {
+	if bench.RaceDetector() {
 		all = slices.DeleteFunc(all, func(c client) bool { return !strings.HasPrefix(c.name, "ours") && c.name != "openai-go" })
 	}
 	results, err := measure(t, all, fewCalls, 1)
@@ -151,7 +152,7 @@ func testJSON(t *testing.T, results []result) {
 		"openai-go", "openai-go over failsafe-go", "openai-go over go-retryablehttp", "openai-go over rehttp", "openai-go, http.Client.Timeout",
 		"ours", "ours under anthropic-sdk-go", "ours under azopenai", "ours under genai", "ours, SDK retries left on", "ours, double billing allowed",
 	}
-	if got := slices.Sorted(maps.Keys(object)); !slices.Equal(got, want) && !raceEnabled {
+	if got := slices.Sorted(maps.Keys(object)); !slices.Equal(got, want) && !bench.RaceDetector() {
 		t.Errorf("clients %q, want %q", got, want)
 	}
 	for name, f := range object {

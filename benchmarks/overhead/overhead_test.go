@@ -3,11 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 )
@@ -60,7 +59,7 @@ func BenchmarkStack(b *testing.B) { benchmark(b, ours) }
 const maxAllocs = 25
 
 func TestAllocs(t *testing.T) {
-	if raceDetector() {
+	if bench.RaceDetector() {
 		t.Skip("the race detector has pools drop some of what they are given")
 	}
 	// Not parallel: AllocsPerRun counts every goroutine's.
@@ -80,11 +79,6 @@ func TestAllocs(t *testing.T) {
 	if with-without > maxAllocs {
 		t.Errorf("our stack allocates %.0f times more than the bare transport's %.0f, want at most %d", with-without, without, maxAllocs)
 	}
-}
-
-func raceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // TestProgram runs all of it, briefly: every check has to pass, and both outputs have to hold every row.

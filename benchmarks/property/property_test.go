@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"os"
 	"regexp"
-	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
@@ -34,11 +33,6 @@ var (
 )
 
 const calledByDefault = 10_000
-
-func raceDetector() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
 
 // Of a few calls over one provider, all meet the same weather; of many, there are as few providers as will do.
 const (
@@ -68,7 +62,7 @@ func TestNeverPayTwice(t *testing.T) {
 		*seed = rand.Uint64()
 	}
 	t.Logf("seed %d", *seed)
-	if raceDetector() && *calls == calledByDefault {
+	if bench.RaceDetector() && *calls == calledByDefault {
 		*calls /= 5 // it takes its time, and looks for something else
 	}
 	each := (*calls + len(sdks) - 1) / len(sdks)

@@ -21,5 +21,8 @@
 // and a prompt beyond the last known band are all an [*Unpriced] error that says which: never a zero, and never another
 // tier's price. Free is a price too, and the catalog then says "0".
 //
-// Everything here is pure: no network, no clock, no files but the embedded catalog and the reader given to [Parse].
+// Published lists of others load, too: [LoadLiteLLM], [LoadGenAI], [LoadPortkey].
+//
+// Everything here is pure: no network, no clock, no files but the embedded catalog and the readers given to [Parse] and the
+// loaders. Package feed of the middleware fetches a list.
 package price

@@ -1,0 +1,220 @@
+package price
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+)
+
+// draft is a model on its way from a list into a catalog, in the format of [Catalog].
+type draft struct {
+	Limits  *draftLimits  `json:"limits,omitempty"`
+	Uplift  string        `json:"regional_uplift,omitempty"`
+	Periods []draftPeriod `json:"periods"`
+}
+
+type draftLimits struct {
+	MaxInput  int64 `json:"max_input,omitzero"`
+	MaxOutput int64 `json:"max_output,omitzero"`
+}
+
+type draftPeriod struct {
+	From    string        `json:"from,omitempty"`
+	Until   string        `json:"until,omitempty"`
+	Source  string        `json:"source"`
+	Tiers   draftTiers    `json:"tiers"`
+	Windows []draftWindow `json:"windows,omitempty"`
+}
+
+type draftWindow struct {
+	From  string     `json:"from"`
+	Until string     `json:"until"`
+	Tiers draftTiers `json:"tiers"`
+}
+
+// draftTiers has the bands of each tier.
+type draftTiers [tiers][]draftBand
+
+// draftBand is the prices of prompts of at most upTo tokens; 0 is any prompt.
+type draftBand struct {
+	upTo   int64
+	prices draftPrices
+}
+
+// draftPrices has the price of each counter in picodollars per token or request, and behind those the price of a reasoning
+// token, which the catalog does not know. A negative one is not known; one that is hidden is not taken to follow another,
+// either.
+type draftPrices [counters + 1]int64
+
+const (
+	reasoning = counters
+	hidden    = unknown - 1
+)
+
+// noPrices has no price of anything.
+func noPrices() (p draftPrices) {
+	for c := range p {
+		p[c] = unknown
+	}
+	return p
+}
+
+// withhold forgets the prices from the first counter to before the last.
+func (p *draftPrices) withhold(first, last counter) {
+	for c := first; c < last; c++ {
+		p[c] = unknown
+	}
+}
+
+// known says whether there is any price that the catalog knows.
+func (p *draftPrices) known() bool { return slices.Max(p[:counters]) >= 0 }
+
+// settle makes the draft one that can be parsed, and says whether there is anything left of it. A period without a price,
+// or with a window without one, is taken out.
+func (d *draft) settle(warn func(field, text string)) bool {
+	var kept []draftPeriod
+	for _, p := range d.Periods {
+		ok := p.Tiers.settle(warn)
+		for i := range p.Windows {
+			ok = p.Windows[i].Tiers.settle(warn) && ok
+		}
+		if ok {
+			kept = append(kept, p)
+		}
+	}
+	d.Periods = kept
+	return len(kept) > 0
+}
+
+// settle takes out what the catalog cannot say, and says whether anything is left.
+func (s *draftTiers) settle(warn func(field, text string)) bool {
+	s.settleReasoning(warn)
+	left := false
+	for t := range s {
+		for i := range s[t] {
+			p := &s[t][i].prices
+			for c, plain := range plainCounter {
+				if p[plain] < 0 {
+					p[c] = unknown
+				}
+			}
+		}
+		// Without the first band it is not known where the second begins to hold, and so on.
+		if gap := slices.IndexFunc(s[t], func(b draftBand) bool { return !b.prices.known() }); gap >= 0 {
+			s[t] = s[t][:gap]
+		}
+		left = left || len(s[t]) > 0
+	}
+	return left
+}
+
+// settleReasoning withholds the price of output where reasoning, which is part of the output here, has another, or may
+// have: in a band that does not say, of a model with one that does.
+func (s *draftTiers) settleReasoning(warn func(field, text string)) {
+	apart := false
+	for t := range s {
+		apart = apart || slices.ContainsFunc(s[t], func(b draftBand) bool {
+			return b.prices[reasoning] >= 0 && b.prices[reasoning] != b.prices[output]
+		})
+	}
+	for t := range s {
+		for i := range s[t] {
+			p := &s[t][i].prices
+			if apart && p[output] >= 0 && p[output] != p[reasoning] {
+				p[output] = unknown
+				warn(tierNames[t]+" output", "reasoning has a price of its own, and is counted in the output here")
+			}
+			p[reasoning] = unknown
+		}
+	}
+}
+
+// parse parses the draft by all of the catalog's rules.
+func (d *draft) parse(catalog string, key modelKey) (*model, error) {
+	doc := map[string]any{"providers": map[string]any{key.provider: map[string]any{"models": map[string]any{key.name: d}}}}
+	whole, err := json.Marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	c := &Catalog{name: catalog, models: make(map[modelKey]*model)}
+	if err := c.parse(whole); err != nil {
+		return nil, err
+	}
+	m := c.models[key]
+	if m == nil {
+		return nil, errors.New("has a name that is not valid UTF-8")
+	}
+	for i := range d.Periods {
+		d.Periods[i].Tiers.punch(&m.periods[i].tiers)
+		for j := range d.Periods[i].Windows {
+			d.Periods[i].Windows[j].Tiers.punch(&m.periods[i].windows[j].tiers)
+		}
+	}
+	return m, nil
+}
+
+// punch takes out of the parsed prices those of cached tokens that only follow the plain ones, where the list has a price
+// of such tokens in another tier or band of the model: there is a discount, then, and it is not known. (A list that names
+// no such price at all says that there is none, as providers' pages do.)
+func (s *draftTiers) punch(parsed *tierSet) {
+	for _, c := range [...]counter{cachedInput, cachedAudioInput, cachedImageInput} {
+		priced := s.price(c)
+		for t := range s {
+			for i := range s[t] {
+				if p := s[t][i].prices[c]; p == hidden || p < 0 && priced {
+					parsed[t].bands[i].prices[c] = unknown
+				}
+			}
+		}
+	}
+}
+
+// price says whether there is a price of the counter anywhere.
+func (s *draftTiers) price(c counter) bool {
+	for t := range s {
+		if slices.ContainsFunc(s[t], func(b draftBand) bool { return b.prices[c] >= 0 }) {
+			return true
+		}
+	}
+	return false
+}
+
+// MarshalJSON writes the tiers as the catalog has them.
+func (s draftTiers) MarshalJSON() ([]byte, error) {
+	named := make(map[string][]draftBand)
+	for t, bands := range s {
+		if len(bands) > 0 {
+			named[tierNames[t]] = bands
+		}
+	}
+	return json.Marshal(named)
+}
+
+// MarshalJSON writes the band as the catalog has it.
+func (b draftBand) MarshalJSON() ([]byte, error) {
+	var out struct {
+		UpTo        int64           `json:"up_to,omitzero"`
+		PerMillion  map[string]Pico `json:"usd_per_million,omitempty"`
+		PerThousand map[string]Pico `json:"usd_per_thousand,omitempty"`
+	}
+	out.UpTo = b.upTo
+	out.PerMillion, out.PerThousand = make(map[string]Pico), make(map[string]Pico)
+	for c, name := range counterNames {
+		switch price := b.prices[c]; {
+		case price < 0:
+		case counter(c) < firstTool:
+			out.PerMillion[name] = Pico(price * perMillion)
+		default:
+			out.PerThousand[name] = Pico(price * perThousand)
+		}
+	}
+	return json.Marshal(out)
+}
+
+// clone is a copy that can be settled by itself.
+func (s *draftTiers) clone() (c draftTiers) {
+	for t := range s {
+		c[t] = slices.Clone(s[t])
+	}
+	return c
+}

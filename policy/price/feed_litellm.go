@@ -1,0 +1,436 @@
+package price
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// LoadLiteLLM reads LiteLLM's model_prices_and_context_window.json. The list has no dates: its prices hold from asOf on,
+// the time at which it was fetched, or always if that is zero. The name is what [Cost.PriceID] starts with.
+//
+// Models are under the provider that litellm_provider names, as our packages call it (vertex_ai's are under "vertex", which
+// our dialects price as "gemini"), without the prefix of the key. Prices of the tiers are those with the suffixes _flex,
+// _priority and _batches; those with _above_200k_tokens and the like are bands, and price the whole request, with a prompt
+// of exactly so many tokens in the shorter band (xAI's in the longer). What one band or tier has no price for is not taken
+// from another. A model with tiered_pricing has a band for each of its ranges.
+//
+// Withheld are: the output where reasoning tokens have another price, searches whose price depends on the size of the
+// context, a price of 0 beside others that are not, and all of the input or all of the output where a field with a cost
+// that is not known to this package names it. A model with such a field that names neither is left out.
+func LoadLiteLLM(name string, r io.Reader, asOf time.Time, options ...FeedOption) (*Feed, error) {
+	l := newFeed("LiteLLM", name, options)
+	return l.done(l.liteLLM(r, asOf))
+}
+
+// liteLLM reads the list.
+func (l *feedLoader) liteLLM(r io.Reader, asOf time.Time) error {
+	text, err := readFeed(r)
+	if err != nil {
+		return err
+	}
+	var entries map[string]json.RawMessage
+	if err := json.Unmarshal(text, &entries); err != nil {
+		return notJSON("an object", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		if name == "sample_spec" || name == "fallback_generalizations" || name == "last_updated" {
+			continue
+		}
+		var e liteEntry
+		if err := json.Unmarshal(entries[name], &e.fields); err != nil || e.fields == nil {
+			l.leaveOut(name, "", "is not an object")
+			continue
+		}
+		e.feedLoader, e.name, e.cells = l, name, make(feedCells)
+		if err := e.load(asOf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// liteEntry is one entry of the list as it is read.
+type liteEntry struct {
+	*feedLoader
+	name   string
+	fields map[string]json.RawMessage
+	cells  feedCells
+
+	noInput, noOutput bool   // a cost of it is not understood
+	elsewhere         bool   // something that is not counted here costs money
+	uplift            string // of a region
+}
+
+// errLeftOut ends the reading of an entry that has been left out.
+var errLeftOut = errors.New("left out")
+
+// load adds the entry's model.
+func (e *liteEntry) load(asOf time.Time) error {
+	provider := e.text("litellm_provider")
+	if provider == "" {
+		e.leaveOut(e.name, "litellm_provider", "is missing")
+		return nil
+	}
+	key := modelKey{ourProvider(provider), liteName(provider, e.name)}
+	for _, field := range slices.Sorted(maps.Keys(e.fields)) {
+		if err := e.read(field, e.fields[field]); err != nil {
+			return e.end(err)
+		}
+	}
+	if err := e.ranges(); err != nil {
+		return e.end(err)
+	}
+	e.withhold()
+	d := e.cells.undated("LiteLLM, model_prices_and_context_window.json", asOf, inclusiveThreshold(key.provider))
+	d.Uplift = e.uplift
+	if limits := (draftLimits{e.count("max_input_tokens"), e.count("max_output_tokens")}); limits != (draftLimits{}) {
+		d.Limits = &limits
+	}
+	return e.add(e.name, key, d)
+}
+
+// end is what an error that ended the entry means for the list.
+func (e *liteEntry) end(err error) error {
+	if errors.Is(err, errLeftOut) {
+		return nil
+	}
+	return err
+}
+
+// liteName is the model's name without its provider's prefix.
+func liteName(provider, name string) string {
+	for _, prefix := range [...]string{provider, "azure", "bedrock", "cohere", "vertex_ai"} {
+		if rest, ok := strings.CutPrefix(name, prefix+"/"); ok && rest != "" && strings.HasPrefix(provider, prefix) {
+			return rest
+		}
+	}
+	return name
+}
+
+// text is a field's text, or nothing.
+func (e *liteEntry) text(field string) string {
+	var s string
+	if json.Unmarshal(e.fields[field], &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// count is a field's number of tokens, or 0 where it has none.
+func (e *liteEntry) count(field string) int64 {
+	n, err := wholeNumber(e.fields[field])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// wholeNumber reads a number of tokens, which may be written as a float.
+func wholeNumber(raw []byte) (int64, error) {
+	p, exact, err := picoOf(raw, -decimals)
+	if err == nil && (!exact || p < 0) {
+		err = fmt.Errorf("%.64s is not a number of tokens", raw)
+	}
+	return int64(p), err
+}
+
+// litePrices has the fields with a price of something that is counted.
+var litePrices = map[string]counter{
+	"input_cost_per_token":                      input,
+	"cache_read_input_token_cost":               cachedInput,
+	"input_cost_per_token_cache_hit":            cachedInput, // DeepSeek's, beside the one above
+	"cache_creation_input_token_cost":           cacheWrite,
+	"cache_creation_input_token_cost_above_1hr": cacheWrite1h,
+	"input_cost_per_audio_token":                audioInput,
+	"cache_read_input_audio_token_cost":         cachedAudioInput,
+	"input_cost_per_image_token":                imageInput,
+	"cache_read_input_image_token_cost":         cachedImageInput,
+	"input_cost_per_video_token":                videoInput,
+	"output_cost_per_token":                     output,
+	"output_cost_per_reasoning_token":           reasoning,
+	"output_cost_per_audio_token":               audioOutput,
+	"output_cost_per_image_token":               imageOutput,
+	"output_cost_per_video_token":               videoOutput,
+	"input_cost_per_request":                    requests,
+	"search_context_cost_per_query":             webSearches,
+	"google_maps_grounding_cost_per_query":      mapSearches,
+	"file_search_cost_per_1k_calls":             fileSearches,
+	"code_interpreter_cost_per_session":         codeSessions,
+}
+
+// liteElsewhere begins the names of fields with a price of something that no [Usage] counts, so that it cannot change the
+// price of what one does.
+var liteElsewhere = []string{
+	"annotation_cost_per_page", "cache_creation_input_audio_token_cost", "computer_use_input_cost_per_1k_tokens",
+	"computer_use_output_cost_per_1k_tokens", "file_search_cost_per_gb_per_day", "input_cost_per_audio_per_second",
+	"input_cost_per_character", "input_cost_per_image", "input_cost_per_pixel", "input_cost_per_query",
+	"input_cost_per_second", "input_cost_per_video_per_second", "input_dbu_cost_per_token", "ocr_cost_per_credit",
+	"ocr_cost_per_page", "output_cost_per_audio_per_second", "output_cost_per_character", "output_cost_per_image",
+	"output_cost_per_pixel", "output_cost_per_second", "output_cost_per_video_per_second", "output_dbu_cost_per_token",
+	"vector_store_cost_per_gb_per_day",
+}
+
+// liteUplifts are the fields with the factor of a region.
+var liteUplifts = []string{
+	"regional_endpoint_uplift_multiplier", "regional_processing_uplift_multiplier_eu", "regional_processing_uplift_multiplier_us",
+}
+
+// isPrice says whether a field is about money.
+func isPrice(field string) bool {
+	return strings.Contains(field, "cost") || strings.Contains(field, "pric") || strings.Contains(field, "multiplier")
+}
+
+// liteOther says whether a field has the price of something that is not counted. Tokens of images are.
+func liteOther(field string) bool {
+	return !strings.Contains(field, "per_image_token") && slices.ContainsFunc(liteElsewhere, func(known string) bool { return strings.HasPrefix(field, known) })
+}
+
+// read takes one field, if it is about money.
+func (e *liteEntry) read(field string, raw []byte) error {
+	if !isPrice(field) {
+		return nil
+	}
+	base, tier, above, ours := liteField(field)
+	c, priced := litePrices[base]
+	switch {
+	case string(raw) == "null" || field == "tiered_pricing":
+		return nil
+	case slices.Contains(liteUplifts, field):
+		return e.regional(field, raw)
+	case field == "citation_cost_per_token":
+		e.leaveOut(e.name, field, "is charged for beside what is counted")
+		return errLeftOut
+	case priced && c == webSearches:
+		return e.searches(field, raw)
+	case priced && ours:
+		return e.price(field, raw, c, e.cells.at(tier, above))
+	case priced: // of a tier that our catalogs do not have
+		return nil
+	}
+	if liteOther(field) {
+		e.elsewhere = e.elsewhere || strings.Trim(string(raw), "0.") != ""
+		return nil
+	}
+	return e.strange(field)
+}
+
+// liteField takes a field's name apart: base, _above_Nk_tokens, tier. It says whether the tier is one of ours.
+func liteField(field string) (base string, t tierName, above int64, ours bool) {
+	base, ours = field, true
+	for _, suffix := range [...]struct {
+		text string
+		tier tierName
+	}{{"_flex", flex}, {"_priority", priority}, {"_batches", batch}, {"_batch_requests", batch}, {"_ultrafast", tiers}} {
+		if rest, ok := strings.CutSuffix(base, suffix.text); ok {
+			base, t, ours = rest, suffix.tier, suffix.tier != tiers
+			break
+		}
+	}
+	rest, ok := strings.CutSuffix(base, "k_tokens")
+	if !ok {
+		return base, t, 0, ours
+	}
+	at := strings.LastIndex(rest, "_above_")
+	if at < 0 {
+		return base, t, 0, ours
+	}
+	thousands, err := strconv.ParseInt(rest[at+len("_above_"):], 10, 32)
+	if err != nil || thousands <= 0 {
+		return base, t, 0, ours
+	}
+	return rest[:at], t, thousands * 1000, ours
+}
+
+// price takes one price.
+func (e *liteEntry) price(field string, raw []byte, c counter, into *draftPrices) error {
+	shift := 0
+	if c == fileSearches {
+		shift = -3
+	}
+	pico, err := e.number(e.name, field, raw, shift, c)
+	if err != nil {
+		return err
+	}
+	if field == "input_cost_per_token_cache_hit" && into[c] >= 0 {
+		return nil
+	}
+	into[c] = pico
+	return nil
+}
+
+// number reads a price, and warns where it was rounded. A price that cannot be right ends the entry.
+func (l *feedLoader) number(name, field string, raw []byte, shift int, c counter) (int64, error) {
+	pico, exact, err := priceOf(raw, shift, c)
+	if err != nil {
+		if err := l.refuse(name, field, err); err != nil {
+			return 0, err
+		}
+		return 0, errLeftOut
+	}
+	if !exact {
+		l.warn(Rounded, name, field, fmt.Sprintf("%.64s is finer than a picodollar", raw))
+	}
+	return pico, nil
+}
+
+// searches takes the price of a search of the web, if it is one: it may depend on the size of the context.
+func (e *liteEntry) searches(field string, raw []byte) error {
+	var sizes map[string]json.RawMessage
+	if json.Unmarshal(raw, &sizes) != nil {
+		sizes = map[string]json.RawMessage{"": raw}
+	}
+	price := int64(unknown)
+	for _, size := range slices.Sorted(maps.Keys(sizes)) {
+		pico, err := e.number(e.name, field, sizes[size], 0, webSearches)
+		switch {
+		case err != nil:
+			return err
+		case price >= 0 && pico != price:
+			e.warn(Withheld, e.name, field, "depends on the size of the context, which is not counted")
+			return nil
+		}
+		price = pico
+	}
+	e.cells.at(standard, 0)[webSearches] = price
+	return nil
+}
+
+// regional takes the factor of a region, which must be that of all.
+func (e *liteEntry) regional(field string, raw []byte) error {
+	p, exact, err := picoOf(raw, 0)
+	if err == nil && !exact {
+		err = errTooFine
+	}
+	if err != nil {
+		return e.refuseEntry(field, err)
+	}
+	if e.uplift != "" && e.uplift != p.String() {
+		e.leaveOut(e.name, field, "differs from region to region")
+		return errLeftOut
+	}
+	e.uplift = p.String()
+	return nil
+}
+
+// refuseEntry refuses the entry, and ends it.
+func (e *liteEntry) refuseEntry(field string, err error) error {
+	if err := e.refuse(e.name, field, err); err != nil {
+		return err
+	}
+	return errLeftOut
+}
+
+// strange deals with a cost that is not known here. What it may be charged for has no price then.
+func (e *liteEntry) strange(field string) error {
+	switch {
+	case strings.Contains(field, "input") || strings.Contains(field, "cache"):
+		e.noInput = true
+		e.warn(Withheld, e.name, field, "is not known here, so that no input has a price")
+	case strings.Contains(field, "output"):
+		e.noOutput = true
+		e.warn(Withheld, e.name, field, "is not known here, so that no output has a price")
+	default:
+		e.leaveOut(e.name, field, "is not known here, nor what it is charged for")
+		return errLeftOut
+	}
+	return nil
+}
+
+// ranges takes tiered_pricing: a list of prices, each for a range of lengths of the prompt.
+func (e *liteEntry) ranges() error {
+	raw := e.fields["tiered_pricing"]
+	if raw == nil || string(raw) == "null" {
+		return nil
+	}
+	var list []map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &list); err != nil || len(list) == 0 {
+		return e.refuseEntry("tiered_pricing", errors.New("is not a list of ranges"))
+	}
+	ranged, end := make(feedCells), int64(0)
+	for i, r := range list {
+		field := fmt.Sprintf("tiered_pricing[%d]", i)
+		from, to, err := liteRange(r["range"])
+		if err == nil && from != end && from != end+1 {
+			err = fmt.Errorf("begins at %d, where %d is due", from, end)
+		}
+		if err != nil {
+			return e.refuseEntry(field+": range", err)
+		}
+		for _, f := range slices.Sorted(maps.Keys(r)) {
+			if c, ok := litePrices[f]; ok && c < firstTool || c == reasoning {
+				err = e.price(field+": "+f, r[f], c, ranged.at(standard, end))
+			} else if isPrice(f) && !liteOther(f) {
+				err = e.strange(field + ": " + f)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		end = to
+	}
+	// Beyond the last range nothing is known, which a band without a price says.
+	ranged.at(standard, end)
+	e.merge(ranged)
+	return nil
+}
+
+// merge takes the ranges in place of the standard tier's prices of tokens, and its tools for each of them.
+func (e *liteEntry) merge(ranged feedCells) {
+	plain := e.cells.at(standard, 0)
+	for at, p := range ranged {
+		if p.known() {
+			copy(p[firstTool:counters], plain[firstTool:counters])
+		}
+		e.cells[at] = p
+	}
+}
+
+// liteRange reads [from, to], in tokens.
+func liteRange(raw []byte) (from, to int64, err error) {
+	var ends []json.RawMessage
+	if err := json.Unmarshal(raw, &ends); err != nil || len(ends) != 2 {
+		return 0, 0, errors.New("want two numbers of tokens")
+	}
+	if from, err = wholeNumber(ends[0]); err == nil {
+		to, err = wholeNumber(ends[1])
+	}
+	if err == nil && to <= from {
+		err = fmt.Errorf("ends at %d, where it begins at %d", to, from)
+	}
+	return from, to, err
+}
+
+// withhold forgets what is not understood, and spreads the prices of tools, which have no tier in this list.
+func (e *liteEntry) withhold() {
+	plain := e.cells.at(standard, 0)
+	for _, p := range e.cells {
+		for c := firstTool; c < counters; c++ {
+			if p[c] < 0 && p.known() {
+				p[c] = plain[c]
+			}
+		}
+	}
+	if !e.cells.charges() && e.elsewhere {
+		e.cells.withhold(0, firstTool)
+	}
+	chat := slices.Contains([]string{"chat", "completion", "responses"}, e.text("mode"))
+	for _, c := range e.cells.freeOrNot() {
+		if chat {
+			e.warn(Withheld, e.name, counterNames[c], "is 0, where other prices of the model are not")
+		}
+	}
+	if e.noInput {
+		e.cells.withhold(0, firstOutput)
+	}
+	if e.noOutput {
+		e.cells.withhold(firstOutput, firstTool)
+		e.cells.withhold(reasoning, reasoning+1)
+	}
+}
