@@ -7,6 +7,7 @@ require (
 	github.com/skinflint-go/skinflint v0.1.0
 	github.com/skinflint-go/skinflint/adapters/genai v0.1.0
 	github.com/skinflint-go/skinflint/adapters/goopenai v0.1.0
+	github.com/skinflint-go/skinflint/adapters/policyfile v0.1.0
 	google.golang.org/genai v1.77.0
 )
 
@@ -14,6 +15,7 @@ require (
 	cloud.google.com/go v0.116.0 // indirect
 	cloud.google.com/go/auth v0.9.3 // indirect
 	cloud.google.com/go/compute/metadata v0.5.0 // indirect
+	github.com/goccy/go-yaml v1.19.2 // indirect
 	github.com/golang/groupcache v0.0.0-20210331224755-41bb18bfe9da // indirect
 	github.com/google/go-cmp v0.6.0 // indirect
 	github.com/google/s2a-go v0.1.8 // indirect
@@ -34,4 +36,5 @@ replace (
 	github.com/skinflint-go/skinflint => ..
 	github.com/skinflint-go/skinflint/adapters/genai => ../adapters/genai
 	github.com/skinflint-go/skinflint/adapters/goopenai => ../adapters/goopenai
+	github.com/skinflint-go/skinflint/adapters/policyfile => ../adapters/policyfile
 )

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// debug shows what was spent.
+type debug struct {
+	stack *middleware.Stack
+	books *books
+	log   *slog.Logger
+}
+
+// A group is one of the groups of [ledger.Totals].
+type group struct {
+	name string
+	ledger.Total
+}
+
+// Name is for the page.
+func (g group) Name() string { return g.name }
+
+// grouped returns the groups by what they are of: model, tier and tag, and other for those that are too many to be told
+// apart; each the dearest first.
+func grouped(totals ledger.Totals) map[string][]group {
+	groups := map[string][]group{}
+	for key, total := range totals.By {
+		kind, name, _ := strings.Cut(key, ":")
+		groups[kind] = append(groups[kind], group{name, total})
+	}
+	for _, list := range groups {
+		slices.SortFunc(list, func(a, b group) int { return cmp.Or(b.Cost.Cmp(a.Cost), cmp.Compare(a.name, b.name)) })
+	}
+	return groups
+}
+
+// totals answers with the totals.
+func (d *debug) totals(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(d.stack.Totals())
+}
+
+// entries answers with the rows since a time, the oldest first, one JSON object a line; limit is how many at most.
+func (d *debug) entries(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	var f ledger.Filter
+	var err error
+	if f.Since, err = since(query.Get("since"), time.Now()); err != nil {
+		bad(w, "since", err)
+		return
+	}
+	limit := -1
+	if v := query.Get("limit"); v != "" {
+		if limit, err = strconv.Atoi(v); err != nil || limit < 0 {
+			bad(w, "limit", fmt.Errorf("%.64q is not a number of rows", v))
+			return
+		}
+	}
+	d.flush(r.Context())
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set("Trailer", incomplete)
+	var line []byte
+	for row, err := range d.books.scan(r.Context(), f) {
+		if err != nil {
+			d.log.Error("entries.jsonl is not complete", "error", err)
+			if !errors.As(err, new(*ledger.CorruptError)) {
+				panic(http.ErrAbortHandler) // some rows have gone out: that they are not all must show
+			}
+			w.Header().Set(incomplete, "lines of the ledger cannot be read")
+			continue
+		}
+		if limit == 0 {
+			return
+		}
+		limit--
+		line = append(row.AppendJSON(line[:0]), '\n')
+		if _, err := w.Write(line); err != nil {
+			return
+		}
+	}
+}
+
+// incomplete is the trailer of entries.jsonl that says why it is not all.
+const incomplete = prefix + "Incomplete"
+
+// flush has the latest rows written, if that takes no longer than a reader will wait.
+func (d *debug) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	d.books.flush(ctx) // if it fails, the ledger's health says so
+}
+
+// since reads a time, or a duration that ended now. The zero time is the beginning.
+func since(v string, now time.Time) (time.Time, error) {
+	if v == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(v); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	t, err := time.Parse(time.RFC3339, v)
+	if err != nil {
+		return t, fmt.Errorf("%.64q is neither a time such as 2026-12-31T23:59:59Z nor a duration such as 1h", v)
+	}
+	return t, nil
+}
+
+// bad answers that a parameter makes no sense.
+func bad(w http.ResponseWriter, parameter string, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	w.Write(wire.OpenAIProblem(wire.Problem{Status: http.StatusBadRequest, Code: "skinflint_request", Message: parameter + ": " + err.Error()}))
+}
+
+//go:embed page.html
+var pageText string
+
+//go:embed page.css
+var pageStyle string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// pagePolicy lets the page have its own style sheet and nothing else.
+var pagePolicy = func() string {
+	sum := sha256.Sum256([]byte(pageStyle))
+	return "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'sha256-" +
+		base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}()
+
+// pageRows is how many of the latest rows the page has.
+const pageRows = 50
+
+// page answers with a page for people.
+func (d *debug) page(w http.ResponseWriter, r *http.Request) {
+	totals, rows := d.stack.Totals(), d.stack.Rows()
+	rows = slices.Clone(rows[max(0, len(rows)-pageRows):])
+	slices.Reverse(rows)
+	groups := grouped(totals)
+	type table struct {
+		Title  string
+		Groups []group
+	}
+	var b bytes.Buffer
+	err := pageTemplate.Execute(&b, struct {
+		Style  template.CSS
+		Totals ledger.Totals
+		Tables []table
+		Rows   []ledger.Row
+		Kept   bool
+		Stats  ledger.WriterStats
+	}{
+		Style: template.CSS(pageStyle), Totals: totals, Rows: rows, Kept: d.books.writer != nil, Stats: d.books.stats(),
+		Tables: []table{{"Model", groups["model"]}, {"Tier", groups["tier"]}, {"Tag", groups["tag"]}},
+	})
+	if err != nil {
+		http.Error(w, "the page could not be made", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", pagePolicy)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Write(b.Bytes())
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+)
+
+// spender is a proxy that has spent something, and the provider that it was spent at.
+func spender(t *testing.T, args ...string) (*instance, *llmtest.Server) {
+	sim := provider(t, llmtest.Config{Flex: llmtest.Schedule("..x"), Faults: llmtest.Sequence(llmtest.NoFault, llmtest.ResetAfterAccept)})
+	p := start(t, sim.URL, append([]string{"-headers", "-policy", policyFile(t, flexFirst)}, args...)...)
+	for _, prompt := range []string{"one", "two", "three", "four"} {
+		p.chat(prompt, "Skinflint-Tag", `note=<script>alert("1")</script>`)
+	}
+	return p, sim
+}
+
+func TestData(t *testing.T) {
+	for _, args := range [][]string{nil, {"-ledger", t.TempDir()}} {
+		p, _ := spender(t, args...)
+		rows, totals := p.rows(), p.totals()
+		if totals.Calls != 4 || totals.Cost != spent(rows) || totals.Cost.Sign() <= 0 || totals.Exposure.Sign() <= 0 || len(rows) != int(totals.Attempts) {
+			t.Errorf("%v: %d rows of %s, totals %+v", args, len(rows), spent(rows), totals)
+		}
+		entries := p.url + "/debug/spend/entries.jsonl"
+		for query, want := range map[string]int{
+			"": len(rows), "?since=1h": len(rows), "?limit=2": 2, "?limit=0": 0, "?since=2000-01-01T00:00:00Z&limit=1": 1,
+			"?since=" + url.QueryEscape(rows[1].At.Format(time.RFC3339Nano)): len(rows) - 1, "?since=0s": 0, "?since=2999-01-01T00:00:00%2B02:00": 0,
+		} {
+			a := do(t, "GET", entries+query, "")
+			if got := strings.Count(a.body, "\n"); a.status != 200 || got != want {
+				t.Errorf("%v %s: %d, %d rows, want %d", args, query, a.status, got, want)
+			}
+		}
+		for query, names := range map[string]string{"?since=yesterday": "since", "?since=-1h": "since", "?limit=x": "limit", "?limit=-1": "limit"} {
+			a := do(t, "GET", entries+query, "")
+			var body struct{ Error struct{ Message string } }
+			if err := json.Unmarshal([]byte(a.body), &body); err != nil || a.status != 400 || !strings.Contains(body.Error.Message, names) {
+				t.Errorf("%s: %d %s", query, a.status, a.body)
+			}
+		}
+	}
+}
+
+func TestPage(t *testing.T) {
+	for _, args := range [][]string{nil, {"-ledger", t.TempDir()}} {
+		p, _ := spender(t, args...)
+		a := do(t, "GET", p.url+"/debug/spend/", "")
+		totals := p.totals()
+		for _, want := range []string{
+			"$" + totals.Cost.String(), "$" + totals.Exposure.String(), "By Model", "By Tier", "By Tag", "gpt-5-mini", "ambiguous (transport_error)",
+			"&lt;script&gt;", "<style>\nbody",
+		} {
+			if !strings.Contains(a.body, want) {
+				t.Errorf("%v: no %q in\n%s", args, want, a.body)
+			}
+		}
+		if kept := strings.Contains(a.body, "Rows lost"); kept != (args != nil) {
+			t.Errorf("%v: ledger's health: %v", args, kept)
+		}
+		for _, no := range []string{"<script", "<link", "<img", "http://", "https://", "url(", "ZgotmplZ"} {
+			if strings.Contains(a.body, no) {
+				t.Errorf("%q in the page", no)
+			}
+		}
+		if csp := a.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+			t.Errorf("policy %q", csp)
+		}
+		if r := do(t, "GET", p.url+"/debug/spend", ""); r.status != 302 || r.header.Get("Location") != "/debug/spend/" {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+var (
+	comment    = regexp.MustCompile(`^# (HELP [a-z_]+ .+|TYPE [a-z_]+ (counter|gauge))$`)
+	sampleLine = regexp.MustCompile(`^([a-z_]+)(\{(model|tier)="((\\\\|\\n|\\"|[^\\"\n])*)"\})? (-?[0-9]+(\.[0-9]+)?)$`)
+)
+
+func TestMetrics(t *testing.T) {
+	p, _ := spender(t)
+	a := do(t, "GET", p.url+"/metrics", "")
+	if a.header.Get("Content-Type") != "text/plain; version=0.0.4; charset=utf-8" {
+		t.Error(a.header)
+	}
+	values := map[string]string{}
+	typed := map[string]bool{}
+	for line := range strings.Lines(a.body) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, "#") {
+			if !comment.MatchString(line) {
+				t.Errorf("%q", line)
+			}
+			typed[strings.Fields(line)[2]] = true
+			continue
+		}
+		m := sampleLine.FindStringSubmatch(line)
+		if m == nil {
+			t.Fatalf("%q is no sample", line)
+		}
+		if _, again := values[m[1]+m[2]]; again || !typed[m[1]] {
+			t.Errorf("%q: there already, or of no type", line)
+		}
+		values[m[1]+m[2]] = m[6]
+	}
+	totals := p.totals()
+	for name, want := range map[string]string{
+		"skinflint_calls_total": "4", "skinflint_unpriced_total": "1", "skinflint_ledger_lost_total": "0", "skinflint_ledger_queued": "0",
+		"skinflint_cost_usd_total": totals.Cost.String(), "skinflint_exposure_usd": totals.Exposure.String(), "skinflint_saved_usd": totals.Saved.String(),
+		`skinflint_model_cost_usd_total{model="gpt-5-mini"}`: totals.Cost.String(), `skinflint_model_calls_total{model="gpt-5-mini"}`: "4",
+		`skinflint_tier_list_usd_total{tier="flex"}`: totals.By["tier:flex"].List.String(),
+	} {
+		if values[name] != want {
+			t.Errorf("%s is %s, want %s", name, values[name], want)
+		}
+	}
+}
+
+func TestLabelsAreEscaped(t *testing.T) {
+	g := grouped(ledger.Totals{By: map[string]ledger.Total{"model:a:b": {}, "other": {}}})
+	if len(g["model"]) != 1 || g["model"][0].name != "a:b" || len(g["other"]) != 1 {
+		t.Fatalf("%v", g)
+	}
+	var b bytes.Buffer
+	sample(&b, "x", "model", "a\"b\\c\nd\xff", "1")
+	if want := "x{model=\"a\\\"b\\\\c\\nd\uFFFD\"} 1\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+	if !sampleLine.MatchString(strings.TrimSuffix(b.String(), "\n")) {
+		t.Errorf("%q is no sample", b.String())
+	}
+}

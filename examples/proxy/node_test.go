@@ -1,0 +1,150 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+)
+
+// need skips the test where a program is not installed, or fails it where all are to be.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, name := range programs {
+		if _, err := exec.LookPath(name); err != nil {
+			missing(t, name+" is not installed")
+		}
+	}
+}
+
+func missing(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("SKINFLINT_REQUIRE_SERVICES") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// TestNode makes calls with OpenAI's SDK for Node, as it comes, through the proxy.
+func TestNode(t *testing.T) {
+	need(t, "node", "npm")
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/node")); err != nil {
+		t.Fatal(err)
+	}
+	npm := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+	npm.Dir = dir
+	if out, err := npm.CombinedOutput(); err != nil {
+		missing(t, fmt.Sprintf("npm ci: %v\n%s", err, out))
+	}
+
+	sim := provider(t, llmtest.Config{Faults: llmtest.Sequence(
+		llmtest.NoFault,                          // chat
+		llmtest.FlexUnavailable, llmtest.NoFault, // falls back
+		llmtest.NoFault,                     // streamed chat
+		llmtest.NoFault,                     // response
+		llmtest.NoFault,                     // streamed response
+		llmtest.ResetAfterAccept,            // lost
+		llmtest.Overloaded, llmtest.NoFault, // overloaded
+		llmtest.CutStream,            // cut stream
+		llmtest.CutStream,            // cut answer
+		llmtest.ServerErrorAfterWork, // server error
+		llmtest.Stall,                // too slow
+	)})
+	p := start(t, sim.URL, "-policy", policyFile(t, flexFirst), "-ledger", t.TempDir())
+	node := exec.CommandContext(t.Context(), "node", "calls.mjs")
+	node.Dir = dir
+	node.Env = append(os.Environ(), "PROXY="+p.url)
+	var told strings.Builder
+	node.Stderr = &told
+	out, err := node.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s%s", err, out, told.String())
+	}
+
+	type line struct {
+		Name, Text, Error, Type string
+		Status                  int
+	}
+	want := []line{
+		{Name: "chat"}, {Name: "falls back"}, {Name: "streamed chat"}, {Name: "response"}, {Name: "streamed response"},
+		{Name: "lost", Error: "APIError", Status: 424, Type: "skinflint_ambiguous"},
+		{Name: "overloaded"},
+		{Name: "cut stream", Error: "TypeError"},
+		{Name: "cut answer", Error: "TypeError"},
+		{Name: "server error", Error: "InternalServerError", Status: 500, Type: "server_error"},
+		{Name: "too slow", Error: "APIError", Status: 424, Type: "skinflint_repeat"},
+		{Name: "models"}, {Name: "last"},
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != len(want) {
+		t.Fatalf("%d lines, want %d:\n%s", len(lines), len(want), out)
+	}
+	for i, w := range want {
+		var got line
+		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
+			t.Fatal(err)
+		}
+		if (got.Text != "") != (w.Error == "") {
+			t.Errorf("%s", lines[i])
+		}
+		if got.Text = ""; got != w {
+			t.Errorf("%+v, want %+v", got, w)
+		}
+	}
+
+	// Each call reached the provider once, but for the two that it refused; and the models cost nothing.
+	meter, requests := sim.Meter(), sim.Requests()
+	if n := len(requests); n != len(want)+2 || twice(meter) != 0 {
+		t.Errorf("%d requests, %d billed twice", n, twice(meter))
+	}
+	for _, r := range requests {
+		if r.Header.Get("Accept-Encoding") != "" && r.Stream && r.Operation == "chat" {
+			t.Errorf("a stream may come compressed: %v", r.Header)
+		}
+		if n := r.Header.Get("X-Stainless-Retry-Count"); n != "" && n != "0" {
+			t.Errorf("the SDK's own retry %s arrives", n)
+		}
+	}
+	agree(t, p.rows(), meter)
+	if p.totals().Cost != spent(p.rows()) {
+		t.Errorf("totals %s, rows %s", p.totals().Cost, spent(p.rows()))
+	}
+}
+
+// agree lays rows beside the provider's meter: what a row has measured is what the meter has, to the last digit, and what
+// the meter has besides is within what the other rows say that it may have cost.
+func agree(t *testing.T, rows []ledger.Row, meter []llmtest.Generation) {
+	t.Helper()
+	billed := map[string]llmtest.Generation{}
+	for _, g := range meter {
+		billed[g.ID] = g
+	}
+	unsure := 0
+	for _, r := range rows {
+		switch r.Outcome {
+		case policy.Billed:
+			g, ok := billed[r.ResponseID]
+			if !ok {
+				t.Errorf("nobody billed %+v", r)
+			} else if want := metered(t, []llmtest.Generation{g}); r.Cost.String() != want {
+				t.Errorf("%s: the row says %s, the meter %s", r.ResponseID, r.Cost, want)
+			}
+			delete(billed, r.ResponseID)
+		case policy.Ambiguous, policy.Partial:
+			unsure++
+			if !r.Exposure.Known || r.Exposure.Pico <= 0 {
+				t.Errorf("no exposure: %+v", r)
+			}
+		}
+	}
+	if len(billed) > unsure {
+		t.Errorf("%d generations have no row, and only %d rows are unsure", len(billed), unsure)
+	}
+}

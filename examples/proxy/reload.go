@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/skinflint-go/skinflint/adapters/policyfile"
+	"github.com/skinflint-go/skinflint/policy"
+)
+
+// loadPolicy reads the policy's file.
+func loadPolicy(file string) (policy.Policy, error) {
+	p, err := policyfile.Load(file)
+	if err != nil {
+		return p, fmt.Errorf("-policy: %w", err)
+	}
+	return p, nil
+}
+
+// reload reads the policy's file again. A file that makes no sense changes nothing.
+func (s *server) reload() {
+	if s.policy == "" {
+		s.log.Warn("there is no policy to read again: there was no -policy")
+		return
+	}
+	p, err := loadPolicy(s.policy)
+	if err == nil {
+		err = s.stack.SetPolicy(p)
+	}
+	if err != nil {
+		s.log.Error("the policy stays as it was", "error", err)
+		return
+	}
+	s.log.Info("the policy was read again", "file", s.policy)
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// A server is the proxy with all that belongs to it.
+type server struct {
+	config
+	log      *slog.Logger
+	listener net.Listener
+	http     *http.Server
+	stack    *middleware.Stack
+	books    *books
+	running  running
+	end      context.CancelFunc // ends every call
+}
+
+const (
+	headerTime  = 10 * time.Second // for a request's header to arrive
+	idleTime    = 2 * time.Minute  // for the next request on a connection
+	headerBytes = 64 << 10
+	flushTime   = 10 * time.Second // for the ledger to be written, in the end
+	cutTime     = time.Second      // for calls that are cut off to have noticed
+)
+
+// open makes a server that listens, and does not yet accept.
+func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error) {
+	s := &server{config: c, log: slog.New(slog.NewTextHandler(stderr, nil)), running: running{none: make(chan struct{})}}
+	upstream, err := parseUpstream(c.upstream)
+	if err != nil {
+		return nil, err
+	}
+	router, err := wire.NewRouter(wire.RouterConfig{Provider: c.provider})
+	if err != nil {
+		return nil, fmt.Errorf("-provider: %w", err)
+	}
+	var p policy.Policy
+	if c.policy != "" {
+		if p, err = loadPolicy(c.policy); err != nil {
+			return nil, err
+		}
+	}
+	if s.listener, err = listen(c); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.listener.Close()
+		}
+	}()
+	if s.books, err = openBooks(ctx, c.ledger, s.log); err != nil {
+		return nil, fmt.Errorf("-ledger: %w", err)
+	}
+	s.stack, err = middleware.New(
+		middleware.WithPolicy(p), middleware.WithProvider(c.provider), middleware.WithBase(base()),
+		middleware.WithStore(s.books.store), middleware.WithLogger(s.log))
+	if err != nil {
+		return nil, errors.Join(err, s.books.close(ctx))
+	}
+
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.end = end
+	g := &gate{token: c.token, log: s.log, upstream: upstream, router: router}
+	calls := &calls{gate: g, next: s.stack.ErrorsAs(middleware.AsResponse), encodings: c.encodings, life: life}
+	s.http = &http.Server{
+		Handler:           s.handler(g, newProxy(g, calls, c.headers)),
+		ReadHeaderTimeout: headerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    headerBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		BaseContext:       func(net.Listener) context.Context { return life },
+	}
+	return s, nil
+}
+
+// base returns the transport to the provider. What a client did not ask to be compressed is not, and what it did ask for
+// comes to it as it is.
+func base() *http.Transport {
+	t := transport.Base()
+	t.DisableCompression = true
+	t.Proxy = unlessLeft(t.Proxy)
+	return t
+}
+
+// handler tells our own few pages from calls. Nothing else looks at the path: a mux would clean it.
+func (s *server) handler(g *gate, proxy http.Handler) http.Handler {
+	d := &debug{stack: s.stack, books: s.books, log: s.log}
+	pages := map[string]http.HandlerFunc{
+		"/debug/spend":               func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/debug/spend/", http.StatusFound) },
+		"/debug/spend/":              d.page,
+		"/debug/spend/totals.json":   d.totals,
+		"/debug/spend/entries.jsonl": d.entries,
+		"/metrics":                   d.metrics,
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page := pages[r.URL.Path]
+		switch read := r.Method == http.MethodGet || r.Method == http.MethodHead; {
+		case read && r.URL.Path == "/healthz":
+			s.health(w)
+		case read && page != nil:
+			if g.admitReader(w, r) {
+				page(w, r)
+			}
+		default:
+			if !g.admitCaller(w, r) {
+				return
+			}
+			if !s.running.begin() {
+				w.Header().Set("Connection", "close")
+				g.problem(w, r, http.StatusServiceUnavailable, "skinflint_draining", "skinflint: this proxy is about to end, and takes no more calls. Nothing was sent.")
+				return
+			}
+			defer s.running.finish()
+			proxy.ServeHTTP(w, r)
+		}
+	})
+}
+
+// health says whether calls are taken.
+func (s *server) health(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if s.running.ending() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, "draining")
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// serve serves until ctx is done or a signal says to stop, and then until the running calls have ended.
+func (s *server) serve(ctx context.Context, signals <-chan os.Signal) error {
+	defer s.end()
+	s.log.Info("proxy is listening", "address", s.listener.Addr().String(), "upstream", s.upstream)
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Serve(s.listener) }()
+	for {
+		select {
+		case err := <-failed:
+			return errors.Join(err, s.close())
+		case <-ctx.Done():
+			return s.stop(signals)
+		case sig := <-signals:
+			if sig != syscall.SIGHUP {
+				return s.stop(signals)
+			}
+			s.reload()
+		}
+	}
+}
+
+// stop takes no more calls, waits for those that run, and closes the ledger. A second signal, or the end of the time they
+// have, ends them at once. Until then what was spent can be looked at, and a load balancer sees that calls are to go
+// elsewhere.
+func (s *server) stop(signals <-chan os.Signal) error {
+	none := s.running.end()
+	s.log.Info("proxy is draining", "for_at_most", s.drain)
+	late := time.NewTimer(s.drain)
+	defer late.Stop()
+	var err error
+	for waiting := true; waiting; {
+		select {
+		case <-none:
+			waiting = false
+		case <-late.C:
+			waiting, err = false, errCutOff
+		case sig := <-signals:
+			if sig != syscall.SIGHUP {
+				waiting, err = false, errCutOff
+			}
+		}
+	}
+	if err != nil {
+		s.end()
+		s.http.Close()
+		select {
+		case <-none: // their rows are in the ledger
+		case <-time.After(cutTime):
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		s.http.Close() // somebody reads our own pages very slowly
+	}
+	return errors.Join(err, s.close())
+}
+
+var errCutOff = errors.New("calls were cut off while they ran: their rows say what they may have cost")
+
+// close has every row written.
+func (s *server) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+	defer cancel()
+	return errors.Join(s.stack.Close(ctx), s.books.close(ctx))
+}
