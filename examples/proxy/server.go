@@ -147,6 +147,9 @@ func (s *server) health(w http.ResponseWriter) {
 func (s *server) serve(ctx context.Context, signals <-chan os.Signal) error {
 	defer s.end()
 	s.log.Info("proxy is listening", "address", s.listener.Addr().String(), "upstream", s.upstream)
+	if due := s.stack.Prices().Catalog().Reviews(time.Now()); len(due) > 0 {
+		s.log.Warn("some prices should have been looked at again by now: a newer version may know better", "models", due)
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listener) }()
 	for {
