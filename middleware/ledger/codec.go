@@ -51,14 +51,6 @@ func (r *Row) AppendJSON(b []byte) []byte {
 	return append(appendTags(b, r.Tags), '}')
 }
 
-// ParseRow reads a row of a JSONL segment or of entries.jsonl. Members that it does not know are left out, as a later
-// version may have written them. An error says what is wrong, not what the line holds.
-func ParseRow(line []byte) (Row, error) {
-	var r Row
-	err := json.Unmarshal(line, &r)
-	return r, err
-}
-
 func appendText(b []byte, name, s string) []byte {
 	if s == "" {
 		return b

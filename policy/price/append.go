@@ -24,44 +24,53 @@ func (p Pico) Append(b []byte) []byte {
 	return b
 }
 
+// A Counter is one of the counts of a [Usage], by the name that it has in JSON.
+type Counter struct {
+	Name  string
+	Count *int64
+}
+
+// Counters returns all counts of the usage, those without a price of their own too, in the order of their fields.
+func (u *Usage) Counters() [21]Counter {
+	return [...]Counter{
+		{"input", &u.Input},
+		{"cached_input", &u.CachedInput},
+		{"cache_write", &u.CacheWrite},
+		{"cache_write_1h", &u.CacheWrite1h},
+		{"cache_write_12h", &u.CacheWrite12h},
+		{"output", &u.Output},
+		{"audio_input", &u.AudioInput},
+		{"cached_audio_input", &u.CachedAudioInput},
+		{"audio_output", &u.AudioOutput},
+		{"image_input", &u.ImageInput},
+		{"cached_image_input", &u.CachedImageInput},
+		{"image_output", &u.ImageOutput},
+		{"video_input", &u.VideoInput},
+		{"video_output", &u.VideoOutput},
+		{"reasoning", &u.Reasoning},
+		{"web_searches", &u.WebSearches},
+		{"map_searches", &u.MapSearches},
+		{"file_searches", &u.FileSearches},
+		{"code_sessions", &u.CodeSessions},
+		{"requests", &u.Requests},
+		{"storage_token_seconds", &u.StorageTokenSeconds},
+	}
+}
+
 // AppendJSON appends the usage as a JSON object, as [encoding/json.Marshal] writes it.
 func (u *Usage) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
-	first := len(b)
-	for _, field := range [...]struct {
-		name  string
-		count int64
-	}{
-		{`,"input":`, u.Input},
-		{`,"cached_input":`, u.CachedInput},
-		{`,"cache_write":`, u.CacheWrite},
-		{`,"cache_write_1h":`, u.CacheWrite1h},
-		{`,"cache_write_12h":`, u.CacheWrite12h},
-		{`,"output":`, u.Output},
-		{`,"audio_input":`, u.AudioInput},
-		{`,"cached_audio_input":`, u.CachedAudioInput},
-		{`,"audio_output":`, u.AudioOutput},
-		{`,"image_input":`, u.ImageInput},
-		{`,"cached_image_input":`, u.CachedImageInput},
-		{`,"image_output":`, u.ImageOutput},
-		{`,"video_input":`, u.VideoInput},
-		{`,"video_output":`, u.VideoOutput},
-		{`,"reasoning":`, u.Reasoning},
-		{`,"web_searches":`, u.WebSearches},
-		{`,"map_searches":`, u.MapSearches},
-		{`,"file_searches":`, u.FileSearches},
-		{`,"code_sessions":`, u.CodeSessions},
-		{`,"requests":`, u.Requests},
-		{`,"storage_token_seconds":`, u.StorageTokenSeconds},
-	} {
-		if field.count == 0 {
+	first := true
+	for _, c := range u.Counters() {
+		if *c.Count == 0 {
 			continue
 		}
-		name := field.name
-		if len(b) == first {
-			name = name[1:]
+		if !first {
+			b = append(b, ',')
 		}
-		b = strconv.AppendInt(append(b, name...), field.count, 10)
+		first = false
+		b = append(append(append(b, '"'), c.Name...), '"', ':')
+		b = strconv.AppendInt(b, *c.Count, 10)
 	}
 	return append(b, '}')
 }

@@ -1,0 +1,188 @@
+package ledger
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// ParseRow reads a row of a JSONL segment or of entries.jsonl. Members that it does not know are left out, as a later
+// version may have written them. An error says what is wrong, not what the line holds.
+func ParseRow(line []byte) (Row, error) {
+	// What AppendJSON writes is read many times as fast as JSON in general is.
+	var r Row
+	c := cursor{rest: string(line)}
+	if c.row(&r) {
+		return r, nil
+	}
+	r = Row{}
+	err := json.Unmarshal(line, &r)
+	return r, err
+}
+
+// rowMembers are the members of a row in the order in which AppendJSON writes them.
+var rowMembers = [...]struct {
+	name string
+	read func(*cursor, *Row) bool
+}{
+	{"call", func(c *cursor, r *Row) bool { return text(c, &r.Call) }},
+	{"attempt", func(c *cursor, r *Row) bool { return integer(c, &r.Attempt) }},
+	{"parent", func(c *cursor, r *Row) bool { return text(c, &r.Parent) }},
+	{"at", func(c *cursor, r *Row) bool { return c.time(r) }},
+	{"provider", func(c *cursor, r *Row) bool { return text(c, &r.Provider) }},
+	{"operation", func(c *cursor, r *Row) bool { return text(c, &r.Operation) }},
+	{"model", func(c *cursor, r *Row) bool { return text(c, &r.Model) }},
+	{"served_model", func(c *cursor, r *Row) bool { return text(c, &r.ServedModel) }},
+	{"asked_tier", func(c *cursor, r *Row) bool { return text(c, &r.AskedTier) }},
+	{"served_tier", func(c *cursor, r *Row) bool { return text(c, &r.ServedTier) }},
+	{"cache", func(c *cursor, r *Row) bool { return text(c, &r.Cache) }},
+	{"outcome", func(c *cursor, r *Row) bool { return text(c, &r.Outcome) }},
+	{"evidence", func(c *cursor, r *Row) bool { return text(c, &r.Evidence) }},
+	{"reason", func(c *cursor, r *Row) bool { return text(c, &r.Reason) }},
+	{"status", func(c *cursor, r *Row) bool { return integer(c, &r.Status) }},
+	{"error_code", func(c *cursor, r *Row) bool { return text(c, &r.ErrorCode) }},
+	{"request_id", func(c *cursor, r *Row) bool { return text(c, &r.RequestID) }},
+	{"response_id", func(c *cursor, r *Row) bool { return text(c, &r.ResponseID) }},
+	{"stream", func(c *cursor, r *Row) bool { r.Stream = c.skip("true"); return r.Stream }},
+	{"usage", func(c *cursor, r *Row) bool { return c.usage(&r.Usage) }},
+	{"usage_source", func(c *cursor, r *Row) bool { return text(c, &r.UsageSource) }},
+	{"cost_usd", func(c *cursor, r *Row) bool { return c.amount(&r.Cost) }},
+	{"list_usd", func(c *cursor, r *Row) bool { return c.amount(&r.List) }},
+	{"implicit_usd", func(c *cursor, r *Row) bool { return c.amount(&r.Implicit) }},
+	{"explicit_usd", func(c *cursor, r *Row) bool { return c.amount(&r.Explicit) }},
+	{"exposure_usd", func(c *cursor, r *Row) bool { return c.amount(&r.Exposure) }},
+	{"reported_usd", func(c *cursor, r *Row) bool { return c.amount(&r.Reported) }},
+	{"price_id", func(c *cursor, r *Row) bool { return text(c, &r.PriceID) }},
+	{"unpriced", func(c *cursor, r *Row) bool { return text(c, &r.Unpriced) }},
+	{"skipped", func(c *cursor, r *Row) bool { return text(c, &r.Skipped) }},
+	{"wire_tries", func(c *cursor, r *Row) bool { return integer(c, &r.WireTries) }},
+	{"wait_ms", func(c *cursor, r *Row) bool { return integer(c, &r.WaitMS) }},
+	{"latency_ms", func(c *cursor, r *Row) bool { return integer(c, &r.LatencyMS) }},
+	{"sdk_retry", func(c *cursor, r *Row) bool { return integer(c, &r.SDKRetry) }},
+	{"tags", func(c *cursor, r *Row) bool { return c.tags(r) }},
+}
+
+// A cursor reads a line as AppendJSON writes it. Its methods report whether what they are to read is there, and as plain
+// as that; whatever is not is left to encoding/json.
+type cursor struct{ rest string }
+
+// skip skips a text.
+func (c *cursor) skip(s string) bool {
+	if !strings.HasPrefix(c.rest, s) {
+		return false
+	}
+	c.rest = c.rest[len(s):]
+	return true
+}
+
+// quoted reads a string without escapes, of ASCII.
+func (c *cursor) quoted() (string, bool) {
+	if c.rest == "" || c.rest[0] != '"' {
+		return "", false
+	}
+	for i := 1; i < len(c.rest); i++ {
+		switch b := c.rest[i]; {
+		case b == '"':
+			s := c.rest[1:i]
+			c.rest = c.rest[i+1:]
+			return s, true
+		case b < ' ' || b > '~' || b == '\\':
+			return "", false
+		}
+	}
+	return "", false
+}
+
+func text[T ~string](c *cursor, to *T) bool {
+	s, ok := c.quoted()
+	*to = T(s)
+	return ok
+}
+
+func integer[T int | int64](c *cursor, to *T) bool {
+	end := 0
+	for end < len(c.rest) && (c.rest[end] == '-' || c.rest[end] >= '0' && c.rest[end] <= '9') {
+		end++
+	}
+	digits := strings.TrimPrefix(c.rest[:end], "-")
+	n, err := strconv.ParseInt(c.rest[:end], 10, 64)
+	*to = T(n)
+	c.rest = c.rest[end:]
+	return err == nil && int64(*to) == n && (digits == "0" || digits[0] != '0') // as JSON has it
+}
+
+func (c *cursor) amount(a *Amount) bool {
+	s, ok := c.quoted()
+	if !ok {
+		return false
+	}
+	p, err := price.ParseUSD(s)
+	*a = Known(p)
+	return err == nil
+}
+
+func (c *cursor) time(r *Row) bool {
+	s, ok := c.quoted()
+	return ok && r.At.UnmarshalText([]byte(s)) == nil
+}
+
+func (c *cursor) tags(r *Row) bool {
+	r.Tags = make(map[string]string, 2)
+	return c.members(func(name string) bool {
+		value, ok := c.quoted()
+		_, twice := r.Tags[name]
+		r.Tags[name] = value
+		return ok && !twice
+	})
+}
+
+func (c *cursor) usage(u *price.Usage) bool {
+	at := 0
+	counters := u.Counters()
+	return c.members(func(name string) bool {
+		for ; at < len(counters); at++ {
+			if counters[at].Name == name {
+				return integer(c, counters[at].Count)
+			}
+		}
+		return false
+	})
+}
+
+// members reads an object, with a func that reads the value of a member.
+func (c *cursor) members(read func(name string) bool) bool {
+	if !c.skip("{") {
+		return false
+	}
+	if c.skip("}") {
+		return true
+	}
+	for {
+		name, ok := c.quoted()
+		if !ok || !c.skip(":") || !read(name) {
+			return false
+		}
+		if c.skip("}") {
+			return true
+		}
+		if !c.skip(",") {
+			return false
+		}
+	}
+}
+
+// row reads a whole line.
+func (c *cursor) row(r *Row) bool {
+	at := 0
+	return c.members(func(name string) bool {
+		for ; at < len(rowMembers); at++ {
+			if rowMembers[at].name == name {
+				at++
+				return rowMembers[at-1].read(c, r)
+			}
+		}
+		return false
+	}) && c.rest == ""
+}
