@@ -263,13 +263,13 @@ func sums(c *check) {
 // breakOff: whoever scans may stop at any row, as often as may be, and everything works on.
 func breakOff(c *check) {
 	c.write(c.rowsOf(1200)...)
-	for i := range 40 {
+	for i := range 25 {
 		n := 0
 		for _, err := range c.source.Scan(c.ctx, ledger.Filter{}) {
 			if err != nil {
 				c.Fatalf("scan %d: %v", i, err)
 			}
-			if n++; n > i*i/2 {
+			if n++; n > 2*i*i {
 				break
 			}
 		}

@@ -1,9 +1,9 @@
-// Command policyfile reads a policy from YAML.
+// A program that reads a policy from YAML.
 package main
 
 import (
 	"fmt"
-	"log"
+	"os"
 
 	"github.com/skinflint-go/skinflint/adapters/policyfile"
 	"github.com/skinflint-go/skinflint/middleware"
@@ -11,11 +11,12 @@ import (
 
 func main() {
 	p, err := policyfile.Parse("policy.yaml", []byte("defaults:\n  tier: {plan: [flex, standard], patience: 30s}\n"))
+	if err == nil {
+		_, err = middleware.New(middleware.WithPolicy(p))
+	}
 	if err != nil {
-		log.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	if _, err := middleware.New(middleware.WithPolicy(p)); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(p.Tier, p.Fallback)
+	fmt.Println(p.Tier, "then", p.Fallback)
 }

@@ -1,0 +1,105 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// migrations bring the tables from each version to the next; %[1]s is the schema with its dot. What has been published
+// is not changed any more.
+var migrations = []string{
+	// A call is compared byte by byte, as Go does, whatever the database's language is.
+	`create table %[1]srows (
+		at            timestamptz not null,
+		call          text collate "C" not null,
+		attempt       bigint  not null,
+		provider      text    not null,
+		operation     text    not null,
+		model         text    not null,
+		served_tier   text    not null,
+		outcome       text    not null,
+		price_id      text    not null,
+		unpriced      boolean not null,
+		cost_pico     bigint,
+		list_pico     bigint,
+		implicit_pico bigint,
+		exposure_pico bigint,
+		tags          jsonb,
+		row           json    not null,
+		primary key (at, call, attempt)
+	) partition by range (at);
+	create index rows_open on %[1]srows (at, call, attempt) where outcome = 'open';`,
+}
+
+// locked does something in a transaction which only one of all programs that use the schema has at a time.
+func (s *Store) locked(ctx context.Context, do func(tx pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		name := fnv.New64a()
+		name.Write([]byte("skinflint " + s.schema))
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(name.Sum64())); err != nil {
+			return err
+		}
+		return do(tx)
+	})
+}
+
+// migrate brings the tables up to date.
+func (s *Store) migrate(ctx context.Context) error {
+	var encoding string
+	var number int
+	if err := s.pool.QueryRow(ctx, "select current_setting('server_encoding'), current_setting('server_version_num')::int").Scan(&encoding, &number); err != nil {
+		return done(ctx, err)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("the database's encoding is %s: create one with encoding 'UTF8'", encoding)
+	}
+	if number < 120000 {
+		return fmt.Errorf("the server is PostgreSQL %d: 12 or newer is needed", number/10000)
+	}
+	err := s.locked(ctx, func(tx pgx.Tx) error {
+		version, err := s.version(ctx, tx)
+		switch {
+		case err != nil:
+			return err
+		case version > len(migrations):
+			return fmt.Errorf("its tables are of version %d, and this program knows those up to %d: use a newer one", version, len(migrations))
+		case version == len(migrations):
+			return nil
+		}
+		for _, migration := range migrations[version:] {
+			if _, err := tx.Exec(ctx, fmt.Sprintf(migration, s.prefix)); err != nil {
+				return err
+			}
+		}
+		_, err = tx.Exec(ctx, "update "+s.prefix+"version set version = $1", len(migrations))
+		return err
+	})
+	if err != nil {
+		return done(ctx, err)
+	}
+	return done(ctx, s.lookUp(ctx))
+}
+
+// version returns the version of the tables; 0 if there are none yet, whose table of the version it then makes. It makes
+// the schema only where there is none, as a user may own that and not be allowed to make another.
+func (s *Store) version(ctx context.Context, tx pgx.Tx) (version int, err error) {
+	err = tx.QueryRow(ctx, "select 1 from pg_namespace where nspname = $1", s.schema).Scan(nil)
+	if errors.Is(err, pgx.ErrNoRows) {
+		_, err = tx.Exec(ctx, "create schema "+pgx.Identifier{s.schema}.Sanitize())
+	}
+	if err != nil {
+		return 0, err
+	}
+	if _, err := tx.Exec(ctx, "create table if not exists "+s.prefix+"version (version integer not null)"); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, "select version from "+s.prefix+"version").Scan(&version)
+	if errors.Is(err, pgx.ErrNoRows) {
+		_, err = tx.Exec(ctx, "insert into "+s.prefix+"version values (0)")
+	}
+	return version, err
+}
