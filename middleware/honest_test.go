@@ -76,6 +76,7 @@ func TestWhatTokensDoNotTell(t *testing.T) {
 		messages  = "https://api.anthropic.com/v1/messages"
 		done      = `{"id":"r","model":"gpt-5","status":"completed","service_tier":"default","usage":{"input_tokens":10,"output_tokens":20,"total_tokens":30}}`
 		gemini    = `{"modelVersion":"gemini-2.5-flash","usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":20,"totalTokenCount":30,"serviceTier":"standard"}}`
+		chat      = `{"model":"gpt-5","service_tier":"default","usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30,"video_of_citation_tokens":5000}}`
 		claude    = `{"type":"message","id":"m","model":"claude-opus-4-6","usage":{"input_tokens":10,"output_tokens":20,"service_tier":"standard"%s}}`
 	)
 	searched := strings.Replace(done, `"usage":{`, `"tool_usage":{"web_search":{"num_requests":2}},"usage":{`, 1)
@@ -101,6 +102,12 @@ func TestWhatTokensDoNotTell(t *testing.T) {
 		"Claude, two iterations":      {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"iterations":[{"input_tokens":1},{"input_tokens":10}]`), false},
 		"Claude, fast":                {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"speed":"fast"`), false},
 		"Claude, searching":           {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"server_tool_use":{"web_search_requests":1}`), true},
+		"Claude, counting anew":       {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"dream_tokens":700`), false},
+		"Claude, counting none":       {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"dream_tokens":0,"dream_tokens_cost":1`), true},
+		"responses, counting anew":    {responses, `{"model":"gpt-5"}`, strings.Replace(done, `"usage":{`, `"max_output_tokens":100,"usage":{"output_tokens_details": {"smell_tokens" : 5},`, 1), false},
+		"responses, with a limit":     {responses, `{"model":"gpt-5"}`, strings.Replace(done, `"usage":{`, `"max_output_tokens":100,"usage":{`, 1), true},
+		"a chat, counting anew":       {openaiURL, `{"model":"gpt-5"}`, chat, false},
+		"a chat":                      {openaiURL, `{"model":"gpt-5"}`, strings.Replace(chat, "video_of_citation", "text", 1), true},
 		"Claude, running code":        {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"server_tool_use":{"code_execution_requests":1}`), false},
 	} {
 		_, row := converse(t, test.url, test.body, says(200, jsonType, test.answer))

@@ -132,6 +132,12 @@ func TestTracker05ProvidersOwnCost(t *testing.T) {
 	if row := call.check(t, middleware.WithPrices(prices)); row.Reported != ledger.Known(price.MustUSD("0.0046")) || row.Exposure != row.Reported {
 		t.Errorf("reported %v, exposed %v", row.Reported, row.Exposure)
 	}
+	// DeepInfra, of which the issue was, calls it an estimate.
+	estimate := billedCall{name: "an estimate", url: "https://api.deepinfra.com/v1/openai/chat/completions", request: `{"model":"acme/m"}`, cost: "unknown",
+		answer: `{"model":"acme/m","usage":{"prompt_tokens":1000,"completion_tokens":500,"total_tokens":1500,"estimated_cost":0.000123}}`}
+	if row := estimate.check(t); row.Reported != ledger.Known(price.MustUSD("0.000123")) {
+		t.Errorf("reported %v", row.Reported)
+	}
 	// xAI tells it in ticks, of which a dollar has 10,000,000,000.
 	ticks := billedCall{name: "ticks", url: "https://api.x.ai/v1/chat/completions", request: `{"model":"grok-4.3"}`,
 		answer: `{"model":"grok-4.3","service_tier":"default","usage":{"prompt_tokens":1000,"completion_tokens":100,"total_tokens":1100,"cost_in_usd_ticks":15000000}}`,

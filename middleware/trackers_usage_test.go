@@ -200,9 +200,12 @@ func TestTracker20CounterWithoutAPrice(t *testing.T) {
 		return `{"model":"gpt-5","service_tier":"default","usage":{"prompt_tokens":100,"completion_tokens":50,"total_tokens":150,` + details + `}}`
 	}
 	for name, x := range map[string]struct{ url, request, answer, why string }{
-		"audio heard":  {openaiURL, `{"model":"gpt-5"}`, chat(`"prompt_tokens_details":{"audio_tokens":60}`), "audio_input"},
-		"audio spoken": {openaiURL, `{"model":"gpt-5"}`, chat(`"completion_tokens_details":{"audio_tokens":40}`), "audio_output"},
-		"images made":  {openaiURL, `{"model":"gpt-5"}`, chat(`"completion_tokens_details":{"image_tokens":40}`), "image_output"},
+		"audio heard":                 {openaiURL, `{"model":"gpt-5"}`, chat(`"prompt_tokens_details":{"audio_tokens":60}`), "audio_input"},
+		"audio spoken":                {openaiURL, `{"model":"gpt-5"}`, chat(`"completion_tokens_details":{"audio_tokens":40}`), "audio_output"},
+		"images made":                 {openaiURL, `{"model":"gpt-5"}`, chat(`"completion_tokens_details":{"image_tokens":40}`), "image_output"},
+		"a counter that nobody knows": {openaiURL, `{"model":"gpt-5"}`, chat(`"dream_tokens":5000`), "dream_tokens"},
+		"a counter of Anthropic's that nobody knows": {"https://api.anthropic.com/v1/messages", `{"model":"claude-opus-4-6"}`,
+			`{"type":"message","id":"m","model":"claude-opus-4-6","usage":{"input_tokens":10,"output_tokens":20,"dream_tokens":700,"service_tier":"standard"}}`, "dream_tokens"},
 		"images by Gemini": {geminiURL, `{}`, gemini("gemini-2.5-flash", `"promptTokenCount":10,"candidatesTokenCount":1290,"totalTokenCount":1300,
 			"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":1290}]`), "image_output"},
 		"a counter of Gemini's that nobody knows": {geminiURL, `{}`,
@@ -395,4 +398,20 @@ func TestTracker26AudioPrice(t *testing.T) {
 		{name: "spoken by Gemini", url: geminiURL, request: `{}`, cost: "unknown",
 			answer: gemini("gemini-2.5-flash", `"promptTokenCount":10,"candidatesTokenCount":200,"totalTokenCount":210,"candidatesTokensDetails":[{"modality":"AUDIO","tokenCount":200}]`)},
 	}, prices)
+}
+
+// Not of the table, but of a bill: what xAI reports as cached is text, so that images in the prompt are charged as fresh
+// even where more is cached than the prompt has of text.
+func TestXAIChargesImagesAsFresh(t *testing.T) {
+	billedCall{url: "https://api.x.ai/v1/chat/completions", request: `{"model":"grok-4-1-fast-non-reasoning"}`,
+		answer: `{"model":"grok-4-1-fast-non-reasoning","usage":{"prompt_tokens":678,"completion_tokens":4,"total_tokens":682,
+			"prompt_tokens_details":{"text_tokens":422,"image_tokens":256,"cached_tokens":1056},"cost_in_usd_ticks":1060000}}`,
+		cost: "0.000106"}.check(t) // 256 x 0.2 + 1056 x 0.05 + 4 x 0.5
+}
+
+// Nor this: xAI answers for grok-3-mini by a name of its own.
+func TestXAINamesItsEffort(t *testing.T) {
+	billedCall{url: "https://api.x.ai/v1/chat/completions", request: `{"model":"grok-3-mini"}`,
+		answer: `{"model":"grok-3-mini-high","usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}`,
+		cost:   "0.000035"}.check(t)
 }

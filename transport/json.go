@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -46,6 +47,9 @@ type Paths struct {
 
 	// sized are the paths by level and length of the name there, as most keys differ in length.
 	sized [maxPathLen][maxSized]uint64
+
+	stray func(name []byte) bool // see WithStray
+	under [maxPathLen]uint64     // the paths that have led through the object of strays before a level
 }
 
 // maxSized is the length of a name from which on names count as of one length.
@@ -87,6 +91,22 @@ func MustPaths(paths ...string) *Paths {
 	return ps
 }
 
+// WithStray returns the same paths, with which a [Scanner] also notes a member that nobody watches: the first one with a
+// positive number for a value, and a name that is notable, in the object called root, or in one within it that a path leads
+// through. See [Fields.Stray].
+func (ps *Paths) WithStray(root string, notable func(name []byte) bool) *Paths {
+	with := *ps
+	with.stray, with.under = notable, [maxPathLen]uint64{}
+	for i, names := range ps.names {
+		for level := 1; level < len(names); level++ {
+			if slices.Contains(names[:level], root) {
+				with.under[level] |= 1 << i
+			}
+		}
+	}
+	return &with
+}
+
 // match returns which of the candidates have key as their name at the level; 0 is the document's own object.
 func (ps *Paths) match(candidates uint64, level int, key []byte) (hits uint64) {
 	candidates &= ps.sized[level][min(len(key), maxSized-1)]
@@ -122,7 +142,11 @@ type Fields struct {
 	members []member
 	open    int // offset of the top-level object's brace
 	count   int // members of the top-level object, watched or not
+	stray   string
 }
+
+// Stray returns the name of a member that nobody watches and that [Paths.WithStray] asked for; "" if there was none.
+func (f *Fields) Stray() string { return f.stray }
 
 // Get returns the raw value at a watched path, and whether there is one. Of duplicates it returns the last, which is
 // the one that most servers act on. The bytes are shared: they are valid until the next document, and not for writing.
@@ -216,6 +240,7 @@ type Scanner struct {
 	keyAt   int                // document offset of the key being read
 	keyBuf  [maxKey]byte       // the beginning of a key that is split
 	keyLen  int                // > maxKey: longer than any watched name
+	suspect string             // the last key, if it is a stray's
 	err     error
 }
 
@@ -231,7 +256,7 @@ func (s *Scanner) Reset(paths *Paths, limit int) {
 	s.keeps, s.limit = limit > 0, limit
 	s.off, s.depth, s.objects = 0, 0, objects
 	s.level, s.hits, s.active = 0, 0, 0
-	s.keyLen, s.slash = 0, false
+	s.keyLen, s.slash, s.suspect = 0, false, ""
 }
 
 // Scan reads a whole document that the caller keeps, and returns its watched members, which share src. It is
@@ -419,6 +444,12 @@ func (s *Scanner) startValue(p []byte, i int, c byte) int {
 		if s.startMember(i, c); s.state == scanFailed {
 			return len(p)
 		}
+	}
+	if s.suspect != "" {
+		if c >= '1' && c <= '9' {
+			s.stray = s.suspect
+		}
+		s.suspect = ""
 	}
 	switch c {
 	case '{', '[':
@@ -615,10 +646,18 @@ func (s *Scanner) endKey(rest []byte) {
 		}
 		s.noteKey(s.keyAt)
 		if s.active == 0 && s.keyLen <= maxKey {
-			s.hits = s.matchKey(key)
+			if s.hits = s.matchKey(key); s.hits == 0 && s.strays(key) {
+				s.suspect = string(key)
+			}
 		}
 	}
 	s.isKey = false
+}
+
+// strays reports whether a key that leads nowhere is to be noted if its value is a positive number.
+func (s *Scanner) strays(key []byte) bool {
+	at := s.level - 1
+	return s.paths.stray != nil && s.masks[at]&s.paths.under[at] != 0 && s.stray == "" && s.paths.stray(key)
 }
 
 // matchKey returns which paths a key of the innermost watched object continues.

@@ -101,15 +101,19 @@ func (s *Scanner) wholeMember(p []byte, i int) (after int, entered bool) {
 	if end < 0 {
 		return -1, false
 	}
+	key := p[i+1 : end]
 	if escaped {
-		s.hits = s.matchKey(p[i+1 : end])
+		s.hits = s.matchKey(key)
 	} else {
-		s.hits = s.paths.match(s.masks[s.level-1], s.level-1, p[i+1:end])
+		s.hits = s.paths.match(s.masks[s.level-1], s.level-1, key)
 	}
 	if i = skipColon(p, end+1); i < 0 {
 		return -1, false
 	}
 	if s.hits == 0 {
+		if i < len(p) && p[i] >= '1' && p[i] <= '9' && s.strays(key) {
+			s.stray = string(key)
+		}
 		return skipValue(p, i), false
 	}
 	if s.startMember(i, p[i]); s.state == scanFailed {

@@ -28,8 +28,8 @@ type anthropicMessages struct{ provider string }
 
 var (
 	messagesPaths   = transport.MustPaths("model", "stream", "max_tokens", "service_tier", "tools", "mcp_servers")
-	messagesAnswers = transport.MustPaths(append(append([]string{"type", "error.type", "error.message"},
-		messageMembers("")...), messageMembers("message.")...)...)
+	messagesAnswers = watchCounters(transport.MustPaths(append(append([]string{"type", "error.type", "error.message"},
+		messageMembers("")...), messageMembers("message.")...)...))
 	messagesMarks  = [][]byte{[]byte(`"usage"`), []byte(`"error"`)}
 	messagesEvents = [][]byte{[]byte("message_start"), []byte("message_delta"), []byte("message_stop"), []byte("error")}
 )
@@ -174,6 +174,7 @@ func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
 	if tier := doc.Text(prefix + "usage.service_tier"); tier != "" {
 		a.Tier = policy.Tier(printable(tier))
 	}
+	a.strange(doc)
 	if doc.Text(prefix+"usage.inference_geo") == "us" {
 		a.Extras = "it was served in a region that costs more" // Anthropic's page on data residency
 	}

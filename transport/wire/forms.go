@@ -244,16 +244,18 @@ func (n *usageNames) all() []string {
 
 // usageAnswers is what to look for in answers of chats, completions and embeddings: OpenAI's own members, and those that
 // other providers add.
-var usageAnswers = transport.MustPaths(append(append([]string{
+var usageAnswers = watchCounters(transport.MustPaths(append(append([]string{
 	"id", "model", "service_tier", "choices", "error", "error.code", "error.type", "error.message",
 	"usage.service_tier",                  // Mistral
 	"usage.cost", "usage.cost.total_cost", // OpenRouter; Perplexity
+	"usage.estimated_cost",                              // DeepInfra
 	"usage.is_byok",                                     // OpenRouter
+	"usage.prompt_tokens_details.image_tokens",          // xAI
 	"usage.cost_in_usd_ticks", "usage.num_sources_used", // xAI
 	"usage.num_server_side_tools_used",
 	"usage.extra_properties.google.traffic_type", // Vertex AI's compatible face
 	"x_groq.error",
-}, chatNames.all()...), groqNames.all()...)...)
+}, chatNames.all()...), groqNames.all()...)...))
 
 func chatAnswer(c *Call, doc *transport.Fields, a *Answer) string {
 	keep(&a.ResponseID, doc, "id", "")
@@ -269,9 +271,11 @@ func chatAnswer(c *Call, doc *transport.Fields, a *Answer) string {
 	found := chatUsage(doc, &chatNames, c.Operation == Embeddings, a)
 	if found {
 		c.writeFor(a)
+		a.strange(doc)
 	} else {
 		chatUsage(doc, &groqNames, false, a)
 	}
+	cost(doc, "usage.estimated_cost", a)
 	cost(doc, "usage.cost", a)
 	ticks(doc, "usage.cost_in_usd_ticks", a)
 	choices, ok := doc.Get("choices")

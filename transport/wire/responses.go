@@ -41,7 +41,7 @@ var (
 	eventNames  = responsesNamesOf("response.")
 )
 
-var responsesAnswers = transport.MustPaths(append(append([]string{"type", "error", "code"}, answerNames.all()...), eventNames.all()...)...)
+var responsesAnswers = watchCounters(transport.MustPaths(append(append([]string{"type", "error", "code"}, answerNames.all()...), eventNames.all()...)...))
 
 // responsesForm: a stream has no last word of its own but its terminal event, which alone tells the usage and the tier
 // that served; the first event only repeats the request's. Source: OpenAI's OpenAPI description of 2026-08-21;
@@ -170,6 +170,7 @@ func responsesUsage(c *Call, doc *transport.Fields, n *responsesNames, a *Answer
 		Output: whole, Reasoning: min(max(reasoning, whole-output), whole),
 	}
 	c.writeFor(a)
+	a.strange(doc)
 	if searches, ok := r.get(n.searches); ok {
 		a.Usage.WebSearches = searches
 	} else if c.Tools == CountedTools {
