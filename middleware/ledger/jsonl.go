@@ -28,8 +28,8 @@ type JSONLConfig struct {
 //
 // Each line is a [Row] as [Row.AppendJSON] writes it. A row of outcome open is a line, too; the line of its attempt
 // follows, in the same segment or in a later one, which then repeats the open line at its start. So whoever sums up
-// cost_usd over all lines has the whole cost. The rows of bills, which take the place of others, are in a file of their
-// own, named resolved.ndjson.
+// cost_usd over all lines has the whole cost, but for what bills have changed: their rows, which take the place of others,
+// are in a file of their own, named resolved.ndjson.
 //
 // A Write that returned outlives the program, and after a Sync the machine. When a program ended in the middle of a
 // line, that line is not read, and all before it is; attempts that it had sent without seeing their end become rows of
@@ -42,22 +42,44 @@ type JSONL struct {
 	c    JSONLConfig
 	lock *os.File
 
-	syncing sync.Mutex // is held while a file is synced, or closed; locked before mu
+	syncing sync.Mutex // is held while files are synced, or closed; locked before mu
 
-	mu       sync.Mutex
-	file     *os.File // the current segment; nil before the first row, and after a failure
-	name     string
-	begun    time.Time
-	size     int64 // of it
-	safe     int64 // and of that, synced
-	bills    *os.File
-	billSize int64
-	billSafe int64
-	buf      []byte
-	billBuf  []byte
-	known    window      // of the latest rows
-	opens    map[key]Row // sent, and not yet ended
-	closed   bool
+	mu      sync.Mutex
+	parts   []*part // segments with something that is not synced, and the current one, the last; none before the first row, and after a failure
+	bills   *part
+	latest  string // the name of the latest segment
+	buf     []byte
+	billBuf []byte
+	known   window      // of the latest rows
+	opens   map[key]Row // sent, and not yet ended
+	closed  bool
+}
+
+// A part is a file of which some may not be synced yet.
+type part struct {
+	*os.File
+	begun   time.Time
+	carried int64 // its size when it began
+	size    int64
+	safe    int64 // and of that, synced
+}
+
+// write appends a text, or leaves the file as it was.
+func (p *part) write(text []byte) error {
+	_, err := p.WriteAt(text, p.size)
+	if err != nil {
+		// A part of a line must not stand before the next one. If it cannot be cut off, it is written over.
+		p.Truncate(p.size)
+		return err
+	}
+	p.size += int64(len(text))
+	return nil
+}
+
+// cut gives up what is not synced, and closes the file.
+func (p *part) cut() error {
+	p.Close() // what is wrong with the file has been told
+	return os.Truncate(p.Name(), p.safe)
 }
 
 // key tells attempts apart.
@@ -73,6 +95,7 @@ const (
 	segmentLayout = "20060102T150405.000000000Z"
 	billsName     = "resolved.ndjson"
 	lockName      = "lock"
+	draftName     = "segment.new"
 )
 
 // AbandonedReason is the unpriced of a row that stands for an attempt whose program ended before its answer did.
@@ -102,6 +125,9 @@ func OpenJSONL(dir string, c JSONLConfig) (*JSONL, error) {
 		return nil, fmt.Errorf("ledger: the directory %s cannot be locked; does another program use it? %w", dir, err)
 	}
 	if err := j.recover(); err != nil {
+		for _, p := range j.parts {
+			p.Close()
+		}
 		j.lock.Close()
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
@@ -116,23 +142,19 @@ func (j *JSONL) recover() error {
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	j.name = names[len(names)-1]
-	var older []key
-	for i := len(names) - 1; i >= 0 && len(older)+len(j.known.keys) < maxKnown; i-- {
-		for row, err := range readSegment(filepath.Join(j.dir, names[i])) {
-			var corrupt *CorruptError
-			switch {
-			case errors.As(err, &corrupt): // for whoever reads the rows
-			case err != nil:
-				return err
-			case i == len(names)-1:
-				j.note(&row)
-			case row.Outcome != policy.Open:
-				older = append(older, keyOf(&row))
-			}
+	j.latest = names[len(names)-1]
+	var known []key // the oldest first
+	for i := len(names) - 1; i >= 0 && len(known) < maxKnown; i-- {
+		keys, opens, err := readKeys(filepath.Join(j.dir, names[i]))
+		if err != nil {
+			return err
 		}
+		if i == len(names)-1 {
+			j.opens = opens
+		}
+		known = append(keys, known...)
 	}
-	for _, k := range older {
+	for _, k := range known {
 		j.known.add(k)
 	}
 	abandoned := make([]Row, 0, len(j.opens))
@@ -145,25 +167,33 @@ func (j *JSONL) recover() error {
 	slices.SortFunc(abandoned, func(a, b Row) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Attempt, b.Attempt))
 	})
-	clear(j.opens)
-	if err := j.Write(context.Background(), abandoned); err != nil {
+	if err := j.write(abandoned); err != nil {
 		return err
 	}
-	return j.Sync(context.Background())
+	return j.sync()
 }
 
-// note remembers a row that has been written.
-func (j *JSONL) note(r *Row) {
-	k := keyOf(r)
-	if r.Outcome == policy.Open {
-		j.opens[k] = *r
-		return
+// readKeys returns the keys of a segment's rows, and the open rows that none followed. What cannot be read is for whoever
+// reads the rows.
+func readKeys(path string) (keys []key, opens map[key]Row, err error) {
+	opens = make(map[key]Row)
+	for row, err := range readSegment(path) {
+		var corrupt *CorruptError
+		switch k := keyOf(&row); {
+		case errors.As(err, &corrupt):
+		case err != nil:
+			return nil, nil, err
+		case row.Outcome == policy.Open:
+			opens[k] = row
+		default:
+			delete(opens, k)
+			keys = append(keys, k)
+		}
 	}
-	delete(j.opens, k)
-	j.known.add(k)
+	return keys, opens, nil
 }
 
-// segmentsOf returns the names of a directory's segments, the oldest first.
+// segmentsOf returns the names of a directory's segments, the oldest first. Other files are left alone.
 func segmentsOf(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -171,22 +201,39 @@ func segmentsOf(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if name := e.Name(); strings.HasSuffix(name, segmentSuffix) && !e.IsDir() {
-			names = append(names, name)
+		if _, ok := begunAt(e.Name()); ok && !e.IsDir() {
+			names = append(names, e.Name())
 		}
 	}
 	return names, nil // ReadDir sorts
+}
+
+// begunAt returns when a segment was begun, by its name; false if it is none.
+func begunAt(name string) (time.Time, bool) {
+	text, ok := strings.CutSuffix(name, segmentSuffix)
+	at, err := time.Parse(segmentLayout, text)
+	return at, ok && err == nil
 }
 
 // Write implements [Sink]. The lines are handed to the operating system when it returns: see [JSONL.Sync].
 func (j *JSONL) Write(_ context.Context, rows []Row) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if err := j.write(rows); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	return nil
+}
+
+var errClosed = errors.New("the JSONL is closed")
+
+func (j *JSONL) write(rows []Row) error {
 	if j.closed {
-		return errors.New("ledger: the JSONL is closed")
+		return errClosed
 	}
 	j.buf, j.billBuf = j.buf[:0], j.billBuf[:0]
-	fresh := make(map[key]bool)
+	fresh := make([]*Row, 0, len(rows))
+	among := make(map[key]bool, len(rows)) // that are fresh, and have ended
 	for i := range rows {
 		r := &rows[i]
 		k := keyOf(r)
@@ -195,89 +242,99 @@ func (j *JSONL) Write(_ context.Context, rows []Row) error {
 		case r.PriceID == Bill:
 			j.billBuf = append(r.AppendJSON(j.billBuf), '\n')
 			continue
-		case j.known.has(k) || fresh[k] || r.Outcome == policy.Open && open:
+		case j.known.has(k) || among[k] || r.Outcome == policy.Open && open:
 			continue
 		case r.Outcome != policy.Open:
-			fresh[k] = true
+			among[k] = true
 		}
+		fresh = append(fresh, r)
 		j.buf = append(r.AppendJSON(j.buf), '\n')
 	}
-	if err := j.appendBills(); err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	if len(j.buf) == 0 {
-		return nil
-	}
-	if err := j.append(); err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	for i := range rows {
-		if r := &rows[i]; r.PriceID != Bill && !(r.Outcome == policy.Open && j.known.has(keyOf(r))) {
-			j.note(r)
+	if len(j.buf) > 0 {
+		current, err := j.current()
+		if err == nil {
+			err = current.write(j.buf)
 		}
-	}
-	return nil
-}
-
-// append writes buf to the current segment, or leaves that as it was.
-func (j *JSONL) append() error {
-	if j.file != nil && (j.size >= j.c.SegmentBytes || time.Since(j.begun) >= j.c.SegmentAge) {
-		if err := j.file.Sync(); err != nil {
-			return err
-		}
-		j.file.Close()
-		j.file = nil
-	}
-	if j.file == nil {
-		if err := j.begin(); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	if _, err := j.file.Write(j.buf); err != nil {
-		// A part of a line must not stand before the next one.
-		if j.file.Truncate(j.size) != nil {
-			j.file.Close()
-			j.file = nil
+	for _, r := range fresh {
+		if k := keyOf(r); r.Outcome == policy.Open {
+			j.opens[k] = *r
+		} else {
+			delete(j.opens, k)
+			j.known.add(k)
 		}
-		return err
 	}
-	j.size += int64(len(j.buf))
-	return nil
+	// After the others, which are known again when a failure has both written once more.
+	return j.writeBills()
 }
 
-// begin begins a segment, with what is open.
-func (j *JSONL) begin() error {
+// current returns the segment to write to.
+func (j *JSONL) current() (*part, error) {
+	if n := len(j.parts); n > 0 {
+		if p := j.parts[n-1]; p.size-p.carried < j.c.SegmentBytes && time.Since(p.begun) < j.c.SegmentAge {
+			return p, nil
+		}
+	}
+	p, err := j.begin()
+	if err == nil {
+		j.parts = append(j.parts, p)
+	}
+	return p, err
+}
+
+// begin begins a segment, with what is open. It has its name, by which it is the latest, only when all of that is in it.
+func (j *JSONL) begin() (*part, error) {
 	now := time.Now().UTC()
-	name := now.Format(segmentLayout) + segmentSuffix
-	if name <= j.name { // the clock went back
-		name = strings.TrimSuffix(j.name, segmentSuffix) + "_" + segmentSuffix
+	at := now
+	if last, ok := begunAt(j.latest); ok && !at.After(last) { // the clock went back
+		at = last.Add(1)
 	}
-	path := filepath.Join(j.dir, name)
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
+	name := at.Format(segmentLayout) + segmentSuffix
+	path, draft := filepath.Join(j.dir, name), filepath.Join(j.dir, draftName)
 	var carried []byte
 	for _, open := range j.opens {
 		carried = append(open.AppendJSON(carried), '\n')
 	}
-	_, err = file.Write(carried)
-	if err = errors.Join(err, syncDir(j.dir)); err != nil {
-		file.Close()
-		os.Remove(path)
-		return err
+	err := writeFile(draft, carried)
+	if err == nil {
+		err = os.Rename(draft, path)
 	}
-	j.file, j.name, j.begun, j.size, j.safe = file, name, now, int64(len(carried)), 0
-	return nil
+	if err != nil {
+		return nil, err
+	}
+	j.latest = name
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := syncDir(j.dir); err != nil {
+		file.Close()
+		return nil, err
+	}
+	n := int64(len(carried))
+	return &part{File: file, begun: now, carried: n, size: n, safe: n}, nil
 }
 
-// appendBills writes billBuf to the file of bills, or leaves that as it was.
-func (j *JSONL) appendBills() error {
+// writeFile makes a file, and syncs it.
+func writeFile(path string, text []byte) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// writeBills appends billBuf to the file of bills, or leaves that as it was.
+func (j *JSONL) writeBills() error {
 	if len(j.billBuf) == 0 {
 		return nil
 	}
 	if j.bills == nil {
-		file, err := os.OpenFile(filepath.Join(j.dir, billsName), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		file, err := os.OpenFile(filepath.Join(j.dir, billsName), os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
 			return err
 		}
@@ -286,79 +343,107 @@ func (j *JSONL) appendBills() error {
 			file.Close()
 			return err
 		}
-		j.bills, j.billSize = file, size
+		j.bills = &part{File: file, size: size, safe: size}
 	}
-	if _, err := j.bills.Write(j.billBuf); err != nil {
-		if j.bills.Truncate(j.billSize) != nil {
-			j.bills.Close()
-			j.bills = nil
-		}
-		return err
-	}
-	j.billSize += int64(len(j.billBuf))
-	return nil
+	return j.bills.write(j.billBuf)
 }
 
 // Sync implements [Syncer]: what was written is on the disk.
 func (j *JSONL) Sync(context.Context) error {
-	j.syncing.Lock()
-	defer j.syncing.Unlock()
-	j.mu.Lock()
-	file, bills, size, unsafe := j.file, j.bills, j.size, j.size > j.safe
-	unsafeBills := j.billSize > j.billSafe
-	billSize := j.billSize
-	j.mu.Unlock()
-	var err error
-	if bills != nil && unsafeBills {
-		if err = bills.Sync(); err == nil {
-			j.mu.Lock()
-			j.billSafe = billSize
-			j.mu.Unlock()
-		}
-	}
-	if file == nil || !unsafe {
-		return err
-	}
-	syncErr := file.Sync()
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	switch {
-	case j.file != file: // a new segment was begun meanwhile, and this one synced before
-	case syncErr == nil:
-		j.safe = size
-	default:
-		// What a failed sync has not written may never be: it is not tried again. All since the last one goes to a new
-		// segment instead, as the Writer hands it in again.
-		file.Truncate(j.safe)
-		file.Close()
-		j.file = nil
-		j.known = newWindow(maxKnown)
-		err = errors.Join(err, syncErr)
-	}
-	if err != nil {
+	if err := j.sync(); err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
 	return nil
 }
 
+func (j *JSONL) sync() error {
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
+	j.mu.Lock()
+	parts := slices.Clone(j.parts)
+	if j.bills != nil {
+		parts = append(parts, j.bills)
+	}
+	sizes := make([]int64, len(parts))
+	for i, p := range parts {
+		sizes[i] = p.size
+	}
+	j.mu.Unlock()
+	var err error
+	for i, p := range parts {
+		if p.safe < sizes[i] {
+			err = errors.Join(err, p.Sync())
+		}
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err != nil {
+		return errors.Join(err, j.giveUp())
+	}
+	for i, p := range parts {
+		p.safe = sizes[i]
+	}
+	for len(j.parts) > 1 && j.parts[0].safe == j.parts[0].size { // it was succeeded by another
+		err = errors.Join(err, j.parts[0].Close())
+		j.parts = j.parts[1:]
+	}
+	return err
+}
+
+// giveUp takes back what was written since the last sync that succeeded: what a failed one has not written may never be,
+// so that another try of it would say nothing. The Writer hands it in again, for new files.
+func (j *JSONL) giveUp() error {
+	var err error
+	for _, p := range j.parts {
+		err = errors.Join(err, p.cut())
+	}
+	if j.bills != nil {
+		err = errors.Join(err, j.bills.cut())
+		j.bills = nil
+	}
+	opens := make(map[key]Row)
+	j.known = newWindow(maxKnown)
+	for _, p := range j.parts { // each begins with what was open then
+		keys, open, readErr := readKeys(p.Name())
+		if readErr != nil {
+			return errors.Join(err, readErr)
+		}
+		for _, k := range keys {
+			j.known.add(k)
+		}
+		opens = open
+	}
+	if len(j.parts) > 0 {
+		j.opens, j.parts = opens, nil
+	}
+	return err
+}
+
 // Close implements [Sink].
 func (j *JSONL) Close() error {
-	err := j.Sync(context.Background())
+	j.mu.Lock()
+	closed := j.closed
+	j.closed = true
+	j.mu.Unlock()
+	if closed {
+		return nil
+	}
+	err := j.sync()
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.closed {
-		return nil
+	for _, p := range j.parts {
+		err = errors.Join(err, p.Close())
 	}
-	j.closed = true
-	for _, file := range []*os.File{j.file, j.bills, j.lock} {
-		if file != nil {
-			err = errors.Join(err, file.Close())
-		}
+	if j.bills != nil {
+		err = errors.Join(err, j.bills.Close())
 	}
-	j.file, j.bills = nil, nil
-	return err
+	j.parts, j.bills = nil, nil
+	if err = errors.Join(err, j.lock.Close()); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	return nil
 }
 
 // maxKnown is how many of the latest rows are known again when they are written again.

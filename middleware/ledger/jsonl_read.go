@@ -10,14 +10,13 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 )
 
 // maxLine is far longer than a row can be.
-const maxLine = 1 << 20
+const maxLine = 16 << 20
 
 // A CorruptError says that lines of a segment could not be read. All other lines were.
 type CorruptError struct {
@@ -102,10 +101,13 @@ func (s *jsonlScan) run(yield func(Row, error) bool) error {
 	return errors.Join(s.corrupt...)
 }
 
+// clockSlack is how far a clock may have gone back.
+const clockSlack = time.Hour
+
 // before reports whether a segment began before what is wanted, so that nothing of it is in the segment before.
 func (s *jsonlScan) before(next string) bool {
-	begun, err := time.Parse(segmentLayout, strings.TrimRight(strings.TrimSuffix(next, segmentSuffix), "_"))
-	return err == nil && !s.filter.Since.IsZero() && begun.Before(s.filter.Since)
+	begun, ok := begunAt(next)
+	return ok && !s.filter.Since.IsZero() && begun.Before(s.filter.Since.Add(-clockSlack))
 }
 
 // bills reads the rows that take the place of others.
@@ -269,13 +271,8 @@ func endOfLines(file *os.File) (int64, error) {
 	}
 	end := info.Size()
 	var b [1]byte
-	readable, err := os.Open(file.Name())
-	if err != nil {
-		return 0, err
-	}
-	defer readable.Close()
 	for ; end > 0; end-- {
-		if _, err := readable.ReadAt(b[:], end-1); err != nil {
+		if _, err := file.ReadAt(b[:], end-1); err != nil {
 			return 0, err
 		}
 		if b[0] == '\n' {

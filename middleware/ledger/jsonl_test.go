@@ -342,3 +342,118 @@ func TestJSONLReplays(t *testing.T) {
 		j.Close()
 	}
 }
+
+// A file that is no segment is left alone, whatever its name ends in.
+func TestJSONLForeignFiles(t *testing.T) {
+	dir := t.TempDir()
+	j := openJSONL(t, dir, ledger.JSONLConfig{})
+	write(t, j, row("a", 1, policy.Billed, 1), open("b", 1, 5))
+	j.Close()
+	text, err := os.ReadFile(lastSegment(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "export.jsonl"), text[:bytes.IndexByte(text, '\n')+1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j = openJSONL(t, dir, ledger.JSONLConfig{})
+	wantRows(t, j, ledger.Filter{}, "a/1:billed:0.000000000001 b/1:ambiguous:unknown")
+}
+
+// A clock that was ahead once does no harm, however often the program starts afterwards.
+func TestJSONLFromTheFuture(t *testing.T) {
+	dir := t.TempDir()
+	j := openJSONL(t, dir, ledger.JSONLConfig{})
+	write(t, j, row("a", 1, policy.Billed, 1))
+	j.Close()
+	later := filepath.Join(dir, time.Now().AddDate(50, 0, 0).UTC().Format("20060102T150405.000000000Z")+".jsonl")
+	if err := os.Rename(lastSegment(t, dir), later); err != nil {
+		t.Fatal(err)
+	}
+	want := "a/1:billed:0.000000000001"
+	for i := range 300 {
+		j := openJSONL(t, dir, ledger.JSONLConfig{})
+		write(t, j, row(fmt.Sprint(i), 1, policy.Billed, 1))
+		want += fmt.Sprintf(" %d/1:billed:0.000000000001", i)
+		j.Close()
+	}
+	wantRows(t, openJSONL(t, dir, ledger.JSONLConfig{}), ledger.Filter{}, want)
+}
+
+// What is open goes from segment to segment, and does not fill them.
+func TestJSONLCarries(t *testing.T) {
+	dir := t.TempDir()
+	j := openJSONL(t, dir, ledger.JSONLConfig{SegmentBytes: 10_000})
+	for i := range 100 {
+		write(t, j, open(fmt.Sprint("open", i), 1, 1))
+	}
+	for i := range 100 {
+		write(t, j, row(fmt.Sprint(i), 1, policy.Billed, 1))
+	}
+	if names, _ := filepath.Glob(filepath.Join(dir, "*.jsonl")); len(names) > 5 {
+		t.Errorf("%d segments", len(names))
+	}
+}
+
+// The latest rows are known again when they are written again, however many came before.
+func TestJSONLKnowsTheLatest(t *testing.T) {
+	dir := t.TempDir()
+	j := openJSONL(t, dir, ledger.JSONLConfig{SegmentBytes: 1 << 20})
+	var rows []ledger.Row
+	for i := range 20_000 {
+		rows = append(rows, row(fmt.Sprint(i), 1, policy.Billed, 1))
+	}
+	for i := 0; i < len(rows); i += 1000 {
+		write(t, j, rows[i:i+1000]...)
+	}
+	j.Close()
+	j = openJSONL(t, dir, ledger.JSONLConfig{})
+	last := []ledger.Row{row("x", 1, policy.Billed, 1), row("y", 1, policy.Billed, 1)}
+	write(t, j, last...)
+	j.Close()
+	j = openJSONL(t, dir, ledger.JSONLConfig{})
+	write(t, j, append(last, rows[19_000:]...)...)
+	if got := len(lines(t, dir)); got != 20_002 {
+		t.Errorf("%d lines", got)
+	}
+}
+
+// A failed sync takes back what it was to make safe, in every file, and what was open then is open again.
+func TestJSONLSyncFails(t *testing.T) {
+	dir := t.TempDir()
+	j := openJSONL(t, dir, ledger.JSONLConfig{SegmentBytes: 1})
+	write(t, j, open("a", 1, 5), row("b", 1, policy.Billed, 1))
+	rows := []ledger.Row{row("a", 1, policy.Billed, 2), open("c", 1, 5), row("d", 1, policy.Billed, 3)}
+	for _, r := range rows { // each in a segment of its own
+		if err := j.Write(t.Context(), []ledger.Row{r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ledger.FailSync(j)
+	if err := j.Sync(t.Context()); err == nil {
+		t.Fatal("synced")
+	}
+	wantRows(t, j, ledger.Filter{}, "b/1:billed:0.000000000001")
+	wantRows(t, j, ledger.Filter{Outcome: policy.Open}, "a/1:open:unknown c/1:open:unknown") // c began the third, synced
+	write(t, j, rows...)
+	wantRows(t, j, ledger.Filter{}, "b/1:billed:0.000000000001 a/1:billed:0.000000000002 d/1:billed:0.000000000003")
+	wantRows(t, j, ledger.Filter{Outcome: policy.Open}, "c/1:open:unknown")
+}
+
+// What a line holds is in no error.
+func TestParseRowDoesNotQuote(t *testing.T) {
+	for _, line := range []string{`{"at":"sk-secret"}`, `{"cost_usd":"sk-secret"}`, `{"call":{"sk-secret":1}}`, `{"tags":{"sk-secret":1}}`, `{"sk-secret`, `sk-secret`, `{"attempt":"sk-secret"}`} {
+		if _, err := ledger.ParseRow([]byte(line)); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
+func TestGroupsOfOneName(t *testing.T) {
+	var m ledger.Memory
+	m.Add(ledger.Row{Attempt: 1, Cost: ledger.Known(1), Tags: map[string]string{"x=y": "z"}})
+	m.Add(ledger.Row{Attempt: 1, Cost: ledger.Known(2), Tags: map[string]string{"x": "y=z"}})
+	if got := m.Totals().By["tag:x=y=z"]; got.Cost.String() != "0.000000000003" || got.Calls != 2 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -18,8 +20,23 @@ func ParseRow(line []byte) (Row, error) {
 		return r, nil
 	}
 	r = Row{}
-	err := json.Unmarshal(line, &r)
-	return r, err
+	if err := json.Unmarshal(line, &r); err != nil {
+		return r, whatIsWrong(err)
+	}
+	return r, nil
+}
+
+// whatIsWrong says what is wrong with a line, and does not quote it.
+func whatIsWrong(err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("it is no JSON at byte %d", syntax.Offset)
+	case errors.As(err, &kind):
+		return fmt.Errorf("a member is of the wrong type at byte %d", kind.Offset)
+	}
+	return errors.New("a time or an amount of money makes no sense")
 }
 
 // rowMembers are the members of a row in the order in which AppendJSON writes them.

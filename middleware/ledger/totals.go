@@ -217,7 +217,10 @@ func (t *tally) group(k groupKey) *Total {
 func (t *tally) totals() Totals {
 	by := make(map[string]Total, len(t.groups))
 	for k, g := range t.groups {
-		by[k.String()] = *g
+		name := k.String()
+		sum := by[name] // tags x=y: z and x: y=z have one name
+		sum.addTotal(g)
+		by[name] = sum
 	}
 	hours := make(map[string]Total, len(t.hours))
 	for h, total := range t.hours {

@@ -70,12 +70,14 @@ type Writer struct {
 	failure error     // the latest, until the sink works
 	told    bool      // of rows that were lost
 	rewind  bool      // a sync has failed: what was written has to be again
+	slow    bool      // the latest Write took longer than calls wait
+	gone    bool      // Close has given up on the sink, which hangs
 }
 
 // WriterStats say how a [Writer] fares.
 type WriterStats struct {
-	Queued   int       // rows that are not safe yet
-	Written  int64     // rows that are
+	Queued   int       // rows that are not safe yet, open ones too
+	Written  int64     // rows that are, open ones too
 	Lost     int64     // rows that the sink never got, as the queue was full or the Writer closed
 	LostCost price.Sum // of these, as far as it was known
 	Err      error     // why the sink fails; nil if it works
@@ -114,7 +116,7 @@ func (w *Writer) put(r *Row) bool {
 	if r.Outcome == policy.Open {
 		room -= room / 4 // which is for the rows of what has been sent
 	}
-	if w.stop || len(w.rows) >= room {
+	if w.stop || len(w.rows) >= room && r.PriceID != Bill { // of these there are few, and they are told only once
 		w.lose(r)
 		return false
 	}
@@ -132,8 +134,17 @@ func (w *Writer) lose(r *Row) {
 	w.cost.Add(r.Cost.Pico)
 	if !w.told {
 		w.told = true
-		w.c.Logger.Error("skinflint: the ledger loses rows, which WriterStats counts: the queue is full, or closed", "queue", w.c.Queue, "err", w.failure)
+		w.say(slog.LevelError, "skinflint: the ledger loses rows, which WriterStats counts: the queue is full, or closed", "queue", w.c.Queue, "err", w.failure)
 	}
+}
+
+// say logs, apart from everything else: a logger may block, or panic.
+func (w *Writer) say(level slog.Level, message string, args ...any) {
+	log := w.c.Logger
+	go func() {
+		defer func() { recover() }()
+		log.Log(context.Background(), level, message, args...)
+	}()
 }
 
 // Open implements [Opener].
@@ -178,9 +189,10 @@ func (w *Writer) run() {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(w.ctx, w.c.WriteTimeout)
+		start := time.Now()
 		err := w.sink.Write(ctx, batch)
 		cancel()
-		w.wrote(len(batch), err)
+		w.wrote(len(batch), time.Since(start), err)
 	}
 }
 
@@ -199,9 +211,13 @@ func (w *Writer) next() (batch []Row, end bool) {
 }
 
 // wrote notes what became of a batch.
-func (w *Writer) wrote(n int, err error) {
+func (w *Writer) wrote(n int, took time.Duration, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.gone {
+		return
+	}
+	w.slow = took >= w.c.OpenWait
 	if err != nil {
 		w.failed(err)
 		return
@@ -213,7 +229,7 @@ func (w *Writer) wrote(n int, err error) {
 		w.works()
 		w.keep(w.written)
 	case w.failure == nil:
-		w.stalled = false
+		w.stalled = w.slow
 		fallthrough
 	default:
 		if !w.syncing {
@@ -235,6 +251,9 @@ func (w *Writer) sync() {
 		err := w.syncer.Sync(ctx)
 		cancel()
 		w.mu.Lock()
+		if w.gone {
+			break
+		}
 		if err != nil {
 			w.failed(err)
 			w.rewind = true
@@ -275,7 +294,7 @@ func (w *Writer) progress() {
 
 func (w *Writer) failed(err error) {
 	if w.failure == nil {
-		w.c.Logger.Warn("skinflint: the ledger cannot be written, and its rows wait", "err", err, "waiting", len(w.rows))
+		w.say(slog.LevelWarn, "skinflint: the ledger cannot be written, and its rows wait", "err", err, "waiting", len(w.rows))
 	}
 	w.failure, w.stalled = err, true
 	w.fails++
@@ -283,9 +302,9 @@ func (w *Writer) failed(err error) {
 }
 
 func (w *Writer) works() {
-	w.stalled, w.fails = false, 0
+	w.stalled, w.fails = w.slow, 0
 	if w.failure != nil {
-		w.c.Logger.Info("skinflint: the ledger is written again", "waiting", len(w.rows), "lost", w.lost)
+		w.say(slog.LevelInfo, "skinflint: the ledger is written again", "waiting", len(w.rows), "lost", w.lost)
 		w.failure, w.told = nil, false
 	}
 }
@@ -345,22 +364,32 @@ func (w *Writer) Close(ctx context.Context) error {
 		select {
 		case <-w.ended:
 		case <-time.After(time.Second):
-			return fmt.Errorf("ledger: the sink hangs, and with it %d rows", w.Stats().Queued)
+			go func() {
+				<-w.ended
+				w.sink.Close()
+			}()
+			return w.abandon(errors.New("the sink hangs"))
 		}
 	}
 	w.cancel()
-	var err error
+	return errors.Join(w.abandon(context.Cause(ctx)), w.sink.Close())
+}
+
+// abandon loses the rows that are left.
+func (w *Writer) abandon(why error) error {
 	w.mu.Lock()
-	if n := len(w.rows); n > 0 {
-		err = fmt.Errorf("ledger: %d rows could not be written: %w", n, cmp.Or(w.failure, context.Cause(ctx)))
-		for i := range w.rows {
-			w.lose(&w.rows[i])
-		}
-		w.keep(n)
-		w.written = 0
+	defer w.mu.Unlock()
+	defer w.progress()
+	w.gone = true
+	n := len(w.rows)
+	for i := range w.rows {
+		w.lose(&w.rows[i])
 	}
-	w.mu.Unlock()
-	return errors.Join(err, w.sink.Close())
+	w.rows, w.written, w.safe = nil, 0, w.safe+n // the sink may still have them in hand
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("ledger: %d rows could not be written: %w", n, cmp.Or(w.failure, why))
 }
 
 // Resolve implements [Resolver], for the latest rows of which Memory knows: see [Memory.Resolve]. The sink is told.

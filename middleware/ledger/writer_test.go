@@ -198,6 +198,7 @@ func TestWriterOutage(t *testing.T) {
 		if err := w.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
+		synctest.Wait() // for the log
 		for text, times := range map[string]int{"cannot be written": 1, "loses rows": 1, "written again": 1} {
 			if got := strings.Count(log.String(), text); got != times {
 				t.Errorf("the log says %d times that it %s:\n%s", got, text, log.String())
@@ -313,7 +314,88 @@ func TestWriterCloseGivesUp(t *testing.T) {
 		if err := w.Close(ctx); err == nil || time.Since(start) > 62*time.Second {
 			t.Errorf("closed after %v: %v", time.Since(start), err)
 		}
+		if got := w.Stats(); got.Lost != 1 || got.LostCost.String() != "0.000000000003" || got.Queued != 0 {
+			t.Errorf("%+v", got)
+		}
+		if err := w.Flush(t.Context()); err != nil {
+			t.Errorf("flushed after that: %v", err)
+		}
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if !hung.closed {
+			t.Error("the sink was not closed when it no longer hung")
+		}
+	})
+}
+
+// A sink that is always slow delays the first call only, not one after the other.
+func TestWriterSlowSink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := ledger.NewWriter(&faultySink{took: 150 * time.Millisecond}, ledger.WriterConfig{Logger: quiet})
+		start := time.Now()
+		for i := range 30 {
+			w.Open(open(fmt.Sprint(i), 1, 1))
+			time.Sleep(time.Second)
+		}
+		if waited := time.Since(start) - 30*time.Second; waited > 100*time.Millisecond {
+			t.Errorf("calls waited %v", waited)
+		}
+		if err := w.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A logger that blocks, or panics, is no concern of the calls.
+func TestWriterBadLogger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		s := &faultySink{err: errDown}
+		w := ledger.NewWriter(s, ledger.WriterConfig{Queue: 1, Logger: slog.New(badHandler{slog.DiscardHandler, release})})
+		for i := range 5 {
+			w.Add(row(fmt.Sprint(i), 1, policy.Billed, 1))
+			time.Sleep(time.Second)
+		}
+		if got := w.Stats(); got.Lost != 4 {
+			t.Errorf("%+v", got)
+		}
+		close(release)
+		s.set(func(s *faultySink) { s.err = nil })
+		if err := w.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+type badHandler struct {
+	slog.Handler
+	release chan struct{}
+}
+
+func (badHandler) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h badHandler) Handle(context.Context, slog.Record) error {
+	<-h.release
+	panic("logger")
+}
+
+// What a bill says gets through to the sink however full the queue is, as it is told only once.
+func TestWriterResolveWithFullQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &faultySink{err: errDown}
+		w := ledger.NewWriter(s, ledger.WriterConfig{Queue: 1, Logger: quiet})
+		w.Add(ledger.Row{Call: "a", Attempt: 1, Outcome: policy.Ambiguous, Exposure: ledger.Known(50), Unpriced: "?"})
+		w.Add(row("b", 1, policy.Billed, 1))
+		if err := w.Resolve("a", 1, 7); err != nil {
+			t.Error(err)
+		}
+		s.set(func(s *faultySink) { s.err = nil })
+		if err := w.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := s.calls(); got != "a a" {
+			t.Errorf("the sink has %q", got)
+		}
 	})
 }
 
