@@ -199,8 +199,6 @@ func (a *attempt) open() {
 	row.Outcome, row.UsageSource = policy.Open, ledger.Unknown
 	if most, err := r.bound(row.AskedTier, a.start); err == nil {
 		row.Exposure = ledger.Known(most)
-	} else {
-		row.Unpriced = reasonOf(err)
 	}
 	for _, opener := range r.openers {
 		opener(&row)

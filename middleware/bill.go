@@ -106,6 +106,9 @@ func (a *attempt) expose(why string) {
 		a.row.UsageSource = ledger.Unknown
 	}
 	a.exposeMost()
+	if row := &a.row; a.r.call.Fees != wire.NoTools && row.Exposure.Known && row.Exposure != row.Reported {
+		row.Unpriced += "; the exposure is without what tools may have cost"
+	}
 }
 
 // exposeMost notes as exposure what the attempt can cost at most.

@@ -16,7 +16,8 @@ import (
 
 // Budget returns the link that keeps a call from being sent if it could cost more than its context allows (see
 // [policy.MaxCost]). What it could cost is a bound, not an estimate: every byte of the request a token, and all the
-// output that the request or the model allows, on the dearest tier of the call's plan.
+// output that the request or the model allows, on the dearest tier of the call's plan. What has no bound is refused: an
+// input that is not in the request, or tools that cost by the use.
 func Budget(p policy.Policy) transport.Middleware { return newEngine(p).budget() }
 
 func (e *engine) budget() transport.Middleware {
@@ -24,6 +25,11 @@ func (e *engine) budget() transport.Middleware {
 		if r.most, r.limited = r.options.MaxCost(); !r.limited || r.call.Free || r.call.Poll || r.call.Later {
 			r.limited = false
 			return next.send(r, req)
+		}
+		if r.call.Fees != wire.NoTools {
+			return nil, r.refuse(&Error{Kind: ErrCost,
+				Detail: fmt.Sprintf("it lets the model use tools that cost by the use, such as searches, as often as it likes, and may cost $%s", r.most),
+				Hint:   "take these tools out, or lift MaxCost"})
 		}
 		worst, err := r.worst(r.settle(e).Plan)
 		if err := r.afford(worst, err); err != nil {
@@ -66,11 +72,11 @@ func (r *record) worst(plan policy.Plan) (worst price.Pico, err error) {
 // bound returns the most that an attempt can cost which asks for the tier. Where that leaves the choice to the
 // provider, it is the dearest of the tiers that may serve.
 func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
-	c := &r.call
+	c, prices := &r.call, r.engine.book.Catalog()
 	q := price.Query{Provider: cmp.Or(c.Prices, c.Provider), Model: c.Model, At: at, Regional: c.Regional}
 	bound := func(tier policy.Tier) (price.Pico, error) {
 		q.Tier = r.priceTier(tier)
-		one, err := r.engine.book.Catalog().Bound(q, r.maxInput(), c.MaxOutput)
+		one, err := prices.Bound(q, r.maxInput(), c.MaxOutput)
 		switch {
 		case c.Choices < 0:
 			return 0, errors.New("the request does not say in plain digits how many answers it asks for")
@@ -78,7 +84,7 @@ func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
 			return one, err
 		}
 		// Further choices cost output only.
-		input, err := r.engine.book.Catalog().Bound(q, r.maxInput(), 0)
+		input, err := prices.Bound(q, r.maxInput(), 0)
 		if err != nil {
 			return 0, err
 		}

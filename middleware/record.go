@@ -155,8 +155,10 @@ func (e *engine) open(req *http.Request) (*record, error) {
 		return r, nil // what only manages or counts does without a context cache
 	}
 	d.Request(&r.call, req.Header, r.body.Fields())
-	if r.call.Tools == wire.MaybeTools && !r.body.Contains(paidTools...) {
-		r.call.Tools = wire.NoTools
+	c := &r.call
+	if c.Fees = max(c.Fees, c.Tools); c.Fees == wire.MaybeTools && !r.body.Contains(paidTools...) {
+		c.Fees = wire.NoTools
+		c.Tools = wire.NoTools
 	}
 	if err := r.checkCache(); err != nil {
 		r.body.Close()

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -35,28 +36,60 @@ type stored struct {
 
 // storage accounts for what an answer says about a context cache.
 func (a *attempt) storage() {
-	is := a.reader.answer.Stored
-	if is.Name == "" || a.status < 200 || a.status > 299 {
+	call, is := &a.r.call, a.reader.answer.Stored
+	served := a.status >= 200 && a.status <= 299
+	switch {
+	case call.Operation == wire.DeleteCache:
+		is = wire.Stored{Name: call.Cache, Deleted: true} // which its status says: few read the answer
+	case call.Operation == wire.UpdateCache && (served && is.Name == "" || a.row.Outcome == policy.Ambiguous):
+		a.prolonged(call.Cache, "nobody knows how long the context cache is held: the answer to a change of that was not seen")
 		return
 	}
+	if is.Name == "" || !served {
+		return
+	}
+	name := storedName(is.Name)
 	s := &a.r.engine.stored
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.caches[is.Name]
+	c := s.caches[name]
 	switch {
-	case a.r.call.Operation == wire.CreateCache:
+	case call.Operation == wire.CreateCache:
 		c = a.stored(is)
-		s.put(is.Name, c)
-	case c == nil:
+		s.put(name, c)
+	case c == nil && is.Deleted:
 		return // made by somebody else, whose rows have it
+	case c == nil:
+		a.prolonged(is.Name, "the context cache was made elsewhere: what it costs to hold it for longer is not known")
+		return
 	case is.Deleted:
-		s.drop(is.Name)
+		s.drop(name)
 		is.Expires = time.Now().UTC()
+		if !c.until.IsZero() && c.until.Before(is.Expires) {
+			is.Expires = c.until
+		}
 	}
 	if c.until = is.Expires; c.until.Before(c.from) && !c.until.IsZero() {
 		c.until = c.from
 	}
 	a.r.emit(c.row(a.r.engine.book.Catalog()))
+}
+
+// storedName is a context cache's name without its project: Vertex AI's answers have its number there, and requests its id.
+func storedName(name string) string {
+	if _, after, ok := strings.Cut(name, "/locations/"); ok {
+		return after
+	}
+	return name
+}
+
+// prolonged leaves a row for a change of a context cache whose cost is not known.
+func (a *attempt) prolonged(name, why string) {
+	var row ledger.Row
+	a.r.fill(&row)
+	row.Attempt, row.At, row.Operation, row.Cache = 1, time.Now().UTC(), wire.CacheStorage, name
+	row.Outcome, row.UsageSource, row.Unpriced = policy.Storage, ledger.Unknown, why
+	a.r.emit(&row)
 }
 
 // stored is what a new context cache costs to hold.

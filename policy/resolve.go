@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -70,8 +71,9 @@ type Resolver struct {
 	settled []Settings // the same, for calls whose context and body say nothing
 }
 
-// NewResolver returns a Resolver for p, or the error of [Policy.Validate].
+// NewResolver returns a Resolver for p, or the error of [Policy.Validate]. What p refers to may be changed afterwards.
 func NewResolver(p Policy) (*Resolver, error) {
+	p = p.clone()
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
@@ -84,6 +86,18 @@ func NewResolver(p Policy) (*Resolver, error) {
 		r.settled = append(r.settled, settings(&r.merged[i], nil, &Subject{Tiers: askable}))
 	}
 	return r, nil
+}
+
+// clone returns a policy that shares nothing with p.
+func (p Policy) clone() Policy {
+	p.Limits, p.Rules = slices.Clone(p.Limits), slices.Clone(p.Rules)
+	for i := range p.Limits {
+		p.Limits[i].Match.Tags = maps.Clone(p.Limits[i].Match.Tags)
+	}
+	for i := range p.Rules {
+		p.Rules[i].Match.Tags = maps.Clone(p.Rules[i].Match.Tags)
+	}
+	return p
 }
 
 // over returns base with every field that is not zero in p.

@@ -28,6 +28,7 @@ func (c *Catalog) remember(old *Catalog, asOf time.Time) {
 			gone.periods = ended(was.periods, asOf)
 			c.models[key] = &gone
 		case len(is.periods) != 1 || !is.periods[0].from.Equal(asOf):
+		case was.uplift != is.uplift: // which has no dates
 		case was.periods[last].same(&is.periods[0]):
 			is.periods = was.periods
 		default:

@@ -87,7 +87,7 @@ func (anthropicMessages) Request(c *Call, _ http.Header, body *transport.Fields)
 	}
 	c.readTools(body, "type", []string{"", "custom"}, nil) // what has no type is the program's own
 	// The usage says which were used. What they may bring in is input, though.
-	c.Refers, c.Tools = c.Tools != NoTools || present(body, "mcp_servers"), NoTools
+	c.Refers, c.Fees, c.Tools = c.Tools != NoTools || present(body, "mcp_servers"), c.Tools, NoTools
 	if tier := body.Text("service_tier"); tier != "" {
 		c.Tier = policy.Tier(printable(tier))
 		if tier == "standard_only" {

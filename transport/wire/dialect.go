@@ -87,7 +87,8 @@ type Call struct {
 
 	Background bool  // the answer is to be fetched later
 	Refers     bool  // the request refers to input that is not in it
-	Tools      Tools // whether the model may use tools that are charged for
+	Tools      Tools // whether the model may use tools that are charged for, beside what the usage tells
+	Fees       Tools // whether it may use any at all, where that is more
 
 	// Prices is the provider whose prices hold, if they are another's: Vertex AI's are Gemini's.
 	Prices string
@@ -120,7 +121,7 @@ type Call struct {
 	Last []byte
 
 	form   *form  // of an OpenAI-shaped call
-	ttl    string // for which the request has its prompt written to a cache
+	ttl    string // for which the request has its prompt written to a cache, as JSON
 	parent string // what the name of a context cache begins with, on Vertex AI
 	timed  bool   // the request says how long the server may take
 }
@@ -185,8 +186,9 @@ type Answer struct {
 	// Stored is the context cache that the answer speaks of, if it does.
 	Stored Stored
 
-	parts   parts           // what of the usage was there, where it comes in parts
-	queries map[string]bool // of searches
+	parts    parts           // what of the usage was there, where it comes in parts
+	queries  map[uint64]bool // of searches, hashed
+	grounded bool            // by what a search found
 }
 
 // Stored is a context cache, which costs by the time that it is held.

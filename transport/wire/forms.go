@@ -144,7 +144,10 @@ func mediaRequest(c *Call, body *transport.Fields) {
 }
 
 func chatRequest(c *Call, body *transport.Fields) {
-	c.Model, c.ttl = modelOf(body, c.Model), body.Text("prompt_cache_options.ttl")
+	c.Model = modelOf(body, c.Model)
+	if ttl, there := body.Look("prompt_cache_options.ttl"); there && string(ttl) != "null" {
+		c.ttl = string(ttl)
+	}
 	if present(body, "web_search_options") || strings.Contains(c.Model, "-search") {
 		c.Tools = PaidTools
 	}
@@ -358,14 +361,12 @@ func chatUsage(doc *transport.Fields, names *usageNames, noOutput bool, a *Answe
 	return true
 }
 
-// writeFor puts what was written to a cache where the price for its time to live is.
+// writeFor puts what was written to a cache where the price for its time to live is: GPT-6.1 has a longer one.
 func (c *Call) writeFor(a *Answer) {
 	u := &a.Usage
 	switch c.ttl {
-	case "", "5m", "30m":
-	case "1h":
-		u.CacheWrite1h, u.CacheWrite = u.CacheWrite, 0
-	case "12h":
+	case "", `"30m"`:
+	case `"12h"`:
 		u.CacheWrite12h, u.CacheWrite = u.CacheWrite, 0
 	default:
 		if u.CacheWrite > 0 {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"hash/maphash"
 	"strings"
 
 	"github.com/skinflint-go/skinflint/transport"
@@ -40,26 +41,37 @@ func searches(c *Call, doc *transport.Fields, a *Answer) {
 	}
 	for _, candidate := range candidates {
 		for _, query := range candidate.GroundingMetadata.WebSearchQueries {
-			if query = strings.TrimSpace(query); query == "" {
-				continue
+			if query = strings.TrimSpace(query); query != "" {
+				a.search(query)
 			}
-			if a.queries == nil {
-				a.queries = make(map[string]bool)
-			}
-			a.queries[query] = true
 		}
 		for _, chunk := range candidate.GroundingMetadata.GroundingChunks {
-			if byPrompt(c, a) && len(chunk.Web) > 0 {
-				a.Usage.WebSearches = 1
-			}
+			a.grounded = a.grounded || len(chunk.Web) > 0
 		}
 	}
-	switch n := int64(len(a.queries)); {
+	switch {
 	case !byPrompt(c, a):
-		a.Usage.WebSearches = n
-	case n > 0:
+		a.Usage.WebSearches = int64(len(a.queries))
+	case a.grounded || len(a.queries) > 0:
 		a.Usage.WebSearches = 1
 	}
+}
+
+// maxQueries is how many different queries of an answer are counted: far more than any makes.
+const maxQueries = 4096
+
+var querySeed = maphash.MakeSeed()
+
+// search notes a query, by a hash: its text is the prompt's.
+func (a *Answer) search(query string) {
+	if len(a.queries) >= maxQueries {
+		a.Extras = "it also used more searches, which are charged for, than can be counted"
+		return
+	}
+	if a.queries == nil {
+		a.queries = make(map[uint64]bool)
+	}
+	a.queries[maphash.String(querySeed, query)] = true
 }
 
 // byPrompt reports whether the model's searches are charged for by the prompt.
