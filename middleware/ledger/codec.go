@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -61,7 +60,7 @@ func appendText(b []byte, name, s string) []byte {
 // appendString appends a JSON string. Few need escaping, which is then left to encoding/json.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		if !bare[s[i]] {
 			quoted, _ := json.Marshal(s) // a string always has a JSON form
 			return append(b, quoted...)
 		}
@@ -70,6 +69,14 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, s...)
 	return append(b, '"')
 }
+
+// bare are the bytes that stand in a JSON string as they are.
+var bare = func() (t [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+	}
+	return t
+}()
 
 // appendTime appends a time as in RFC 3339. A year beyond its four digits, which no attempt has, is the zero time.
 func appendTime(b []byte, t time.Time) []byte {
@@ -108,7 +115,13 @@ func appendTags(b []byte, tags map[string]string) []byte {
 		}
 		return append(b, '}')
 	}
-	for i, name := range slices.Sorted(maps.Keys(tags)) {
+	var room [8]string
+	names := room[:0]
+	for name := range tags {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for i, name := range names {
 		if i > 0 {
 			b = append(b, ',')
 		}

@@ -51,6 +51,7 @@ type JSONL struct {
 	buf     []byte
 	billBuf []byte
 	known   window      // of the latest rows
+	added   []key       // to it, by the Write under way
 	opens   map[key]Row // sent, and not yet ended
 	closed  bool
 }
@@ -232,22 +233,23 @@ func (j *JSONL) write(rows []Row) error {
 		return errClosed
 	}
 	j.buf, j.billBuf = j.buf[:0], j.billBuf[:0]
-	fresh := make([]*Row, 0, len(rows))
-	among := make(map[key]bool, len(rows)) // that are fresh, and have ended
+	j.added = j.added[:0]
 	for i := range rows {
 		r := &rows[i]
 		k := keyOf(r)
-		_, open := j.opens[k]
 		switch {
 		case r.PriceID == Bill:
 			j.billBuf = append(r.AppendJSON(j.billBuf), '\n')
 			continue
-		case j.known.has(k) || among[k] || r.Outcome == policy.Open && open:
+		case r.Outcome == policy.Open:
+			if _, open := j.opens[k]; open || j.known.has(k) {
+				continue
+			}
+		case !j.known.add(k):
 			continue
-		case r.Outcome != policy.Open:
-			among[k] = true
+		default:
+			j.added = append(j.added, k)
 		}
-		fresh = append(fresh, r)
 		j.buf = append(r.AppendJSON(j.buf), '\n')
 	}
 	if len(j.buf) > 0 {
@@ -256,15 +258,19 @@ func (j *JSONL) write(rows []Row) error {
 			err = current.write(j.buf)
 		}
 		if err != nil {
+			j.known.forget(j.added)
 			return err
 		}
 	}
-	for _, r := range fresh {
-		if k := keyOf(r); r.Outcome == policy.Open {
-			j.opens[k] = *r
-		} else {
-			delete(j.opens, k)
-			j.known.add(k)
+	for i := range rows {
+		switch r := &rows[i]; {
+		case r.PriceID == Bill:
+		case r.Outcome != policy.Open:
+			if len(j.opens) > 0 {
+				delete(j.opens, keyOf(r))
+			}
+		case !j.known.has(keyOf(r)):
+			j.opens[keyOf(r)] = *r
 		}
 	}
 	// After the others, which are known again when a failure has both written once more.
@@ -461,16 +467,27 @@ func newWindow(most int) window { return window{keys: make(map[key]bool), most: 
 
 func (w *window) has(k key) bool { return w.keys[k] }
 
-func (w *window) add(k key) {
-	if w.keys[k] {
-		return
+// add adds a key, and reports whether it was not there.
+func (w *window) add(k key) bool {
+	n := len(w.keys)
+	if w.keys[k] = true; len(w.keys) == n {
+		return false
 	}
-	w.keys[k] = true
 	if len(w.order) < w.most {
 		w.order = append(w.order, k)
-		return
+		return true
 	}
 	delete(w.keys, w.order[w.next])
 	w.order[w.next] = k
-	w.next = (w.next + 1) % w.most
+	if w.next++; w.next == w.most {
+		w.next = 0
+	}
+	return true
+}
+
+// forget forgets the keys that were added last. Their places in the order are given up when it comes to them.
+func (w *window) forget(keys []key) {
+	for _, k := range keys {
+		delete(w.keys, k)
+	}
 }

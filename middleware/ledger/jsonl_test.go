@@ -370,14 +370,15 @@ func TestJSONLFromTheFuture(t *testing.T) {
 	if err := os.Rename(lastSegment(t, dir), later); err != nil {
 		t.Fatal(err)
 	}
-	want := "a/1:billed:0.000000000001"
+	var want strings.Builder
+	want.WriteString("a/1:billed:0.000000000001")
 	for i := range 300 {
 		j := openJSONL(t, dir, ledger.JSONLConfig{})
 		write(t, j, row(fmt.Sprint(i), 1, policy.Billed, 1))
-		want += fmt.Sprintf(" %d/1:billed:0.000000000001", i)
+		want.WriteString(fmt.Sprintf(" %d/1:billed:0.000000000001", i))
 		j.Close()
 	}
-	wantRows(t, openJSONL(t, dir, ledger.JSONLConfig{}), ledger.Filter{}, want)
+	wantRows(t, openJSONL(t, dir, ledger.JSONLConfig{}), ledger.Filter{}, want.String())
 }
 
 // What is open goes from segment to segment, and does not fill them.

@@ -9,6 +9,12 @@ import (
 // DefaultRows is how many rows a [Memory] keeps unless told otherwise.
 const DefaultRows = 10_000
 
+// ringAt is how many rows a [Memory] has when it takes the room for all, or for ringMost.
+const (
+	ringAt   = 1024
+	ringMost = 16384
+)
+
 // A Memory is a Store in memory: the totals of all rows, and the latest rows themselves. The zero Memory keeps
 // [DefaultRows]. It is safe for concurrent use.
 type Memory struct {
@@ -35,6 +41,9 @@ func (m *Memory) Add(r Row) {
 		m.most = DefaultRows
 	}
 	if len(m.rows) < m.most {
+		if len(m.rows) == ringAt { // growing on would copy what there is, again and again, while calls wait
+			m.rows = append(make([]Row, 0, min(m.most, ringMost)), m.rows...)
+		}
 		m.rows = append(m.rows, r)
 		return
 	}

@@ -51,7 +51,7 @@ type Writer struct {
 	mem    *Memory
 
 	mu      sync.Mutex
-	rows    []Row         // not yet safe
+	rows    queue         // not yet safe
 	written int           // of them: the first have been written, and wait to be safe
 	most    int           // written ever
 	safe    int           // safe or given up ever; rows begin after these
@@ -97,6 +97,7 @@ func NewWriter(sink Sink, c WriterConfig) *Writer {
 	}
 	w := &Writer{c: c, sink: sink, mem: c.Memory, wake: make(chan struct{}, 1), turn: make(chan struct{}), ended: make(chan struct{})}
 	w.syncer, _ = sink.(Syncer)
+	w.rows.size = c.Batch
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	go w.run()
 	return w
@@ -116,11 +117,11 @@ func (w *Writer) put(r *Row) bool {
 	if r.Outcome == policy.Open {
 		room -= room / 4 // which is for the rows of what has been sent
 	}
-	if w.stop || len(w.rows) >= room && r.PriceID != Bill { // of these there are few, and they are told only once
+	if w.stop || w.rows.n >= room && r.PriceID != Bill { // of these there are few, and they are told only once
 		w.lose(r)
 		return false
 	}
-	w.rows = append(w.rows, *r)
+	w.rows.push(r)
 	w.poke()
 	return true
 }
@@ -154,7 +155,7 @@ func (w *Writer) Open(r Row) {
 		w.mu.Unlock()
 		return
 	}
-	mine := w.safe + len(w.rows)
+	mine := w.safe + w.rows.n
 	var expired <-chan time.Time
 	for w.most < mine && !w.stalled {
 		turn := w.turn
@@ -206,8 +207,8 @@ func (w *Writer) next() (batch []Row, end bool) {
 	if w.rewind {
 		return nil, false
 	}
-	batch = w.rows[w.written:min(w.written+w.c.Batch, len(w.rows))]
-	return batch, w.stop && (len(w.rows) == 0 || w.hasty) && !w.syncing
+	batch = w.rows.batch(w.written)
+	return batch, w.stop && (w.rows.n == 0 || w.hasty) && !w.syncing
 }
 
 // wrote notes what became of a batch.
@@ -269,13 +270,9 @@ func (w *Writer) sync() {
 
 // keep forgets the first n rows: they are safe, or given up.
 func (w *Writer) keep(n int) {
-	clear(w.rows[:n])
-	w.rows = w.rows[n:]
+	w.rows.drop(n)
 	w.written -= n
 	w.safe += n
-	if len(w.rows) == 0 && cap(w.rows) > 4*w.c.Batch {
-		w.rows = nil // so that what an outage filled does not stay
-	}
 }
 
 // poke has run look for something to do.
@@ -294,7 +291,7 @@ func (w *Writer) progress() {
 
 func (w *Writer) failed(err error) {
 	if w.failure == nil {
-		w.say(slog.LevelWarn, "skinflint: the ledger cannot be written, and its rows wait", "err", err, "waiting", len(w.rows))
+		w.say(slog.LevelWarn, "skinflint: the ledger cannot be written, and its rows wait", "err", err, "waiting", w.rows.n)
 	}
 	w.failure, w.stalled = err, true
 	w.fails++
@@ -304,7 +301,7 @@ func (w *Writer) failed(err error) {
 func (w *Writer) works() {
 	w.stalled, w.fails = w.slow, 0
 	if w.failure != nil {
-		w.say(slog.LevelInfo, "skinflint: the ledger is written again", "waiting", len(w.rows), "lost", w.lost)
+		w.say(slog.LevelInfo, "skinflint: the ledger is written again", "waiting", w.rows.n, "lost", w.lost)
 		w.failure, w.told = nil, false
 	}
 }
@@ -328,7 +325,7 @@ func (w *Writer) pause() {
 func (w *Writer) Flush(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for until := w.safe + len(w.rows); w.safe < until; {
+	for until := w.safe + w.rows.n; w.safe < until; {
 		turn := w.turn
 		w.mu.Unlock()
 		select {
@@ -336,7 +333,7 @@ func (w *Writer) Flush(ctx context.Context) error {
 			w.mu.Lock()
 		case <-ctx.Done():
 			w.mu.Lock()
-			return fmt.Errorf("ledger: %d rows are not written yet: %w", len(w.rows), cmp.Or(w.failure, context.Cause(ctx)))
+			return fmt.Errorf("ledger: %d rows are not written yet: %w", w.rows.n, cmp.Or(w.failure, context.Cause(ctx)))
 		}
 	}
 	return nil
@@ -381,11 +378,14 @@ func (w *Writer) abandon(why error) error {
 	defer w.mu.Unlock()
 	defer w.progress()
 	w.gone = true
-	n := len(w.rows)
-	for i := range w.rows {
-		w.lose(&w.rows[i])
+	n := w.rows.n
+	for i := 0; i < n; {
+		for batch := w.rows.batch(i); len(batch) > 0; batch = batch[1:] {
+			w.lose(&batch[0])
+			i++
+		}
 	}
-	w.rows, w.written, w.safe = nil, 0, w.safe+n // the sink may still have them in hand
+	w.rows, w.written, w.safe = queue{size: w.c.Batch}, 0, w.safe+n // the sink may still have them in hand
 	if n == 0 {
 		return nil
 	}
@@ -439,5 +439,5 @@ func (w *Writer) Rows() []Row { return w.mem.Rows() }
 func (w *Writer) Stats() WriterStats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return WriterStats{Queued: len(w.rows), Written: int64(w.safe), Lost: w.lost, LostCost: w.cost, Err: w.failure}
+	return WriterStats{Queued: w.rows.n, Written: int64(w.safe), Lost: w.lost, LostCost: w.cost, Err: w.failure}
 }

@@ -187,7 +187,7 @@ func TestWriterOutage(t *testing.T) {
 			want = append(want, fmt.Sprint(i))
 		}
 		kept := 0
-		for _, call := range strings.Fields(s.calls()) {
+		for call := range strings.FieldsSeq(s.calls()) {
 			if !strings.HasPrefix(call, "(") {
 				kept++
 			}
