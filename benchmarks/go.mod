@@ -10,6 +10,7 @@ require (
 	github.com/failsafe-go/failsafe-go v0.9.8
 	github.com/google/generative-ai-go v0.20.1
 	github.com/hashicorp/go-retryablehttp v0.7.8
+	github.com/jackc/pgx/v5 v5.12.0
 	github.com/openai/openai-go/v3 v3.96.0
 	github.com/sashabaranov/go-openai v1.43.0
 	github.com/skinflint-go/skinflint v0.1.0
@@ -20,10 +21,13 @@ require (
 	github.com/skinflint-go/skinflint/adapters/goopenai v0.1.0
 	github.com/skinflint-go/skinflint/adapters/langchaingo v0.1.0
 	github.com/skinflint-go/skinflint/adapters/openaigo v0.1.0
+	github.com/skinflint-go/skinflint/adapters/postgres v0.1.0
+	github.com/skinflint-go/skinflint/adapters/sqlite v0.1.0
 	github.com/tidwall/sjson v1.2.5
 	github.com/tmc/langchaingo v0.1.14
 	google.golang.org/api v0.218.0
 	google.golang.org/genai v1.77.0
+	modernc.org/sqlite v1.60.1
 )
 
 require (
@@ -39,6 +43,7 @@ require (
 	github.com/buger/jsonparser v1.1.2 // indirect
 	github.com/coder/websocket v1.8.15 // indirect
 	github.com/dlclark/regexp2 v1.10.0 // indirect
+	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/felixge/httpsnoop v1.0.4 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
@@ -51,8 +56,14 @@ require (
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
 	github.com/influxdata/tdigest v0.0.1 // indirect
 	github.com/invopop/jsonschema v0.14.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/mattn/go-isatty v0.0.24 // indirect
+	github.com/ncruces/go-strftime v1.0.0 // indirect
 	github.com/pb33f/ordered-map/v2 v2.3.1 // indirect
 	github.com/pkoukk/tiktoken-go v0.1.6 // indirect
+	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1 // indirect
 	github.com/tidwall/gjson v1.20.0 // indirect
 	github.com/tidwall/match v1.1.1 // indirect
@@ -75,6 +86,9 @@ require (
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20250122153221-138b5a5a4fd4 // indirect
 	google.golang.org/grpc v1.70.0 // indirect
 	google.golang.org/protobuf v1.36.4 // indirect
+	modernc.org/libc v1.77.1 // indirect
+	modernc.org/mathutil v1.7.1 // indirect
+	modernc.org/memory v1.12.1 // indirect
 )
 
 replace (
@@ -86,4 +100,6 @@ replace (
 	github.com/skinflint-go/skinflint/adapters/goopenai => ../adapters/goopenai
 	github.com/skinflint-go/skinflint/adapters/langchaingo => ../adapters/langchaingo
 	github.com/skinflint-go/skinflint/adapters/openaigo => ../adapters/openaigo
+	github.com/skinflint-go/skinflint/adapters/postgres => ../adapters/postgres
+	github.com/skinflint-go/skinflint/adapters/sqlite => ../adapters/sqlite
 )

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+)
+
+// delays are how long calls were held up, the longest first, while the sink let nothing through.
+type delays struct {
+	callers int
+	took    []time.Duration
+}
+
+// waited is how many calls waited for the sink: OpenWait, or most of it.
+func (d *delays) waited() (n int) {
+	for _, took := range d.took {
+		if took >= openWait*3/4 {
+			n++
+		}
+	}
+	return n
+}
+
+// at is what a share of the calls took at most, from 0 to 1.
+func (d *delays) at(share float64) time.Duration {
+	return d.took[len(d.took)-1-int(share*float64(len(d.took)-1))]
+}
+
+// openWait is what a Writer waits unless told otherwise.
+const openWait = 100 * time.Millisecond
+
+// holdUp has callers make that many calls together, each an Open and an Add, by a Writer as it comes, whose sink works at
+// first and then blocks.
+func holdUp(callers, calls int) (d *delays, err error) {
+	g := new(gate)
+	w := ledger.NewWriter(g, ledger.WriterConfig{})
+	open := func() {}
+	defer func() {
+		open()
+		err = errors.Join(err, w.Close(context.Background()))
+	}()
+	d = &delays{callers: callers}
+	var mu sync.Mutex
+	round := func(name string, calls int) (took []time.Duration) {
+		var all sync.WaitGroup
+		for caller := range callers {
+			all.Go(func() {
+				mine := make([]time.Duration, calls/callers)
+				for i := range mine {
+					r := ledger.Row{Call: fmt.Sprint(name, caller, "-", i), Attempt: 1, Outcome: policy.Open}
+					began := time.Now()
+					w.Open(r)
+					r.Outcome = policy.Billed
+					w.Add(r)
+					mine[i] = time.Since(began)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				took = append(took, mine...)
+			})
+		}
+		all.Wait()
+		return took
+	}
+	round("before", 10*callers)
+	open = g.shut()
+	d.took = round("blocked", calls)
+	slices.SortFunc(d.took, func(a, b time.Duration) int { return int(b - a) })
+	if s := w.Stats(); s.Lost > 0 {
+		err = fmt.Errorf("%d rows are lost", s.Lost)
+	}
+	return d, err
+}
