@@ -30,7 +30,7 @@ func ExampleRefresher() {
 		URL:    "https://lists.example/prices.json",
 		Client: &http.Client{Transport: listHost(`{"gpt-example": {"litellm_provider": "openai", "input_cost_per_token": 2e-06, "max_input_tokens": 8192}}`)},
 		Load: func(r io.Reader, asOf time.Time) (*price.Feed, error) {
-			return price.LoadLiteLLM("litellm", r, asOf, price.Against(book.Catalog()))
+			return price.LoadLiteLLM("litellm", r, asOf, price.Against(price.Embedded()))
 		},
 	}
 	for range 2 {

@@ -30,7 +30,7 @@ import (
 //		URL:  "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json",
 //		Path: "/var/cache/prices/litellm.json",
 //		Load: func(r io.Reader, asOf time.Time) (*price.Feed, error) {
-//			return price.LoadLiteLLM("litellm", r, asOf, price.Against(book.Catalog()))
+//			return price.LoadLiteLLM("litellm", r, asOf, price.Against(price.Embedded()))
 //		},
 //		OnError: func(err error) { slog.Warn("prices", "err", err) },
 //	}
