@@ -739,3 +739,61 @@ func TestRepetitionIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// An SDK behind a proxy gives a call up by a timeout that nobody here knows of, and repeats it: after the answer has passed,
+// or while the call still runs. Neither is billed a second time. What the program asks once more is another call.
+func TestRepeatsWithoutADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold, refuse := make(chan struct{}), false
+		base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+			<-hold
+			if refuse {
+				return says(429, jsonType, `{"error":{"code":"insufficient_quota","type":"insufficient_quota","message":"none left"}}`)(req)
+			}
+			return newAnswering().RoundTrip(req)
+		})
+		stack := stackOver(t, base, policy.Policy{})
+		ask := func(count string) (status int) {
+			req, err := http.NewRequest(http.MethodPost, openaiURL, strings.NewReader(`{"model":"gpt-5"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("X-Stainless-Retry-Count", count)
+			req.Header.Set("Authorization", "Bearer sk-test")
+			resp, err := stack.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			return resp.StatusCode
+		}
+		first := make(chan int)
+		go func() { first <- ask("0") }()
+		synctest.Wait()
+		if got := ask("1"); got != 424 {
+			t.Errorf("repeated while it runs: %d", got)
+		}
+		close(hold)
+		if got := <-first; got != 200 {
+			t.Errorf("the first: %d", got)
+		}
+		if got := ask("1"); got != 424 {
+			t.Errorf("repeated after the answer: %d", got)
+		}
+		if got := ask("0"); got != 200 {
+			t.Errorf("asked once more: %d", got)
+		}
+		refuse = true
+		if got := ask("0"); got != 429 {
+			t.Errorf("asked once more, and refused: %d", got)
+		}
+		refuse = false
+		if got := ask("1"); got != 200 {
+			t.Errorf("repeated after a refusal: %d", got)
+		}
+		if n := stack.Totals().Attempts; n != 4 {
+			t.Errorf("%d attempts", n)
+		}
+	})
+}

@@ -53,3 +53,9 @@ func (m *recent[K]) add(k K) {
 	}
 	m.when[k] = time.Now()
 }
+
+func (m *recent[K]) forget(k K) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.when, k)
+}

@@ -33,6 +33,7 @@ type engine struct {
 	refused  recent[refusal]
 	tries    recent[try] // that may have been billed
 	answered recent[try] // that were
+	running  running
 	quotas   quotas
 	told     sync.Once // about the http.Client's timeout
 	pending  pendings

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
@@ -84,10 +85,11 @@ var errNoBody = errors.New("skinflint: the body cannot be had again")
 
 // try returns the try that the call is.
 func (r *record) try() try {
-	if r.repeater.try != nil {
-		return *r.repeater.try
+	if r.repeater.try == nil {
+		t := r.tryOf(r.body.Copy)
+		r.repeater.try = &t
 	}
-	return r.tryOf(r.body.Copy)
+	return *r.repeater.try
 }
 
 // tryOf returns the try, given who copies the body. Without a body, all calls of a key to a path are one.
@@ -111,7 +113,7 @@ func (r *record) tryOf(copyBody func(io.Writer) error) (t try) {
 }
 
 // remember notes that the call has been tried, and was or may have been billed, in case that the SDK above repeats it. It
-// does so even with an answer that arrived, if the SDK's own deadline passes before it has taken notice.
+// does so even with an answer that arrived: the SDK's own timeout may pass before it has taken notice.
 func (r *record) remember(o policy.Outcome) {
 	if !r.repeater.known {
 		return
@@ -120,24 +122,86 @@ func (r *record) remember(o policy.Outcome) {
 	case policy.Ambiguous, policy.Partial:
 		r.engine.tries.add(r.try().lost())
 	case policy.Billed:
-		if _, ends := r.Deadline(); ends {
-			r.engine.answered.add(r.try())
-		}
+		r.engine.answered.add(r.try())
 	}
 }
 
-// repeated refuses a call that the SDK above repeats of itself although it was billed, or may have been.
+// repeated refuses a call that the SDK above repeats of itself although it was billed, may have been, or still runs.
 func (r *record) repeated(s *policy.Settings) error {
 	e := r.engine
-	if r.sdkRetry == 0 || s.AllowDoubleBilling || e.tries.empty() && e.answered.empty() {
+	switch {
+	case !r.repeater.known:
+		return nil
+	case r.sdkRetry == 0:
+		if !e.answered.empty() {
+			e.answered.forget(r.try()) // the program asks the same once more, and its SDK may repeat that
+		}
+		return nil
+	case s.AllowDoubleBilling || e.tries.empty() && e.answered.empty() && e.running.empty():
 		return nil
 	}
 	t := r.try()
 	_, lost := e.tries.has(t.lost()) // if there were too many to remember, it may have been one
-	if answered, _ := e.answered.has(t); !lost && !answered {
+	if answered, _ := e.answered.has(t); !lost && !answered && !e.running.has(t) {
 		return nil
 	}
 	return r.refuse(&Error{Kind: ErrRepeat,
 		Detail: "the SDK above sends it again of itself, and what it sent before may have been billed",
 		Hint:   "turn the SDK's own retries off, or allow this by policy.AllowDoubleBilling"})
+}
+
+// running are the tries that are under way: an SDK behind a proxy may have given one up, and repeat it, before that is
+// noticed here. The zero running is empty.
+type running struct {
+	mu    sync.Mutex
+	tries map[try]int
+}
+
+func (u *running) empty() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.tries) == 0
+}
+
+func (u *running) has(t try) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.tries[t] > 0
+}
+
+// hold notes that the call runs, until the func that it returns is called; nil if nobody has to know.
+func (r *record) hold() (release func()) {
+	if !r.repeater.known {
+		return nil
+	}
+	u, t := &r.engine.running, r.try()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.tries == nil {
+		u.tries = make(map[try]int)
+	}
+	u.tries[t]++
+	return sync.OnceFunc(func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if u.tries[t]--; u.tries[t] == 0 {
+			delete(u.tries, t)
+		}
+	})
+}
+
+// sendHeld sends an attempt, and has the call run until its answer has ended.
+func (r *record) sendHeld(req *http.Request, next hop) (*http.Response, error) {
+	release := r.hold()
+	if release == nil {
+		return next.send(r, req)
+	}
+	r.atEnd = append(r.atEnd, release)
+	before := r.attempts
+	defer func() {
+		if r.attempts == before { // it never began, and never ends
+			release()
+		}
+	}()
+	return next.send(r, req)
 }

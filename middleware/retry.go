@@ -30,7 +30,10 @@ func (e *engine) retry() transport.Middleware {
 			if err != nil {
 				return nil, err
 			}
-			return next.send(r, req)
+			return r.sendHeld(req, next)
+		}
+		if release := r.hold(); release != nil {
+			defer release()
 		}
 		for {
 			d := policy.Next(r.history(s))
@@ -53,7 +56,7 @@ func (e *engine) retry() transport.Middleware {
 			}
 			r.step = d.Step
 			before := r.attempts
-			resp, err = next.send(r, req)
+			resp, err = r.sendHeld(req, next)
 			e.refill(r, req, d.Cost)
 			if r.attempts == before {
 				e.giveBack(r, req, d.Cost)

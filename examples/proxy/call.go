@@ -15,7 +15,6 @@ type calls struct {
 	next      http.RoundTripper // the stack
 	encodings bool              // leave Accept-Encoding alone
 	life      context.Context   // its end ends every call
-	tries     tries             // that go on without their clients
 }
 
 // RoundTrip sends a request.

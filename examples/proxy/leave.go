@@ -59,9 +59,6 @@ const (
 type visit struct {
 	runOn
 	cancel context.CancelFunc
-	tries  *tries
-	try    try // if known
-	known  bool
 	stops  []func() bool // of what watches the client and the program
 
 	mu      sync.Mutex
@@ -69,7 +66,6 @@ type visit struct {
 	sent    bool // an attempt's header has been written
 	replied bool // and its answer has begun to arrive
 	handed  bool // and is in the client's hands
-	free    bool // it is a refusal
 	timers  []*time.Timer
 }
 
@@ -77,10 +73,7 @@ var errLeft = errors.New("the client has left")
 
 // stay sends a call in a context of its own, which the client's does not end where that would save nothing.
 func (c *calls) stay(out *http.Request, r runOn) (*http.Response, error) {
-	v := &visit{runOn: r, tries: &c.tries}
-	if v.try, v.known = tryOf(out); v.known && repeats(out) && c.tries.has(v.try) {
-		return c.refuseRepeat(out), nil
-	}
+	v := &visit{runOn: r}
 	ctx, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(out.Context()), visitKey{}, v))
 	v.cancel = func() { cancel(errLeft) }
 	v.stops = []func() bool{context.AfterFunc(c.life, v.cancel), context.AfterFunc(out.Context(), v.leave)}
@@ -159,9 +152,6 @@ func (v *visit) leave() {
 		v.cancel()
 		return
 	}
-	if v.known {
-		v.tries.add(v.try)
-	}
 	v.timers = append(v.timers, time.AfterFunc(runOnTime, v.cancel))
 	v.expect()
 }
@@ -192,7 +182,6 @@ func (v *visit) hand(resp *http.Response) {
 	if v.left && !v.plain {
 		v.cancel()
 	}
-	v.free = resp.StatusCode < 200 || resp.StatusCode > 299
 	resp.Body = &visited{ReadCloser: resp.Body, visit: v}
 }
 
@@ -204,9 +193,6 @@ func (v *visit) close() {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.left && v.known && (!v.handed || v.free) {
-		v.tries.forget(v.try) // if it may have been billed all the same, the stack knows
-	}
 	for _, t := range v.timers {
 		t.Stop()
 	}
