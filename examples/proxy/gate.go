@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
@@ -25,10 +26,14 @@ type gate struct {
 
 // admitCaller lets a call in that has the token. Its Authorization is the provider's.
 func (g *gate) admitCaller(w http.ResponseWriter, r *http.Request) bool {
-	if g.token == "" || g.isToken(r.Header.Get(tokenHeader)) {
+	switch {
+	case g.token == "" && bySite(r):
+		g.problem(w, r, http.StatusForbidden, "skinflint_host", "skinflint: without a token no calls are taken from web sites")
+	case g.token != "" && !g.isToken(r.Header.Get(tokenHeader)):
+		g.problem(w, r, http.StatusUnauthorized, "skinflint_token", "skinflint: this proxy wants its token in the header "+tokenHeader)
+	default:
 		return true
 	}
-	g.problem(w, r, http.StatusUnauthorized, "skinflint_token", "skinflint: this proxy wants its token in the header "+tokenHeader)
 	return false
 }
 
@@ -66,7 +71,25 @@ func local(r *http.Request) bool {
 	if own, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && !own.IP.IsLoopback() {
 		return true // -insecure-listen was said
 	}
-	host := r.Host
+	return loopback(r.Host)
+}
+
+// bySite reports whether a browser sends the request for a web site, whoever visits it: it would be at our cost, or eat
+// up the limits. Programs name no origin.
+func bySite(r *http.Request) bool {
+	if s := r.Header.Get("Sec-Fetch-Site"); s == "cross-site" || s == "same-site" {
+		return true
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false
+	}
+	u, err := url.Parse(origin)
+	return err != nil || !loopback(u.Host)
+}
+
+// loopback reports whether a host, perhaps with a port, is one of the names of this machine itself.
+func loopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -78,6 +101,10 @@ func local(r *http.Request) bool {
 // problem answers with an error of ours, in the words of the provider whose call it is as far as the path says.
 func (g *gate) problem(w http.ResponseWriter, r *http.Request, status int, code, message string) {
 	body := g.shaped(r.Method, target(g.upstream, r.URL), wire.Problem{Status: status, Code: code, Message: message})
+	if r.ContentLength != 0 { // what is left of a body is not waited for
+		w.Header().Set("Connection", "close")
+		http.NewResponseController(w).SetReadDeadline(time.Now())
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -125,5 +126,35 @@ func TestHelpKeepsTheToken(t *testing.T) {
 	}
 	if text := log.String(); strings.Contains(text, "s3cret") || !strings.Contains(text, "-upstream URL") {
 		t.Error(text)
+	}
+}
+
+// Without a token, no web site can have its visitors' browsers make calls; with one, who has it may be anybody.
+func TestSites(t *testing.T) {
+	upstream, got := recorder(t)
+	go func() {
+		for range got {
+		}
+	}()
+	open, guarded := start(t, upstream), start(t, upstream, "-token", "secret")
+	for name, test := range map[string]struct {
+		headers string
+		status  int
+	}{
+		"a program":         {"", 200},
+		"our own page":      {"Origin: http://127.0.0.1:8811\r\nSec-Fetch-Site: same-origin\r\n", 200},
+		"another site":      {"Origin: https://evil.example\r\nSec-Fetch-Site: cross-site\r\n", 403},
+		"rebound":           {"Origin: http://evil.example:8811\r\nSec-Fetch-Site: same-origin\r\n", 403},
+		"a form":            {"Origin: null\r\n", 403},
+		"an image":          {"Sec-Fetch-Site: cross-site\r\n", 403},
+		"another site, too": {"Sec-Fetch-Site: same-site\r\n", 403},
+	} {
+		const request = "POST /v1/embeddings HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\nContent-Length: 2\r\n%s\r\n{}"
+		if a := raw(t, open, fmt.Sprintf(request, test.headers)); a.StatusCode != test.status {
+			t.Errorf("%s: %d, want %d", name, a.StatusCode, test.status)
+		}
+		if a := raw(t, guarded, fmt.Sprintf(request, "Skinflint-Token: secret\r\n"+test.headers)); a.StatusCode != 200 {
+			t.Errorf("%s, with the token: %d", name, a.StatusCode)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,7 @@ var totalMetrics = []metric{
 	{"attempts_total", "counter", "HTTP attempts of calls.", func(t *ledger.Total) string { return strconv.FormatInt(t.Attempts, 10) }},
 	{"cost_usd_total", "counter", "What calls cost, in US dollars, as far as it is known.", func(t *ledger.Total) string { return t.Cost.String() }},
 	{"list_usd_total", "counter", "What the same usage lists at: on the standard tier, nothing cached.", func(t *ledger.Total) string { return t.List.String() }},
-	{"storage_usd_total", "counter", "What context caches cost to keep.", func(t *ledger.Total) string { return t.Storage.String() }},
+	{"storage_usd", "gauge", "What context caches cost to keep.", func(t *ledger.Total) string { return t.Storage.String() }},
 	{"saved_usd", "gauge", "List less cost, storage, exposure, and what the provider's own caching took off.", func(t *ledger.Total) string { return t.Saved.String() }},
 	{"exposure_usd", "gauge", "What may have been spent beside the cost, at most, and cannot be known.", func(t *ledger.Total) string { return t.Exposure.String() }},
 	{"unpriced_total", "counter", "Attempts whose cost is not known.", func(t *ledger.Total) string { return strconv.FormatInt(t.Unpriced, 10) }},
@@ -41,7 +42,7 @@ func (d *debug) metrics(w http.ResponseWriter, r *http.Request) {
 		for _, m := range totalMetrics {
 			name := "skinflint_" + kind + "_" + m.name
 			head(&b, name, m.kind, "By "+kind+": "+m.help)
-			for _, g := range groups[kind] {
+			for _, g := range dearest(groups[kind]) {
 				sample(&b, name, kind, g.name, m.value(&g.Total))
 			}
 		}
@@ -55,6 +56,23 @@ func (d *debug) metrics(w http.ResponseWriter, r *http.Request) {
 	sample(&b, "skinflint_ledger_lost_total", "", "", strconv.FormatInt(stats.Lost, 10))
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	w.Write(b.Bytes())
+}
+
+// maxSeries is how many models are shown, as the names of models are whatever clients say. The rest is one series.
+const maxSeries = 200
+
+// dearest returns the groups that cost most, and one for all others.
+func dearest(groups []group) []group {
+	if len(groups) <= maxSeries {
+		return groups
+	}
+	groups = slices.Clone(groups)
+	slices.SortStableFunc(groups, func(a, b group) int { return b.Cost.Cmp(a.Cost) })
+	rest := group{name: "(others)"}
+	for _, g := range groups[maxSeries:] {
+		rest.AddTotal(g.Total)
+	}
+	return append(groups[:maxSeries:maxSeries], rest)
 }
 
 func head(b *bytes.Buffer, name, kind, help string) {

@@ -7,6 +7,7 @@ import (
 	"net/http/httputil"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
@@ -35,7 +36,7 @@ func newProxy(g *gate, rt http.RoundTripper, headers bool) *proxy {
 
 // ServeHTTP passes one call on.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !strings.HasPrefix(r.URL.Path, "/") {
+	if !strings.HasPrefix(r.URL.Path, "/") || r.Method == http.MethodConnect {
 		p.problem(w, r, http.StatusBadRequest, "skinflint_request", "this is a reverse proxy: it wants a path")
 		return
 	}
@@ -47,7 +48,12 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		r = r.WithContext(ctx)
 	}
-	p.reverse.ServeHTTP(w, r)
+	c := http.NewResponseController(w)
+	if r.Body != http.NoBody {
+		r.Body = &arriving{r.Body, c}
+	}
+	defer c.SetWriteDeadline(time.Time{}) // the connection may serve others
+	p.reverse.ServeHTTP(&leaving{w, c}, r)
 }
 
 // rewrite makes the request that goes upstream: the client's own, to another host. Nothing says whom it comes from.
@@ -55,7 +61,7 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL = target(p.upstream, r.In.URL)
 	r.Out.Host = "" // the URL's
 	stripOurs(r.Out.Header)
-	stripOurs(r.Out.Trailer)
+	r.Out.Trailer = nil // no call has any
 }
 
 // modify takes the network's own words, which name addresses, out of what the stack says of an attempt that failed.
@@ -74,6 +80,7 @@ func (p *proxy) modify(resp *http.Response) error {
 // failures are the refusals of the stack that tell of the network.
 var failures = map[string]struct{ code, message string }{
 	"ambiguous": {"skinflint_ambiguous", "skinflint: the request was sent, and no complete answer came. It may have been billed, so it is not sent again."},
+	"redirect":  {"skinflint_redirect", "skinflint: the provider sends the call to another host, where neither it nor the key is to go."},
 	"not_sent":  {"skinflint_not_sent", "skinflint: the provider was not reached, and nothing was billed."},
 }
 

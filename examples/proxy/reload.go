@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/skinflint-go/skinflint/adapters/policyfile"
 	"github.com/skinflint-go/skinflint/policy"
@@ -23,6 +25,9 @@ func (s *server) reload() {
 		return
 	}
 	p, err := loadPolicy(s.policy)
+	if err == nil && reflect.DeepEqual(p, policy.Policy{}) {
+		err = errors.New("the file says nothing: was it being written? To lift all of the policy, start without it")
+	}
 	if err == nil {
 		err = s.stack.SetPolicy(p)
 	}

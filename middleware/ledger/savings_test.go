@@ -39,7 +39,7 @@ func randomRows(random *rand.Rand, n int) (rows []ledger.Row) {
 		if random.IntN(4) == 0 {
 			return ledger.Amount{}
 		}
-		return ledger.Known(price.Pico(random.IntN(1e12)))
+		return ledger.Known(price.Pico(random.Int64N(1e12)))
 	}
 	outcomes := []policy.Outcome{policy.Billed, policy.Partial, policy.Ambiguous, policy.Rejected, policy.NotSent, policy.Refused, policy.Storage}
 	for i := range n {

@@ -42,7 +42,8 @@ type Source interface {
 //
 //   - one of outcome open is kept until the row of its attempt comes, which takes its place;
 //   - one whose price_id is [Bill] takes the place of whatever is there;
-//   - any other is kept only if there is none yet, so that to write a row again changes nothing.
+//   - any other is kept only if there is none yet, so that to write a row again changes nothing. A [JSONL] knows the
+//     latest 16384 rows again.
 type Sink interface {
 	// Write keeps the rows, and returns when they are safe. If it fails, any part of them may have been kept: the same
 	// rows are handed in again, together with later ones or not.

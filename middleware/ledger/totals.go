@@ -61,7 +61,7 @@ func one(p price.Pico) (s price.Sum) {
 // Totals are a Total of all rows, and one for each model, tier served and tag, and for each hour.
 type Totals struct {
 	Total
-	By map[string]Total `json:"by"` // "model:gpt-5", "tier:flex", "tag:tenant=acme", "other"
+	By map[string]Total `json:"by"` // "model:gpt-5", "tier:flex", "tag:tenant=acme", "other:tag"
 
 	// Hours are the hours of UTC in which attempts began: "2026-11-22T12:00:00Z".
 	Hours map[string]Total `json:"hours,omitempty"`
@@ -69,7 +69,7 @@ type Totals struct {
 
 const (
 	// MaxGroups is how many groups [Totals] keep, each of some 300 bytes. Rows of further ones are summed up, and
-	// counted, under "other".
+	// counted, under "other:model", "other:tier" and "other:tag".
 	MaxGroups = 10_000
 	// MaxHours is how many hours they keep: the latest, some 12 weeks. Those before are summed up under "other".
 	MaxHours = 2000
@@ -81,9 +81,6 @@ type groupKey struct{ kind, name, value string }
 func (k groupKey) String() string {
 	if k.kind == "tag" {
 		return k.kind + ":" + k.name + "=" + k.value
-	}
-	if k.kind == "other" {
-		return k.kind
 	}
 	return k.kind + ":" + k.name
 }
@@ -171,7 +168,7 @@ func (t *tally) newHour(h int64) *Total {
 		if first == h {
 			return t.before
 		}
-		t.before.addTotal(t.hours[first])
+		t.before.AddTotal(*t.hours[first])
 		delete(t.hours, first)
 	}
 	in := new(Total)
@@ -179,7 +176,8 @@ func (t *tally) newHour(h int64) *Total {
 	return in
 }
 
-func (t *Total) addTotal(u *Total) {
+// AddTotal adds what other rows sum up to.
+func (t *Total) AddTotal(u Total) {
 	t.Calls += u.Calls
 	t.Attempts += u.Attempts
 	t.Cost.AddSum(u.Cost)
@@ -204,7 +202,7 @@ func (t *tally) group(k groupKey) *Total {
 	}
 	g := t.groups[k]
 	if g == nil && len(t.groups) >= MaxGroups {
-		k = groupKey{kind: "other"}
+		k = groupKey{kind: "other", name: k.kind}
 		g = t.groups[k]
 	}
 	if g == nil {
@@ -219,7 +217,7 @@ func (t *tally) totals() Totals {
 	for k, g := range t.groups {
 		name := k.String()
 		sum := by[name] // tags x=y: z and x: y=z have one name
-		sum.addTotal(g)
+		sum.AddTotal(*g)
 		by[name] = sum
 	}
 	hours := make(map[string]Total, len(t.hours))

@@ -65,6 +65,7 @@ type Writer struct {
 	ctx     context.Context // of what the sink is asked to do
 	cancel  context.CancelFunc
 	fails   int // in a row
+	kept    int64
 	lost    int64
 	cost    price.Sum // of the lost ones
 	failure error     // the latest, until the sink works
@@ -77,7 +78,7 @@ type Writer struct {
 // WriterStats say how a [Writer] fares.
 type WriterStats struct {
 	Queued   int       // rows that are not safe yet, open ones too
-	Written  int64     // rows that are, open ones too
+	Written  int64     // rows that are
 	Lost     int64     // rows that the sink never got, as the queue was full or the Writer closed
 	LostCost price.Sum // of these, as far as it was known
 	Err      error     // why the sink fails; nil if it works
@@ -270,6 +271,16 @@ func (w *Writer) sync() {
 
 // keep forgets the first n rows: they are safe, or given up.
 func (w *Writer) keep(n int) {
+	for i := 0; i < n; {
+		batch := w.rows.batch(i)
+		batch = batch[:min(len(batch), n-i)]
+		for j := range batch {
+			if batch[j].Outcome != policy.Open {
+				w.kept++
+			}
+		}
+		i += len(batch)
+	}
 	w.rows.drop(n)
 	w.written -= n
 	w.safe += n
@@ -389,7 +400,7 @@ func (w *Writer) abandon(why error) error {
 	if n == 0 {
 		return nil
 	}
-	return fmt.Errorf("ledger: %d rows could not be written: %w", n, cmp.Or(w.failure, why))
+	return fmt.Errorf("ledger: %d rows could not be written, and $%s of cost is lost with them and others: %w", n, w.cost, cmp.Or(w.failure, why))
 }
 
 // Resolve implements [Resolver], for the latest rows of which Memory knows: see [Memory.Resolve]. The sink is told.
@@ -439,5 +450,5 @@ func (w *Writer) Rows() []Row { return w.mem.Rows() }
 func (w *Writer) Stats() WriterStats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return WriterStats{Queued: w.rows.n, Written: int64(w.safe), Lost: w.lost, LostCost: w.cost, Err: w.failure}
+	return WriterStats{Queued: w.rows.n, Written: w.kept, Lost: w.lost, LostCost: w.cost, Err: w.failure}
 }
