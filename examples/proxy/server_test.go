@@ -40,6 +40,12 @@ func TestReload(t *testing.T) {
 			t.Errorf("after %q: %s", bad, got)
 		}
 	}
+	os.WriteFile(file, []byte("# half-written"), 0o600)
+	p.signals <- syscall.SIGHUP
+	p.log.await(t, "the policy stays as it was.*says nothing")
+	if got := tier("empty"); got != "flex" {
+		t.Errorf("after an empty one: %s", got)
+	}
 	os.WriteFile(file, []byte("defaults:\n  tier: {plan: [priority]}\n"), 0o600)
 	p.signals <- syscall.SIGHUP
 	p.log.await(t, "the policy was read again")
