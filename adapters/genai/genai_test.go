@@ -290,8 +290,11 @@ func TestCachesCreate(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows, meter := stack.Rows(), server.Meter()
-	if len(rows) != 2 || rows[0].Operation != "create_cache" || rows[0].Usage.Input != meter[0].Prompt || rows[1].Usage.CachedInput != meter[1].Cached {
-		t.Errorf("rows: %+v\nmeter: %+v", rows, meter)
+	if len(rows) != 3 || rows[0].Operation != "create_cache" || rows[0].Usage.Input != meter[0].Prompt || rows[2].Usage.CachedInput != meter[1].Cached {
+		t.Fatalf("rows: %+v\nmeter: %+v", rows, meter)
+	}
+	if storage := rows[1]; storage.Outcome != policy.Storage || storage.Usage.StorageTokenSeconds < 3599*rows[0].Usage.Input {
+		t.Errorf("storage: %+v", storage)
 	}
 }
 
