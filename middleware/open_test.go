@@ -127,6 +127,7 @@ func newAnswering() http.RoundTripper {
 // A policy is replaced for calls that begin from then on: one that is under way ends by its own.
 func TestSetPolicy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var tiers []string
 		base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(req.Body)
@@ -134,7 +135,9 @@ func TestSetPolicy(t *testing.T) {
 			if _, after, ok := strings.Cut(string(body), `"service_tier":"`); ok {
 				tier, _, _ = strings.Cut(after, `"`)
 			}
+			mu.Lock()
 			tiers = append(tiers, tier)
+			mu.Unlock()
 			if tier == "flex" {
 				return says(429, jsonType, `{"error":{"code":"resource_unavailable","type":"invalid_request_error","message":"no capacity"}}`)(req)
 			}
