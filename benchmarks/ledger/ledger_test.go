@@ -42,8 +42,8 @@ func TestProgram(t *testing.T) {
 			t.Errorf("%s is not a number", key)
 		}
 	}
-	if len(got) != 13 {
-		t.Errorf("%d figures, want 13: %s", len(got), object.String())
+	if len(got) != 14 {
+		t.Errorf("%d figures, want 14: %s", len(got), object.String())
 	}
 	for _, s := range report.standings {
 		for _, w := range s.ways {
