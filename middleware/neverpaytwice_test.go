@@ -173,14 +173,14 @@ func Test20NeverAfterSuccess(t *testing.T) {
 // that it does, the second that it does not below the chain.
 func Test21IdempotencyKey(t *testing.T) {
 	for _, chained := range []bool{false, true} {
-		processed := 0
+		var processed atomic.Int64
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
-			if processed++; processed == 2 {
+			if processed.Add(1) == 2 {
 				panic(http.ErrAbortHandler) // the work is done, and the connection dies
 			}
 			w.Header().Set("Content-Type", "application/json")
@@ -213,9 +213,9 @@ func Test21IdempotencyKey(t *testing.T) {
 		}
 		server.Close()
 		stack.CloseIdleConnections()
-		switch want := map[bool]int{false: 3, true: 2}[chained]; {
-		case processed != want:
-			t.Errorf("below the chain %v: processed %d times", chained, processed)
+		switch want := map[bool]int64{false: 3, true: 2}[chained]; {
+		case processed.Load() != want:
+			t.Errorf("below the chain %v: processed %d times", chained, processed.Load())
 		case (last == nil) == chained:
 			t.Errorf("below the chain %v: %v", chained, last)
 		}
