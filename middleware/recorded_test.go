@@ -70,22 +70,28 @@ func TestRecordedTraffic(t *testing.T) {
 	t.Logf("\n%s", table)
 }
 
-func readTraffic(t *testing.T) map[string][]*exchange {
+// sharedLines reads JSON documents from a zipped file, and skips the test where it is not.
+func sharedLines(t *testing.T, what, path string) *json.Decoder {
 	t.Helper()
-	f, err := os.Open(recordedTraffic)
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("the recorded traffic is not there: " + recordedTraffic)
+		t.Skip(what + " is not there: " + path)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { f.Close() })
 	unzipped, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return json.NewDecoder(bufio.NewReader(unzipped))
+}
+
+func readTraffic(t *testing.T) map[string][]*exchange {
+	t.Helper()
 	byProvider := map[string][]*exchange{}
-	d := json.NewDecoder(bufio.NewReader(unzipped))
+	d := sharedLines(t, "the recorded traffic", recordedTraffic)
 	for n := 0; ; n++ {
 		x := &exchange{index: n}
 		if err := d.Decode(x); err == io.EOF {

@@ -1,19 +1,15 @@
 package middleware_test
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"math/big"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -97,20 +93,8 @@ func (k statedKey) compare(l statedKey) int {
 
 func readStated(t *testing.T) map[statedKey][]*statedCost {
 	t.Helper()
-	f, err := os.Open(statedCosts)
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("the calls with stated costs are not there: " + statedCosts)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	unzipped, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
 	groups := map[statedKey][]*statedCost{}
-	d := json.NewDecoder(bufio.NewReader(unzipped))
+	d := sharedLines(t, "the file of stated costs", statedCosts)
 	for n := 0; ; n++ {
 		x := new(statedCost)
 		err := d.Decode(x)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
-	"github.com/skinflint-go/skinflint/policy"
 )
 
 // Recover closes what programs left behind that ended, by a crash, between an attempt and its row: each row of outcome
@@ -13,12 +12,5 @@ import (
 // It returns how many they were. Call it at the start, with a time before which no other program that uses the schema
 // can still be at work, for instance a day ago: a row that comes later is not kept.
 func (s *Store) Recover(ctx context.Context, before time.Time) (int, error) {
-	var rows []ledger.Row
-	for row, err := range s.Scan(ctx, ledger.Filter{Outcome: policy.Open, Until: before}) {
-		if err != nil {
-			return 0, err
-		}
-		rows = append(rows, ledger.Abandoned(row))
-	}
-	return len(rows), s.Write(ctx, rows)
+	return ledger.Recover(ctx, s, before)
 }

@@ -99,17 +99,6 @@ const (
 	draftName     = "segment.new"
 )
 
-// AbandonedReason is the unpriced of a row that stands for an attempt whose program ended before its answer did.
-const AbandonedReason = "the program ended before the answer did"
-
-// Abandoned returns the row that stands for an attempt of which nothing is known but that it was about to be sent: it
-// may have been billed, and exposes what the open row says.
-func Abandoned(open Row) Row {
-	open.Outcome, open.Reason = policy.Ambiguous, policy.TransportLost
-	open.UsageSource, open.Unpriced = Unknown, AbandonedReason
-	return open
-}
-
 // OpenJSONL opens a directory, and makes it if there is none. An error says what is wrong with it.
 func OpenJSONL(dir string, c JSONLConfig) (*JSONL, error) {
 	j := &JSONL{dir: dir, c: c, opens: make(map[key]Row), known: newWindow(maxKnown)}
