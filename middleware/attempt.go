@@ -79,7 +79,7 @@ type attempt struct {
 	sender *sender
 	s      *policy.Settings
 	trace  transport.Trace
-	reader answerReader
+	reader wire.Reader
 	cancel context.CancelFunc // of the attempt's own context, if it has one
 	body   io.ReadCloser      // that was sent
 
@@ -90,6 +90,7 @@ type attempt struct {
 	final   bool // the server said not to send the request again
 	counts  bool // an answer to a poll is the first to tell what a call of before has used
 
+	holds  bool // the call runs until this attempt has ended
 	atEnd  []func()
 	start  time.Time
 	status int
@@ -120,6 +121,7 @@ func newAttempt(e *engine, r *record) *attempt {
 	}
 	a.r, a.s, a.start, a.atEnd = r, s, now, r.atEnd
 	r.atEnd, r.attempt = nil, a
+	a.holds, r.holding = r.holding, false
 	r.fill(&a.row)
 	a.row.Attempt, a.row.At = r.attempts, now.UTC()
 	a.row.WaitMS = r.waited.Milliseconds()
@@ -141,7 +143,9 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 	}
 	ctx = a.watch(ctx, req)
 	out := req.WithContext(transport.WithTrace(ctx, &a.trace))
-	stripIdempotencyKeys(out)
+	if r.noted.Idempotency || !r.noted.Of(out.Header) {
+		stripIdempotencyKeys(out)
+	}
 	if err := a.attach(out); err != nil {
 		return nil, a.withdraw(r.refuse(&Error{Kind: ErrBody, Err: err}))
 	}
@@ -173,7 +177,7 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 		resp.Body = http.NoBody
 	}
 	a.status = resp.StatusCode
-	r.dialect.Headers(&r.call, resp.Header, &a.reader.answer)
+	r.dialect.Headers(&r.call, resp.Header, &a.reader.Answer)
 	switch {
 	case resp.StatusCode == http.StatusSwitchingProtocols:
 		a.upgraded()
@@ -192,7 +196,7 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 // open has the ledger note that the attempt is about to be sent.
 func (a *attempt) open() {
 	r := a.r
-	if len(r.openers) == 0 || r.call.Free || r.call.Poll {
+	if len(r.openers) == 0 || r.call.Kind == wire.Free || r.call.Kind == wire.Poll {
 		return
 	}
 	row := a.row
@@ -223,7 +227,11 @@ func (a *attempt) attach(out *http.Request) error {
 	if r.tiersOpen() == nil {
 		a.row.AskedTier = r.call.Tier // whatever the step says, it cannot be changed
 	}
-	if err := r.body.Attach(out, a.edits.Body...); err != nil {
+	attach := r.body.Attach
+	if a.sender.spoken.of(out.URL.Host) == 2 {
+		attach = r.body.AttachParts
+	}
+	if err := attach(out, a.edits.Body...); err != nil {
 		return err
 	}
 	a.again = out.GetBody
@@ -289,8 +297,8 @@ func (a *attempt) upgraded() {
 func (a *attempt) answered(ctx context.Context, resp *http.Response) {
 	r := a.r
 	r.results = append(r.results, policy.Result{Step: r.step, Outcome: policy.Billed, Ended: time.Since(r.start)})
-	a.reader.begin(r, resp, a.edits.HideUsage)
-	w := transport.Watcher{Observer: a, Idle: &r.engine.idle, IdleTime: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.stream && a.reader.packed == nil}
+	a.reader.Begin(r.dialect, &r.call, resp, a.edits.HideUsage)
+	w := transport.Watcher{Observer: a, Idle: &r.engine.idle, IdleTime: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.Events()}
 	w.Watch(ctx, resp)
 	a.tieTimeout(resp)
 }
@@ -356,11 +364,11 @@ func (a *attempt) result(f wire.Refusal) {
 func (a *attempt) refused(req *http.Request, resp *http.Response) {
 	r := a.r
 	body, err := transport.Peek(resp, peekSize, peekTime)
-	body = unpacked(resp.Header, body)
+	body = wire.Unpacked(resp.Header, body)
 	f := r.dialect.Refusal(&r.call, &wire.Response{
 		Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: a.row.AskedTier, At: time.Now(),
 	})
-	if f.Outcome == policy.Rejected && !errors.Is(err, io.EOF) && !complete(body) {
+	if f.Outcome == policy.Rejected && !errors.Is(err, io.EOF) && !wire.Whole(body) {
 		// Only a complete refusal counts as one: what has not come could say that it is of another kind.
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
@@ -412,27 +420,16 @@ func (t *timed) Close() error {
 	return t.ReadCloser.Close()
 }
 
-// complete reports whether what has come of a body is a whole JSON document.
-func complete(body []byte) bool {
-	s := scanners.Get().(*transport.Scanner)
-	defer scanners.Put(s)
-	s.Reset(nil, 0)
-	s.Write(body)
-	return s.Complete()
-}
-
 // Observe shows the answer's bytes to the dialect.
-func (a *attempt) Observe(p []byte) (int, transport.Seen) { return a.reader.observe(p) }
+func (a *attempt) Observe(p []byte) (int, transport.Seen) { return a.reader.Observe(p) }
 
 // End closes the attempt that was answered with 2xx.
 func (a *attempt) End(how transport.End, err error) {
-	a.reader.inflate()
-	answer := &a.reader.answer
+	answer := &a.reader.Answer
 	a.row.Outcome, a.row.ErrorCode = policy.Billed, answer.ErrorCode
-	if answer.Failed || !a.reader.complete(how) {
+	if whole := a.reader.End(how); answer.Failed || !whole {
 		a.row.Outcome = policy.Partial
 	}
-	a.reader.finish()
 	a.price()
 	a.background()
 	switch {
@@ -451,12 +448,12 @@ var errClosedEarly = errors.New("skinflint: the answer was closed before its end
 func (a *attempt) close(err error) {
 	defer a.done()
 	a.closed = true
-	r, row, answer := a.r, &a.row, &a.reader.answer
+	r, row, answer := a.r, &a.row, &a.reader.Answer
 	a.exposeOthers()
 	row.Status, row.WireTries = a.status, a.trace.Writes()
 	row.ServedModel, row.RequestID, row.ResponseID = answer.Model, answer.RequestID, answer.ResponseID
 	row.LatencyMS = time.Since(a.start).Milliseconds()
-	if r.call.Poll && !a.counts {
+	if r.call.Kind == wire.Poll && !a.counts {
 		return
 	}
 	if r.call.Operation == wire.UpdateCache || r.call.Operation == wire.DeleteCache {
@@ -473,6 +470,10 @@ func (a *attempt) close(err error) {
 
 // done does what the links above want done when the attempt is over.
 func (a *attempt) done() {
+	if a.holds {
+		a.holds = false
+		defer a.r.release()
+	}
 	for _, f := range a.atEnd {
 		defer f()
 	}

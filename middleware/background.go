@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"github.com/skinflint-go/skinflint/transport/wire"
+
 	"cmp"
 	"sync"
 
@@ -81,11 +83,11 @@ func (p *pendings) count(id string) (c pending, first bool) {
 
 // background notes that the provider has yet to do the work, or counts work that it has done meanwhile.
 func (a *attempt) background() {
-	answer, row := &a.reader.answer, &a.row
+	answer, row := &a.reader.Answer, &a.row
 	id := answer.ResponseID
 	switch {
 	case id == "":
-	case a.r.call.Poll:
+	case a.r.call.Kind == wire.Poll:
 		if answer.Pending || !answer.HasUsage || !answer.Background && !a.r.engine.pending.has(id) {
 			return
 		}

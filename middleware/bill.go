@@ -14,12 +14,12 @@ import (
 
 // price works out what the answer cost.
 func (a *attempt) price() {
-	c, answer, row := &a.r.call, &a.reader.answer, &a.row
+	c, answer, row := &a.r.call, &a.reader.Answer, &a.row
 	if answer.HasReported {
 		row.Reported = ledger.Known(answer.Reported)
 	}
 	switch {
-	case c.Free:
+	case c.Kind == wire.Free:
 		row.UsageSource, row.Cost = ledger.None, ledger.Known(0)
 		return
 	case !answer.HasUsage:
@@ -84,8 +84,8 @@ func (a *attempt) tools() string {
 func (a *attempt) servedTier() policy.Tier {
 	asked := a.row.AskedTier
 	switch {
-	case a.reader.answer.Tier != "":
-		return a.reader.answer.Tier
+	case a.reader.Answer.Tier != "":
+		return a.reader.Answer.Tier
 	case asked == "" || asked == policy.Standard || asked == "auto":
 		return policy.Standard
 	case slices.Contains(a.r.call.Strict, asked) || a.r.call.OnePrice:
@@ -134,7 +134,7 @@ func (a *attempt) exposeRest() {
 // billed, too. What net/http's own transport sends again of itself is free.
 func (a *attempt) exposeOthers() {
 	others := a.trace.Writes() - a.void - 1
-	if a.sender.bare || others <= 0 || a.r.call.Free {
+	if a.sender.bare || others <= 0 || a.r.call.Kind == wire.Free {
 		return
 	}
 	most, err := a.r.bound(a.row.AskedTier, a.start)

@@ -22,7 +22,7 @@ func Budget(p policy.Policy) transport.Middleware { return newEngine(p).budget()
 
 func (e *engine) budget() transport.Middleware {
 	return e.watcher(func(r *record, req *http.Request, next hop) (*http.Response, error) {
-		if r.most, r.limited = r.options.MaxCost(); !r.limited || r.call.Free || r.call.Poll || r.call.Later {
+		if r.most, r.limited = r.options.MaxCost(); !r.limited || r.call.Kind == wire.Free || r.call.Kind == wire.Poll || r.call.Kind == wire.Submission {
 			r.limited = false
 			return next.send(r, req)
 		}

@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"github.com/skinflint-go/skinflint/transport/wire"
+
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,7 +35,7 @@ func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 	if !ok {
 		return Explanation{}, nil
 	}
-	if call.Passive {
+	if call.Kind != wire.Billable {
 		return Explanation{Recognised: true, Provider: call.Provider, Operation: call.Operation, Model: call.Model, Skipped: "only watched"}, nil
 	}
 	r := &record{engine: s.engine, dialect: d, call: call, options: policy.From(req.Context()), start: time.Now()}

@@ -28,9 +28,23 @@ func writeCredentials(w io.Writer, req *http.Request) {
 		io.WriteString(w, transport.HeaderValue(req.Header, name))
 		io.WriteString(w, "\x00")
 	}
+	io.WriteString(w, queryKey(req))
+}
+
+// A credential is what a request has of them.
+type credential struct {
+	transport.Credentials
+	query string
+}
+
+func queryKey(req *http.Request) (keys string) {
+	if req.URL.RawQuery == "" {
+		return ""
+	}
 	for pair := range strings.SplitSeq(req.URL.RawQuery, "&") {
 		if key, ok := strings.CutPrefix(pair, "key="); ok {
-			io.WriteString(w, key)
+			keys += key
 		}
 	}
+	return keys
 }

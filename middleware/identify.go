@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"github.com/skinflint-go/skinflint/transport/wire"
+
 	"errors"
 	"net/http"
 
@@ -113,7 +115,7 @@ func (l *link) run(r *record, req *http.Request) (*http.Response, error) {
 		return nil, r.refuse(badPolicy(l.engine.err))
 	}
 	r.govern(l.engine)
-	if r.call.Passive && !l.watches {
+	if r.call.Kind != wire.Billable && !l.watches {
 		return l.next.send(r, req)
 	}
 	return l.f(r, req, l.next)

@@ -28,7 +28,7 @@ func Limit(limits ...policy.Limit) transport.Middleware {
 func (e *engine) limit() transport.Middleware {
 	return e.watcher(func(r *record, req *http.Request, next hop) (*http.Response, error) {
 		q := r.rulesOf(e).queue
-		if q == nil || r.call.Passive && r.call.Operation != wire.Unknown {
+		if q == nil || r.call.Kind != wire.Billable && r.call.Operation != wire.Unknown {
 			return next.send(r, req)
 		}
 		w := q.matching(r)

@@ -11,12 +11,19 @@ const (
 	recentMost = 16384
 )
 
-// recent remembers up to 16384 things for an hour. The zero recent is ready, and costs a call nothing while it is empty.
+// recent remembers up to 16384 things for an hour, and forgets the oldest first. The zero recent is ready, and costs a
+// call nothing while it is empty.
 type recent[K comparable] struct {
 	any     atomic.Bool
 	mu      sync.Mutex
-	when    map[K]time.Time
-	spilled time.Time // when a thing was last forgotten before its hour was over
+	when    map[K]time.Time // when it was last added; zero: it was forgotten
+	queue   []queued[K]     // one for each of when, the oldest first
+	spilled time.Time       // when a thing was last forgotten before its hour was over
+}
+
+type queued[K comparable] struct {
+	thing K
+	at    time.Time // when it was added; it may have been again since
 }
 
 // empty reports that nothing was ever remembered.
@@ -26,36 +33,49 @@ func (m *recent[K]) empty() bool { return !m.any.Load() }
 func (m *recent[K]) has(k K) (is, maybe bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	at, ok := m.when[k]
-	if ok && time.Since(at) >= recentTime {
-		delete(m.when, k)
-		ok = false
-	}
-	return ok, ok || !m.spilled.IsZero() && time.Since(m.spilled) < recentTime
+	now := time.Now()
+	is = now.Sub(m.when[k]) < recentTime
+	return is, is || now.Sub(m.spilled) < recentTime
 }
 
 func (m *recent[K]) add(k K) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := time.Now()
+	if _, listed := m.when[k]; !listed {
+		m.makeRoom(now)
+		m.queue = append(m.queue, queued[K]{k, now})
+	}
+	m.when[k] = now
+}
+
+// makeRoom forgets what is over, and what there is no room for.
+func (m *recent[K]) makeRoom(now time.Time) {
 	if m.when == nil {
 		m.when = make(map[K]time.Time)
 		m.any.Store(true)
 	}
-	for old, at := range m.when {
-		past := time.Since(at) >= recentTime
-		if len(m.when) < recentMost && !past {
-			break
+	for len(m.queue) > 0 {
+		first := m.queue[0]
+		over := now.Sub(first.at) >= recentTime
+		if !over && len(m.when) < recentMost {
+			return
 		}
-		delete(m.when, old)
-		if !past {
-			m.spilled = time.Now()
+		m.queue = m.queue[1:]
+		if at := m.when[first.thing]; at.After(first.at) {
+			m.queue = append(m.queue, queued[K]{first.thing, at})
+			continue
+		} else if !over && !at.IsZero() {
+			m.spilled = now
 		}
+		delete(m.when, first.thing)
 	}
-	m.when[k] = time.Now()
 }
 
 func (m *recent[K]) forget(k K) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.when, k)
+	if _, listed := m.when[k]; listed {
+		m.when[k] = time.Time{}
+	}
 }

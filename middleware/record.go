@@ -72,8 +72,11 @@ type record struct {
 	id       string
 	start    time.Time
 	deadline time.Time
+	noted    transport.Noted
 	sdkRetry int
 	repeater repeater
+	holds    atomic.Int32 // see hold
+	holding  bool         // the next attempt is to release one
 	sinks    []func(*ledger.Row)
 	openers  []func(*ledger.Row) // of attempts that are about to be sent
 
@@ -137,7 +140,7 @@ func (e *engine) open(req *http.Request) (*record, error) {
 		return nil, nil
 	}
 	if redirected(req) {
-		call.Passive = true // what was asked of one host is not to be asked of another
+		call.Kind = max(call.Kind, wire.Observed) // what was asked of one host is not to be asked of another
 	}
 	ctx := req.Context()
 	r := &record{
@@ -146,13 +149,14 @@ func (e *engine) open(req *http.Request) (*record, error) {
 	}
 	r.id = newID(r.start)
 	r.results, r.accounted = r.room[:0], r.accounts[:0]
-	r.sdkRetry, r.repeater = retryCount(req.Header), repeaterOf(req)
+	r.noted = transport.Note(req.Header)
+	r.sdkRetry, r.repeater = retryCount(r.noted.Retry), repeaterOf(req, &r.noted)
 	e.tellTimeout(req)
 	r.deadline = deadlineOf(ctx, r.options)
 	if err := r.check(req); err != nil {
 		return r, err
 	}
-	if r.call.Passive && (r.call.Operation != wire.Unknown || r.call.Later) {
+	if r.call.Kind != wire.Billable && (r.call.Operation != wire.Unknown || r.call.Kind == wire.Submission) {
 		return r, nil // what only manages or counts does without a context cache
 	}
 	d.Request(&r.call, req.Header, r.body.Fields())
@@ -210,11 +214,11 @@ func (r *record) check(req *http.Request) error {
 		closeBody(req)
 		return r.refuse(&Error{Kind: ErrPolicy, Detail: fmt.Sprintf("a redirect leads it to another host, where there is no context cache %q", name)})
 	}
-	if r.call.Passive {
+	if r.call.Kind != wire.Billable {
 		r.body.Pass(req)
 		return nil
 	}
-	if err := r.body.Load(req, r.call.RequestPaths); err != nil {
+	if err := r.load(req); err != nil {
 		return r.refuse(&Error{Kind: ErrBody, Err: err})
 	}
 	return nil
@@ -359,22 +363,26 @@ func (r *record) emit(row *ledger.Row) {
 
 // serve has the engine's rows go to the store.
 func (e *engine) serve(s ledger.Store, log *slog.Logger) {
-	e.sinks = append(e.sinks, guarded(s.Add, log))
+	add := func(row *ledger.Row) { s.Add(*row) }
+	if p, ok := s.(ledger.Adder); ok {
+		add = p.AddRow
+	}
+	e.sinks = append(e.sinks, guarded(add, log))
 	if o, ok := s.(ledger.Opener); ok {
-		e.openers = append(e.openers, guarded(o.Open, log))
+		e.openers = append(e.openers, guarded(func(row *ledger.Row) { o.Open(*row) }, log))
 	}
 }
 
 // guarded returns a func that hands rows to a store. It runs on the way of the call, and sometimes on a timer's
 // goroutine, where a panic would end the program: it is logged instead.
-func guarded(take func(ledger.Row), log *slog.Logger) func(*ledger.Row) {
+func guarded(take func(*ledger.Row), log *slog.Logger) func(*ledger.Row) {
 	return func(row *ledger.Row) {
 		defer func() {
 			if p := recover(); p != nil {
 				log.Error("skinflint: the store panicked, and has lost a row", "panic", p, "call", row.Call)
 			}
 		}()
-		take(*row)
+		take(row)
 	}
 }
 
@@ -402,8 +410,7 @@ func (r *record) fill(row *ledger.Row) {
 }
 
 // retryCount returns the retry that a Stainless SDK (OpenAI's, Anthropic's) says this request is.
-func retryCount(h http.Header) int {
-	v := transport.HeaderValue(h, stainlessRetry)
+func retryCount(v string) int {
 	if v == "" {
 		return 0
 	}

@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"github.com/skinflint-go/skinflint/transport/wire"
+
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,7 +14,7 @@ import (
 // show the new host the key, unless it stands in a header that http.Client knows.
 func (a *attempt) astray(out *http.Request, resp *http.Response) error {
 	r := a.r
-	if !slices.Contains(redirects, resp.StatusCode) || r.call.Free || r.call.Poll {
+	if !slices.Contains(redirects, resp.StatusCode) || r.call.Kind == wire.Free || r.call.Kind == wire.Poll {
 		return nil
 	}
 	where, err := out.URL.Parse(resp.Header.Get("Location"))

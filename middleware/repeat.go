@@ -12,9 +12,6 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// SDKs made by Stainless (OpenAI's, Anthropic's) number their own retries in this header.
-const stainlessRetry = "X-Stainless-Retry-Count"
-
 // A try is what an SDK has tried once: whose it was, where it went, and its body.
 type try struct {
 	tracked   *policy.Call
@@ -35,21 +32,23 @@ var trySeed = maphash.MakeSeed()
 // A repeater knows the try that a request of such an SDK is. The zero repeater is of another client.
 type repeater struct {
 	known bool
+	read  bool // the body has been, and its hash is
+	body  uint64
 	key   uint64
-	try   *try // if it had to be known beforehand
+	tried bool // try is known
+	try   try
 }
 
 // repeaterOf notes what is needed to know the request again, as its header may change when the chain has returned.
-func repeaterOf(req *http.Request) repeater {
-	if transport.HeaderValue(req.Header, stainlessRetry) == "" {
+func repeaterOf(req *http.Request, noted *transport.Noted) repeater {
+	if noted.Retry == "" {
 		return repeater{}
 	}
-	var sum maphash.Hash
-	sum.SetSeed(trySeed)
-	if !renewed(transport.HeaderValue(req.Header, "Authorization")) {
-		writeCredentials(&sum, req)
+	who := noted.Credentials
+	if renewed(who.Authorization) {
+		return repeater{known: true}
 	}
-	return repeater{known: true, key: sum.Sum64()}
+	return repeater{known: true, key: maphash.Comparable(trySeed, credential{who, queryKey(req)})}
 }
 
 // renewed reports whether an authorization may be another at the next try: a token with an end (a JWT, or Google's), or a
@@ -78,38 +77,58 @@ func (r *record) lookAhead(req *http.Request) {
 		}
 		return errors.Join(err, body.Close())
 	})
-	r.repeater.try = &t
+	r.repeater.try, r.repeater.tried = t, true
 }
 
 var errNoBody = errors.New("skinflint: the body cannot be had again")
 
 // try returns the try that the call is.
 func (r *record) try() try {
-	if r.repeater.try == nil {
-		t := r.tryOf(r.body.Copy)
-		r.repeater.try = &t
+	if !r.repeater.tried {
+		r.repeater.try, r.repeater.tried = r.tryOf(r.body.Copy), true
 	}
-	return *r.repeater.try
+	return r.repeater.try
 }
 
 // tryOf returns the try, given who copies the body. Without a body, all calls of a key to a path are one.
 func (r *record) tryOf(copyBody func(io.Writer) error) (t try) {
 	t.tracked = r.options.Tracked()
-	var sum, body maphash.Hash
-	sum.SetSeed(trySeed)
-	body.SetSeed(trySeed)
-	sum.WriteString(r.call.Provider)
-	sum.WriteByte(0)
-	sum.WriteString(r.path)
-	sum.WriteByte(0)
-	if t.tracked == nil {
-		maphash.WriteComparable(&sum, r.repeater.key)
+	where := struct {
+		provider, path string
+		key            uint64
+	}{r.call.Provider, r.path, r.repeater.key}
+	if t.tracked != nil {
+		where.key = 0
 	}
-	if copyBody(&body) == nil {
-		t.body = body.Sum64()
+	t.sum, t.body = maphash.Comparable(trySeed, where), r.repeater.body
+	if !r.repeater.read {
+		sum := newSum()
+		if copyBody(sum) == nil {
+			t.body = sum.Sum64()
+		}
+		sums.Put(sum)
 	}
-	t.sum = sum.Sum64()
 	return t
+}
+
+var sums = sync.Pool{New: func() any { return new(maphash.Hash) }}
+
+func newSum() *maphash.Hash {
+	sum := sums.Get().(*maphash.Hash)
+	sum.SetSeed(trySeed)
+	return sum
+}
+
+// load reads the body, and hashes it along the way if it may have to be known again.
+func (r *record) load(req *http.Request) error {
+	if !r.repeater.known {
+		return r.body.LoadNoted(req, &r.noted, r.call.RequestPaths)
+	}
+	sum := newSum()
+	err := r.body.LoadNoted(req, &r.noted, r.call.RequestPaths, sum)
+	r.repeater.body, r.repeater.read = sum.Sum64(), r.body.Read()
+	sums.Put(sum)
+	return err
 }
 
 // remember notes that the call has been tried, and was or may have been billed, in case that the SDK above repeats it. It
@@ -169,10 +188,13 @@ func (u *running) has(t try) bool {
 	return u.tries[t] > 0
 }
 
-// hold notes that the call runs, until the func that it returns is called; nil if nobody has to know.
-func (r *record) hold() (release func()) {
+// hold notes that the call runs, until there were as many releases; it reports false if nobody has to know.
+func (r *record) hold() bool {
 	if !r.repeater.known {
-		return nil
+		return false
+	}
+	if r.holds.Add(1) > 1 {
+		return true
 	}
 	u, t := &r.engine.running, r.try()
 	u.mu.Lock()
@@ -181,26 +203,28 @@ func (r *record) hold() (release func()) {
 		u.tries = make(map[try]int)
 	}
 	u.tries[t]++
-	return sync.OnceFunc(func() {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		if u.tries[t]--; u.tries[t] == 0 {
-			delete(u.tries, t)
-		}
-	})
+	return true
+}
+
+func (r *record) release() {
+	if r.holds.Add(-1) > 0 {
+		return
+	}
+	u, t := &r.engine.running, r.try()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.tries[t]--; u.tries[t] == 0 {
+		delete(u.tries, t)
+	}
 }
 
 // sendHeld sends an attempt, and has the call run until its answer has ended.
 func (r *record) sendHeld(req *http.Request, next hop) (*http.Response, error) {
-	release := r.hold()
-	if release == nil {
-		return next.send(r, req)
-	}
-	r.atEnd = append(r.atEnd, release)
-	before := r.attempts
+	r.holding = r.hold()
 	defer func() {
-		if r.attempts == before { // it never began, and never ends
-			release()
+		if r.holding { // it never began, and never ends
+			r.holding = false
+			r.release()
 		}
 	}()
 	return next.send(r, req)

@@ -21,7 +21,7 @@ func (a *attempt) guard(out *http.Request) {
 	switch {
 	case !s.bare && !s.client, s.spoken.of(out.URL.Host) == 1:
 		out.GetBody = a.trace.Guard(out.GetBody)
-	case a.r.call.Free:
+	case a.r.call.Kind == wire.Free:
 	default:
 		// Over HTTP/2 only the error of a request without GetBody says whether the server has processed it. On
 		// HTTP/1, net/http needs it only for connections that were used before; by then the host has answered.
@@ -33,7 +33,7 @@ func (a *attempt) guard(out *http.Request) {
 // that follows a redirect, and net/http a POST without a body, which it sends again on HTTP/2 whatever the server says.
 func (a *attempt) watch(ctx context.Context, req *http.Request) context.Context {
 	s := a.sender
-	empty := req.Method == http.MethodPost && (req.Body == nil || req.Body == http.NoBody) && !a.r.call.Free
+	empty := req.Method == http.MethodPost && (req.Body == nil || req.Body == http.NoBody) && a.r.call.Kind != wire.Free
 	a.trace.Foreign = !s.bare || empty
 	if !s.client && !empty {
 		return ctx

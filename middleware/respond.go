@@ -72,7 +72,7 @@ func (l *link) deliver(r *record, req *http.Request, resp *http.Response, err er
 // forbidRetry keeps the SDK above from sending the call again: it was sent as often as the policy allows, or may have
 // been billed. Calls that we only watch may be sent again if the provider has refused them.
 func (r *record) forbidRetry(resp *http.Response) {
-	if !r.governed || resp == nil || r.attempt == nil || resp.StatusCode == http.StatusSwitchingProtocols || r.call.Passive && r.unbilled() {
+	if !r.governed || resp == nil || r.attempt == nil || resp.StatusCode == http.StatusSwitchingProtocols || r.call.Kind != wire.Billable && r.unbilled() {
 		return
 	}
 	if resp.Header == nil || !r.attempt.sender.bare {
@@ -109,7 +109,7 @@ func (r *record) explained(err error) (*Error, bool) {
 		}
 		err = e.Err // it was never sent, so nothing was billed
 	}
-	if !r.governed || len(r.results) == 0 || r.call.Passive && r.unbilled() {
+	if !r.governed || len(r.results) == 0 || r.call.Kind != wire.Billable && r.unbilled() {
 		return nil, false
 	}
 	var u *url.Error

@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"github.com/skinflint-go/skinflint/transport/wire"
+
 	"context"
 	"errors"
 	"fmt"
@@ -18,22 +20,22 @@ func Retry(p policy.Policy) transport.Middleware { return newEngine(p).retry() }
 
 func (e *engine) retry() transport.Middleware {
 	return e.watcher(func(r *record, req *http.Request, next hop) (resp *http.Response, err error) {
-		if r.governed || r.call.Free || r.call.Poll {
+		if r.governed || r.call.Kind == wire.Free || r.call.Kind == wire.Poll {
 			return next.send(r, req) // there is one above, or nothing to pay twice
 		}
 		r.governed = true
 		s := r.settle(e)
-		if r.call.Passive {
+		if r.call.Kind != wire.Billable {
 			r.lookAhead(req)
 		}
-		if err := r.repeated(s); err != nil || r.call.Passive {
+		if err := r.repeated(s); err != nil || r.call.Kind != wire.Billable {
 			if err != nil {
 				return nil, err
 			}
 			return r.sendHeld(req, next)
 		}
-		if release := r.hold(); release != nil {
-			defer release()
+		if r.hold() {
+			defer r.release()
 		}
 		for {
 			d := policy.Next(r.history(s))

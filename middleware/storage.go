@@ -36,7 +36,7 @@ type stored struct {
 
 // storage accounts for what an answer says about a context cache.
 func (a *attempt) storage() {
-	call, is := &a.r.call, a.reader.answer.Stored
+	call, is := &a.r.call, a.reader.Answer.Stored
 	served := a.status >= 200 && a.status <= 299
 	switch {
 	case call.Operation == wire.DeleteCache:

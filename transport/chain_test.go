@@ -73,7 +73,7 @@ func ExampleScanner_Scan() {
 		panic(err)
 	}
 	edited, err := fields.Splice(transport.Edit{Path: "service_tier", Value: `"flex"`})
-	fmt.Println(fields.Text("model"))
+	fmt.Println(fields.Text(transport.PathOf("model")))
 	fmt.Println(string(edited), err)
 	// Output:
 	// gpt-5

@@ -21,12 +21,12 @@ func (g *gatherer) Element(doc *Fields) Seen {
 	return 0
 }
 
-func inShort(paths *Paths, get func(string) ([]byte, bool), has func(string) bool) string {
+func inShort(paths *Paths, get func(Path) ([]byte, bool), has func(Path) bool) string {
 	var members []string
 	for _, path := range paths.full {
-		if raw, ok := get(path); ok {
+		if raw, ok := get(PathOf(path)); ok {
 			members = append(members, fmt.Sprintf("%s=%s", path, raw))
-		} else if has(path) {
+		} else if has(PathOf(path)) {
 			members = append(members, path+" is long")
 		}
 	}
@@ -191,10 +191,10 @@ func FuzzElements(f *testing.F) {
 		for _, raw := range elements {
 			var members map[string]json.RawMessage
 			json.Unmarshal(raw, &members)
-			want = append(want, inShort(paths, func(path string) ([]byte, bool) {
-				raw, ok := members[path]
+			want = append(want, inShort(paths, func(path Path) ([]byte, bool) {
+				raw, ok := members[path.String()]
 				return raw, ok && len(raw) <= longestElement
-			}, func(path string) bool { return members[path] != nil }))
+			}, func(path Path) bool { return members[path.String()] != nil }))
 		}
 		// Elements without watched members say nothing, and those that are no objects have a test of their own.
 		none := func(element string) bool { return element == "" }

@@ -13,7 +13,7 @@ import (
 // Of a form, a field longer than maxField is not looked at, nor are fields behind the first maxFields.
 const (
 	maxField  = 1 << 10
-	maxFields = 256
+	maxFields = 255
 )
 
 // lookAtForm finds the fields of a multipart form that are named as paths: a text as a JSON string, a number or a truth
@@ -73,8 +73,9 @@ func (f *Fields) addField(name string, value io.Reader) {
 	if !json.Valid(raw) || !slices.Contains([]byte("0123456789-tf"), raw[0]) {
 		raw, _ = json.Marshal(string(raw)) // a string can always be written
 	}
-	m := member{path: uint8(bits.TrailingZeros64(hit)), next: -1, whole: true, from: int32(len(f.copied))}
+	m := member{path: uint8(bits.TrailingZeros64(hit)), next: -1, from: int32(len(f.copied))}
 	f.copied = append(f.copied, raw...)
 	m.to = int32(len(f.copied))
 	f.members = append(f.members, m)
+	f.slots[m.path], f.seen = uint8(len(f.members)), f.seen|1<<m.path
 }

@@ -282,7 +282,7 @@ func FuzzForm(f *testing.F) {
 		}
 		for _, path := range []string{"model", "service_tier", "stream", "usage"} {
 			values := slices.DeleteFunc(form.Value[path], func(v string) bool { return len(v) > maxField })
-			got, ok := b.Fields().Get(path)
+			got, ok := b.Fields().Get(PathOf(path))
 			if ok != (len(values) > 0) {
 				t.Fatalf("%s: found %v, of %q", path, ok, values)
 			}

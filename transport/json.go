@@ -16,7 +16,7 @@ import (
 const MaxDepth = 10_000
 
 // maxMembers is how often watched members may occur in a document, so that one which repeats them takes no memory.
-const maxMembers = 256
+const maxMembers = 255
 
 // maxPathLen is how many names a watched path may have, and maxPaths how many paths a set may hold.
 const (
@@ -45,11 +45,19 @@ type Paths struct {
 	// leads has, by level, the paths that have more names.
 	leads [maxPathLen]uint64
 
-	// sized are the paths by level and length of the name there, as most keys differ in length.
-	sized [maxPathLen][maxSized]uint64
+	// sized has the names by level and length, as most keys differ in length.
+	sized [maxPathLen][maxSized][]name
+	ends  [maxPathLen]uint64 // the paths whose last name is of the level
+	slots []uint8            // by Path: its number in full, and 1; 0 is not watched
 
 	stray func(name []byte) bool // see WithStray
 	under [maxPathLen]uint64     // the paths that have led through the object of strays before a level
+}
+
+// A name is a key at a level, and the paths that have it there.
+type name struct {
+	text  string
+	paths uint64
 }
 
 // maxSized is the length of a name from which on names count as of one length.
@@ -72,14 +80,34 @@ func NewPaths(paths ...string) (*Paths, error) {
 		ps.names = append(ps.names, names)
 		ps.all |= 1 << i
 		for level, name := range names {
-			ps.sized[level][min(len(name), maxSized-1)] |= 1 << i
+			ps.addName(level, name, 1<<i)
 			if level < len(names)-1 {
 				ps.leads[level] |= 1 << i
+			} else {
+				ps.ends[level] |= 1 << i
 			}
+		}
+		p := PathOf(path)
+		if int(p) >= len(ps.slots) {
+			ps.slots = append(ps.slots, make([]uint8, int(p)+1-len(ps.slots))...)
+		}
+		if ps.slots[p] == 0 {
+			ps.slots[p] = uint8(i + 1)
 		}
 		ps.deep = max(ps.deep, len(names))
 	}
 	return ps, nil
+}
+
+func (ps *Paths) addName(level int, text string, path uint64) {
+	names := &ps.sized[level][min(len(text), maxSized-1)]
+	for i := range *names {
+		if (*names)[i].text == text {
+			(*names)[i].paths |= path
+			return
+		}
+	}
+	*names = append(*names, name{text, path})
 }
 
 // MustPaths is [NewPaths] for paths written in the source. It panics where NewPaths returns an error.
@@ -108,15 +136,14 @@ func (ps *Paths) WithStray(root string, notable func(name []byte) bool) *Paths {
 }
 
 // match returns which of the candidates have key as their name at the level; 0 is the document's own object.
-func (ps *Paths) match(candidates uint64, level int, key []byte) (hits uint64) {
-	candidates &= ps.sized[level][min(len(key), maxSized-1)]
-	for c := candidates; c != 0; c &= c - 1 {
-		i := bits.TrailingZeros64(c)
-		if ps.names[i][level] == string(key) {
-			hits |= 1 << i
+func (ps *Paths) match(candidates uint64, level int, key []byte) uint64 {
+	names := ps.sized[level][min(len(key), maxSized-1)]
+	for i := range names {
+		if names[i].paths&candidates != 0 && names[i].text == string(key) {
+			return names[i].paths & candidates
 		}
 	}
-	return hits
+	return 0
 }
 
 // maxDocument is how long a document may be, so that offsets fit a member.
@@ -131,7 +158,6 @@ type member struct {
 	ord        int32 // how many members of the object stand before it
 	from, to   int32 // of the value in Fields.copied, where copies are kept
 	path       uint8
-	whole      bool // the value is all there
 }
 
 // Fields is what a [Scanner] found: the watched members of one JSON document.
@@ -143,45 +169,49 @@ type Fields struct {
 	open    int // offset of the top-level object's brace
 	count   int // members of the top-level object, watched or not
 	stray   string
+
+	slots [maxPaths]uint8 // by path: its last member that is all there, and 1
+	seen  uint64          // the paths of members
 }
 
 // Stray returns the name of a member that nobody watches and that [Paths.WithStray] asked for; "" if there was none.
 func (f *Fields) Stray() string { return f.stray }
 
-// Get returns the raw value at a watched path, and whether there is one. Of duplicates it returns the last, which is
-// the one that most servers act on. The bytes are shared: they are valid until the next document, and not for writing.
-func (f *Fields) Get(path string) ([]byte, bool) {
-	raw, _ := f.Look(path)
+// Get returns the raw value at a path, and whether there is one. Of duplicates it returns the last, which is the one
+// that most servers act on. A path that was not among those that the document was searched for has no value. The bytes
+// are shared: they are valid until the next document, and must not be written to.
+func (f *Fields) Get(p Path) ([]byte, bool) {
+	raw, _ := f.Look(p)
 	return raw, raw != nil
+}
+
+// Has reports whether the document has a member at a path, even if its value was too long to be kept.
+func (f *Fields) Has(p Path) bool {
+	_, there := f.Look(p)
+	return there
 }
 
 // Look is [Fields.Get], and also reports whether the document has the member at all: its value is nil if it was too long
 // to be kept.
-func (f *Fields) Look(path string) (raw []byte, there bool) {
-	if f == nil || f.paths == nil {
+func (f *Fields) Look(p Path) (raw []byte, there bool) {
+	if f == nil || f.paths == nil || int(p) >= len(f.paths.slots) || f.paths.slots[p] == 0 {
 		return nil, false
 	}
-	for i := len(f.members) - 1; i >= 0; i-- {
-		m := &f.members[i]
-		switch {
-		case f.paths.full[m.path] != path:
-		case !m.whole:
-			there = true
-		case f.src != nil:
-			return f.src[m.value:m.end:m.end], true
-		default:
-			return f.copied[m.from:m.to:m.to], true
-		}
+	path := f.paths.slots[p] - 1
+	at := f.slots[path&(maxPaths-1)]
+	if at == 0 {
+		return nil, f.seen&(1<<path) != 0
 	}
-	return nil, there
+	m := &f.members[at-1]
+	if f.src != nil {
+		return f.src[m.value:m.end:m.end], true
+	}
+	return f.copied[m.from:m.to:m.to], true
 }
 
-// Text returns the value at a watched path as a string, unquoted; "" if there is none or it is no string.
-func (f *Fields) Text(path string) string {
-	raw, ok := f.Get(path)
-	if !ok {
-		return ""
-	}
+// Text returns the value at a path as a string, unquoted; "" if there is none or it is no string.
+func (f *Fields) Text(p Path) string {
+	raw, _ := f.Look(p)
 	s, _ := Unquote(raw)
 	return s
 }
@@ -319,15 +349,23 @@ var _ io.Writer = (*Scanner)(nil)
 
 // Write reads the next piece of the document. It always takes all of p; the error is that of [Scanner.Err].
 func (s *Scanner) Write(p []byte) (int, error) {
-	if s.state == wantValue && s.off == 0 && s.depth == 0 && s.keeps && len(p) > 1 && len(p) <= maxDocument {
-		if s.tryWhole(p) {
-			s.detach() // p is the caller's again when Write returns
-			return len(p), nil
-		}
+	if s.Whole(p) {
+		s.detach() // p is the caller's again when Write returns
+	} else {
+		s.read(p, false)
 	}
-	s.read(p, false)
 	return len(p), s.err
 }
+
+// Whole reads p if it is the whole document, as an answer often comes, and else reports false and has done nothing. The
+// values found share p, and are gone with [Scanner.Drop].
+func (s *Scanner) Whole(p []byte) bool {
+	fresh := s.state == wantValue && s.off == 0 && s.depth == 0
+	return fresh && s.keeps && len(p) > 1 && len(p) <= maxDocument && s.tryWhole(p)
+}
+
+// Drop lets go of what the Scanner has found.
+func (s *Scanner) Drop() { s.Fields = Fields{copied: s.copied, members: s.members[:0]} }
 
 // Next reads the next piece of the document, and nothing that stands behind its end. It returns how many bytes that
 // took: all of p if the document goes on, or if something is wrong with it. A number at the document's top ends only
@@ -484,22 +522,30 @@ func (s *Scanner) startMember(i int, c byte) {
 		s.fail(errRepeats)
 		return
 	}
-	for h := s.hits; h != 0; h &= h - 1 {
-		path := bits.TrailingZeros64(h)
-		if len(s.paths.names[path]) != s.level {
-			continue
-		}
-		at := s.level - 1
-		m := member{
-			path: uint8(path), key: int32(s.keyAt), value: int32(s.off + i), comma: int32(s.commas[at]), next: -1,
-			ord: int32(s.ords[at] - 1), from: int32(len(s.copied)),
-		}
-		s.members = append(s.members, m)
-		s.active = len(s.members)
-		s.lasts[at] = s.active
-		s.capture = i
+	at := s.level - 1
+	hit := s.hits & s.paths.ends[at]
+	if hit == 0 {
 		return
 	}
+	path := bits.TrailingZeros64(hit)
+	s.seen |= 1 << path
+	s.members = append(s.members, member{
+		path: uint8(path), key: int32(s.keyAt), value: int32(s.off + i), comma: int32(s.commas[at]), next: -1,
+		ord: int32(s.ords[at] - 1), from: int32(len(s.copied)),
+	})
+	s.active = len(s.members)
+	s.lasts[at] = s.active
+	s.capture = i
+}
+
+// endMember notes that the value being read ends before the given offset of the document, and whether it can be had.
+func (s *Scanner) endMember(end int, kept bool) {
+	m := &s.members[s.active-1]
+	m.end = int32(end)
+	if kept {
+		s.slots[m.path&(maxPaths-1)] = uint8(s.active)
+	}
+	s.active = 0
 }
 
 func (s *Scanner) enter(p []byte, i int, object bool) int {
@@ -558,16 +604,7 @@ func (s *Scanner) leave(p []byte, i int) int {
 // endValue notes that a value ended just before p[i].
 func (s *Scanner) endValue(p []byte, i int) {
 	if s.active > 0 && s.watching() {
-		m := &s.members[s.active-1]
-		m.end, m.whole = int32(s.off+i), true
-		if s.keeps {
-			s.keep(p[s.capture:i])
-			m.to = int32(len(s.copied))
-			if int(m.to-m.from) > s.limit {
-				s.copied, m.to, m.whole = s.copied[:m.from], m.from, false
-			}
-		}
-		s.active = 0
+		s.endMember(s.off+i, !s.keeps || s.keepEnd(p[s.capture:i]))
 	}
 	s.state = wantCommaOrEnd
 	if s.depth == 0 {
@@ -579,6 +616,18 @@ func (s *Scanner) endValue(p []byte, i int) {
 func (s *Scanner) keep(part []byte) {
 	room := s.limit + 1 - (len(s.copied) - int(s.members[s.active-1].from))
 	s.copied = append(s.copied, part[:max(0, min(len(part), room))]...)
+}
+
+// keepEnd copies the end of the active value, and reports false if the value is too long to be kept.
+func (s *Scanner) keepEnd(part []byte) bool {
+	s.keep(part)
+	m := &s.members[s.active-1]
+	if len(s.copied)-int(m.from) > s.limit {
+		s.copied = s.copied[:m.from]
+		return false
+	}
+	m.to = int32(len(s.copied))
+	return true
 }
 
 func (s *Scanner) readString(p []byte, i int) int {

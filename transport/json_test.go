@@ -40,7 +40,7 @@ func TestScan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, ok := f.Get(test.path); !ok || string(got) != test.want {
+			if got, ok := f.Get(PathOf(test.path)); !ok || string(got) != test.want {
 				t.Errorf("Get(%q) = %q, %v, want %q", test.path, got, ok, test.want)
 			}
 		})
@@ -62,7 +62,7 @@ func TestScanDoesNotFind(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, path := range testPaths.full {
-				if got, ok := f.Get(path); ok {
+				if got, ok := f.Get(PathOf(path)); ok {
 					t.Errorf("Get(%q) = %q, want none", path, got)
 				}
 			}
@@ -89,7 +89,7 @@ func TestScanDeep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Text("model") != "m" {
+	if f.Text(PathOf("model")) != "m" {
 		t.Error("model not found behind deep nesting")
 	}
 }
@@ -107,7 +107,7 @@ func TestScannerKeeps(t *testing.T) {
 			t.Fatalf("pieces of %d: %v", size, err)
 		}
 		for path, want := range map[string]string{"model": `"0123456789"`, "usage": `{"a":1}`, "stream": "", "service_tier": `"flex"`} {
-			got, ok := s.Get(path)
+			got, ok := s.Get(PathOf(path))
 			if string(got) != want || ok != (want != "") {
 				t.Errorf("pieces of %d: Get(%q) = %q, %v, want %q", size, path, got, ok, want)
 			}
@@ -181,7 +181,7 @@ func FuzzScanner(f *testing.F) {
 		var want map[string]json.RawMessage
 		if json.Unmarshal(doc, &want) == nil && want != nil {
 			for _, path := range []string{"model", "service_tier", "stream", "usage"} {
-				got, ok := s.Get(path)
+				got, ok := s.Get(PathOf(path))
 				raw, found := want[path]
 				if ok != found || !bytes.Equal(bytes.TrimSpace(raw), got) {
 					t.Fatalf("Get(%q) = %q, %v, want %q", path, got, ok, raw)
@@ -219,8 +219,8 @@ func TestScannerDoesNotShare(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	model, _ := s.Get("model")
-	usage, _ := s.Get("usage")
+	model, _ := s.Get(PathOf("model"))
+	usage, _ := s.Get(PathOf("usage"))
 	if string(model) != `"right"` || string(usage) != `{"n":1}` {
 		t.Errorf("model %s, usage %s", model, usage)
 	}

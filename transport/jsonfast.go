@@ -1,5 +1,10 @@
 package transport
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // tryWhole reads p as a whole document, as an answer often comes; if it is none, nothing has happened. The values found
 // share p until they are detached.
 func (s *Scanner) tryWhole(p []byte) bool {
@@ -126,15 +131,24 @@ func (s *Scanner) wholeMember(p []byte, i int) (after int, entered bool) {
 		}
 	}
 	if i = skipValue(p, i); i >= 0 && s.active > 0 {
-		m := &s.members[s.active-1]
-		m.end, m.whole = int32(i), true
-		s.active = 0
+		s.endMember(i, true)
 	}
 	return i, false
 }
 
 // keyEnd is stringEnd for a key, which is short as a rule. It also reports whether the key holds an escape.
 func keyEnd(p []byte, i int) (end int, escaped bool) {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(p); i += 8 {
+		w := binary.LittleEndian.Uint64(p[i:])
+		q, b := w^ones*'"', w^ones*'\\'
+		if hit := ((q-ones)&^q | (b-ones)&^b) & tops; hit != 0 {
+			if i += bits.TrailingZeros64(hit) >> 3; p[i] == '"' {
+				return i, false
+			}
+			return stringEnd(p, i), true
+		}
+	}
 	for ; i < len(p); i++ {
 		switch p[i] {
 		case '"':

@@ -2,13 +2,10 @@ package transport
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 )
 
@@ -38,6 +35,8 @@ type Body struct {
 	known   bool // the request said how long its body is
 	near    bool // the type of what again returns says that it is in memory
 	skipped string
+	noted   *Noted
+	read    bool // to its end, by Load
 	fields  Fields
 	room    [4]member // for fields
 	lending lending   // of what again gives
@@ -49,7 +48,14 @@ type Body struct {
 // the request cannot give again, is taken over, to be sent once, unedited. An error is one of reading the body, which is
 // then closed.
 func (b *Body) Load(req *http.Request, paths *Paths) error {
-	*b = Body{known: req.ContentLength > 0, size: -1}
+	noted := Note(req.Header)
+	return b.LoadNoted(req, &noted, paths)
+}
+
+// LoadNoted is [Body.Load] where the headers have been looked over already. What is read of the body is written to also,
+// too; [Body.Read] says whether that was all of it.
+func (b *Body) LoadNoted(req *http.Request, noted *Noted, paths *Paths, also ...io.Writer) error {
+	*b = Body{known: req.ContentLength > 0, size: -1, noted: noted, skipped: noted.skipped}
 	if req.Body == nil || req.Body == http.NoBody {
 		b.size, b.skipped = 0, SkippedInvalid
 		return nil
@@ -58,10 +64,10 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 		b.once, b.skipped = req.Body, SkippedOnce
 		return nil
 	}
-	fixed, boundary := b.lookAtHeader(req.Header)
 	s := lookers.Get().(*looker)
+	s.also = also
 	defer func() {
-		s.src = nil // or the pool would keep a prompt alive
+		s.src, s.also = nil, nil // or the pool would keep a prompt alive
 		lookers.Put(s)
 	}()
 	_, b.near = req.Body.(io.WriterTo)
@@ -84,16 +90,18 @@ func (b *Body) Load(req *http.Request, paths *Paths) error {
 		return nil
 	case b.data != nil:
 		b.size = len(b.data)
+		s.pass(b.data)
 		b.lookAtData(s, paths)
+		b.read = true
 	}
-	if boundary != "" {
-		if err := b.lookAtForm(boundary, paths); err != nil {
+	if noted.boundary != "" {
+		if err := b.lookAtForm(noted.boundary, paths); err != nil {
 			req.Body.Close()
 			return err
 		}
 	}
 	if b.skipped == "" {
-		b.skipped = fixed
+		b.skipped = noted.fixed
 	}
 	return req.Body.Close()
 }
@@ -184,6 +192,7 @@ func (b *Body) lookAt(body io.Reader, s *looker, paths *Paths) error {
 		b.skipped = SkippedInvalid
 		return nil
 	}
+	b.read = true
 	b.fields = s.Fields
 	b.fields.members = append(b.room[:0], s.members...)
 	b.fields.copied = bytes.Clone(s.copied)
@@ -203,53 +212,28 @@ func copyThrough(w io.Writer, r io.Reader) (int64, error) {
 }
 
 // A looker is a Scanner that takes invalid documents to their end.
-type looker struct{ Scanner }
+type looker struct {
+	Scanner
+	also []io.Writer
+}
+
+func (l *looker) pass(p []byte) {
+	for _, w := range l.also {
+		w.Write(p)
+	}
+}
 
 func (l *looker) Write(p []byte) (int, error) {
+	l.pass(p)
 	l.Scanner.Write(p)
 	return len(p), nil
 }
 
-// lookAtHeader notes what the headers say about the body, and returns why it may be read but not changed, and the boundary
-// of a multipart form. Keys may stand in any case: some SDKs write theirs in lower case, past [http.Header.Set].
-func (b *Body) lookAtHeader(h http.Header) (fixed, boundary string) {
-	for k, v := range h {
-		if len(v) == 0 {
-			continue
-		}
-		switch {
-		case isKey(k, "Content-Encoding"):
-			if v[0] != "" && !strings.EqualFold(v[0], "identity") {
-				b.skipped = SkippedEncoding
-			}
-		case isKey(k, "Content-Type"):
-			if v[0] == "application/json" {
-				continue // as nearly always
-			}
-			switch media, params, _ := mime.ParseMediaType(v[0]); {
-			case len(v[0]) >= len("multipart/") && strings.EqualFold(v[0][:len("multipart/")], "multipart/"):
-				boundary = params["boundary"]
-				b.skipped = cmp.Or(b.skipped, SkippedForm)
-			case media != "" && media != "application/json" && !strings.HasSuffix(media, "+json"):
-				fixed = cmp.Or(fixed, SkippedType)
-			}
-		case isKey(k, "Authorization"):
-			if strings.HasPrefix(v[0], "AWS4-HMAC-SHA256") {
-				fixed = SkippedSigned
-			}
-		case isKey(k, "Content-Digest"), isKey(k, "Repr-Digest"), isKey(k, "Digest"), isKey(k, "Content-Md5"),
-			isKey(k, "Signature-Input"):
-			fixed = SkippedSigned
-		}
-	}
-	if b.skipped == SkippedEncoding {
-		boundary = ""
-	}
-	return fixed, boundary
-}
-
 // Fields returns what was found in the body; it is empty where the body was not read or is no JSON object.
 func (b *Body) Fields() *Fields { return &b.fields }
+
+// Read reports whether [Body.Load] has read the body to its end.
+func (b *Body) Read() bool { return b.read }
 
 // Skipped says why [Body.Attach] makes no edits; "" if it makes them.
 func (b *Body) Skipped() string { return b.skipped }
@@ -332,6 +316,17 @@ func (b *Body) Close() error {
 // its Header map is replaced, not written to, where it has to change. A body whose length the caller did not give is
 // still sent without one.
 func (b *Body) Attach(req *http.Request, edits ...Edit) (err error) {
+	return b.attach(req, SmallBody, edits)
+}
+
+// AttachParts is [Body.Attach] without a copy of the body where edits are made: it is spliced while it is read. Over
+// HTTP/1 net/http sends such a body in a write of its own, and over HTTP/2 any.
+func (b *Body) AttachParts(req *http.Request, edits ...Edit) (err error) {
+	return b.attach(req, 0, edits)
+}
+
+// attach is Attach with the longest body to be spliced at once.
+func (b *Body) attach(req *http.Request, whole int, edits []Edit) (err error) {
 	if b.once != nil {
 		req.Body = b.once
 		return nil
@@ -342,14 +337,14 @@ func (b *Body) Attach(req *http.Request, edits ...Edit) (err error) {
 		if b.known {
 			req.TransferEncoding = nil
 		}
-		if b.again != nil && b.size > SmallBody {
+		if b.again != nil && b.size > whole {
 			return b.stream(req, edits)
 		}
 		if data, err = b.edited(edits); err != nil {
 			return err
 		}
 		if b.known {
-			fixContentLength(req, len(data))
+			b.fixContentLength(req, len(data))
 		}
 	case b.again != nil:
 		req.GetBody = b.reopen
@@ -379,7 +374,7 @@ func (b *Body) stream(req *http.Request, edits []Edit) error {
 	}
 	if b.known {
 		req.ContentLength = int64(segments.size())
-		fixContentLength(req, segments.size())
+		b.fixContentLength(req, segments.size())
 	}
 	req.GetBody = func() (io.ReadCloser, error) {
 		body, err := b.reopen()
@@ -404,11 +399,11 @@ func (b *Body) edited(edits []Edit) ([]byte, error) {
 	if b.again == nil {
 		return w.of(b.data), nil
 	}
-	return b.read(w)
+	return b.reread(w)
 }
 
-// read has the request give its body once more, and returns it as w makes it.
-func (b *Body) read(w *splicer) ([]byte, error) {
+// reread has the request give its body once more, and returns it as w makes it.
+func (b *Body) reread(w *splicer) ([]byte, error) {
 	body, err := b.reopen()
 	if err != nil {
 		return nil, err
@@ -459,7 +454,10 @@ func (w *splicer) result() (out []byte, err error) {
 }
 
 // fixContentLength corrects a Content-Length that stands among the headers, in any case, as some SDKs write it.
-func fixContentLength(req *http.Request, size int) {
+func (b *Body) fixContentLength(req *http.Request, size int) {
+	if b.noted.Of(req.Header) && !b.noted.length {
+		return
+	}
 	cloned := false
 	for k := range req.Header {
 		if !isKey(k, "Content-Length") {

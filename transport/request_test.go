@@ -61,7 +61,7 @@ func TestBodyAttach(t *testing.T) {
 	if counted.closed != 1 {
 		t.Errorf("the caller's body was closed %d times", counted.closed)
 	}
-	if b.Skipped() != "" || !b.Replayable() || b.Size() != 13 || b.Fields().Text("model") != "m" {
+	if b.Skipped() != "" || !b.Replayable() || b.Size() != 13 || b.Fields().Text(PathOf("model")) != "m" {
 		t.Errorf("skipped %q, replayable %v, size %d", b.Skipped(), b.Replayable(), b.Size())
 	}
 	for range 2 {

@@ -75,7 +75,7 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 	s = s.original(0, f.open+1)
 	added := false
 	for _, e := range edits {
-		if e.Remove || f.Has(e.Path) {
+		if e.Remove || f.Has(PathOf(e.Path)) {
 			continue
 		}
 		if added {
@@ -139,12 +139,6 @@ func (f *Fields) goes(e Edit) (n int) {
 		n--
 	}
 	return n
-}
-
-// Has reports whether the document has a member at a watched path, even if its value was too long to be kept.
-func (f *Fields) Has(path string) bool {
-	_, there := f.Look(path)
-	return there
 }
 
 // editOf returns the first edit of path and its number.

@@ -419,7 +419,7 @@ func TestSplicedMemory(t *testing.T) {
 			n += got
 		}
 		runtime.ReadMemStats(&after)
-		if err != io.EOF || int64(n) != req.ContentLength || b.Fields().Text("service_tier") != "auto" {
+		if err != io.EOF || int64(n) != req.ContentLength || b.Fields().Text(PathOf("service_tier")) != "auto" {
 			t.Fatalf("%d bytes of %d, %v", n, req.ContentLength, err)
 		}
 		if least = min(least, after.TotalAlloc-before.TotalAlloc); least < 8<<10 {

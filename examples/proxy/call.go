@@ -27,7 +27,7 @@ func (c *calls) RoundTrip(req *http.Request) (*http.Response, error) {
 	if call.AskUsage && !c.encodings {
 		plain(out)
 	}
-	if !call.Passive {
+	if call.Kind == wire.Billable {
 		if err := hold(out); err != nil {
 			return nil, err
 		}

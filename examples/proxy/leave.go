@@ -43,7 +43,7 @@ var providersRunOn = map[string]runOn{
 }
 
 func runsOn(call *wire.Call) runOn {
-	if call.Passive || call.Free || call.Poll || call.Background {
+	if call.Kind != wire.Billable || call.Background {
 		return runOn{}
 	}
 	return providersRunOn[call.Provider]

@@ -32,11 +32,14 @@ type Memory struct {
 func NewMemory(rows int) *Memory { return &Memory{most: rows} }
 
 // Add adds a row.
-func (m *Memory) Add(r Row) {
+func (m *Memory) Add(r Row) { m.AddRow(&r) }
+
+// AddRow implements [Adder].
+func (m *Memory) AddRow(r *Row) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tally.add(&r)
-	m.open(&r)
+	m.tally.add(r)
+	m.open(r)
 	if m.most <= 0 {
 		m.most = DefaultRows
 	}
@@ -44,10 +47,10 @@ func (m *Memory) Add(r Row) {
 		if len(m.rows) == ringAt { // growing on would copy what there is, again and again, while calls wait
 			m.rows = append(make([]Row, 0, min(m.most, ringMost)), m.rows...)
 		}
-		m.rows = append(m.rows, r)
+		m.rows = append(m.rows, *r)
 		return
 	}
-	m.rows[m.next] = r
+	m.rows[m.next] = *r
 	m.next = (m.next + 1) % m.most
 }
 

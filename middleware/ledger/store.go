@@ -13,6 +13,9 @@ type Store interface {
 	Add(Row)
 }
 
+// An Adder is a [Store] that takes a row by its address, which is the caller's again when AddRow returns.
+type Adder interface{ AddRow(*Row) }
+
 // An Opener is a [Store] that wants to know of an attempt before its request is written, so that what was sent is known
 // even if the program does not live to see the answer.
 type Opener interface {

@@ -58,7 +58,7 @@ func (d anthropicMessages) Recognise(method string, u *url.URL) (Call, bool) {
 			AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents, Running: true,
 		}, true
 	case strings.HasSuffix(u.Path, "/messages/count_tokens"):
-		return Call{Provider: d.provider, Operation: CountTokens, Passive: true, Free: true}, true
+		return Call{Provider: d.provider, Operation: CountTokens, Kind: Free}, true
 	}
 	return Call{}, false
 }
@@ -78,17 +78,17 @@ func (d elsewhere) Recognise(method string, u *url.URL) (Call, bool) {
 // not what is asked for.
 func (anthropicMessages) Request(c *Call, _ http.Header, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
-	stream, _ := body.Get("stream")
+	stream, _ := body.Get(atStream)
 	c.Stream = string(stream) == "true"
-	if raw, ok := body.Get("max_tokens"); ok {
+	if raw, ok := body.Get(atMaxTokens); ok {
 		if n, ok := count(raw); ok {
 			c.MaxOutput = n
 		}
 	}
 	c.readTools(body, "type", []string{"", "custom"}, nil) // what has no type is the program's own
 	// The usage says which were used. What they may bring in is input, though.
-	c.Refers, c.Fees, c.Tools = c.Tools != NoTools || present(body, "mcp_servers"), c.Tools, NoTools
-	if tier := body.Text("service_tier"); tier != "" {
+	c.Refers, c.Fees, c.Tools = c.Tools != NoTools || present(body, atMcpServers), c.Tools, NoTools
+	if tier := body.Text(atServiceTier); tier != "" {
 		c.Tier = policy.Tier(printable(tier))
 		if tier == "standard_only" {
 			c.Tier = policy.Standard
@@ -107,21 +107,21 @@ func (anthropicMessages) Headers(_ *Call, h http.Header, a *Answer) {
 // Answer reads a message, or an event of a stream: message_start has the input, message_delta the output so far, and
 // either may correct what came before.
 func (anthropicMessages) Answer(c *Call, doc *transport.Fields, a *Answer) {
-	kind := doc.Text("type")
+	kind := doc.Text(atType)
 	switch kind {
 	case "error":
-		a.Failed, a.ErrorCode = true, identifier(doc.Text("error.type"))
+		a.Failed, a.ErrorCode = true, identifier(doc.Text(atErrorType))
 		return
 	case "message_stop":
 		a.Complete = true
 		return
 	}
 	prefix := ""
-	if _, ok := doc.Get("message.id"); ok || kind == "message_start" {
+	if _, ok := doc.Get(atMessageId); ok || kind == "message_start" {
 		prefix = "message."
 	}
-	keep(&a.ResponseID, doc, prefix+"id", "")
-	keep(&a.Model, doc, prefix+"model", c.Model)
+	keep(&a.ResponseID, doc, transport.PathOf(prefix+"id"), "")
+	keep(&a.Model, doc, transport.PathOf(prefix+"model"), c.Model)
 	messageUsage(doc, prefix, a)
 }
 
@@ -137,7 +137,7 @@ func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
 	r := countReader{doc: doc}
 	u, found := &a.Usage, false
 	take := func(path string, to *int64) bool {
-		n, ok := r.get(prefix + "usage." + path)
+		n, ok := r.get(transport.PathOf(prefix + "usage." + path))
 		if ok {
 			*to, found = n, true
 		}
@@ -171,20 +171,20 @@ func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
 		a.Problem, a.HasUsage = r.problem, true
 	}
 	a.HasUsage = a.HasUsage || found && a.parts == partInput|partOutput
-	if tier := doc.Text(prefix + "usage.service_tier"); tier != "" {
+	if tier := doc.Text(transport.PathOf(prefix + "usage.service_tier")); tier != "" {
 		a.Tier = policy.Tier(printable(tier))
 	}
 	a.strange(doc)
-	if doc.Text(prefix+"usage.inference_geo") == "us" {
+	if doc.Text(transport.PathOf(prefix+"usage.inference_geo")) == "us" {
 		a.Extras = "it was served in a region that costs more" // Anthropic's page on data residency
 	}
-	if raw, there := doc.Look(prefix + "usage.iterations"); there && (raw == nil || bytes.Count(raw, []byte(`"input_tokens"`)) > 1) {
+	if raw, there := doc.Look(transport.PathOf(prefix + "usage.iterations")); there && (raw == nil || bytes.Count(raw, []byte(`"input_tokens"`)) > 1) {
 		a.Extras = "it took several iterations, of which the usage tells only part"
 	}
-	if speed := doc.Text(prefix + "usage.speed"); speed != "" && speed != "standard" {
+	if speed := doc.Text(transport.PathOf(prefix + "usage.speed")); speed != "" && speed != "standard" {
 		a.Extras = "it was served at a speed with a price of its own"
 	}
-	if n, _ := r.get(prefix + "usage.server_tool_use.code_execution_requests"); n > 0 {
+	if n, _ := r.get(transport.PathOf(prefix + "usage.server_tool_use.code_execution_requests")); n > 0 {
 		a.Extras = "it also used code execution, which is charged for"
 	}
 }

@@ -51,12 +51,14 @@ func (d *Compatible) Recognise(method string, u *url.URL) (c Call, ok bool) {
 		return c, false
 	}
 	c = Call{
-		Provider: d.Provider, Operation: f.operation, MaxOutput: -1, Poll: poll, Passive: poll, Form: f.multipart,
+		Provider: d.Provider, Operation: f.operation, MaxOutput: -1, Form: f.multipart,
 		OnePrice: d.onePrice, Strict: d.strict, Running: d.running,
 		RequestPaths: f.paths, AnswerPaths: f.answers, Marks: f.marks, Events: f.events, Done: f.done, Last: f.last,
 		form: f,
 	}
-	if !poll {
+	if poll {
+		c.Kind = Poll
+	} else {
 		c.AskUsage = d.AskUsage && f.asksUsage
 		c.Caches = d.Caches && f == chatForm
 		if f.tiers {
@@ -86,14 +88,14 @@ func (d *Compatible) Request(c *Call, _ http.Header, body *transport.Fields) {
 		return
 	}
 	c.form.request(c, body)
-	c.Tier = d.tier(body, "service_tier")
+	c.Tier = d.tier(body, atServiceTier)
 	if c.Caches {
 		c.Cache, _ = nestedCache(body)
 	}
 }
 
 // tier returns the tier that a member of a document names.
-func (d *Compatible) tier(doc *transport.Fields, path string) policy.Tier {
+func (d *Compatible) tier(doc *transport.Fields, path transport.Path) policy.Tier {
 	raw, ok := doc.Get(path)
 	if !ok || len(raw) < 2 || raw[0] != '"' {
 		return ""
@@ -156,7 +158,7 @@ func quoted(name string) string {
 
 // Headers reads the request id.
 func (d *Compatible) Headers(_ *Call, h http.Header, a *Answer) {
-	a.RequestID = printable(h.Get("X-Request-Id"))
+	a.RequestID = printable(transport.First(h, "X-Request-Id"))
 	if d.headers != nil {
 		d.headers(h, a)
 	}
@@ -167,7 +169,7 @@ func (d *Compatible) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	if c.form == nil {
 		return
 	}
-	if path := c.form.read(c, doc, a); path != "" {
+	if path := c.form.read(c, doc, a); path != 0 {
 		if tier := d.tier(doc, path); tier != "" {
 			a.Tier = tier
 		}

@@ -63,10 +63,22 @@ type Dialect interface {
 	Refusal(c *Call, r *Response) Refusal
 }
 
+// A Kind says what a call does to the bill, and so what a chain may do about it.
+type Kind uint8
+
+const (
+	Billable   Kind = iota // charged for when it is answered; the chain may edit it, and send it again
+	Observed               // charged for when it is answered, or perhaps; sent once, as it is
+	Submission             // hands in work that is charged for when it is done; sent once, as it is
+	Poll                   // asks for the result of an earlier call, and may report its usage; sent as it is
+	Free                   // costs nothing; sent as it is
+)
+
 // A Call is what is known of a recognised call.
 type Call struct {
 	Provider  string
 	Operation string
+	Kind      Kind // what it does to the bill
 	Model     string
 	Tier      policy.Tier // the tier that the request names, in a policy's terms; zero if it names none
 	Cache     string      // the context cache that the request names
@@ -78,11 +90,7 @@ type Call struct {
 	Tiers    []policy.Tier // that the operation accepts; nil if none
 	Caches   bool          // the operation accepts a context cache's name
 	AskUsage bool          // a stream's usage comes only on request, and the provider understands that request
-	Passive  bool          // only to be watched: sent once, as it is
 	Form     bool          // the body is a multipart form, whose fields are read as if they were members
-	Poll     bool          // asks for the result of an earlier call, whose usage it may tell
-	Free     bool          // costs nothing
-	Later    bool          // hands in work that is charged for when it is done
 	Foreign  bool          // the host is not known to be the provider's own: it may be a gateway's, or anybody's
 
 	Background bool  // the answer is to be fetched later

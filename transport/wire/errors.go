@@ -27,18 +27,18 @@ func readError(body []byte) apiError {
 	var s transport.Scanner
 	s.Reset(errorPaths, 8<<10)
 	s.Write(body) // what was read before it broke off, or went wrong, is good enough
-	text := func(path string) string {
+	text := func(path transport.Path) string {
 		raw, _ := s.Get(path)
 		text, _ := Text(raw)
 		return text
 	}
-	e := apiError{code: text("error.code"), kind: text("error.type"), param: text("error.param"), message: text("error.message"), status: text("error.status")}
+	e := apiError{code: text(atErrorCode), kind: text(atErrorType), param: text(atErrorParam), message: text(atErrorMessage), status: text(atErrorStatus)}
 	if e == (apiError{}) {
 		// xAI: {"code": "invalid-argument", "error": "text"}; Mistral: {"message": "text", "type": ..., "code": ...}
-		e = apiError{code: text("code"), kind: text("type"), message: text("error") + text("message") + text("detail")}
+		e = apiError{code: text(atCode), kind: text(atType), message: text(atError) + text(atMessage) + text(atDetail)}
 		if e.message == "" {
 			// {"detail": [{"loc": ["body", "stream_options"], "msg": ...}]}, as FastAPI has it
-			raw, _ := s.Get("detail")
+			raw, _ := s.Get(atDetail)
 			e.message = string(raw)
 		}
 	}

@@ -25,7 +25,7 @@ type form struct {
 	last    []byte
 
 	request func(c *Call, body *transport.Fields)
-	read    func(c *Call, doc *transport.Fields, a *Answer) (tierPath string) // of the member that names the tier which served
+	read    func(c *Call, doc *transport.Fields, a *Answer) (tierPath transport.Path) // of the member that names the tier which served
 }
 
 // formOf returns the form of a request, and whether it asks for the result of an earlier one; nil if it has none.
@@ -130,7 +130,7 @@ var imagesForm = &form{
 }
 
 func modelOf(body *transport.Fields, otherwise string) string {
-	if model := body.Text("model"); model != "" {
+	if model := body.Text(atModel); model != "" {
 		return printable(model)
 	}
 	return otherwise
@@ -138,32 +138,32 @@ func modelOf(body *transport.Fields, otherwise string) string {
 
 func mediaRequest(c *Call, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
-	stream, _ := body.Get("stream")
+	stream, _ := body.Get(atStream)
 	c.Stream = string(stream) == "true"
 	c.Choices = -1 // what an image costs depends on its size, and on how many there are
 }
 
 func chatRequest(c *Call, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
-	if ttl, there := body.Look("prompt_cache_options.ttl"); there && string(ttl) != "null" {
+	if ttl, there := body.Look(atPromptCacheOptionsTtl); there && string(ttl) != "null" {
 		c.ttl = string(ttl)
 	}
-	if present(body, "web_search_options") || strings.Contains(c.Model, "-search") {
+	if present(body, atWebSearchOptions) || strings.Contains(c.Model, "-search") {
 		c.Tools = PaidTools
 	}
-	stream, _ := body.Get("stream")
+	stream, _ := body.Get(atStream)
 	c.Stream = string(stream) == "true"
-	if options, ok := body.Get("stream_options"); ok && c.Stream {
+	if options, ok := body.Get(atStreamOptions); ok && c.Stream {
 		_, c.Usage = member(options, usageOption, "include_usage")
 	}
-	for _, path := range [...]string{"max_tokens", "max_completion_tokens"} {
+	for _, path := range [...]transport.Path{atMaxTokens, atMaxCompletionTokens} {
 		if raw, ok := body.Get(path); ok {
 			if n, ok := count(raw); ok {
 				c.MaxOutput = max(c.MaxOutput, n)
 			}
 		}
 	}
-	for _, path := range [...]string{"n", "best_of"} {
+	for _, path := range [...]transport.Path{atN, atBestOf} {
 		if raw, ok := body.Get(path); ok {
 			n, ok := count(raw)
 			switch {
@@ -174,7 +174,7 @@ func chatRequest(c *Call, body *transport.Fields) {
 			}
 		}
 	}
-	if prompt, there := body.Look("prompt"); there && c.Operation == Completions && (len(prompt) == 0 || prompt[0] == '[') {
+	if prompt, there := body.Look(atPrompt); there && c.Operation == Completions && (len(prompt) == 0 || prompt[0] == '[') {
 		c.Choices = -1 // each of several prompts gets its own answers
 	}
 }
@@ -186,8 +186,8 @@ func editUsage(c *Call, body *transport.Fields, w Want, e *Edits) {
 	if !w.Usage || !c.AskUsage || !c.Stream || c.Usage {
 		return
 	}
-	options, ok := body.Get("stream_options")
-	if !ok && body.Has("stream_options") {
+	options, ok := body.Get(atStreamOptions)
+	if !ok && body.Has(atStreamOptions) {
 		return // too long to be what it is for
 	}
 	value := `{"include_usage":true}`
@@ -213,7 +213,7 @@ func setMember(object []byte, paths *transport.Paths, path, value string) (strin
 
 // usageNames are the paths of a usage object of the chat's kind.
 type usageNames struct {
-	prompt, completion, total, cached, hit, number, written, audioIn, seconds, reasoning, audioOut, imageOut string
+	prompt, completion, total, cached, hit, number, written, audioIn, seconds, reasoning, audioOut, imageOut transport.Path
 
 	needsPrompt bool // without a prompt it is no usage of this kind
 }
@@ -227,22 +227,22 @@ var (
 
 func namesOf(prefix string) usageNames {
 	return usageNames{
-		prompt: prefix + "prompt_tokens", completion: prefix + "completion_tokens", total: prefix + "total_tokens",
-		cached: prefix + "prompt_tokens_details.cached_tokens", hit: prefix + "prompt_cache_hit_tokens",
-		number:    prefix + "num_cached_tokens",
-		written:   prefix + "prompt_tokens_details.cache_write_tokens",
-		audioIn:   prefix + "prompt_tokens_details.audio_tokens",
-		seconds:   prefix + "prompt_audio_seconds",
-		reasoning: prefix + "completion_tokens_details.reasoning_tokens",
-		audioOut:  prefix + "completion_tokens_details.audio_tokens",
-		imageOut:  prefix + "completion_tokens_details.image_tokens",
+		prompt: transport.PathOf(prefix + "prompt_tokens"), completion: transport.PathOf(prefix + "completion_tokens"), total: transport.PathOf(prefix + "total_tokens"),
+		cached: transport.PathOf(prefix + "prompt_tokens_details.cached_tokens"), hit: transport.PathOf(prefix + "prompt_cache_hit_tokens"),
+		number:    transport.PathOf(prefix + "num_cached_tokens"),
+		written:   transport.PathOf(prefix + "prompt_tokens_details.cache_write_tokens"),
+		audioIn:   transport.PathOf(prefix + "prompt_tokens_details.audio_tokens"),
+		seconds:   transport.PathOf(prefix + "prompt_audio_seconds"),
+		reasoning: transport.PathOf(prefix + "completion_tokens_details.reasoning_tokens"),
+		audioOut:  transport.PathOf(prefix + "completion_tokens_details.audio_tokens"),
+		imageOut:  transport.PathOf(prefix + "completion_tokens_details.image_tokens"),
 	}
 }
 
 func (n *usageNames) all() []string {
-	return []string{
+	return pathNames(
 		n.prompt, n.completion, n.total, n.cached, n.hit, n.number, n.written, n.audioIn, n.seconds, n.reasoning, n.audioOut, n.imageOut,
-	}
+	)
 }
 
 // usageAnswers is what to look for in answers of chats, completions and embeddings: OpenAI's own members, and those that
@@ -260,14 +260,14 @@ var usageAnswers = watchCounters(transport.MustPaths(append(append([]string{
 	"x_groq.error",
 }, chatNames.all()...), groqNames.all()...)...))
 
-func chatAnswer(c *Call, doc *transport.Fields, a *Answer) string {
-	keep(&a.ResponseID, doc, "id", "")
-	keep(&a.Model, doc, "model", c.Model)
+func chatAnswer(c *Call, doc *transport.Fields, a *Answer) transport.Path {
+	keep(&a.ResponseID, doc, atId, "")
+	keep(&a.Model, doc, atModel, c.Model)
 	code, failed := errorCode(doc)
 	if failed {
 		a.Failed, a.ErrorCode = true, code
 	}
-	if raw, ok := doc.Get("x_groq.error"); ok && string(raw) != "null" {
+	if raw, ok := doc.Get(atXGroqError); ok && string(raw) != "null" {
 		text, _ := Text(raw)
 		a.Failed, a.ErrorCode = true, identifier(text)
 	}
@@ -278,15 +278,15 @@ func chatAnswer(c *Call, doc *transport.Fields, a *Answer) string {
 	} else {
 		chatUsage(doc, &groqNames, false, a)
 	}
-	cost(doc, "usage.estimated_cost", a)
-	cost(doc, "usage.cost", a)
-	ticks(doc, "usage.cost_in_usd_ticks", a)
-	choices, ok := doc.Get("choices")
+	cost(doc, atUsageEstimatedCost, a)
+	cost(doc, atUsageCost, a)
+	ticks(doc, atUsageCostInUsdTicks, a)
+	choices, ok := doc.Get(atChoices)
 	a.Hide = found && !failed && ok && len(choices) >= 2 && len(bytes.TrimSpace(choices[1:len(choices)-1])) == 0
-	return "service_tier"
+	return atServiceTier
 }
 
-var errorMembers = []string{"error.code", "error.type", "error.message", "error"}
+var errorMembers = [...]transport.Path{atErrorCode, atErrorType, atErrorMessage, atError}
 
 // errorCode returns the code of the document's error object, or its type; some providers' errors are a string.
 func errorCode(doc *transport.Fields) (string, bool) {
@@ -297,7 +297,7 @@ func errorCode(doc *transport.Fields) (string, bool) {
 			continue
 		}
 		found = true
-		if path == "error.message" || path == "error" {
+		if path == atErrorMessage || path == atError {
 			break
 		}
 		if text, ok := Text(raw); ok {
@@ -377,62 +377,62 @@ func (c *Call) writeFor(a *Answer) {
 
 // transcriptionAnswer reads the usage of a transcription, in tokens; some models count seconds instead, which no
 // [price.Usage] holds.
-func transcriptionAnswer(c *Call, doc *transport.Fields, a *Answer) string {
+func transcriptionAnswer(c *Call, doc *transport.Fields, a *Answer) transport.Path {
 	mediaAnswer(c, doc, a)
-	if _, ok := doc.Get("usage.seconds"); ok {
+	if _, ok := doc.Get(atUsageSeconds); ok {
 		a.Extras = "it is charged for by the second"
 	}
 	if chatUsage(doc, &transcriptNames, false, a) {
 		if _, ok := doc.Get(transcriptNames.seconds); ok {
 			a.Extras = "it is charged for by the second" // Mistral's are, whatever the tokens
 		}
-		return ""
+		return 0
 	}
 	r := countReader{doc: doc}
-	input, ok := r.get("usage.input_tokens")
-	output, _ := r.get("usage.output_tokens")
+	input, ok := r.get(atUsageInputTokens)
+	output, _ := r.get(atUsageOutputTokens)
 	if !ok && r.problem == "" {
-		return ""
+		return 0
 	}
-	audio, _ := r.get("usage.input_token_details.audio_tokens")
+	audio, _ := r.get(atUsageInputTokenDetailsAudioTokens)
 	if audio > input {
 		r.wrong("usage.input_token_details.audio_tokens is more than the input")
 	}
 	r.checkTotal(chatNames.total, input+output)
 	a.Usage = price.Usage{Input: max(0, input-audio), AudioInput: audio, Output: output}
 	a.HasUsage, a.Problem = true, r.problem
-	return ""
+	return 0
 }
 
 // imagesAnswer reads the usage of generated images.
-func imagesAnswer(c *Call, doc *transport.Fields, a *Answer) string {
+func imagesAnswer(c *Call, doc *transport.Fields, a *Answer) transport.Path {
 	mediaAnswer(c, doc, a)
-	ticks(doc, "usage.cost_in_usd_ticks", a)
-	cost(doc, "usage.cost", a)
+	ticks(doc, atUsageCostInUsdTicks, a)
+	cost(doc, atUsageCost, a)
 	r := countReader{doc: doc}
-	input, ok := r.get("usage.input_tokens")
-	output, hasOutput := r.get("usage.output_tokens")
+	input, ok := r.get(atUsageInputTokens)
+	output, hasOutput := r.get(atUsageOutputTokens)
 	if !ok && !hasOutput && r.problem == "" {
-		return ""
+		return 0
 	}
-	imageIn, _ := r.get("usage.input_tokens_details.image_tokens")
-	imageOut, hasDetails := r.get("usage.output_tokens_details.image_tokens")
+	imageIn, _ := r.get(atUsageInputTokensDetailsImageTokens)
+	imageOut, hasDetails := r.get(atUsageOutputTokensDetailsImageTokens)
 	if !hasDetails {
 		imageOut = output // older models did not say, and put out nothing else
 	}
 	if imageIn > input || imageOut > output {
 		r.wrong("usage has more image tokens than tokens")
 	}
-	r.checkTotal("usage.total_tokens", input+output)
+	r.checkTotal(atUsageTotalTokens, input+output)
 	a.Usage = price.Usage{
 		Input: max(0, input-imageIn), ImageInput: imageIn, Output: max(0, output-imageOut), ImageOutput: imageOut,
 	}
 	a.HasUsage, a.Problem = true, r.problem
-	return ""
+	return 0
 }
 
 func mediaAnswer(c *Call, doc *transport.Fields, a *Answer) {
-	keep(&a.Model, doc, "model", c.Model)
+	keep(&a.Model, doc, atModel, c.Model)
 	if code, failed := errorCode(doc); failed {
 		a.Failed, a.ErrorCode = true, code
 	}

@@ -59,7 +59,7 @@ func generateCall(provider, model, verb string) (Call, bool) {
 	case "embedContent", "batchEmbedContents", "asyncBatchEmbedContent":
 		c.Operation, c.MaxOutput = Embeddings, 0
 	case "countTokens":
-		c.Operation, c.Passive, c.Free = CountTokens, true, true
+		c.Operation, c.Kind = CountTokens, Free
 	default:
 		return Call{}, false
 	}
@@ -83,7 +83,7 @@ func (geminiDialect) Recognise(method string, u *url.URL) (Call, bool) {
 	current := strings.HasPrefix(version, "v1")
 	if method == http.MethodGet && current && strings.HasPrefix(resource, "interactions/") && strings.Count(resource, "/") == 1 {
 		c := interactionCall()
-		c.Poll, c.Passive, c.Tiers = true, true, nil
+		c.Kind, c.Tiers = Poll, nil
 		return c, true
 	}
 	if name, ok := strings.CutPrefix(resource, "cachedContents/"); ok && current {
@@ -110,7 +110,7 @@ func (geminiDialect) Recognise(method string, u *url.URL) (Call, bool) {
 
 // changeCall is a call that changes a context cache, by its name.
 func changeCall(provider, method, name, id string) (Call, bool) {
-	c := Call{Provider: provider, Cache: printable(name), Passive: true, Free: true, AnswerPaths: cacheAnswers}
+	c := Call{Provider: provider, Cache: printable(name), Kind: Free, AnswerPaths: cacheAnswers}
 	switch {
 	case id == "" || strings.ContainsAny(id, "/:"):
 		return Call{}, false
@@ -134,7 +134,7 @@ func interactionCall() Call {
 
 // cacheCall is the creation of a context cache.
 func cacheCall(provider, unpriced string) Call {
-	return Call{Provider: provider, Operation: CreateCache, MaxOutput: 0, Passive: true, AnswerPaths: cacheAnswers, Unpriced: unpriced}
+	return Call{Provider: provider, Operation: CreateCache, MaxOutput: 0, Kind: Observed, AnswerPaths: cacheAnswers, Unpriced: unpriced}
 }
 
 var (
@@ -147,16 +147,16 @@ var (
 func (geminiDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	generateRequest(c, body)
 	c.timed = transport.HeaderValue(h, timeoutHeader) != ""
-	c.Tier = geminiTier(body.Text(tierMember(body)))
+	c.Tier = geminiTier(body.Text(transport.PathOf(tierMember(body))))
 }
 
 func generateRequest(c *Call, body *transport.Fields) {
 	if c.Operation == Interactions {
 		c.Model = modelOf(body, c.Model)
-		stream, _ := body.Get("stream")
+		stream, _ := body.Get(atStream)
 		c.Stream = string(stream) == "true"
 		c.background(body)
-		c.Refers = present(body, "previous_interaction_id")
+		c.Refers = present(body, atPreviousInteractionId)
 		c.readTools(body, "type", ownTools, nil)
 	} else {
 		c.readTools(body, "", geminiFunctions, geminiSearches)
@@ -166,14 +166,14 @@ func generateRequest(c *Call, body *transport.Fields) {
 	}
 	for _, config := range [...]string{"generationConfig.", "generation_config."} {
 		for _, name := range [...]string{"maxOutputTokens", "max_output_tokens"} {
-			if raw, ok := body.Get(config + name); ok {
+			if raw, ok := body.Get(transport.PathOf(config + name)); ok {
 				if n, ok := count(raw); ok {
 					c.MaxOutput = max(c.MaxOutput, n)
 				}
 			}
 		}
 		for _, name := range [...]string{"candidateCount", "candidate_count"} {
-			if raw, ok := body.Get(config + name); ok {
+			if raw, ok := body.Get(transport.PathOf(config + name)); ok {
 				var ok bool
 				if c.Choices, ok = count(raw); !ok {
 					c.Choices = -1
@@ -181,15 +181,15 @@ func generateRequest(c *Call, body *transport.Fields) {
 			}
 		}
 	}
-	if c.Cache = body.Text("cachedContent"); c.Cache == "" {
-		c.Cache = body.Text("cached_content")
+	if c.Cache = body.Text(atCachedContentCamel); c.Cache == "" {
+		c.Cache = body.Text(atCachedContent)
 	}
 	c.Cache = printable(c.Cache)
 }
 
 // tierMember returns the spelling of service_tier that the body uses.
 func tierMember(body *transport.Fields) string {
-	if body.Has("serviceTier") && !body.Has("service_tier") {
+	if body.Has(atServiceTierCamel) && !body.Has(atServiceTier) {
 		return "serviceTier"
 	}
 	return "service_tier"
@@ -251,7 +251,7 @@ func editCache(c *Call, body *transport.Fields, name string, e *Edits) {
 		return
 	}
 	member := "cachedContent"
-	if body.Has("cached_content") && !body.Has(member) {
+	if body.Has(atCachedContent) && !body.Has(atCachedContentCamel) {
 		member = "cached_content"
 	}
 	e.Body = append(e.Body, transport.Edit{Path: member, Value: quoted(name)})
@@ -294,15 +294,15 @@ func (geminiDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 		geminiUsage(doc, a)
 	case Generate:
 		generateAnswer(c, doc, a)
-		if tier := geminiTier(doc.Text("usageMetadata.serviceTier")); tier != "" {
+		if tier := geminiTier(doc.Text(atUsageMetadataServiceTier)); tier != "" {
 			a.Tier = tier
 		}
 	}
 }
 
 func generateAnswer(c *Call, doc *transport.Fields, a *Answer) {
-	keep(&a.ResponseID, doc, "responseId", "")
-	keep(&a.Model, doc, "modelVersion", c.Model)
+	keep(&a.ResponseID, doc, atResponseId, "")
+	keep(&a.Model, doc, atModelVersion, c.Model)
 	searches(c, doc, a)
 	if code, failed := googleErrorCode(doc); failed {
 		a.Failed, a.ErrorCode = true, code
@@ -314,7 +314,7 @@ func generateAnswer(c *Call, doc *transport.Fields, a *Answer) {
 
 func googleErrorCode(doc *transport.Fields) (string, bool) {
 	code, failed := errorCode(doc)
-	if status := identifier(doc.Text("error.status")); status != "" {
+	if status := identifier(doc.Text(atErrorStatus)); status != "" {
 		return status, true
 	}
 	return code, failed
@@ -327,10 +327,10 @@ func cacheAnswer(c *Call, doc *transport.Fields, a *Answer) {
 		return
 	}
 	r := countReader{doc: doc}
-	tokens, ok := r.get("usageMetadata.totalTokenCount")
-	a.Stored = Stored{Name: printable(doc.Text("name")), Model: lastSegment(printable(doc.Text("model"))), Tokens: tokens}
-	a.Stored.Created, _ = time.Parse(time.RFC3339, doc.Text("createTime"))
-	a.Stored.Expires, _ = time.Parse(time.RFC3339, doc.Text("expireTime"))
+	tokens, ok := r.get(atUsageMetadataTotalTokenCount)
+	a.Stored = Stored{Name: printable(doc.Text(atName)), Model: lastSegment(printable(doc.Text(atModel))), Tokens: tokens}
+	a.Stored.Created, _ = time.Parse(time.RFC3339, doc.Text(atCreateTime))
+	a.Stored.Expires, _ = time.Parse(time.RFC3339, doc.Text(atExpireTime))
 	if c.Operation == UpdateCache {
 		return
 	}
@@ -338,7 +338,7 @@ func cacheAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	if ok || r.problem != "" {
 		a.Usage.Input, a.HasUsage, a.Problem = tokens, true, r.problem
 	}
-	if seconds, _ := r.get("usageMetadata.audioDurationSeconds"); seconds > 0 {
+	if seconds, _ := r.get(atUsageMetadataAudioDurationSeconds); seconds > 0 {
 		a.Extras = "it does not say how many of its tokens are of audio, which cost otherwise"
 	}
 }

@@ -25,7 +25,7 @@ func googleFace(provider string, refusal func(*Call, *Response, *apiError, *Refu
 		aliases: map[string]policy.Tier{"standard": policy.Standard, "default": policy.Standard, "auto": "auto"},
 		headers: func(h http.Header, a *Answer) { geminiDialect{}.Headers(nil, h, a) },
 		answer: func(_ *Call, doc *transport.Fields, a *Answer) {
-			if tier := trafficTier(doc.Text("usage.extra_properties.google.traffic_type")); tier != "" {
+			if tier := trafficTier(doc.Text(atUsageExtraPropertiesGoogleTrafficType)); tier != "" {
 				a.Tier = tier
 			}
 		},
@@ -51,7 +51,7 @@ var (
 
 // nestedCache returns the context cache that the body names.
 func nestedCache(body *transport.Fields) (string, bool) {
-	extra, ok := body.Get("extra_body")
+	extra, ok := body.Get(atExtraBody)
 	if !ok {
 		return "", false
 	}
@@ -75,7 +75,7 @@ func editNestedCache(c *Call, body *transport.Fields, name string, e *Edits) {
 	}
 	inner := `{"cached_content":` + quoted(name) + `}`
 	value := `{"google":` + inner + `}`
-	if extra, ok := body.Get("extra_body"); ok && string(extra) != "null" {
+	if extra, ok := body.Get(atExtraBody); ok && string(extra) != "null" {
 		if google, ok := member(extra, googlePath, "google"); ok && string(google) != "null" {
 			inner, ok = setMember(google, cachedContentPath, "cached_content", quoted(name))
 			if !ok {
@@ -87,7 +87,7 @@ func editNestedCache(c *Call, body *transport.Fields, name string, e *Edits) {
 			e.Problem = "extra_body of the request is no object"
 			return
 		}
-	} else if !ok && body.Has("extra_body") {
+	} else if !ok && body.Has(atExtraBody) {
 		e.Problem = "extra_body of the request is too long to put a context cache into"
 		return
 	}

@@ -25,7 +25,7 @@ func searches(c *Call, doc *transport.Fields, a *Answer) {
 	if c.Tools != CountedTools {
 		return
 	}
-	raw, there := doc.Look("candidates")
+	raw, there := doc.Look(atCandidates)
 	var candidates []struct {
 		GroundingMetadata struct {
 			WebSearchQueries []string

@@ -12,15 +12,15 @@ import (
 // apart from the candidates, and so is what tools put into the prompt. What is zero is left out.
 func geminiUsage(doc *transport.Fields, a *Answer) {
 	r := countReader{doc: doc}
-	prompt, hasPrompt := r.get("usageMetadata.promptTokenCount")
-	total, hasTotal := r.get("usageMetadata.totalTokenCount")
-	candidates, hasCandidates := r.get("usageMetadata.candidatesTokenCount")
+	prompt, hasPrompt := r.get(atUsageMetadataPromptTokenCount)
+	total, hasTotal := r.get(atUsageMetadataTotalTokenCount)
+	candidates, hasCandidates := r.get(atUsageMetadataCandidatesTokenCount)
 	if !hasPrompt && !hasTotal && !hasCandidates && r.problem == "" {
 		return
 	}
-	cached, _ := r.get("usageMetadata.cachedContentTokenCount")
-	thoughts, _ := r.get("usageMetadata.thoughtsTokenCount")
-	tools, _ := r.get("usageMetadata.toolUsePromptTokenCount")
+	cached, _ := r.get(atUsageMetadataCachedContentTokenCount)
+	thoughts, _ := r.get(atUsageMetadataThoughtsTokenCount)
+	tools, _ := r.get(atUsageMetadataToolUsePromptTokenCount)
 	if !hasTotal {
 		prompt += tools
 	} else {
@@ -36,10 +36,10 @@ func geminiUsage(doc *transport.Fields, a *Answer) {
 	if cached > prompt {
 		r.wrong("usageMetadata.cachedContentTokenCount is more than the prompt")
 	}
-	in := r.modalities("usageMetadata.promptTokensDetails")
-	tool := r.modalities("usageMetadata.toolUsePromptTokensDetails")
-	fromCache := r.modalities("usageMetadata.cacheTokensDetails")
-	out := r.modalities("usageMetadata.candidatesTokensDetails")
+	in := r.modalities(atUsageMetadataPromptTokensDetails)
+	tool := r.modalities(atUsageMetadataToolUsePromptTokensDetails)
+	fromCache := r.modalities(atUsageMetadataCacheTokensDetails)
+	out := r.modalities(atUsageMetadataCandidatesTokensDetails)
 	audio := in.audio + tool.audio
 	switch {
 	case fromCache.audio > audio || fromCache.audio > cached || audio-fromCache.audio > prompt-cached:
@@ -71,11 +71,11 @@ var (
 )
 
 // modalities reads a list such as [{"modality": "TEXT", "tokenCount": 5}]. A client can have modalities as numbers, too.
-func (r *countReader) modalities(path string) (m modalities) {
+func (r *countReader) modalities(path transport.Path) (m modalities) {
 	raw, there := r.doc.Look(path)
 	if m.told = raw != nil; !m.told {
 		if there {
-			r.wrong(path + " is too long")
+			r.wrong(path.String() + " is too long")
 		}
 		return m
 	}
@@ -92,11 +92,11 @@ func (r *countReader) modalities(path string) (m modalities) {
 		s.Reset(modalityPaths, 32)
 		raw = raw[open+s.Next(raw[open:]):]
 		element := countReader{doc: &s.Fields}
-		n, _ := element.get("tokenCount") // zero is left out
+		n, _ := element.get(atTokenCount) // zero is left out
 		if s.Err() != nil || element.problem != "" {
-			r.wrong(path + " makes no sense")
+			r.wrong(path.String() + " makes no sense")
 		}
-		switch modality, _ := s.Get("modality"); string(modality) {
+		switch modality, _ := s.Get(atModality); string(modality) {
 		case `"AUDIO"`, "4":
 			m.audio += n
 		case `"IMAGE"`, "2":
@@ -127,40 +127,40 @@ func interactionMembers(prefix string) (paths []string) {
 
 func interactionAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	prefix := ""
-	if _, ok := doc.Get("interaction.id"); ok {
+	if _, ok := doc.Get(atInteractionId); ok {
 		prefix = "interaction."
 	}
-	keep(&a.ResponseID, doc, prefix+"id", "")
-	keep(&a.Model, doc, prefix+"model", c.Model)
+	keep(&a.ResponseID, doc, transport.PathOf(prefix+"id"), "")
+	keep(&a.Model, doc, transport.PathOf(prefix+"model"), c.Model)
 	a.Model = lastSegment(a.Model)
 	if code, failed := googleErrorCode(doc); failed {
 		a.Failed, a.ErrorCode = true, code
 	}
-	if tier := geminiTier(doc.Text(prefix + "service_tier")); tier != "" {
+	if tier := geminiTier(doc.Text(transport.PathOf(prefix + "service_tier"))); tier != "" {
 		a.Tier = tier
 	}
-	a.status(doc, prefix+"status", prefix+"background")
+	a.status(doc, transport.PathOf(prefix+"status"), transport.PathOf(prefix+"background"))
 	interactionUsage(doc, prefix+"usage.", a)
 }
 
 func interactionUsage(doc *transport.Fields, prefix string, a *Answer) {
 	r := countReader{doc: doc}
-	input, hasInput := r.get(prefix + "total_input_tokens")
-	output, hasOutput := r.get(prefix + "total_output_tokens")
+	input, hasInput := r.get(transport.PathOf(prefix + "total_input_tokens"))
+	output, hasOutput := r.get(transport.PathOf(prefix + "total_output_tokens"))
 	if !hasInput && !hasOutput && r.problem == "" {
 		return
 	}
-	cached, _ := r.get(prefix + "total_cached_tokens")
-	thoughts, _ := r.get(prefix + "total_thought_tokens")
-	tools, _ := r.get(prefix + "total_tool_use_tokens")
-	if total, ok := r.get(prefix + "total_tokens"); ok && total != input+output+thoughts+tools && total != input+output+thoughts {
+	cached, _ := r.get(transport.PathOf(prefix + "total_cached_tokens"))
+	thoughts, _ := r.get(transport.PathOf(prefix + "total_thought_tokens"))
+	tools, _ := r.get(transport.PathOf(prefix + "total_tool_use_tokens"))
+	if total, ok := r.get(transport.PathOf(prefix + "total_tokens")); ok && total != input+output+thoughts+tools && total != input+output+thoughts {
 		r.wrong(prefix + "total_tokens is not the sum of its parts")
 	}
 	if cached > input+tools {
 		r.wrong(prefix + "total_cached_tokens is more than the input")
 	}
 	for _, kind := range [...]string{"input", "cached", "output"} {
-		raw, _ := doc.Get(prefix + kind + "_tokens_by_modality")
+		raw, _ := doc.Get(transport.PathOf(prefix + kind + "_tokens_by_modality"))
 		if lower := bytes.ToLower(raw); bytes.Contains(lower, []byte(`"audio"`)) || kind == "output" && bytes.Contains(lower, []byte(`"image"`)) {
 			a.Extras = "some of its tokens are of audio or of images, which cost otherwise"
 		}
@@ -168,7 +168,7 @@ func interactionUsage(doc *transport.Fields, prefix string, a *Answer) {
 	a.Usage = price.Usage{
 		Input: max(0, input+tools-cached), CachedInput: cached, Output: output + thoughts, Reasoning: thoughts,
 	}
-	if raw, there := doc.Look(prefix + "grounding_tool_count"); there && (raw == nil || len(bytes.TrimSpace(raw)) > 2) {
+	if raw, there := doc.Look(transport.PathOf(prefix + "grounding_tool_count")); there && (raw == nil || len(bytes.TrimSpace(raw)) > 2) {
 		a.Extras = "it also used grounding, which is charged for, and which it counts otherwise than it is"
 	}
 	a.HasUsage, a.Problem = true, r.problem

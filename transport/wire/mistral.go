@@ -13,7 +13,7 @@ var mistral = &provider{
 		Provider: "mistral",
 		only:     []string{Chat, Embeddings, Transcription},
 		answer: func(_ *Call, doc *transport.Fields, a *Answer) {
-			if tier := doc.Text("usage.service_tier"); tier != "" {
+			if tier := doc.Text(atUsageServiceTier); tier != "" {
 				a.Tier = policy.Tier(printable(tier))
 			}
 		},

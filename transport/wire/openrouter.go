@@ -18,7 +18,7 @@ var openRouter = &provider{
 			"auto": "auto", "default": policy.Standard, "standard": policy.Standard,
 		},
 		answer: func(_ *Call, doc *transport.Fields, a *Answer) {
-			if own, _ := doc.Get("usage.is_byok"); string(own) == "true" {
+			if own, _ := doc.Get(atUsageIsByok); string(own) == "true" {
 				a.HasReported, a.Reported = false, 0 // the program's own key pays, and that is not in it
 			}
 		},

@@ -12,7 +12,7 @@ var perplexity = &provider{
 		Provider: "perplexity", running: true,
 		only: []string{Chat, Embeddings},
 		answer: func(c *Call, doc *transport.Fields, a *Answer) {
-			cost(doc, "usage.cost.total_cost", a)
+			cost(doc, atUsageCostTotalCost, a)
 			if c.Operation == Chat && a.HasUsage && a.Model != "r1-1776" {
 				a.Extras = "it is also charged for by the request" // all but the model that does not search
 			}

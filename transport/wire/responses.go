@@ -8,32 +8,32 @@ import (
 // responsesNames are the paths of a response's members: at the top of an answer, and under "response" in the events of
 // a stream.
 type responsesNames struct {
-	id, model, tier, status, background              string
-	input, output, total, cached, written, reasoning string
-	errorCode, errorType, errorMessage               string
-	searches, images, ticks, sources, tools, cost    string
+	id, model, tier, status, background              transport.Path
+	input, output, total, cached, written, reasoning transport.Path
+	errorCode, errorType, errorMessage               transport.Path
+	searches, images, ticks, sources, tools, cost    transport.Path
 }
 
 func responsesNamesOf(prefix string) responsesNames {
 	return responsesNames{
-		id: prefix + "id", model: prefix + "model", tier: prefix + "service_tier", status: prefix + "status",
-		background: prefix + "background",
-		input:      prefix + "usage.input_tokens", output: prefix + "usage.output_tokens", total: prefix + "usage.total_tokens",
-		cached:    prefix + "usage.input_tokens_details.cached_tokens",
-		written:   prefix + "usage.input_tokens_details.cache_write_tokens",
-		reasoning: prefix + "usage.output_tokens_details.reasoning_tokens",
-		errorCode: prefix + "error.code", errorType: prefix + "error.type", errorMessage: prefix + "error.message",
-		searches: prefix + "tool_usage.web_search.num_requests", images: prefix + "tool_usage.image_gen.output_tokens",
-		ticks: prefix + "usage.cost_in_usd_ticks", sources: prefix + "usage.num_sources_used",
-		tools: prefix + "usage.num_server_side_tools_used", cost: prefix + "usage.cost",
+		id: transport.PathOf(prefix + "id"), model: transport.PathOf(prefix + "model"), tier: transport.PathOf(prefix + "service_tier"), status: transport.PathOf(prefix + "status"),
+		background: transport.PathOf(prefix + "background"),
+		input:      transport.PathOf(prefix + "usage.input_tokens"), output: transport.PathOf(prefix + "usage.output_tokens"), total: transport.PathOf(prefix + "usage.total_tokens"),
+		cached:    transport.PathOf(prefix + "usage.input_tokens_details.cached_tokens"),
+		written:   transport.PathOf(prefix + "usage.input_tokens_details.cache_write_tokens"),
+		reasoning: transport.PathOf(prefix + "usage.output_tokens_details.reasoning_tokens"),
+		errorCode: transport.PathOf(prefix + "error.code"), errorType: transport.PathOf(prefix + "error.type"), errorMessage: transport.PathOf(prefix + "error.message"),
+		searches: transport.PathOf(prefix + "tool_usage.web_search.num_requests"), images: transport.PathOf(prefix + "tool_usage.image_gen.output_tokens"),
+		ticks: transport.PathOf(prefix + "usage.cost_in_usd_ticks"), sources: transport.PathOf(prefix + "usage.num_sources_used"),
+		tools: transport.PathOf(prefix + "usage.num_server_side_tools_used"), cost: transport.PathOf(prefix + "usage.cost"),
 	}
 }
 
 func (n *responsesNames) all() []string {
-	return []string{
+	return pathNames(
 		n.id, n.model, n.tier, n.status, n.background, n.input, n.output, n.total, n.cached, n.written, n.reasoning,
 		n.errorCode, n.errorType, n.errorMessage, n.searches, n.images, n.ticks, n.sources, n.tools, n.cost,
-	}
+	)
 }
 
 var (
@@ -60,9 +60,9 @@ var responsesForm = &form{
 		chatRequest(c, body)
 		c.background(body)
 		c.readTools(body, "type", ownTools, openAISearches)
-		c.Refers = present(body, "previous_response_id") || present(body, "conversation") ||
-			present(body, "conversation.id") || present(body, "prompt.id")
-		if raw, ok := body.Get("max_output_tokens"); ok {
+		c.Refers = present(body, atPreviousResponseId) || present(body, atConversation) ||
+			present(body, atConversationId) || present(body, atPromptId)
+		if raw, ok := body.Get(atMaxOutputTokens); ok {
 			if n, ok := count(raw); ok {
 				c.MaxOutput = n
 			}
@@ -86,8 +86,8 @@ var compactForm = &form{
 	read:    responsesAnswer,
 }
 
-func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tierPath string) {
-	kind := doc.Text("type")
+func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tierPath transport.Path) {
+	kind := doc.Text(atType)
 	n := &answerNames
 	if _, ok := doc.Get(eventNames.id); ok {
 		n = &eventNames
@@ -97,15 +97,15 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tierPath string
 		a.Failed = true
 		code, _ := errorCode(doc)
 		if code == "" {
-			code = identifier(doc.Text("code"))
+			code = identifier(doc.Text(atCode))
 		}
 		a.ErrorCode = code
-		return ""
+		return 0
 	}
 	keep(&a.ResponseID, doc, n.id, "")
 	keep(&a.Model, doc, n.model, c.Model)
 	status := a.status(doc, n.status, n.background)
-	for _, path := range [...]string{n.errorCode, n.errorType, n.errorMessage} {
+	for _, path := range [...]transport.Path{n.errorCode, n.errorType, n.errorMessage} {
 		if raw, ok := doc.Get(path); ok && string(raw) != "null" {
 			text, _ := Text(raw)
 			if a.Failed = true; path != n.errorMessage {
@@ -119,13 +119,13 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tierPath string
 		a.Complete = true // completed, incomplete, failed or cancelled
 	}
 	if a.Pending {
-		return "" // it only repeats the request's
+		return 0 // it only repeats the request's
 	}
 	return n.tier
 }
 
 // status reads how far the provider is with its work, if the document says so.
-func (a *Answer) status(doc *transport.Fields, status, background string) string {
+func (a *Answer) status(doc *transport.Fields, status, background transport.Path) string {
 	text := doc.Text(status)
 	if text == "" {
 		return ""
@@ -139,7 +139,7 @@ func (a *Answer) status(doc *transport.Fields, status, background string) string
 
 // background notes that the request asks for an answer that is fetched later.
 func (c *Call) background(body *transport.Fields) {
-	raw, _ := body.Get("background")
+	raw, _ := body.Get(atBackground)
 	c.Background = string(raw) == "true"
 }
 
@@ -177,7 +177,10 @@ func responsesUsage(c *Call, doc *transport.Fields, n *responsesNames, a *Answer
 		a.Extras = "it may also have used web searches, which are charged for, and the answer does not count"
 	}
 	a.HasUsage, a.Problem = true, r.problem
-	for _, extra := range [...]struct{ path, what string }{
+	for _, extra := range [...]struct {
+		path transport.Path
+		what string
+	}{
 		{n.images, "generated images"}, {n.tools, "server-side tools"}, {n.sources, "sources"},
 	} {
 		if used, ok := r.get(extra.path); ok && used > 0 {

@@ -151,8 +151,9 @@ func (r *Router) Recognise(method string, u *url.URL) (Dialect, Call, bool) {
 		}
 	}
 	if p != nil && method == http.MethodPost && !p.isFree(u.Path) {
-		c := Call{Provider: p.name, Operation: Unknown, MaxOutput: -1, Passive: true, Unpriced: "nobody knows what this operation costs"}
-		if c.Later = handsIn(u.Path); c.Later {
+		c := Call{Provider: p.name, Operation: Unknown, MaxOutput: -1, Kind: Observed, Unpriced: "nobody knows what this operation costs"}
+		if handsIn(u.Path) {
+			c.Kind = Submission
 			c.Unpriced = "what it hands in is charged for when it is done"
 		}
 		return unknown{p.dialects[0]}, c, true

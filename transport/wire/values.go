@@ -35,23 +35,23 @@ type countReader struct {
 	problem string
 }
 
-func (r *countReader) get(path string) (n int64, ok bool) {
+func (r *countReader) get(path transport.Path) (n int64, ok bool) {
 	raw, there := r.doc.Look(path)
 	switch {
 	case raw == nil && there:
-		r.wrong(path + " is too long")
+		r.wrong(path.String() + " is too long")
 		return 0, false
 	case raw == nil || string(raw) == "null":
 		return 0, false
 	}
 	if n, ok = count(raw); !ok {
-		r.wrong(path + " is no count")
+		r.wrong(path.String() + " is no count")
 	}
 	return n, ok
 }
 
 // first returns the first count that is there.
-func (r *countReader) first(paths ...string) int64 {
+func (r *countReader) first(paths ...transport.Path) int64 {
 	for _, path := range paths {
 		if n, ok := r.get(path); ok {
 			return n
@@ -68,14 +68,14 @@ func (r *countReader) wrong(problem string) {
 }
 
 // checkTotal notes if a total, where there is one, is not the sum of its parts.
-func (r *countReader) checkTotal(path string, sum int64) {
+func (r *countReader) checkTotal(path transport.Path, sum int64) {
 	if total, ok := r.get(path); ok && total != sum {
-		r.wrong(path + " is not the sum of its parts")
+		r.wrong(path.String() + " is not the sum of its parts")
 	}
 }
 
 // cost reads what the provider says that it charged, in US dollars.
-func cost(doc *transport.Fields, path string, a *Answer) {
+func cost(doc *transport.Fields, path transport.Path, a *Answer) {
 	if raw, ok := doc.Get(path); ok && len(raw) > 0 && raw[0] >= '0' && raw[0] <= '9' {
 		if p, err := price.RoundUSD(string(raw)); err == nil {
 			a.Reported, a.HasReported = p, true
@@ -87,7 +87,7 @@ func cost(doc *transport.Fields, path string, a *Answer) {
 const tick = 100
 
 // ticks reads what xAI says that it charged.
-func ticks(doc *transport.Fields, path string, a *Answer) {
+func ticks(doc *transport.Fields, path transport.Path, a *Answer) {
 	if raw, ok := doc.Get(path); ok {
 		if n, ok := count(raw); ok {
 			a.Reported, a.HasReported = price.Pico(n*tick), true
@@ -107,7 +107,7 @@ func Text(raw []byte) (string, bool) {
 }
 
 // keep keeps the text at a path, if there is one. What is kept already, or is like another text, costs no allocation.
-func keep(to *string, doc *transport.Fields, path, like string) {
+func keep(to *string, doc *transport.Fields, path transport.Path, like string) {
 	raw, ok := doc.Get(path)
 	if !ok || len(raw) < 3 || raw[0] != '"' {
 		return
@@ -124,7 +124,7 @@ func keep(to *string, doc *transport.Fields, path, like string) {
 }
 
 // present reports whether a member is there with a value other than null, or "".
-func present(body *transport.Fields, path string) bool {
+func present(body *transport.Fields, path transport.Path) bool {
 	raw, there := body.Look(path)
 	return there && string(raw) != "null" && string(raw) != `""`
 }
@@ -132,7 +132,7 @@ func present(body *transport.Fields, path string) bool {
 // readTools reads a request's list of tools, of which some are free and others are counted by the answer: by the member
 // that names a tool's kind, or where that is "" by the member that a tool consists of.
 func (c *Call) readTools(body *transport.Fields, kind string, free, counted []string) {
-	raw, there := body.Look("tools")
+	raw, there := body.Look(atTools)
 	if !there {
 		return
 	}
@@ -173,7 +173,7 @@ func member(object []byte, paths *transport.Paths, path string) ([]byte, bool) {
 	if err != nil {
 		return nil, false
 	}
-	return fields.Get(path)
+	return fields.Get(transport.PathOf(path))
 }
 
 // maxName is how much of a model's name, or of an id, goes into a row.

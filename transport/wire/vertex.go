@@ -110,7 +110,7 @@ func (vertexDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 		geminiUsage(doc, a)
 	case Generate:
 		generateAnswer(c, doc, a)
-		if tier := trafficTier(doc.Text("usageMetadata.trafficType")); tier != "" {
+		if tier := trafficTier(doc.Text(atUsageMetadataTrafficType)); tier != "" {
 			a.Tier = tier
 		}
 	}

@@ -127,7 +127,7 @@ func TestRecognise(t *testing.T) {
 			for _, flag := range []struct {
 				set  bool
 				name string
-			}{{c.AskUsage, "asks"}, {c.Caches, "caches"}, {c.Stream, "stream"}, {c.Regional, "regional"}, {c.Passive, "passive"}, {c.Poll, "poll"}, {c.Free, "free"}, {c.Later, "later"}} {
+			}{{c.AskUsage, "asks"}, {c.Caches, "caches"}, {c.Stream, "stream"}, {c.Regional, "regional"}, {c.Kind != wire.Billable, "passive"}, {c.Kind == wire.Poll, "poll"}, {c.Kind == wire.Free, "free"}, {c.Kind == wire.Submission, "later"}} {
 				if flag.set {
 					got += " " + flag.name
 				}

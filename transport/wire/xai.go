@@ -29,13 +29,13 @@ var xAI = &provider{
 
 func xAIExtras(_ *Call, doc *transport.Fields, a *Answer) {
 	r := countReader{doc: doc}
-	if images, _ := r.get("usage.prompt_tokens_details.image_tokens"); a.HasUsage {
+	if images, _ := r.get(atUsagePromptTokensDetailsImageTokens); a.HasUsage {
 		a.Usage.Input = max(a.Usage.Input, images) // what is cached is text: a bill of 2026
 	}
-	if n, _ := r.get("usage.num_sources_used"); n > 0 {
+	if n, _ := r.get(atUsageNumSourcesUsed); n > 0 {
 		a.Extras = "it also used sources of a search, which are charged for"
 	}
-	if n, _ := r.get("usage.num_server_side_tools_used"); n > 0 {
+	if n, _ := r.get(atUsageNumServerSideToolsUsed); n > 0 {
 		a.Extras = "it also used server-side tools, which are charged for"
 	}
 }

@@ -1,4 +1,4 @@
-package middleware
+package wire
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/skinflint-go/skinflint/transport"
 )
 
 // Of a compressed answer, whose encoding the caller asked for itself, no more than maxPacked bytes are kept to be read
@@ -25,7 +27,7 @@ type packed struct {
 
 // newPacked returns the beginning of a body whose header says that it is compressed; nil if it does not.
 func newPacked(h http.Header) *packed {
-	encoding := strings.ToLower(strings.TrimSpace(h.Get("Content-Encoding")))
+	encoding := strings.ToLower(strings.TrimSpace(transport.First(h, "Content-Encoding")))
 	if encoding == "" || encoding == "identity" {
 		return nil
 	}
@@ -52,8 +54,8 @@ func (z *packed) open() (io.Reader, error) {
 	return nil, nil
 }
 
-// unpacked returns the beginning of a refusal's body unpacked, if it came compressed and can be.
-func unpacked(h http.Header, body []byte) []byte {
+// Unpacked returns the beginning of a response's body without its compression, if it has one that is known.
+func Unpacked(h http.Header, body []byte) []byte {
 	z := newPacked(h)
 	if z == nil {
 		return body
@@ -63,43 +65,43 @@ func unpacked(h http.Header, body []byte) []byte {
 	if r == nil || err != nil {
 		return body
 	}
-	plain, _ := io.ReadAll(io.LimitReader(r, peekSize)) // what came before it broke off is good enough
+	plain, _ := io.ReadAll(io.LimitReader(r, 64<<10)) // what came before it broke off is good enough
 	return plain
 }
 
 // inflate reads the answer that came compressed, as far as it came.
-func (a *answerReader) inflate() {
-	z := a.packed
+func (r *Reader) inflate() {
+	z := r.packed
 	if z == nil {
 		return
 	}
-	a.packed = nil
-	r, err := z.open()
+	r.packed = nil
+	plain, err := z.open()
 	switch {
 	case z.long:
-		a.answer.Problem = "the answer came compressed, and is too long to be unpacked on the side"
-	case r == nil && err == nil:
-		a.answer.Problem = "the answer came compressed, in an encoding that is not read: " + safeCode(z.encoding)
+		r.Answer.Problem = "the answer came compressed, and is too long to be unpacked on the side"
+	case plain == nil && err == nil:
+		r.Answer.Problem = "the answer came compressed, in an encoding that is not read: " + safeCode(z.encoding)
 	case err != nil:
-		a.answer.Problem = "the answer does not have the encoding that it says"
+		r.Answer.Problem = "the answer does not have the encoding that it says"
 	}
-	if a.answer.Problem != "" {
-		a.unread = true
+	if r.Answer.Problem != "" {
+		r.unread = true
 		return
 	}
 	buf := make([]byte, 32<<10)
 	for size := 0; ; {
-		n, err := r.Read(buf)
+		n, err := plain.Read(buf)
 		if size += n; size > maxUnpacked {
-			a.answer.Problem, a.unread = "the answer came compressed, and unpacks to too much", true
+			r.Answer.Problem, r.unread = "the answer came compressed, and unpacks to too much", true
 			return
 		}
-		for p := buf[:n]; len(p) > 0 && !(a.stream && a.ended); {
-			took, _ := a.observePlain(p)
+		for p := buf[:n]; len(p) > 0 && !(r.stream && r.ended); {
+			took, _ := r.observePlain(p)
 			p = p[max(1, took):]
 		}
 		if err != nil {
-			a.observePlain(nil)
+			r.observePlain(nil)
 			return
 		}
 	}

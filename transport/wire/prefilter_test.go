@@ -1,4 +1,4 @@
-package middleware
+package wire
 
 import (
 	"bytes"
@@ -28,7 +28,7 @@ func TestMarked(t *testing.T) {
 		`":`:                                        false,
 		``:                                          false,
 	} {
-		var g glance
+		var g prefilter
 		for range 3 { // whether anything is known of the beginning or not
 			if got := g.marked([]byte(doc), glanceNames); got != want {
 				t.Errorf("%s: %v", doc, got)
@@ -38,13 +38,13 @@ func TestMarked(t *testing.T) {
 }
 
 // What an event began with never changes what is said of the next.
-func FuzzGlance(f *testing.F) {
+func FuzzPrefilter(f *testing.F) {
 	const head = `{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"delta":{"content":`
 	f.Add([]byte(head + `"a"}}],"usage":null}` + "\n" + head + `"b"}}],"usage":null}` + "\n" + head + `"b"}}],"usage":{"x":1}}`))
 	f.Add([]byte(`{"object":"chat.completion.chunk","usage":null}` + "\n" + `{"object":"chat.completion.chunk","usage":nul}` + "\n" + `{"object":"chat.completion.chunk","usage":{}}`))
 	f.Add([]byte(`{"object":"chat.completion.chunk","usage"` + "\n" + `{"object":"chat.completion.chunk","usage"   :   {}}` + "\n" + `{"object":"chat.completion.chunk","usage"   :   null}`))
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		var g glance
+		var g prefilter
 		for event := range bytes.SplitSeq(stream, []byte("\n")) {
 			if got, want := g.marked(event, glanceNames), marked(event, 0, glanceNames); got != want {
 				t.Fatalf("%q: %v, want %v", event, got, want)

@@ -1,11 +1,11 @@
-package middleware
+package wire
 
 import "bytes"
 
-// A glance tells at a glance whether an event of a stream is worth reading. Most are not, and are those before them but
+// A prefilter tells at a prefilter whether an event of a stream is worth reading. Most are not, and are those before them but
 // for a word and some padding: they begin alike, and go on alike from the brace behind the word. What has been looked at
-// once is not looked at again. The zero glance is ready.
-type glance struct {
+// once is not looked at again. The zero prefilter is ready.
+type prefilter struct {
 	head    []byte // what events begin with that were not marked, or the whole of the last one, if same is 0
 	same    int    // how much of it others share
 	from    int    // where to look on, see resume
@@ -14,16 +14,16 @@ type glance struct {
 	on      int    // where to look on in it
 }
 
-// maxGlance is how much of an event is remembered, and minGlance what is worth it.
+// maxPrefix is how much of an event is remembered, and minPrefix what is worth it.
 const (
-	maxGlance = 512
-	minGlance = 16
+	maxPrefix = 512
+	minPrefix = 16
 )
 
 // marked reports whether data has a member of one of the names, each in quotes, with a value other than null. Of what is
 // known not to be marked it looks from the last colon on at most: a member that begins before that has its value, or
 // enough of it, before it, too.
-func (g *glance) marked(data []byte, names [][]byte) bool {
+func (g *prefilter) marked(data []byte, names [][]byte) bool {
 	if g.same == 0 || len(data) < g.same || string(data[:g.same]) != string(g.head[:g.same]) {
 		if marked(data, 0, names) {
 			return true
@@ -47,11 +47,11 @@ func (g *glance) marked(data []byte, names [][]byte) bool {
 }
 
 // learnHead remembers the beginning of an event that is not marked, as far as it is that of the one before.
-func (g *glance) learnHead(data []byte, names [][]byte) {
-	data = data[:min(len(data), maxGlance)]
+func (g *prefilter) learnHead(data []byte, names [][]byte) {
+	data = data[:min(len(data), maxPrefix)]
 	n := common(data, g.head)
 	colon := bytes.LastIndexByte(data[:n], ':')
-	if n < minGlance || colon < 0 {
+	if n < minPrefix || colon < 0 {
 		g.head, g.same = append(g.head[:0], data...), 0
 		return
 	}
@@ -59,12 +59,12 @@ func (g *glance) learnHead(data []byte, names [][]byte) {
 }
 
 // learnMiddle does the same from the brace on.
-func (g *glance) learnMiddle(data []byte, names [][]byte) {
-	data = data[:min(len(data), maxGlance)]
+func (g *prefilter) learnMiddle(data []byte, names [][]byte) {
+	data = data[:min(len(data), maxPrefix)]
 	n := common(data, g.middle)
 	colon := bytes.LastIndexByte(data[:n], ':')
 	switch {
-	case n >= minGlance && colon >= 0:
+	case n >= minPrefix && colon >= 0:
 		g.middle, g.on, g.settled = g.middle[:n], resume(data, colon, names), true
 	case !g.settled:
 		g.middle = append(g.middle[:0], data...)
@@ -88,7 +88,7 @@ func resume(data []byte, colon int, names [][]byte) int {
 	return colon + 1
 }
 
-// marked is [glance.marked] for what follows from somewhere on. It looks at colons, of which a document has fewer than of
+// marked is [prefilter.marked] for what follows from somewhere on. It looks at colons, of which a document has fewer than of
 // anything else that a name could be found by.
 func marked(data []byte, from int, names [][]byte) bool {
 	for i := from; ; {
@@ -134,8 +134,8 @@ func trimSpace(data []byte) []byte {
 	return data
 }
 
-// A finding looks for a member with a value other than null in data that comes in pieces. The zero finding is ready.
-type finding struct {
+// A memberFinder looks for a member with a value other than null in data that comes in pieces. The zero memberFinder is ready.
+type memberFinder struct {
 	seam  []byte // the end of what came before
 	found bool
 }
@@ -144,7 +144,7 @@ type finding struct {
 const maxSeam = 64
 
 // look looks at the next piece.
-func (f *finding) look(piece, name []byte) {
+func (f *memberFinder) look(piece, name []byte) {
 	if f.found {
 		return
 	}
