@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -23,42 +22,36 @@ const (
 	peekTime = time.Second
 )
 
-// A sender is the innermost link: what really goes on the wire. It sends the request with the edits that the links
-// above decided on, reads the answer for them, and closes the attempt's row when the answer has ended.
-type sender struct {
-	engine *engine
-	bare   bool // what stands beneath is net/http's own transport
-	client bool // what stands beneath is an http.Client, which follows redirects
-	spoken *protocols
+// An attempt is one HTTP exchange of a call. It sends the request with the edits that the links decided on, classifies the
+// answer, observes its body, and closes its row when the answer has ended.
+type attempt struct {
+	c      *call
+	sender *sender
+	trace  transport.Trace
+	reader wire.Reader
+	cancel context.CancelFunc // of the attempt's own context, if it has one
+
+	opened  bool // a ledger was shown it
+	entered bool // the RoundTripper beneath was asked
+	closed  bool // the row has gone out
+	final   bool // the server said not to send the request again
+
+	atEnd []func(*ledger.Row)
+	start time.Time
+	void  int // how often it was written, and the server said that it did not process it
+	row   ledger.Row
+	edits wire.Edits
+	room  [2]transport.Edit             // for edits
+	again func() (io.ReadCloser, error) // gives the body that is sent once more
 }
 
-func newSender(e *engine, next http.RoundTripper) *sender {
-	s := &sender{engine: e}
-	t, bare := next.(*http.Transport)
-	if s.bare = bare; bare {
-		s.spoken = protocolsOf(t)
-	} else {
-		s.spoken = new(protocols)
-	}
-	_, s.client = next.(handed)
-	return s
-}
-
-func (s *sender) send(r *record, req *http.Request, next hop) (*http.Response, error) {
-	if r.sending {
-		// A foreign link parts two of ours, and the upper one has the attempt. It may have added a key, though.
-		req = req.WithContext(req.Context())
-		stripIdempotencyKeys(req)
-		r.attempt.reached = true
-		return next.rt.RoundTrip(req)
-	}
-	a := newAttempt(s.engine, r)
-	a.sender = s
-	r.sending = true
+// run sends the attempt. What the links registered for its end happens once, whether it is sent or not.
+func (a *attempt) run(c *call, s *sender) (*http.Response, error) {
+	a.c, a.sender = c, s
+	a.begin()
 	returned := false
 	defer func() {
-		r.sending = false
-		switch { // the panic goes on to the caller; the row and the permits must not be lost over it
+		switch { // a panic goes on to the caller; the row and the permits must not be lost over it
 		case returned || a.closed:
 		case a.entered:
 			a.fail(wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errPanicked)
@@ -66,102 +59,58 @@ func (s *sender) send(r *record, req *http.Request, next hop) (*http.Response, e
 			a.fail(wire.Refusal{Outcome: policy.NotSent, Reason: policy.TransportLost}, errPanicked)
 		}
 	}()
-	resp, err := a.send(req, next)
+	resp, err := a.send()
 	returned = true
 	return resp, err
 }
 
 var errPanicked = errors.New("skinflint: the RoundTripper beneath panicked")
 
-// An attempt is one HTTP exchange of a call. It observes the body of its answer.
-type attempt struct {
-	r      *record
-	sender *sender
-	s      *policy.Settings
-	trace  transport.Trace
-	reader wire.Reader
-	cancel context.CancelFunc // of the attempt's own context, if it has one
-	body   io.ReadCloser      // that was sent
+// errNoAnswer is a RoundTripper that broke its contract.
+var errNoAnswer = errors.New("skinflint: the RoundTripper beneath returned neither a response nor an error")
 
-	opened  bool // the ledger knows that it is about to be sent
-	entered bool // the RoundTripper beneath was asked
-	reached bool // and a link of ours behind it has passed the request on
-	closed  bool // the row has gone out
-	final   bool // the server said not to send the request again
-	counts  bool // an answer to a poll is the first to tell what a call of before has used
-
-	holds  bool // the call runs until this attempt has ended
-	atEnd  []func()
-	start  time.Time
-	status int
-	void   int // how often it was written, and the server said that it did not process it
-	row    ledger.Row
-	edits  wire.Edits
-	room   [2]transport.Edit             // for edits
-	again  func() (io.ReadCloser, error) // gives the body that is sent once more
-}
-
-func newAttempt(e *engine, r *record) *attempt {
-	if r.governor != nil {
-		e = r.governor
-	}
-	s := r.settle(e)
-	elapsed := r.elapsed()
-	now := r.start.Add(elapsed)
-	if r.tiers {
+// begin takes over what the links decided.
+func (a *attempt) begin() {
+	c := a.c
+	elapsed := c.elapsed()
+	now := c.start.Add(elapsed)
+	if c.tiers {
 		// A limiter may have taken the time that flex needs.
-		r.step.Tier = s.InTime(r.step.Tier, r.left(elapsed))
+		c.step.Tier = c.settings.InTime(c.step.Tier, c.left(elapsed))
 	} else {
-		r.step.Tier = r.call.Tier
+		c.step.Tier = c.wire.Tier
 	}
-	r.attempts++
-	a := &r.first
-	if r.attempts > 1 {
-		a = new(attempt)
-	}
-	a.r, a.s, a.start, a.atEnd = r, s, now, r.atEnd
-	r.atEnd, r.attempt = nil, a
-	a.holds, r.holding = r.holding, false
-	r.fill(&a.row)
-	a.row.Attempt, a.row.At = r.attempts, now.UTC()
-	a.row.WaitMS = r.waited.Milliseconds()
-	r.waited = 0
-	return a
+	c.attempts++
+	a.start, a.atEnd = now, c.atEnd
+	c.atEnd = nil
+	c.fill(&a.row)
+	a.row.Attempt, a.row.At, a.row.WaitMS = c.attempts, now.UTC(), c.waited.Milliseconds()
+	c.waited = 0
 }
 
-func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
-	r := a.r
-	if err := a.affordable(); err != nil {
-		return nil, a.withdraw(err)
-	}
-	ctx := r.within(req)
-	if a.s.AttemptTimeout > 0 {
-		ctx, a.cancel = context.WithTimeoutCause(ctx, a.s.AttemptTimeout, &Error{
-			Kind: ErrTimeout, Err: context.DeadlineExceeded, Provider: r.call.Provider, Model: r.call.Model, Attempts: r.attempts,
-			Detail: fmt.Sprintf("it ran for more than attempt_timeout, %v, and may have been billed", a.s.AttemptTimeout),
-		})
-	}
-	ctx = a.watch(ctx, req)
-	out := req.WithContext(transport.WithTrace(ctx, &a.trace))
-	if r.noted.Idempotency || !r.noted.Of(out.Header) {
-		stripIdempotencyKeys(out)
+// send sends the request and deals with what comes back.
+func (a *attempt) send() (*http.Response, error) {
+	c := a.c
+	ctx := a.watch(a.within())
+	out := c.request.WithContext(transport.WithTrace(ctx, &a.trace))
+	if c.headers.Idempotency {
+		out = withoutIdempotencyKeys(out)
 	}
 	if err := a.attach(out); err != nil {
-		return nil, a.withdraw(r.refuse(&Error{Kind: ErrBody, Err: err}))
+		return nil, a.withdraw(c.refuse(&Error{Kind: ErrBody, Err: err}))
 	}
 	a.open()
 	a.entered = true
-	resp, err := next.rt.RoundTrip(out)
+	resp, err := a.sender.base.RoundTrip(out)
 	if again := a.unprocessed(out, err); again != nil {
-		resp, err = next.rt.RoundTrip(again)
+		resp, err = a.sender.base.RoundTrip(again)
 	}
-	refusal := r.refusal // of a link of ours behind a foreign one
-	switch {
+	switch refusal := c.refusal; { // of another chain, beneath: see chain.nested
 	case refusal == nil:
-	case err != nil && errors.Is(err, refusal) && !a.reached:
+	case errors.Is(err, refusal):
 		return nil, a.withdraw(err)
 	default:
-		r.refusal = nil // the foreign link has made do without
+		c.refusal = nil // something between the chains has made do without
 	}
 	switch {
 	case err != nil:
@@ -172,20 +121,25 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 	case resp == nil:
 		return nil, a.fail(wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errNoAnswer)
 	}
+	return a.receive(ctx, out, resp)
+}
+
+// receive classifies a response.
+func (a *attempt) receive(ctx context.Context, out *http.Request, resp *http.Response) (*http.Response, error) {
 	a.sender.spoken.note(out.URL.Host, resp.ProtoMajor)
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
-	a.status = resp.StatusCode
-	r.dialect.Headers(&r.call, resp.Header, &a.reader.Answer)
+	a.row.Status = resp.StatusCode
+	a.c.dialect.Headers(&a.c.wire, resp.Header, &a.reader.Answer)
 	switch {
 	case resp.StatusCode == http.StatusSwitchingProtocols:
 		a.upgraded()
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		a.refused(out, resp)
-		if e := a.astray(out, resp); e != nil {
+		a.rejected(resp)
+		if host := crossHost(out, resp); host != "" && a.c.wire.Kind != wire.Free && a.c.wire.Kind != wire.Poll {
 			resp.Body.Close()
-			return nil, e
+			return nil, a.redirectError(fmt.Sprintf("%s answers %d, and", out.URL.Host, resp.StatusCode), host)
 		}
 	default:
 		a.answered(ctx, resp)
@@ -193,50 +147,65 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 	return resp, nil
 }
 
+// within returns the context of the attempt, which ends at the policy's timeout for attempts, if there is one.
+func (a *attempt) within() context.Context {
+	c := a.c
+	if c.settings.AttemptTimeout <= 0 {
+		return c
+	}
+	ctx, cancel := context.WithTimeoutCause(c, c.settings.AttemptTimeout, &Error{
+		Kind: ErrTimeout, Err: context.DeadlineExceeded, Provider: c.wire.Provider, Model: c.wire.Model, Attempts: c.attempts,
+		Detail: fmt.Sprintf("it ran for more than attempt_timeout, %v, and may have been billed", c.settings.AttemptTimeout),
+	})
+	a.cancel = cancel
+	return ctx
+}
+
 // open has the ledger note that the attempt is about to be sent.
 func (a *attempt) open() {
-	r := a.r
-	if len(r.openers) == 0 || r.call.Kind == wire.Free || r.call.Kind == wire.Poll {
+	c := a.c
+	if len(c.openers) == 0 || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
 		return
 	}
 	row := a.row
 	row.Outcome, row.UsageSource = policy.Open, ledger.Unknown
-	if most, err := r.bound(row.AskedTier, a.start); err == nil {
+	if most, err := a.account().bound(row.AskedTier); err == nil {
 		row.Exposure = ledger.Known(most)
 	}
-	for _, opener := range r.openers {
+	for _, opener := range c.openers {
 		opener(&row)
 	}
 	a.opened = true
 }
 
+func (a *attempt) account() account { return a.c.account(a.start) }
+
 // attach gives the request the call's body with the attempt's edits.
 func (a *attempt) attach(out *http.Request) error {
-	r := a.r
+	c := a.c
 	a.edits = wire.Edits{Body: a.room[:0]}
-	if r.body.Skipped() == "" {
-		want := wire.Want{Tier: r.step.Tier, Usage: a.wantsUsage(out), Cache: r.cache}
+	if c.body.Skipped() == "" {
+		want := wire.Want{Tier: c.step.Tier, Usage: a.wantsUsage(), Cache: c.cache}
 		if deadline, ok := out.Context().Deadline(); ok {
 			want.Left = max(1, time.Until(deadline))
 		}
-		r.dialect.Edit(&r.call, r.body.Fields(), want, &a.edits)
+		c.dialect.Edit(&c.wire, c.body.Fields(), want, &a.edits)
 		editHeader(out, a.edits.Header)
 	}
-	a.row.Cache = cmp.Or(r.call.Cache, r.cache)
-	a.row.AskedTier = r.step.Tier
-	if r.tiersOpen() == nil {
-		a.row.AskedTier = r.call.Tier // whatever the step says, it cannot be changed
+	a.row.Cache = cmp.Or(c.wire.Cache, c.cache)
+	a.row.AskedTier = c.step.Tier
+	if c.tiersOpen() == nil {
+		a.row.AskedTier = c.wire.Tier // whatever the step says, it cannot be changed
 	}
-	attach := r.body.Attach
+	attach := c.body.Attach
 	if a.sender.spoken.of(out.URL.Host) == 2 {
-		attach = r.body.AttachParts
+		attach = c.body.AttachParts
 	}
 	if err := attach(out, a.edits.Body...); err != nil {
 		return err
 	}
 	a.again = out.GetBody
 	a.guard(out)
-	a.body = out.Body
 	return nil
 }
 
@@ -258,30 +227,20 @@ func editHeader(out *http.Request, edits []wire.HeaderEdit) {
 	}
 }
 
-// affordable refuses an attempt on a tier that the call's plan does not have, and that its cost limit does not cover.
-func (a *attempt) affordable() error {
-	r := a.r
-	if !r.limited || slices.Contains(a.s.Plan, r.step.Tier) {
-		return nil
-	}
-	return r.afford(r.bound(r.step.Tier, a.start))
-}
-
 // withdraw takes back an attempt that was refused by us and never sent: it leaves no row of its own.
 func (a *attempt) withdraw(err error) error {
+	c := a.c
 	if a.opened {
-		a.r.withdrawn = &a.row
+		c.withdrawn = &a.row
 	}
 	a.closed = true
-	a.r.attempts--
-	if refusal, ok := a.r.refusal.(*Error); ok {
-		refusal.Attempts = a.r.attempts
-	}
-	a.r.waited = time.Duration(a.row.WaitMS) * time.Millisecond
+	c.attempts--
+	c.refusal.Attempts = c.attempts
+	c.waited = time.Duration(a.row.WaitMS) * time.Millisecond
 	if a.cancel != nil {
 		a.cancel()
 	}
-	a.done()
+	a.done(nil)
 	return err
 }
 
@@ -289,61 +248,41 @@ func (a *attempt) withdraw(err error) error {
 func (a *attempt) upgraded() {
 	a.row.Outcome = policy.Ambiguous
 	a.result(wire.Refusal{Outcome: policy.Ambiguous})
-	a.expose("the connection was upgraded to another protocol")
+	a.account().expose(&a.row, "the connection was upgraded to another protocol")
 	a.close(nil)
 }
 
 // answered watches the body of a 2xx answer, and closes the attempt when that ends.
 func (a *attempt) answered(ctx context.Context, resp *http.Response) {
-	r := a.r
-	r.results = append(r.results, policy.Result{Step: r.step, Outcome: policy.Billed, Ended: time.Since(r.start)})
-	a.reader.Begin(r.dialect, &r.call, resp, a.edits.HideUsage)
-	w := transport.Watcher{Observer: a, Idle: &r.engine.idle, IdleTime: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.Events()}
+	c := a.c
+	c.results = append(c.results, policy.Result{Step: c.step, Outcome: policy.Billed, Ended: time.Since(c.start)})
+	a.reader.Begin(c.dialect, &c.wire, resp, a.edits.HideUsage)
+	w := transport.Watcher{Observer: a, Idle: &c.engine.idle, IdleTime: c.settings.StreamIdle, Hide: a.edits.HideUsage && a.reader.Events()}
 	w.Watch(ctx, resp)
 	a.tieTimeout(resp)
 }
 
-// wantsUsage reports whether a stream's usage is to be asked for. Where the caller asked for an encoding itself, the
-// stream may come compressed, and the answer to our question could not be hidden.
-func (a *attempt) wantsUsage(req *http.Request) bool {
-	if a.s.LeaveStreams || a.r.step.WithoutUsage || !a.r.call.Stream {
+// wantsUsage reports whether the usage of a stream is to be asked for. If the caller asked for an encoding itself, the
+// stream may come compressed, and the event that answers our question could not be hidden.
+func (a *attempt) wantsUsage() bool {
+	c := a.c
+	if c.settings.LeaveStreams || c.step.WithoutUsage || !c.wire.Stream {
 		return false
 	}
-	if transport.HeaderValue(req.Header, "Accept-Encoding") != "" {
+	if transport.HeaderValue(c.request.Header, "Accept-Encoding") != "" {
 		return false
 	}
-	return !a.r.refuses(req, usageRefusal)
-}
-
-// stripIdempotencyKeys takes idempotency keys off the wire: no provider honours one, and it makes http.Transport send a
-// POST again by itself when a reused connection dies (net/http, isReplayable), which is billed twice.
-func stripIdempotencyKeys(out *http.Request) {
-	cloned := false
-	for k := range out.Header {
-		if !isIdempotencyKey(k) {
-			continue
-		}
-		if !cloned {
-			out.Header, cloned = out.Header.Clone(), true
-		}
-		delete(out.Header, k)
-	}
-}
-
-func isIdempotencyKey(key string) bool {
-	return (len(key) == len("Idempotency-Key") || len(key) == len("X-Idempotency-Key")) &&
-		(strings.EqualFold(key, "Idempotency-Key") || strings.EqualFold(key, "X-Idempotency-Key"))
+	return !c.rejects(usageRejection)
 }
 
 // fail closes the attempt that had no answer, and returns err.
 func (a *attempt) fail(f wire.Refusal, err error) error {
-	a.row.Outcome, a.row.Evidence, a.row.Reason = f.Outcome, f.Evidence, f.Reason
+	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
 	a.result(f)
 	if f.Outcome != policy.Ambiguous {
-		a.row.UsageSource = ledger.None
-		a.row.Cost = ledger.Known(0)
+		free(&a.row)
 	} else {
-		a.expose("it may have been billed: the connection failed after the request was written")
+		a.account().expose(&a.row, "it may have been billed: the connection failed after the request was written")
 	}
 	if a.cancel != nil {
 		a.cancel()
@@ -352,28 +291,29 @@ func (a *attempt) fail(f wire.Refusal, err error) error {
 	return err
 }
 
+// result notes what became of the attempt, for what decides how the call goes on.
 func (a *attempt) result(f wire.Refusal) {
-	r := a.r
-	r.results = append(r.results, policy.Result{
-		Step: r.step, Outcome: f.Outcome, Evidence: f.Evidence, Reason: f.Reason, RetryAfter: f.RetryAfter,
-		Ended: time.Since(r.start), AskedUsage: a.edits.HideUsage, Final: a.final,
+	c := a.c
+	c.results = append(c.results, policy.Result{
+		Step: c.step, Outcome: f.Outcome, Evidence: f.Evidence, Reason: f.Reason, RetryAfter: f.RetryAfter,
+		Ended: time.Since(c.start), AskedUsage: a.edits.HideUsage, Final: a.final,
 	})
 }
 
-// refused closes the attempt that was answered outside of 2xx. The answer's body is still whole for the caller.
-func (a *attempt) refused(req *http.Request, resp *http.Response) {
-	r := a.r
+// rejected closes the attempt that was answered outside of 2xx. The answer's body is still whole for the caller.
+func (a *attempt) rejected(resp *http.Response) {
+	c := a.c
 	body, err := transport.Peek(resp, peekSize, peekTime)
 	body = wire.Unpacked(resp.Header, body)
-	f := r.dialect.Refusal(&r.call, &wire.Response{
+	f := c.dialect.Refusal(&c.wire, &wire.Response{
 		Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: a.row.AskedTier, At: time.Now(),
 	})
 	if f.Outcome == policy.Rejected && !errors.Is(err, io.EOF) && !wire.Whole(body) {
-		// Only a complete refusal counts as one: what has not come could say that it is of another kind.
+		// Only a complete rejection counts as one: what has not come could say that it is of another kind.
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
 	if f.Reason == policy.UsageRefused && a.edits.HideUsage {
-		r.engine.refused.add(refusalOf(r, req, usageRefusal))
+		c.engine.rejected.add(c.rejection(usageRejection))
 	}
 	if f.Outcome == policy.Rejected && resp.StatusCode >= 300 && resp.StatusCode <= 399 {
 		f.Reason = policy.Redirected
@@ -382,13 +322,21 @@ func (a *attempt) refused(req *http.Request, resp *http.Response) {
 	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
 	a.result(f)
 	if f.Outcome == policy.Rejected {
-		a.row.UsageSource = ledger.None
-		a.row.Cost = ledger.Known(0)
+		free(&a.row)
 	} else {
-		a.expose("it may have been billed: nobody documents what this failure costs")
+		a.account().expose(&a.row, "it may have been billed: it is not documented what this failure costs")
 	}
 	a.tieTimeout(resp)
 	a.close(nil)
+}
+
+// redirectError is the error for a call that is redirected to another host.
+func (a *attempt) redirectError(by, host string) *Error {
+	return &Error{
+		Kind: ErrRedirect, Provider: a.c.wire.Provider, Model: a.c.wire.Model, Attempts: a.c.attempts,
+		Detail: fmt.Sprintf("%s redirects it to %s, which would get the prompt and the key", by, host),
+		Hint:   "if that host is to be trusted, make it the base URL",
+	}
 }
 
 // tieTimeout lets the attempt's timeout, if it has one, run until the body has been read or closed. The answer may be
@@ -425,13 +373,13 @@ func (a *attempt) Observe(p []byte) (int, transport.Seen) { return a.reader.Obse
 
 // End closes the attempt that was answered with 2xx.
 func (a *attempt) End(how transport.End, err error) {
+	whole := a.reader.End(how)
 	answer := &a.reader.Answer
 	a.row.Outcome, a.row.ErrorCode = policy.Billed, answer.ErrorCode
-	if whole := a.reader.End(how); answer.Failed || !whole {
+	if answer.Failed || !whole {
 		a.row.Outcome = policy.Partial
 	}
-	a.price()
-	a.background()
+	a.account().settle(&a.row, answer)
 	switch {
 	case err != nil || a.row.Outcome != policy.Partial:
 	case answer.Failed:
@@ -444,38 +392,40 @@ func (a *attempt) End(how transport.End, err error) {
 
 var errClosedEarly = errors.New("skinflint: the answer was closed before its end")
 
-// close ends the attempt: its row goes out, and the links above are told.
+// close ends the attempt: its row goes out, and what the links registered happens.
 func (a *attempt) close(err error) {
-	defer a.done()
+	defer a.done(&a.row)
 	a.closed = true
-	r, row, answer := a.r, &a.row, &a.reader.Answer
-	a.exposeOthers()
-	row.Status, row.WireTries = a.status, a.trace.Writes()
+	c, row, answer := a.c, &a.row, &a.reader.Answer
+	counts := c.engine.pending.account(row, &c.wire, answer)
+	if !a.sender.bare { // what net/http's own transport sends again on its own is free
+		a.account().exposeOthers(row, a.trace.Writes()-a.void-1)
+	}
+	c.exposure = row.Exposure
+	row.WireTries = a.trace.Writes()
 	row.ServedModel, row.RequestID, row.ResponseID = answer.Model, answer.RequestID, answer.ResponseID
 	row.LatencyMS = time.Since(a.start).Milliseconds()
-	if r.call.Kind == wire.Poll && !a.counts {
+	if c.wire.Kind == wire.Poll && !counts {
 		return
 	}
-	if r.call.Operation == wire.UpdateCache || r.call.Operation == wire.DeleteCache {
-		a.storage() // which is all that they change
-		return
+	storage := c.engine.stored.account(row, a.account(), answer.Stored)
+	if c.wire.Operation != wire.UpdateCache && c.wire.Operation != wire.DeleteCache { // which change storage only
+		c.emit(row)
+		if c.repeat.known {
+			c.engine.repeats.note(c.repeat.try, row.Outcome)
+		}
+		c.options.Tracked().Report(policy.Report{
+			Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Exposure: row.Exposure.Pico, Err: err,
+		})
 	}
-	r.emit(row)
-	a.storage()
-	r.remember(row.Outcome)
-	r.options.Tracked().Report(policy.Report{
-		Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Exposure: row.Exposure.Pico, Err: err,
-	})
+	if storage != nil {
+		c.emit(storage)
+	}
 }
 
-// done does what the links above want done when the attempt is over.
-func (a *attempt) done() {
-	if a.holds {
-		a.holds = false
-		defer a.r.release()
-	}
-	for _, f := range a.atEnd {
-		defer f()
-	}
+// done does what the links registered for the attempt's end; row is nil if it was never sent.
+func (a *attempt) done(row *ledger.Row) {
+	funcs := a.atEnd
 	a.atEnd = nil
+	end(funcs, row)
 }

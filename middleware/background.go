@@ -1,20 +1,19 @@
 package middleware
 
 import (
-	"github.com/skinflint-go/skinflint/transport/wire"
-
 	"cmp"
 	"sync"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // maxPending is how many calls that run in the background are remembered. Those beyond are still counted when their
 // answers are fetched, but perhaps twice, and what their rows expose stays.
 const maxPending = 16384
 
-// pendings are the calls that the provider works on after it has answered them, by response id: how much their rows
-// expose, until the answer is fetched and tells what they used. The zero pendings are ready.
+// pendings are the calls that the provider works on after it has answered them, by response id, with the exposure in their
+// rows. When the answer is fetched, it reports what they used. The zero pendings are ready.
 type pendings struct {
 	mu    sync.Mutex
 	calls map[string]pending
@@ -49,7 +48,7 @@ func (p *pendings) put(id string, c pending) {
 	p.calls[id] = c
 }
 
-// resolved notes that it is known what a call has cost, so that its answer does not tell it once more.
+// resolved notes that the cost of a call is known, so that its answer does not count again.
 func (p *pendings) resolved(call string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,8 +68,8 @@ func (p *pendings) has(id string) bool {
 	return ok
 }
 
-// count returns the call that an answer belongs to, and whether it is the first that tells its usage. A call that another
-// process has made is not known, and counts, too.
+// count returns the call that an answer belongs to, and whether the answer is the first to report its usage. A call that
+// another process made is not known; it counts, too.
 func (p *pendings) count(id string) (c pending, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,27 +80,29 @@ func (p *pendings) count(id string) (c pending, first bool) {
 	return c, first
 }
 
-// background notes that the provider has yet to do the work, or counts work that it has done meanwhile.
-func (a *attempt) background() {
-	answer, row := &a.reader.Answer, &a.row
+// account notes that the provider has yet to do the work of a call, or counts work that it has done meanwhile, in the row of
+// the attempt that was answered. It reports whether an answer to a poll is the first to report what the call used.
+func (p *pendings) account(row *ledger.Row, c *wire.Call, answer *wire.Answer) (counts bool) {
 	id := answer.ResponseID
 	switch {
 	case id == "":
-	case a.r.call.Kind == wire.Poll:
-		if answer.Pending || !answer.HasUsage || !answer.Background && !a.r.engine.pending.has(id) {
-			return
+	case c.Kind == wire.Poll:
+		if answer.Pending || !answer.HasUsage || !answer.Background && !p.has(id) {
+			return false
 		}
-		was, first := a.r.engine.pending.count(id)
-		if a.counts = first; first && was.exposure.Known && (row.Cost.Known || row.Exposure.Known) {
-			// The row stands for the one of before, whose exposure has found its cost.
-			row.Exposure = ledger.Known(row.Exposure.Pico - was.exposure.Pico)
+		earlier, first := p.count(id)
+		if first && earlier.exposure.Known && (row.Cost.Known || row.Exposure.Known) {
+			// This row replaces the exposure of the earlier one by what it found.
+			row.Exposure = ledger.Known(row.Exposure.Pico - earlier.exposure.Pico)
 		}
-		row.Parent, row.Model = was.call, cmp.Or(row.Model, was.model)
-	case !answer.Background && !a.r.call.Background:
+		row.Parent, row.Model = earlier.call, cmp.Or(row.Model, earlier.model)
+		return first
+	case !answer.Background && !c.Background:
 	case answer.Pending:
-		row.Unpriced = "it runs in the background: what it costs is told when its answer is fetched"
-		a.r.engine.pending.add(id, pending{call: row.Call, model: row.Model, exposure: row.Exposure})
+		row.Unpriced = "it runs in the background: what it costs is known when its answer is fetched"
+		p.add(id, pending{call: row.Call, model: row.Model, exposure: row.Exposure})
 	case answer.HasUsage:
-		a.r.engine.pending.add(id, pending{call: row.Call, model: row.Model, counted: true})
+		p.add(id, pending{call: row.Call, model: row.Model, counted: true})
 	}
+	return false
 }

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
@@ -31,16 +32,20 @@ type Explanation struct {
 // Explain says what is in force for a request, and why, without sending it or using its body up: what the body says is
 // known only if the request has GetBody, as those of [http.NewRequest] do. What models have refused before it leaves out.
 func (s *Stack) Explain(req *http.Request) (Explanation, error) {
-	d, call, ok := s.engine.router.Recognise(req.Method, req.URL)
+	d, facts, ok := s.engine.router.Recognise(req.Method, req.URL)
 	if !ok {
 		return Explanation{}, nil
 	}
-	if call.Kind != wire.Billable {
-		return Explanation{Recognised: true, Provider: call.Provider, Operation: call.Operation, Model: call.Model, Skipped: "only watched"}, nil
+	if facts.Kind != wire.Billable {
+		return Explanation{Recognised: true, Provider: facts.Provider, Operation: facts.Operation, Model: facts.Model, Skipped: "only watched"}, nil
 	}
-	r := &record{engine: s.engine, dialect: d, call: call, options: policy.From(req.Context()), start: time.Now()}
-	r.deadline = deadlineOf(req.Context(), r.options)
-	if err := r.options.Err(); err != nil {
+	c := &call{
+		Context: req.Context(), engine: s.engine, rules: s.rules.Load(), request: req, dialect: d, wire: facts,
+		options: policy.From(req.Context()), start: time.Now(),
+	}
+	c.input.body = &c.body
+	c.deadline = deadlineOf(req.Context(), c.options)
+	if err := c.options.Err(); err != nil {
 		return Explanation{}, err
 	}
 	if req.GetBody != nil {
@@ -50,30 +55,29 @@ func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 		}
 		copied := *req
 		copied.Body = body
-		if err := r.body.Load(&copied, call.RequestPaths); err != nil {
+		if err := c.body.Load(&copied, c.wire.RequestPaths); err != nil {
 			return Explanation{}, fmt.Errorf("skinflint: explain: %w", err)
 		}
-		defer r.body.Close()
-		d.Request(&r.call, req.Header, r.body.Fields())
+		defer c.body.Close()
+		d.Request(&c.wire, req.Header, c.body.Fields())
 	} else if req.Body != nil && req.Body != http.NoBody {
 		return Explanation{}, errors.New("skinflint: explain: the request has a body but no GetBody")
 	}
-	resolver := s.engine.rules.Load().resolver
-	settings, list := resolver.Explain(r.options, r.subject())
+	subject := c.subject()
+	settings, list := c.rules.resolver.Explain(c.options, subject)
 	e := Explanation{
-		Recognised: true, Provider: r.call.Provider, Operation: r.call.Operation, Model: r.call.Model,
-		Stream: r.call.Stream, Skipped: r.body.Skipped(), Plan: settings.Plan, Settings: list,
+		Recognised: true, Provider: c.wire.Provider, Operation: c.wire.Operation, Model: c.wire.Model,
+		Stream: c.wire.Stream, Skipped: c.body.Skipped(), Plan: settings.Plan, Settings: list,
 	}
-	subject := r.subject()
-	for _, l := range resolver.Limits() {
-		if l.Match.Matches(&subject, r.options.Tags()) {
-			e.Limits = append(e.Limits, (&bucket{limit: l}).String())
+	for _, l := range c.rules.resolver.Limits() {
+		if l.Match.Matches(&subject, c.options.Tags()) {
+			e.Limits = append(e.Limits, limit.Describe(l))
 		}
 	}
-	if worst, err := r.worst(settings.Plan); err == nil {
+	if worst, err := c.account(c.start).worst(settings.Plan); err == nil {
 		e.Worst = &worst
 	}
-	if first := settings.FirstTier(r.left(0)); first != settings.Plan.First() {
+	if first := settings.FirstTier(c.left(0)); first != settings.Plan.First() {
 		e.Settings[0] = policy.Setting{Name: "tier", Value: string(first), From: "too little time for flex"}
 	}
 	return e, nil

@@ -2,25 +2,61 @@ package middleware
 
 import (
 	"log/slog"
-	"net/http"
+	"slices"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
-	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
 )
 
 // Ledger returns the link that keeps account: the store gets a row for each attempt, when its answer has been drained,
 // closed, cut or forgotten, and one for each call that the links beneath refuse.
 func Ledger(s ledger.Store) transport.Middleware {
-	e := newEngine(policy.Policy{})
-	e.governs = false
-	e.serve(s, slog.Default())
-	return e.ledger()
+	l := new(ledgerLink)
+	l.serve(s, slog.Default())
+	return alone(member{link: l, rank: ledgerRank})
 }
 
-func (e *engine) ledger() transport.Middleware {
-	return e.watcher(func(r *record, req *http.Request, next hop) (*http.Response, error) {
-		r.account(e)
-		return next.send(r, req)
-	})
+type ledgerLink struct {
+	noLink
+	sinks   []func(*ledger.Row)
+	openers []func(*ledger.Row)
+}
+
+func (l *ledgerLink) begin(c *call) error {
+	c.sinks = join(c.sinks, l.sinks)
+	c.openers = join(c.openers, l.openers)
+	return nil
+}
+
+// join returns the funcs of both, without a copy for the only ledger of a chain.
+func join(a, b []func(*ledger.Row)) []func(*ledger.Row) {
+	if len(a) == 0 {
+		return slices.Clip(b)
+	}
+	return append(a, b...)
+}
+
+// serve has rows go to a store.
+func (l *ledgerLink) serve(s ledger.Store, log *slog.Logger) {
+	add := func(row *ledger.Row) { s.Add(*row) }
+	if p, ok := s.(ledger.Adder); ok {
+		add = p.AddRow
+	}
+	l.sinks = append(l.sinks, guarded(add, log))
+	if o, ok := s.(ledger.Opener); ok {
+		l.openers = append(l.openers, guarded(func(row *ledger.Row) { o.Open(*row) }, log))
+	}
+}
+
+// guarded returns a func that gives rows to a store. It runs while the call does, and sometimes on a timer's goroutine,
+// where a panic would end the program: it is logged instead.
+func guarded(take func(*ledger.Row), log *slog.Logger) func(*ledger.Row) {
+	return func(row *ledger.Row) {
+		defer func() {
+			if p := recover(); p != nil {
+				log.Error("skinflint: the store panicked, and has lost a row", "panic", p, "call", row.Call)
+			}
+		}()
+		take(row)
+	}
 }

@@ -44,22 +44,37 @@ func TestLinksAlone(t *testing.T) {
 		tiers  string // on the wire
 		rows   int
 	}{
-		{"retry", func(ledger.Store) []transport.Middleware { return []transport.Middleware{middleware.Retry(flex)} }, 200, "-", 0},
+		{"retry", func(ledger.Store) []transport.Middleware {
+			return []transport.Middleware{middleware.Retry(policy.Policy{})}
+		}, 200, "-", 0},
 		{"tier", func(ledger.Store) []transport.Middleware { return []transport.Middleware{middleware.Tier(flex)} }, 429, "flex", 0},
 		{"ledger", func(s ledger.Store) []transport.Middleware { return []transport.Middleware{middleware.Ledger(s)} }, 200, "-", 1},
 		{"limit", func(ledger.Store) []transport.Middleware {
 			return []transport.Middleware{middleware.Limit(policy.Limit{Concurrency: 1})}
 		}, 200, "-", 0},
-		{"budget", func(ledger.Store) []transport.Middleware { return []transport.Middleware{middleware.Budget(flex)} }, 200, "-", 0},
-		{"identify", func(ledger.Store) []transport.Middleware { return []transport.Middleware{middleware.Identify(flex)} }, 200, "-", 0},
+		{"budget", func(ledger.Store) []transport.Middleware {
+			return []transport.Middleware{middleware.Budget(policy.Policy{})}
+		}, 200, "-", 0},
+		{"identify", func(ledger.Store) []transport.Middleware {
+			return []transport.Middleware{middleware.Identify(policy.Policy{})}
+		}, 200, "-", 0},
+		{"identify, retry and tier", func(ledger.Store) []transport.Middleware {
+			return []transport.Middleware{middleware.Identify(flex), middleware.Retry(policy.Policy{}), middleware.Tier(policy.Policy{})}
+		}, 200, "flex default", 0},
+		{"each with its own part", func(ledger.Store) []transport.Middleware {
+			return []transport.Middleware{middleware.Retry(policy.Policy{MaxAttempts: 3}), middleware.Tier(flex)}
+		}, 200, "flex default", 0},
+		{"tier before retry", func(s ledger.Store) []transport.Middleware {
+			return []transport.Middleware{middleware.Tier(flex), middleware.Retry(flex), middleware.Ledger(s)}
+		}, 200, "flex default", 2},
 		{"retry and ledger", func(s ledger.Store) []transport.Middleware {
-			return []transport.Middleware{middleware.Retry(flex), middleware.Ledger(s)}
+			return []transport.Middleware{middleware.Retry(policy.Policy{}), middleware.Ledger(s)}
 		}, 200, "-", 1},
 		{"ledger, retry and tier", func(s ledger.Store) []transport.Middleware {
 			return []transport.Middleware{middleware.Ledger(s), middleware.Retry(flex), middleware.Tier(flex)}
 		}, 200, "flex default", 2},
-		{"parted by a foreign link", func(s ledger.Store) []transport.Middleware {
-			return []transport.Middleware{foreign, middleware.Ledger(s), middleware.Retry(flex), foreign, middleware.Tier(flex), foreign}
+		{"between foreign links", func(s ledger.Store) []transport.Middleware {
+			return []transport.Middleware{foreign, middleware.Ledger(s), middleware.Retry(flex), middleware.Tier(flex), foreign}
 		}, 200, "flex default", 2},
 		{"two retries are one", func(s ledger.Store) []transport.Middleware {
 			return []transport.Middleware{middleware.Ledger(s), middleware.Retry(flex), middleware.Retry(flex), middleware.Tier(flex)}
@@ -110,6 +125,57 @@ func TestLinksRefuseABadPolicy(t *testing.T) {
 	}
 	if n := len(server.Requests()); n != 0 {
 		t.Errorf("%d requests sent", n)
+	}
+}
+
+// A chain refuses what its links were given, or the context asks for, and none of them does. It names the field.
+func TestChainRefusesWhatNoLinkEnforces(t *testing.T) {
+	server := llmtest.NewServer(llmtest.Config{})
+	defer server.Close()
+	flex := policy.Policy{Tier: policy.Flex}
+	limits := policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}}
+	for _, test := range []struct {
+		name    string
+		links   []transport.Middleware
+		options []policy.Option
+		names   string // "" if it is sent
+	}{
+		{"limits for retry", []transport.Middleware{middleware.Retry(limits)}, nil, "Limits"},
+		{"limits for retry, and another limit", []transport.Middleware{middleware.Retry(limits), middleware.Limit(limits.Limits...)}, nil, "Limits"},
+		{"tier for retry", []transport.Middleware{middleware.Retry(flex)}, nil, "Tier"},
+		{"tier for identify", []transport.Middleware{middleware.Identify(flex), middleware.Retry(policy.Policy{})}, nil, "Tier"},
+		{"tier for budget", []transport.Middleware{middleware.Budget(flex)}, nil, "Tier"},
+		{"retries for tier", []transport.Middleware{middleware.Tier(policy.Policy{MaxAttempts: 2})}, nil, "MaxAttempts"},
+		{"two tiers", []transport.Middleware{middleware.Retry(flex), middleware.Tier(policy.Policy{Tier: policy.Priority})}, nil, "Tier"},
+		{"a rule for retry", []transport.Middleware{middleware.Retry(policy.Policy{Rules: []policy.Rule{{Set: flex}}})}, nil, "Rules[0].Set.Tier"},
+		{"a cost limit", []transport.Middleware{middleware.Retry(policy.Policy{})}, []policy.Option{policy.MaxCost(1)}, "MaxCost"},
+		{"a tier by context", []transport.Middleware{middleware.Retry(policy.Policy{})}, []policy.Option{policy.OnTier(policy.Flex)}, "OnTier"},
+		{"a fallback by context", []transport.Middleware{middleware.Ledger(ledger.NewMemory(1))}, []policy.Option{policy.FallBackTo(policy.Standard)}, "FallBackTo"},
+		{"all is enforced", []transport.Middleware{middleware.Tier(flex), middleware.Budget(policy.Policy{})}, []policy.Option{
+			policy.OnTier(policy.Flex), policy.MaxCost(price.MustUSD("1")), policy.Tag("a", "b"), policy.MaxAttempts(1),
+		}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			store := ledger.NewMemory(0)
+			links := append([]transport.Middleware{middleware.Ledger(store)}, test.links...)
+			_, err := send(t, transport.Chain(server.Transport(), links...), server.URL, test.options...)
+			rows := store.Rows()
+			if test.names == "" {
+				if err != nil || rows[0].Outcome != policy.Billed {
+					t.Errorf("%v, %+v", err, rows)
+				}
+				return
+			}
+			if !errors.Is(err, middleware.ErrPolicy) || !strings.Contains(err.Error(), test.names) {
+				t.Errorf("%v", err)
+			}
+			if len(rows) != 1 || rows[0].Outcome != policy.Refused || rows[0].ErrorCode != "skinflint_policy" {
+				t.Errorf("%+v", rows)
+			}
+		})
+	}
+	if n := len(server.Requests()); n != 1 {
+		t.Errorf("%d requests were sent, want 1", n)
 	}
 }
 

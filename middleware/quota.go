@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"net/http"
 	"sync"
 	"sync/atomic"
 )
@@ -26,10 +25,6 @@ type quotas struct {
 type quotaKey struct {
 	provider, host string
 	key            fingerprint
-}
-
-func quotaOf(r *record, req *http.Request) quotaKey {
-	return quotaKey{r.call.Provider, req.URL.Host, fingerprintOf(req)}
 }
 
 // take takes a retry out of a quota of so many; false if it is used up.

@@ -1,50 +1,67 @@
 package middleware
 
 import (
-	"github.com/skinflint-go/skinflint/transport/wire"
-
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 )
 
-// astray returns the error for an answer that sends the call to another host: to follow would replay the prompt, and
-// show the new host the key, unless it stands in a header that http.Client knows.
-func (a *attempt) astray(out *http.Request, resp *http.Response) error {
-	r := a.r
-	if !slices.Contains(redirects, resp.StatusCode) || r.call.Kind == wire.Free || r.call.Kind == wire.Poll {
-		return nil
-	}
-	where, err := out.URL.Parse(resp.Header.Get("Location"))
-	if err != nil || sameHost(out.URL, where) {
-		return nil // without a Location, http.Client does not follow it
-	}
-	return a.strayed(fmt.Sprintf("%s answers %d, and", out.URL.Host, resp.StatusCode), where.Host)
-}
+// A cross-host redirect of a call is not followed: to follow it would send the prompt again, and show the new host the key,
+// unless the key stands in a header that http.Client removes.
 
 // redirects are the statuses that http.Client follows.
 var redirects = []int{301, 302, 303, 307, 308}
 
-func (a *attempt) strayed(who, where string) *Error {
-	return &Error{
-		Kind: ErrRedirect, Provider: a.r.call.Provider, Model: a.r.call.Model, Attempts: a.r.attempts,
-		Detail: fmt.Sprintf("%s sends it to %s", who, where),
-		Hint:   "if that place is to be trusted, make it the base URL",
+// crossHost returns the host to which a response redirects its request, if that is another one; "" if it does not.
+func crossHost(req *http.Request, resp *http.Response) string {
+	if !slices.Contains(redirects, resp.StatusCode) {
+		return ""
 	}
+	where, err := req.URL.Parse(resp.Header.Get("Location"))
+	if err != nil || sameHost(req.URL, where) {
+		return "" // without a Location, http.Client does not follow it
+	}
+	return where.Host
+}
+
+// redirected reports whether the request follows a redirect, as http.Client notes it, to another host than the program's
+// own request went to.
+func redirected(req *http.Request) bool {
+	host := req.URL.Host
+	for r := req; r.Response != nil && r.Response.Request != nil; {
+		r = r.Response.Request
+		if r.URL.Host != host {
+			return true
+		}
+	}
+	return false
 }
 
 // sameHost reports whether a request may go from one URL to another: to the same host and port, and not from TLS to none.
 func sameHost(from, to *url.URL) bool {
-	port := func(u *url.URL) string {
-		if p := u.Port(); p != "" {
-			return p
-		}
-		return map[string]string{"https": "443", "http": "80"}[strings.ToLower(u.Scheme)]
-	}
-	if !strings.EqualFold(from.Hostname(), to.Hostname()) || strings.EqualFold(from.Scheme, "https") && !strings.EqualFold(to.Scheme, "https") {
+	if !strings.EqualFold(from.Hostname(), to.Hostname()) {
 		return false
 	}
-	return port(from) == port(to) || strings.EqualFold(from.Scheme, "http") && port(from) == "80" && port(to) == "443"
+	fromTLS, toTLS := strings.EqualFold(from.Scheme, "https"), strings.EqualFold(to.Scheme, "https")
+	switch {
+	case fromTLS && !toTLS:
+		return false
+	case portOf(from) == portOf(to):
+		return true
+	}
+	return !fromTLS && portOf(from) == "80" && portOf(to) == "443"
+}
+
+// portOf returns a URL's port, the scheme's own if it names none.
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case strings.EqualFold(u.Scheme, "https"):
+		return "443"
+	case strings.EqualFold(u.Scheme, "http"):
+		return "80"
+	}
+	return ""
 }

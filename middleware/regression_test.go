@@ -243,21 +243,39 @@ func TestTwoLedgers(t *testing.T) {
 	}
 }
 
-// A stack over a stack whose limit refuses: one refusal, and no attempt.
-func TestStackOverStack(t *testing.T) {
+// A chain beneath another chain is a mistake, which is refused; it leaves one row, and no attempt. The same stack lets a
+// call pass: it was wrapped in itself.
+func TestChainBeneathAChain(t *testing.T) {
 	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
-	inner := stackOver(t, base, policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 1, Burst: 1}}})
-	outer := stackOver(t, inner, policy.Policy{})
-	if _, err := askFor(t, t.Context(), outer, chatBody); err != nil {
+	inner := stackOver(t, base, policy.Policy{})
+	pass := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) { return next.RoundTrip(req) })
+	for name, beneath := range map[string]http.RoundTripper{
+		"a stack":                       inner,
+		"a link behind a foreign one":   transport.Chain(base, pass, middleware.Limit(policy.Limit{Concurrency: 1})),
+		"a client of a stack":           transport.RoundTripperFunc(inner.Client().Transport.RoundTrip),
+		"links that another chain made": transport.Chain(base, middleware.Retry(policy.Policy{})),
+	} {
+		t.Run(name, func(t *testing.T) {
+			outer := stackOver(t, beneath, policy.Policy{})
+			_, err := askFor(t, t.Context(), outer, chatBody)
+			if !errors.Is(err, middleware.ErrPolicy) || !strings.Contains(err.Error(), "beneath another") {
+				t.Fatal(err)
+			}
+			rows := outer.Rows()
+			if len(rows) != 1 || rows[0].Outcome != policy.Refused || rows[0].Attempt != 0 || outer.Totals().Exposure.Sign() != 0 {
+				t.Errorf("%+v", rows)
+			}
+		})
+	}
+	if len(base.bodies) != 0 {
+		t.Errorf("sent %q", base.bodies)
+	}
+	twice := inner.Chain(transport.Chain(inner, pass))
+	if _, err := askFor(t, t.Context(), twice, chatBody); err != nil {
 		t.Fatal(err)
 	}
-	ctx := policy.With(t.Context(), policy.FinishBy(time.Now().Add(5*time.Second)))
-	if _, err := askFor(t, ctx, outer, chatBody); !errors.Is(err, middleware.ErrLimit) {
-		t.Fatal(err)
-	}
-	rows := outer.Rows()
-	if len(rows) != 2 || rows[1].Outcome != policy.Refused || rows[1].Attempt != 0 || outer.Totals().Exposure.Sign() != 0 {
-		t.Errorf("%+v", rows)
+	if rows := inner.Rows(); len(base.bodies) != 1 || len(rows) != 1 || rows[0].Outcome != policy.Billed {
+		t.Errorf("sent %d times, %+v", len(base.bodies), rows)
 	}
 }
 
@@ -431,46 +449,6 @@ type storeFunc func(ledger.Row)
 
 func (f storeFunc) Add(r ledger.Row) { f(r) }
 
-// A limit behind a foreign link holds its permit until the answer has been read, too.
-func TestLimitBehindAForeignLink(t *testing.T) {
-	inBubble := func(t *testing.T) {
-		provider := llmtest.NewPipe(llmtest.Config{})
-		defer provider.Close()
-		foreign := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) { return next.RoundTrip(req) })
-		rt := transport.Chain(provider.Transport(), middleware.Retry(policy.Policy{}), foreign, middleware.Limit(policy.Limit{Concurrency: 1}))
-		post := func() *http.Request {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, provider.URL+"/v1/chat/completions", strings.NewReader(chatBody))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return req
-		}
-		first, err := rt.RoundTrip(post())
-		if err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error)
-		go func() {
-			second, err := rt.RoundTrip(post())
-			if err == nil {
-				io.Copy(io.Discard, second.Body)
-				err = second.Body.Close()
-			}
-			done <- err
-		}()
-		synctest.Wait()
-		if n := len(provider.Requests()); n != 1 {
-			t.Errorf("%d requests at once", n)
-		}
-		io.Copy(io.Discard, first.Body)
-		first.Body.Close()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
-	synctest.Test(t, inBubble)
-}
-
 // A key that a foreign link adds does not reach the wire either.
 func TestIdempotencyKeyOfAForeignLink(t *testing.T) {
 	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
@@ -479,11 +457,12 @@ func TestIdempotencyKeyOfAForeignLink(t *testing.T) {
 		req.Header.Set("Idempotency-Key", "k")
 		return next.RoundTrip(req)
 	})
-	for _, links := range [][]transport.Middleware{
-		{adds, middleware.Retry(policy.Policy{})},
-		{middleware.Ledger(ledger.NewMemory(1)), adds, middleware.Retry(policy.Policy{})},
+	stack := stackOver(t, base, policy.Policy{})
+	for _, rt := range []http.RoundTripper{
+		transport.Chain(base, adds, middleware.Retry(policy.Policy{})),
+		stack.Chain(transport.Chain(stack, adds)),
 	} {
-		if _, err := askFor(t, t.Context(), transport.Chain(base, links...), chatBody); err != nil {
+		if _, err := askFor(t, t.Context(), rt, chatBody); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -575,70 +554,6 @@ func TestStaleConnections(t *testing.T) {
 	}
 }
 
-// A foreign link that tries again between two of ours: its tries neither wait for each other's permits nor hide what
-// became of the last.
-func TestForeignRetryBetweenLinks(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){
-		says(503, "text/plain", "no"), func(*http.Request) (*http.Response, error) { return nil, errors.New("reset after write") },
-	}}
-	retry := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		resp, err := next.RoundTrip(req)
-		if err == nil && resp.StatusCode == 503 {
-			resp.Body.Close()
-			again := req.Clone(req.Context())
-			again.Body, _ = req.GetBody()
-			return next.RoundTrip(again)
-		}
-		return resp, err
-	})
-	store := ledger.NewMemory(0)
-	rt := transport.Chain(base, middleware.Ledger(store), retry, middleware.Limit(policy.Limit{Concurrency: 1}))
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	if _, err := askFor(t, ctx, rt, chatBody); err == nil || errors.Is(err, middleware.ErrLimit) {
-		t.Errorf("%v", err)
-	}
-	if rows := store.Rows(); len(base.bodies) != 2 || len(rows) != 1 || rows[0].Outcome != policy.Ambiguous {
-		t.Errorf("sent %d times, %+v", len(base.bodies), rows)
-	}
-}
-
-// A refusal of ours that a foreign link gets over is none of the call's.
-func TestForeignLinkGetsOverARefusal(t *testing.T) {
-	lost := func(*http.Request) (*http.Response, error) { return nil, errors.New("reset after write") }
-	for _, answer := range []func(*http.Request) (*http.Response, error){says(200, "application/json", served), lost} {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served), answer}}
-		patient := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			resp, err := next.RoundTrip(req)
-			for errors.Is(err, middleware.ErrLimit) {
-				time.Sleep(10 * time.Second)
-				resp, err = next.RoundTrip(req)
-			}
-			return resp, err
-		})
-		synctest.Test(t, func(t *testing.T) {
-			store := ledger.NewMemory(0)
-			rt := transport.Chain(base, middleware.Ledger(store), patient, middleware.Limit(policy.Limit{RequestsPerMinute: 6, Burst: 1}))
-			askFor(t, t.Context(), rt, chatBody)
-			ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
-			defer cancel()
-			askFor(t, context.WithoutCancel(ctx), transport.Chain(rt, deadline(ctx)), chatBody)
-			rows := store.Rows()
-			if len(rows) != 2 || rows[1].Outcome == policy.Refused {
-				t.Errorf("%+v", rows)
-			}
-		})
-	}
-}
-
-// deadline returns a link that has the call finish by the deadline of ctx, as its policy says.
-func deadline(ctx context.Context) transport.Middleware {
-	by, _ := ctx.Deadline()
-	return transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		return next.RoundTrip(req.WithContext(policy.With(req.Context(), policy.FinishBy(by))))
-	})
-}
-
 // Only the tier that was refused is remembered.
 func TestRefusedTierIsTheOneRemembered(t *testing.T) {
 	base := &script{answers: []func(*http.Request) (*http.Response, error){
@@ -659,22 +574,6 @@ func TestRefusedTierIsTheOneRemembered(t *testing.T) {
 		}
 		stack.Close(context.Background())
 	})
-}
-
-// What a foreign link has made of the body is left alone by a tier behind it.
-func TestTierBehindALinkThatChangesTheBody(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
-	adds := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		req.Body.Close()
-		changed := req.Clone(req.Context())
-		body := `{"user":"added",` + chatBody[1:]
-		changed.Body, changed.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
-		return next.RoundTrip(changed)
-	})
-	rt := transport.Chain(base, middleware.Ledger(ledger.NewMemory(1)), adds, middleware.Tier(policy.Policy{Tier: policy.Flex}))
-	if _, err := askFor(t, t.Context(), rt, chatBody); err != nil || !strings.Contains(base.bodies[0], "added") {
-		t.Errorf("%v, sent %q", err, base.bodies)
-	}
 }
 
 // An answer that calls its model by the deployment's name is priced by WithDeployments.

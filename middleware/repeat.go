@@ -12,14 +12,23 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// A try is what an SDK has tried once: whose it was, where it went, and its body.
-type try struct {
-	tracked   *policy.Call
-	sum, body uint64
+// SDKs made by Stainless (OpenAI's, Anthropic's) send a request again on their own, and number their tries in a header.
+// A repeatGuard recognises such a repetition of a try that was billed, may have been, or still runs: an SDK behind a proxy
+// may give a try up, and repeat it, before that is noticed here. The zero guard is ready.
+type repeatGuard struct {
+	uncertain recent[try] // tries that may have been billed
+	answered  recent[try] // tries that were billed
+	running   running
 }
 
-// lost returns the try as one is known that may have been billed: where the program tracks its call, by that, however
-// the SDK words it the next time.
+// A try identifies what such an SDK sends: for whom, where, and which body.
+type try struct {
+	tracked     *policy.Call
+	where, body uint64
+}
+
+// lost returns the try by which one that may have been billed is recognised: where the program tracks its call, by that,
+// even if the SDK words the body in another way the next time.
 func (t try) lost() try {
 	if t.tracked != nil {
 		t.body = 0
@@ -27,150 +36,35 @@ func (t try) lost() try {
 	return t
 }
 
-var trySeed = maphash.MakeSeed()
-
-// A repeater knows the try that a request of such an SDK is. The zero repeater is of another client.
-type repeater struct {
-	known bool
-	read  bool // the body has been, and its hash is
-	body  uint64
-	key   uint64
-	tried bool // try is known
-	try   try
+// first notes that the program makes a call. If it makes the same call as before, the SDK may repeat that one, too.
+func (g *repeatGuard) first(t try) {
+	if !g.answered.empty() {
+		g.answered.forget(t)
+	}
 }
 
-// repeaterOf notes what is needed to know the request again, as its header may change when the chain has returned.
-func repeaterOf(req *http.Request, noted *transport.Noted) repeater {
-	if noted.Retry == "" {
-		return repeater{}
+// knows reports whether the try repeats one that was billed, may have been, or still runs.
+func (g *repeatGuard) knows(t try) bool {
+	if g.uncertain.empty() && g.answered.empty() && g.running.empty() {
+		return false
 	}
-	who := noted.Credentials
-	if renewed(who.Authorization) {
-		return repeater{known: true}
-	}
-	return repeater{known: true, key: maphash.Comparable(trySeed, credential{who, queryKey(req)})}
+	_, lost := g.uncertain.has(t.lost()) // if there were too many to remember, it may have been one
+	answered, _ := g.answered.has(t)
+	return lost || answered || g.running.has(t)
 }
 
-// renewed reports whether an authorization may be another at the next try: a token with an end (a JWT, or Google's), or a
-// signature.
-func renewed(authorization string) bool {
-	scheme, token, _ := strings.Cut(authorization, " ")
-	return strings.HasPrefix(scheme, "AWS4") || strings.HasPrefix(token, "eyJ") || strings.HasPrefix(token, "ya29.")
-}
-
-// lookAhead knows the try of a request whose body is sent as it is, before it is sent.
-func (r *record) lookAhead(req *http.Request) {
-	if !r.repeater.known {
-		return
-	}
-	t := r.tryOf(func(w io.Writer) error {
-		if req.GetBody == nil {
-			return errNoBody
-		}
-		body, err := req.GetBody()
-		if err != nil {
-			return err
-		}
-		if _, err = io.Copy(w, body); transport.Same(body, req.Body) {
-			_, again := req.GetBody() // some SDKs rewind the one reader that they have
-			return errors.Join(err, again)
-		}
-		return errors.Join(err, body.Close())
-	})
-	r.repeater.try, r.repeater.tried = t, true
-}
-
-var errNoBody = errors.New("skinflint: the body cannot be had again")
-
-// try returns the try that the call is.
-func (r *record) try() try {
-	if !r.repeater.tried {
-		r.repeater.try, r.repeater.tried = r.tryOf(r.body.Copy), true
-	}
-	return r.repeater.try
-}
-
-// tryOf returns the try, given who copies the body. Without a body, all calls of a key to a path are one.
-func (r *record) tryOf(copyBody func(io.Writer) error) (t try) {
-	t.tracked = r.options.Tracked()
-	where := struct {
-		provider, path string
-		key            uint64
-	}{r.call.Provider, r.path, r.repeater.key}
-	if t.tracked != nil {
-		where.key = 0
-	}
-	t.sum, t.body = maphash.Comparable(trySeed, where), r.repeater.body
-	if !r.repeater.read {
-		sum := newSum()
-		if copyBody(sum) == nil {
-			t.body = sum.Sum64()
-		}
-		sums.Put(sum)
-	}
-	return t
-}
-
-var sums = sync.Pool{New: func() any { return new(maphash.Hash) }}
-
-func newSum() *maphash.Hash {
-	sum := sums.Get().(*maphash.Hash)
-	sum.SetSeed(trySeed)
-	return sum
-}
-
-// load reads the body, and hashes it along the way if it may have to be known again.
-func (r *record) load(req *http.Request) error {
-	if !r.repeater.known {
-		return r.body.LoadNoted(req, &r.noted, r.call.RequestPaths)
-	}
-	sum := newSum()
-	err := r.body.LoadNoted(req, &r.noted, r.call.RequestPaths, sum)
-	r.repeater.body, r.repeater.read = sum.Sum64(), r.body.Read()
-	sums.Put(sum)
-	return err
-}
-
-// remember notes that the call has been tried, and was or may have been billed, in case that the SDK above repeats it. It
-// does so even with an answer that arrived: the SDK's own timeout may pass before it has taken notice.
-func (r *record) remember(o policy.Outcome) {
-	if !r.repeater.known {
-		return
-	}
+// note remembers what became of a try. It does so for a complete answer, too: the SDK's own timeout may pass before the
+// SDK has read it.
+func (g *repeatGuard) note(t try, o policy.Outcome) {
 	switch o {
 	case policy.Ambiguous, policy.Partial:
-		r.engine.tries.add(r.try().lost())
+		g.uncertain.add(t.lost())
 	case policy.Billed:
-		r.engine.answered.add(r.try())
+		g.answered.add(t)
 	}
 }
 
-// repeated refuses a call that the SDK above repeats of itself although it was billed, may have been, or still runs.
-func (r *record) repeated(s *policy.Settings) error {
-	e := r.engine
-	switch {
-	case !r.repeater.known:
-		return nil
-	case r.sdkRetry == 0:
-		if !e.answered.empty() {
-			e.answered.forget(r.try()) // the program asks the same once more, and its SDK may repeat that
-		}
-		return nil
-	case s.AllowDoubleBilling || e.tries.empty() && e.answered.empty() && e.running.empty():
-		return nil
-	}
-	t := r.try()
-	_, lost := e.tries.has(t.lost()) // if there were too many to remember, it may have been one
-	if answered, _ := e.answered.has(t); !lost && !answered && !e.running.has(t) {
-		return nil
-	}
-	return r.refuse(&Error{Kind: ErrRepeat,
-		Detail: "the SDK above sends it again of itself, and what it sent before may have been billed",
-		Hint:   "turn the SDK's own retries off, or allow this by policy.AllowDoubleBilling"})
-}
-
-// running are the tries that are under way: an SDK behind a proxy may have given one up, and repeat it, before that is
-// noticed here. The zero running is empty.
+// running counts the tries that are under way. The zero running is empty.
 type running struct {
 	mu    sync.Mutex
 	tries map[try]int
@@ -188,29 +82,16 @@ func (u *running) has(t try) bool {
 	return u.tries[t] > 0
 }
 
-// hold notes that the call runs, until there were as many releases; it reports false if nobody has to know.
-func (r *record) hold() bool {
-	if !r.repeater.known {
-		return false
-	}
-	if r.holds.Add(1) > 1 {
-		return true
-	}
-	u, t := &r.engine.running, r.try()
+func (u *running) add(t try) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.tries == nil {
 		u.tries = make(map[try]int)
 	}
 	u.tries[t]++
-	return true
 }
 
-func (r *record) release() {
-	if r.holds.Add(-1) > 0 {
-		return
-	}
-	u, t := &r.engine.running, r.try()
+func (u *running) remove(t try) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.tries[t]--; u.tries[t] == 0 {
@@ -218,14 +99,72 @@ func (r *record) release() {
 	}
 }
 
-// sendHeld sends an attempt, and has the call run until its answer has ended.
-func (r *record) sendHeld(req *http.Request, next hop) (*http.Response, error) {
-	r.holding = r.hold()
-	defer func() {
-		if r.holding { // it never began, and never ends
-			r.holding = false
-			r.release()
-		}
-	}()
-	return next.send(r, req)
+// A repeatable is the request of an SDK that may repeat it. The zero repeatable is of another client.
+type repeatable struct {
+	known bool   // the SDK may repeat it
+	key   uint64 // of its credentials
+	try   try
 }
+
+// repeatableOf returns what is known before the body is read.
+func repeatableOf(req *http.Request, headers *transport.Noted) repeatable {
+	switch {
+	case headers.Retry == "":
+		return repeatable{}
+	case renewed(headers.Credentials.Authorization):
+		return repeatable{known: true}
+	}
+	return repeatable{known: true, key: maphash.Comparable(hashSeed, credential{headers.Credentials, queryKey(req)})}
+}
+
+// renewed reports whether an authorization may be another one at the next try: a token that expires (a JWT, or Google's),
+// or a signature.
+func renewed(authorization string) bool {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	return strings.HasPrefix(scheme, "AWS4") || strings.HasPrefix(token, "eyJ") || strings.HasPrefix(token, "ya29.")
+}
+
+// complete adds what identifies the try. Without a body's hash, all calls of a key to a path are one try.
+func (r *repeatable) complete(tracked *policy.Call, provider, path string, body uint64) {
+	where := struct {
+		provider, path string
+		key            uint64
+	}{provider, path, r.key}
+	if tracked != nil {
+		where.key = 0
+	}
+	r.try = try{tracked: tracked, where: maphash.Comparable(hashSeed, where), body: body}
+}
+
+var hashSeed = maphash.MakeSeed()
+
+var hashes = sync.Pool{New: func() any { return new(maphash.Hash) }}
+
+// hashed returns the hash of what write writes; 0 if that fails.
+func hashed(write func(io.Writer) error) uint64 {
+	h := hashes.Get().(*maphash.Hash)
+	defer hashes.Put(h)
+	h.SetSeed(hashSeed)
+	if write(h) != nil {
+		return 0
+	}
+	return h.Sum64()
+}
+
+// writeAhead writes the body of a request that will be sent as it is.
+func writeAhead(req *http.Request, w io.Writer) error {
+	if req.GetBody == nil {
+		return errNoBody
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(w, body); transport.Same(body, req.Body) {
+		_, again := req.GetBody() // some SDKs rewind the one reader that they have
+		return errors.Join(err, again)
+	}
+	return errors.Join(err, body.Close())
+}
+
+var errNoBody = errors.New("skinflint: the body cannot be had again")

@@ -5,23 +5,24 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// What stands beneath may send a request again of itself: net/http does on connections that turn out to be dead, and on
-// HTTP/2 whenever a stream was reset in one of three ways, one of which says nothing of what was done. Here stands what of
-// that is let through, what is told apart, and what is ended.
+// What stands beneath the chain may send a request again on its own: net/http does so on connections that turn out to be
+// dead, and on HTTP/2 whenever a stream was reset in one of three ways, one of which says nothing of what the server did.
+// This file decides which of that is let through, tells apart what happened, and ends the rest.
 
-// guard decides what of the request stands beneath may send again of itself.
+// guard decides whether the request may be sent again beneath.
 func (a *attempt) guard(out *http.Request) {
 	s := a.sender
 	switch {
 	case !s.bare && !s.client, s.spoken.of(out.URL.Host) == 1:
 		out.GetBody = a.trace.Guard(out.GetBody)
-	case a.r.call.Kind == wire.Free:
+	case a.c.wire.Kind == wire.Free:
 	default:
 		// Over HTTP/2 only the error of a request without GetBody says whether the server has processed it. On
 		// HTTP/1, net/http needs it only for connections that were used before; by then the host has answered.
@@ -29,11 +30,11 @@ func (a *attempt) guard(out *http.Request) {
 	}
 }
 
-// watch has the trace of the attempt end it where something beneath would send it once more that may not: an http.Client
-// that follows a redirect, and net/http a POST without a body, which it sends again on HTTP/2 whatever the server says.
-func (a *attempt) watch(ctx context.Context, req *http.Request) context.Context {
-	s := a.sender
-	empty := req.Method == http.MethodPost && (req.Body == nil || req.Body == http.NoBody) && a.r.call.Kind != wire.Free
+// watch has the attempt's trace end it before something beneath sends the request once more that may not: an http.Client
+// that follows a redirect, or net/http a POST without a body, which it sends again on HTTP/2 whatever the server says.
+func (a *attempt) watch(ctx context.Context) context.Context {
+	s, req := a.sender, a.c.request
+	empty := req.Method == http.MethodPost && (req.Body == nil || req.Body == http.NoBody) && a.c.wire.Kind != wire.Free
 	a.trace.Foreign = !s.bare || empty
 	if !s.client && !empty {
 		return ctx
@@ -49,7 +50,7 @@ func (a *attempt) watch(ctx context.Context, req *http.Request) context.Context 
 	a.trace.Again = func(where string, answered bool) {
 		switch {
 		case s.client && answered:
-			end(a.strayed("the http.Client beneath is redirected, and", where))
+			end(a.redirectError("the http.Client beneath was redirected, and", where))
 		case empty && !answered && a.trace.HTTP2():
 			end(transport.ErrReplay)
 		}
@@ -58,7 +59,7 @@ func (a *attempt) watch(ctx context.Context, req *http.Request) context.Context 
 }
 
 // unprocessed returns the request once more if err says that the server did not process it, as net/http would have sent
-// it again of itself; nil if it cannot be sent again, or has been already: then it is for a retry link.
+// it again on its own; nil if it cannot be sent again, or has been already: then a retry link decides.
 func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
 	if !transport.Unprocessed(err) {
 		return nil
@@ -73,7 +74,6 @@ func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
 	}
 	again := out.WithContext(out.Context())
 	again.Body = body
-	a.body = body
 	return again
 }
 
@@ -90,4 +90,27 @@ func (a *attempt) lost(err error) wire.Refusal {
 		return wire.Refusal{Outcome: policy.NotSent, Reason: policy.TransportLost}
 	}
 	return wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}
+}
+
+// withoutIdempotencyKeys returns the request without idempotency keys, itself if it has none. No provider honours such a
+// key, and it makes http.Transport send a POST again on its own when a reused connection dies (net/http, isReplayable),
+// which is billed twice.
+func withoutIdempotencyKeys(req *http.Request) *http.Request {
+	out := req
+	for k := range req.Header {
+		if !isIdempotencyKey(k) {
+			continue
+		}
+		if out == req {
+			out = req.WithContext(req.Context())
+			out.Header = req.Header.Clone()
+		}
+		delete(out.Header, k)
+	}
+	return out
+}
+
+func isIdempotencyKey(key string) bool {
+	return (len(key) == len("Idempotency-Key") || len(key) == len("X-Idempotency-Key")) &&
+		(strings.EqualFold(key, "Idempotency-Key") || strings.EqualFold(key, "X-Idempotency-Key"))
 }

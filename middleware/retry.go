@@ -1,129 +1,98 @@
 package middleware
 
 import (
-	"github.com/skinflint-go/skinflint/transport/wire"
-
-	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// Retry returns the only link that sends a call again. Whether, how and when is decided by [policy.Next] from what
+// Retry returns the only link that has a call sent again. Whether, how and when is decided by [policy.Next] from what
 // became of the attempts so far. In the end the caller gets the last answer, its body unread, or the last error.
-func Retry(p policy.Policy) transport.Middleware { return newEngine(p).retry() }
+func Retry(p policy.Policy) transport.Middleware {
+	return alone(member{link: new(retryLink), rank: retryRank, enforces: policy.RetryPart, policy: p})
+}
 
-func (e *engine) retry() transport.Middleware {
-	return e.watcher(func(r *record, req *http.Request, next hop) (resp *http.Response, err error) {
-		if r.governed || r.call.Kind == wire.Free || r.call.Kind == wire.Poll {
-			return next.send(r, req) // there is one above, or nothing to pay twice
-		}
-		r.governed = true
-		s := r.settle(e)
-		if r.call.Kind != wire.Billable {
-			r.lookAhead(req)
-		}
-		if err := r.repeated(s); err != nil || r.call.Kind != wire.Billable {
-			if err != nil {
-				return nil, err
-			}
-			return r.sendHeld(req, next)
-		}
-		if r.hold() {
-			defer r.release()
-		}
-		for {
-			d := policy.Next(r.history(s))
-			if !d.Send && r.attempts == 0 {
-				return nil, r.refuse(&Error{Kind: ErrDeadline, Detail: "no time is left"})
-			}
-			if d.Send && d.Cost && !e.quotas.take(quotaOf(r, req), s.RetryQuota) {
-				r.exhausted = s.RetryQuota
-				d.Send = false
-			}
-			if !d.Send {
-				return resp, err
-			}
-			if resp != nil {
-				resp.Body.Close() // it was read to its end, if that was to be had: see attempt.refused
-			}
-			if err := r.sleep(req, d.Wait); err != nil {
-				e.giveBack(r, req, d.Cost)
-				return nil, r.refuse(&Error{Kind: ErrWait, Err: err, Wait: d.Wait, Detail: fmt.Sprintf("it was to wait %v before it is sent again (%s)", d.Wait.Round(time.Millisecond), d.Why)})
-			}
-			r.step = d.Step
-			before := r.attempts
-			resp, err = r.sendHeld(req, next)
-			e.refill(r, req, d.Cost)
-			if r.attempts == before {
-				e.giveBack(r, req, d.Cost)
-			}
-			if r.refusal != nil || r.attempts == before || req.Context().Err() != nil {
-				return resp, err
-			}
+// A retryLink decides whether a call is sent again. Its quota is shared by all calls of the chains that it is in.
+type retryLink struct{ quotas quotas }
+
+// begin refuses a call that the SDK above repeats on its own although it was billed, may have been, or still runs.
+func (l *retryLink) begin(c *call) error {
+	if c.retries != nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
+		return nil // another link decides, or there is nothing to pay twice
+	}
+	c.retries = l
+	repeats := &c.engine.repeats
+	switch {
+	case !c.repeat.known:
+	case c.sdkRetry == 0:
+		repeats.first(c.repeat.try)
+	case !c.settings.AllowDoubleBilling && repeats.knows(c.repeat.try):
+		return c.refuse(&Error{Kind: ErrRepeat,
+			Detail: "the SDK above sends it again on its own, and what it sent before may have been billed",
+			Hint:   "turn the SDK's own retries off, or allow this by policy.AllowDoubleBilling"})
+	}
+	return nil
+}
+
+// before has the call run until the attempt's answer has ended.
+func (l *retryLink) before(c *call) error {
+	if c.repeat.known {
+		c.hold()
+		c.atEnd = append(c.atEnd, func(*ledger.Row) { c.release() })
+	}
+	return nil
+}
+
+// next implements decider.
+func (l *retryLink) next(c *call) policy.Decision {
+	d := policy.Next(history(c))
+	c.paid = d.Send && d.Cost
+	if !c.paid {
+		return d
+	}
+	quota := quotaOf(c)
+	if !l.quotas.take(quota, c.settings.RetryQuota) {
+		c.paid = false
+		c.exhausted = c.settings.RetryQuota
+		return policy.Decision{Why: "the retry quota is used up"}
+	}
+	c.atEnd = append(c.atEnd, func(row *ledger.Row) {
+		if row == nil {
+			l.quotas.give(quota, retryCost) // it was never sent
 		}
 	})
+	return d
 }
 
-// refill gives back to the retry quota what an attempt that succeeded gives; cost says that it was taken from it.
-func (e *engine) refill(r *record, req *http.Request, cost bool) {
-	n := len(r.results)
-	switch {
-	case n == 0 || r.results[n-1].Outcome != policy.Billed || !e.quotas.any.Load():
-	case cost:
-		e.quotas.give(quotaOf(r, req), retryCost)
-	default:
-		e.quotas.give(quotaOf(r, req), successGives)
+// after gives back to the quota what a success gives.
+func (l *retryLink) after(c *call) {
+	last := c.last()
+	if c.retries != l || last == nil || last.Outcome != policy.Billed || !l.quotas.any.Load() {
+		return
 	}
-}
-
-// giveBack gives back to the retry quota what was taken for an attempt that was not sent after all.
-func (e *engine) giveBack(r *record, req *http.Request, cost bool) {
-	if cost {
-		e.quotas.give(quotaOf(r, req), retryCost)
+	tokens := successGives
+	if c.paid {
+		tokens = retryCost
 	}
+	l.quotas.give(quotaOf(c), tokens)
 }
 
-func (r *record) history(s *policy.Settings) policy.History {
+// history is what [policy.Next] decides by.
+func history(c *call) policy.History {
 	var elapsed time.Duration
-	if n := len(r.results); n > 0 {
-		elapsed = r.results[n-1].Ended // a moment ago
+	if last := c.last(); last != nil {
+		elapsed = last.Ended // a moment ago
 	}
 	return policy.History{
-		Settings: s, Results: r.results, Elapsed: elapsed, Left: r.left(elapsed),
-		Replayable: r.body.Replayable(), MaxBilled: r.maxBilled, Random: rand.Uint64(),
+		Settings: c.settings, Results: c.results, Elapsed: elapsed, Left: c.left(elapsed),
+		Replayable: c.body.Replayable(), MaxBilled: c.maxBilled, Random: rand.Uint64(),
 	}
 }
 
-// sleep waits, unless the request's context is done first; the error is then its cause, and is the context's own too.
-func (r *record) sleep(req *http.Request, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	start := time.Now()
-	defer func() { r.waited += time.Since(start) }()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-req.Context().Done():
-		return contextError(req.Context())
-	case <-req.Cancel: //lint:ignore SA1019 http.Client sets it for a transport that is not net/http's own
-		return context.Canceled
-	}
-}
-
-// contextError returns the error of a context that is done, together with its cause if that is another.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
-	}
-	return errors.Join(err, cause)
+func quotaOf(c *call) quotaKey {
+	return quotaKey{c.wire.Provider, c.request.URL.Host, fingerprintOf(c.request)}
 }

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,11 +20,12 @@ import (
 // concurrent use, to be made once by [New] and used by all of a program's clients.
 type Stack struct {
 	engine   *engine
+	rules    *ruling
+	members  []member
 	base     http.RoundTripper
 	form     ErrorForm
-	handed   http.RoundTripper // the chain of Middleware
-	links    []transport.Middleware
-	rt       http.RoundTripper
+	chain    http.RoundTripper // over base
+	inner    http.RoundTripper // over the func that an SDK gives to Middleware
 	store    ledger.Store
 	watchers *watchers
 }
@@ -163,25 +163,33 @@ func New(options ...Option) (*Stack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("skinflint: %w", err)
 	}
-	e := &engine{router: router, book: c.book, governs: true, log: c.log}
-	if err := e.rule(c.policy); err != nil {
+	e := &engine{router: router, book: c.book, log: c.log}
+	s := &Stack{engine: e, rules: new(ruling), store: c.store, base: c.base}
+	if err := s.rules.set(c.policy); err != nil {
 		return nil, err
 	}
-	s := &Stack{engine: e, store: c.store, base: c.base}
-	e.serve(c.store, cmp.Or(c.log, slog.Default()))
+	rows := new(ledgerLink)
+	rows.serve(c.store, e.logger())
 	if c.log != nil {
 		c.onRow = append(c.onRow, logRow(c.log))
 	}
 	s.watchers = &watchers{funcs: c.onRow, log: c.log}
 	if len(c.onRow) > 0 {
-		e.sinks = append(e.sinks, s.watchers.add)
+		rows.sinks = append(rows.sinks, s.watchers.add)
 	}
-	s.links = []transport.Middleware{e.identify(), e.ledger(), e.budget(), e.retry(), e.tier(), e.limit()}
+	s.members = []member{
+		{link: noLink{}, rank: identifyRank},
+		{link: rows, rank: ledgerRank},
+		{link: new(retryLink), rank: retryRank, enforces: policy.RetryPart},
+		{link: tierLink{}, rank: tierRank, enforces: policy.TierPart},
+		{link: budgetLink{}, rank: budgetRank, enforces: policy.BudgetPart},
+		{link: limitLink{}, rank: limitRank, enforces: policy.LimitPart},
+	}
 	s.build()
 	return s, nil
 }
 
-func (s *Stack) build() { s.rt, s.handed = s.Chain(s.base), s.Chain(handed{}) }
+func (s *Stack) build() { s.chain, s.inner = s.Chain(s.base), s.Chain(contextBase{}) }
 
 // ErrorsAs returns the same stack, with the same limits and ledger, for a client that is to be told of refusals and of
 // failed attempts in another form. Adapters choose the one that their SDK does not take for a reason to send again; by
@@ -196,25 +204,19 @@ func (s *Stack) ErrorsAs(form ErrorForm) *Stack {
 // Chain puts the stack around base; nil is [http.DefaultTransport]. What is built from one Stack shares its limits and
 // its ledger.
 func (s *Stack) Chain(base http.RoundTripper) http.RoundTripper {
-	links := slices.Clone(s.links)
-	links[0] = inForm(s.form, links[0])
-	return transport.Chain(base, links...)
-}
-
-// inForm has a link, the outermost one, tell of errors in a form.
-func inForm(form ErrorForm, outermost transport.Middleware) transport.Middleware {
-	return func(next http.RoundTripper) http.RoundTripper {
-		top := outermost(next)
-		top.(*link).form = form
-		return top
+	if base == nil {
+		base = http.DefaultTransport
 	}
+	c := newChain(s.engine, s.members, base)
+	c.rules, c.form = s.rules, s.form
+	return c
 }
 
 // RoundTrip sends a request through the stack and its base.
-func (s *Stack) RoundTrip(req *http.Request) (*http.Response, error) { return s.rt.RoundTrip(req) }
+func (s *Stack) RoundTrip(req *http.Request) (*http.Response, error) { return s.chain.RoundTrip(req) }
 
 // CloseIdleConnections closes the base's idle connections.
-func (s *Stack) CloseIdleConnections() { transport.CloseIdleConnections(s.rt) }
+func (s *Stack) CloseIdleConnections() { transport.CloseIdleConnections(s.chain) }
 
 // Client returns a new client over the stack. It has no timeout: a context's deadline is the better one.
 func (s *Stack) Client() *http.Client { return &http.Client{Transport: s} }
@@ -241,22 +243,13 @@ func (s *Stack) Wrap(hc *http.Client) *http.Client {
 // The SDK's own http.Client, with its timeout, then stands below the stack, and its retries above it; the stack keeps them
 // from repeating what may have been billed.
 func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-	return s.handed.RoundTrip(req.WithContext(context.WithValue(req.Context(), handedKey{}, next)))
-}
-
-// handed is the base of a stack that is used as a func: it is handed on by the request's context.
-type handed struct{}
-
-type handedKey struct{}
-
-func (handed) RoundTrip(req *http.Request) (*http.Response, error) {
-	return req.Context().Value(handedKey{}).(func(*http.Request) (*http.Response, error))(req)
+	return s.inner.RoundTrip(withNext(req, next))
 }
 
 // SetPolicy puts another policy in force, for calls that begin from now on. One that makes no sense is a
 // [*policy.FieldError], and changes nothing. If the limits are others than before, they begin anew: what is under way does
 // not count against them.
-func (s *Stack) SetPolicy(p policy.Policy) error { return s.engine.rule(p) }
+func (s *Stack) SetPolicy(p policy.Policy) error { return s.rules.set(p) }
 
 // Prices returns the book of prices that the stack uses. Its catalogs can be replaced while calls run.
 func (s *Stack) Prices() *price.Book { return s.engine.book }

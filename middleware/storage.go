@@ -11,15 +11,16 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// maxStored is how many context caches are remembered, to know what it means that one is prolonged or deleted.
+// maxStored is how many context caches are remembered, to account for one that is kept longer, or deleted.
 const maxStored = 16384
 
-// stores are the context caches that were made through this chain, by name. Holding one costs by the time, whether it is
-// read or not: a row says so at once for all of its time to live, and others correct that when it is prolonged, cut short
-// or deleted, so that the rows always add up to what will be charged as things stand. The zero stores are ready.
-type stores struct {
+// caches are the context caches that were made through a chain, by name. Holding one costs by the time, whether it is read
+// or not. When it is made, a row charges for all of its time to live; when its time to live is changed, or it is deleted, a
+// further row corrects that, so that the rows always add up to what will be charged as things stand. The zero caches are
+// ready.
+type caches struct {
 	mu     sync.Mutex
-	caches map[string]*stored
+	byName map[string]*stored
 	order  []string // the oldest first
 }
 
@@ -34,34 +35,31 @@ type stored struct {
 	seconds int64
 }
 
-// storage accounts for what an answer says about a context cache.
-func (a *attempt) storage() {
-	call, is := &a.r.call, a.reader.Answer.Stored
-	served := a.status >= 200 && a.status <= 299
+// account returns the row for what a response says about a context cache; nil if it needs none. row is the attempt's.
+func (s *caches) account(row *ledger.Row, a account, is wire.Stored) *ledger.Row {
+	call := a.call
+	served := row.Status >= 200 && row.Status <= 299
 	switch {
 	case call.Operation == wire.DeleteCache:
-		is = wire.Stored{Name: call.Cache, Deleted: true} // which its status says: few read the answer
-	case call.Operation == wire.UpdateCache && (served && is.Name == "" || a.row.Outcome == policy.Ambiguous):
-		a.prolonged(call.Cache, "nobody knows how long the context cache is held: the answer to a change of that was not seen")
-		return
+		is = wire.Stored{Name: call.Cache, Deleted: true} // its status says so: few callers read the answer
+	case call.Operation == wire.UpdateCache && (served && is.Name == "" || row.Outcome == policy.Ambiguous):
+		return unknownStorage(row, call.Cache, "it is not known how long the context cache is held: the answer to a change of that was not seen")
 	}
 	if is.Name == "" || !served {
-		return
+		return nil
 	}
 	name := storedName(is.Name)
-	s := &a.r.engine.stored
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.caches[name]
+	c := s.byName[name]
 	switch {
 	case call.Operation == wire.CreateCache:
-		c = a.stored(is)
+		c = newStored(row, a, is)
 		s.put(name, c)
 	case c == nil && is.Deleted:
-		return // made by somebody else, whose rows have it
+		return nil // made elsewhere, where the rows have it
 	case c == nil:
-		a.prolonged(is.Name, "the context cache was made elsewhere: what it costs to hold it for longer is not known")
-		return
+		return unknownStorage(row, is.Name, "the context cache was made elsewhere: what it costs to hold it for longer is not known")
 	case is.Deleted:
 		s.drop(name)
 		is.Expires = time.Now().UTC()
@@ -72,10 +70,10 @@ func (a *attempt) storage() {
 	if c.until = is.Expires; c.until.Before(c.from) && !c.until.IsZero() {
 		c.until = c.from
 	}
-	a.r.emit(c.row(a.r.engine.book.Catalog()))
+	return c.row(a.prices)
 }
 
-// storedName is a context cache's name without its project: Vertex AI's answers have its number there, and requests its id.
+// storedName is a context cache's name without its project, which Vertex AI's answers give by number and requests by id.
 func storedName(name string) string {
 	if _, after, ok := strings.Cut(name, "/locations/"); ok {
 		return after
@@ -83,27 +81,27 @@ func storedName(name string) string {
 	return name
 }
 
-// prolonged leaves a row for a change of a context cache whose cost is not known.
-func (a *attempt) prolonged(name, why string) {
-	var row ledger.Row
-	a.r.fill(&row)
-	row.Attempt, row.At, row.Operation, row.Cache = 1, time.Now().UTC(), wire.CacheStorage, name
-	row.Outcome, row.UsageSource, row.Unpriced = policy.Storage, ledger.Unknown, why
-	a.r.emit(&row)
+// unknownStorage is the row for a change of a context cache whose cost is not known.
+func unknownStorage(row *ledger.Row, name, why string) *ledger.Row {
+	return &ledger.Row{
+		Call: row.Call, Attempt: 1, At: time.Now().UTC(), Provider: row.Provider, Operation: wire.CacheStorage, Model: row.Model,
+		Cache: name, Outcome: policy.Storage, UsageSource: ledger.Unknown, Unpriced: why,
+		Stream: row.Stream, Skipped: row.Skipped, SDKRetry: row.SDKRetry, Tags: row.Tags,
+	}
 }
 
-// stored is what a new context cache costs to hold.
-func (a *attempt) stored(is wire.Stored) *stored {
+// newStored is a context cache that was just made.
+func newStored(row *ledger.Row, a account, is wire.Stored) *stored {
 	q := a.query("")
 	q.Model = is.Model
 	from := is.Created
 	if now := time.Now(); from.Before(now.Add(-time.Hour)) || from.After(now.Add(time.Hour)) {
-		from = a.start // the provider's clock cannot be trusted
+		from = a.at // the provider's clock cannot be trusted
 	}
-	return &stored{create: a.row, query: q, tokens: is.Tokens, from: from}
+	return &stored{create: *row, query: q, tokens: is.Tokens, from: from}
 }
 
-// row is the row that makes the rows so far tell what it costs to hold the cache until its end.
+// row is the row by which the rows so far add up to what it costs to hold the cache until its end.
 func (c *stored) row(prices *price.Catalog) *ledger.Row {
 	row := &ledger.Row{
 		Call: newID(time.Now()), Attempt: 1, Parent: c.create.Call, At: time.Now().UTC(),
@@ -129,19 +127,19 @@ func (c *stored) row(prices *price.Catalog) *ledger.Row {
 	return row
 }
 
-func (s *stores) put(name string, c *stored) {
-	if s.caches == nil {
-		s.caches = make(map[string]*stored)
+func (s *caches) put(name string, c *stored) {
+	if s.byName == nil {
+		s.byName = make(map[string]*stored)
 	}
-	if _, ok := s.caches[name]; !ok {
+	if _, ok := s.byName[name]; !ok {
 		s.order = append(s.order, name)
 	}
-	s.caches[name] = c
+	s.byName[name] = c
 	if len(s.order) > maxStored {
-		delete(s.caches, s.order[0])
+		delete(s.byName, s.order[0])
 		s.order = s.order[1:]
 	}
 }
 
 // drop forgets a cache. Its place in the order is given up when that comes to it.
-func (s *stores) drop(name string) { delete(s.caches, name) }
+func (s *caches) drop(name string) { delete(s.byName, name) }

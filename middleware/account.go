@@ -1,0 +1,219 @@
+package middleware
+
+import (
+	"cmp"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// An account works out what an attempt costs, from the call, the prices and, once there is one, the answer. It depends on
+// nothing else and changes nothing but the row that it is given.
+type account struct {
+	call   *wire.Call
+	cache  string // the context cache that was put into the request
+	input  *input
+	prices *price.Catalog
+	at     time.Time // when the attempt started
+}
+
+// settle writes the cost of a 2xx answer into the row, or why it is not known and the most that it can be.
+func (a account) settle(row *ledger.Row, answer *wire.Answer) {
+	if answer.HasReported {
+		row.Reported = ledger.Known(answer.Reported)
+	}
+	switch {
+	case a.call.Kind == wire.Free:
+		row.UsageSource, row.Cost = ledger.None, ledger.Known(0)
+		return
+	case !answer.HasUsage:
+		a.expose(row, cmp.Or(answer.Problem, a.call.Unpriced, answer.Extras, "the answer does not say what was used"))
+		return
+	}
+	row.Usage, row.UsageSource = answer.Usage, ledger.Measured
+	if answer.Problem != "" {
+		row.UsageSource = ledger.Unknown
+		a.expose(row, answer.Problem)
+		return
+	}
+	row.ServedTier = a.servedTier(row.AskedTier, answer.Tier)
+	if row.ServedTier == "" {
+		a.expose(row, "the answer does not say which tier served")
+		return
+	}
+	a.price(row, answer)
+}
+
+// price writes the cost of a measured usage at a known tier into the row.
+func (a account) price(row *ledger.Row, answer *wire.Answer) {
+	q := a.query(row.ServedTier)
+	if answer.Model != "" {
+		q.Model = answer.Model
+	}
+	cost, err := a.prices.Cost(q, answer.Usage)
+	switch why := cmp.Or(a.call.Unpriced, answer.Extras, a.tools()); {
+	case err != nil:
+		a.expose(row, cmp.Or(why, reasonOf(err)))
+		return
+	case a.call.Operation == wire.CreateCache && why != "":
+		row.Unpriced, row.Exposure = why, ledger.Known(cost.Cost)
+		return
+	case why != "":
+		a.expose(row, why)
+		return
+	}
+	row.Cost, row.PriceID = ledger.Known(cost.Cost), cost.PriceID
+	if a.call.Running && row.Outcome == policy.Partial {
+		a.exposeRest(row)
+	}
+	switch {
+	case a.call.Operation == wire.CreateCache:
+		row.List = ledger.Known(0) // without caching it would not have been made
+	case cost.ListKnown:
+		row.List = ledger.Known(cost.List)
+	}
+	if saved := cost.Uncached - cost.Cost; saved == 0 {
+	} else if row.Cache == "" {
+		row.Implicit = ledger.Known(saved)
+	} else {
+		row.Explicit = ledger.Known(saved)
+	}
+}
+
+// tools says that the cost of the tokens may not be all, if that is so.
+func (a account) tools() string {
+	if a.call.Tools <= wire.CountedTools {
+		return ""
+	}
+	return "the model may have used tools that are charged for"
+}
+
+// servedTier returns the tier that served: the one that the answer names or, if it names none, the only one that can have
+// served; "" if there are several.
+func (a account) servedTier(asked, named policy.Tier) policy.Tier {
+	switch {
+	case named != "":
+		return named
+	case asked == "" || asked == policy.Standard || asked == "auto":
+		return policy.Standard
+	case slices.Contains(a.call.Strict, asked) || a.call.OnePrice:
+		return asked
+	}
+	return ""
+}
+
+// query asks for the price of the call's model on a tier.
+func (a account) query(tier policy.Tier) price.Query {
+	c := a.call
+	if c.OnePrice {
+		tier = policy.Standard
+	}
+	return price.Query{Provider: cmp.Or(c.Prices, c.Provider), Model: c.Model, Tier: string(tier), At: a.at, Regional: c.Regional}
+}
+
+// free writes into the row that the attempt cost nothing.
+func free(row *ledger.Row) { row.UsageSource, row.Cost = ledger.None, ledger.Known(0) }
+
+// expose writes into the row why the cost is not known, and the most that it can be.
+func (a account) expose(row *ledger.Row, why string) {
+	row.Unpriced = why
+	if row.UsageSource == "" {
+		row.UsageSource = ledger.Unknown
+	}
+	a.exposeMost(row)
+	if a.call.Fees != wire.NoTools && row.Exposure.Known && row.Exposure != row.Reported {
+		row.Unpriced += "; the exposure is without what tools may have cost"
+	}
+}
+
+// exposeMost writes into the row, as exposure, the most that the attempt can cost.
+func (a account) exposeMost(row *ledger.Row) {
+	if row.Reported.Known && row.Outcome == policy.Billed {
+		row.Exposure = row.Reported
+	} else if most, err := a.bound(row.AskedTier); err == nil {
+		row.Exposure = ledger.Known(most)
+	}
+}
+
+// exposeRest writes into the row of a stream that was cut that the cost is of the usage up to then, and what may have been
+// used beyond it.
+func (a account) exposeRest(row *ledger.Row) {
+	row.UsageSource = ledger.Estimated
+	a.exposeMost(row)
+	if rest := row.Exposure.Pico - row.Cost.Pico; row.Exposure.Known && rest >= 0 {
+		row.Exposure = ledger.Known(rest)
+	}
+}
+
+// exposeOthers adds to the row's exposure further times that the request was sent, by something beneath the chain, and may
+// have been billed.
+func (a account) exposeOthers(row *ledger.Row, times int) {
+	if times <= 0 || a.call.Kind == wire.Free {
+		return
+	}
+	most, err := a.bound(row.AskedTier)
+	if err == nil && most <= math.MaxInt64/price.Pico(times+1) {
+		row.Exposure = ledger.Known(row.Exposure.Pico + most*price.Pico(times))
+	}
+}
+
+// worst returns the bound of an attempt on the dearest tier of a plan.
+func (a account) worst(plan policy.Plan) (worst price.Pico, err error) {
+	for _, tier := range plan {
+		most, err := a.bound(tier)
+		if err != nil {
+			return 0, err
+		}
+		worst = max(worst, most)
+	}
+	return worst, nil
+}
+
+// bound returns the most that an attempt can cost that asks for a tier. If the tier leaves the choice to the provider, that
+// is the dearest of the tiers that may serve.
+func (a account) bound(tier policy.Tier) (price.Pico, error) {
+	if tier.Askable() {
+		return a.boundOn(tier)
+	}
+	most, err := a.boundOn(policy.Standard)
+	if priority, noPriority := a.boundOn(policy.Priority); err == nil && noPriority == nil {
+		most = max(most, priority)
+	}
+	return most, err
+}
+
+// boundOn returns the most that an attempt can cost that a tier serves.
+func (a account) boundOn(tier policy.Tier) (price.Pico, error) {
+	c, q := a.call, a.query(tier)
+	if c.Choices < 0 {
+		return 0, errors.New("the request does not say in plain digits how many answers it asks for")
+	}
+	most := a.input.max(c, a.cache)
+	one, err := a.prices.Bound(q, most, c.MaxOutput)
+	if err != nil || c.Choices <= 1 {
+		return one, err
+	}
+	// Further choices cost output only.
+	input, err := a.prices.Bound(q, most, 0)
+	if err != nil {
+		return 0, err
+	}
+	if c.Choices > int64(math.MaxInt64/max(one, 1)) {
+		return math.MaxInt64, nil
+	}
+	return one + (one-input)*price.Pico(c.Choices-1), nil
+}
+
+func reasonOf(err error) string {
+	var u *price.Unpriced
+	if errors.As(err, &u) {
+		return u.Reason
+	}
+	return err.Error()
+}

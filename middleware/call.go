@@ -1,0 +1,410 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// A call is what is known of one call. It is the context of its attempts, so that a second chain beneath finds it there.
+// Its fields belong to the goroutine that runs the call, and are grouped by who writes them.
+type call struct {
+	context.Context // the request's
+
+	// Written when the call begins, before any link sees it.
+	engine   *engine
+	rules    *rules
+	request  *http.Request // the program's; not changed
+	dialect  wire.Dialect
+	wire     wire.Call // what the request says
+	options  *policy.Options
+	settings *policy.Settings
+	headers  transport.Noted
+	body     transport.Body
+	input    input
+	repeat   repeatable
+	sdkRetry int
+	id       string
+	start    time.Time
+	deadline time.Time
+
+	// Written by links in begin.
+	sinks     []func(*ledger.Row) // that rows go to
+	openers   []func(*ledger.Row) // that are shown a row before its attempt is sent
+	retries   decider             // has the call sent again; nil: there is one attempt
+	tiers     bool                // a link decides the tier of each attempt
+	maxBilled int                 // see policy.History
+	cache     string              // the context cache to put into the request
+
+	// Written by links in before, for the next attempt; the chain sets the step to what the decider decided.
+	step   policy.Step
+	waited time.Duration
+	paid   bool                // it was taken from the retry quota
+	atEnd  []func(*ledger.Row) // called when it has ended; with nil if it was never sent
+
+	// Written by the chain and its attempts.
+	attempts  int // sent, or tried to
+	results   []policy.Result
+	room      [1]policy.Result // for results
+	exposure  ledger.Amount    // of the last attempt
+	refusal   *Error           // ours, of this call
+	withdrawn *ledger.Row      // of an attempt that a ledger was shown, and that was refused
+	exhausted int              // the retry quota that kept the call from being sent again
+
+	returned atomic.Bool  // the chain has returned: nothing may be sent any more
+	running  atomic.Int32 // how many still run, of the call and its attempts: see hold
+}
+
+// A decider decides whether and how a call is sent again. It is asked before each attempt, the first among them.
+type decider interface{ next(*call) policy.Decision }
+
+type callKey struct{}
+
+// Value returns the call itself for callKey.
+func (c *call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// callOf returns the call that a request belongs to; nil if it belongs to none. A request that is made under the context of
+// another, such as one that a base makes for itself, is a call of its own; it differs in its path, while the host may have
+// been changed beneath.
+func callOf(req *http.Request) *call {
+	c, _ := req.Context().Value(callKey{}).(*call)
+	if c == nil || c.returned.Load() || req.Method != c.request.Method || req.URL.Path != c.request.URL.Path {
+		return nil
+	}
+	return c
+}
+
+// open reads what a request says, and refuses a call that cannot be sent. After an error, the request's body is closed.
+func (c *call) open() error {
+	req := c.request
+	c.start = time.Now()
+	c.results = c.room[:0]
+	c.input.body = &c.body
+	c.headers = transport.Note(req.Header)
+	c.sdkRetry, c.repeat = retryCount(c.headers.Retry), repeatableOf(req, &c.headers)
+	c.deadline = deadlineOf(c.Context, c.options)
+	crossHost := redirected(req)
+	if crossHost {
+		c.wire.Kind = max(c.wire.Kind, wire.Observed) // what was asked of one host is not asked of another
+	}
+	if err := c.check(crossHost); err != nil {
+		closeBody(req)
+		return err
+	}
+	if err := c.load(); err != nil {
+		return c.refuse(&Error{Kind: ErrBody, Err: err})
+	}
+	if c.wire.Kind == wire.Billable || c.wire.Kind == wire.Observed && c.wire.Operation == wire.Unknown {
+		c.dialect.Request(&c.wire, req.Header, c.body.Fields())
+		c.readFees()
+		if err := c.useCache(); err != nil {
+			c.body.Close()
+			return err
+		}
+	}
+	c.settings = c.rules.resolver.Resolve(c.options, c.subject())
+	return nil
+}
+
+// check refuses what cannot be sent, whatever its body says.
+func (c *call) check(crossHost bool) error {
+	if err := c.options.Err(); err != nil {
+		return c.refuse(badPolicy(err))
+	}
+	if err := c.Context.Err(); err != nil {
+		return err
+	}
+	if by, ok := c.options.FinishBy(); ok && !by.After(c.start) {
+		return c.refuse(&Error{Kind: ErrDeadline, Detail: fmt.Sprintf("it was to finish %v ago", c.start.Sub(by).Round(time.Millisecond))})
+	}
+	if name := c.options.CachedContent(); name != "" && crossHost {
+		return c.refuse(&Error{Kind: ErrPolicy, Detail: fmt.Sprintf("a redirect leads it to another host, where there is no context cache %q", name)})
+	}
+	return nil
+}
+
+// badPolicy is the error for a policy, or a context option, that cannot be followed.
+func badPolicy(err error) *Error {
+	return &Error{Kind: ErrPolicy, Err: err, Hint: "correct the policy, or the context option"}
+}
+
+// load reads the body of a call that may be edited, and takes over that of any other. On the way the body is hashed if the
+// SDK may repeat it.
+func (c *call) load() (err error) {
+	if c.wire.Kind != wire.Billable {
+		c.body.Pass(c.request)
+		if c.repeat.known {
+			c.identify(hashed(func(w io.Writer) error { return writeAhead(c.request, w) }))
+		}
+		return nil
+	}
+	if !c.repeat.known {
+		return c.body.LoadNoted(c.request, &c.headers, c.wire.RequestPaths)
+	}
+	sum := hashed(func(w io.Writer) error {
+		err = c.body.LoadNoted(c.request, &c.headers, c.wire.RequestPaths, w)
+		return err
+	})
+	if err == nil && !c.body.Read() {
+		sum = hashed(c.body.Copy)
+	}
+	c.identify(sum)
+	return err
+}
+
+// identify notes by what a repetition of the call is recognised.
+func (c *call) identify(sum uint64) {
+	c.repeat.complete(c.options.Tracked(), c.wire.Provider, c.request.URL.Path, sum)
+}
+
+// readFees settles whether the request lets the model use tools that are charged for.
+func (c *call) readFees() {
+	w := &c.wire
+	if w.Fees = max(w.Fees, w.Tools); w.Fees == wire.MaybeTools && !c.body.Contains(paidTools...) {
+		w.Fees, w.Tools = wire.NoTools, wire.NoTools
+	}
+}
+
+// useCache notes the context cache that the call is to use, or refuses a call that cannot use it: an answer without it
+// would be wrong. A cache that the request itself names stays.
+func (c *call) useCache() error {
+	name, w := c.options.CachedContent(), &c.wire
+	switch {
+	case name == "" || w.Cache != "":
+		return nil
+	case !w.Caches:
+		return c.refuse(&Error{Kind: ErrPolicy, Detail: fmt.Sprintf("%s %s has no context caches, so it cannot use %q", w.Provider, w.Operation, name)})
+	case c.body.Skipped() != "":
+		return c.refuse(&Error{Kind: ErrBody, Detail: fmt.Sprintf("it is to use the context cache %q, and its body cannot be changed: %s", name, c.body.Skipped())})
+	}
+	var e wire.Edits
+	if c.dialect.Edit(w, c.body.Fields(), wire.Want{Tier: w.Tier, Cache: name}, &e); e.Problem != "" {
+		return c.refuse(&Error{Kind: ErrPolicy, Detail: e.Problem})
+	}
+	c.cache = name
+	return nil
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+}
+
+// refuse notes that the call is refused by us, and returns the error to return for it.
+func (c *call) refuse(e *Error) error {
+	e.Provider, e.Model, e.Attempts = c.wire.Provider, c.wire.Model, c.attempts
+	c.refusal = e
+	c.body.Close()
+	return e
+}
+
+// subject is what rules and limits match.
+func (c *call) subject() policy.Subject {
+	return policy.Subject{
+		Provider: c.wire.Provider, Operation: c.wire.Operation, Model: c.wire.Model,
+		BodyTier: c.wire.Tier, Tiers: c.tiersOpen(),
+	}
+}
+
+// tiersOpen returns the tiers that the call can be sent on.
+func (c *call) tiersOpen() []policy.Tier {
+	if c.body.Skipped() != "" {
+		return nil
+	}
+	return c.wire.Tiers
+}
+
+// left returns how long the call still has, at a time since its start; negative if it has no deadline.
+func (c *call) left(elapsed time.Duration) time.Duration {
+	if c.deadline.IsZero() {
+		return -1
+	}
+	return max(0, c.deadline.Sub(c.start)-elapsed)
+}
+
+// elapsed returns how long ago the call began, as far as that matters: nothing takes time before the first wait.
+func (c *call) elapsed() time.Duration {
+	if c.attempts == 0 && c.waited == 0 {
+		return 0
+	}
+	return time.Since(c.start)
+}
+
+func deadlineOf(ctx context.Context, o *policy.Options) time.Time {
+	deadline, _ := ctx.Deadline()
+	if t, ok := o.FinishBy(); ok && (deadline.IsZero() || t.Before(deadline)) {
+		return t
+	}
+	return deadline
+}
+
+// last returns what became of the last attempt; nil if there was none.
+func (c *call) last() *policy.Result {
+	if len(c.results) == 0 {
+		return nil
+	}
+	return &c.results[len(c.results)-1]
+}
+
+// unbilled reports whether the last attempt is known to be free.
+func (c *call) unbilled() bool {
+	last := c.last()
+	return last != nil && (last.Outcome == policy.NotSent || last.Outcome == policy.Rejected)
+}
+
+// account returns what works out the cost of an attempt that starts at the given time.
+func (c *call) account(at time.Time) account {
+	return account{call: &c.wire, cache: c.cache, input: &c.input, prices: c.engine.book.Catalog(), at: at}
+}
+
+// rejects reports whether the model is remembered to reject something for the call's key.
+func (c *call) rejects(what string) bool {
+	if c.engine.rejected.empty() {
+		return false
+	}
+	known, _ := c.engine.rejected.has(c.rejection(what))
+	return known
+}
+
+func (c *call) rejection(what string) rejection {
+	return rejection{c.wire.Provider, c.wire.Model, what, fingerprintOf(c.request)}
+}
+
+// hold notes that a part of the call runs, the call itself or an attempt, until there were as many releases. Its
+// repetitions by the SDK above are refused meanwhile.
+func (c *call) hold() {
+	if c.repeat.known && c.running.Add(1) == 1 {
+		c.engine.repeats.running.add(c.repeat.try)
+	}
+}
+
+// release ends what hold began.
+func (c *call) release() {
+	if c.repeat.known && c.running.Add(-1) == 0 {
+		c.engine.repeats.running.remove(c.repeat.try)
+	}
+}
+
+// emit gives a row to everyone who asked for it.
+func (c *call) emit(row *ledger.Row) {
+	for _, sink := range c.sinks {
+		sink(row)
+	}
+}
+
+// fill writes what is known of the call into a row.
+func (c *call) fill(row *ledger.Row) {
+	if c.id == "" && len(c.sinks) > 0 {
+		c.id = newID(c.start)
+	}
+	row.Call, row.Provider, row.Operation, row.Model = c.id, c.wire.Provider, c.wire.Operation, c.wire.Model
+	row.Stream, row.Skipped, row.SDKRetry, row.Tags = c.wire.Stream, c.body.Skipped(), c.sdkRetry, c.options.Tags()
+}
+
+// emitRefusal emits the row of a call that we refused.
+func (c *call) emitRefusal() {
+	var row ledger.Row
+	c.fill(&row)
+	if c.attempts > 0 {
+		row.Attempt = c.attempts + 1
+	}
+	row.At, row.AskedTier, row.WaitMS = time.Now().UTC(), c.step.Tier, c.waited.Milliseconds()
+	if c.withdrawn != nil {
+		row.Attempt, row.At = c.withdrawn.Attempt, c.withdrawn.At
+	}
+	row.Outcome, row.ErrorCode = policy.Refused, refusalCode(c.refusal)
+	free(&row)
+	c.emit(&row)
+	c.options.Tracked().Report(policy.Report{Priced: true, Err: c.refusal, Refused: true})
+}
+
+// retryCount returns the number of the retry that an SDK made by Stainless (OpenAI's, Anthropic's) says a request is.
+func retryCount(v string) int {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 || n > 1000 {
+		return 0
+	}
+	return n
+}
+
+// abandon does what was to be done at the end of an attempt that is not sent.
+func (c *call) abandon() {
+	end(c.atEnd, nil)
+	c.atEnd = nil
+}
+
+// end calls the funcs, the last one first, also if one panics.
+func end(funcs []func(*ledger.Row), row *ledger.Row) {
+	for _, f := range funcs {
+		defer f(row)
+	}
+}
+
+// wait waits, unless the request is given up first. The error is then that of its context, and its cause.
+func (c *call) wait(d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	start := time.Now()
+	defer func() { c.waited += time.Since(start) }()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-c.Context.Done():
+		return contextError(c.Context)
+	case <-c.request.Cancel: //lint:ignore SA1019 http.Client sets it for a transport that is not net/http's own
+		return context.Canceled
+	}
+}
+
+// givenUp reports whether the caller has given up the request.
+func (c *call) givenUp() bool {
+	select {
+	case <-c.request.Cancel: //lint:ignore SA1019 http.Client sets it for a transport that is not net/http's own
+		return true
+	default:
+		return c.Context.Err() != nil
+	}
+}
+
+// contextError returns the error of a context that is done, together with its cause if that is another.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return errors.Join(err, cause)
+}
+
+// unenforced returns an error if the program asked for something that no link of the chain does.
+func (c *call) unenforced(parts policy.Parts) error {
+	if c.wire.Kind != wire.Billable {
+		parts |= policy.TierPart // no tier is asked for anyway
+	}
+	if c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll || c.wire.Kind == wire.Submission {
+		parts |= policy.BudgetPart
+	}
+	if names := c.options.Unenforced(parts); names != nil {
+		return c.refuse(&Error{Kind: ErrPolicy, Detail: fmt.Sprintf("no link of the chain does what the context asks for: %v", names),
+			Hint: "add the link (Budget for MaxCost, Tier for OnTier and FallBackTo), or use a Stack"})
+	}
+	return nil
+}

@@ -1,0 +1,318 @@
+package middleware
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// A link takes part in a call. A chain calls its methods, one at a time for a call, but those of many calls concurrently. A
+// link takes those that it does not need from noLink.
+type link interface {
+	// begin is called once for a call, outermost link first. An error ends the call before anything is sent.
+	begin(*call) error
+
+	// before is called before each attempt, outermost link first. It waits, or decides what the attempt asks for. An error
+	// keeps the attempt from being sent, and ends the call. What has to happen when the attempt has ended, it appends to
+	// the call's atEnd; that happens once, on every way that an attempt can end, also if it is never sent.
+	before(*call) error
+
+	// after is called when the outcome and the headers of an attempt are known, innermost link first.
+	after(*call)
+}
+
+// noLink does nothing.
+type noLink struct{}
+
+func (noLink) begin(*call) error  { return nil }
+func (noLink) before(*call) error { return nil }
+func (noLink) after(*call)        {}
+
+// A member is a link in a chain.
+type member struct {
+	link     link
+	rank     rank
+	enforces policy.Parts  // the settings that it enforces
+	policy   policy.Policy // that it was given
+}
+
+// A rank is a link's place in a chain, outermost first. Links are put in this order, whatever order they were given in: a
+// tier must be decided before the most that an attempt can cost, and a limit may wait for a long time.
+type rank uint8
+
+const (
+	identifyRank rank = iota
+	ledgerRank
+	retryRank
+	tierRank
+	budgetRank
+	limitRank
+)
+
+// A chain is links of ours that stand next to each other, and what stands beneath them.
+type chain struct {
+	engine  *engine
+	members []member
+	rules   *ruling
+	parts   policy.Parts // that its links enforce
+	err     error        // why the links cannot work together: every call is refused with it
+	sender  sender
+	form    ErrorForm
+}
+
+// alone returns the middleware of one link that is used outside of a Stack. Around another such link, both are one chain.
+func alone(m member) transport.Middleware {
+	e := newEngine()
+	return func(next http.RoundTripper) http.RoundTripper {
+		if next == nil {
+			next = http.DefaultTransport
+		}
+		members := []member{m}
+		if beneath, ok := next.(*chain); ok {
+			members, next = append(members, beneath.members...), beneath.sender.base
+		}
+		c := newChain(e, members, next)
+		c.rules = new(ruling)
+		p, err := oneRuling(c.members)
+		if err == nil {
+			err = c.rules.set(p)
+		}
+		if err == nil {
+			if names := p.Unenforced(c.parts); len(names) > 0 {
+				err = fmt.Errorf("no link of the chain enforces %s of the policies that its links were given", strings.Join(names, ", "))
+			}
+		}
+		c.err = err
+		return c
+	}
+}
+
+// newChain returns a chain of links, in the order of their ranks, over a base.
+func newChain(e *engine, members []member, base http.RoundTripper) *chain {
+	c := &chain{engine: e, members: slices.Clone(members), parts: policy.AttemptPart, sender: newSender(base)}
+	slices.SortStableFunc(c.members, func(a, b member) int { return cmp.Compare(a.rank, b.rank) })
+	for _, m := range c.members {
+		c.parts |= m.enforces
+	}
+	return c
+}
+
+// oneRuling returns the policy of a chain whose links stand alone: that of Identify, if there is one, and else what the
+// links were given, taken together.
+func oneRuling(members []member) (policy.Policy, error) {
+	if members[0].rank == identifyRank {
+		return members[0].policy, nil
+	}
+	var given []policy.Policy
+	for _, m := range members {
+		given = append(given, m.policy)
+	}
+	return policy.Merge(given...)
+}
+
+// RoundTrip makes a call of a request, and passes every other request on as it is.
+func (ch *chain) RoundTrip(req *http.Request) (*http.Response, error) {
+	if outer := callOf(req); outer != nil {
+		return ch.nested(outer, req)
+	}
+	dialect, facts, ok := ch.engine.router.Recognise(req.Method, req.URL)
+	if !ok {
+		return ch.sender.base.RoundTrip(ch.untouched(req))
+	}
+	r := &run{call: call{engine: ch.engine, rules: ch.rules.Load(), dialect: dialect, wire: facts}, chain: ch}
+	resp, err := r.do(req)
+	c := &r.call
+	c.returned.Store(true)
+	if c.refusal != nil && errors.Is(err, c.refusal) {
+		c.emitRefusal()
+	}
+	return r.deliver(resp, err)
+}
+
+// nested deals with a request that another chain, above, has made a call of. The same Stack lets it pass: a client of a
+// Stack may have been wrapped in it once more. For any other chain it is a mistake: two policies would decide, and two
+// budgets count.
+func (ch *chain) nested(outer *call, req *http.Request) (*http.Response, error) {
+	if outer.engine == ch.engine {
+		return ch.sender.base.RoundTrip(withoutIdempotencyKeys(req))
+	}
+	closeBody(req)
+	return nil, outer.refuse(&Error{Kind: ErrPolicy,
+		Detail: "a chain of skinflint stands beneath another one: both would retry the call, and account for it",
+		Hint:   "put the links next to each other, or use one Stack"})
+}
+
+// untouched returns a request that is no call as it is, but for an idempotency key of a POST to a provider: it would have
+// http.Transport send it again, also the work that such a request hands in.
+func (ch *chain) untouched(req *http.Request) *http.Request {
+	if req.Method != http.MethodPost || !ch.engine.router.Provides(req.URL) {
+		return req
+	}
+	return withoutIdempotencyKeys(req)
+}
+
+// CloseIdleConnections forwards the call.
+func (ch *chain) CloseIdleConnections() { transport.CloseIdleConnections(ch.sender.base) }
+
+// A run is a call under way, with its first attempt, as most calls have only one.
+type run struct {
+	call    call
+	first   attempt
+	attempt *attempt // the latest
+	chain   *chain
+}
+
+// do makes the call: one attempt or, if a link decides so, several.
+func (r *run) do(req *http.Request) (*http.Response, error) {
+	c := &r.call
+	if err := r.begin(req); err != nil {
+		return nil, err
+	}
+	c.hold()
+	defer c.release()
+	if c.retries == nil || c.wire.Kind != wire.Billable {
+		return r.send()
+	}
+	return r.sendAgain()
+}
+
+// begin reads the request, and lets the links begin. A ledger begins in any case: it has a row of a refusal, too.
+func (r *run) begin(req *http.Request) (err error) {
+	c, ch := &r.call, r.chain
+	c.request, c.Context = req, req.Context()
+	c.options = policy.From(c.Context)
+	if ch.err != nil {
+		closeBody(req)
+		err = c.refuse(badPolicy(ch.err))
+	} else {
+		ch.engine.warnOfTimeout(req)
+		if err = c.open(); err == nil {
+			err = c.unenforced(ch.parts)
+		}
+	}
+	for i := range ch.members {
+		m := &ch.members[i]
+		if err == nil || m.rank == ledgerRank {
+			err = cmp.Or(err, m.link.begin(c))
+		}
+	}
+	return err
+}
+
+// sendAgain makes attempts until the decider wants no more.
+func (r *run) sendAgain() (resp *http.Response, err error) {
+	c := &r.call
+	defer c.abandon()
+	for {
+		d := c.retries.next(c)
+		if !d.Send && c.attempts == 0 {
+			return nil, c.refuse(&Error{Kind: ErrDeadline, Detail: "no time is left"})
+		}
+		if !d.Send {
+			return resp, err
+		}
+		if resp != nil {
+			resp.Body.Close() // it was read to its end, if that was to be had: see attempt.rejected
+		}
+		if err := c.wait(d.Wait); err != nil {
+			return nil, c.refuse(&Error{Kind: ErrWait, Err: err, Wait: d.Wait,
+				Detail: fmt.Sprintf("it was to wait %v before it is sent again (%s)", d.Wait, d.Why)})
+		}
+		c.step = d.Step
+		before := c.attempts
+		resp, err = r.send()
+		if c.refusal != nil || c.attempts == before || c.Context.Err() != nil {
+			return resp, err
+		}
+	}
+}
+
+// send makes one attempt.
+func (r *run) send() (*http.Response, error) {
+	c, members := &r.call, r.chain.members
+	defer c.abandon()
+	for i := range members {
+		if err := members[i].link.before(c); err != nil {
+			return nil, err
+		}
+	}
+	a := &r.first
+	if c.attempts > 0 {
+		a = new(attempt)
+	}
+	r.attempt = a
+	resp, err := a.run(c, &r.chain.sender)
+	for i := len(members) - 1; i >= 0; i-- {
+		members[i].link.after(c)
+	}
+	return resp, err
+}
+
+// deliver gives the caller what became of a call: an answer that forbids to send the call again, or the error, in the form
+// that the client understands.
+func (r *run) deliver(resp *http.Response, err error) (*http.Response, error) {
+	c := &r.call
+	if err == nil {
+		if c.retries != nil && r.attempt != nil && resp.StatusCode != http.StatusSwitchingProtocols && !r.mayRepeat() {
+			forbidRetry(resp, !r.chain.sender.bare)
+		}
+		return resp, nil
+	}
+	if c.givenUp() {
+		return nil, err // it stays the context's error
+	}
+	e := r.explain(err)
+	if e == nil {
+		return nil, err
+	}
+	c.options.Tracked().Fail(e)
+	switch {
+	case r.chain.form.response(c.request):
+		return respond(c.dialect, &c.wire, c.request, e), nil
+	case errors.Is(err, e):
+		return nil, err
+	}
+	return nil, e
+}
+
+// mayRepeat reports whether the SDK above may send the call again: it is not ours to send again, and was free.
+func (r *run) mayRepeat() bool { return r.call.wire.Kind != wire.Billable && r.call.unbilled() }
+
+// explain returns what a call has failed of; nil if that is not for us to say, because no link decides what is sent again.
+func (r *run) explain(err error) *Error {
+	c := &r.call
+	var e *Error
+	if errors.As(err, &e) {
+		if e.Kind != ErrTimeout || !c.unbilled() {
+			return e
+		}
+		err = e.Err // it was never sent, so nothing was billed
+	}
+	if c.retries == nil || c.last() == nil || r.mayRepeat() {
+		return nil
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err // its URL may hold a key
+	}
+	e = &Error{Kind: ErrAmbiguous, Err: err, Provider: c.wire.Provider, Model: c.wire.Model, Attempts: c.attempts,
+		Detail: "it was sent, and may have been billed", Hint: "it is not sent again unless policy.AllowDoubleBilling says so"}
+	switch {
+	case c.unbilled():
+		e.Kind, e.Detail, e.Hint = ErrNotSent, "the provider was not reached, and nothing was billed", ""
+	case c.exposure.Known:
+		e.Detail = fmt.Sprintf("it was sent, and may have been billed, for $%s at most", c.exposure.Pico)
+	}
+	if c.exhausted > 0 {
+		e.Hint = fmt.Sprintf("it is not sent again because our own retry quota is used up: %d retries have failed meanwhile", c.exhausted)
+	}
+	return e
+}

@@ -1,0 +1,96 @@
+package middleware
+
+import (
+	"log/slog"
+	"net/http"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/limit"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// An engine is what the calls of a chain share: how they are recognised and priced, and what is remembered from one call
+// to the next. It knows no call.
+//
+// All chains of a [Stack] share the Stack's engine. A chain of links that stand alone uses the engine of its outermost
+// link; one [transport.Middleware] has one engine, whatever it is put around. What belongs to a single link is in that
+// link: the store of a ledger, the limiter of a limit, the quota of a retry.
+type engine struct {
+	router   *wire.Router
+	book     *price.Book
+	log      *slog.Logger // nil: the program set none
+	idle     transport.Idle
+	rejected recent[rejection]
+	repeats  repeatGuard
+	pending  pendings
+	stored   caches
+	warned   sync.Once // about the timeout of an http.Client
+}
+
+func newEngine() *engine { return &engine{router: new(wire.Router), book: new(price.Book)} }
+
+// logger returns the program's logger, or the default one.
+func (e *engine) logger() *slog.Logger {
+	if e.log != nil {
+		return e.log
+	}
+	return slog.Default()
+}
+
+// warnOfTimeout says once that the http.Client above has a Timeout, by the Cancel channel of one of its requests, which
+// http.Client sets for transports that are not net/http's own.
+func (e *engine) warnOfTimeout(req *http.Request) {
+	//lint:ignore SA1019 it is how the timeout of http.Client shows
+	if req.Cancel == nil {
+		return
+	}
+	e.warned.Do(func() {
+		attrs := []any{}
+		if deadline, ok := req.Context().Deadline(); ok {
+			attrs = append(attrs, "timeout", time.Until(deadline).Round(time.Millisecond))
+		}
+		e.logger().Warn("skinflint: the http.Client has a Timeout, which ends attempts and streams that are billed all the same; give calls a context with a deadline instead", attrs...)
+	})
+}
+
+// A rejection is something that a model rejects for a key: a tier, or the request for a stream's usage.
+type rejection struct {
+	provider, model, what string
+	key                   fingerprint
+}
+
+// usageRejection stands for the request for a stream's usage; no tier has that name.
+const usageRejection = "usage"
+
+// rules are a policy at work. They do not change: a call keeps those that it began with.
+type rules struct {
+	resolver *policy.Resolver
+	limiter  limit.Limiter // of the policy's limits; nil if it has none
+}
+
+// A ruling holds the rules in force, which may be replaced while calls run.
+type ruling struct{ atomic.Pointer[rules] }
+
+// set puts a policy in force, or returns an error and changes nothing. Limits that stay as they are keep their state.
+func (r *ruling) set(p policy.Policy) error {
+	resolver, err := policy.NewResolver(p)
+	if err != nil {
+		return err
+	}
+	now, before := &rules{resolver: resolver}, r.Load()
+	switch limits := resolver.Limits(); {
+	case len(limits) == 0:
+	case before != nil && before.limiter != nil && reflect.DeepEqual(limits, before.resolver.Limits()):
+		now.limiter = before.limiter
+	default:
+		now.limiter = limit.NewLocal(limits...)
+	}
+	r.Store(now)
+	return nil
+}

@@ -1,0 +1,303 @@
+package limit
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+)
+
+// maxOvertaken is how often the head of a line is overtaken before its buckets keep places for it.
+const maxOvertaken = 32
+
+// Local is the [Limiter] of one process. It must be made by [NewLocal].
+//
+// Waiters that need the same limits stand in one line. Only the head of a line asks a rate limiter for a token, so that a
+// waiter that leaves has taken nothing (x/time/rate does not give back all that a cancelled reservation took). A line that
+// waits for one limit does not keep another line from a limit that is open, but it is overtaken by later waiters only so
+// often. The work for each waiter does not depend on how many wait: admitting one looks at the heads of the lines, of
+// which there are as many as there are combinations of limits in use.
+type Local struct {
+	mu      sync.Mutex
+	buckets []*bucket
+	lines   []*line
+	arrived uint64      // waiters so far; their order
+	timer   *time.Timer // fires when a rate next admits the head of a line
+}
+
+// A line is the waiters that need the same buckets, the oldest first.
+type line struct {
+	buckets   []*bucket
+	head      *waiter
+	tail      *waiter
+	overtaken int // how often the head was, by waiters that came later and took from its buckets
+}
+
+// A waiter stands in a line until it is admitted or leaves. Then it is the attempt's Permit.
+type waiter struct {
+	queue      *Local
+	line       *line
+	arrived    uint64
+	admitted   chan struct{} // closed when it is
+	isAdmitted bool
+	prev, next *waiter
+}
+
+// NewLocal returns a Local with the given limits, which must be valid: see [policy.Policy.Validate].
+func NewLocal(limits ...policy.Limit) *Local {
+	q := &Local{}
+	for _, l := range limits {
+		q.buckets = append(q.buckets, newBucket(l))
+	}
+	return q
+}
+
+// Wait implements [Limiter].
+func (q *Local) Wait(ctx context.Context, r Request) (Permit, error) {
+	var room [8]*bucket
+	buckets := q.matching(room[:0], &r)
+	if len(buckets) == 0 {
+		return nil, nil
+	}
+	w, err := q.enter(buckets, r.Deadline)
+	switch {
+	case err != nil:
+		return nil, err
+	case w.admitted == nil:
+		return w, nil
+	}
+	var late <-chan time.Time
+	if !r.Deadline.IsZero() {
+		timer := time.NewTimer(time.Until(r.Deadline))
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-w.admitted:
+		return w, nil
+	case <-ctx.Done():
+		return q.giveUp(w, context.Cause(ctx))
+	case <-late:
+		return q.giveUp(w, context.DeadlineExceeded)
+	}
+}
+
+// matching appends the buckets whose limits match the request.
+func (q *Local) matching(buckets []*bucket, r *Request) []*bucket {
+	for _, b := range q.buckets {
+		if b.limit.Match.Matches(&r.Subject, r.Tags) {
+			buckets = append(buckets, b)
+		}
+	}
+	return buckets
+}
+
+// enter returns a waiter for the buckets: one without a channel if it was admitted at once, and else one that stands in a
+// line. It fails if the buckets' rates alone would not admit the waiter before the deadline.
+func (q *Local) enter(buckets []*bucket, deadline time.Time) (*waiter, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	w := &waiter{queue: q, arrived: q.arrived, line: q.lineOf(buckets)}
+	q.arrived++
+	w.line.push(w)
+	q.serve(now)
+	if w.isAdmitted {
+		return w, nil
+	}
+	if !deadline.IsZero() {
+		wait, slowest := w.line.ahead(now)
+		if now.Add(wait).After(deadline) {
+			w.line.remove(w)
+			return nil, &Error{Limit: Describe(slowest.limit), Wait: wait, Left: deadline.Sub(now)}
+		}
+	}
+	w.admitted = make(chan struct{})
+	return w, nil
+}
+
+// lineOf returns the line for the buckets, which is new if there is none.
+func (q *Local) lineOf(buckets []*bucket) *line {
+	for _, l := range q.lines {
+		if slices.Equal(l.buckets, buckets) {
+			return l
+		}
+	}
+	l := &line{buckets: slices.Clone(buckets)}
+	q.lines = append(q.lines, l)
+	return l
+}
+
+// giveUp takes a waiter out of its line, unless it was admitted at the last moment.
+func (q *Local) giveUp(w *waiter, err error) (Permit, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if w.isAdmitted {
+		return w, nil
+	}
+	w.line.remove(w)
+	q.serve(time.Now())
+	return nil, &Error{Limit: Describe(w.line.buckets[0].limit), Err: err}
+}
+
+// Release implements [Permit].
+func (w *waiter) Release() {
+	q := w.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, b := range w.line.buckets {
+		b.busy--
+	}
+	q.serve(time.Now())
+}
+
+// serve admits every waiter that can go. It goes through the heads of the lines in the order in which they arrived.
+func (q *Local) serve(now time.Time) {
+	for _, b := range q.buckets {
+		b.keptPermits, b.keptTokens = 0, 0
+	}
+	var room [8]*line
+	blocked := room[:0] // lines whose head cannot go, the oldest head first
+	var soonest time.Duration
+	for {
+		l := q.oldest(blocked)
+		if l == nil {
+			break
+		}
+		wait, ok := l.admit(now)
+		if ok {
+			for _, other := range blocked {
+				if l.shares(other) {
+					other.overtaken++
+				}
+			}
+			continue
+		}
+		if wait > 0 && (soonest == 0 || wait < soonest) {
+			soonest = wait
+		}
+		blocked = append(blocked, l)
+	}
+	q.wake(soonest)
+}
+
+// oldest returns the line whose head arrived first, of those that have one and are not blocked.
+func (q *Local) oldest(blocked []*line) (first *line) {
+	for _, l := range q.lines {
+		if l.head != nil && (first == nil || l.head.arrived < first.head.arrived) && !slices.Contains(blocked, l) {
+			first = l
+		}
+	}
+	return first
+}
+
+// wake has serve called after d; 0 means that no rate is waited for.
+func (q *Local) wake(d time.Duration) {
+	switch {
+	case q.timer != nil && d == 0:
+		q.timer.Stop()
+	case q.timer != nil:
+		q.timer.Reset(d)
+	case d > 0:
+		q.timer = time.AfterFunc(d, func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.serve(time.Now())
+		})
+	}
+}
+
+// push puts a waiter at the end of the line.
+func (l *line) push(w *waiter) {
+	if w.prev = l.tail; w.prev != nil {
+		w.prev.next = w
+	} else {
+		l.head = w
+	}
+	l.tail = w
+	for _, b := range l.buckets {
+		b.waiting++
+	}
+}
+
+// remove takes a waiter out of the line.
+func (l *line) remove(w *waiter) {
+	if l.head == w {
+		l.head, l.overtaken = w.next, 0
+	} else {
+		w.prev.next = w.next
+	}
+	if l.tail == w {
+		l.tail = w.prev
+	} else {
+		w.next.prev = w.prev
+	}
+	w.prev, w.next = nil, nil
+	for _, b := range l.buckets {
+		b.waiting--
+	}
+}
+
+// ahead returns for how long at least the rates will hold back the line's last waiter, if that is the last of all, and
+// the bucket that holds it back longest.
+func (l *line) ahead(now time.Time) (longest time.Duration, slowest *bucket) {
+	for _, b := range l.buckets {
+		if wait := b.until(now, b.waiting); wait >= longest {
+			longest, slowest = wait, b
+		}
+	}
+	return longest, slowest
+}
+
+// shares reports whether two lines have a bucket in common.
+func (l *line) shares(other *line) bool {
+	return slices.ContainsFunc(l.buckets, func(b *bucket) bool { return slices.Contains(other.buckets, b) })
+}
+
+// admit admits the line's head if all its buckets are open. Else it returns after how long the first of those that are
+// closed by their rate will be open; 0 if there is none.
+func (l *line) admit(now time.Time) (soonest time.Duration, ok bool) {
+	ok = true
+	var longest time.Duration
+	byRate := true // every bucket that is closed is closed by its rate
+	for _, b := range l.buckets {
+		wait, open := b.open(now)
+		ok, byRate, longest = ok && open, byRate && (open || wait > 0), max(longest, wait)
+		if wait > 0 {
+			soonest = min(cmp.Or(soonest, wait), wait)
+		}
+	}
+	if !ok {
+		if l.overtaken >= maxOvertaken {
+			l.keep(now, byRate, longest)
+		}
+		return soonest, false
+	}
+	w := l.head
+	l.remove(w)
+	for _, b := range l.buckets {
+		b.take(now)
+	}
+	w.isAdmitted = true
+	if w.admitted != nil {
+		close(w.admitted)
+	}
+	return 0, true
+}
+
+// keep has the open buckets keep a place for the line's head: a permit always, and a token if the closed ones will be open
+// before the bucket has another token, so that no token is withheld from others for long.
+func (l *line) keep(now time.Time, byRate bool, wait time.Duration) {
+	for _, b := range l.buckets {
+		if _, open := b.open(now); !open {
+			continue
+		}
+		b.keptPermits++
+		if b.rate != nil && byRate && wait <= b.interval() {
+			b.keptTokens++
+		}
+	}
+}
