@@ -52,7 +52,7 @@ func says(status int, contentType, body string) func(*http.Request) (*http.Respo
 
 const served = `{"id":"c","model":"gpt-5","service_tier":"default","choices":[{}],"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}}`
 
-func stackOver(t *testing.T, base http.RoundTripper, p policy.Policy, options ...middleware.Option) *middleware.Stack {
+func stackOver(t testing.TB, base http.RoundTripper, p policy.Policy, options ...middleware.Option) *middleware.Stack {
 	t.Helper()
 	stack, err := middleware.New(append([]middleware.Option{middleware.WithBase(base), middleware.WithPolicy(p)}, options...)...)
 	if err != nil {

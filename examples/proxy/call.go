@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // calls is the RoundTripper above the stack: it makes of a client's request one that the stack can do all it knows with.

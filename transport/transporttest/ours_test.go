@@ -36,7 +36,7 @@ func TestLinks(t *testing.T) {
 	whole.Limits = limited
 	for name, wrap := range map[string]transport.Middleware{
 		"identify":           anew(func() transport.Middleware { return middleware.Identify(policy.Policy{}) }),
-		"identify_flex":      anew(func() transport.Middleware { return middleware.Identify(flexFirst) }),
+		"identify_flex":      together(middleware.Identify(flexFirst), middleware.Retry(policy.Policy{}), middleware.Tier(policy.Policy{})),
 		"ledger":             anew(func() transport.Middleware { return middleware.Ledger(ledger.NewMemory(0)) }),
 		"budget":             anew(func() transport.Middleware { return middleware.Budget(policy.Policy{}) }),
 		"retry":              anew(func() transport.Middleware { return middleware.Retry(policy.Policy{}) }),
@@ -52,6 +52,11 @@ func TestLinks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { transporttest.TestRoundTripper(t, wrap) })
 	}
+}
+
+// together puts links next to each other.
+func together(links ...transport.Middleware) transport.Middleware {
+	return func(base http.RoundTripper) http.RoundTripper { return transport.Chain(base, links...) }
 }
 
 // anew makes a link for each RoundTripper, so that its limits belong to the bubble that it is used in.
