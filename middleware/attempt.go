@@ -33,8 +33,9 @@ type attempt struct {
 
 	opened  bool // a ledger was shown it
 	entered bool // the RoundTripper beneath was asked
-	closed  bool // the row has gone out
+	closed  bool // the row was emitted
 	final   bool // the server said not to send the request again
+	reads   bool // something wants to know what the answer says: a ledger, or what a link registered
 
 	atEnd []func(*ledger.Row)
 	start time.Time
@@ -256,7 +257,10 @@ func (a *attempt) upgraded() {
 func (a *attempt) answered(ctx context.Context, resp *http.Response) {
 	c := a.c
 	c.results = append(c.results, policy.Result{Step: c.step, Outcome: policy.Billed, Ended: time.Since(c.start)})
-	a.reader.Begin(c.dialect, &c.wire, resp, a.edits.HideUsage)
+	a.reads = len(c.sinks) > 0 || len(a.atEnd) > 0 || c.repeat.known || c.options.Tracked() != nil || a.edits.HideUsage
+	if a.reads {
+		a.reader.Begin(c.dialect, &c.wire, resp, a.edits.HideUsage)
+	}
 	w := transport.Watcher{Observer: a, Idle: &c.engine.idle, IdleTime: c.settings.StreamIdle, Hide: a.edits.HideUsage && a.reader.Events()}
 	w.Watch(ctx, resp)
 	a.tieTimeout(resp)
@@ -369,10 +373,19 @@ func (t *timed) Close() error {
 }
 
 // Observe shows the answer's bytes to the dialect.
-func (a *attempt) Observe(p []byte) (int, transport.Seen) { return a.reader.Observe(p) }
+func (a *attempt) Observe(p []byte) (int, transport.Seen) {
+	if !a.reads {
+		return len(p), 0
+	}
+	return a.reader.Observe(p)
+}
 
 // End closes the attempt that was answered with 2xx.
 func (a *attempt) End(how transport.End, err error) {
+	if !a.reads {
+		a.closed = true
+		return
+	}
 	whole := a.reader.End(how)
 	answer := &a.reader.Answer
 	a.row.Outcome, a.row.ErrorCode = policy.Billed, answer.ErrorCode

@@ -10,13 +10,13 @@ import (
 
 // What an [Error] is about, for errors.Is.
 var (
-	// ErrPolicy: a policy, or a context option, makes no sense. Nothing was sent.
+	// ErrPolicy: a policy, or a context option, is invalid, or no link enforces it. Nothing was sent.
 	ErrPolicy = errors.New("skinflint: bad policy")
 
 	// ErrLimit: a limit of ours would have held the attempt back beyond its deadline. It was not sent.
 	ErrLimit = errors.New("skinflint: limit")
 
-	// ErrCost: the call could cost more than its limit, or nobody can say. It was not sent.
+	// ErrCost: the call could cost more than its limit, or it is not known how much. It was not sent.
 	ErrCost = errors.New("skinflint: cost limit")
 
 	// ErrDeadline: the call was to be finished before it could be sent. Nothing was sent.
@@ -35,20 +35,20 @@ var (
 	// the policy allows. Nothing was billed.
 	ErrNotSent = errors.New("skinflint: not sent")
 
-	// ErrRepeat: the SDK above sends again of itself what may have been billed. It was not sent again.
+	// ErrRepeat: the SDK above sends again, on its own, what may have been billed. It was not sent again.
 	ErrRepeat = errors.New("skinflint: repetition")
 
-	// ErrRedirect: the provider sends the call to another host, which would get the prompt and the key. It was not sent
-	// there.
+	// ErrRedirect: the provider redirects the call to another host, which would get the prompt and the key. It was not
+	// sent there.
 	ErrRedirect = errors.New("skinflint: redirect")
 
 	// ErrBody: the request's body could not be read. Nothing was sent.
 	ErrBody = errors.New("skinflint: request body")
 )
 
-// An Error is a call, or an attempt, that this library refused, gave up, or will not send again. Below a retry link, an
-// error of the network comes as the cause of one, of kind [ErrAmbiguous] or [ErrNotSent]; answers of the provider never
-// do, whatever their status. It comes through an SDK by errors.As, where the SDK wraps what its client returns.
+// An Error says that this library refused a call or an attempt, gave it up, or will not send it again. In a chain with a
+// retry link, an error of the network is the cause of one, of kind [ErrAmbiguous] or [ErrNotSent]. Answers of the provider
+// never become errors, whatever their status. An SDK that wraps what its client returns lets errors.As find it.
 type Error struct {
 	Kind     error  // one of the errors above
 	Provider string // "" if it was not known yet
@@ -95,24 +95,24 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
-// Temporary is false, so that nobody above sends again what we refused.
+// Temporary returns false, so that no client above sends again what we refused.
 func (e *Error) Temporary() bool { return false }
 
-// Timeout is false, for the same reason, unless the caller's own deadline came while the call waited.
+// Timeout returns false, for the same reason, unless the caller's own deadline came while the call waited.
 func (e *Error) Timeout() bool {
 	return (e.Kind == ErrWait || e.Kind == ErrLimit) && errors.Is(e.Err, context.DeadlineExceeded)
 }
 
-// NonRetriable tells Azure's SDK core not to send the call again.
+// NonRetriable marks the error for Azure's SDK core, which then does not send the call again.
 func (e *Error) NonRetriable() {}
 
-// kinds are how rows and responses name the kinds of errors.
+// kinds are the names of the kinds of errors in rows and responses.
 var kinds = map[error]string{
 	ErrPolicy: "policy", ErrDeadline: "deadline", ErrLimit: "limit", ErrCost: "max_cost", ErrWait: "wait", ErrBody: "body",
 	ErrTimeout: "timeout", ErrAmbiguous: "ambiguous", ErrNotSent: "not_sent", ErrRepeat: "repeat", ErrRedirect: "redirect",
 }
 
-// refusalCode is how a row names a refusal of ours.
+// refusalCode is the name of a refusal in a row.
 func refusalCode(err error) string {
 	var e *Error
 	if errors.As(err, &e) {

@@ -17,7 +17,7 @@ import (
 
 // An Explanation says what the stack would do with a request.
 type Explanation struct {
-	Recognised bool // it is a call that costs money, as far as we know; any other is passed on untouched
+	Recognised bool // it is a call that costs money, as far as is known; any other passes through as it is
 	Provider   string
 	Operation  string
 	Model      string
@@ -26,18 +26,19 @@ type Explanation struct {
 	Plan       policy.Plan
 	Settings   []policy.Setting
 	Limits     []string    // those that match, in words
-	Worst      *price.Pico // the most that the call can cost; nil if nobody can say
+	Worst      *price.Pico // the most that the call can cost; nil if that is not known
 }
 
-// Explain says what is in force for a request, and why, without sending it or using its body up: what the body says is
-// known only if the request has GetBody, as those of [http.NewRequest] do. What models have refused before it leaves out.
+// Explain says what is in force for a request, and why. It sends nothing, and leaves the request's body unread: the request
+// must have a GetBody, as those of [http.NewRequest] do. It does not consider which tiers the model has rejected before.
+// Bad context options are an error.
 func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 	d, facts, ok := s.engine.router.Recognise(req.Method, req.URL)
 	if !ok {
 		return Explanation{}, nil
 	}
 	if facts.Kind != wire.Billable {
-		return Explanation{Recognised: true, Provider: facts.Provider, Operation: facts.Operation, Model: facts.Model, Skipped: "only watched"}, nil
+		return Explanation{Recognised: true, Provider: facts.Provider, Operation: facts.Operation, Model: facts.Model, Skipped: "only observed"}, nil
 	}
 	c := &call{
 		Context: req.Context(), engine: s.engine, rules: s.rules.Load(), request: req, dialect: d, wire: facts,
@@ -86,7 +87,7 @@ func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 // String returns the explanation as a table.
 func (e Explanation) String() string {
 	if !e.Recognised {
-		return "no call that skinflint recognises: passed on untouched\n"
+		return "no call that skinflint recognises: it passes through as it is\n"
 	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

@@ -9,7 +9,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// A fingerprint stands for credentials where calls of one key are told from those of another. It never leaves the process.
+// A fingerprint stands for the credentials of a request, by which calls of different keys are kept apart. It never leaves
+// the process.
 type fingerprint [sha256.Size]byte
 
 // credentials are the headers that hold a key.
@@ -22,7 +23,7 @@ func fingerprintOf(req *http.Request) (f fingerprint) {
 	return f
 }
 
-// writeCredentials writes what credentials a request has, in its headers or, as Google takes them, in its query.
+// writeCredentials writes the credentials of a request: in its headers or, as Google accepts them, in its query.
 func writeCredentials(w io.Writer, req *http.Request) {
 	for _, name := range credentials {
 		io.WriteString(w, transport.HeaderValue(req.Header, name))
@@ -31,7 +32,7 @@ func writeCredentials(w io.Writer, req *http.Request) {
 	io.WriteString(w, queryKey(req))
 }
 
-// A credential is what a request has of them.
+// A credential is the credentials of a request in a form that can be compared and hashed.
 type credential struct {
 	transport.Credentials
 	query string

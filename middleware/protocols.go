@@ -11,13 +11,14 @@ import (
 // maxHosts is how many hosts' protocols are remembered for each transport.
 const maxHosts = 1024
 
-// protocols remember which version of HTTP hosts have last answered in. The zero protocols know none.
+// protocols remember the version of HTTP in which each host last answered. The zero protocols know none.
 type protocols struct {
 	mu    sync.Mutex
 	hosts atomic.Pointer[map[string]int] // never written to
 }
 
-// transports has the protocols of every http.Transport below a chain, as several chains may share one and its connections.
+// transports has the protocols of every http.Transport beneath a chain: several chains may share a transport, and with it
+// its connections.
 var transports sync.Map // of weak.Pointer[http.Transport] to *protocols
 
 // protocolsOf returns the protocols of a transport.

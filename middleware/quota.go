@@ -5,29 +5,29 @@ import (
 	"sync/atomic"
 )
 
-// What a retry costs, in tokens, and what a success that needed no paid retry gives back. The scheme and its
-// figures are those of aws-sdk-go-v2: when a provider is down, retries come to an end for the whole process after some
-// hundred failures, and begin again by themselves as calls succeed.
+// The tokens that a retry costs, and those that a success without a paid retry gives back. The scheme and its figures are
+// those of aws-sdk-go-v2: when a provider is down, retries end for the whole process after about a hundred failures, and
+// begin again as calls succeed.
 const (
 	retryCost    = 5
 	successGives = 1
-	quotasMost   = 4096
+	maxQuotas    = 4096
 )
 
-// quotas hold what is left of each retry quota that is not full. The zero quotas are all full, and cost nothing then.
+// quotas hold how much of each retry quota is spent. The zero quotas are all full, and cost a call nothing.
 type quotas struct {
 	any   atomic.Bool
 	mu    sync.Mutex
-	spent map[quotaKey]int
+	spent map[quotaKey]int // tokens; a quota that is full has none here
 }
 
-// A quotaKey is whom a quota is for: one key's calls to one host.
+// A quotaKey identifies a quota: that of one key's calls to one host.
 type quotaKey struct {
 	provider, host string
 	key            fingerprint
 }
 
-// take takes a retry out of a quota of so many; false if it is used up.
+// take takes a retry from a quota of size retries. It returns false if the quota is used up.
 func (q *quotas) take(k quotaKey, size int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -37,8 +37,8 @@ func (q *quotas) take(k quotaKey, size int) bool {
 	if q.spent == nil {
 		q.spent = make(map[quotaKey]int)
 	}
-	if len(q.spent) >= quotasMost && q.spent[k] == 0 {
-		for other := range q.spent { // any: it is then full
+	if len(q.spent) >= maxQuotas && q.spent[k] == 0 {
+		for other := range q.spent { // any one; it is full then
 			delete(q.spent, other)
 			break
 		}

@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
+// How long something is remembered, and how much at most.
 const (
 	recentTime = time.Hour
 	recentMost = 16384
 )
 
-// recent remembers up to 16384 things for an hour, and forgets the oldest first. The zero recent is ready, and costs a
-// call nothing while it is empty.
+// A recent remembers up to 16384 things for an hour. If there are more, it forgets the oldest. The zero recent is ready, and
+// costs a call nothing while it is empty.
 type recent[K comparable] struct {
 	any     atomic.Bool
 	mu      sync.Mutex
-	when    map[K]time.Time // when it was last added; zero: it was forgotten
-	queue   []queued[K]     // one for each of when, the oldest first
+	when    map[K]time.Time // when a thing was last added; zero: it was forgotten
+	queue   []queued[K]     // the things in when, the oldest first
 	spilled time.Time       // when a thing was last forgotten before its hour was over
 }
 
@@ -29,7 +30,8 @@ type queued[K comparable] struct {
 // empty reports that nothing was ever remembered.
 func (m *recent[K]) empty() bool { return !m.any.Load() }
 
-// has reports whether the thing is remembered, or was and had to make room: it then may have been.
+// has reports whether the thing is remembered, and whether it may have been added at all: it may have been forgotten early,
+// to make room.
 func (m *recent[K]) has(k K) (is, maybe bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -49,7 +51,7 @@ func (m *recent[K]) add(k K) {
 	m.when[k] = now
 }
 
-// makeRoom forgets what is over, and what there is no room for.
+// makeRoom forgets the things whose hour is over and, if there is no room for another, the oldest.
 func (m *recent[K]) makeRoom(now time.Time) {
 	if m.when == nil {
 		m.when = make(map[K]time.Time)

@@ -16,8 +16,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// A Stack is all links in their order, with what they share: limits, memory, ledger. It is a RoundTripper, safe for
-// concurrent use, to be made once by [New] and used by all of a program's clients.
+// A Stack is all links in their order, with the state that they share: limits, ledger, what was learned. It is a
+// RoundTripper, safe for concurrent use. A program makes one with [New], and uses it for all of its clients.
 type Stack struct {
 	engine   *engine
 	rules    *ruling
@@ -60,14 +60,14 @@ func WithBase(rt http.RoundTripper) Option {
 	}
 }
 
-// WithLogger has every attempt logged: at level Debug if all went well, Info if it was refused, Warn if its cost is
-// not known. It holds no key, prompt or answer. Like [OnRow] it is called apart from the calls.
+// WithLogger has every attempt logged: at level Debug if all went well, Info if it was rejected or refused, Warn if its
+// cost is not known. No key, prompt or answer is logged. Like the funcs of [OnRow], the logger delays no call.
 func WithLogger(log *slog.Logger) Option {
 	return func(c *config) error { c.log = log; return nil }
 }
 
-// OnRow has f called with every row, in order, apart from the calls: if it is slow they do not wait (it misses rows
-// when 1024 wait for it), and if it panics the panic is caught and logged. [Stack.Close] waits for it.
+// OnRow has f called with every row, in order, on a goroutine of its own. Calls do not wait for a slow f, which misses rows
+// when 1024 are waiting for it; a panic of f is caught and logged. [Stack.Close] waits until f has seen all rows.
 func OnRow(f func(ledger.Row)) Option {
 	return func(c *config) error {
 		if f == nil {
@@ -89,7 +89,7 @@ func WithStore(s ledger.Store) Option {
 	}
 }
 
-// WithCatalog sets the prices that hold where no others are known: see [price.Book.SetBase]. By default they are
+// WithCatalog sets the prices that are used if no others are known: see [price.Book.SetBase]. By default they are
 // [price.Embedded].
 func WithCatalog(prices *price.Catalog) Option {
 	return func(c *config) error {
@@ -101,8 +101,8 @@ func WithCatalog(prices *price.Catalog) Option {
 	}
 }
 
-// WithPrices sets the program's own prices, such as those of a contract, or of deployments: they come before all others.
-// A row's price_id says which were used.
+// WithPrices sets the program's own prices, such as those of a contract or of deployments. They come before all others. A
+// row's price_id says which prices were used.
 func WithPrices(prices *price.Catalog) Option {
 	return func(c *config) error {
 		if prices == nil {
@@ -113,8 +113,8 @@ func WithPrices(prices *price.Catalog) Option {
 	}
 }
 
-// WithBook has the stack use a book of prices that the program keeps, and may replace catalogs in, or share among stacks.
-// [WithCatalog] and [WithPrices] after it change that book.
+// WithBook has the stack use a book of prices that the program keeps: it may replace catalogs in the book while calls run,
+// or share it among stacks. [WithCatalog] and [WithPrices] after it change that book.
 func WithBook(b *price.Book) Option {
 	return func(c *config) error {
 		if b == nil {
@@ -125,7 +125,7 @@ func WithBook(b *price.Book) Option {
 	}
 }
 
-// WithDialects adds dialects, to be asked before those of package wire.
+// WithDialects adds dialects, which are asked before those of package wire.
 func WithDialects(d ...wire.Dialect) Option {
 	return func(c *config) error {
 		if slices.Contains(d, nil) {
@@ -136,19 +136,19 @@ func WithDialects(d ...wire.Dialect) Option {
 	}
 }
 
-// WithProvider names the provider that hosts belong to which say nothing by their name, such as a gateway or a test
-// server: one of [wire.Providers]. By default the shape of a request's path says whether it is OpenAI's or Gemini's.
+// WithProvider names the provider of unknown hosts, such as a gateway or a test server: one of [wire.Providers]. By default
+// the shape of a request's path decides whether it is OpenAI's, Gemini's or Anthropic's.
 func WithProvider(name string) Option {
 	return func(c *config) error { c.wire.Provider = name; return nil }
 }
 
-// WithDeployments tells the models behind the names of Azure OpenAI deployments, by which their calls are priced and
-// matched. Where an answer names the model itself, that counts for its price.
+// WithDeployments maps the names of Azure OpenAI deployments to their models, by which calls are priced and matched. If an
+// answer names the model itself, that one is priced.
 func WithDeployments(models map[string]string) Option {
 	return func(c *config) error { c.wire.Deployments = maps.Clone(models); return nil }
 }
 
-// New returns a Stack. A policy that makes no sense is a [*policy.FieldError].
+// New returns a Stack. An invalid policy is a [*policy.FieldError].
 func New(options ...Option) (*Stack, error) {
 	c := config{base: transport.Base(), book: new(price.Book), store: ledger.NewMemory(0)}
 	for _, option := range options {
@@ -191,9 +191,8 @@ func New(options ...Option) (*Stack, error) {
 
 func (s *Stack) build() { s.chain, s.inner = s.Chain(s.base), s.Chain(contextBase{}) }
 
-// ErrorsAs returns the same stack, with the same limits and ledger, for a client that is to be told of refusals and of
-// failed attempts in another form. Adapters choose the one that their SDK does not take for a reason to send again; by
-// default it is [AsHeadersSay].
+// ErrorsAs returns the same stack, with the same limits and ledger, for a client that needs refusals and failed attempts in
+// another form. Adapters choose the form that does not make their SDK send again; the default is [AsHeadersSay].
 func (s *Stack) ErrorsAs(form ErrorForm) *Stack {
 	other := *s
 	other.form = form
@@ -246,9 +245,9 @@ func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Re
 	return s.inner.RoundTrip(withNext(req, next))
 }
 
-// SetPolicy puts another policy in force, for calls that begin from now on. One that makes no sense is a
-// [*policy.FieldError], and changes nothing. If the limits are others than before, they begin anew: what is under way does
-// not count against them.
+// SetPolicy puts another policy in force, for calls that begin from now on. An invalid policy is a [*policy.FieldError], and
+// changes nothing. If its limits differ from those before, they start from zero: attempts that are under way do not count
+// against them.
 func (s *Stack) SetPolicy(p policy.Policy) error { return s.rules.set(p) }
 
 // Prices returns the book of prices that the stack uses. Its catalogs can be replaced while calls run.

@@ -9,10 +9,10 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// maxWatched is how many rows wait for slow watchers. Further ones are not shown to them, and are counted.
+// maxWatched is how many rows wait for slow watchers. Further rows are not shown to them, but counted.
 const maxWatched = 1024
 
-// watchers show rows to the program's own funcs, apart from the calls: a slow one delays nobody, and a panic is caught.
+// watchers show rows to the program's own funcs, outside of the calls: a slow func delays no call, and a panic is caught.
 // The goroutine that calls them lives while there are rows to show.
 type watchers struct {
 	funcs []func(ledger.Row)
