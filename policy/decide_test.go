@@ -6,18 +6,6 @@ import (
 	"time"
 )
 
-// allTiers is what an operation of OpenAI's accepts.
-var allTiers = []Tier{Flex, Standard, Priority}
-
-func settled(t *testing.T, p Policy) *Settings {
-	t.Helper()
-	r, err := NewResolver(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.Resolve(nil, Subject{Tiers: allTiers})
-}
-
 func TestNext(t *testing.T) {
 	flex := Step{Tier: Flex}
 	standard := Step{Tier: Standard}
@@ -72,6 +60,7 @@ func TestNext(t *testing.T) {
 		{"only documented: documented", Policy{OnlyDocumented: true}, []Result{rejected(Step{}, Rate)}, 0, Decision{Send: true}},
 		{"only documented: not sent", Policy{OnlyDocumented: true}, []Result{{Outcome: NotSent}}, 0, Decision{Send: true, Cost: true}},
 		{"attempts used up", Policy{MaxAttempts: 1}, []Result{{Outcome: NotSent}}, 0, Decision{}},
+		{"no outcome", both, []Result{{Step: flex}}, 0, Decision{}},
 		{"unknown outcome", both, []Result{{Outcome: "?"}}, 0, Decision{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -123,7 +112,7 @@ func TestNextStops(t *testing.T) {
 // allowed; never earlier than the server said; never past its limits; and it ends.
 func TestNextInvariants(t *testing.T) {
 	outcomes := []Outcome{NotSent, Rejected, Rejected, Rejected, Rejected, Ambiguous, Partial, Billed, Refused}
-	reasons := []Reason{NoReason, Capacity, Capacity, Rate, Overloaded, ServerError, Quota, TooLarge, TierRefused, UsageRefused, BadRequest}
+	reasons := []Reason{"", Capacity, Capacity, Rate, Overloaded, ServerError, Quota, TooLarge, TierRefused, UsageRefused, BadRequest}
 	evidence := []Evidence{Documented, Reported, Inferred}
 	tiers := []Tier{"", Flex, Standard, Priority}
 	seed := rand.Uint64()
@@ -190,42 +179,8 @@ func TestTableIsComplete(t *testing.T) {
 			t.Errorf("no row for %s in general", o)
 		}
 	}
-	Table()[0].Move = Stop
-	if MoveAfter(NotSent, "") != Again {
+	Table()[0].Move = stopHere
+	if moveAfter(NotSent, "") != again {
 		t.Error("the caller of Table can change it")
-	}
-}
-
-func TestWait(t *testing.T) {
-	for range 10_000 {
-		hint := time.Duration(rand.Int64N(int64(time.Hour)))
-		backoff := time.Duration(rand.Int64N(int64(time.Minute)))
-		got := Wait(hint, backoff, rand.Uint64())
-		if got < hint || got > max(hint, backoff)+hint/10 {
-			t.Fatalf("Wait(%v, %v) = %v", hint, backoff, got)
-		}
-	}
-	const forever = time.Duration(1<<63 - 1)
-	for _, test := range []struct{ hint, backoff, least, most time.Duration }{
-		{0, 0, 0, 0}, {-time.Second, -time.Second, 0, 0}, {forever, 0, forever, forever}, {forever, forever, forever, forever},
-		{0, forever, forever - forever>>31, forever},
-	} {
-		if got := Wait(test.hint, test.backoff, 1<<64-1); got < test.least || got > test.most {
-			t.Errorf("Wait(%v, %v) = %v", test.hint, test.backoff, got)
-		}
-	}
-}
-
-func TestBackoff(t *testing.T) {
-	for _, test := range []struct {
-		n    int
-		want time.Duration
-	}{{-1, 0}, {0, time.Second}, {1, 2 * time.Second}, {4, 16 * time.Second}, {5, 30 * time.Second}, {61, 30 * time.Second}, {1000, 30 * time.Second}} {
-		if got := Backoff(test.n, time.Second, 30*time.Second); got != test.want {
-			t.Errorf("Backoff(%d) = %v, want %v", test.n, got, test.want)
-		}
-	}
-	if Backoff(3, 0, time.Second) != 0 || Backoff(3, time.Second, 0) != 0 {
-		t.Error("without a base or a bound there is no backoff")
 	}
 }

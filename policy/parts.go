@@ -1,0 +1,13 @@
+package policy
+
+// Parts is a set of the parts of a chain that enforce settings. A chain need not have all of them; what a policy or a
+// context asks of a part that is missing would be ignored in silence: see [Policy.Unenforced] and [Options.Unenforced].
+type Parts uint8
+
+const (
+	TierPart    Parts = 1 << iota // asks for tiers: Tier, Fallback, OverrideBody, Patience, FlexMinimum
+	RetryPart                     // sends again: MaxAttempts, MaxWait, MaxElapsed, RetryQuota, backoff, what may be sent again
+	AttemptPart                   // sends an attempt and reads its answer: AttemptTimeout, StreamIdle, LeaveStreams
+	LimitPart                     // holds calls back: Limits
+	BudgetPart                    // bounds what a call may cost: the option MaxCost
+)
