@@ -44,6 +44,9 @@ func TestWith(t *testing.T) {
 	if !ok || !by.Equal(soon) || !bounded || most != price.USD || o.CachedContent() != "cachedContents/x" || !o.double || o.tier != Flex {
 		t.Errorf("%+v", o)
 	}
+}
+
+func TestNoOptions(t *testing.T) {
 	var none *Options
 	if _, ok := none.FinishBy(); ok || none.Err() != nil || none.Tags() != nil || none.CachedContent() != "" || none.Tracked() != nil {
 		t.Error("no options say something")

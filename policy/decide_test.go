@@ -138,22 +138,7 @@ func TestNextInvariants(t *testing.T) {
 			if !d.Send {
 				break
 			}
-			if len(h.Results) >= s.MaxAttempts {
-				t.Fatalf("seed %d: attempt %d of %d", seed, len(h.Results)+1, s.MaxAttempts)
-			}
-			if n > 0 {
-				last := h.Results[len(h.Results)-1]
-				free := last.Outcome == NotSent || last.Outcome == Rejected && (!s.OnlyDocumented || last.Evidence == Documented)
-				if !free {
-					t.Fatalf("seed %d: sends again after %+v", seed, last)
-				}
-				if d.Step == last.Step && d.Wait < last.RetryAfter {
-					t.Fatalf("seed %d: waits %v, the server said %v", seed, d.Wait, last.RetryAfter)
-				}
-			}
-			if d.Wait > s.MaxWait || h.Elapsed+d.Wait > s.MaxElapsed || n > 0 && h.Left >= 0 && d.Wait >= h.Left {
-				t.Fatalf("seed %d: wait %v passes a limit: %+v", seed, d.Wait, h)
-			}
+			checkDecision(t, seed, &h, d)
 			took := d.Wait + time.Duration(random.IntN(10))*time.Second
 			h.Elapsed += took
 			if h.Left >= 0 {
@@ -165,6 +150,29 @@ func TestNextInvariants(t *testing.T) {
 				Evidence: evidence[random.IntN(3)], AskedUsage: !d.Step.WithoutUsage, RetryAfter: time.Duration(random.IntN(200)) * time.Second, Ended: h.Elapsed,
 			})
 		}
+	}
+}
+
+// checkDecision checks a decision to send.
+func checkDecision(t *testing.T, seed uint64, h *History, d Decision) {
+	t.Helper()
+	s, n := h.Settings, len(h.Results)
+	if n >= s.MaxAttempts {
+		t.Fatalf("seed %d: attempt %d of %d", seed, n+1, s.MaxAttempts)
+	}
+	if d.Wait > s.MaxWait || h.Elapsed+d.Wait > s.MaxElapsed || n > 0 && h.Left >= 0 && d.Wait >= h.Left {
+		t.Fatalf("seed %d: wait %v passes a limit: %+v", seed, d.Wait, h)
+	}
+	if n == 0 {
+		return
+	}
+	last := h.Results[n-1]
+	free := last.Outcome == NotSent || last.Outcome == Rejected && (!s.OnlyDocumented || last.Evidence == Documented)
+	if !free {
+		t.Fatalf("seed %d: sends again after %+v", seed, last)
+	}
+	if d.Step == last.Step && d.Wait < last.RetryAfter {
+		t.Fatalf("seed %d: waits %v, the server said %v", seed, d.Wait, last.RetryAfter)
 	}
 }
 

@@ -130,7 +130,7 @@ var table = []row{
 	{
 		key: Key[Policy]{
 			Section: "retry", Name: "backoff_base", Field: "BackoffBase", Example: "250ms",
-			Doc: "bounds the first wait that no server asked for; each further bound is twice as long",
+			Doc: "bounds the first wait that no server asked for; doubles with each",
 		},
 		part: RetryPart,
 		value: place[time.Duration]{

@@ -20,17 +20,17 @@ import (
 )
 
 const (
-	maxSize   = 1 << 20 // bytes of a file
-	maxTokens = 50_000  // of YAML in it; the parser's time grows with their square
-	maxErrors = 10      // that are reported
+	maxSize   = 1 << 20 // of a file, in bytes
+	maxTokens = 50_000  // of YAML in a file; the parser's time grows with the square of their number
+	maxErrors = 10      // of a file that are reported
 )
 
 // An Error is a mistake in a policy file.
 type Error struct {
 	File    string
-	Line    int    // from 1
-	Column  int    // from 1, in characters
-	Field   string // "rules[2].tier.patience"; empty if the mistake is in the file's form
+	Line    int    // counted from 1
+	Column  int    // counted from 1, in characters
+	Field   string // "rules[2].tier.patience"; empty if the mistake is in the form of the YAML
 	Problem string
 }
 
@@ -42,7 +42,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s: %s", e.File, e.Line, e.Column, e.Field, e.Problem)
 }
 
-// Load reads the policy file at path. Its errors are those of reading the file, and of [Parse].
+// Load reads the policy file at path. Its error is that of reading the file, or of [Parse].
 func Load(path string) (policy.Policy, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -56,8 +56,9 @@ func Load(path string) (policy.Policy, error) {
 	return Parse(path, text)
 }
 
-// Parse reads the text of a policy file; errors call it name. The policy that it returns is valid. The error is an
-// [*Error], or several joined in the order of the file: at most the first 10.
+// Parse reads the text of a policy file, which is called name in errors. The policy that it returns is valid: see
+// [policy.Policy.Validate]. The error is an [*Error], or several that [errors.Join] has joined in the order of the file: at
+// most the first 10.
 func Parse(name string, text []byte) (policy.Policy, error) {
 	p, errs := parse(text)
 	if len(errs) == 0 {
@@ -79,7 +80,7 @@ func Parse(name string, text []byte) (policy.Policy, error) {
 }
 
 func parse(text []byte) (p policy.Policy, errs []*Error) {
-	// A bug of the YAML library must not end the program that reads its configuration.
+	// A bug in the YAML library must not end a program that reads its configuration.
 	defer func() {
 		if recover() != nil {
 			p, errs = policy.Policy{}, []*Error{{Line: 1, Column: 1, Problem: "the YAML parser failed on this text"}}
@@ -114,7 +115,7 @@ func parse(text []byte) (p policy.Policy, errs []*Error) {
 	return r.policy, r.errs
 }
 
-// checkText finds what no YAML parser need see.
+// checkText refuses a text that is too long, not UTF-8, or has control characters.
 func checkText(text []byte) *Error {
 	if len(text) > maxSize {
 		at := placeAt(text, maxSize)
@@ -133,7 +134,7 @@ func checkText(text []byte) *Error {
 	return nil
 }
 
-// syntaxError returns what the YAML library says, with its place.
+// syntaxError returns an error of the YAML library as an Error with its place.
 func syntaxError(err error) *Error {
 	var syntax interface {
 		GetToken() *token.Token
@@ -152,7 +153,7 @@ func (p place) errorf(field, format string, args ...any) *Error {
 	return &Error{Line: p.line, Column: p.column, Field: field, Problem: fmt.Sprintf(format, args...)}
 }
 
-// placeOf returns where a token is; the file's start if it does not say.
+// placeOf returns where a token is; the start of the file if the token does not say.
 func placeOf(t *token.Token) place {
 	if t == nil || t.Position == nil {
 		return place{1, 1}
