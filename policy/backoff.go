@@ -17,10 +17,10 @@ func backoff(n int, base, most time.Duration) time.Duration {
 	return base << n
 }
 
-// Wait returns how long to wait before an attempt: max(hint, U(0, bound)) + U(0, hint/10), where hint is what the server
-// asked for, and U(0, x) is drawn uniformly from [0, x). That is full jitter, never earlier than the server said, and
-// spread where a server gave many clients the same hint. The two halves of random are the two draws. Negative durations
-// count as 0.
+// Wait returns how long to wait before an attempt: max(hint, U(0, bound)) + U(0, hint/10), where hint is what the
+// server asked for, and U(0, x) is drawn uniformly from [0, x). That is full jitter, never earlier than the server
+// said, and spread where a server gave many clients the same hint. The two halves of random are the two draws.
+// Negative durations count as 0.
 func Wait(hint, bound time.Duration, random uint64) time.Duration {
 	hint, bound = max(hint, 0), max(bound, 0)
 	wait := max(hint, share(bound, uint32(random)))

@@ -96,8 +96,8 @@ func (c *Call) Cost() (cost price.Sum, complete bool) {
 	return c.cost, c.unpriced == 0
 }
 
-// Exposure returns the most that the attempts may have cost in addition to Cost: those that may have been billed although
-// there was no answer. An attempt without a known bound adds nothing.
+// Exposure returns the most that the attempts may have cost in addition to Cost: those that may have been billed
+// although there was no answer. An attempt without a known bound adds nothing.
 func (c *Call) Exposure() price.Sum {
 	c.mu.Lock()
 	defer c.mu.Unlock()

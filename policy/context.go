@@ -33,8 +33,8 @@ type Option func(*Options)
 type optionsKey struct{}
 
 // With returns a context whose calls follow the options, in addition to those that ctx already carries. Of two options
-// that say the same, the later one counts. An option that makes no sense fails every call made under the context, with a
-// [*FieldError] that names the option; nothing is sent. A nil Option is ignored.
+// that say the same, the later one counts. An option that makes no sense fails every call made under the context, with
+// a [*FieldError] that names the option; nothing is sent. A nil Option is ignored.
 func With(ctx context.Context, options ...Option) context.Context {
 	var o Options
 	if before := From(ctx); before != nil {
@@ -108,8 +108,8 @@ func CachedContent(name string) Option {
 	}
 }
 
-// MaxCost refuses a call that could cost more than most, by an upper bound that follows from its request and its model. A
-// call without such a bound is refused, too. 0 allows only what is free.
+// MaxCost refuses a call that could cost more than most, by an upper bound that follows from its request and its
+// model. A call without such a bound is refused, too. 0 allows only what is free.
 func MaxCost(most price.Pico) Option {
 	return func(o *Options) {
 		if most < 0 {

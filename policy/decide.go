@@ -61,8 +61,8 @@ type Verdict struct {
 	Move    string // "stop", "again", "next tier", "without tier", "without usage" or "if allowed"
 }
 
-// Table returns the decision table, for people to read. The first row that fits an attempt decides; an attempt that none
-// fits stops the call.
+// Table returns the decision table, for people to read. The first row that fits an attempt decides; an attempt that
+// none fits stops the call.
 func Table() []Verdict { return slices.Clone(decisions) }
 
 var decisions = []Verdict{
@@ -92,8 +92,8 @@ func moveAfter(o Outcome, r Reason) string {
 }
 
 // Next decides how a call goes on. The first attempt is sent on the plan's first tier. After an attempt, the decision
-// table says how to go on ([Table]), within the bounds of the settings and the deadline. Next is a pure function: the same
-// history always leads to the same decision.
+// table says how to go on ([Table]), within the bounds of the settings and the deadline. Next is a pure function: the
+// same history always leads to the same decision.
 func Next(h History) Decision {
 	s := h.Settings
 	if h.Left == 0 {
@@ -189,8 +189,8 @@ func (h *History) within(d Decision) Decision {
 	return d
 }
 
-// wait returns how long to wait before the last attempt's step is repeated. The backoff grows with the attempts in a row
-// on the same tier.
+// wait returns how long to wait before the last attempt's step is repeated. The backoff grows with the attempts in a
+// row on the same tier.
 func (h *History) wait(last *Result) time.Duration {
 	n := 0
 	for i := len(h.Results) - 1; i >= 0 && h.Results[i].Step.Tier == last.Step.Tier; i-- {
@@ -199,8 +199,8 @@ func (h *History) wait(last *Result) time.Duration {
 	return Wait(last.RetryAfter, backoff(n-1, h.Settings.BackoffBase, h.Settings.BackoffMax), h.Random)
 }
 
-// patient reports whether the last attempt's tier is asked for again after wait: whether Patience, which begins with the
-// tier's first rejection for want of capacity, has not ended by then.
+// patient reports whether the last attempt's tier is asked for again after wait: whether Patience, which begins with
+// the tier's first rejection for want of capacity, has not ended by then.
 func (h *History) patient(last *Result, wait time.Duration) bool {
 	first := last.Ended
 	for i := len(h.Results) - 1; i >= 0; i-- {

@@ -10,8 +10,8 @@ import (
 // everyTier is what OpenAI's chat operation accepts.
 var everyTier = []policy.Tier{policy.Flex, policy.Standard, policy.Priority}
 
-// A policy with rules: the nightly job waits for the cheap tier, one model is not sent on it, and all other calls fall back to
-// standard at once.
+// A policy with rules: the nightly job waits for the cheap tier, one model is not sent on it, and all other calls fall
+// back to standard at once.
 func ExamplePolicy() {
 	resolver, err := policy.NewResolver(policy.Policy{
 		Tier:     policy.Flex,

@@ -1,8 +1,11 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 )
 
 // A Setting is one of a call's settings, for people to read.
@@ -12,8 +15,8 @@ type Setting struct {
 	From  string // "request body", "context", "rule 0", "policy" or "default"
 }
 
-// Explain does what [Resolver.Resolve] does, and also returns where each setting comes from. The tier that is asked for
-// first is the first of them.
+// Explain does what [Resolver.Resolve] does, and also returns where each setting comes from. The first of them is the
+// tier that is asked for first; then come the fallback if there is one, durations, counts and flags.
 func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 	n := r.rule(o, &s)
 	v := &r.variants[n]
@@ -35,8 +38,7 @@ func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 		return "default"
 	}
 	var list []Setting
-	for i := range table {
-		t := &table[i]
+	for _, t := range explained {
 		switch t.key.Field {
 		case "Tier":
 			list = append(list, explainTier(&out, &s, from(t)))
@@ -50,6 +52,26 @@ func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 	}
 	return out, list
 }
+
+// explained has the rows of the table in the order of Explain: tiers, durations, counts, flags.
+var explained = func() (rows []*row) {
+	for i := range table {
+		rows = append(rows, &table[i])
+	}
+	kind := func(r *row) int {
+		switch r.value.at(new(Policy)).(type) {
+		case *Tier:
+			return 0
+		case *time.Duration:
+			return 1
+		case *int:
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(rows, func(a, b *row) int { return cmp.Compare(kind(a), kind(b)) })
+	return rows
+}()
 
 // explainTier explains the first tier of the plan. The body comes before from, which is where the policy's tier comes
 // from, and an operation that takes no tier does not follow the policy.

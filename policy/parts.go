@@ -6,7 +6,7 @@ type Parts uint8
 
 const (
 	TierPart    Parts = 1 << iota // asks for tiers: Tier, Fallback, OverrideBody, Patience, FlexMinimum
-	RetryPart                     // sends again: MaxAttempts, MaxWait, MaxElapsed, RetryQuota, backoff, what may be sent again
+	RetryPart                     // sends again: MaxAttempts, MaxWait, MaxElapsed, RetryQuota, BackoffBase, BackoffMax, OnlyDocumented, AllowDoubleBilling
 	AttemptPart                   // sends an attempt and reads its answer: AttemptTimeout, StreamIdle, LeaveStreams
 	LimitPart                     // holds calls back: Limits
 	BudgetPart                    // bounds what a call may cost: the option MaxCost

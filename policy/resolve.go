@@ -74,8 +74,8 @@ func (v *variant) settle(o *Options, s *Subject) Settings {
 // Limits returns the policy's limits. They must not be changed.
 func (r *Resolver) Limits() []Limit { return r.policy.Limits }
 
-// Resolve returns what is in force for a call made under the given context options, which may be nil. Calls may share the
-// Settings, which must not be changed.
+// Resolve returns what is in force for a call made under the given context options, which may be nil. Calls may share
+// the Settings, which must not be changed.
 func (r *Resolver) Resolve(o *Options, s Subject) *Settings {
 	v := &r.variants[r.rule(o, &s)]
 	if len(s.Tiers) == len(askable) && s.BodyTier == "" && !o.changesPolicy() {
@@ -124,8 +124,8 @@ func newPlan(tier, fallback Tier) Plan {
 	return Plan{tier}
 }
 
-// among returns the plan without the tiers that the call's operation does not accept. The tier that the body names stays:
-// whether to accept it is left to the provider.
+// among returns the plan without the tiers that the call's operation does not accept. The tier that the body names
+// stays: whether to accept it is left to the provider.
 func (p Plan) among(s *Subject) Plan {
 	if len(s.Tiers) == len(askable) {
 		return p

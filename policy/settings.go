@@ -2,8 +2,8 @@ package policy
 
 import "time"
 
-// Settings are what is in force for one call: a [Policy] whose defaults are filled in, changed by its rules, by the call's
-// context and by its body. A field that Policy has, too, means the same here.
+// Settings are what is in force for one call: a [Policy] whose defaults are filled in, changed by its rules, by the
+// call's context and by its body. A field that Policy has, too, means the same here.
 type Settings struct {
 	Plan      Plan // in place of Tier and Fallback
 	TakesTier bool // the operation accepts a tier

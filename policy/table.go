@@ -8,10 +8,11 @@ import (
 
 // table has a row for every setting: every field of a [Policy] that holds one value. Whatever the package does with a
 // setting, other than act on it, follows its row: validation, the default, how a rule replaces it, what
-// [Resolver.Explain] says, which part of a chain enforces it ([Policy.Unenforced]), and its key in a policy file ([Keys]).
+// [Resolver.Explain] says, which part of a chain enforces it ([Policy.Unenforced]), and its key in a policy file
+// ([Keys]).
 //
-// To add a setting, add the field to Policy; add the same field to [Settings] if something reads it during a call; and add
-// a row here. The rows stand in the order in which people read the settings: by section of the policy file.
+// To add a setting, add the field to Policy; add the same field to [Settings] if something reads it during a call; and
+// add a row here. The rows stand in the order of the policy file.
 var table = []row{
 	{
 		key: Key[Policy]{

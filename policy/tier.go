@@ -6,8 +6,8 @@ import "slices"
 // uses its default.
 type Tier string
 
-// The tiers that a policy may ask for, and Batch. The body of a request may name others, such as "auto" or "scale", which
-// are sent unchanged.
+// The tiers that a policy may ask for, and Batch. The body of a request may name others, such as "auto" or "scale",
+// which are sent unchanged.
 const (
 	Standard Tier = "standard" // OpenAI calls it "default"
 	Flex     Tier = "flex"     // cheaper, slower, and rejected when there is no capacity

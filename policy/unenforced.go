@@ -26,9 +26,10 @@ func (p *Policy) unenforced(fields []string, prefix string, parts Parts) []strin
 	return fields
 }
 
-// Unenforced returns the names of the options that none of the parts enforces: "OnTier" and "FallBackTo" need [TierPart],
-// "MaxCost" needs [BudgetPart]. It returns nil if there is none. MaxAttempts and AllowDoubleBilling are never among them:
-// they bound or allow what another part would do, and mean nothing without it. A nil o has no options.
+// Unenforced returns the names of the options that none of the parts enforces: "OnTier" and "FallBackTo" need
+// [TierPart], "MaxCost" needs [BudgetPart]. It returns nil if there is none, and for a nil o. The other options need no
+// part: without the part that would send again, for example, MaxAttempts and AllowDoubleBilling have nothing to bound or
+// to allow.
 func (o *Options) Unenforced(parts Parts) []string {
 	if o == nil || o.needs&^parts == 0 {
 		return nil

@@ -8,8 +8,8 @@
 //
 // # Keys
 //
-// This file has every key, with the field of [policy.Policy] or [policy.Limit] that it sets. All keys may be left out; the
-// comments of the fields state the defaults.
+// This file has every key, with the field of [policy.Policy] or [policy.Limit] that it sets. All keys may be left out;
+// the comments of the fields state the defaults.
 //
 //	defaults:
 //	  tier:
@@ -44,12 +44,13 @@
 //	    burst: 20                    # Burst: how many of them may be sent at once after a pause
 //	    concurrency: 32              # Concurrency: how many attempts may be under way at once
 //
-// A rule or a limit without match, or with an empty one, matches every call. In a model, * is any text and ? is any one
-// character; quote a pattern that begins with one of them. A duration is written as Go writes it, with its unit, and is at
-// most 24h. A count is a plain decimal number. It is not 0 where 0 would mean a default or no bound: leave the key out.
+// A rule or a limit without match, or with an empty one, matches every call. In a model, * is any text and ? is any
+// one character; quote a pattern that begins with one of them. A duration is written as Go writes it, with its unit,
+// and is at most 24h. A count is a plain decimal number. It is not 0 where 0 would mean a default or no bound: leave
+// the key out.
 //
-// A rule cannot set a key back to false or 0s that the defaults set, because a [policy.Rule] only adds. Leave the key out of
-// the defaults, and write it in the rules that want it; the last rule may match every call.
+// A rule cannot set a key back to false or 0s that the defaults set, because a [policy.Rule] only adds. Leave the key
+// out of the defaults, and write it in the rules that want it; the last rule may match every call.
 //
 // # YAML
 //

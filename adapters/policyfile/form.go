@@ -5,17 +5,17 @@ import "strings"
 // maxDepth is how deep brackets may nest. A policy file needs five.
 const maxDepth = 16
 
-// A form checks the lines of a YAML text before the YAML library reads it. It refuses what a policy file does not need, and
-// what makes the library slow, silently wrong or crash: the library's time grows with the square of the nesting, of the
-// length of block text, and of runs of "<".
+// A form checks the lines of a YAML text before the YAML library reads it. It refuses what a policy file does not
+// need, and what makes the library slow, silently wrong or crash: the library's time grows with the square of the
+// nesting, of the length of block text, and of runs of "<".
 //
 // It reads each line from left to right, and knows of each sign whether it belongs to the structure or to text without
 // quotes. In
 //
 //   - match: {model: gpt-5*, provider: openai} # c
 //
-// the dash begins an item; "match" is text until its colon ends the key; { opens a bracket, in which "gpt-5*" is text until
-// the comma; and # ends the line, as it follows a space.
+// the dash begins an item; "match" is text until its colon ends the key; { opens a bracket, in which "gpt-5*" is text
+// until the comma; and # ends the line, as it follows a space.
 type form struct {
 	brackets []bracket // open
 	header   bool      // "---" was read
@@ -179,9 +179,9 @@ func (f *form) close(l *line, i int) *Error {
 	return nil
 }
 
-// colon checks a colon, and reports whether it ends a key. It does before a blank, as in "a: b", and in brackets also after
-// a quoted key, as in {"a":1}. Else it is a part of text, as in "ft:gpt-4o", which in brackets is allowed only in a value:
-// {a:b} looks like an entry and is none.
+// colon checks a colon, and reports whether it ends a key. It does before a blank, as in "a: b", and in brackets also
+// after a quoted key, as in {"a":1}. Else it is a part of text, as in "ft:gpt-4o", which in brackets is allowed only
+// in a value: {a:b} looks like an entry and is none.
 func (f *form) colon(l *line, i int) (bool, *Error) {
 	inBrackets := len(f.brackets) > 0
 	ends := l.blankAfter(i) || inBrackets && i > 0 && l.quote == i-1

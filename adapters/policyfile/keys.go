@@ -12,7 +12,8 @@ type section struct {
 	keys []policy.Key[policy.Policy]
 }
 
-// The keys of the file, except for those of its frame ("defaults", "rules", "limits", "match"), are those of package policy.
+// The keys of the file, except for those of its frame ("defaults", "rules", "limits", "match"), are those of package
+// policy.
 var (
 	sections  = sectionsOf(policy.Keys())
 	limitKeys = policy.LimitKeys()
@@ -32,7 +33,8 @@ func sectionsOf(keys []policy.Key[policy.Policy]) (list []section) {
 	return list
 }
 
-// unenforced are keys that a later version may accept. To accept a key and not to enforce it would be worse than an error.
+// unenforced are keys that a later version may accept. To accept a key and not to enforce it would be worse than an
+// error.
 var unenforced = map[string]string{
 	"budgets":           "this version has no budgets yet, and a cap that nothing enforces is worse than an error; take it out",
 	"cache":             "this version creates no caches by policy yet; take it out",

@@ -57,8 +57,8 @@ func Load(path string) (policy.Policy, error) {
 }
 
 // Parse reads the text of a policy file, which is called name in errors. The policy that it returns is valid: see
-// [policy.Policy.Validate]. The error is an [*Error], or several that [errors.Join] has joined in the order of the file: at
-// most the first 10.
+// [policy.Policy.Validate]. The error is an [*Error], or several that [errors.Join] has joined in the order of the
+// file: at most the first 10.
 func Parse(name string, text []byte) (policy.Policy, error) {
 	p, errs := parse(text)
 	if len(errs) == 0 {

@@ -53,8 +53,8 @@ func (r *reader) file(n ast.Node) {
 	r.validate()
 }
 
-// sections reads the settings of the defaults, or of a rule; of a rule, defaults are the settings that it changes. prefix
-// comes before a field's name in the errors of policy.Validate.
+// sections reads the settings of the defaults, or of a rule; of a rule, defaults are the settings that it changes.
+// prefix comes before a field's name in the errors of policy.Validate.
 func (r *reader) sections(entries map[string]entry, prefix string, p, defaults *policy.Policy) {
 	for _, s := range sections {
 		e, ok := entries[s.name]
@@ -116,7 +116,8 @@ func (r *reader) tiers(set map[string]entry, prefix string, p, defaults *policy.
 	}
 }
 
-// plan reads one tier or two. In a rule, a plan of one tier takes the defaults' fallback away: it replaces the whole plan.
+// plan reads one tier or two. In a rule, a plan of one tier takes the defaults' fallback away: it replaces the whole
+// plan.
 func (r *reader) plan(e entry, prefix string, p, defaults *policy.Policy) {
 	if l, ok := e.value.(*ast.SequenceNode); ok && len(l.Values) == 0 {
 		r.fail(placeOfNode(e.value), e.field, "an empty plan; name one tier or two, as [flex, standard]")
@@ -231,8 +232,8 @@ var inFile = func() *strings.Replacer {
 	return strings.NewReplacer(names...)
 }()
 
-// validate reports the errors of policy.Validate, which returns one at a time, with their places in the file. After each,
-// it mends the field and validates again.
+// validate reports the errors of policy.Validate, which returns one at a time, with their places in the file. After
+// each, it mends the field and validates again.
 func (r *reader) validate() {
 	for range maxErrors {
 		err := r.policy.Validate()

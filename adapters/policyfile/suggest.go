@@ -34,8 +34,8 @@ func oneOf(list []string) string {
 	return strings.Join(list[:last], ", ") + " or " + list[last]
 }
 
-// distance returns how many letters have to be inserted, removed, replaced or swapped with their neighbour to turn a into b
-// (the optimal string alignment distance), or most if there are more.
+// distance returns how many letters have to be inserted, removed, replaced or swapped with their neighbour to turn a
+// into b (the optimal string alignment distance), or most if there are more.
 func distance(a, b string, most int) int {
 	if len(a)-len(b) >= most || len(b)-len(a) >= most {
 		return most

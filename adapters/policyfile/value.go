@@ -19,8 +19,8 @@ type entry struct {
 	value ast.Node
 }
 
-// mapping returns the entries of a mapping by key. Keys that are not known are mistakes; without known keys, every key is
-// accepted.
+// mapping returns the entries of a mapping by key. Keys that are not known are mistakes; without known keys, every key
+// is accepted.
 func (r *reader) mapping(n ast.Node, field string, known ...string) map[string]entry {
 	var pairs []*ast.MappingValueNode
 	switch n := n.(type) {
