@@ -24,18 +24,18 @@ type Policy struct {
 	Patience time.Duration
 
 	// FlexMinimum is the least time that a call must have left to be sent on flex, if the plan has another tier.
-	// Default: 1 minute; Gemini's documentation gives 1 to 15 minutes as the target of flex. 1ns turns it off.
+	// Default: 1m; Gemini's documentation gives 1 to 15 minutes as the target of flex. 1ns turns it off.
 	FlexMinimum time.Duration
 
 	// MaxAttempts is how often a call is sent at most. Default: 6. 1 sends it once.
 	MaxAttempts int
 
 	// MaxWait is the longest wait before an attempt. Where a server asks for a longer one, the call ends with the
-	// server's answer. Default: 2 minutes, and 10 where the plan ends in flex.
+	// server's answer. Default: 2m, or 10m where the plan ends in flex.
 	MaxWait time.Duration
 
-	// MaxElapsed is the age of a call after which no attempt is started. Default: 15 minutes, and 45 where the plan
-	// ends in flex.
+	// MaxElapsed is the age of a call after which no attempt is started. Default: 15m, or 45m where the plan ends in
+	// flex.
 	MaxElapsed time.Duration
 
 	// AttemptTimeout ends an attempt that runs for longer, reading its body included. The attempt may have been billed,
@@ -48,10 +48,12 @@ type Policy struct {
 	// success gives a fifth of a place back. Default: 100.
 	RetryQuota int
 
-	// BackoffBase and BackoffMax bound the waits that no server asked for: the n-th, counted from 0, is drawn from
-	// [0, BackoffBase*2^n], and is at most BackoffMax. Defaults: 500 ms and 30 s.
+	// BackoffBase bounds the waits that no server asked for: the n-th, counted from 0, is drawn from
+	// [0, BackoffBase*2^n]. Default: 500ms.
 	BackoffBase time.Duration
-	BackoffMax  time.Duration
+
+	// BackoffMax is the longest wait that no server asked for. Default: 30s.
+	BackoffMax time.Duration
 
 	// OnlyDocumented sends again only what is free by the provider's documentation.
 	OnlyDocumented bool
@@ -59,7 +61,7 @@ type Policy struct {
 	// AllowDoubleBilling also sends again what may have been billed.
 	AllowDoubleBilling bool
 
-	// StreamIdle is how long the body of an answer may go unread before it is closed. Default: 10 minutes.
+	// StreamIdle is how long the body of an answer may go unread before it is closed. Default: 10m.
 	StreamIdle time.Duration
 
 	// LeaveStreams does not ask for the usage of streams. The cost of such a stream is then unknown.

@@ -240,9 +240,13 @@ type value interface {
 	at(*Policy) any             // a pointer to the field
 	isSet(*Policy) bool         // it is not zero
 	inherit(p, general *Policy) // takes the value of general if p has none
+	defaults() string           // what zero means, if the setting has a default; else ""
+
+	// settle sets the field of s to what p says, or to the default. onFlex says that the plan ends in flex.
 	settle(s *Settings, p *Policy, onFlex bool)
+
+	// inForce returns the value of s; that of p, if s does not have the setting.
 	inForce(s *Settings, p *Policy) string
-	defaults() string // what zero means, if it has a default; else ""
 }
 
 // A place is where a setting of type T stands in a Policy and in Settings, with its default.

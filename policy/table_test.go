@@ -1,7 +1,11 @@
 package policy
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -122,6 +126,36 @@ func TestTableSaysAll(t *testing.T) {
 		}
 		if _, count := r.value.at(&Policy{}).(*int); count && (r.most == 0 || r.value.defaults() == "") {
 			t.Errorf("%s: a count needs a largest value, and a default that 0 stands for", k.Field)
+		}
+	}
+}
+
+// The comment of each field states the default that the table has.
+func TestDefaultsAreStated(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "policy.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	comments := make(map[string]string)
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok || spec.Name.Name != "Policy" {
+			return true
+		}
+		for _, f := range spec.Type.(*ast.StructType).Fields.List {
+			for _, name := range f.Names {
+				comments[name.Name] = strings.ReplaceAll(f.Doc.Text(), "\n", " ")
+			}
+		}
+		return false
+	})
+	for i := range table {
+		r := &table[i]
+		_, stated, ok := strings.Cut(comments[r.key.Field], "Default: ")
+		want, has := strings.CutPrefix(r.value.defaults(), "the default, ")
+		rest, same := strings.CutPrefix(stated, want)
+		if ok != has || !same || has && !strings.HasPrefix(rest, ".") && !strings.HasPrefix(rest, ";") {
+			t.Errorf("the comment of %s has to state its default, %q: %s", r.key.Field, want, comments[r.key.Field])
 		}
 	}
 }
