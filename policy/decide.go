@@ -27,8 +27,8 @@ type Result struct {
 // A History is all that [Next] depends on.
 type History struct {
 	Settings   *Settings
-	Results    []Result // of the attempts so far, in order
-	Elapsed    time.Duration
+	Results    []Result      // of the attempts so far, in order
+	Elapsed    time.Duration // since the call began
 	Left       time.Duration // until the call's deadline; negative if it has none
 	Replayable bool          // the request's body can be sent again
 	MaxBilled  int           // how many attempts the call's cost limit can pay for; 0 if it has no limit
@@ -37,11 +37,11 @@ type History struct {
 
 // A Decision is what to do next: send an attempt after a wait, or stop and give the caller what there is.
 type Decision struct {
-	Send bool
-	Step Step
-	Wait time.Duration
-	Cost bool   // the attempt counts against [Settings.RetryQuota]
-	Why  string // in a few words, for logs and for people
+	Send bool          // an attempt; else the call ends
+	Step Step          // how to send it
+	Wait time.Duration // before it is sent
+	Cost bool          // the attempt counts against [Settings.RetryQuota]
+	Why  string        // in a few words, for logs and for people
 }
 
 // The moves of the decision table.
