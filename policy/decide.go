@@ -47,18 +47,26 @@ type Decision struct {
 // The moves of the decision table.
 const (
 	stopHere     = "stop"
-	again        = "again"         // the same, after a wait
-	nextTier     = "next tier"     // the plan's next tier once patience has ended; without a next tier, the same after a wait
-	withoutTier  = "without tier"  // the plan's next tier; without one, no tier at all
-	withoutUsage = "without usage" // do not ask for a stream's usage
-	ifAllowed    = "if allowed"    // the same after a wait, if the policy allows double billing
+	again        = "again"
+	nextTier     = "next tier"
+	withoutTier  = "without tier"
+	withoutUsage = "without usage"
+	ifAllowed    = "if allowed"
 )
 
-// A Verdict is a row of the decision table: after this outcome, for this reason, the call goes on in this way.
+// A Verdict is a row of the decision table: after this outcome, for this reason, the call goes on with this move.
+//
+//   - "stop": the call ends.
+//   - "again": the same request is sent again after a wait.
+//   - "next tier": the plan's next tier is asked for, once [Policy.Patience] has ended. If the plan has no next tier, as
+//     for "again".
+//   - "without tier": the plan's next tier is asked for. If the plan has no next tier, no tier is.
+//   - "without usage": the same request is sent again, and does not ask for the usage of its stream.
+//   - "if allowed": as for "again" under [Policy.AllowDoubleBilling], else as for "stop".
 type Verdict struct {
 	Outcome Outcome
 	Reason  Reason // zero: any
-	Move    string // "stop", "again", "next tier", "without tier", "without usage" or "if allowed"
+	Move    string
 }
 
 // Table returns the decision table, for people to read. The first row that fits an attempt decides; an attempt that
