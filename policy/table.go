@@ -7,7 +7,7 @@ import (
 )
 
 // table has a row for every setting: every field of a [Policy] that holds one value. Whatever the package does with a
-// setting, other than act on it, follows its row: validation, the default, how a rule replaces it, what
+// setting, other than act on it, follows its row: validation, the default, rules that replace it, [Merge], what
 // [Resolver.Explain] says, which part of a chain enforces it ([Policy.Unenforced]), and its key in a policy file
 // ([Keys]).
 //
@@ -238,7 +238,8 @@ func (r *row) validate(prefix string, p *Policy) error {
 // A value gives access to a setting, whatever its type.
 type value interface {
 	at(*Policy) any             // a pointer to the field
-	isSet(*Policy) bool         // it is not zero
+	isSet(*Policy) bool         // the field is not zero
+	text(*Policy) string        // the field, for people to read
 	inherit(p, general *Policy) // takes the value of general if p has none
 	defaults() string           // what zero means, if the setting has a default; else ""
 
@@ -261,6 +262,8 @@ func (v place[T]) at(p *Policy) any { return v.in(p) }
 
 func (v place[T]) isSet(p *Policy) bool { return *v.in(p) != *new(T) }
 
+func (v place[T]) text(p *Policy) string { return fmt.Sprint(*v.in(p)) }
+
 func (v place[T]) inherit(p, general *Policy) { *v.in(p) = cmp.Or(*v.in(p), *v.in(general)) }
 
 func (v place[T]) settle(s *Settings, p *Policy, onFlex bool) {
@@ -276,7 +279,7 @@ func (v place[T]) settle(s *Settings, p *Policy, onFlex bool) {
 
 func (v place[T]) inForce(s *Settings, p *Policy) string {
 	if v.settled == nil {
-		return fmt.Sprint(*v.in(p))
+		return v.text(p)
 	}
 	return fmt.Sprint(*v.settled(s))
 }
