@@ -10,7 +10,27 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/skinflint-go/skinflint/policy"
 )
+
+// A reader turns a YAML tree into a policy, and collects the mistakes.
+type reader struct {
+	policy policy.Policy
+	errs   []*Error
+	places map[string]*setting // by the names that policy.Validate has for fields: "Rules[2].Set.MaxWait"
+}
+
+// A setting is where the file sets a field of the policy.
+type setting struct {
+	place place
+	field string // in the file: "rules[2].retry.max_wait"
+	mend  func() // gives the field a valid value, so that the other fields can be validated
+}
+
+func (r *reader) fail(at place, field, format string, args ...any) {
+	r.errs = append(r.errs, at.errorf(field, format, args...))
+}
 
 // An entry is a value of a mapping or a list.
 type entry struct {
