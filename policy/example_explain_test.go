@@ -19,19 +19,14 @@ func ExampleResolver_Explain() {
 	}
 	options := policy.From(policy.With(context.Background(), policy.MaxAttempts(2)))
 	_, settings := resolver.Explain(options, policy.Subject{Provider: "openai", Model: "gpt-5-mini", Tiers: everyTier})
-	for _, s := range settings[:11] {
-		fmt.Printf("%s = %s, from %s\n", s.Name, s.Value, s.From)
+	for _, s := range settings {
+		if s.From != "default" {
+			fmt.Printf("%s = %s, from %s\n", s.Name, s.Value, s.From)
+		}
 	}
 	// Output:
 	// tier = flex, from policy
 	// patience = 30s, from rule 0
-	// flex_minimum = 1m0s, from default
 	// max_wait = 1m0s, from policy
-	// max_elapsed = 45m0s, from default
-	// attempt_timeout = 0s, from default
-	// backoff_base = 500ms, from default
-	// backoff_max = 30s, from default
-	// stream_idle = 10m0s, from default
 	// max_attempts = 2, from context
-	// retry_quota = 100, from default
 }
