@@ -364,7 +364,7 @@ func (a *attempt) refused(req *http.Request, resp *http.Response) {
 		// Only a complete refusal counts as one: what has not come could say that it is of another kind.
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
-	if f.Reason == policy.UsageRefused && a.edits.HideUsage {
+	if f.Reason == policy.UsageRejected && a.edits.HideUsage {
 		r.engine.refused.add(refusalOf(r, req, usageRefusal))
 	}
 	if f.Outcome == policy.Rejected && resp.StatusCode >= 300 && resp.StatusCode <= 399 {

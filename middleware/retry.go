@@ -40,7 +40,7 @@ func (e *engine) retry() transport.Middleware {
 			if !d.Send && r.attempts == 0 {
 				return nil, r.refuse(&Error{Kind: ErrDeadline, Detail: "no time is left"})
 			}
-			if d.Send && d.Cost && !e.quotas.take(quotaOf(r, req), s.RetryQuota) {
+			if d.Send && d.UsesQuota && !e.quotas.take(quotaOf(r, req), s.RetryQuota) {
 				r.exhausted = s.RetryQuota
 				d.Send = false
 			}
@@ -51,15 +51,15 @@ func (e *engine) retry() transport.Middleware {
 				resp.Body.Close() // it was read to its end, if that was to be had: see attempt.refused
 			}
 			if err := r.sleep(req, d.Wait); err != nil {
-				e.giveBack(r, req, d.Cost)
+				e.giveBack(r, req, d.UsesQuota)
 				return nil, r.refuse(&Error{Kind: ErrWait, Err: err, Wait: d.Wait, Detail: fmt.Sprintf("it was to wait %v before it is sent again (%s)", d.Wait.Round(time.Millisecond), d.Why)})
 			}
 			r.step = d.Step
 			before := r.attempts
 			resp, err = r.sendHeld(req, next)
-			e.refill(r, req, d.Cost)
+			e.refill(r, req, d.UsesQuota)
 			if r.attempts == before {
-				e.giveBack(r, req, d.Cost)
+				e.giveBack(r, req, d.UsesQuota)
 			}
 			if r.refusal != nil || r.attempts == before || req.Context().Err() != nil {
 				return resp, err

@@ -27,7 +27,7 @@ func (e *engine) tier() transport.Middleware {
 		}
 		before := len(r.results)
 		resp, err := next.send(r, req)
-		if n := len(r.results); n > before && r.results[n-1].Reason == policy.TierRefused && r.results[n-1].Step.Tier != "" {
+		if n := len(r.results); n > before && r.results[n-1].Reason == policy.TierRejected && r.results[n-1].Step.Tier != "" {
 			r.engine.refused.add(refusalOf(r, req, string(r.results[n-1].Step.Tier)))
 		}
 		return resp, err

@@ -37,11 +37,11 @@ type History struct {
 
 // A Decision is what to do next: send an attempt after a wait, or stop and give the caller what there is.
 type Decision struct {
-	Send bool          // an attempt; else the call ends
-	Step Step          // how to send it
-	Wait time.Duration // before it is sent
-	Cost bool          // the attempt counts against [Settings.RetryQuota]
-	Why  string        // in a few words, for logs and for people
+	Send      bool          // an attempt; else the call ends
+	Step      Step          // how to send it
+	Wait      time.Duration // before it is sent
+	UsesQuota bool          // the attempt counts against [Settings.RetryQuota]
+	Why       string        // in a few words, for logs and for people
 }
 
 // The moves of the decision table.
@@ -80,8 +80,8 @@ var decisions = []Verdict{
 	{Rejected, Overloaded, again},
 	{Rejected, ServerError, again},
 	{Rejected, Unprocessed, again},
-	{Rejected, TierRefused, withoutTier},
-	{Rejected, UsageRefused, withoutUsage},
+	{Rejected, TierRejected, withoutTier},
+	{Rejected, UsageRejected, withoutUsage},
 	{Rejected, "", stopHere},
 	{Ambiguous, "", ifAllowed},
 	{Partial, "", stopHere},
@@ -123,7 +123,7 @@ func Next(h History) Decision {
 		if last.Final { // another tier would be another request
 			return stop("the server says not to send it again")
 		}
-		d.Cost = last.Outcome != Rejected || slices.Contains(failures, last.Reason)
+		d.UsesQuota = last.Outcome != Rejected || slices.Contains(failures, last.Reason)
 	}
 	return h.within(d)
 }

@@ -33,32 +33,32 @@ func TestNext(t *testing.T) {
 		{"too fast: wait on the same tier", both, []Result{asks(rejected(flex, Rate), time.Minute)}, 0, Decision{Send: true, Step: flex, Wait: time.Minute}},
 		{"too fast, longer than max_wait", both, []Result{asks(rejected(flex, Rate), 3*time.Minute)}, 0, Decision{}},
 		{"too fast, longer than the deadline", both, []Result{asks(rejected(flex, Rate), 90*time.Second)}, time.Minute, Decision{}},
-		{"overloaded", both, []Result{asks(rejected(standard, Overloaded), time.Second)}, 0, Decision{Send: true, Step: standard, Wait: time.Second, Cost: true}},
+		{"overloaded", both, []Result{asks(rejected(standard, Overloaded), time.Second)}, 0, Decision{Send: true, Step: standard, Wait: time.Second, UsesQuota: true}},
 		{"quota", both, []Result{rejected(flex, Quota)}, 0, Decision{}},
 		{"too large", both, []Result{rejected(flex, TooLarge)}, 0, Decision{}},
 		{"bad request", both, []Result{rejected(flex, BadRequest)}, 0, Decision{}},
-		{"tier refused: the next tier", both, []Result{rejected(flex, TierRefused)}, 0, Decision{Send: true, Step: standard}},
-		{"every tier of the plan refused: none", both, []Result{rejected(flex, TierRefused), rejected(standard, TierRefused)}, 0, Decision{Send: true}},
-		{"no tier refused", both, []Result{rejected(Step{}, TierRefused)}, 0, Decision{}},
-		{"usage refused", both, []Result{asked(rejected(flex, UsageRefused))}, 0, Decision{Send: true, Step: Step{Tier: Flex, WithoutUsage: true}}},
-		{"usage refused that we did not ask for", both, []Result{rejected(flex, UsageRefused)}, 0, Decision{}},
+		{"tier rejected: the next tier", both, []Result{rejected(flex, TierRejected)}, 0, Decision{Send: true, Step: standard}},
+		{"every tier of the plan rejected: none", both, []Result{rejected(flex, TierRejected), rejected(standard, TierRejected)}, 0, Decision{Send: true}},
+		{"no tier rejected", both, []Result{rejected(Step{}, TierRejected)}, 0, Decision{}},
+		{"usage rejected", both, []Result{asked(rejected(flex, UsageRejected))}, 0, Decision{Send: true, Step: Step{Tier: Flex, WithoutUsage: true}}},
+		{"usage rejected that we did not ask for", both, []Result{rejected(flex, UsageRejected)}, 0, Decision{}},
 		{"first, too late for anything", both, nil, past, Decision{}},
 		{"billed", both, []Result{{Step: flex, Outcome: Billed}}, 0, Decision{}},
 		{"partial", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Partial}}, 0, Decision{}},
 		{"refused by us", both, []Result{{Step: flex, Outcome: Refused}}, 0, Decision{}},
 		{"ambiguous", both, []Result{{Step: flex, Outcome: Ambiguous}}, 0, Decision{}},
-		{"ambiguous, allowed", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Ambiguous}}, 0, Decision{Send: true, Cost: true}},
-		{"not sent", both, []Result{{Step: flex, Outcome: NotSent}}, 0, Decision{Send: true, Step: flex, Cost: true}},
-		{"not processed", both, []Result{rejected(flex, Unprocessed)}, 0, Decision{Send: true, Step: flex, Cost: true}},
+		{"ambiguous, allowed", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Ambiguous}}, 0, Decision{Send: true, UsesQuota: true}},
+		{"not sent", both, []Result{{Step: flex, Outcome: NotSent}}, 0, Decision{Send: true, Step: flex, UsesQuota: true}},
+		{"not processed", both, []Result{rejected(flex, Unprocessed)}, 0, Decision{Send: true, Step: flex, UsesQuota: true}},
 		{"redirected", both, []Result{rejected(flex, Redirected)}, 0, Decision{}},
 		{"the server says no", both, []Result{final(rejected(standard, Rate))}, 0, Decision{}},
 		{"the server says no: another tier is another request", both, []Result{final(rejected(flex, Capacity))}, 0, Decision{Send: true, Step: standard}},
-		{"the server says no: without the tier, too", both, []Result{final(rejected(flex, TierRefused))}, 0, Decision{Send: true, Step: standard}},
+		{"the server says no: without the tier, too", both, []Result{final(rejected(flex, TierRejected))}, 0, Decision{Send: true, Step: standard}},
 		{"the server says no: no other tier", Policy{Tier: Flex}, []Result{final(rejected(flex, Capacity))}, 0, Decision{}},
 		{"only documented: inferred", Policy{OnlyDocumented: true}, []Result{{Outcome: Rejected, Evidence: Inferred, Reason: Rate}}, 0, Decision{}},
 		{"only documented: reported", Policy{OnlyDocumented: true}, []Result{{Outcome: Rejected, Evidence: Reported, Reason: Overloaded}}, 0, Decision{}},
 		{"only documented: documented", Policy{OnlyDocumented: true}, []Result{rejected(Step{}, Rate)}, 0, Decision{Send: true}},
-		{"only documented: not sent", Policy{OnlyDocumented: true}, []Result{{Outcome: NotSent}}, 0, Decision{Send: true, Cost: true}},
+		{"only documented: not sent", Policy{OnlyDocumented: true}, []Result{{Outcome: NotSent}}, 0, Decision{Send: true, UsesQuota: true}},
 		{"attempts used up", Policy{MaxAttempts: 1}, []Result{{Outcome: NotSent}}, 0, Decision{}},
 		{"no outcome", both, []Result{{Step: flex}}, 0, Decision{}},
 		{"unknown outcome", both, []Result{{Outcome: "?"}}, 0, Decision{}},
@@ -93,7 +93,7 @@ func TestNextStops(t *testing.T) {
 	for name, h := range map[string]History{
 		"body gone":   {Results: lost, Left: -1},
 		"max_elapsed": {Results: lost, Left: -1, Replayable: true, Elapsed: 16 * time.Minute},
-		"no other tier can be asked for": {Results: []Result{{Step: Step{Tier: Flex}, Outcome: Rejected, Reason: TierRefused}}, Left: -1, Replayable: true,
+		"no other tier can be asked for": {Results: []Result{{Step: Step{Tier: Flex}, Outcome: Rejected, Reason: TierRejected}}, Left: -1, Replayable: true,
 			Settings: &Settings{Plan: Plan{Flex}, MaxAttempts: 5, MaxWait: time.Hour, MaxElapsed: time.Hour}},
 		"deadline past": {Results: lost, Left: 0, Replayable: true},
 		"cost limit": {Results: []Result{{Outcome: Ambiguous}}, Left: -1, Replayable: true, MaxBilled: 1,
@@ -112,7 +112,7 @@ func TestNextStops(t *testing.T) {
 // allowed; never earlier than the server said; never past its limits; and it ends.
 func TestNextInvariants(t *testing.T) {
 	outcomes := []Outcome{NotSent, Rejected, Rejected, Rejected, Rejected, Ambiguous, Partial, Billed, Refused}
-	reasons := []Reason{"", Capacity, Capacity, Rate, Overloaded, ServerError, Quota, TooLarge, TierRefused, UsageRefused, BadRequest}
+	reasons := []Reason{"", Capacity, Capacity, Rate, Overloaded, ServerError, Quota, TooLarge, TierRejected, UsageRejected, BadRequest}
 	evidence := []Evidence{Documented, Reported, Inferred}
 	tiers := []Tier{"", Flex, Standard, Priority}
 	seed := rand.Uint64()

@@ -33,8 +33,8 @@ const (
 	ServerError   Reason = "server_error"    // 5xx
 	Quota         Reason = "quota"           // credit, a spend cap or a day's quota is used up: waiting does not help
 	TooLarge      Reason = "too_large"       // larger than the limit ever allows
-	TierRefused   Reason = "tier_refused"    // the model or the project does not have the tier
-	UsageRefused  Reason = "usage_refused"   // the provider does not know how to send a stream's usage
+	TierRejected  Reason = "tier_refused"    // the model or the project does not have the tier
+	UsageRejected Reason = "usage_refused"   // the provider does not know how to send a stream's usage
 	CacheDead     Reason = "cache_dead"      // the context cache does not exist any more
 	BadRequest    Reason = "bad_request"     // the provider rejects the request for any other reason
 	TransportLost Reason = "transport_error" // the connection failed
