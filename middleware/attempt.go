@@ -316,7 +316,7 @@ func (a *attempt) rejected(resp *http.Response) {
 		// Only a complete rejection counts as one: what has not come could say that it is of another kind.
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
-	if f.Reason == policy.UsageRefused && a.edits.HideUsage {
+	if f.Reason == policy.UsageRejected && a.edits.HideUsage {
 		c.engine.rejected.add(c.rejection(usageRejection))
 	}
 	if f.Outcome == policy.Rejected && resp.StatusCode >= 300 && resp.StatusCode <= 399 {

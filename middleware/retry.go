@@ -50,7 +50,7 @@ func (l *retryLink) before(c *call) error {
 // next implements decider.
 func (l *retryLink) next(c *call) policy.Decision {
 	d := policy.Next(history(c))
-	c.paid = d.Send && d.Cost
+	c.paid = d.Send && d.UsesQuota
 	if !c.paid {
 		return d
 	}

@@ -32,7 +32,7 @@ func (tierLink) before(c *call) error {
 // after remembers a tier that was rejected.
 func (tierLink) after(c *call) {
 	last := c.last()
-	if last != nil && len(c.results) == c.attempts && last.Reason == policy.TierRefused && last.Step.Tier != "" {
+	if last != nil && len(c.results) == c.attempts && last.Reason == policy.TierRejected && last.Step.Tier != "" {
 		c.engine.rejected.add(c.rejection(string(last.Step.Tier)))
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Backoff returns base doubled n times, and at most most. It is the bound of a wait, not the wait: see [Wait].
-func Backoff(n int, base, most time.Duration) time.Duration {
+// backoff returns base doubled n times, and at most most. It bounds a wait; [Wait] draws it.
+func backoff(n int, base, most time.Duration) time.Duration {
 	if base <= 0 || most <= 0 || n < 0 {
 		return 0
 	}
@@ -17,12 +17,13 @@ func Backoff(n int, base, most time.Duration) time.Duration {
 	return base << n
 }
 
-// Wait returns how long to wait before an attempt: max(hint, U(0, backoff)) + U(0, hint/10), where hint is what the
-// server asked for. That is full jitter, never earlier than the server said, and spread where many clients were told
-// the same. The two draws are the halves of random.
-func Wait(hint, backoff time.Duration, random uint64) time.Duration {
-	hint, backoff = max(hint, 0), max(backoff, 0)
-	wait := max(hint, share(backoff, uint32(random)))
+// Wait returns how long to wait before an attempt: max(hint, U(0, bound)) + U(0, hint/10), where hint is what the
+// server asked for, and U(0, x) is drawn uniformly from [0, x). That is full jitter, never earlier than the server
+// said, and spread where a server gave many clients the same hint. The two halves of random are the two draws.
+// Negative durations count as 0.
+func Wait(hint, bound time.Duration, random uint64) time.Duration {
+	hint, bound = max(hint, 0), max(bound, 0)
+	wait := max(hint, share(bound, uint32(random)))
 	spread := share(hint/10, uint32(random>>32))
 	if wait > math.MaxInt64-spread {
 		return math.MaxInt64

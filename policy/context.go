@@ -10,16 +10,18 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// Options are what a context says about the calls made under it. See [With].
+// Options are what a context says about the calls made under it: see [With] and [From]. They are read-only and safe for
+// concurrent use. All methods accept a nil *Options, which says nothing.
 type Options struct {
 	tier     Tier
 	fallback Tier
 	attempts int
-	double   bool
+	double   bool // AllowDoubleBilling
 	finishBy time.Time
 	cached   string
 	maxCost  price.Pico
-	bounded  bool
+	bounded  bool // maxCost is set; 0 is a bound, too
+	needs    Parts
 	labels   map[string]string
 	tracked  *Call
 	err      error
@@ -30,9 +32,9 @@ type Option func(*Options)
 
 type optionsKey struct{}
 
-// With returns a context whose calls follow the options, besides those that ctx already carries; of two that say the
-// same thing, the later counts. An option that makes no sense fails every call made under the context, with an error
-// that names it; nothing is then sent.
+// With returns a context whose calls follow the options, in addition to those that ctx already carries. Of two options
+// that say the same, the later one counts. An option that makes no sense fails every call made under the context, with
+// a [*FieldError] that names the option; nothing is sent. A nil Option is ignored.
 func With(ctx context.Context, options ...Option) context.Context {
 	var o Options
 	if before := From(ctx); before != nil {
@@ -47,39 +49,42 @@ func With(ctx context.Context, options ...Option) context.Context {
 	return context.WithValue(ctx, optionsKey{}, &o)
 }
 
-// From returns the options that ctx carries, or nil. They are not for changing.
+// From returns the options that ctx carries, or nil.
 func From(ctx context.Context) *Options {
 	o, _ := ctx.Value(optionsKey{}).(*Options)
 	return o
 }
 
+// fail keeps the first error.
 func (o *Options) fail(err error) {
 	if o.err == nil {
 		o.err = err
 	}
 }
 
-// OnTier asks for a tier where the request's body names none.
+// OnTier asks for a tier where the request's body names none: [Flex], [Standard] or [Priority].
 func OnTier(t Tier) Option {
 	return func(o *Options) {
-		if !t.Askable() {
+		if err := checkTier("OnTier", t); err != nil || t == "" {
 			o.fail(&FieldError{"OnTier", fmt.Sprintf("%q", t), "want flex, standard or priority"})
 		}
 		o.tier = t
+		o.needs |= TierPart
 	}
 }
 
-// FallBackTo asks for t when the first tier refuses; [NoFallback] for none.
+// FallBackTo asks for t when the provider rejects the first tier. [NoFallback] asks for no other tier.
 func FallBackTo(t Tier) Option {
 	return func(o *Options) {
 		if err := checkFallback("FallBackTo", t, ""); err != nil || t == "" {
 			o.fail(&FieldError{"FallBackTo", fmt.Sprintf("%q", t), "want flex, standard, priority or none"})
 		}
 		o.fallback = t
+		o.needs |= TierPart
 	}
 }
 
-// MaxAttempts bounds how often a call is sent; 1 sends it once.
+// MaxAttempts is how often a call is sent at most: 1 to 1000. 1 sends it once.
 func MaxAttempts(n int) Option {
 	return func(o *Options) {
 		if n < 1 || n > maxAttempts {
@@ -89,8 +94,8 @@ func MaxAttempts(n int) Option {
 	}
 }
 
-// FinishBy is when the caller wants to be done: nothing is sent, or waited for, beyond it. It does not end an attempt
-// that is under way; that is for the context's own deadline, and may cost what the attempt costs.
+// FinishBy is when the caller wants to have the answer. No attempt is started after it, and no wait goes beyond it. An
+// attempt that is under way is not ended, as it may be billed all the same; the context's own deadline ends it.
 func FinishBy(t time.Time) Option { return func(o *Options) { o.finishBy = t } }
 
 // CachedContent names a context cache that the call is to use, such as "cachedContents/abc".
@@ -103,21 +108,23 @@ func CachedContent(name string) Option {
 	}
 }
 
-// MaxCost keeps a call from being sent if it could cost more, by the most that its request and model allow.
+// MaxCost refuses a call that could cost more than most, by an upper bound that follows from its request and its
+// model. A call without such a bound is refused, too. 0 allows only what is free.
 func MaxCost(most price.Pico) Option {
 	return func(o *Options) {
 		if most < 0 {
 			o.fail(&FieldError{"MaxCost", most, "it must not be negative"})
 		}
 		o.maxCost, o.bounded = most, true
+		o.needs |= BudgetPart
 	}
 }
 
-// AllowDoubleBilling lets attempts be repeated that may have been billed.
+// AllowDoubleBilling also sends again what may have been billed.
 func AllowDoubleBilling() Option { return func(o *Options) { o.double = true } }
 
-// Tag attaches a name and a value to the call's rows, and to what its limits and rules match. Names have at most 64
-// bytes, values 256.
+// Tag attaches a name and a value to the call's rows, and to what rules and limits match. A name has 1 to 64 bytes, a
+// value at most 256; neither has control characters.
 func Tag(name, value string) Option {
 	return func(o *Options) {
 		if err := checkTag("Tag", name, value); err != nil {
@@ -131,7 +138,13 @@ func Tag(name, value string) Option {
 	}
 }
 
-// Err returns the first option that made no sense, as a [*FieldError], or nil.
+// Track returns a context, and the [Call] that collects what becomes of the calls made under the context.
+func Track(ctx context.Context) (context.Context, *Call) {
+	c := new(Call)
+	return With(ctx, func(o *Options) { o.tracked = c }), c
+}
+
+// Err returns a [*FieldError] for the first option that made no sense, or nil.
 func (o *Options) Err() error {
 	if o == nil {
 		return nil
@@ -139,17 +152,15 @@ func (o *Options) Err() error {
 	return o.err
 }
 
-func (o *Options) tags() map[string]string {
+// Tags returns the tags, which must not be changed.
+func (o *Options) Tags() map[string]string {
 	if o == nil {
 		return nil
 	}
 	return o.labels
 }
 
-// Tags returns the tags, which are not for changing.
-func (o *Options) Tags() map[string]string { return o.tags() }
-
-// FinishBy returns when the caller wants to be done, if it said so.
+// FinishBy returns when the caller wants to have the answer, and whether that was said.
 func (o *Options) FinishBy() (time.Time, bool) {
 	if o == nil || o.finishBy.IsZero() {
 		return time.Time{}, false
@@ -157,7 +168,7 @@ func (o *Options) FinishBy() (time.Time, bool) {
 	return o.finishBy, true
 }
 
-// CachedContent returns the name of the cache to use, or "".
+// CachedContent returns the name of the context cache to use, or "".
 func (o *Options) CachedContent() string {
 	if o == nil {
 		return ""
@@ -165,10 +176,31 @@ func (o *Options) CachedContent() string {
 	return o.cached
 }
 
-// MaxCost returns what a call may cost at most, if that was said.
+// MaxCost returns what a call may cost at most, and whether that was said.
 func (o *Options) MaxCost() (price.Pico, bool) {
 	if o == nil {
 		return 0, false
 	}
 	return o.maxCost, o.bounded
+}
+
+// Tracked returns the [Call] to report to, or nil.
+func (o *Options) Tracked() *Call {
+	if o == nil {
+		return nil
+	}
+	return o.tracked
+}
+
+// policy returns the settings that the options change, as a Policy.
+func (o *Options) policy() Policy {
+	if o == nil {
+		return Policy{}
+	}
+	return Policy{Tier: o.tier, Fallback: o.fallback, MaxAttempts: o.attempts, AllowDoubleBilling: o.double}
+}
+
+// changesPolicy reports whether policy returns more than the zero Policy.
+func (o *Options) changesPolicy() bool {
+	return o != nil && (o.tier != "" || o.fallback != "" || o.attempts != 0 || o.double)
 }

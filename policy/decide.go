@@ -9,92 +9,99 @@ import (
 // A Step says how an attempt is sent.
 type Step struct {
 	Tier         Tier // to ask for; the zero Tier asks for none
-	WithoutUsage bool // do not ask for a stream's usage: the provider refused that
+	WithoutUsage bool // do not ask for a stream's usage: the provider rejected that
 }
 
-// A Result is how one attempt went.
+// A Result is how one attempt ended.
 type Result struct {
 	Step       Step
 	Outcome    Outcome
 	Evidence   Evidence
 	Reason     Reason
-	RetryAfter time.Duration // what the server asked to wait; 0 if it did not say
+	RetryAfter time.Duration // the wait that the server asked for; 0 if it did not say
 	Ended      time.Duration // since the call began
-	AskedUsage bool          // the attempt asked for a stream's usage where the caller had not
-	Final      bool          // the server said that the request is not to be sent again (x-should-retry: false)
+	AskedUsage bool          // the attempt asked for a stream's usage although the caller had not
+	Final      bool          // the server said not to send the request again (x-should-retry: false)
 }
 
-// A History is all that [Next] needs to know of a call.
+// A History is all that [Next] depends on.
 type History struct {
 	Settings   *Settings
-	Results    []Result // of the attempts so far, in order
-	Elapsed    time.Duration
+	Results    []Result      // of the attempts so far, in order
+	Elapsed    time.Duration // since the call began
 	Left       time.Duration // until the call's deadline; negative if it has none
 	Replayable bool          // the request's body can be sent again
 	MaxBilled  int           // how many attempts the call's cost limit can pay for; 0 if it has no limit
-	Random     uint64        // uniform; what jitter is drawn from
+	Random     uint64        // uniformly distributed; jitter is drawn from it
 }
 
 // A Decision is what to do next: send an attempt after a wait, or stop and give the caller what there is.
 type Decision struct {
-	Send bool
-	Step Step
-	Wait time.Duration
-	Cost bool   // it is to be counted against [Settings.RetryQuota]
-	Why  string // in a few words; for logs and for people
+	Send      bool          // an attempt; else the call ends
+	Step      Step          // how to send it
+	Wait      time.Duration // before it is sent
+	UsesQuota bool          // the attempt counts against [Settings.RetryQuota]
+	Why       string        // in a few words, for logs and for people
 }
 
-// A Move is how to go on after an attempt.
-type Move string
-
+// The moves of the decision table.
 const (
-	Stop         Move = "stop"
-	Again        Move = "again"         // the same, after a wait
-	NextTier     Move = "next tier"     // once patience is at an end, the plan's next tier; without one, the same after a wait
-	WithoutTier  Move = "without tier"  // the plan's next tier; without one, no tier at all
-	WithoutUsage Move = "without usage" // do not ask for a stream's usage
-	IfAllowed    Move = "if allowed"    // the same after a wait, if the policy allows to be billed twice
+	stopHere     = "stop"
+	again        = "again"
+	nextTier     = "next tier"
+	withoutTier  = "without tier"
+	withoutUsage = "without usage"
+	ifAllowed    = "if allowed"
 )
 
-// A Verdict is a row of the decision table: after this outcome, for this reason (any, if empty), make this move.
+// A Verdict is a row of the decision table: after this outcome, for this reason, the call goes on with this move.
+//
+//   - "stop": the call ends.
+//   - "again": the same request is sent again after a wait.
+//   - "next tier": the plan's next tier is asked for, once [Policy.Patience] has ended. If the plan has no next tier, as
+//     for "again".
+//   - "without tier": the plan's next tier is asked for. If the plan has no next tier, no tier is.
+//   - "without usage": the same request is sent again, and does not ask for the usage of its stream.
+//   - "if allowed": as for "again" under [Policy.AllowDoubleBilling], else as for "stop".
 type Verdict struct {
 	Outcome Outcome
-	Reason  Reason
-	Move    Move
+	Reason  Reason // zero: any
+	Move    string
 }
 
-// Table returns the decision table. The first row that fits an attempt decides; an attempt that none fits stops the
-// call.
-func Table() []Verdict { return slices.Clone(table) }
+// Table returns the decision table, for people to read. The first row that fits an attempt decides; an attempt that
+// none fits stops the call.
+func Table() []Verdict { return slices.Clone(decisions) }
 
-var table = []Verdict{
-	{NotSent, "", Again},
-	{Rejected, Capacity, NextTier},
-	{Rejected, Rate, Again},
-	{Rejected, Overloaded, Again},
-	{Rejected, ServerError, Again},
-	{Rejected, Unprocessed, Again},
-	{Rejected, TierRefused, WithoutTier},
-	{Rejected, UsageRefused, WithoutUsage},
-	{Rejected, "", Stop},
-	{Ambiguous, "", IfAllowed},
-	{Partial, "", Stop},
-	{Billed, "", Stop},
-	{Refused, "", Stop},
+var decisions = []Verdict{
+	{NotSent, "", again},
+	{Rejected, Capacity, nextTier},
+	{Rejected, Rate, again},
+	{Rejected, Overloaded, again},
+	{Rejected, ServerError, again},
+	{Rejected, Unprocessed, again},
+	{Rejected, TierRejected, withoutTier},
+	{Rejected, UsageRejected, withoutUsage},
+	{Rejected, "", stopHere},
+	{Ambiguous, "", ifAllowed},
+	{Partial, "", stopHere},
+	{Billed, "", stopHere},
+	{Refused, "", stopHere},
 }
 
-// MoveAfter looks an attempt up in the decision table.
-func MoveAfter(o Outcome, r Reason) Move {
-	for _, row := range table {
+// moveAfter looks an attempt up in the decision table.
+func moveAfter(o Outcome, r Reason) string {
+	for _, row := range decisions {
 		if row.Outcome == o && (row.Reason == "" || row.Reason == r) {
 			return row.Move
 		}
 	}
-	return Stop
+	return stopHere
 }
 
-// Next decides how a call goes on: with the plan's first tier if nothing has been sent, else by the decision table,
-// within the policy's limits. It is a pure function.
+// Next decides how a call goes on. The first attempt is sent on the plan's first tier. After an attempt, the decision
+// table says how to go on ([Table]), within the bounds of the settings and the deadline. Next is a pure function: the
+// same history always leads to the same decision.
 func Next(h History) Decision {
 	s := h.Settings
 	if h.Left == 0 {
@@ -104,69 +111,77 @@ func Next(h History) Decision {
 		return Decision{Send: true, Step: Step{Tier: s.FirstTier(h.Left)}, Why: "first attempt"}
 	}
 	last := &h.Results[len(h.Results)-1]
-	move := MoveAfter(last.Outcome, last.Reason)
-	if move == IfAllowed && s.AllowDoubleBilling {
-		move = Again
+	move := moveAfter(last.Outcome, last.Reason)
+	if move == ifAllowed && s.AllowDoubleBilling {
+		move = again
 	}
-	switch {
-	case move == Stop:
-		return stop(string(last.Outcome))
-	case move == IfAllowed:
-		return stop("it may have been billed")
-	case !h.Replayable:
-		return stop("the body cannot be sent twice")
-	case len(h.Results) >= s.MaxAttempts:
-		return stop("attempts used up")
-	case last.Outcome == Rejected && s.OnlyDocumented && last.Evidence != Documented:
-		return stop("not documented to be free")
-	case h.MaxBilled > 0 && h.ambiguous() >= h.MaxBilled:
-		return stop("another attempt could exceed the cost limit")
+	if why := h.ends(last, move); why != "" {
+		return stop(why)
 	}
 	d := h.after(last, move)
-	switch {
-	case !d.Send || d.Step != last.Step:
-	case last.Final:
-		return stop("the server says not to send it again")
-	default:
-		d.Cost = last.Outcome != Rejected || slices.Contains(failures, last.Reason)
+	if d.Send && d.Step == last.Step {
+		if last.Final { // another tier would be another request
+			return stop("the server says not to send it again")
+		}
+		d.UsesQuota = last.Outcome != Rejected || slices.Contains(failures, last.Reason)
 	}
 	return h.within(d)
 }
 
-// failures are what the retry quota counts, of what a provider refuses.
+// ends returns why no attempt follows the last one, whatever it would be; "" if one may follow.
+func (h *History) ends(last *Result, move string) string {
+	switch {
+	case move == stopHere:
+		return cmp.Or(string(last.Outcome), "unknown outcome")
+	case move == ifAllowed:
+		return "it may have been billed"
+	case !h.Replayable:
+		return "the body cannot be sent twice"
+	case len(h.Results) >= h.Settings.MaxAttempts:
+		return "attempts used up"
+	case last.Outcome == Rejected && h.Settings.OnlyDocumented && last.Evidence != Documented:
+		return "not documented to be free"
+	case h.MaxBilled > 0 && h.ambiguous() >= h.MaxBilled:
+		return "another attempt could exceed the cost limit"
+	}
+	return ""
+}
+
+// failures are the rejections that the retry quota counts.
 var failures = []Reason{Overloaded, ServerError, Unprocessed}
 
+// stop is the decision to stop.
 func stop(why string) Decision { return Decision{Why: why} }
 
-// after makes the move, without regard to the limits.
-func (h *History) after(last *Result, move Move) Decision {
-	again := Decision{Send: true, Step: last.Step, Wait: h.wait(last), Why: cmp.Or(string(last.Reason), string(last.Outcome))}
-	next := again
+// after makes the move, whatever the bounds are.
+func (h *History) after(last *Result, move string) Decision {
+	same := Decision{Send: true, Step: last.Step, Wait: h.wait(last), Why: cmp.Or(string(last.Reason), string(last.Outcome))}
+	next := same
 	next.Wait = 0
 	tier, more := h.Settings.Plan.After(last.Step.Tier)
 	switch move {
-	case NextTier:
-		if !more || !last.Final && h.patient(last, again.Wait) {
-			return again
+	case nextTier:
+		if !more || !last.Final && h.patient(last, same.Wait) {
+			return same
 		}
 		next.Step.Tier = tier
-	case WithoutTier:
-		if !more && (last.Step.Tier == "" || !h.Settings.Tiers) {
-			return stop("the provider refuses every tier")
+	case withoutTier:
+		if !more && (last.Step.Tier == "" || !h.Settings.TakesTier) {
+			return stop("the provider rejects every tier")
 		}
 		next.Step.Tier = tier
-	case WithoutUsage:
+	case withoutUsage:
 		if !last.AskedUsage {
 			return stop(string(last.Reason))
 		}
 		next.Step.WithoutUsage = true
 	default:
-		return again
+		return same
 	}
 	return next
 }
 
-// within stops where the decision's wait would pass a limit.
+// within stops the call if the decision's wait would exceed a bound.
 func (h *History) within(d Decision) Decision {
 	s := h.Settings
 	switch {
@@ -177,21 +192,23 @@ func (h *History) within(d Decision) Decision {
 	case h.Elapsed+d.Wait > s.MaxElapsed:
 		return stop("max_elapsed")
 	case h.Left >= 0 && d.Wait >= h.Left:
-		return stop("the wait would pass the deadline")
+		return stop("the wait would exceed the deadline")
 	}
 	return d
 }
 
-// wait returns how long to wait before the last attempt's step is tried again.
+// wait returns how long to wait before the last attempt's step is repeated. The backoff grows with the attempts in a
+// row on the same tier.
 func (h *History) wait(last *Result) time.Duration {
 	n := 0
 	for i := len(h.Results) - 1; i >= 0 && h.Results[i].Step.Tier == last.Step.Tier; i-- {
 		n++
 	}
-	return Wait(last.RetryAfter, Backoff(n-1, h.Settings.BackoffBase, h.Settings.BackoffMax), h.Random)
+	return Wait(last.RetryAfter, backoff(n-1, h.Settings.BackoffBase, h.Settings.BackoffMax), h.Random)
 }
 
-// patient reports whether the tier that refused is to be asked again after wait.
+// patient reports whether the last attempt's tier is asked for again after wait: whether Patience, which begins with
+// the tier's first rejection for want of capacity, has not ended by then.
 func (h *History) patient(last *Result, wait time.Duration) bool {
 	first := last.Ended
 	for i := len(h.Results) - 1; i >= 0; i-- {
@@ -206,6 +223,7 @@ func (h *History) patient(last *Result, wait time.Duration) bool {
 	return h.Elapsed-first+wait <= h.Settings.Patience
 }
 
+// ambiguous returns how many attempts may have been billed.
 func (h *History) ambiguous() (n int) {
 	for i := range h.Results {
 		if h.Results[i].Outcome == Ambiguous {

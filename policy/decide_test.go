@@ -6,18 +6,6 @@ import (
 	"time"
 )
 
-// allTiers is what an operation of OpenAI's accepts.
-var allTiers = []Tier{Flex, Standard, Priority}
-
-func settled(t *testing.T, p Policy) *Settings {
-	t.Helper()
-	r, err := NewResolver(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.Resolve(nil, Subject{Tiers: allTiers})
-}
-
 func TestNext(t *testing.T) {
 	flex := Step{Tier: Flex}
 	standard := Step{Tier: Standard}
@@ -45,33 +33,34 @@ func TestNext(t *testing.T) {
 		{"too fast: wait on the same tier", both, []Result{asks(rejected(flex, Rate), time.Minute)}, 0, Decision{Send: true, Step: flex, Wait: time.Minute}},
 		{"too fast, longer than max_wait", both, []Result{asks(rejected(flex, Rate), 3*time.Minute)}, 0, Decision{}},
 		{"too fast, longer than the deadline", both, []Result{asks(rejected(flex, Rate), 90*time.Second)}, time.Minute, Decision{}},
-		{"overloaded", both, []Result{asks(rejected(standard, Overloaded), time.Second)}, 0, Decision{Send: true, Step: standard, Wait: time.Second, Cost: true}},
+		{"overloaded", both, []Result{asks(rejected(standard, Overloaded), time.Second)}, 0, Decision{Send: true, Step: standard, Wait: time.Second, UsesQuota: true}},
 		{"quota", both, []Result{rejected(flex, Quota)}, 0, Decision{}},
 		{"too large", both, []Result{rejected(flex, TooLarge)}, 0, Decision{}},
 		{"bad request", both, []Result{rejected(flex, BadRequest)}, 0, Decision{}},
-		{"tier refused: the next tier", both, []Result{rejected(flex, TierRefused)}, 0, Decision{Send: true, Step: standard}},
-		{"every tier of the plan refused: none", both, []Result{rejected(flex, TierRefused), rejected(standard, TierRefused)}, 0, Decision{Send: true}},
-		{"no tier refused", both, []Result{rejected(Step{}, TierRefused)}, 0, Decision{}},
-		{"usage refused", both, []Result{asked(rejected(flex, UsageRefused))}, 0, Decision{Send: true, Step: Step{Tier: Flex, WithoutUsage: true}}},
-		{"usage refused that we did not ask for", both, []Result{rejected(flex, UsageRefused)}, 0, Decision{}},
+		{"tier rejected: the next tier", both, []Result{rejected(flex, TierRejected)}, 0, Decision{Send: true, Step: standard}},
+		{"every tier of the plan rejected: none", both, []Result{rejected(flex, TierRejected), rejected(standard, TierRejected)}, 0, Decision{Send: true}},
+		{"no tier rejected", both, []Result{rejected(Step{}, TierRejected)}, 0, Decision{}},
+		{"usage rejected", both, []Result{asked(rejected(flex, UsageRejected))}, 0, Decision{Send: true, Step: Step{Tier: Flex, WithoutUsage: true}}},
+		{"usage rejected that we did not ask for", both, []Result{rejected(flex, UsageRejected)}, 0, Decision{}},
 		{"first, too late for anything", both, nil, past, Decision{}},
 		{"billed", both, []Result{{Step: flex, Outcome: Billed}}, 0, Decision{}},
 		{"partial", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Partial}}, 0, Decision{}},
 		{"refused by us", both, []Result{{Step: flex, Outcome: Refused}}, 0, Decision{}},
 		{"ambiguous", both, []Result{{Step: flex, Outcome: Ambiguous}}, 0, Decision{}},
-		{"ambiguous, allowed", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Ambiguous}}, 0, Decision{Send: true, Cost: true}},
-		{"not sent", both, []Result{{Step: flex, Outcome: NotSent}}, 0, Decision{Send: true, Step: flex, Cost: true}},
-		{"not processed", both, []Result{rejected(flex, Unprocessed)}, 0, Decision{Send: true, Step: flex, Cost: true}},
+		{"ambiguous, allowed", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Ambiguous}}, 0, Decision{Send: true, UsesQuota: true}},
+		{"not sent", both, []Result{{Step: flex, Outcome: NotSent}}, 0, Decision{Send: true, Step: flex, UsesQuota: true}},
+		{"not processed", both, []Result{rejected(flex, Unprocessed)}, 0, Decision{Send: true, Step: flex, UsesQuota: true}},
 		{"redirected", both, []Result{rejected(flex, Redirected)}, 0, Decision{}},
 		{"the server says no", both, []Result{final(rejected(standard, Rate))}, 0, Decision{}},
 		{"the server says no: another tier is another request", both, []Result{final(rejected(flex, Capacity))}, 0, Decision{Send: true, Step: standard}},
-		{"the server says no: without the tier, too", both, []Result{final(rejected(flex, TierRefused))}, 0, Decision{Send: true, Step: standard}},
+		{"the server says no: without the tier, too", both, []Result{final(rejected(flex, TierRejected))}, 0, Decision{Send: true, Step: standard}},
 		{"the server says no: no other tier", Policy{Tier: Flex}, []Result{final(rejected(flex, Capacity))}, 0, Decision{}},
 		{"only documented: inferred", Policy{OnlyDocumented: true}, []Result{{Outcome: Rejected, Evidence: Inferred, Reason: Rate}}, 0, Decision{}},
 		{"only documented: reported", Policy{OnlyDocumented: true}, []Result{{Outcome: Rejected, Evidence: Reported, Reason: Overloaded}}, 0, Decision{}},
 		{"only documented: documented", Policy{OnlyDocumented: true}, []Result{rejected(Step{}, Rate)}, 0, Decision{Send: true}},
-		{"only documented: not sent", Policy{OnlyDocumented: true}, []Result{{Outcome: NotSent}}, 0, Decision{Send: true, Cost: true}},
+		{"only documented: not sent", Policy{OnlyDocumented: true}, []Result{{Outcome: NotSent}}, 0, Decision{Send: true, UsesQuota: true}},
 		{"attempts used up", Policy{MaxAttempts: 1}, []Result{{Outcome: NotSent}}, 0, Decision{}},
+		{"no outcome", both, []Result{{Step: flex}}, 0, Decision{}},
 		{"unknown outcome", both, []Result{{Outcome: "?"}}, 0, Decision{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -104,7 +93,7 @@ func TestNextStops(t *testing.T) {
 	for name, h := range map[string]History{
 		"body gone":   {Results: lost, Left: -1},
 		"max_elapsed": {Results: lost, Left: -1, Replayable: true, Elapsed: 16 * time.Minute},
-		"no other tier can be asked for": {Results: []Result{{Step: Step{Tier: Flex}, Outcome: Rejected, Reason: TierRefused}}, Left: -1, Replayable: true,
+		"no other tier can be asked for": {Results: []Result{{Step: Step{Tier: Flex}, Outcome: Rejected, Reason: TierRejected}}, Left: -1, Replayable: true,
 			Settings: &Settings{Plan: Plan{Flex}, MaxAttempts: 5, MaxWait: time.Hour, MaxElapsed: time.Hour}},
 		"deadline past": {Results: lost, Left: 0, Replayable: true},
 		"cost limit": {Results: []Result{{Outcome: Ambiguous}}, Left: -1, Replayable: true, MaxBilled: 1,
@@ -123,7 +112,7 @@ func TestNextStops(t *testing.T) {
 // allowed; never earlier than the server said; never past its limits; and it ends.
 func TestNextInvariants(t *testing.T) {
 	outcomes := []Outcome{NotSent, Rejected, Rejected, Rejected, Rejected, Ambiguous, Partial, Billed, Refused}
-	reasons := []Reason{NoReason, Capacity, Capacity, Rate, Overloaded, ServerError, Quota, TooLarge, TierRefused, UsageRefused, BadRequest}
+	reasons := []Reason{"", Capacity, Capacity, Rate, Overloaded, ServerError, Quota, TooLarge, TierRejected, UsageRejected, BadRequest}
 	evidence := []Evidence{Documented, Reported, Inferred}
 	tiers := []Tier{"", Flex, Standard, Priority}
 	seed := rand.Uint64()
@@ -149,22 +138,7 @@ func TestNextInvariants(t *testing.T) {
 			if !d.Send {
 				break
 			}
-			if len(h.Results) >= s.MaxAttempts {
-				t.Fatalf("seed %d: attempt %d of %d", seed, len(h.Results)+1, s.MaxAttempts)
-			}
-			if n > 0 {
-				last := h.Results[len(h.Results)-1]
-				free := last.Outcome == NotSent || last.Outcome == Rejected && (!s.OnlyDocumented || last.Evidence == Documented)
-				if !free {
-					t.Fatalf("seed %d: sends again after %+v", seed, last)
-				}
-				if d.Step == last.Step && d.Wait < last.RetryAfter {
-					t.Fatalf("seed %d: waits %v, the server said %v", seed, d.Wait, last.RetryAfter)
-				}
-			}
-			if d.Wait > s.MaxWait || h.Elapsed+d.Wait > s.MaxElapsed || n > 0 && h.Left >= 0 && d.Wait >= h.Left {
-				t.Fatalf("seed %d: wait %v passes a limit: %+v", seed, d.Wait, h)
-			}
+			checkDecision(t, seed, &h, d)
 			took := d.Wait + time.Duration(random.IntN(10))*time.Second
 			h.Elapsed += took
 			if h.Left >= 0 {
@@ -179,6 +153,29 @@ func TestNextInvariants(t *testing.T) {
 	}
 }
 
+// checkDecision checks a decision to send.
+func checkDecision(t *testing.T, seed uint64, h *History, d Decision) {
+	t.Helper()
+	s, n := h.Settings, len(h.Results)
+	if n >= s.MaxAttempts {
+		t.Fatalf("seed %d: attempt %d of %d", seed, n+1, s.MaxAttempts)
+	}
+	if d.Wait > s.MaxWait || h.Elapsed+d.Wait > s.MaxElapsed || n > 0 && h.Left >= 0 && d.Wait >= h.Left {
+		t.Fatalf("seed %d: wait %v passes a limit: %+v", seed, d.Wait, h)
+	}
+	if n == 0 {
+		return
+	}
+	last := h.Results[n-1]
+	free := last.Outcome == NotSent || last.Outcome == Rejected && (!s.OnlyDocumented || last.Evidence == Documented)
+	if !free {
+		t.Fatalf("seed %d: sends again after %+v", seed, last)
+	}
+	if d.Step == last.Step && d.Wait < last.RetryAfter {
+		t.Fatalf("seed %d: waits %v, the server said %v", seed, d.Wait, last.RetryAfter)
+	}
+}
+
 // Every outcome and reason has a row, so that none is decided by accident.
 func TestTableIsComplete(t *testing.T) {
 	for _, o := range []Outcome{NotSent, Rejected, Ambiguous, Billed, Partial, Refused} {
@@ -190,42 +187,8 @@ func TestTableIsComplete(t *testing.T) {
 			t.Errorf("no row for %s in general", o)
 		}
 	}
-	Table()[0].Move = Stop
-	if MoveAfter(NotSent, "") != Again {
+	Table()[0].Move = stopHere
+	if moveAfter(NotSent, "") != again {
 		t.Error("the caller of Table can change it")
-	}
-}
-
-func TestWait(t *testing.T) {
-	for range 10_000 {
-		hint := time.Duration(rand.Int64N(int64(time.Hour)))
-		backoff := time.Duration(rand.Int64N(int64(time.Minute)))
-		got := Wait(hint, backoff, rand.Uint64())
-		if got < hint || got > max(hint, backoff)+hint/10 {
-			t.Fatalf("Wait(%v, %v) = %v", hint, backoff, got)
-		}
-	}
-	const forever = time.Duration(1<<63 - 1)
-	for _, test := range []struct{ hint, backoff, least, most time.Duration }{
-		{0, 0, 0, 0}, {-time.Second, -time.Second, 0, 0}, {forever, 0, forever, forever}, {forever, forever, forever, forever},
-		{0, forever, forever - forever>>31, forever},
-	} {
-		if got := Wait(test.hint, test.backoff, 1<<64-1); got < test.least || got > test.most {
-			t.Errorf("Wait(%v, %v) = %v", test.hint, test.backoff, got)
-		}
-	}
-}
-
-func TestBackoff(t *testing.T) {
-	for _, test := range []struct {
-		n    int
-		want time.Duration
-	}{{-1, 0}, {0, time.Second}, {1, 2 * time.Second}, {4, 16 * time.Second}, {5, 30 * time.Second}, {61, 30 * time.Second}, {1000, 30 * time.Second}} {
-		if got := Backoff(test.n, time.Second, 30*time.Second); got != test.want {
-			t.Errorf("Backoff(%d) = %v, want %v", test.n, got, test.want)
-		}
-	}
-	if Backoff(3, 0, time.Second) != 0 || Backoff(3, time.Second, 0) != 0 {
-		t.Error("without a base or a bound there is no backoff")
 	}
 }

@@ -5,13 +5,13 @@ type Outcome string
 
 const (
 	NotSent   Outcome = "not_sent"  // no byte of the request's headers was written: free
-	Rejected  Outcome = "rejected"  // the provider completely refused: free, on the Evidence given
-	Ambiguous Outcome = "ambiguous" // written, and it cannot be known whether it was billed
+	Rejected  Outcome = "rejected"  // the provider rejected it completely: free, on the Evidence given
+	Ambiguous Outcome = "ambiguous" // the request was written, and it cannot be known whether it was billed
 	Billed    Outcome = "billed"    // a complete answer
-	Partial   Outcome = "partial"   // an answer began and did not end well: billed in part or whole
+	Partial   Outcome = "partial"   // an answer began and did not end well: billed in part or in full
 	Refused   Outcome = "refused"   // we refused to send it: free
-	Storage   Outcome = "storage"   // no attempt: rent for a cache
-	Open      Outcome = "open"      // about to be sent: what a ledger notes before it is known what became of the attempt
+	Storage   Outcome = "storage"   // not an attempt: the rent of a context cache
+	Open      Outcome = "open"      // about to be sent: what a ledger records before the outcome is known
 )
 
 // Evidence says how it is known that a rejected attempt was free.
@@ -23,22 +23,21 @@ const (
 	Inferred   Evidence = "inferred"   // by what such an answer means
 )
 
-// A Reason says why an attempt did not end with an answer.
+// A Reason says why an attempt did not end with an answer. The zero Reason gives none.
 type Reason string
 
 const (
-	NoReason      Reason = ""
-	Capacity      Reason = "capacity"        // the tier has no room: another may
-	Rate          Reason = "rate"            // too fast: later
-	Overloaded    Reason = "overloaded"      // the model is overloaded: later
+	Capacity      Reason = "capacity"        // the tier has no capacity; another tier may have some
+	Rate          Reason = "rate"            // a rate limit: a later attempt may succeed
+	Overloaded    Reason = "overloaded"      // the model is overloaded: a later attempt may succeed
 	ServerError   Reason = "server_error"    // 5xx
-	Quota         Reason = "quota"           // credit, spend or a day's quota is used up: waiting does not help
-	TooLarge      Reason = "too_large"       // more than the limit ever allows
-	TierRefused   Reason = "tier_refused"    // the model, or project, does not have the tier
-	UsageRefused  Reason = "usage_refused"   // the request for a stream's usage is not understood
-	CacheDead     Reason = "cache_dead"      // the named context cache is gone
-	BadRequest    Reason = "bad_request"     // any other refusal of the request as it is
+	Quota         Reason = "quota"           // credit, a spend cap or a day's quota is used up: waiting does not help
+	TooLarge      Reason = "too_large"       // larger than the limit ever allows
+	TierRejected  Reason = "tier_refused"    // the model or the project does not have the tier
+	UsageRejected Reason = "usage_refused"   // the provider does not know how to send a stream's usage
+	CacheDead     Reason = "cache_dead"      // the context cache does not exist any more
+	BadRequest    Reason = "bad_request"     // the provider rejects the request for any other reason
 	TransportLost Reason = "transport_error" // the connection failed
-	Unprocessed   Reason = "unprocessed"     // the server says, by HTTP/2's own means, that it did not process the request
+	Unprocessed   Reason = "unprocessed"     // HTTP/2 says that the server did not process the request
 	Redirected    Reason = "redirected"      // a 3xx
 )

@@ -1,72 +1,76 @@
 package policy
 
 import (
-	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
-// A Policy says how calls are to be made. The zero Policy is safe: it asks for no tier, resends only what is provably
-// free, and asks for the usage of streams. A zero field means the default that its comment gives, and in a [Rule] that
-// the rule leaves the field alone.
+// A Policy says how calls are made. The zero Policy is safe: it asks for no tier, sends again only what was provably
+// free, and asks for the usage of streams. A zero field means the default that its comment states. In a [Rule], a zero
+// field keeps what the policy says.
 type Policy struct {
 	// Tier is asked for where a request's body names none. The zero Tier leaves the choice to the provider.
 	Tier Tier
 
-	// Fallback is asked for when Tier, or a tier that the body names, refuses. Zero: none.
+	// Fallback is asked for when the provider rejects Tier, or a tier that the body names. Zero: none.
 	Fallback Tier
 
-	// OverrideBody lets Tier replace one that the body names.
+	// OverrideBody lets Tier replace a tier that the body names.
 	OverrideBody bool
 
-	// Patience is how long a tier that refuses for want of capacity is asked again before Fallback is. Zero: not at
-	// all. A wait that the server asks for and that goes beyond it ends it at once.
+	// Patience is how long a tier that is rejected for want of capacity is asked for again before Fallback is. Zero:
+	// not at all. A wait that the server asks for ends it at once if it is longer than the rest of Patience.
 	Patience time.Duration
 
-	// FlexMinimum is the least time a call must have left to be sent on flex, if there is a fallback. Default: 1
-	// minute; Gemini's documentation gives 1 to 15 minutes as flex's target. 1ns turns it off.
+	// FlexMinimum is the least time that a call must have left to be sent on flex, if the plan has another tier.
+	// Default: 1m; Gemini's documentation gives 1 to 15 minutes as the target of flex. 1ns turns it off.
 	FlexMinimum time.Duration
 
-	// MaxAttempts bounds how often a call is sent. Default: 6. 1 sends it once.
+	// MaxAttempts is how often a call is sent at most. Default: 6. 1 sends it once.
 	MaxAttempts int
 
-	// MaxWait is the longest wait before an attempt; where a server asks for more, the call ends with its answer.
-	// Default: 2 minutes, and 10 where the plan ends in flex.
+	// MaxWait is the longest wait before an attempt. Where a server asks for a longer one, the call ends with the
+	// server's answer. Default: 2m, or 10m where the plan ends in flex.
 	MaxWait time.Duration
 
-	// MaxElapsed is the age of a call after which no attempt is started. Default: 15 minutes, and 45 where the plan
-	// ends in flex.
+	// MaxElapsed is the age of a call after which no attempt is started. Default: 15m, or 45m where the plan ends in
+	// flex.
 	MaxElapsed time.Duration
 
-	// AttemptTimeout gives up an attempt that runs for longer, its body included. The attempt may have been billed,
-	// and is not repeated. Zero: never.
+	// AttemptTimeout ends an attempt that runs for longer, reading its body included. The attempt may have been billed,
+	// and is therefore not repeated. Zero: never.
 	AttemptTimeout time.Duration
 
-	// RetryQuota bounds, over all calls of a key to a host, how often failures (nothing sent, 5xx, a lost connection)
-	// are sent again while nothing succeeds. A repetition that succeeds gives its place back, and any other success a
-	// fifth of one. What is refused for want of capacity, or as too fast, does not count. Default: 100.
+	// RetryQuota bounds how often failures are sent again while nothing succeeds. It is counted over all calls with the
+	// same key to the same host. Failures are: nothing was sent, a 5xx, a lost connection. Not counted are rejections
+	// for want of capacity or because of a rate limit. A repeated attempt that succeeds gives its place back; any other
+	// success gives a fifth of a place back. Default: 100.
 	RetryQuota int
 
-	// BackoffBase and BackoffMax bound the waits that no server asked for: the n-th is drawn from
-	// [0, BackoffBase*2^n], and at most BackoffMax. Defaults: 500 ms and 30 s.
+	// BackoffBase bounds the waits that no server asked for: the n-th, counted from 0, is drawn from
+	// [0, BackoffBase*2^n]. Default: 500ms.
 	BackoffBase time.Duration
-	BackoffMax  time.Duration
 
-	// OnlyDocumented resends only what the provider's documentation says is free.
+	// BackoffMax is the longest wait that no server asked for. Default: 30s.
+	BackoffMax time.Duration
+
+	// OnlyDocumented sends again only what is free by the provider's documentation.
 	OnlyDocumented bool
 
-	// AllowDoubleBilling resends attempts that may have been billed, too.
+	// AllowDoubleBilling also sends again what may have been billed.
 	AllowDoubleBilling bool
 
-	// LeaveStreams keeps the chain from asking for the usage of streams, whose cost is then unknown.
-	LeaveStreams bool
-
-	// StreamIdle is how long an answer may go unread before it is given up and closed. Default: 10 minutes.
+	// StreamIdle is how long the body of an answer may go unread before it is closed. Default: 10m.
 	StreamIdle time.Duration
 
-	// Limits hold calls back, each those that it matches. A Rule has none.
+	// LeaveStreams does not ask for the usage of streams. The cost of such a stream is then unknown.
+	LeaveStreams bool
+
+	// Limits bound how fast calls are sent; each holds back the calls that it matches. A Rule's Set has none.
 	Limits []Limit
 
-	// Rules change the policy for some calls: the first that matches counts. A Rule has none.
+	// Rules change the policy for some calls: the first that matches a call counts. A Rule's Set has none.
 	Rules []Rule
 }
 
@@ -86,227 +90,18 @@ type Limit struct {
 	// Burst is how many of them may be sent at once after a pause. Default: a second's worth, at least 1.
 	Burst int
 
-	// Concurrency is how many may be under way at once, each until its answer has been read. Zero: any number.
+	// Concurrency is how many attempts may be under way at once, each until its answer has been read. Zero: any number.
 	Concurrency int
 }
 
-// A Match selects calls. Every field that is not zero has to fit; the zero Match selects all.
-type Match struct {
-	Provider  string // "openai"
-	Operation string // "chat"
-	Model     string // a pattern: * is any text, ? any one character
-	Tags      map[string]string
-}
-
-// A Subject is what a call is matched and resolved by.
-type Subject struct {
-	Provider  string
-	Operation string
-	Model     string
-	BodyTier  Tier   // the tier that the body names, in a policy's terms; zero if it names none
-	Tiers     []Tier // that the operation accepts; nil if none
-}
-
-// Matches reports whether m selects the call, given the tags of its context.
-func (m *Match) Matches(s *Subject, tags map[string]string) bool {
-	if m.Provider != "" && m.Provider != s.Provider || m.Operation != "" && m.Operation != s.Operation {
-		return false
-	}
-	if m.Model != "" && !glob(m.Model, s.Model) {
-		return false
-	}
-	for k, v := range m.Tags {
-		if got, ok := tags[k]; !ok || got != v {
-			return false
-		}
-	}
-	return true
-}
-
-// glob reports whether s fits the pattern, in time proportional to the product of their lengths at most.
-func glob(pattern, s string) bool {
-	p, i, star, mark := 0, 0, -1, 0
-	for i < len(s) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, i
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
-			p++
-			i++
-		case star >= 0:
-			mark++
-			p, i = star+1, mark
-		default:
-			return false
-		}
-	}
-	for p < len(pattern) && pattern[p] == '*' {
-		p++
-	}
-	return p == len(pattern)
-}
-
-// A FieldError says which field of a policy, or which context option, has a value that makes no sense.
-type FieldError struct {
-	Field   string // "Rules[2].Set.Patience"
-	Value   any
-	Problem string
-}
-
-// Error names the field, its value, and what is wrong.
-func (e *FieldError) Error() string {
-	return fmt.Sprintf("policy: %s is %v: %s", e.Field, e.Value, e.Problem)
-}
-
-// maxDuration is longer than any provider takes; a longer duration is a unit mixed up.
-const maxDuration = 24 * time.Hour
-
-const (
-	maxAttempts = 1000
-	maxRate     = 100_000_000
-)
-
-// Validate returns a [*FieldError] for the first field that makes no sense, or nil.
-func (p *Policy) Validate() error {
-	if err := p.validate(""); err != nil {
-		return err
-	}
+// clone returns a policy that shares nothing with p.
+func (p Policy) clone() Policy {
+	p.Limits, p.Rules = slices.Clone(p.Limits), slices.Clone(p.Rules)
 	for i := range p.Limits {
-		if err := p.Limits[i].validate(fmt.Sprintf("Limits[%d].", i)); err != nil {
-			return err
-		}
+		p.Limits[i].Match.Tags = maps.Clone(p.Limits[i].Match.Tags)
 	}
 	for i := range p.Rules {
-		prefix, r := fmt.Sprintf("Rules[%d].", i), &p.Rules[i]
-		if err := r.Match.validate(prefix + "Match."); err != nil {
-			return err
-		}
-		if err := r.Set.validate(prefix + "Set."); err != nil {
-			return err
-		}
-		if len(r.Set.Rules) > 0 {
-			return &FieldError{prefix + "Set.Rules", len(r.Set.Rules), "a rule cannot hold rules"}
-		}
-		if len(r.Set.Limits) > 0 {
-			return &FieldError{prefix + "Set.Limits", len(r.Set.Limits), "limits match calls themselves; put them in the policy's own Limits"}
-		}
+		p.Rules[i].Match.Tags = maps.Clone(p.Rules[i].Match.Tags)
 	}
-	return nil
-}
-
-func (p *Policy) validate(prefix string) error {
-	if p.Tier != "" && !p.Tier.Askable() {
-		return &FieldError{prefix + "Tier", fmt.Sprintf("%q", p.Tier), "want flex, standard or priority"}
-	}
-	if err := checkFallback(prefix+"Fallback", p.Fallback, p.Tier); err != nil {
-		return err
-	}
-	for _, f := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"Patience", p.Patience},
-		{"FlexMinimum", p.FlexMinimum},
-		{"MaxWait", p.MaxWait},
-		{"MaxElapsed", p.MaxElapsed},
-		{"AttemptTimeout", p.AttemptTimeout},
-		{"BackoffBase", p.BackoffBase},
-		{"BackoffMax", p.BackoffMax},
-		{"StreamIdle", p.StreamIdle},
-	} {
-		if err := checkDuration(prefix+f.name, f.value); err != nil {
-			return err
-		}
-	}
-	if err := checkCount(prefix+"RetryQuota", p.RetryQuota, maxRate); err != nil {
-		return err
-	}
-	return checkCount(prefix+"MaxAttempts", p.MaxAttempts, maxAttempts)
-}
-
-func (l *Limit) validate(prefix string) error {
-	if err := l.Match.validate(prefix + "Match."); err != nil {
-		return err
-	}
-	for _, f := range []struct {
-		name  string
-		value int
-	}{
-		{"RequestsPerMinute", l.RequestsPerMinute}, {"Burst", l.Burst}, {"Concurrency", l.Concurrency},
-	} {
-		if err := checkCount(prefix+f.name, f.value, maxRate); err != nil {
-			return err
-		}
-	}
-	if l.RequestsPerMinute == 0 && l.Concurrency == 0 {
-		return &FieldError{prefix + "RequestsPerMinute", 0, "a limit needs RequestsPerMinute or Concurrency"}
-	}
-	if l.RequestsPerMinute == 0 && l.Burst > 0 {
-		return &FieldError{prefix + "Burst", l.Burst, "it needs RequestsPerMinute"}
-	}
-	return nil
-}
-
-func (m *Match) validate(prefix string) error {
-	for k, v := range m.Tags {
-		if err := checkTag(prefix+"Tags", k, v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkFallback(field string, fallback, tier Tier) error {
-	switch {
-	case fallback == "" || fallback == NoFallback:
-		return nil
-	case !fallback.Askable():
-		return &FieldError{field, fmt.Sprintf("%q", fallback), "want flex, standard, priority or none"}
-	case fallback == tier:
-		return &FieldError{field, fmt.Sprintf("%q", fallback), "it is the tier itself"}
-	}
-	return nil
-}
-
-func checkDuration(field string, d time.Duration) error {
-	switch {
-	case d < 0:
-		return &FieldError{field, d, "it must not be negative"}
-	case d > maxDuration:
-		return &FieldError{field, d, "it is longer than a day; is the unit right?"}
-	}
-	return nil
-}
-
-func checkCount(field string, n, most int) error {
-	switch {
-	case n < 0:
-		return &FieldError{field, n, "it must not be negative"}
-	case n > most:
-		return &FieldError{field, n, fmt.Sprintf("it is more than %d", most)}
-	}
-	return nil
-}
-
-const (
-	maxTagKey   = 64
-	maxTagValue = 256
-)
-
-func checkTag(field, key, value string) error {
-	for _, c := range key + value {
-		if c < ' ' || c == 0x7f {
-			return &FieldError{field, fmt.Sprintf("%q", key), "a tag holds no control characters"}
-		}
-	}
-	switch {
-	case key == "":
-		return &FieldError{field, fmt.Sprintf("%q", key), "a tag needs a name"}
-	case len(key) > maxTagKey:
-		return &FieldError{field, fmt.Sprintf("%.20q...", key), fmt.Sprintf("a tag's name has at most %d bytes", maxTagKey)}
-	case len(value) > maxTagValue:
-		return &FieldError{field, fmt.Sprintf("%q", key), fmt.Sprintf("a tag's value has at most %d bytes", maxTagValue)}
-	}
-	return nil
+	return p
 }

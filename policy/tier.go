@@ -2,27 +2,29 @@ package policy
 
 import "slices"
 
-// A Tier is a processing class, in the provider's terms. The zero Tier names none: the provider then uses its own
-// default.
+// A Tier is a class of processing, with a price and a speed of its own. The zero Tier asks for none: the provider then
+// uses its default.
 type Tier string
 
-// The tiers that a policy may ask for. A request body may name others, such as "auto" or "scale"; they are passed on.
+// The tiers that a policy may ask for, and Batch. The body of a request may name others, such as "auto" or "scale",
+// which are sent unchanged.
 const (
-	Standard Tier = "standard" // what OpenAI calls "default"
-	Flex     Tier = "flex"     // cheaper, slower, and refused when there is no capacity
+	Standard Tier = "standard" // OpenAI calls it "default"
+	Flex     Tier = "flex"     // cheaper, slower, and rejected when there is no capacity
 	Priority Tier = "priority" // dearer, faster; OpenAI also calls it "fast"
-	Batch    Tier = "batch"    // served by batch jobs only; never asked for
+	Batch    Tier = "batch"    // what batch jobs are served on; a policy cannot ask for it
 )
 
 // NoFallback, as a fallback, undoes one that a more general setting names.
 const NoFallback Tier = "none"
 
+// askable are the tiers that a policy may ask for.
 var askable = []Tier{Flex, Standard, Priority}
 
 // Askable reports whether a policy may ask for t.
 func (t Tier) Askable() bool { return slices.Contains(askable, t) }
 
-// A Plan is the order of tiers that a call may use. A later one is used when those before it refuse.
+// A Plan is the order of the tiers that a call may use. A tier is used when the provider rejects those before it.
 type Plan []Tier
 
 // First returns the first tier of the plan; the zero Tier if the plan is empty.
@@ -41,8 +43,8 @@ func (p Plan) After(t Tier) (Tier, bool) {
 	return "", false
 }
 
-// Last returns the last tier of the plan; the zero Tier if the plan is empty.
-func (p Plan) Last() Tier {
+// last returns the last tier of the plan; the zero Tier if the plan is empty.
+func (p Plan) last() Tier {
 	if len(p) == 0 {
 		return ""
 	}

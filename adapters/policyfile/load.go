@@ -11,38 +11,18 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/skinflint-go/skinflint/policy"
 )
 
 const (
-	maxSize   = 1 << 20 // bytes of a file
-	maxTokens = 50_000  // of YAML in it; the parser's time grows with their square
-	maxErrors = 10      // that are reported
+	maxSize   = 1 << 20 // of a file, in bytes
+	maxTokens = 50_000  // of YAML in a file; the parser's time grows with the square of their number
 )
 
-// An Error is a mistake in a policy file.
-type Error struct {
-	File    string
-	Line    int    // from 1
-	Column  int    // from 1, in characters
-	Field   string // "rules[2].tier.patience"; empty if the mistake is in the file's form
-	Problem string
-}
-
-// Error returns "file:line:column: field: problem".
-func (e *Error) Error() string {
-	if e.Field == "" {
-		return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Problem)
-	}
-	return fmt.Sprintf("%s:%d:%d: %s: %s", e.File, e.Line, e.Column, e.Field, e.Problem)
-}
-
-// Load reads the policy file at path. Its errors are those of reading the file, and of [Parse].
+// Load reads the policy file at path. Its error is that of reading the file, or of [Parse].
 func Load(path string) (policy.Policy, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -56,8 +36,9 @@ func Load(path string) (policy.Policy, error) {
 	return Parse(path, text)
 }
 
-// Parse reads the text of a policy file; errors call it name. The policy that it returns is valid. The error is an
-// [*Error], or several joined in the order of the file: at most the first 10.
+// Parse reads the text of a policy file, which is called name in errors. The policy that it returns is valid: see
+// [policy.Policy.Validate]. The error is an [*Error], or several that [errors.Join] has joined in the order of the
+// file: at most the first 10.
 func Parse(name string, text []byte) (policy.Policy, error) {
 	p, errs := parse(text)
 	if len(errs) == 0 {
@@ -79,7 +60,7 @@ func Parse(name string, text []byte) (policy.Policy, error) {
 }
 
 func parse(text []byte) (p policy.Policy, errs []*Error) {
-	// A bug of the YAML library must not end the program that reads its configuration.
+	// A bug in the YAML library must not end a program that reads its configuration.
 	defer func() {
 		if recover() != nil {
 			p, errs = policy.Policy{}, []*Error{{Line: 1, Column: 1, Problem: "the YAML parser failed on this text"}}
@@ -114,7 +95,7 @@ func parse(text []byte) (p policy.Policy, errs []*Error) {
 	return r.policy, r.errs
 }
 
-// checkText finds what no YAML parser need see.
+// checkText refuses a text that is too long, not UTF-8, or has control characters.
 func checkText(text []byte) *Error {
 	if len(text) > maxSize {
 		at := placeAt(text, maxSize)
@@ -131,52 +112,4 @@ func checkText(text []byte) *Error {
 		i += n
 	}
 	return nil
-}
-
-// syntaxError returns what the YAML library says, with its place.
-func syntaxError(err error) *Error {
-	var syntax interface {
-		GetToken() *token.Token
-		GetMessage() string
-	}
-	if !errors.As(err, &syntax) {
-		return place{1, 1}.errorf("", "the YAML parser gave up on this text")
-	}
-	return placeOf(syntax.GetToken()).errorf("", "%s", syntax.GetMessage())
-}
-
-// A place is a line and a column, both from 1.
-type place struct{ line, column int }
-
-func (p place) errorf(field, format string, args ...any) *Error {
-	return &Error{Line: p.line, Column: p.column, Field: field, Problem: fmt.Sprintf(format, args...)}
-}
-
-// placeOf returns where a token is; the file's start if it does not say.
-func placeOf(t *token.Token) place {
-	if t == nil || t.Position == nil {
-		return place{1, 1}
-	}
-	return place{max(t.Position.Line, 1), max(t.Position.Column, 1)}
-}
-
-// placeOfNode returns where a value begins: a mapping in block style at its first key.
-func placeOfNode(n ast.Node) place {
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		if !n.IsFlowStyle && len(n.Values) > 0 {
-			return placeOfNode(n.Values[0])
-		}
-	case *ast.MappingValueNode:
-		return placeOf(n.Key.GetToken())
-	}
-	return placeOf(n.GetToken())
-}
-
-// placeAt returns the place of a byte of text.
-func placeAt(text []byte, offset int) place {
-	before := bytes.ReplaceAll(text[:offset], []byte("\r\n"), []byte("\n"))
-	before = bytes.ReplaceAll(before, []byte("\r"), []byte("\n"))
-	last := bytes.LastIndexByte(before, '\n')
-	return place{bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(before[last+1:]) + 1}
 }

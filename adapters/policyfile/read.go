@@ -12,28 +12,11 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// A reader makes a policy of a YAML tree, and collects what is wrong with it.
-type reader struct {
-	policy policy.Policy
-	errs   []*Error
-	places map[string]*setting // by the name that policy.Validate has for a field
-}
-
-// A setting is where the file sets a field.
-type setting struct {
-	place place
-	field string // in the file
-	mend  func() // gives the field a value that is valid, so that the others can be validated
-}
-
-func (r *reader) fail(at place, field, format string, args ...any) {
-	r.errs = append(r.errs, at.errorf(field, format, args...))
-}
-
+// file reads the document. Mistakes do not stop it: whatever can be read is read, so that all mistakes are reported.
 func (r *reader) file(n ast.Node) {
 	top := r.mapping(n, "", "defaults", "rules", "limits")
 	if e, ok := top["defaults"]; ok {
-		r.body(r.mapping(e.value, e.field, sectionNames()...), "", &r.policy, nil)
+		r.sections(r.mapping(e.value, e.field, sectionNames()...), "", &r.policy, nil)
 	}
 	if e, ok := top["rules"]; ok {
 		items := r.list(e.value, e.field)
@@ -52,37 +35,40 @@ func (r *reader) file(n ast.Node) {
 	r.validate()
 }
 
-// body reads the sections of the defaults, or of a rule that changes them; prefix is what comes before the field's name
-// in the errors of policy.Validate.
-func (r *reader) body(entries map[string]entry, prefix string, p, defaults *policy.Policy) {
+// sections reads the settings of the defaults, or of a rule; of a rule, defaults are the settings that it changes.
+// prefix comes before a field's name in the errors of policy.Validate.
+func (r *reader) sections(entries map[string]entry, prefix string, p, defaults *policy.Policy) {
 	for _, s := range sections {
 		e, ok := entries[s.name]
 		if !ok {
 			continue
 		}
-		set := r.mapping(e.value, e.field, names(s.keys, s.own...)...)
+		set := r.mapping(e.value, e.field, names(s.keys)...)
 		if s.name == "tier" {
 			r.tiers(set, prefix, p, defaults)
 		}
 		for _, k := range s.keys {
-			e, ok := set[k.name]
+			if _, isTier := k.At(p).(*policy.Tier); isTier {
+				continue // tiers has read it
+			}
+			e, ok := set[k.Name]
 			if !ok || !assign(r, e, k, prefix, p) || defaults == nil {
 				continue
 			}
-			general := reflect.ValueOf(k.at(defaults)).Elem()
-			if reflect.ValueOf(k.at(p)).Elem().IsZero() && !general.IsZero() {
+			general := reflect.ValueOf(k.At(defaults)).Elem()
+			if reflect.ValueOf(k.At(p)).Elem().IsZero() && !general.IsZero() {
 				r.fail(placeOfNode(e.value), e.field, "a rule cannot set it back from the defaults' %v; leave it out of the defaults, and set it in the rules that want it", general)
 			}
 		}
 	}
 }
 
-// assign reads one field, and reports whether it could.
-func assign[T any](r *reader, e entry, k key[T], prefix string, into *T) bool {
-	to := reflect.ValueOf(k.at(into)).Elem()
-	r.places[prefix+k.field] = &setting{placeOfNode(e.value), e.field, func() { to.SetZero() }}
+// assign reads a value into a field, and reports whether it could.
+func assign[T any](r *reader, e entry, k policy.Key[T], prefix string, into *T) bool {
+	to := reflect.ValueOf(k.At(into)).Elem()
+	r.places[prefix+k.Field] = &setting{placeOfNode(e.value), e.field, func() { to.SetZero() }}
 	ok := false
-	switch to := k.at(into).(type) {
+	switch to := k.At(into).(type) {
 	case *time.Duration:
 		*to, ok = r.duration(e)
 	case *int:
@@ -90,8 +76,8 @@ func assign[T any](r *reader, e entry, k key[T], prefix string, into *T) bool {
 	case *bool:
 		*to, ok = r.flag(e)
 	}
-	if ok && k.zero != "" && to.IsZero() {
-		r.fail(placeOfNode(e.value), e.field, "0 would mean %s; leave the key out", k.zero)
+	if ok && k.Zero != "" && to.IsZero() {
+		r.fail(placeOfNode(e.value), e.field, "0 would mean %s; leave the key out", k.Zero)
 		return false
 	}
 	return ok
@@ -99,80 +85,82 @@ func assign[T any](r *reader, e entry, k key[T], prefix string, into *T) bool {
 
 // tiers reads the plan, or the fallback alone.
 func (r *reader) tiers(set map[string]entry, prefix string, p, defaults *policy.Policy) {
-	at := func(n ast.Node, name, field string) {
-		r.places[prefix+name] = &setting{placeOfNode(n), field, func() { p.Tier, p.Fallback = "", "" }}
+	plan, hasPlan := set["plan"]
+	fallback, hasFallback := set["fallback"]
+	if hasPlan {
+		r.plan(plan, prefix, p, defaults)
 	}
-	plan, ok := set["plan"]
-	fallback, alone := set["fallback"]
-	if ok {
-		items := r.list(plan.value, plan.field)
-		if l, ok := plan.value.(*ast.SequenceNode); ok && len(l.Values) == 0 {
-			r.fail(placeOfNode(plan.value), plan.field, "an empty plan; name one tier or two, as [flex, standard]")
-		}
-		for i, item := range items {
-			t, ok := r.tier(item)
-			switch {
-			case i == 0 && ok:
-				p.Tier = t
-				at(item.value, "Tier", item.field)
-			case i == 1 && ok:
-				p.Fallback = t
-				at(item.value, "Fallback", item.field)
-			case i == 2:
-				r.fail(placeOfNode(item.value), item.field, "a plan has one tier or two")
-			}
-		}
-		if len(items) == 1 && defaults != nil && defaults.Fallback != "" {
-			p.Fallback = policy.NoFallback
-		}
-	}
-	if alone && ok {
+	switch {
+	case hasPlan && hasFallback:
 		r.fail(fallback.at, fallback.field, "beside plan, the fallback is the plan's second tier")
-	} else if alone {
-		if t, ok := r.tier(fallback); ok {
-			p.Fallback = t
-			at(fallback.value, "Fallback", fallback.field)
-		}
+	case hasFallback:
+		r.tier(fallback, prefix, "Fallback", p, &p.Fallback)
 	}
 }
 
-// tier returns a tier that policy.Validate has yet to judge.
-func (r *reader) tier(e entry) (policy.Tier, bool) {
-	t, ok := r.text(e)
-	if ok && t == "" {
-		r.fail(placeOfNode(e.value), e.field, "empty text names no tier")
-		return "", false
+// plan reads one tier or two. In a rule, a plan of one tier takes the defaults' fallback away: it replaces the whole
+// plan.
+func (r *reader) plan(e entry, prefix string, p, defaults *policy.Policy) {
+	if l, ok := e.value.(*ast.SequenceNode); ok && len(l.Values) == 0 {
+		r.fail(placeOfNode(e.value), e.field, "an empty plan; name one tier or two, as [flex, standard]")
 	}
-	return policy.Tier(t), ok
+	items := r.list(e.value, e.field)
+	for i, item := range items {
+		switch i {
+		case 0:
+			r.tier(item, prefix, "Tier", p, &p.Tier)
+		case 1:
+			r.tier(item, prefix, "Fallback", p, &p.Fallback)
+		case 2:
+			r.fail(placeOfNode(item.value), item.field, "a plan has one tier or two")
+		}
+	}
+	if len(items) == 1 && defaults != nil && defaults.Fallback != "" {
+		p.Fallback = policy.NoFallback
+	}
+}
+
+// tier reads a tier into a field of p. Whether it is one that a policy may ask for is left to policy.Validate.
+func (r *reader) tier(e entry, prefix, field string, p *policy.Policy, into *policy.Tier) {
+	name, ok := r.text(e)
+	switch {
+	case !ok:
+	case name == "":
+		r.fail(placeOfNode(e.value), e.field, "empty text names no tier")
+	default:
+		*into = policy.Tier(name)
+		// The problem may be the other tier: "it is the tier itself".
+		r.places[prefix+field] = &setting{placeOfNode(e.value), e.field, func() { p.Tier, p.Fallback = "", "" }}
+	}
 }
 
 func (r *reader) rule(item entry, i int) {
 	into := &r.policy.Rules[i]
 	entries := r.mapping(item.value, item.field, sectionNames("match")...)
 	r.match(entries, &into.Match)
-	r.body(entries, fmt.Sprintf("Rules[%d].Set.", i), &into.Set, &r.policy)
+	r.sections(entries, fmt.Sprintf("Rules[%d].Set.", i), &into.Set, &r.policy)
 }
 
 func (r *reader) limit(item entry, i int) {
 	into := &r.policy.Limits[i]
-	bad := len(r.errs)
+	mistakes := len(r.errs)
 	entries := r.mapping(item.value, item.field, names(limitKeys, "match")...)
 	r.match(entries, &into.Match)
 	prefix := fmt.Sprintf("Limits[%d].", i)
 	mend := func() { into.RequestsPerMinute = max(into.RequestsPerMinute, 1) }
 	r.places[prefix] = &setting{placeOfNode(item.value), item.field, mend}
 	for _, k := range limitKeys {
-		e, ok := entries[k.name]
+		e, ok := entries[k.Name]
 		if !ok {
 			continue
 		}
 		assign(r, e, k, prefix, into)
-		s := r.places[prefix+k.field]
+		s := r.places[prefix+k.Field]
 		zero := s.mend
 		s.mend = func() { zero(); mend() }
 	}
-	if len(r.errs) > bad && into.RequestsPerMinute == 0 {
-		mend() // what the limit lacks may be what could not be read
+	if len(r.errs) > mistakes && into.RequestsPerMinute == 0 {
+		mend() // the limit may have no rate only because the rate could not be read
 	}
 }
 
@@ -192,16 +180,18 @@ func (r *reader) match(entries map[string]entry, into *policy.Match) {
 			}
 		}
 	}
-	tags, ok := set["tags"]
-	if !ok {
-		return
+	if tags, ok := set["tags"]; ok {
+		r.tags(tags, into)
 	}
-	for name, e := range r.mapping(tags.value, tags.field) {
+}
+
+func (r *reader) tags(e entry, into *policy.Match) {
+	for name, e := range r.mapping(e.value, e.field) {
 		value, ok := r.text(e)
 		if !ok {
 			continue
 		}
-		// A tag is validated by itself: the error for a whole match does not say which one it is about.
+		// Each tag is validated alone: the error about a whole match does not say which tag it is about.
 		tag := map[string]string{name: value}
 		one := policy.Policy{Rules: []policy.Rule{{Match: policy.Match{Tags: tag}}}}
 		if field := new(policy.FieldError); errors.As(one.Validate(), &field) {
@@ -215,10 +205,17 @@ func (r *reader) match(entries map[string]entry, into *policy.Match) {
 	}
 }
 
-// inFile are the file's names for the fields that a problem speaks of.
-var inFile = strings.NewReplacer("RequestsPerMinute", "requests_per_minute", "Concurrency", "concurrency")
+// inFile replaces the names of a Limit's fields in the problems that policy.Validate reports by their keys in the file.
+var inFile = func() *strings.Replacer {
+	var names []string
+	for _, k := range limitKeys {
+		names = append(names, k.Field, k.Name)
+	}
+	return strings.NewReplacer(names...)
+}()
 
-// validate gives the errors of policy.Validate their places, each once.
+// validate reports the errors of policy.Validate, which returns one at a time, with their places in the file. After
+// each, it mends the field and validates again.
 func (r *reader) validate() {
 	for range maxErrors {
 		err := r.policy.Validate()
@@ -235,7 +232,7 @@ func (r *reader) validate() {
 		s, ok := r.places[name]
 		if ok {
 			problem = fmt.Sprintf("%v: %s", field.Value, problem)
-		} else { // the file does not set the field, and should
+		} else { // the file does not set the field, and should: the error is about the limit
 			name = name[:strings.LastIndexByte(name, '.')+1]
 			s, ok = r.places[name]
 		}

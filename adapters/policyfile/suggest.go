@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// unknown says what to do about a key that is not among those known in its place.
+// unknown returns the problem with a key that is not among the known keys of its place, and what to do about it.
 func unknown(name string, known []string) string {
 	if why, ok := unenforced[name]; ok {
 		return why
@@ -25,6 +25,7 @@ func unknown(name string, known []string) string {
 	return "unknown key; want " + oneOf(known)
 }
 
+// oneOf lists alternatives: "a, b or c".
 func oneOf(list []string) string {
 	if len(list) == 1 {
 		return list[0]
@@ -33,8 +34,8 @@ func oneOf(list []string) string {
 	return strings.Join(list[:last], ", ") + " or " + list[last]
 }
 
-// distance returns how many letters have to be put in, taken out, replaced or swapped with their neighbour to make b of
-// a; most if it is more than that.
+// distance returns how many letters have to be inserted, removed, replaced or swapped with their neighbour to turn a
+// into b (the optimal string alignment distance), or most if there are more.
 func distance(a, b string, most int) int {
 	if len(a)-len(b) >= most || len(b)-len(a) >= most {
 		return most

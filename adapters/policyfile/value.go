@@ -10,16 +10,37 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/skinflint-go/skinflint/policy"
 )
+
+// A reader turns a YAML tree into a policy, and collects the mistakes.
+type reader struct {
+	policy policy.Policy
+	errs   []*Error
+	places map[string]*setting // by the names that policy.Validate has for fields: "Rules[2].Set.MaxWait"
+}
+
+// A setting is where the file sets a field of the policy.
+type setting struct {
+	place place
+	field string // in the file: "rules[2].retry.max_wait"
+	mend  func() // gives the field a valid value, so that the other fields can be validated
+}
+
+func (r *reader) fail(at place, field, format string, args ...any) {
+	r.errs = append(r.errs, at.errorf(field, format, args...))
+}
 
 // An entry is a value of a mapping or a list.
 type entry struct {
-	field string // its path
-	at    place  // of its key; of the value in a list
+	field string // its path: "rules[2].tier.patience"
+	at    place  // of its key; in a list, of the value
 	value ast.Node
 }
 
-// mapping returns the entries of a mapping, by key, that are among those known (any, if none are given).
+// mapping returns the entries of a mapping by key. Keys that are not known are mistakes; without known keys, every key
+// is accepted.
 func (r *reader) mapping(n ast.Node, field string, known ...string) map[string]entry {
 	var pairs []*ast.MappingValueNode
 	switch n := n.(type) {
@@ -88,7 +109,7 @@ func (r *reader) text(e entry) (string, bool) {
 	case n.Token.Type != token.StringType: // it is in quotes
 		return n.Value, true
 	case strings.ContainsAny(n.Value, "{}[],") || strings.Contains(n.Value, ": "):
-		// The YAML library takes [a b: c] or {a: b]} for text.
+		// The YAML library reads a part of [a b: c] or {a: b]} as text.
 		r.fail(placeOfNode(e.value), e.field, "text with a bracket, a comma or a colon needs quotes")
 		return "", false
 	case strings.ContainsAny(strings.TrimSpace(n.Token.Origin), "\r\n"):
@@ -98,6 +119,7 @@ func (r *reader) text(e entry) (string, bool) {
 	return n.Value, true
 }
 
+// flag returns true or false.
 func (r *reader) flag(e entry) (bool, bool) {
 	n, ok := e.value.(*ast.BoolNode)
 	if !ok {
@@ -107,9 +129,10 @@ func (r *reader) flag(e entry) (bool, bool) {
 	return n.Value, true
 }
 
-// decimal leaves out what YAML reads in other bases, or not the same way in all its versions.
+// decimal excludes numbers that YAML reads in another base, such as 0x10, or differently in its versions, such as 010.
 var decimal = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)$`)
 
+// count returns a whole number.
 func (r *reader) count(e entry) (int, bool) {
 	_, ok := e.value.(*ast.IntegerNode)
 	if text := e.value.GetToken().Value; ok && decimal.MatchString(text) {
@@ -121,6 +144,7 @@ func (r *reader) count(e entry) (int, bool) {
 	return 0, false
 }
 
+// duration returns a duration that has a unit.
 func (r *reader) duration(e entry) (time.Duration, bool) {
 	at := placeOfNode(e.value)
 	var text string
@@ -145,12 +169,13 @@ func (r *reader) duration(e entry) (time.Duration, bool) {
 	return d, true
 }
 
+// isNull reports whether a value is missing, or is null.
 func isNull(n ast.Node) bool {
 	_, ok := n.(*ast.NullNode)
 	return ok || n == nil
 }
 
-// describe says what a value is.
+// describe returns what a value is, for errors.
 func describe(n ast.Node) string {
 	switch n := n.(type) {
 	case nil, *ast.NullNode:
@@ -167,6 +192,7 @@ func describe(n ast.Node) string {
 	return fmt.Sprintf("%.40q", n.GetToken().Value)
 }
 
+// quoteIt returns the advice to quote a value, where quotes would make it text.
 func quoteIt(n ast.Node) string {
 	if _, ok := n.(ast.ScalarNode); ok {
 		return "; put it in quotes"
@@ -176,7 +202,7 @@ func quoteIt(n ast.Node) string {
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// join returns the path of a key.
+// join returns the path of the key name in field.
 func join(field, name string) string {
 	if !plainName.MatchString(name) {
 		name = fmt.Sprintf("%.64q", name)

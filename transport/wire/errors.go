@@ -79,9 +79,9 @@ func openAIRefusal(r *Response, e *apiError) Refusal {
 	case status == http.StatusPaymentRequired:
 		f.Reason = policy.Quota
 	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && refusesTier(e):
-		f.Reason = policy.TierRefused
+		f.Reason = policy.TierRejected
 	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && refusesUsage(e):
-		f.Reason = policy.UsageRefused
+		f.Reason = policy.UsageRejected
 	case status >= 400 && !slices.Contains(refusals, status):
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}

@@ -37,9 +37,9 @@ func googleRefusal(r *Response) (f Refusal, own bool) {
 	case deadCache(r.Status, e.message):
 		f.Reason = policy.CacheDead
 	case r.Status == http.StatusBadRequest && refusesGeminiTier(&e):
-		f.Reason = policy.TierRefused
+		f.Reason = policy.TierRejected
 	case r.Status == http.StatusBadRequest && refusesUsage(&e):
-		f.Reason = policy.UsageRefused
+		f.Reason = policy.UsageRejected
 	case r.Status >= 400 && !slices.Contains(refusals, r.Status):
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}

@@ -1,0 +1,115 @@
+package policy
+
+import (
+	"sync"
+
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// A Call collects what becomes of the calls made under one context, for a program whose SDK does not return it: see
+// [Track]. Of several calls it holds the sums, and of what cannot be summed the latest. It is safe for concurrent use.
+type Call struct {
+	mu       sync.Mutex
+	attempts int
+	unpriced int
+	tier     Tier
+	usage    price.Usage
+	cost     price.Sum
+	exposure price.Sum
+	err      error
+}
+
+// A Report is what one attempt adds to a [Call].
+type Report struct {
+	Tier   Tier // that served; zero if none did
+	Usage  price.Usage
+	Cost   price.Pico
+	Priced bool // Cost is known
+	Err    error
+
+	// Exposure is the most that the attempt may have cost in addition to Cost. A negative Exposure takes back that of
+	// an earlier report, whose cost has become known.
+	Exposure price.Pico
+
+	Refused bool // we refused the call: the report is of no attempt
+}
+
+// Report adds an attempt. The links of package middleware call it. A nil Call ignores it.
+func (c *Call) Report(r Report) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !r.Refused {
+		c.attempts++
+	}
+	c.usage = c.usage.Add(r.Usage)
+	c.err = r.Err
+	if r.Tier != "" {
+		c.tier = r.Tier
+	}
+	c.exposure.Add(r.Exposure)
+	if r.Priced {
+		c.cost.Add(r.Cost)
+	} else {
+		c.unpriced++
+	}
+}
+
+// Fail sets the error of a call that says more than the error of its last attempt. A nil Call ignores it.
+func (c *Call) Fail(err error) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
+}
+
+// Attempts returns how many attempts have ended. An attempt ends when its answer has been read to the end or closed.
+func (c *Call) Attempts() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.attempts
+}
+
+// Tier returns the tier that served; zero if none did, or if the provider did not say.
+func (c *Call) Tier() Tier {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tier
+}
+
+// Usage returns what was used, as far as the provider said.
+func (c *Call) Usage() price.Usage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.usage
+}
+
+// Cost returns what the attempts cost together, and whether that is complete: it is not if the cost of an attempt is
+// unknown.
+func (c *Call) Cost() (cost price.Sum, complete bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cost, c.unpriced == 0
+}
+
+// Exposure returns the most that the attempts may have cost in addition to Cost: those that may have been billed
+// although there was no answer. An attempt without a known bound adds nothing.
+func (c *Call) Exposure() price.Sum {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.exposure.Sign() < 0 {
+		return price.Sum{} // the start of a background call was not tracked, only the fetching of its answer
+	}
+	return c.exposure
+}
+
+// Err returns why the last attempt failed, or nil. It is the chain's own error, whatever the SDK above made of it.
+func (c *Call) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}

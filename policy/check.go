@@ -1,0 +1,95 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+)
+
+// A FieldError says which field of a [Policy], or which context option, has a value that makes no sense, and why.
+// Nothing is sent under such a policy or context.
+type FieldError struct {
+	Field   string // "Rules[2].Set.Patience"
+	Value   any
+	Problem string // "it must not be negative"
+}
+
+// Error names the field, its value and the problem.
+func (e *FieldError) Error() string {
+	return fmt.Sprintf("policy: %s is %v: %s", e.Field, e.Value, e.Problem)
+}
+
+const (
+	maxDuration = 24 * time.Hour // no provider takes longer; a longer duration is a mistaken unit
+	maxAttempts = 1000
+	maxRate     = 100_000_000
+
+	maxTagKey   = 64
+	maxTagValue = 256
+)
+
+// checkKind checks a field by its type. A count may be at most most.
+func checkKind(field string, at any, most int) error {
+	switch v := at.(type) {
+	case *time.Duration:
+		return checkDuration(field, *v)
+	case *int:
+		return checkCount(field, *v, most)
+	}
+	return nil
+}
+
+func checkDuration(field string, d time.Duration) error {
+	switch {
+	case d < 0:
+		return &FieldError{field, d, "it must not be negative"}
+	case d > maxDuration:
+		return &FieldError{field, d, "it is longer than a day; is the unit right?"}
+	}
+	return nil
+}
+
+func checkCount(field string, n, most int) error {
+	switch {
+	case n < 0:
+		return &FieldError{field, n, "it must not be negative"}
+	case n > most:
+		return &FieldError{field, n, fmt.Sprintf("it is more than %d", most)}
+	}
+	return nil
+}
+
+func checkTier(field string, t Tier) error {
+	if t != "" && !t.Askable() {
+		return &FieldError{field, fmt.Sprintf("%q", t), "want flex, standard or priority"}
+	}
+	return nil
+}
+
+func checkFallback(field string, fallback, tier Tier) error {
+	switch {
+	case fallback == "" || fallback == NoFallback:
+		return nil
+	case !fallback.Askable():
+		return &FieldError{field, fmt.Sprintf("%q", fallback), "want flex, standard, priority or none"}
+	case fallback == tier:
+		return &FieldError{field, fmt.Sprintf("%q", fallback), "it is the tier itself"}
+	}
+	return nil
+}
+
+func checkTag(field, key, value string) error {
+	for _, c := range key + value {
+		if c < ' ' || c == 0x7f {
+			return &FieldError{field, fmt.Sprintf("%q", key), "a tag holds no control characters"}
+		}
+	}
+	switch {
+	case key == "":
+		return &FieldError{field, fmt.Sprintf("%q", key), "a tag needs a name"}
+	case len(key) > maxTagKey:
+		return &FieldError{field, fmt.Sprintf("%.20q...", key), fmt.Sprintf("a tag's name has at most %d bytes", maxTagKey)}
+	case len(value) > maxTagValue:
+		return &FieldError{field, fmt.Sprintf("%q", key), fmt.Sprintf("a tag's value has at most %d bytes", maxTagValue)}
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package policy
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// Merge returns one policy for links that were each given their own: of every field, the value that one of the policies
+// has. It is an error, a [*FieldError], if two policies have different values, rather than that one of them wins in
+// silence; of Limits and Rules, too. The result may be invalid although each policy is valid: see [Policy.Validate]. It
+// shares Limits and Rules with the policy that has them.
+func Merge(policies ...Policy) (Policy, error) {
+	var out Policy
+	for i := range policies {
+		p := &policies[i]
+		for j := range table {
+			r := &table[j]
+			if r.value.isSet(&out) && r.value.isSet(p) && r.value.text(&out) != r.value.text(p) {
+				return Policy{}, &FieldError{r.key.Field, r.value.text(p), "another policy of the same chain says " + r.value.text(&out)}
+			}
+			r.value.inherit(&out, p)
+		}
+		var err error
+		if out.Limits, err = oneList("Limits", out.Limits, p.Limits); err != nil {
+			return Policy{}, err
+		}
+		if out.Rules, err = oneList("Rules", out.Rules, p.Rules); err != nil {
+			return Policy{}, err
+		}
+	}
+	return out, nil
+}
+
+// oneList returns the list that is not empty, or the one that both are.
+func oneList[T any](field string, a, b []T) ([]T, error) {
+	switch {
+	case len(b) == 0:
+		return a, nil
+	case len(a) == 0 || reflect.DeepEqual(a, b):
+		return b, nil
+	}
+	return nil, &FieldError{field, fmt.Sprintf("a list of %d", len(b)), "another policy of the same chain has a different list"}
+}

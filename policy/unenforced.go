@@ -1,0 +1,57 @@
+package policy
+
+import "fmt"
+
+// Unenforced returns the fields of p that are set and that none of the parts enforces, its rules' fields included:
+// "Patience", "Limits", "Rules[2].Set.MaxWait". It returns nil if there is none.
+func (p *Policy) Unenforced(parts Parts) []string {
+	fields := p.unenforced(nil, "", parts)
+	for i := range p.Rules {
+		fields = p.Rules[i].Set.unenforced(fields, fmt.Sprintf("Rules[%d].Set.", i), parts)
+	}
+	return fields
+}
+
+// unenforced appends the fields of p, without those of its rules.
+func (p *Policy) unenforced(fields []string, prefix string, parts Parts) []string {
+	for i := range table {
+		r := &table[i]
+		if parts&r.part == 0 && r.value.isSet(p) {
+			fields = append(fields, prefix+r.key.Field)
+		}
+	}
+	if parts&LimitPart == 0 && len(p.Limits) > 0 {
+		fields = append(fields, prefix+"Limits")
+	}
+	return fields
+}
+
+// Unenforced returns the names of the options that none of the parts enforces: "OnTier" and "FallBackTo" need
+// [TierPart], "MaxCost" needs [BudgetPart]. It returns nil if there is none, and for a nil o. The other options need no
+// part: without the part that would send again, for example, MaxAttempts and AllowDoubleBilling have nothing to bound or
+// to allow.
+func (o *Options) Unenforced(parts Parts) []string {
+	if o == nil || o.needs&^parts == 0 {
+		return nil
+	}
+	return o.unenforced(parts)
+}
+
+// unenforced is apart from Unenforced so that the compiler can inline the usual case.
+func (o *Options) unenforced(parts Parts) []string {
+	var names []string
+	for _, option := range []struct {
+		name string
+		set  bool
+		part Parts
+	}{
+		{"OnTier", o.tier != "", TierPart},
+		{"FallBackTo", o.fallback != "", TierPart},
+		{"MaxCost", o.bounded, BudgetPart},
+	} {
+		if option.set && parts&option.part == 0 {
+			names = append(names, option.name)
+		}
+	}
+	return names
+}

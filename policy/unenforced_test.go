@@ -1,0 +1,93 @@
+package policy
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+const allParts = TierPart | RetryPart | AttemptPart | LimitPart | BudgetPart
+
+// A field is unenforced if, and only if, its own part is missing.
+func TestPolicyUnenforced(t *testing.T) {
+	p := Policy{Limits: []Limit{{Concurrency: 1}}}
+	for i := range table {
+		one(t, table[i].value.at(&p))
+	}
+	for part, fields := range map[Parts][]string{
+		TierPart:    {"Tier", "Fallback", "OverrideBody", "Patience", "FlexMinimum"},
+		RetryPart:   {"MaxAttempts", "MaxWait", "MaxElapsed", "RetryQuota", "BackoffBase", "BackoffMax", "OnlyDocumented", "AllowDoubleBilling"},
+		AttemptPart: {"AttemptTimeout", "StreamIdle", "LeaveStreams"},
+		LimitPart:   {"Limits"},
+	} {
+		without, alone := p.Unenforced(allParts&^part), p.Unenforced(part)
+		for _, name := range fields {
+			if !slices.Contains(without, name) || slices.Contains(alone, name) {
+				t.Errorf("%s is not enforced by part %b", name, part)
+			}
+		}
+	}
+	if got := p.Unenforced(allParts); got != nil {
+		t.Errorf("with every part: %q", got)
+	}
+}
+
+func TestPolicyUnenforcedInRules(t *testing.T) {
+	p := Policy{
+		Patience: time.Second,
+		Limits:   []Limit{{Concurrency: 1}, {Concurrency: 2}},
+		Rules:    []Rule{{Set: Policy{MaxAttempts: 2}}, {}, {Set: Policy{MaxWait: time.Second, Tier: Flex}}},
+	}
+	for _, test := range []struct {
+		parts Parts
+		want  []string
+	}{
+		{allParts, nil},
+		{TierPart | RetryPart | LimitPart, nil},
+		{TierPart | LimitPart, []string{"Rules[0].Set.MaxAttempts", "Rules[2].Set.MaxWait"}},
+		{RetryPart | LimitPart, []string{"Patience", "Rules[2].Set.Tier"}},
+		{TierPart | RetryPart, []string{"Limits"}},
+		{0, []string{"Patience", "Limits", "Rules[0].Set.MaxAttempts", "Rules[2].Set.Tier", "Rules[2].Set.MaxWait"}},
+	} {
+		if got := p.Unenforced(test.parts); !slices.Equal(got, test.want) || (got == nil) != (test.want == nil) {
+			t.Errorf("parts %b: %q, want %q", test.parts, got, test.want)
+		}
+	}
+	if got := new(Policy).Unenforced(0); got != nil {
+		t.Errorf("the zero Policy: %q", got)
+	}
+}
+
+func TestOptionsUnenforced(t *testing.T) {
+	under := func(options ...Option) *Options { return From(With(context.Background(), options...)) }
+	free := under(MaxAttempts(2), AllowDoubleBilling(), FinishBy(time.Now()), CachedContent("cachedContents/x"), Tag("a", "b"))
+	for _, test := range []struct {
+		name    string
+		options *Options
+		parts   Parts
+		want    []string
+	}{
+		{"no options", nil, 0, nil},
+		{"options that need no part", free, 0, nil},
+		{"all", under(OnTier(Flex), FallBackTo(NoFallback), MaxCost(0)), 0, []string{"OnTier", "FallBackTo", "MaxCost"}},
+		{"no budget", under(OnTier(Flex), MaxCost(price.USD)), TierPart | RetryPart, []string{"MaxCost"}},
+		{"no tier", under(FallBackTo(Standard), MaxCost(price.USD)), BudgetPart, []string{"FallBackTo"}},
+		{"enforced", under(OnTier(Flex), FallBackTo(Standard), MaxCost(0)), TierPart | BudgetPart, nil},
+		{"from an outer context", From(With(With(context.Background(), MaxCost(1)), Tag("a", "b"))), TierPart, []string{"MaxCost"}},
+	} {
+		if got := test.options.Unenforced(test.parts); !slices.Equal(got, test.want) || (got == nil) != (test.want == nil) {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+	enforced := under(OnTier(Flex), MaxCost(1))
+	if n := testing.AllocsPerRun(100, func() {
+		enforced.Unenforced(allParts)
+		free.Unenforced(0)
+		(*Options)(nil).Unenforced(0)
+	}); n != 0 {
+		t.Errorf("%v allocations where there is nothing to report", n)
+	}
+}

@@ -1,0 +1,74 @@
+package policy
+
+import "fmt"
+
+// Validate returns a [*FieldError] for the first field that makes no sense, or nil.
+func (p *Policy) Validate() error {
+	if err := p.validate(""); err != nil {
+		return err
+	}
+	for i := range p.Limits {
+		if err := p.Limits[i].validate(fmt.Sprintf("Limits[%d].", i)); err != nil {
+			return err
+		}
+	}
+	for i := range p.Rules {
+		if err := p.Rules[i].validate(fmt.Sprintf("Rules[%d].", i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// validate checks the settings: all fields but Limits and Rules.
+func (p *Policy) validate(prefix string) error {
+	for i := range table {
+		if err := table[i].validate(prefix, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Rule) validate(prefix string) error {
+	if err := r.Match.validate(prefix + "Match."); err != nil {
+		return err
+	}
+	if err := r.Set.validate(prefix + "Set."); err != nil {
+		return err
+	}
+	if n := len(r.Set.Rules); n > 0 {
+		return &FieldError{prefix + "Set.Rules", n, "a rule cannot hold rules"}
+	}
+	if n := len(r.Set.Limits); n > 0 {
+		return &FieldError{prefix + "Set.Limits", n, "limits match calls themselves; put them in the policy's own Limits"}
+	}
+	return nil
+}
+
+func (l *Limit) validate(prefix string) error {
+	if err := l.Match.validate(prefix + "Match."); err != nil {
+		return err
+	}
+	for _, k := range limitKeys {
+		if err := checkKind(prefix+k.Field, k.At(l), maxRate); err != nil {
+			return err
+		}
+	}
+	if l.RequestsPerMinute == 0 && l.Concurrency == 0 {
+		return &FieldError{prefix + "RequestsPerMinute", 0, "a limit needs RequestsPerMinute or Concurrency"}
+	}
+	if l.RequestsPerMinute == 0 && l.Burst > 0 {
+		return &FieldError{prefix + "Burst", l.Burst, "it needs RequestsPerMinute"}
+	}
+	return nil
+}
+
+func (m *Match) validate(prefix string) error {
+	for k, v := range m.Tags {
+		if err := checkTag(prefix+"Tags", k, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
