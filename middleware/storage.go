@@ -48,12 +48,17 @@ func (s *caches) account(row *ledger.Row, a account, is wire.Stored) *ledger.Row
 	if is.Name == "" || !served {
 		return nil
 	}
-	name := storedName(is.Name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.change(row, a, is)
+}
+
+// change returns the row for a context cache that was made, or that is held for longer or shorter than before.
+func (s *caches) change(row *ledger.Row, a account, is wire.Stored) *ledger.Row {
+	name := storedName(is.Name)
 	c := s.byName[name]
 	switch {
-	case call.Operation == wire.CreateCache:
+	case a.call.Operation == wire.CreateCache:
 		c = newStored(row, a, is)
 		s.put(name, c)
 	case c == nil && is.Deleted:
