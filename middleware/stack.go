@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
@@ -28,124 +25,6 @@ type Stack struct {
 	inner    http.RoundTripper // over the func that an SDK gives to Middleware
 	store    ledger.Store
 	watchers *watchers
-}
-
-// An Option configures a [Stack].
-type Option func(*config) error
-
-type config struct {
-	policy policy.Policy
-	base   http.RoundTripper
-	book   *price.Book
-	wire   wire.RouterConfig
-	store  ledger.Store
-	log    *slog.Logger
-	onRow  []func(ledger.Row)
-}
-
-// WithPolicy sets the policy. By default it is the zero [policy.Policy].
-func WithPolicy(p policy.Policy) Option {
-	return func(c *config) error { c.policy = p; return nil }
-}
-
-// WithBase sets the RoundTripper that sends what the stack lets through. By default it is [transport.Base]; nil is
-// [http.DefaultTransport].
-func WithBase(rt http.RoundTripper) Option {
-	return func(c *config) error {
-		if rt == nil {
-			rt = http.DefaultTransport
-		}
-		c.base = rt
-		return nil
-	}
-}
-
-// WithLogger has every attempt logged: at level Debug if all went well, Info if it was rejected or refused, Warn if its
-// cost is not known. No key, prompt or answer is logged. Like the funcs of [OnRow], the logger delays no call.
-func WithLogger(log *slog.Logger) Option {
-	return func(c *config) error { c.log = log; return nil }
-}
-
-// OnRow has f called with every row, in order, on a goroutine of its own. Calls do not wait for a slow f, which misses rows
-// when 1024 are waiting for it; a panic of f is caught and logged. [Stack.Close] waits until f has seen all rows.
-func OnRow(f func(ledger.Row)) Option {
-	return func(c *config) error {
-		if f == nil {
-			return errors.New("skinflint: OnRow: the func is nil")
-		}
-		c.onRow = append(c.onRow, f)
-		return nil
-	}
-}
-
-// WithStore sets where rows go. By default they go to a [ledger.Memory].
-func WithStore(s ledger.Store) Option {
-	return func(c *config) error {
-		if s == nil {
-			return errors.New("skinflint: WithStore: the store is nil")
-		}
-		c.store = s
-		return nil
-	}
-}
-
-// WithCatalog sets the prices that are used if no others are known: see [price.Book.SetBase]. By default they are
-// [price.Embedded].
-func WithCatalog(prices *price.Catalog) Option {
-	return func(c *config) error {
-		if prices == nil {
-			return errors.New("skinflint: WithCatalog: the catalog is nil")
-		}
-		c.book.SetBase(prices)
-		return nil
-	}
-}
-
-// WithPrices sets the program's own prices, such as those of a contract or of deployments. They come before all others. A
-// row's price_id says which prices were used.
-func WithPrices(prices *price.Catalog) Option {
-	return func(c *config) error {
-		if prices == nil {
-			return errors.New("skinflint: WithPrices: the catalog is nil")
-		}
-		c.book.SetUser(prices)
-		return nil
-	}
-}
-
-// WithBook has the stack use a book of prices that the program keeps: it may replace catalogs in the book while calls run,
-// or share it among stacks. [WithCatalog] and [WithPrices] after it change that book.
-func WithBook(b *price.Book) Option {
-	return func(c *config) error {
-		if b == nil {
-			return errors.New("skinflint: WithBook: the book is nil")
-		}
-		c.book = b
-		return nil
-	}
-}
-
-// WithDialects adds dialects, which are asked before those of package wire.
-func WithDialects(d ...wire.Dialect) Option {
-	return func(c *config) error {
-		if slices.Contains(d, nil) {
-			return errors.New("skinflint: WithDialects: a dialect is nil")
-		}
-		c.wire.Dialects = append(c.wire.Dialects, d...)
-		return nil
-	}
-}
-
-// WithProvider names the provider of unknown hosts, such as a gateway or a test server: one of [wire.Providers]. By default
-// the shape of a request's path decides whether it is OpenAI's, Gemini's or Anthropic's.
-func WithProvider(name string) Option {
-	return func(c *config) error { c.wire.Provider = name; return nil }
-}
-
-// WithDeployments maps the names of Azure OpenAI deployments to their models, by which calls are priced and matched. If an
-// answer names the model itself, that one is priced.
-func WithDeployments(models map[string]string) Option {
-	return func(c *config) error { c.wire.Deployments = maps.Clone(models); return nil }
 }
 
 // New returns a Stack. An invalid policy is a [*policy.FieldError].
