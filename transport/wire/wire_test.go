@@ -162,20 +162,20 @@ func openAICall(t *testing.T, body string) (wire.Dialect, wire.Call, *transport.
 
 func TestRequest(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"model":"gpt-5"}`: "gpt-5||false|false|-1",
-		`{"model":"gpt-5","stream":true,"service_tier":"flex"}`:                "gpt-5|flex|true|false|-1",
-		`{"model":"m","service_tier":"default"}`:                               "m|standard|false|false|-1",
-		`{"model":"m","service_tier":"fast"}`:                                  "m|priority|false|false|-1",
-		`{"model":"m","service_tier":"auto"}`:                                  "m|auto|false|false|-1",
-		`{"model":"m","service_tier":null}`:                                    "m||false|false|-1",
-		`{"model":"m","stream":true,"stream_options":{"include_usage":false}}`: "m||true|true|-1",
-		`{"model":"m","stream":true,"stream_options":{"x":1}}`:                 "m||true|false|-1",
-		`{"model":"m","stream":false,"stream_options":{"include_usage":true}}`: "m||false|false|-1",
+		`{"model":"gpt-5"}`: "gpt-5||false|false|0",
+		`{"model":"gpt-5","stream":true,"service_tier":"flex"}`:                "gpt-5|flex|true|false|0",
+		`{"model":"m","service_tier":"default"}`:                               "m|standard|false|false|0",
+		`{"model":"m","service_tier":"fast"}`:                                  "m|priority|false|false|0",
+		`{"model":"m","service_tier":"auto"}`:                                  "m|auto|false|false|0",
+		`{"model":"m","service_tier":null}`:                                    "m||false|false|0",
+		`{"model":"m","stream":true,"stream_options":{"include_usage":false}}`: "m||true|true|0",
+		`{"model":"m","stream":true,"stream_options":{"x":1}}`:                 "m||true|false|0",
+		`{"model":"m","stream":false,"stream_options":{"include_usage":true}}`: "m||false|false|0",
 		`{"model":"m","max_tokens":10}`:                                        "m||false|false|10",
 		`{"model":"m","max_tokens":10,"max_completion_tokens":30,"n":3}`:       "m||false|false|30",
-		`{"model":"m","max_tokens":1e9}`:                                       "m||false|false|-1",
-		`{"model":7,"stream":"true"}`:                                          "||false|false|-1",
-		`{"model":"a\nb\u0000"}`:                                               "a?b?||false|false|-1",
+		`{"model":"m","max_tokens":1e9}`:                                       "m||false|false|0",
+		`{"model":7,"stream":"true"}`:                                          "||false|false|0",
+		`{"model":"a\nb\u0000"}`:                                               "a?b?||false|false|0",
 	} {
 		_, c, _ := openAICall(t, body)
 		if got := fmt.Sprint(c.Model, "|", c.Tier, "|", c.Stream, "|", c.Usage, "|", c.MaxOutput); got != want {
@@ -380,7 +380,7 @@ func TestRefusal(t *testing.T) {
 			for k, v := range test.header {
 				h.Set(k, v)
 			}
-			r := d.Refusal(&call, &wire.Response{Status: test.status, Header: h, Body: []byte(test.body), At: now})
+			r := d.Rejection(&call, &wire.Response{Status: test.status, Header: h, Body: []byte(test.body), At: now})
 			if got := fmt.Sprintf("%s %s %s %s", r.Outcome, r.Evidence, r.Reason, r.Code); got != test.want || r.RetryAfter != test.after {
 				t.Errorf("got  %s, %v\nwant %s, %v", got, r.RetryAfter, test.want, test.after)
 			}
@@ -474,7 +474,7 @@ func FuzzAnswer(f *testing.F) {
 		if !ok {
 			t.Fatal(which)
 		}
-		r := d.Refusal(&call, &wire.Response{Status: status, Header: http.Header{"X-Request-Id": {string(doc)}}, Body: doc, Asked: policy.Flex, At: time.Unix(0, 0)})
+		r := d.Rejection(&call, &wire.Response{Status: status, Header: http.Header{"X-Request-Id": {string(doc)}}, Body: doc, Asked: policy.Flex, At: time.Unix(0, 0)})
 		if r.RetryAfter < 0 || r.Outcome == "" || len(r.Code) > 64 {
 			t.Fatalf("%+v", r)
 		}

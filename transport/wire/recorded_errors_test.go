@@ -123,17 +123,17 @@ func (r *errorRecord) judge(t *testing.T) judgment {
 	case r.Status >= 200 && r.Status <= 299:
 		return r.judgeAnswer(dialect, &call)
 	}
-	return r.judgeRefusal(dialect, &call)
+	return r.judgeRejection(dialect, &call)
 }
 
-func (r *errorRecord) judgeRefusal(dialect wire.Dialect, call *wire.Call) judgment {
+func (r *errorRecord) judgeRejection(dialect wire.Dialect, call *wire.Call) judgment {
 	asked := policy.Tier("")
 	if strings.Contains(r.Note, "service_tier=priority") {
 		asked = policy.Priority
 	}
-	refusal := dialect.Refusal(call, r.response(asked))
+	refusal := dialect.Rejection(call, r.response(asked))
 	j := judgment{class: classOf(refusal), code: orDash(refusal.Code), flex: "="}
-	if flex := classOf(dialect.Refusal(call, r.response(policy.Flex))); flex != j.class {
+	if flex := classOf(dialect.Rejection(call, r.response(policy.Flex))); flex != j.class {
 		j.flex = flex
 	}
 	return j
@@ -154,7 +154,7 @@ func (r *errorRecord) judgeAnswer(dialect wire.Dialect, call *wire.Call) judgmen
 	return judgment{class: "failed", code: orDash(answer.ErrorCode), flex: "="}
 }
 
-func classOf(r wire.Refusal) string {
+func classOf(r wire.Rejection) string {
 	return fmt.Sprintf("%s/%s/%s", r.Outcome, r.Evidence, r.Reason)
 }
 
