@@ -61,9 +61,9 @@ func (s *sender) send(r *record, req *http.Request, next hop) (*http.Response, e
 		switch { // the panic goes on to the caller; the row and the permits must not be lost over it
 		case returned || a.closed:
 		case a.entered:
-			a.fail(wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errPanicked)
+			a.fail(wire.Rejection{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errPanicked)
 		default:
-			a.fail(wire.Refusal{Outcome: policy.NotSent, Reason: policy.TransportLost}, errPanicked)
+			a.fail(wire.Rejection{Outcome: policy.NotSent, Reason: policy.TransportLost}, errPanicked)
 		}
 	}()
 	resp, err := a.send(req, next)
@@ -170,7 +170,7 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 		}
 		return nil, a.fail(a.lost(err), err)
 	case resp == nil:
-		return nil, a.fail(wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errNoAnswer)
+		return nil, a.fail(wire.Rejection{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errNoAnswer)
 	}
 	a.sender.spoken.note(out.URL.Host, resp.ProtoMajor)
 	if resp.Body == nil {
@@ -288,7 +288,7 @@ func (a *attempt) withdraw(err error) error {
 // upgraded closes the attempt whose connection has become another protocol's, to be left alone.
 func (a *attempt) upgraded() {
 	a.row.Outcome = policy.Ambiguous
-	a.result(wire.Refusal{Outcome: policy.Ambiguous})
+	a.result(wire.Rejection{Outcome: policy.Ambiguous})
 	a.expose("the connection was upgraded to another protocol")
 	a.close(nil)
 }
@@ -336,7 +336,7 @@ func isIdempotencyKey(key string) bool {
 }
 
 // fail closes the attempt that had no answer, and returns err.
-func (a *attempt) fail(f wire.Refusal, err error) error {
+func (a *attempt) fail(f wire.Rejection, err error) error {
 	a.row.Outcome, a.row.Evidence, a.row.Reason = f.Outcome, f.Evidence, f.Reason
 	a.result(f)
 	if f.Outcome != policy.Ambiguous {
@@ -352,7 +352,7 @@ func (a *attempt) fail(f wire.Refusal, err error) error {
 	return err
 }
 
-func (a *attempt) result(f wire.Refusal) {
+func (a *attempt) result(f wire.Rejection) {
 	r := a.r
 	r.results = append(r.results, policy.Result{
 		Step: r.step, Outcome: f.Outcome, Evidence: f.Evidence, Reason: f.Reason, RetryAfter: f.RetryAfter,
@@ -365,9 +365,12 @@ func (a *attempt) refused(req *http.Request, resp *http.Response) {
 	r := a.r
 	body, err := transport.Peek(resp, peekSize, peekTime)
 	body = wire.Unpacked(resp.Header, body)
-	f := r.dialect.Refusal(&r.call, &wire.Response{
+	f := r.dialect.Rejection(&r.call, &wire.Response{
 		Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: a.row.AskedTier, At: time.Now(),
 	})
+	if f.Outcome == "" {
+		f.Outcome = policy.Ambiguous // a dialect's zero Rejection
+	}
 	if f.Outcome == policy.Rejected && !errors.Is(err, io.EOF) && !wire.Whole(body) {
 		// Only a complete refusal counts as one: what has not come could say that it is of another kind.
 		f.Outcome, f.Evidence = policy.Ambiguous, ""

@@ -76,11 +76,11 @@ func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
 	q := price.Query{Provider: cmp.Or(c.Prices, c.Provider), Model: c.Model, At: at, Regional: c.Regional}
 	bound := func(tier policy.Tier) (price.Pico, error) {
 		q.Tier = r.priceTier(tier)
-		one, err := prices.Bound(q, r.maxInput(), c.MaxOutput)
+		one, err := prices.Bound(q, r.maxInput(), maxOutput(c))
 		switch {
-		case c.Choices < 0:
+		case c.Choices <= 0:
 			return 0, errors.New("the request does not say in plain digits how many answers it asks for")
-		case err != nil || c.Choices <= 1:
+		case err != nil || c.Choices == 1:
 			return one, err
 		}
 		// Further choices cost output only.
@@ -101,6 +101,17 @@ func (r *record) bound(tier policy.Tier, at time.Time) (price.Pico, error) {
 		most = max(most, priority)
 	}
 	return most, err
+}
+
+// maxOutput returns the most output tokens of one answer, as [price.Catalog.Bound] has it: -1 if it is not known.
+func maxOutput(c *wire.Call) int64 {
+	switch {
+	case c.NoOutput:
+		return 0
+	case c.MaxOutput <= 0:
+		return -1
+	}
+	return c.MaxOutput
 }
 
 // priceTier returns the tier whose price holds.

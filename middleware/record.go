@@ -161,6 +161,9 @@ func (e *engine) open(req *http.Request) (*record, error) {
 	}
 	d.Request(&r.call, req.Header, r.body.Fields())
 	c := &r.call
+	if c.Tools == wire.UnknownTools {
+		c.Tools = wire.MaybeTools
+	}
 	if c.Fees = max(c.Fees, c.Tools); c.Fees == wire.MaybeTools && !r.body.Contains(paidTools...) {
 		c.Fees = wire.NoTools
 		c.Tools = wire.NoTools
