@@ -46,24 +46,25 @@ type Call struct {
 	// then sent as it is, and its usage is not read.
 	*Shape
 
-	// Kind is what the call does to the bill; zero is [Billable].
-	Kind Kind
 	// Model is the model that the request names; "" if it names none.
 	Model string
 	// Tier is the service tier that the request names, in a policy's terms; "" if it names none.
 	Tier policy.Tier
 	// Cache is the context cache that the request names; "" if it names none.
 	Cache string
-	// Stream says that the answer is to be a stream of events.
-	Stream bool
-	// Usage says that the caller itself asks for a stream's usage, or declines it. Such a request is left as it is.
-	Usage bool
 	// MaxOutput is the most output tokens that the request allows for one answer. Zero, or less, is not said: the bound is
 	// then the model's own limit. An operation without output says so in [Shape.NoOutput].
 	MaxOutput int64
 	// Choices is how many answers the request asks for. Zero, or less, is not known, and the call's cost then has no bound;
 	// an operation with a single answer has to say 1.
 	Choices int64
+
+	// Kind is what the call does to the bill; zero is [Billable].
+	Kind Kind
+	// Stream says that the answer is to be a stream of events.
+	Stream bool
+	// Usage says that the caller itself asks for a stream's usage, or declines it. Such a request is left as it is.
+	Usage bool
 
 	// Foreign says that the host is not known to be the provider's own: it may be a gateway's. What the provider documents
 	// as free is then not taken as documented. The Router sets it.
@@ -82,9 +83,9 @@ type Call struct {
 	// counts where it is more than Tools; zero is the same as Tools.
 	Fees Tools
 
+	timed  bool   // the request says how long the server may take
 	ttl    string // the time to live of what the request has written to a prompt cache, as JSON
 	parent string // what the name of a context cache begins with, on Vertex AI: "projects/P/locations/L/"
-	timed  bool   // the request says how long the server may take
 }
 
 // A Shape is what all calls of one operation of a dialect have in common. A dialect makes its shapes once and has each
@@ -119,7 +120,8 @@ type Shape struct {
 
 	// RequestPaths are the members to look for in the request's body. Nil is none: [Dialect.Request] gets no fields.
 	RequestPaths *transport.Paths
-	// AnswerPaths are the members to look for in an answer's documents. Nil is none: the usage is then not known.
+	// AnswerPaths are the members to look for in an answer's documents. Nil is none: no event of a stream is read, and the
+	// usage is not known.
 	AnswerPaths *transport.Paths
 	// AnswerLimit is the longest value of these that is kept, in bytes; zero is 1 KB.
 	AnswerLimit int

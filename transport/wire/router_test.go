@@ -145,3 +145,59 @@ func ExampleRouter_Recognise() {
 	// true openai chat [flex standard priority]
 	// false
 }
+
+// By default, the shape of a path says whose API an unknown host has. A RouterConfig can name another provider, and add
+// dialects.
+func ExampleNewRouter() {
+	router, err := wire.NewRouter(wire.RouterConfig{
+		Provider:    "groq",
+		Deployments: map[string]string{"team-a": "gpt-5-mini"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	gateway, _ := url.Parse("http://gateway.internal/openai/v1/chat/completions")
+	_, call, _ := router.Recognise(http.MethodPost, gateway)
+	fmt.Println(call.Provider, call.Operation, call.Foreign)
+	_, err = wire.NewRouter(wire.RouterConfig{Provider: "grok"})
+	fmt.Println(err)
+	// Output:
+	// groq chat true
+	// wire: Provider: "grok" is not known; known are openai, gemini, vertex, azure, groq, openrouter, anthropic, deepseek, mistral, xai, perplexity, cerebras, moonshotai, zai
+}
+
+func TestNewRouterRefuses(t *testing.T) {
+	for name, c := range map[string]wire.RouterConfig{
+		"a nil dialect":                {Dialects: []wire.Dialect{nil}},
+		"a nil Compatible":             {Dialects: []wire.Dialect{(*wire.Compatible)(nil)}},
+		"a Compatible without a name":  {Dialects: []wire.Dialect{&wire.Compatible{Hosts: []string{"a.example"}}}},
+		"a provider that is not known": {Provider: "OpenAI"},
+	} {
+		field := "Dialects"
+		if c.Provider != "" {
+			field = "Provider"
+		}
+		if r, err := wire.NewRouter(c); err == nil || r != nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s: %v, %v", name, r, err)
+		}
+	}
+}
+
+// A Router is asked about every request of a program.
+func TestRecogniseAllocatesNothing(t *testing.T) {
+	for _, rawURL := range []string{
+		"https://api.openai.com/v1/chat/completions", "https://api.anthropic.com/v1/messages",
+		"https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent",
+		"https://shop.example/orders",
+	} {
+		u, err := url.Parse(rawURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var router wire.Router
+		if n := testing.AllocsPerRun(100, func() { router.Recognise(http.MethodPost, u) }); n != 0 {
+			t.Errorf("%s: %v allocations", rawURL, n)
+		}
+	}
+}
