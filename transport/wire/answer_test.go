@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"cmp"
 	"math"
 	"net/http"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
@@ -95,5 +97,61 @@ func fuzzAnswer(t *testing.T, d wire.Dialect, call *wire.Call, doc []byte) {
 		if len(text) > 3*128 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			t.Fatalf("%q", text)
 		}
+	}
+}
+
+// An answered is what a call's answer should be read as.
+type answered struct {
+	name, url string
+	request   string   // its body; "" is {}
+	docs      []string // of the answer, one after the other
+	usage     price.Usage
+	tier      policy.Tier
+	model     string
+	extras    string // a part of it; "" is none
+	problem   string // a part of it; "" is none
+	noUsage   bool
+	reported  string // in US dollars; "" if nothing was
+}
+
+// testAnswers reads answers.
+func testAnswers(t *testing.T, tests []answered) {
+	t.Helper()
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			d, call, ok := recognise(t, http.MethodPost, test.url)
+			if !ok {
+				t.Fatal("not recognised")
+			}
+			d.Request(&call, nil, fields(t, call.RequestPaths, cmp.Or(test.request, "{}")))
+			var a wire.Answer
+			for _, doc := range test.docs {
+				d.Answer(&call, fields(t, call.AnswerPaths, doc), &a)
+			}
+			test.compare(t, &a)
+		})
+	}
+}
+
+func (test *answered) compare(t *testing.T, a *wire.Answer) {
+	t.Helper()
+	if a.HasUsage == test.noUsage || test.problem == "" && a.Usage != test.usage {
+		t.Errorf("usage: %v %+v\nwant   %v %+v", a.HasUsage, a.Usage, !test.noUsage, test.usage)
+	}
+	if a.Tier != test.tier || a.Model != test.model {
+		t.Errorf("tier %q of model %q, want %q of %q", a.Tier, a.Model, test.tier, test.model)
+	}
+	if !strings.Contains(a.Extras, test.extras) || (test.extras == "") != (a.Extras == "") {
+		t.Errorf("extras: %q, want %q", a.Extras, test.extras)
+	}
+	if !strings.Contains(a.Problem, test.problem) || (test.problem == "") != (a.Problem == "") {
+		t.Errorf("problem: %q, want %q", a.Problem, test.problem)
+	}
+	want := price.Pico(0)
+	if test.reported != "" {
+		want = price.MustUSD(test.reported)
+	}
+	if a.HasReported != (test.reported != "") || a.Reported != want {
+		t.Errorf("reported: %v %v, want %q", a.HasReported, a.Reported, test.reported)
 	}
 }

@@ -34,7 +34,7 @@ func TestUsage(t *testing.T) {
 			price.Usage{Input: 1, Output: 100, Reasoning: 60}, false},
 		{"audio", `{"prompt_tokens":100,"completion_tokens":50,"total_tokens":150,"prompt_tokens_details":{"audio_tokens":80,"cached_tokens":0},"completion_tokens_details":{"audio_tokens":30}}`,
 			price.Usage{Input: 20, AudioInput: 80, Output: 20, AudioOutput: 30}, false},
-		{"thinking only in the total, as on Gemini's compatible face", `{"completion_tokens":12,"prompt_tokens":35,"total_tokens":109}`,
+		{"thinking only in the total, as on Gemini's OpenAI-compatible API", `{"completion_tokens":12,"prompt_tokens":35,"total_tokens":109}`,
 			price.Usage{Input: 35, Output: 74, Reasoning: 62}, false},
 		{"reasoning outside, as on some xAI models", `{"prompt_tokens":21,"completion_tokens":1,"total_tokens":135,"completion_tokens_details":{"reasoning_tokens":113}}`,
 			price.Usage{Input: 21, Output: 114, Reasoning: 113}, false},

@@ -141,7 +141,7 @@ func retryDelay(body []byte) (longest time.Duration) {
 	}
 }
 
-// retryIn reads the "Please retry in 48.939935699s." of a message, which is finer than the RetryInfo beside it.
+// retryIn reads the "Please retry in 48.939935699s." of a message, which is finer than the RetryInfo.
 func retryIn(message string) time.Duration {
 	_, after, ok := strings.Cut(message, "retry in ")
 	if !ok {

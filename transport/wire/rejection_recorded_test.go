@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// recordedErrors are real error bodies, recorded and quoted by others. They are kept beside the repository.
+	// recordedErrors are real error bodies, recorded and quoted by others. They are kept next to the repository.
 	recordedErrors = "../../../shared/data/traffic/errors.jsonl"
 	// goldenErrors says what each of them means, as judged by a person: it holds none of their text.
 	goldenErrors = "testdata/errors.golden"
@@ -130,8 +130,8 @@ func (r *errorRecord) judgeRejection(dialect wire.Dialect, call *wire.Call) judg
 	if strings.Contains(r.Note, "service_tier=priority") {
 		asked = policy.Priority
 	}
-	refusal := dialect.Rejection(call, r.response(asked))
-	j := judgment{class: classOf(refusal), code: orDash(refusal.Code), flex: "="}
+	rejection := dialect.Rejection(call, r.response(asked))
+	j := judgment{class: classOf(rejection), code: orDash(rejection.Code), flex: "="}
 	if flex := classOf(dialect.Rejection(call, r.response(policy.Flex))); flex != j.class {
 		j.flex = flex
 	}

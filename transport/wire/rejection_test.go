@@ -35,7 +35,7 @@ func TestRejection(t *testing.T) {
 		{"per day", openai, 429, nil, `{"error":{"message":"Rate limit reached on requests per day (RPD): Limit 200, Used 200. Please try again in 7m12s.","code":"rate_limit_exceeded"}}`, "rejected inferred quota rate_limit_exceeded", 7*time.Minute + 12*time.Second},
 		{"too large", openai, 429, nil, `{"error":{"message":"Request too large for gpt-4o: Limit 30000, Requested 36969.","type":"tokens","code":"rate_limit_exceeded"}}`, "rejected inferred too_large rate_limit_exceeded", 0},
 		{"no money", openai, 429, nil, `{"error":{"type":"insufficient_quota","code":"insufficient_quota"}}`, "rejected inferred quota insufficient_quota", 0},
-		{"credit gone", openai, 429, nil, `{"error":{"type":"x","code":"credit_balance_exhausted"}}`, "rejected inferred quota credit_balance_exhausted", 0},
+		{"credit used up", openai, 429, nil, `{"error":{"type":"x","code":"credit_balance_exhausted"}}`, "rejected inferred quota credit_balance_exhausted", 0},
 		{"spend cap", openai, 429, nil, `{"error":{"code":"project_spend_limit_exceeded"}}`, "rejected inferred quota project_spend_limit_exceeded", 0},
 		{"429 of no shape", openai, 429, nil, `<html>slow down</html>`, "rejected inferred rate ", 0},
 		{"tier not for this model", openai, 400, nil, `{"error":{"message":"Flex is not available for this model.","type":"invalid_request_error","param":"service_tier","code":null}}`, "rejected inferred tier_refused invalid_request_error", 0},

@@ -7,7 +7,7 @@ import (
 
 // OpenAI's Responses API.
 
-// responsesOperation: a stream has no last word of its own but its terminal event. Only that event has the usage and the
+// responsesOperation: what ends a stream is its terminal event, not [DONE]. Only that event has the usage and the
 // tier that served; the first event repeats the request's tier. Source: OpenAI's OpenAPI description of 2026-08-21;
 // recorded streams.
 var responsesOperation = &operation{
