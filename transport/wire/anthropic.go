@@ -77,7 +77,7 @@ func (anthropicMessages) Request(c *Call, _ http.Header, body *transport.Fields)
 	c.MaxOutput = countAt(body, atMaxTokens)
 	readTools(c, body, "type", []string{"", "custom"}, nil) // what has no type is the program's own
 	// The usage reports which tools were used. But what they bring in is input.
-	c.Refers, c.Fees, c.Tools = c.Tools != NoTools || present(body, atMcpServers), c.Tools, NoTools
+	c.Refers, c.Fees, c.Tools = c.Tools != NoTools || present(body, atMCPServers), c.Tools, NoTools
 	if tier := body.Text(atServiceTier); tier != "" {
 		c.Tier = policy.Tier(printable(tier))
 		if tier == "standard_only" {

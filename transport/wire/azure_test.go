@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
@@ -30,6 +31,23 @@ func TestDeployments(t *testing.T) {
 		d.Request(&call, nil, fields(t, call.RequestPaths, `{"model":"team-a"}`))
 		if call.Model != want || call.Provider != "azure" {
 			t.Errorf("%s: %s %s, want %s", rawURL, call.Provider, call.Model, want)
+		}
+	}
+}
+
+func TestAzureHeaders(t *testing.T) {
+	d, call, ok := recognise(t, http.MethodPost, "https://me.openai.azure.com/openai/v1/chat/completions")
+	if !ok {
+		t.Fatal("not recognised")
+	}
+	for header, want := range map[string]policy.Tier{"": "", "default": policy.Standard, "flex": policy.Flex, "a\x00b": "a?b"} {
+		h := http.Header{"Apim-Request-Id": {"r"}}
+		if header != "" {
+			h.Set("Azureai-Processed-Tier", header)
+		}
+		var a wire.Answer
+		if d.Headers(&call, h, &a); a.Tier != want || a.RequestID != "r" {
+			t.Errorf("%q: %+v", header, a)
 		}
 	}
 }

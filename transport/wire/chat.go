@@ -56,7 +56,7 @@ var embeddingsOperation = &operation{
 
 func chatRequest(c *Call, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
-	if ttl, there := body.Look(atPromptCacheOptionsTtl); there && string(ttl) != "null" {
+	if ttl, there := body.Look(atPromptCacheOptionsTTL); there && string(ttl) != "null" {
 		c.ttl = string(ttl)
 	}
 	if present(body, atWebSearchOptions) || strings.Contains(c.Model, "-search") {
@@ -147,7 +147,7 @@ var chatAnswers = withUnknownCounts(transport.MustPaths(append(append([]string{
 }, chatUsagePaths.all()...), groqUsagePaths.all()...)...))
 
 func chatAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path) {
-	keep(&a.ResponseID, doc, atId, "")
+	keep(&a.ResponseID, doc, atID, "")
 	keep(&a.Model, doc, atModel, c.Model)
 	code, failed := errorCode(doc)
 	if failed {
@@ -166,7 +166,7 @@ func chatAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path)
 	}
 	readCost(doc, atUsageEstimatedCost, a)
 	readCost(doc, atUsageCost, a)
-	readTicks(doc, atUsageCostInUsdTicks, a)
+	readTicks(doc, atUsageCostInUSDTicks, a)
 	choices, ok := doc.Get(atChoices)
 	a.Hide = found && !failed && ok && len(choices) >= 2 && len(bytes.TrimSpace(choices[1:len(choices)-1])) == 0
 	return atServiceTier

@@ -103,3 +103,62 @@ func TestAnswer(t *testing.T) {
 		t.Error("a null error is one")
 	}
 }
+
+// How many answers a request asks for bounds its cost; what cannot be read is not known.
+func TestChoices(t *testing.T) {
+	const completions = "https://api.openai.com/v1/completions"
+	for _, test := range []struct {
+		url, body string
+		want      int64
+	}{
+		{"https://api.openai.com/v1/chat/completions", `{}`, 1},
+		{"https://api.openai.com/v1/chat/completions", `{"n":null}`, 1},
+		{"https://api.openai.com/v1/chat/completions", `{"n":3}`, 3},
+		{"https://api.openai.com/v1/chat/completions", `{"n":3e0}`, 0},
+		{"https://api.openai.com/v1/chat/completions", `{"n":"3"}`, 0},
+		{completions, `{"n":2,"best_of":5,"prompt":"x"}`, 5},
+		{completions, `{"n":-1,"best_of":5}`, 0},
+		{completions, `{"prompt":["a","b"]}`, 0},
+		{"https://api.openai.com/v1/images/generations", `{"n":1}`, 0},
+		{"https://api.openai.com/v1/embeddings", `{}`, 1},
+		{geminiURL, `{"generationConfig":{"candidateCount":4}}`, 4},
+		{geminiURL, `{"generation_config":{"candidate_count":4.5}}`, 0},
+		{geminiURL, `{}`, 1},
+		{anthropicURL, `{"n":7}`, 1},
+	} {
+		d, call, ok := recognise(t, "POST", test.url)
+		if !ok {
+			t.Fatal(test.url)
+		}
+		d.Request(&call, nil, fields(t, call.RequestPaths, test.body))
+		if call.Choices != test.want {
+			t.Errorf("%s %s: %d choices, want %d", test.url, test.body, call.Choices, test.want)
+		}
+	}
+}
+
+// An output limit that is not said is not a limit of nothing; an operation without output says so.
+func TestMaxOutput(t *testing.T) {
+	for _, test := range []struct {
+		url, body string
+		want      int64
+		noOutput  bool
+	}{
+		{"https://api.openai.com/v1/responses", `{"max_output_tokens":50}`, 50, false},
+		{"https://api.openai.com/v1/responses", `{}`, 0, false},
+		{"https://api.openai.com/v1/embeddings", `{"max_tokens":50}`, 0, true},
+		{geminiURL, `{"generationConfig":{"maxOutputTokens":7,"max_output_tokens":9}}`, 9, false},
+		{"https://generativelanguage.googleapis.com/v1beta/models/m:embedContent", `{}`, 0, true},
+		{"https://generativelanguage.googleapis.com/v1beta/cachedContents", `{}`, 0, true},
+		{"https://api.openai.com/v1/videos", `{}`, 0, false},
+	} {
+		d, call, ok := recognise(t, "POST", test.url)
+		if !ok {
+			t.Fatal(test.url)
+		}
+		d.Request(&call, nil, fields(t, call.RequestPaths, test.body))
+		if call.MaxOutput != test.want || call.NoOutput != test.noOutput {
+			t.Errorf("%s %s: %d tokens, no output %v", test.url, test.body, call.MaxOutput, call.NoOutput)
+		}
+	}
+}

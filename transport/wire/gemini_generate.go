@@ -134,7 +134,7 @@ func editTimeout(c *Call, w Want, e *Edits) {
 
 // generateAnswer reads an answer, or an event of a stream, each of which reports the usage so far.
 func generateAnswer(c *Call, doc *transport.Fields, a *Answer) {
-	keep(&a.ResponseID, doc, atResponseId, "")
+	keep(&a.ResponseID, doc, atResponseID, "")
 	keep(&a.Model, doc, atModelVersion, c.Model)
 	readSearches(c, doc, a)
 	if code, failed := googleErrorCode(doc); failed {

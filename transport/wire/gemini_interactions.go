@@ -25,7 +25,7 @@ func interactionRequest(c *Call, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
 	c.Stream = isTrue(body, atStream)
 	c.Background = isTrue(body, atBackground)
-	c.Refers = present(body, atPreviousInteractionId)
+	c.Refers = present(body, atPreviousInteractionID)
 	readTools(c, body, "type", ownTools, nil)
 	generateConfig(c, body)
 }

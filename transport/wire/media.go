@@ -87,7 +87,7 @@ func transcriptionAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transp
 // imagesAnswer reads the usage of generated images.
 func imagesAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path) {
 	mediaAnswer(c, doc, a)
-	readTicks(doc, atUsageCostInUsdTicks, a)
+	readTicks(doc, atUsageCostInUSDTicks, a)
 	readCost(doc, atUsageCost, a)
 	r := countReader{doc: doc}
 	input, ok := r.get(atUsageInputTokens)

@@ -19,7 +19,7 @@ var openRouter = &provider{
 			"auto": "auto", "default": policy.Standard, "standard": policy.Standard,
 		},
 		answer: func(_ *Call, doc *transport.Fields, a *Answer) {
-			if isTrue(doc, atUsageIsByok) {
+			if isTrue(doc, atUsageIsBYOK) {
 				a.HasReported, a.Reported = false, 0 // the program's own key pays, and that is not in it
 			}
 		},

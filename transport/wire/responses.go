@@ -49,8 +49,8 @@ func responsesRequest(c *Call, body *transport.Fields) {
 	chatRequest(c, body)
 	c.Background = isTrue(body, atBackground)
 	readTools(c, body, "type", ownTools, openAISearches)
-	c.Refers = present(body, atPreviousResponseId) || present(body, atConversation) ||
-		present(body, atConversationId) || present(body, atPromptId)
+	c.Refers = present(body, atPreviousResponseID) || present(body, atConversation) ||
+		present(body, atConversationID) || present(body, atPromptID)
 	c.MaxOutput = countAt(body, atMaxOutputTokens)
 }
 
