@@ -25,6 +25,7 @@ var anthropic = &provider{
 // reference and help centre ("failed requests are not charged"); recorded traffic of 2026.
 type anthropicMessages struct{ messages, countTokens *Shape }
 
+// newAnthropicMessages returns the dialect of messages at a provider.
 func newAnthropicMessages(provider string) anthropicMessages {
 	return anthropicMessages{
 		messages: &Shape{
@@ -96,6 +97,11 @@ func (anthropicMessages) Headers(_ *Call, h http.Header, a *Answer) {
 
 // Answer reads a message, or an event of a stream: message_start has the input, message_delta the output so far, and
 // either may correct what came before.
+//
+//	{"type":"message_start","message":{"id":"msg_1","model":"claude","usage":{"input_tokens":9,"output_tokens":1}}}
+//	{"type":"content_block_delta","delta":{"text":"Hello"}}                        (not read: it has no mark)
+//	{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":42}}
+//	{"type":"message_stop"}
 func (anthropicMessages) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	kind := doc.Text(atType)
 	switch kind {
@@ -130,6 +136,7 @@ var (
 	messageEvent = messagePathsOf("message.") // in message_start
 )
 
+// messagePathsOf returns the paths of a message that is the value of a member: "message.", or the document itself: "".
 func messagePathsOf(prefix string) messagePaths {
 	at := func(name string) transport.Path { return transport.PathOf(prefix + name) }
 	return messagePaths{
@@ -143,6 +150,7 @@ func messagePathsOf(prefix string) messagePaths {
 	}
 }
 
+// all returns the names of the paths.
 func (p *messagePaths) all() []string {
 	return pathNames(
 		p.id, p.model, p.tier, p.input, p.output, p.cached, p.written, p.short, p.long, p.thinking, p.searches, p.executions,
@@ -151,7 +159,10 @@ func (p *messagePaths) all() []string {
 }
 
 // readMessageUsage reads the counts that the document has; those of earlier events stay. What is read from a cache, or
-// written to one, is not among Anthropic's input tokens.
+// written to one, is not among Anthropic's input tokens. Writes are counted by their time to live, of which the longer has
+// another price:
+//
+//	"cache_creation_input_tokens": 30, "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20}
 func readMessageUsage(doc *transport.Fields, p *messagePaths, a *Answer) {
 	r := countReader{doc: doc}
 	u, found := &a.Usage, false
@@ -220,6 +231,8 @@ func (anthropicMessages) Rejection(c *Call, r *Response) Rejection {
 	return f
 }
 
+// anthropicRejection adds what is true of Anthropic's own API: a failed request is documented as free, when a limit that is
+// used up comes back, and which limits waiting does not help with.
 func anthropicRejection(c *Call, r *Response, e *apiError, f *Rejection) {
 	if !c.Foreign && *e != (apiError{}) && f.Outcome == policy.Rejected && f.Evidence == policy.Inferred {
 		f.Evidence = policy.Documented

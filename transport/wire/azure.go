@@ -32,6 +32,7 @@ func azureProvider(deployments map[string]string) *provider {
 	}
 }
 
+// azureHeaders reads the request id, where the common header has none, and the tier that served.
 func azureHeaders(h http.Header, a *Answer) {
 	if a.RequestID == "" {
 		a.RequestID = printable(h.Get("Apim-Request-Id"))
@@ -45,6 +46,8 @@ func azureHeaders(h http.Header, a *Answer) {
 	}
 }
 
+// azureRejection adds what Azure documents: a 429 for the rate limit is free, and what the content filter rejects may be
+// charged for.
 func azureRejection(c *Call, r *Response, e *apiError, f *Rejection) {
 	switch {
 	case !c.Foreign && *e != (apiError{}) && r.Status == http.StatusTooManyRequests && f.Reason == policy.Rate:

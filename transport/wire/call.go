@@ -52,11 +52,11 @@ type Call struct {
 	Tier policy.Tier
 	// Cache is the context cache that the request names; "" if it names none.
 	Cache string
-	// MaxOutput is the most output tokens that the request allows for one answer. Zero, or less, is not said: the bound is
-	// then the model's own limit. An operation without output says so in [Shape.NoOutput].
+	// MaxOutput is the most output tokens that the request allows for one answer. Zero or less means that it does not
+	// say: the bound is then the model's own limit. An operation without output says so in [Shape.NoOutput].
 	MaxOutput int64
-	// Choices is how many answers the request asks for. Zero, or less, is not known, and the call's cost then has no bound;
-	// an operation with a single answer has to say 1.
+	// Choices is how many answers the request asks for. Zero or less means that it is not known, and the call's cost
+	// then has no bound. An operation with a single answer has to say 1.
 	Choices int64
 
 	// Kind is what the call does to the bill; zero is [Billable].

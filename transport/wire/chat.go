@@ -54,6 +54,8 @@ var embeddingsOperation = &operation{
 	},
 }
 
+// chatRequest reads what chat completions, text completions and responses have in common. Members that an operation does
+// not look for are not there.
 func chatRequest(c *Call, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
 	if ttl, there := body.Look(atPromptCacheOptionsTTL); there && string(ttl) != "null" {
@@ -70,6 +72,7 @@ func chatRequest(c *Call, body *transport.Fields) {
 	c.Choices = choicesAt(body, atN, atBestOf)
 }
 
+// completionsRequest also reads the prompt, of which there may be several.
 func completionsRequest(c *Call, body *transport.Fields) {
 	chatRequest(c, body)
 	if prompt, there := body.Look(atPrompt); there && (len(prompt) == 0 || prompt[0] == '[') {
@@ -79,7 +82,9 @@ func completionsRequest(c *Call, body *transport.Fields) {
 
 var includeUsage = memberPathOf("include_usage")
 
-// editUsage asks for a stream's usage, unless the caller said anything about it.
+// editUsage asks for a stream's usage, unless the caller said anything about it. Other options stay:
+//
+//	"stream_options": {"include_obfuscation": false}  ->  {"include_usage": true, "include_obfuscation": false}
 func editUsage(c *Call, body *transport.Fields, w Want, e *Edits) {
 	if !w.Usage || !c.AskUsage || !c.Stream || c.Usage {
 		return
@@ -113,6 +118,7 @@ var (
 	groqUsagePaths = usagePathsOf("x_groq.usage.") // Groq sends it there in the last chunk but one of a stream
 )
 
+// usagePathsOf returns the paths of a usage object at a prefix: "usage.".
 func usagePathsOf(prefix string) usagePaths {
 	at := func(name string) transport.Path { return transport.PathOf(prefix + name) }
 	return usagePaths{
@@ -125,6 +131,7 @@ func usagePathsOf(prefix string) usagePaths {
 	}
 }
 
+// all returns the names of the paths.
 func (p *usagePaths) all() []string {
 	return pathNames(
 		p.prompt, p.completion, p.total, p.cached, p.hit, p.number, p.written, p.audioIn, p.seconds, p.reasoning, p.audioOut, p.imageOut,
@@ -146,6 +153,11 @@ var chatAnswers = withUnknownCounts(transport.MustPaths(append(append([]string{
 	"x_groq.error",
 }, chatUsagePaths.all()...), groqUsagePaths.all()...)...))
 
+// chatAnswer reads an answer, or an event of a stream. The usage of a stream is in its last event but [DONE], which has no
+// choices, and which is hidden from a caller who did not ask for it:
+//
+//	{"id":"chatcmpl-1","model":"gpt-5","service_tier":"default","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1,
+//		"total_tokens":10,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":1}}}
 func chatAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path) {
 	keep(&a.ResponseID, doc, atID, "")
 	keep(&a.Model, doc, atModel, c.Model)

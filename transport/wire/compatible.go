@@ -64,6 +64,8 @@ func (d *Compatible) shapesOf(op *operation) *compatibleShapes {
 	return d.shapes[op]
 }
 
+// newShapes returns the operation's shapes with what is the provider's. A poll sets nothing: it asks for the result of a
+// call that has its tier already.
 func (d *Compatible) newShapes(op *operation) *compatibleShapes {
 	s := op.shape
 	s.Provider, s.Prices, s.OnePrice, s.Running = d.Provider, d.prices, d.onePrice, d.running

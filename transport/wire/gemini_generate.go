@@ -44,6 +44,7 @@ func newModelShapes(provider, prices string, tiers, strict []policy.Tier) *model
 	s.embeddings.Operation, s.embeddings.NoOutput = Embeddings, true
 	s.countTokens.Operation = CountTokens
 
+	// Searches are counted in the candidates, which are long and in every event. Only calls that may search pay for that.
 	grounded := s.generate
 	grounded.AnswerLimit, grounded.Marks = groundedLimit, groundedMarks
 	s.generate.grounded = &grounded
@@ -101,6 +102,7 @@ func generateRequest(c *Call, body *transport.Fields) {
 	generateConfig(c, body)
 }
 
+// generateConfig reads what interactions have too.
 func generateConfig(c *Call, body *transport.Fields) {
 	c.MaxOutput = countAt(body, generateOutputs...)
 	c.Choices = choicesAt(body, generateChoices...)
@@ -132,7 +134,10 @@ func editTimeout(c *Call, w Want, e *Edits) {
 	}
 }
 
-// generateAnswer reads an answer, or an event of a stream, each of which reports the usage so far.
+// generateAnswer reads an answer, or an event of a stream, each of which reports the usage so far:
+//
+//	{"candidates":[{"content":{"parts":[{"text":"Hello"}]},"finishReason":"STOP"}],"modelVersion":"gemini-3-pro","responseId":"r",
+//		"usageMetadata":{"promptTokenCount":9,"cachedContentTokenCount":4,"candidatesTokenCount":1,"thoughtsTokenCount":5,"totalTokenCount":15}}
 func generateAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	keep(&a.ResponseID, doc, atResponseID, "")
 	keep(&a.Model, doc, atModelVersion, c.Model)

@@ -42,6 +42,7 @@ var (
 	interactionEvent = interactionPathsOf("interaction.") // in an event of a stream
 )
 
+// interactionPathsOf returns the paths of an interaction at a prefix: "interaction.", or "" for the document itself.
 func interactionPathsOf(prefix string) interactionPaths {
 	at := func(name string) transport.Path { return transport.PathOf(prefix + name) }
 	return interactionPaths{
@@ -53,6 +54,7 @@ func interactionPathsOf(prefix string) interactionPaths {
 	}
 }
 
+// all returns the names of the paths.
 func (p *interactionPaths) all() []string {
 	return pathNames(
 		p.id, p.model, p.status, p.background, p.tier, p.input, p.output, p.cached, p.thoughts, p.tools, p.total,
@@ -60,6 +62,10 @@ func (p *interactionPaths) all() []string {
 	)
 }
 
+// interactionAnswer reads an interaction, or an event of a stream that has one:
+//
+//	{"event_type":"interaction.complete","interaction":{"id":"i","status":"completed","usage":{"total_input_tokens":9,
+//		"total_cached_tokens":4,"total_output_tokens":3,"total_thought_tokens":2,"total_tool_use_tokens":1,"total_tokens":15}}}
 func interactionAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	p := &interactionTop
 	if _, ok := doc.Get(interactionEvent.id); ok {

@@ -38,12 +38,14 @@ var imagesOperation = &operation{
 	},
 }
 
+// mediaRequest reads the request of either.
 func mediaRequest(c *Call, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
 	c.Stream = isTrue(body, atStream)
 	c.Choices = 0 // what an image costs depends on its size, and on how many there are
 }
 
+// mediaAnswer reads what the answers of both have.
 func mediaAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	keep(&a.Model, doc, atModel, c.Model)
 	if code, failed := errorCode(doc); failed {
@@ -57,6 +59,10 @@ var transcriptUsagePaths = func() usagePaths { p := chatUsagePaths; p.needsPromp
 
 // transcriptionAnswer reads the usage of a transcription, in tokens. Some models count seconds instead, which no
 // [price.Usage] holds.
+//
+//	"usage": {"type": "tokens", "input_tokens": 30, "output_tokens": 9, "input_token_details": {"audio_tokens": 20}}
+//	"usage": {"type": "duration", "seconds": 12}
+//	"usage": {"prompt_tokens": 4, "completion_tokens": 9, "total_tokens": 113, "prompt_audio_seconds": 12}   Mistral
 func transcriptionAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path) {
 	mediaAnswer(c, doc, a)
 	if _, ok := doc.Get(atUsageSeconds); ok {
@@ -85,6 +91,8 @@ func transcriptionAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transp
 }
 
 // imagesAnswer reads the usage of generated images.
+//
+//	"usage": {"input_tokens": 30, "output_tokens": 100, "input_tokens_details": {"image_tokens": 20}, "output_tokens_details": {"image_tokens": 90}}
 func imagesAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path) {
 	mediaAnswer(c, doc, a)
 	readTicks(doc, atUsageCostInUSDTicks, a)

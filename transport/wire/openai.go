@@ -33,6 +33,7 @@ var openAIChat = openAIDialect{&Compatible{
 
 type openAIDialect struct{ *Compatible }
 
+// Recognise also notes the region of the host.
 func (d openAIDialect) Recognise(method string, u *url.URL) (Call, bool) {
 	c, ok := d.Compatible.Recognise(method, u)
 	if !ok || c.Operation != Chat && !versioned(u.Path) {

@@ -104,6 +104,7 @@ func asksTooMuch(message string) bool {
 	return ok && asked && requested > limit
 }
 
+// numberAfter returns the number that follows lead in a text, perhaps behind a "~".
 func numberAfter(text, lead string) (int64, bool) {
 	_, after, ok := strings.Cut(text, lead)
 	after = strings.TrimLeft(after, "~ ")

@@ -9,6 +9,7 @@ var (
 	zai      = plainProvider("zai", false, []string{Chat}, "api.z.ai", "open.bigmodel.cn") // reports a stream's usage unasked
 )
 
+// plainProvider returns such a provider. operations are those of OpenAI's API that it has.
 func plainProvider(name string, askUsage bool, operations []string, hosts ...string) *provider {
 	return &provider{name: name, hosts: hosts, dialects: []Dialect{
 		&Compatible{Provider: name, AskUsage: askUsage, only: operations}, newAnthropicMessages(name),

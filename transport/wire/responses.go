@@ -45,6 +45,7 @@ var (
 	openAISearches = []string{"web_search", "web_search_2025_08_26"}
 )
 
+// responsesRequest reads the request of a response.
 func responsesRequest(c *Call, body *transport.Fields) {
 	chatRequest(c, body)
 	c.Background = isTrue(body, atBackground)
@@ -67,6 +68,7 @@ var (
 	responseEvent = responsePathsOf("response.") // in an event of a stream
 )
 
+// responsePathsOf returns the paths of a response at a prefix: "response.", or "" for the document itself.
 func responsePathsOf(prefix string) responsePaths {
 	at := func(name string) transport.Path { return transport.PathOf(prefix + name) }
 	return responsePaths{
@@ -81,6 +83,7 @@ func responsePathsOf(prefix string) responsePaths {
 	}
 }
 
+// all returns the names of the paths.
 func (p *responsePaths) all() []string {
 	return pathNames(
 		p.id, p.model, p.tier, p.status, p.background, p.input, p.output, p.total, p.cached, p.written, p.reasoning,
@@ -90,6 +93,11 @@ func (p *responsePaths) all() []string {
 
 var responsesAnswers = withUnknownCounts(transport.MustPaths(append(append([]string{"type", "error", "code"}, responseTop.all()...), responseEvent.all()...)...))
 
+// responsesAnswer reads a response, or an event of a stream that has one:
+//
+//	{"type":"response.created","response":{"id":"resp_1","status":"in_progress","service_tier":"auto","usage":null}}
+//	{"type":"response.completed","response":{"id":"resp_1","status":"completed","service_tier":"default",
+//		"usage":{"input_tokens":9,"output_tokens":1,"total_tokens":10}}}
 func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path) {
 	if doc.Text(atType) == "error" {
 		// {"type": "error", "error": {"code": ...}}, and by the specification {"type": "error", "code": ...}

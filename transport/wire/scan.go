@@ -46,6 +46,7 @@ type memberPath struct {
 	paths *transport.Paths
 }
 
+// memberPathOf returns the path of a name.
 func memberPathOf(name string) memberPath {
 	return memberPath{name, transport.PathOf(name), transport.MustPaths(name)}
 }

@@ -45,6 +45,7 @@ func (vertexDialect) Recognise(method string, u *url.URL) (c Call, ok bool) {
 	return c, ok
 }
 
+// vertexCall returns the call of a path; what follows from its location is not yet in it.
 func vertexCall(method, path string) (Call, bool) {
 	if at := strings.Index(path, "/projects/"); at >= 0 {
 		if _, id, ok := strings.Cut(path[at:], "/cachedContents/"); ok {
@@ -97,6 +98,7 @@ func (vertexDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	readTierHeader(c, h)
 }
 
+// readTierHeader reads the tier that the request names.
 func readTierHeader(c *Call, h http.Header) {
 	if v := transport.HeaderValue(h, tierHeader); v != "" {
 		c.Tier = geminiTier(v)

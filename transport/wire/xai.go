@@ -27,6 +27,7 @@ var xAI = &provider{
 	}},
 }
 
+// readXAIExtras reads what the usage has in addition to OpenAI's counts.
 func readXAIExtras(_ *Call, doc *transport.Fields, a *Answer) {
 	r := countReader{doc: doc}
 	if images, _ := r.get(atUsagePromptTokensDetailsImageTokens); a.HasUsage {
