@@ -65,13 +65,13 @@ func (geminiDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 		generateRequest(c, body)
 	}
 	readTimeout(c, h)
-	c.Tier = geminiTier(body.Text(transport.PathOf(tierMember(body))))
+	c.Tier = geminiTier(body.Text(tierMember(body)))
 }
 
 // Edit sets or removes the tier, names a context cache, and says how long the server may take.
 func (geminiDialect) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
 	if c.Shape != nil && c.Tiers != nil && w.Tier != c.Tier {
-		e.Body = append(e.Body, tierEdit(tierMember(body), string(w.Tier)))
+		e.Body = append(e.Body, tierEdit(tierMember(body).String(), string(w.Tier)))
 	}
 	if w.Cache != "" && c.Cache == "" {
 		editCache(c, body, w.Cache, e)

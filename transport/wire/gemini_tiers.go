@@ -48,12 +48,12 @@ func trafficTier(traffic string) policy.Tier {
 	return policy.Tier(strings.ToLower(identifier(traffic)))
 }
 
-// tierMember returns the spelling of service_tier that the body uses. Protocol buffers allow two.
-func tierMember(body *transport.Fields) string {
+// tierMember returns the member that names the tier, in the spelling that the body uses. Protocol buffers allow two.
+func tierMember(body *transport.Fields) transport.Path {
 	if body.Has(atServiceTierCamel) && !body.Has(atServiceTier) {
-		return "serviceTier"
+		return atServiceTierCamel
 	}
-	return "service_tier"
+	return atServiceTier
 }
 
 // geminiHeaders reads the tier that serves.
