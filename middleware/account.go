@@ -191,12 +191,12 @@ func (a account) bound(tier policy.Tier) (price.Pico, error) {
 // boundOn returns the most that an attempt can cost that a tier serves.
 func (a account) boundOn(tier policy.Tier) (price.Pico, error) {
 	c, q := a.call, a.query(tier)
-	if c.Choices < 0 {
+	if c.Choices <= 0 {
 		return 0, errors.New("the request does not say in plain digits how many answers it asks for")
 	}
 	most := a.input.max(c, a.cache)
-	one, err := a.prices.Bound(q, most, c.MaxOutput)
-	if err != nil || c.Choices <= 1 {
+	one, err := a.prices.Bound(q, most, maxOutput(c))
+	if err != nil || c.Choices == 1 {
 		return one, err
 	}
 	// Further choices cost output only.
@@ -208,6 +208,17 @@ func (a account) boundOn(tier policy.Tier) (price.Pico, error) {
 		return math.MaxInt64, nil
 	}
 	return one + (one-input)*price.Pico(c.Choices-1), nil
+}
+
+// maxOutput returns the most output tokens of one answer, in the form of [price.Catalog.Bound]: -1 if it is not known.
+func maxOutput(c *wire.Call) int64 {
+	switch {
+	case c.NoOutput:
+		return 0
+	case c.MaxOutput <= 0:
+		return -1
+	}
+	return c.MaxOutput
 }
 
 func reasonOf(err error) string {

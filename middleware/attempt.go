@@ -55,9 +55,9 @@ func (a *attempt) run(c *call, s *sender) (*http.Response, error) {
 		switch { // a panic goes on to the caller; the row and the permits must not be lost over it
 		case returned || a.closed:
 		case a.entered:
-			a.fail(wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errPanicked)
+			a.fail(wire.Rejection{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errPanicked)
 		default:
-			a.fail(wire.Refusal{Outcome: policy.NotSent, Reason: policy.TransportLost}, errPanicked)
+			a.fail(wire.Rejection{Outcome: policy.NotSent, Reason: policy.TransportLost}, errPanicked)
 		}
 	}()
 	resp, err := a.send()
@@ -120,7 +120,7 @@ func (a *attempt) send() (*http.Response, error) {
 		}
 		return nil, a.fail(a.lost(err), err)
 	case resp == nil:
-		return nil, a.fail(wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errNoAnswer)
+		return nil, a.fail(wire.Rejection{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errNoAnswer)
 	}
 	return a.receive(ctx, out, resp)
 }
@@ -248,7 +248,7 @@ func (a *attempt) withdraw(err error) error {
 // upgraded closes the attempt whose connection has become another protocol's, to be left alone.
 func (a *attempt) upgraded() {
 	a.row.Outcome = policy.Ambiguous
-	a.result(wire.Refusal{Outcome: policy.Ambiguous})
+	a.result(wire.Rejection{Outcome: policy.Ambiguous})
 	a.account().expose(&a.row, "the connection was upgraded to another protocol")
 	a.close(nil)
 }
@@ -280,7 +280,7 @@ func (a *attempt) wantsUsage() bool {
 }
 
 // fail closes the attempt that had no answer, and returns err.
-func (a *attempt) fail(f wire.Refusal, err error) error {
+func (a *attempt) fail(f wire.Rejection, err error) error {
 	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
 	a.result(f)
 	if f.Outcome != policy.Ambiguous {
@@ -296,7 +296,7 @@ func (a *attempt) fail(f wire.Refusal, err error) error {
 }
 
 // result notes what became of the attempt, for what decides how the call goes on.
-func (a *attempt) result(f wire.Refusal) {
+func (a *attempt) result(f wire.Rejection) {
 	c := a.c
 	c.results = append(c.results, policy.Result{
 		Step: c.step, Outcome: f.Outcome, Evidence: f.Evidence, Reason: f.Reason, RetryAfter: f.RetryAfter,
@@ -309,9 +309,12 @@ func (a *attempt) rejected(resp *http.Response) {
 	c := a.c
 	body, err := transport.Peek(resp, peekSize, peekTime)
 	body = wire.Unpacked(resp.Header, body)
-	f := c.dialect.Refusal(&c.wire, &wire.Response{
+	f := c.dialect.Rejection(&c.wire, &wire.Response{
 		Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: a.row.AskedTier, At: time.Now(),
 	})
+	if f.Outcome == "" {
+		f.Outcome = policy.Ambiguous // a dialect's zero Rejection
+	}
 	if f.Outcome == policy.Rejected && !errors.Is(err, io.EOF) && !wire.Whole(body) {
 		// Only a complete rejection counts as one: what has not come could say that it is of another kind.
 		f.Outcome, f.Evidence = policy.Ambiguous, ""

@@ -175,6 +175,9 @@ func (c *call) identify(sum uint64) {
 // readFees settles whether the request lets the model use tools that are charged for.
 func (c *call) readFees() {
 	w := &c.wire
+	if w.Tools == wire.UnknownTools {
+		w.Tools = wire.MaybeTools
+	}
 	if w.Fees = max(w.Fees, w.Tools); w.Fees == wire.MaybeTools && !c.body.Contains(paidTools...) {
 		w.Fees, w.Tools = wire.NoTools, wire.NoTools
 	}

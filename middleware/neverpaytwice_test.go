@@ -320,7 +320,7 @@ func Test23RetryAfter(t *testing.T) {
 	}
 	// In the body, as Gemini says it.
 	_, dialect := geminiCall(t)
-	f := dialect.Refusal(&wire.Call{Provider: "gemini"}, &wire.Response{Status: 429, At: now, Body: []byte(
+	f := dialect.Rejection(&wire.Call{Shape: &wire.Shape{Provider: "gemini"}}, &wire.Response{Status: 429, At: now, Body: []byte(
 		`{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"17.5s"}]}}`)})
 	if f.RetryAfter != 17500*time.Millisecond {
 		t.Errorf("RetryInfo: %v", f.RetryAfter)

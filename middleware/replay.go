@@ -78,18 +78,18 @@ func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
 }
 
 // lost says what an attempt without an answer did to the bill.
-func (a *attempt) lost(err error) wire.Refusal {
+func (a *attempt) lost(err error) wire.Rejection {
 	var op *net.OpError
 	dialed := errors.As(err, &op) && op.Op == "dial"
 	switch written := a.trace.Writes() - a.void; {
 	case errors.Is(err, ErrRedirect):
-		return wire.Refusal{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.Redirected}
+		return wire.Rejection{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.Redirected}
 	case transport.Unprocessed(err):
-		return wire.Refusal{Outcome: policy.Rejected, Evidence: policy.Documented, Reason: policy.Unprocessed}
+		return wire.Rejection{Outcome: policy.Rejected, Evidence: policy.Documented, Reason: policy.Unprocessed}
 	case written <= 0 && (a.trace.Reported() || dialed):
-		return wire.Refusal{Outcome: policy.NotSent, Reason: policy.TransportLost}
+		return wire.Rejection{Outcome: policy.NotSent, Reason: policy.TransportLost}
 	}
-	return wire.Refusal{Outcome: policy.Ambiguous, Reason: policy.TransportLost}
+	return wire.Rejection{Outcome: policy.Ambiguous, Reason: policy.TransportLost}
 }
 
 // withoutIdempotencyKeys returns the request without idempotency keys, itself if it has none. No provider honours such a

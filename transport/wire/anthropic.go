@@ -15,37 +15,34 @@ import (
 var anthropic = &provider{
 	name:  "anthropic",
 	hosts: []string{"api.anthropic.com"},
-	dialects: []Dialect{anthropicMessages{"anthropic"}, &Compatible{
+	dialects: []Dialect{newAnthropicMessages("anthropic"), &Compatible{
 		Provider: "anthropic", AskUsage: true, only: []string{Chat},
-		refusal: anthropicRefusal,
+		rejection: anthropicRejection,
 	}},
 }
 
-// anthropicMessages is the dialect of Anthropic's messages. What is read from a cache, or written to one, is not among
-// its input tokens. Sources: Anthropic's API reference and help centre ("failed requests are not charged"); recorded
-// traffic of 2026.
-type anthropicMessages struct{ provider string }
+// anthropicMessages is the dialect of Anthropic's messages, which other providers have too. Sources: Anthropic's API
+// reference and help centre ("failed requests are not charged"); recorded traffic of 2026.
+type anthropicMessages struct{ messages, countTokens *Shape }
+
+// newAnthropicMessages returns the dialect of messages at a provider.
+func newAnthropicMessages(provider string) anthropicMessages {
+	return anthropicMessages{
+		messages: &Shape{
+			Provider: provider, Operation: Messages, Running: true,
+			RequestPaths: messagesRequests, AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
+		},
+		countTokens: &Shape{Provider: provider, Operation: CountTokens, NoOutput: true},
+	}
+}
 
 var (
-	messagesPaths   = transport.MustPaths("model", "stream", "max_tokens", "service_tier", "tools", "mcp_servers")
-	messagesAnswers = watchCounters(transport.MustPaths(append(append([]string{"type", "error.type", "error.message"},
-		messageMembers("")...), messageMembers("message.")...)...))
+	messagesRequests = transport.MustPaths("model", "stream", "max_tokens", "service_tier", "tools", "mcp_servers")
+	messagesAnswers  = withUnknownCounts(transport.MustPaths(append(append([]string{"type", "error.type", "error.message"},
+		messageTop.all()...), messageEvent.all()...)...))
 	messagesMarks  = [][]byte{[]byte(`"usage"`), []byte(`"error"`)}
 	messagesEvents = [][]byte{[]byte("message_start"), []byte("message_delta"), []byte("message_stop"), []byte("error")}
 )
-
-func messageMembers(prefix string) (paths []string) {
-	for _, path := range []string{
-		"id", "model", "usage.input_tokens", "usage.output_tokens", "usage.cache_read_input_tokens",
-		"usage.cache_creation_input_tokens", "usage.cache_creation.ephemeral_5m_input_tokens",
-		"usage.cache_creation.ephemeral_1h_input_tokens", "usage.service_tier", "usage.inference_geo",
-		"usage.output_tokens_details.thinking_tokens", "usage.iterations", "usage.speed",
-		"usage.server_tool_use.web_search_requests", "usage.server_tool_use.code_execution_requests",
-	} {
-		paths = append(paths, prefix+path)
-	}
-	return paths
-}
 
 // Recognise takes POSTs of messages, and of their token counts.
 func (d anthropicMessages) Recognise(method string, u *url.URL) (Call, bool) {
@@ -53,21 +50,20 @@ func (d anthropicMessages) Recognise(method string, u *url.URL) (Call, bool) {
 	case method != http.MethodPost:
 		return Call{}, false
 	case strings.HasSuffix(u.Path, "/messages"):
-		return Call{
-			Provider: d.provider, Operation: Messages, MaxOutput: -1, RequestPaths: messagesPaths,
-			AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents, Running: true,
-		}, true
+		return newCall(d.messages), true
 	case strings.HasSuffix(u.Path, "/messages/count_tokens"):
-		return Call{Provider: d.provider, Operation: CountTokens, Kind: Free}, true
+		c := newCall(d.countTokens)
+		c.Kind = Free
+		return c, true
 	}
 	return Call{}, false
 }
 
-// elsewhere is the dialect of messages where nothing is known of the host. Other APIs have messages, too, but not there.
-type elsewhere struct{ anthropicMessages }
+// unknownHostMessages is the dialect of messages at unknown hosts. Other APIs have messages too, but not at these paths.
+type unknownHostMessages struct{ anthropicMessages }
 
 // Recognise takes POSTs to .../v1/messages, and to .../v1/messages/count_tokens.
-func (d elsewhere) Recognise(method string, u *url.URL) (Call, bool) {
+func (d unknownHostMessages) Recognise(method string, u *url.URL) (Call, bool) {
 	if strings.HasSuffix(u.Path, "/v1/messages") || strings.HasSuffix(u.Path, "/v1/messages/count_tokens") {
 		return d.anthropicMessages.Recognise(method, u)
 	}
@@ -78,16 +74,11 @@ func (d elsewhere) Recognise(method string, u *url.URL) (Call, bool) {
 // not what is asked for.
 func (anthropicMessages) Request(c *Call, _ http.Header, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
-	stream, _ := body.Get(atStream)
-	c.Stream = string(stream) == "true"
-	if raw, ok := body.Get(atMaxTokens); ok {
-		if n, ok := count(raw); ok {
-			c.MaxOutput = n
-		}
-	}
-	c.readTools(body, "type", []string{"", "custom"}, nil) // what has no type is the program's own
-	// The usage says which were used. What they may bring in is input, though.
-	c.Refers, c.Fees, c.Tools = c.Tools != NoTools || present(body, atMcpServers), c.Tools, NoTools
+	c.Stream = isTrue(body, atStream)
+	c.MaxOutput = countAt(body, atMaxTokens)
+	readTools(c, body, "type", []string{"", "custom"}, nil) // what has no type is the program's own
+	// The usage reports which tools were used. But what they bring in is input.
+	c.Refers, c.Fees, c.Tools = c.Tools != NoTools || present(body, atMCPServers), c.Tools, NoTools
 	if tier := body.Text(atServiceTier); tier != "" {
 		c.Tier = policy.Tier(printable(tier))
 		if tier == "standard_only" {
@@ -106,6 +97,11 @@ func (anthropicMessages) Headers(_ *Call, h http.Header, a *Answer) {
 
 // Answer reads a message, or an event of a stream: message_start has the input, message_delta the output so far, and
 // either may correct what came before.
+//
+//	{"type":"message_start","message":{"id":"msg_1","model":"claude","usage":{"input_tokens":9,"output_tokens":1}}}
+//	{"type":"content_block_delta","delta":{"text":"Hello"}}                        (not read: it has no mark)
+//	{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":42}}
+//	{"type":"message_stop"}
 func (anthropicMessages) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	kind := doc.Text(atType)
 	switch kind {
@@ -116,51 +112,82 @@ func (anthropicMessages) Answer(c *Call, doc *transport.Fields, a *Answer) {
 		a.Complete = true
 		return
 	}
-	prefix := ""
-	if _, ok := doc.Get(atMessageId); ok || kind == "message_start" {
-		prefix = "message."
+	p := &messageTop
+	if _, ok := doc.Get(messageEvent.id); ok || kind == "message_start" {
+		p = &messageEvent
 	}
-	keep(&a.ResponseID, doc, transport.PathOf(prefix+"id"), "")
-	keep(&a.Model, doc, transport.PathOf(prefix+"model"), c.Model)
-	messageUsage(doc, prefix, a)
+	keep(&a.ResponseID, doc, p.id, "")
+	keep(&a.Model, doc, p.model, c.Model)
+	readMessageUsage(doc, p, a)
+	noteUnknownCount(doc, a)
+	readMessageExtras(doc, p, a)
 }
 
-// parts are those of a usage without which it is none.
-type parts uint8
+// messagePaths are the paths of a message's members.
+type messagePaths struct {
+	id, model, tier                             transport.Path
+	input, output, cached, written, short, long transport.Path
+	thinking, searches, executions              transport.Path
+	region, iterations, speed                   transport.Path
+}
 
-const (
-	partInput parts = 1 << iota
-	partOutput
+var (
+	messageTop   = messagePathsOf("")         // in an answer, and in message_delta
+	messageEvent = messagePathsOf("message.") // in message_start
 )
 
-func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
+// messagePathsOf returns the paths of a message that is the value of a member: "message.", or the document itself: "".
+func messagePathsOf(prefix string) messagePaths {
+	at := func(name string) transport.Path { return transport.PathOf(prefix + name) }
+	return messagePaths{
+		id: at("id"), model: at("model"), tier: at("usage.service_tier"),
+		input: at("usage.input_tokens"), output: at("usage.output_tokens"), cached: at("usage.cache_read_input_tokens"),
+		written: at("usage.cache_creation_input_tokens"), short: at("usage.cache_creation.ephemeral_5m_input_tokens"),
+		long:     at("usage.cache_creation.ephemeral_1h_input_tokens"),
+		thinking: at("usage.output_tokens_details.thinking_tokens"),
+		searches: at("usage.server_tool_use.web_search_requests"), executions: at("usage.server_tool_use.code_execution_requests"),
+		region: at("usage.inference_geo"), iterations: at("usage.iterations"), speed: at("usage.speed"),
+	}
+}
+
+// all returns the names of the paths.
+func (p *messagePaths) all() []string {
+	return pathNames(
+		p.id, p.model, p.tier, p.input, p.output, p.cached, p.written, p.short, p.long, p.thinking, p.searches, p.executions,
+		p.region, p.iterations, p.speed,
+	)
+}
+
+// readMessageUsage reads the counts that the document has; those of earlier events stay. What is read from a cache, or
+// written to one, is not among Anthropic's input tokens. Writes are counted by their time to live, of which the longer has
+// another price:
+//
+//	"cache_creation_input_tokens": 30, "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20}
+func readMessageUsage(doc *transport.Fields, p *messagePaths, a *Answer) {
 	r := countReader{doc: doc}
 	u, found := &a.Usage, false
-	take := func(path string, to *int64) bool {
-		n, ok := r.get(transport.PathOf(prefix + "usage." + path))
+	take := func(path transport.Path, to *int64) bool {
+		n, ok := r.get(path)
 		if ok {
 			*to, found = n, true
 		}
 		return ok
 	}
-	if take("input_tokens", &u.Input) {
-		a.parts |= partInput
+	if take(p.input, &u.Input) {
+		a.parts |= inputPart
 	}
-	if take("output_tokens", &u.Output) {
-		a.parts |= partOutput
+	if take(p.output, &u.Output) {
+		a.parts |= outputPart
 	}
-	take("cache_read_input_tokens", &u.CachedInput)
-	take("output_tokens_details.thinking_tokens", &u.Reasoning)
-	take("server_tool_use.web_search_requests", &u.WebSearches)
+	take(p.cached, &u.CachedInput)
+	take(p.thinking, &u.Reasoning)
+	take(p.searches, &u.WebSearches)
 	if u.Reasoning > u.Output {
 		u.Reasoning = u.Output // the count of an earlier event
 	}
 	var written int64
-	if take("cache_creation_input_tokens", &written) {
-		long := int64(0)
-		if take("cache_creation.ephemeral_1h_input_tokens", &long) {
-			u.CacheWrite1h = long
-		}
+	if take(p.written, &written) {
+		take(p.long, &u.CacheWrite1h)
 		u.CacheWrite = written - u.CacheWrite1h
 		if u.CacheWrite < 0 {
 			u.CacheWrite = 0
@@ -170,37 +197,43 @@ func messageUsage(doc *transport.Fields, prefix string, a *Answer) {
 	if r.problem != "" {
 		a.Problem, a.HasUsage = r.problem, true
 	}
-	a.HasUsage = a.HasUsage || found && a.parts == partInput|partOutput
-	if tier := doc.Text(transport.PathOf(prefix + "usage.service_tier")); tier != "" {
+	a.HasUsage = a.HasUsage || found && a.parts == inputPart|outputPart
+	if tier := doc.Text(p.tier); tier != "" {
 		a.Tier = policy.Tier(printable(tier))
 	}
-	a.strange(doc)
-	if doc.Text(transport.PathOf(prefix+"usage.inference_geo")) == "us" {
+}
+
+// readMessageExtras notes what makes the cost another than that of the counts.
+func readMessageExtras(doc *transport.Fields, p *messagePaths, a *Answer) {
+	if doc.Text(p.region) == "us" {
 		a.Extras = "it was served in a region that costs more" // Anthropic's page on data residency
 	}
-	if raw, there := doc.Look(transport.PathOf(prefix + "usage.iterations")); there && (raw == nil || bytes.Count(raw, []byte(`"input_tokens"`)) > 1) {
-		a.Extras = "it took several iterations, of which the usage tells only part"
+	if raw, there := doc.Look(p.iterations); there && (raw == nil || bytes.Count(raw, []byte(`"input_tokens"`)) > 1) {
+		a.Extras = "it took several iterations, of which the usage reports only part"
 	}
-	if speed := doc.Text(transport.PathOf(prefix + "usage.speed")); speed != "" && speed != "standard" {
+	if speed := doc.Text(p.speed); speed != "" && speed != "standard" {
 		a.Extras = "it was served at a speed with a price of its own"
 	}
-	if n, _ := r.get(transport.PathOf(prefix + "usage.server_tool_use.code_execution_requests")); n > 0 {
+	r := countReader{doc: doc}
+	if n, _ := r.get(p.executions); n > 0 {
 		a.Extras = "it also used code execution, which is charged for"
 	}
 }
 
-// Refusal reads Anthropic's error object.
-func (anthropicMessages) Refusal(c *Call, r *Response) Refusal {
+// Rejection reads Anthropic's error object.
+func (anthropicMessages) Rejection(c *Call, r *Response) Rejection {
 	e := readError(r.Body)
-	f := openAIRefusal(r, &e)
+	f := openAIRejection(r, &e)
 	f.Code = identifier(e.kind)
-	if c.Provider == "anthropic" {
-		anthropicRefusal(c, r, &e, &f)
+	if c.Shape != nil && c.Provider == "anthropic" {
+		anthropicRejection(c, r, &e, &f)
 	}
 	return f
 }
 
-func anthropicRefusal(c *Call, r *Response, e *apiError, f *Refusal) {
+// anthropicRejection adds what is true of Anthropic's own API: a failed request is documented as free, when a limit that is
+// used up comes back, and which limits waiting does not help with.
+func anthropicRejection(c *Call, r *Response, e *apiError, f *Rejection) {
 	if !c.Foreign && *e != (apiError{}) && f.Outcome == policy.Rejected && f.Evidence == policy.Inferred {
 		f.Evidence = policy.Documented
 	}
@@ -212,15 +245,28 @@ func anthropicRefusal(c *Call, r *Response, e *apiError, f *Refusal) {
 	}
 }
 
-// anthropicReset returns when the rate limit headers say that what is used up comes back: they are dates.
+// anthropicReset returns when the rate limit headers say that what is used up comes back. They are dates.
 func anthropicReset(r *Response) (longest time.Duration) {
 	for _, what := range [...]string{"Requests", "Tokens", "Input-Tokens", "Output-Tokens"} {
 		if r.Header.Get("Anthropic-Ratelimit-"+what+"-Remaining") != "0" {
 			continue
 		}
 		if t, err := time.Parse(time.RFC3339, r.Header.Get("Anthropic-Ratelimit-"+what+"-Reset")); err == nil {
-			longest = max(longest, min(t.Sub(r.At), maxHint))
+			longest = max(longest, min(t.Sub(r.At), maxRetryAfter))
 		}
 	}
 	return longest
+}
+
+// Problem has the shape of Anthropic's errors.
+func (anthropicMessages) Problem(c *Call, p Problem) []byte {
+	var body struct {
+		Type  string `json:"type"`
+		Error struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	body.Type, body.Error.Type, body.Error.Message = "error", p.Code, p.Message
+	return encoded(body)
 }

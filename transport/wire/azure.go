@@ -9,40 +9,46 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// azure: a call names a deployment, in its path or as its model; the answer names the model behind it, and a header the
-// tier that served. Of failures only "a 429 error due to exceeding the rate limit" is documented as free; what the
-// content filter refuses, and what timed out, may be charged. Sources: learn.microsoft.com, manage costs, flex
-// processing; recorded traffic of 2026.
+// azure: a call names a deployment, in its path or as its model. The answer names the model behind it, and a header the
+// tier that served. Of failures, only "a 429 error due to exceeding the rate limit" is documented as free; what the content
+// filter rejects, and what timed out, may be charged. Sources: learn.microsoft.com, manage costs, flex processing; recorded
+// traffic of 2026.
 var azure = azureProvider(nil)
 
+// azureProvider returns Azure as a provider. deployments are the models behind deployments' names, if they are known.
 func azureProvider(deployments map[string]string) *provider {
 	return &provider{
 		name: "azure",
 		hosts: []string{".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com", ".openai.azure.us",
 			".cognitiveservices.azure.us"},
-		dialects: []Dialect{anthropicMessages{"azure"}, azureDialect{deployments, &Compatible{
+		dialects: []Dialect{newAnthropicMessages("azure"), azureDialect{deployments, &Compatible{
 			Provider: "azure", AskUsage: true,
-			Tiers:   map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "default", policy.Priority: "priority"},
-			tiers:   []policy.Tier{policy.Flex, policy.Standard, policy.Priority},
-			aliases: map[string]policy.Tier{"auto": "auto"},
-			headers: func(h http.Header, a *Answer) {
-				if a.RequestID == "" {
-					a.RequestID = printable(h.Get("Apim-Request-Id"))
-				}
-				switch tier := h.Get("Azureai-Processed-Tier"); tier {
-				case "":
-				case "default":
-					a.Tier = policy.Standard
-				default:
-					a.Tier = policy.Tier(printable(tier))
-				}
-			},
-			refusal: azureRefusal,
+			Tiers:     map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "default", policy.Priority: "priority"},
+			tiers:     []policy.Tier{policy.Flex, policy.Standard, policy.Priority},
+			aliases:   map[string]policy.Tier{"auto": "auto"},
+			headers:   azureHeaders,
+			rejection: azureRejection,
 		}}},
 	}
 }
 
-func azureRefusal(c *Call, r *Response, e *apiError, f *Refusal) {
+// azureHeaders reads the request id, where the common header has none, and the tier that served.
+func azureHeaders(h http.Header, a *Answer) {
+	if a.RequestID == "" {
+		a.RequestID = printable(h.Get("Apim-Request-Id"))
+	}
+	switch tier := h.Get("Azureai-Processed-Tier"); tier {
+	case "":
+	case "default":
+		a.Tier = policy.Standard
+	default:
+		a.Tier = policy.Tier(printable(tier))
+	}
+}
+
+// azureRejection adds what Azure documents: a 429 for the rate limit is free, and what the content filter rejects may be
+// charged for.
+func azureRejection(c *Call, r *Response, e *apiError, f *Rejection) {
 	switch {
 	case !c.Foreign && *e != (apiError{}) && r.Status == http.StatusTooManyRequests && f.Reason == policy.Rate:
 		f.Evidence = policy.Documented
@@ -70,9 +76,9 @@ func (d azureDialect) Recognise(method string, u *url.URL) (Call, bool) {
 	return c, true
 }
 
-// Request knows the model behind the deployment, if the user has told.
+// Request replaces the deployment by its model, where that is known.
 func (d azureDialect) Request(c *Call, h http.Header, body *transport.Fields) {
-	deployment := c.Model // of the path: what the body calls the model does not matter there
+	deployment := c.Model // of the path: what the body calls the model has no effect there
 	d.Compatible.Request(c, h, body)
 	if deployment != "" {
 		c.Model = deployment
@@ -82,7 +88,7 @@ func (d azureDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	}
 }
 
-// Answer knows it, too, where the answer names the deployment instead.
+// Answer does the same where the answer names the deployment rather than the model.
 func (d azureDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	d.Compatible.Answer(c, doc, a)
 	if model, ok := d.deployments[a.Model]; ok {

@@ -1,79 +1,93 @@
 package wire
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// Compatible is the dialect of a provider that speaks as OpenAI does: chat completions, and as far as it offers them
-// responses, embeddings, completions, transcription and images. OpenAI's own is one, too.
+// Compatible is the dialect of a provider whose API is compatible with OpenAI's: chat completions, and, as far as it
+// offers them, responses, embeddings, completions, transcription and images. OpenAI's own dialect is one too.
 //
-// Its fields say what sets the provider apart. A Compatible must not be changed once it is used.
+// Its exported fields say what sets the provider apart. Use it by pointer; it must not be copied or changed once it is
+// used.
 type Compatible struct {
-	// Provider is its name, in rows, in rules, and in a catalog of prices.
+	// Provider is the provider's name, in rows, in rules, and in a catalog of prices.
 	Provider string
-	// Hosts are whose requests it recognises, such as "llm.example.com"; none, and it recognises those of any host.
+	// Hosts are the hosts whose requests it recognises, without a port: "llm.example.com". With none, it
+	// recognises requests to any host, so that in a Router it comes before every other provider.
 	Hosts []string
-	// AskUsage says that it understands stream_options.include_usage, without which it does not tell a stream's usage.
+	// AskUsage says that the provider understands stream_options.include_usage, and that its streams report no usage
+	// without it. Zero is for a provider that reports it unasked, or never.
 	AskUsage bool
-	// Tiers are those of [policy.Flex], [policy.Standard] and [policy.Priority] that it has, with what service_tier
-	// calls them; "" says it by not being there.
+	// Tiers are those of [policy.Flex], [policy.Standard] and [policy.Priority] that the provider has, each with the name
+	// that service_tier has for it. The name "" is for a tier that is asked for by naming none. Nil is no tiers:
+	// service_tier is left as it is.
 	Tiers map[policy.Tier]string
-	// Caches says that extra_body.google.cached_content names a context cache.
+	// Caches says that extra_body.google.cached_content names a context cache, as in Google's APIs.
 	Caches bool
 
-	tiers    []policy.Tier          // the keys of Tiers, in the order of preference
-	aliases  map[string]policy.Tier // further names of tiers that it uses
-	strict   []policy.Tier
-	onePrice bool
-	running  bool
-	only     []string // operations that it has; nil: all
+	tiers      []policy.Tier          // the keys of Tiers, in the order of preference; nil: that of accepted
+	aliases    map[string]policy.Tier // further names of tiers that the provider uses
+	strict     []policy.Tier          // see Shape.Strict
+	onePrice   bool                   // see Shape.OnePrice
+	running    bool                   // see Shape.Running
+	prices     string                 // see Shape.Prices
+	headerTier bool                   // a header names the tier: service_tier is neither set nor removed
+	only       []string               // the operations that it has; nil: all
 
-	// Hooks for what is still different.
-	headers func(h http.Header, a *Answer)
-	answer  func(c *Call, doc *transport.Fields, a *Answer)
-	refusal func(c *Call, r *Response, e *apiError, f *Refusal)
+	// What is still different is done by hooks, after what is common.
+	headers   func(h http.Header, a *Answer)
+	answer    func(c *Call, doc *transport.Fields, a *Answer)
+	rejection func(c *Call, r *Response, e *apiError, f *Rejection)
+
+	once   sync.Once // makes shapes
+	shapes map[*operation]*compatibleShapes
 }
 
-// Recognise takes POSTs to the paths of OpenAI's API, whatever stands before them, and GETs of a response.
-func (d *Compatible) Recognise(method string, u *url.URL) (c Call, ok bool) {
-	f, poll := formOf(method, u.Path)
-	switch {
-	case f == nil, d.only != nil && !slices.Contains(d.only, f.operation):
-		return c, false
-	case len(d.Hosts) > 0 && !slices.Contains(d.Hosts, strings.ToLower(u.Hostname())):
-		return c, false
-	}
-	c = Call{
-		Provider: d.Provider, Operation: f.operation, MaxOutput: -1, Form: f.multipart,
-		OnePrice: d.onePrice, Strict: d.strict, Running: d.running,
-		RequestPaths: f.paths, AnswerPaths: f.answers, Marks: f.marks, Events: f.events, Done: f.done, Last: f.last,
-		form: f,
-	}
-	if poll {
-		c.Kind = Poll
-	} else {
-		c.AskUsage = d.AskUsage && f.asksUsage
-		c.Caches = d.Caches && f == chatForm
-		if f.tiers {
-			c.Tiers = d.accepted()
+// compatibleShapes are the shapes of an operation at one provider.
+type compatibleShapes struct{ call, poll Shape }
+
+// shapesOf returns the shapes of an operation.
+func (d *Compatible) shapesOf(op *operation) *compatibleShapes {
+	d.once.Do(func() {
+		d.shapes = make(map[*operation]*compatibleShapes, len(operations))
+		for _, op := range operations {
+			d.shapes[op] = d.newShapes(op)
 		}
+	})
+	return d.shapes[op]
+}
+
+// newShapes returns the operation's shapes with what is the provider's. A poll sets nothing: it asks for the result of a
+// call that has its tier already.
+func (d *Compatible) newShapes(op *operation) *compatibleShapes {
+	s := op.shape
+	s.Provider, s.Prices, s.OnePrice, s.Running = d.Provider, d.prices, d.onePrice, d.running
+	if !d.headerTier {
+		s.Strict = d.strict
 	}
-	return c, true
+	poll := s
+	poll.AskUsage = false
+	s.AskUsage = s.AskUsage && d.AskUsage
+	s.Caches = d.Caches && op.caches
+	if op.tiers && !d.headerTier {
+		s.Tiers = d.accepted()
+	}
+	return &compatibleShapes{call: s, poll: poll}
 }
 
 // accepted returns the tiers that the provider has.
 func (d *Compatible) accepted() []policy.Tier {
-	if d.tiers != nil || len(d.Tiers) == 0 {
+	if d.tiers != nil {
 		return d.tiers
 	}
-	var tiers []policy.Tier // of a dialect that a program made
+	var tiers []policy.Tier
 	for _, t := range []policy.Tier{policy.Flex, policy.Standard, policy.Priority} {
 		if _, ok := d.Tiers[t]; ok {
 			tiers = append(tiers, t)
@@ -82,78 +96,84 @@ func (d *Compatible) accepted() []policy.Tier {
 	return tiers
 }
 
+// Recognise takes POSTs to the paths of OpenAI's API, whatever stands before them, and GETs of a response.
+func (d *Compatible) Recognise(method string, u *url.URL) (Call, bool) {
+	op, poll := operationOf(method, u.Path)
+	switch {
+	case op == nil, d.only != nil && !slices.Contains(d.only, op.shape.Operation):
+		return Call{}, false
+	case len(d.Hosts) > 0 && !slices.ContainsFunc(d.Hosts, func(host string) bool { return strings.EqualFold(host, u.Hostname()) }):
+		return Call{}, false
+	}
+	shapes := d.shapesOf(op)
+	if poll {
+		c := newCall(&shapes.poll)
+		c.Kind = Poll
+		return c, true
+	}
+	return newCall(&shapes.call), true
+}
+
 // Request reads model, tier, stream and its options, the output limit, and the context cache.
 func (d *Compatible) Request(c *Call, _ http.Header, body *transport.Fields) {
-	if c.form == nil {
+	if c.Shape == nil || c.request == nil {
 		return
 	}
-	c.form.request(c, body)
-	c.Tier = d.tier(body, atServiceTier)
+	c.request(c, body)
+	c.Tier = d.tierAt(body, atServiceTier)
 	if c.Caches {
-		c.Cache, _ = nestedCache(body)
+		c.Cache, _ = extraBodyCache(body)
 	}
 }
 
-// tier returns the tier that a member of a document names.
-func (d *Compatible) tier(doc *transport.Fields, path transport.Path) policy.Tier {
+// tierAt returns the tier that a member of a document names; "" if it names none. A name that is not known is the tier
+// itself.
+func (d *Compatible) tierAt(doc *transport.Fields, path transport.Path) policy.Tier {
 	raw, ok := doc.Get(path)
 	if !ok || len(raw) < 2 || raw[0] != '"' {
 		return ""
 	}
 	name := raw[1 : len(raw)-1]
-	for tier, called := range d.Tiers {
-		if called == string(name) && called != "" {
+	for tier, itsName := range d.Tiers {
+		if itsName == string(name) && itsName != "" {
 			return tier
 		}
 	}
 	if tier, ok := d.aliases[string(name)]; ok {
 		return tier
 	}
-	text, _ := transport.Unquote(raw)
+	text, _ := unquote(raw)
 	return policy.Tier(printable(text))
 }
 
 // Edit sets or removes service_tier, asks for a stream's usage, and names a context cache.
 func (d *Compatible) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
+	if c.Shape == nil {
+		return
+	}
 	if c.Tiers != nil && w.Tier != c.Tier {
-		e.Body = append(e.Body, tierEdit("service_tier", d.called(w.Tier)))
+		e.Body = append(e.Body, tierEdit("service_tier", d.nameOf(w.Tier)))
 	}
 	editUsage(c, body, w, e)
 	if w.Cache != "" && c.Cache == "" {
-		editNestedCache(c, body, w.Cache, e)
+		editExtraBodyCache(c, body, w.Cache, e)
 	}
 }
 
-// called returns what the provider calls a tier; a tier of the program's own is passed on.
-func (d *Compatible) called(t policy.Tier) string {
+// nameOf returns the provider's name of a tier. A tier of the program's own has its own name.
+func (d *Compatible) nameOf(t policy.Tier) string {
 	if name, ok := d.Tiers[t]; ok {
 		return name
 	}
 	return string(t)
 }
 
-// tierEdit has a member name a tier, or be gone if the name is "".
+// tierEdit sets a member to the name of a tier, or removes it if the name is "".
 func tierEdit(path, name string) transport.Edit {
 	if name == "" {
 		return transport.Edit{Path: path, Remove: true}
 	}
 	return transport.Edit{Path: path, Value: quoted(name)}
-}
-
-// quoted returns a name as JSON, without allocating for tiers that are common.
-func quoted(name string) string {
-	switch name {
-	case "flex":
-		return `"flex"`
-	case "default":
-		return `"default"`
-	case "standard":
-		return `"standard"`
-	case "priority":
-		return `"priority"`
-	}
-	b, _ := json.Marshal(name) // a string can always be written
-	return string(b)
 }
 
 // Headers reads the request id.
@@ -164,13 +184,13 @@ func (d *Compatible) Headers(_ *Call, h http.Header, a *Answer) {
 	}
 }
 
-// Answer reads id, model, tier and usage of an answer, or of a piece of one.
+// Answer reads id, model, tier and usage of an answer, or of an event of one.
 func (d *Compatible) Answer(c *Call, doc *transport.Fields, a *Answer) {
-	if c.form == nil {
+	if c.Shape == nil || c.answer == nil {
 		return
 	}
-	if path := c.form.read(c, doc, a); path != 0 {
-		if tier := d.tier(doc, path); tier != "" {
+	if path := c.answer(c, doc, a); path != 0 {
+		if tier := d.tierAt(doc, path); tier != "" {
 			a.Tier = tier
 		}
 	}
@@ -179,12 +199,12 @@ func (d *Compatible) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	}
 }
 
-// Refusal reads OpenAI's error object.
-func (d *Compatible) Refusal(c *Call, r *Response) Refusal {
+// Rejection reads OpenAI's error object.
+func (d *Compatible) Rejection(c *Call, r *Response) Rejection {
 	e := readError(r.Body)
-	f := openAIRefusal(r, &e)
-	if d.refusal != nil {
-		d.refusal(c, r, &e, &f)
+	f := openAIRejection(r, &e)
+	if d.rejection != nil {
+		d.rejection(c, r, &e, &f)
 	}
 	return f
 }

@@ -3,7 +3,6 @@ package wire
 import (
 	"bytes"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -11,12 +10,33 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// googleRefusal reads an error of Google's: {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": ...,
-// "details": [...]}}, on the compatible face within an array. Sources: recorded traffic of 2026; ai.google.dev, pages on
-// rate limits and flex inference. It also reports whether it is an error of Google's own, and not of something between.
-func googleRefusal(r *Response) (f Refusal, own bool) {
+// geminiRejection returns what an error of the Gemini API means.
+func geminiRejection(c *Call, r *Response) Rejection {
+	f, own := googleRejection(r)
+	if own && !c.Foreign && (r.Status == http.StatusBadRequest || r.Status == http.StatusInternalServerError) {
+		// "400 or 500 error, you won't be charged for the tokens used": the page on billing, 2026-09-20.
+		f.Outcome, f.Evidence = policy.Rejected, policy.Documented
+	}
+	return f
+}
+
+// vertexRejection returns what an error of Vertex AI means.
+func vertexRejection(c *Call, r *Response) Rejection {
+	f, own := googleRejection(r)
+	// The page of a proxy may hide an answer that was on its way, but not a rejection.
+	own = own || r.Status < 500 && r.Status != http.StatusRequestTimeout
+	if own && !c.Foreign && r.Status >= 400 {
+		f.Outcome, f.Evidence = policy.Rejected, policy.Documented
+	}
+	return f
+}
+
+// googleRejection reads an error of Google's: {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": ...,
+// "details": [...]}}, in the OpenAI-compatible APIs within an array. It also reports whether the error is Google's own, and
+// not that of a proxy. Sources: recorded traffic of 2026; ai.google.dev, pages on rate limits and flex inference.
+func googleRejection(r *Response) (f Rejection, own bool) {
 	e := readError(r.Body)
-	f = Refusal{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.BadRequest, Code: identifier(e.status)}
+	f = Rejection{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.BadRequest, Code: identifier(e.status)}
 	if f.Code == "" {
 		f.Code = identifier(e.code)
 	}
@@ -25,7 +45,7 @@ func googleRefusal(r *Response) (f Refusal, own bool) {
 		f.Reason = google429(r, &e)
 		f.RetryAfter = max(RetryAfter(r.Header, r.At), retryDelay(r.Body), retryIn(e.message))
 	case r.Status == http.StatusServiceUnavailable && e.status == "UNAVAILABLE":
-		// What lacks room for flex does not say so in another way than what is overloaded; another tier may have room.
+		// A lack of capacity for flex looks the same as an overload; another tier may have capacity.
 		f.Evidence, f.Reason = policy.Reported, policy.Overloaded
 		if r.Asked == policy.Flex {
 			f.Reason = policy.Capacity
@@ -34,31 +54,31 @@ func googleRefusal(r *Response) (f Refusal, own bool) {
 	case r.Status >= 500 || r.Status == http.StatusRequestTimeout:
 		f.Outcome, f.Evidence, f.Reason = policy.Ambiguous, "", policy.ServerError
 		f.RetryAfter = RetryAfter(r.Header, r.At)
-	case deadCache(r.Status, e.message):
+	case isDeadCache(r.Status, e.message):
 		f.Reason = policy.CacheDead
-	case r.Status == http.StatusBadRequest && refusesGeminiTier(&e):
+	case r.Status == http.StatusBadRequest && rejectsGeminiTier(&e):
 		f.Reason = policy.TierRejected
-	case r.Status == http.StatusBadRequest && refusesUsage(&e):
+	case r.Status == http.StatusBadRequest && e.rejectsUsage():
 		f.Reason = policy.UsageRejected
-	case r.Status >= 400 && !slices.Contains(refusals, r.Status):
+	case mayBeBilled(r.Status):
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
 	return f, e != apiError{}
 }
 
-// google429 says what a 429 is about. A quota is named in a QuotaFailure; where there is none, the pool that all share
-// is exhausted, of which flex may take what the others leave.
+// google429 returns what a 429 is about. A quota is named in a QuotaFailure. Where there is none, the capacity that all
+// projects share is exhausted; flex gets what the other tiers leave of it.
 func google429(r *Response, e *apiError) policy.Reason {
 	switch {
 	case strings.Contains(e.message, "limit=0") || strings.Contains(e.message, "limit: 0,") || strings.HasSuffix(e.message, "limit: 0"):
 		return policy.Quota // the free tier has none of it
 	case bytes.Contains(r.Body, []byte(`"quota_limit_value":"0"`)), bytes.Contains(r.Body, []byte(`"quota_limit_value": "0"`)):
-		return policy.Quota // nor has this project
+		return policy.Quota // neither has this project
 	case strings.Contains(e.message, "TotalCachedContentStorageTokens"):
-		return policy.Quota // which caches that end make free, not time as such
+		return policy.Quota // it is caches that end that free it, not time
 	case bytes.Contains(r.Body, []byte("google.rpc.QuotaFailure")):
 		if bytes.Contains(r.Body, []byte("PerDay")) {
-			return policy.Quota // tomorrow is too late to wait for, whatever the RetryInfo says
+			return policy.Quota // the next day is too late to wait for, whatever the RetryInfo says
 		}
 		return policy.Rate
 	case strings.Contains(e.message, "spending cap"), strings.Contains(e.message, "prepayment credits"), strings.Contains(e.message, "billing cap"):
@@ -71,8 +91,9 @@ func google429(r *Response, e *apiError) policy.Reason {
 	return policy.Rate
 }
 
-// deadCache: the forms in which the Gemini API (403) and Vertex AI (400, 404) say that a context cache is gone.
-func deadCache(status int, message string) bool {
+// isDeadCache reports whether an error says that a context cache does not exist any more, as the Gemini API (403) and
+// Vertex AI (400, 404) say it.
+func isDeadCache(status int, message string) bool {
 	switch status {
 	case http.StatusForbidden:
 		return strings.HasPrefix(message, "CachedContent not found")
@@ -85,14 +106,24 @@ func deadCache(status int, message string) bool {
 	return false
 }
 
-// refusesGeminiTier: "Invalid value at 'service_tier'", and what says that a model, or a project, has no such tier.
-func refusesGeminiTier(e *apiError) bool {
+// rejectsGeminiTier reports whether the error is about the tier: "Invalid value at 'service_tier'", or that a model or a
+// project has no such tier.
+func rejectsGeminiTier(e *apiError) bool {
 	text := strings.ToLower(e.message)
 	return strings.Contains(text, "service_tier") || strings.Contains(text, "servicetier") || strings.Contains(text, "service tier")
 }
 
-// retryDelay reads the "retryDelay" of a google.rpc.RetryInfo. Quotes within the message are escaped, so that the name
-// can stand in quotes only as a member's.
+// googleErrorCode returns the code of the error object of an answer's document, and whether there is an error.
+func googleErrorCode(doc *transport.Fields) (code string, failed bool) {
+	code, failed = errorCode(doc)
+	if status := identifier(doc.Text(atErrorStatus)); status != "" {
+		return status, true
+	}
+	return code, failed
+}
+
+// retryDelay reads the "retryDelay" of a google.rpc.RetryInfo: {"@type": ..., "retryDelay": "48s"}. Quotes within the
+// message are escaped, so the name can stand in quotes only as a member's.
 func retryDelay(body []byte) (longest time.Duration) {
 	for {
 		_, after, ok := bytes.Cut(body, []byte(`"retryDelay"`))
@@ -105,12 +136,12 @@ func retryDelay(body []byte) (longest time.Duration) {
 		if end < 0 {
 			return longest
 		}
-		text, _ := transport.Unquote(bytes.TrimSpace(value[:end]))
+		text, _ := unquote(bytes.TrimSpace(value[:end]))
 		longest = max(longest, duration(text))
 	}
 }
 
-// retryIn reads the "Please retry in 48.939935699s." of a message, which is finer than the RetryInfo beside it.
+// retryIn reads the "Please retry in 48.939935699s." of a message, which is finer than the RetryInfo.
 func retryIn(message string) time.Duration {
 	_, after, ok := strings.Cut(message, "retry in ")
 	if !ok {
@@ -118,4 +149,33 @@ func retryIn(message string) time.Duration {
 	}
 	text, _, _ := strings.Cut(after, " ")
 	return duration(strings.TrimRight(strings.TrimSpace(text), ".,"))
+}
+
+// googleProblem returns an error body of Google's shape. The SDKs take the code in the body for the status
+// (googleapi.CheckResponse).
+func googleProblem(p Problem) []byte {
+	type detail struct {
+		Type   string `json:"@type"`
+		Reason string `json:"reason"`
+		Domain string `json:"domain"`
+	}
+	var body struct {
+		Error struct {
+			Code    int      `json:"code"`
+			Message string   `json:"message"`
+			Status  string   `json:"status"`
+			Details []detail `json:"details"`
+		} `json:"error"`
+	}
+	body.Error.Code, body.Error.Message = p.Status, p.Message
+	body.Error.Details = []detail{{"type.googleapis.com/google.rpc.ErrorInfo", p.Code, "skinflint"}}
+	switch p.Status {
+	case http.StatusBadRequest:
+		body.Error.Status = "INVALID_ARGUMENT"
+	case http.StatusTooManyRequests:
+		body.Error.Status = "RESOURCE_EXHAUSTED"
+	default:
+		body.Error.Status = "FAILED_PRECONDITION"
+	}
+	return encoded(body)
 }

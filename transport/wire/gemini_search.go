@@ -13,15 +13,19 @@ var (
 	geminiSearches  = []string{"googleSearch", "google_search"}
 )
 
-var groundedMarks = append(geminiMarks[:len(geminiMarks):len(geminiMarks)], []byte(`"groundingMetadata"`))
+// groundedMarks are the marks of events of a call that may use searches.
+var groundedMarks = [][]byte{[]byte(`"usageMetadata"`), []byte(`"error"`), []byte(`"groundingMetadata"`)}
 
-// groundedLimit is how much is kept of an answer that may tell of searches, to count them: beside the text.
+// groundedLimit is how much is kept, in bytes, of an answer's candidates in which searches are counted: they hold the text
+// too.
 const groundedLimit = 1 << 20
 
-// searches counts the searches that grounded an answer. From Gemini 3 on each query is charged for that is not empty and
-// was not made before; for older models each prompt that was grounded, however many searches that took. Source: Google's
-// page on prices, 2026; the free ones of each month are the account's, and not known here.
-func searches(c *Call, doc *transport.Fields, a *Answer) {
+// readSearches counts the searches that grounded an answer. From Gemini 3 on, each query is charged for that is not empty
+// and was not made before; for older models, each prompt that was grounded, however many searches that took. Source:
+// Google's page on prices, 2026. How many of a month's free searches an account has left is not known here.
+//
+//	"candidates": [{"groundingMetadata": {"webSearchQueries": ["a", "b"], "groundingChunks": [{"web": {"uri": ...}}]}}]
+func readSearches(c *Call, doc *transport.Fields, a *Answer) {
 	if c.Tools != CountedTools {
 		return
 	}
@@ -42,7 +46,7 @@ func searches(c *Call, doc *transport.Fields, a *Answer) {
 	for _, candidate := range candidates {
 		for _, query := range candidate.GroundingMetadata.WebSearchQueries {
 			if query = strings.TrimSpace(query); query != "" {
-				a.search(query)
+				addQuery(a, query)
 			}
 		}
 		for _, chunk := range candidate.GroundingMetadata.GroundingChunks {
@@ -50,22 +54,22 @@ func searches(c *Call, doc *transport.Fields, a *Answer) {
 		}
 	}
 	switch {
-	case !byPrompt(c, a):
+	case !pricedByPrompt(c, a):
 		a.Usage.WebSearches = int64(len(a.queries))
 	case a.grounded || len(a.queries) > 0:
 		a.Usage.WebSearches = 1
 	}
 }
 
-// maxQueries is how many different queries of an answer are counted: far more than any makes.
+// maxQueries is how many different queries of an answer are counted: far more than any answer has.
 const maxQueries = 4096
 
 var querySeed = maphash.MakeSeed()
 
-// search notes a query, by a hash: its text is the prompt's.
-func (a *Answer) search(query string) {
+// addQuery notes a query by its hash: its text could be the prompt's.
+func addQuery(a *Answer, query string) {
 	if len(a.queries) >= maxQueries {
-		a.Extras = "it also used more searches, which are charged for, than can be counted"
+		a.Extras = "it also used more searches, which are charged for, than are counted"
 		return
 	}
 	if a.queries == nil {
@@ -74,8 +78,8 @@ func (a *Answer) search(query string) {
 	a.queries[maphash.String(querySeed, query)] = true
 }
 
-// byPrompt reports whether the model's searches are charged for by the prompt.
-func byPrompt(c *Call, a *Answer) bool {
+// pricedByPrompt reports whether the model's searches are charged for by the prompt.
+func pricedByPrompt(c *Call, a *Answer) bool {
 	model := a.Model
 	if model == "" {
 		model = c.Model

@@ -5,7 +5,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// Mistral tells a stream's usage unasked, and the tier within the usage. Source: recorded traffic of 2026.
+// mistral reports a stream's usage unasked, and the tier within the usage. Source: recorded traffic of 2026.
 var mistral = &provider{
 	name:  "mistral",
 	hosts: []string{"api.mistral.ai", "codestral.mistral.ai"},

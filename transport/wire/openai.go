@@ -7,8 +7,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// OpenAI: "default" is the certain standard tier, as "auto", or no tier at all, is whatever the project is set to;
-// "fast" is an alias of "priority", as which the answer shows it. Sources: OpenAI's OpenAPI description of 2026-08-21; its
+// openAI: "default" is the certain standard tier, because "auto", or no tier at all, is whatever the project is set to.
+// "fast" is an alias of "priority", and answers say "priority". Sources: OpenAI's OpenAPI description of 2026-08-21; its
 // flex, rate limit and error code guides.
 var openAI = &provider{
 	name:     "openai",
@@ -21,8 +21,8 @@ var openAI = &provider{
 	},
 }
 
-// openAIChat is also what a host that nobody knows is taken for: chat completions wherever they are, and the other
-// operations below a version, as their names alone are common words.
+// openAIChat is also asked about unknown hosts. It takes chat completions wherever they are, and the other operations below
+// a version only, as their names alone are common words.
 var openAIChat = openAIDialect{&Compatible{
 	Provider: "openai",
 	AskUsage: true,
@@ -33,12 +33,13 @@ var openAIChat = openAIDialect{&Compatible{
 
 type openAIDialect struct{ *Compatible }
 
+// Recognise also notes the region of the host.
 func (d openAIDialect) Recognise(method string, u *url.URL) (Call, bool) {
 	c, ok := d.Compatible.Recognise(method, u)
 	if !ok || c.Operation != Chat && !versioned(u.Path) {
 		return Call{}, false
 	}
-	// eu.api.openai.com and us.api.openai.com process in their region, for which newer models cost 10 % more.
+	// eu.api.openai.com and us.api.openai.com process in their region, where newer models cost 10 % more.
 	c.Regional = len(u.Host) > len("api.openai.com") && strings.HasSuffix(strings.ToLower(u.Hostname()), ".api.openai.com")
 	return c, ok
 }
@@ -52,38 +53,4 @@ func versioned(path string) bool {
 		}
 	}
 	return ok && strings.HasPrefix(after, "responses/")
-}
-
-// plainProvider is a compatible provider without anything of its own; it speaks as Anthropic does, too.
-func plainProvider(name string, askUsage bool, operations []string, hosts ...string) *provider {
-	return &provider{name: name, hosts: hosts, dialects: []Dialect{
-		&Compatible{Provider: name, AskUsage: askUsage, only: operations}, anthropicMessages{name},
-	}}
-}
-
-// Sources: the providers' documentation of their OpenAI-compatible endpoints.
-var (
-	deepSeek = plainProvider("deepseek", true, []string{Chat, Completions, Responses}, "api.deepseek.com")
-	cerebras = plainProvider("cerebras", true, []string{Chat, Completions}, "api.cerebras.ai")
-	moonshot = plainProvider("moonshotai", true, []string{Chat}, "api.moonshot.ai", "api.moonshot.cn")
-	zai      = plainProvider("zai", false, []string{Chat}, "api.z.ai", "open.bigmodel.cn") // it tells a stream's usage unasked
-)
-
-// groq: flex has ten times the rate limits, at the same price, and refuses with a status of its own. Sources: Groq's
-// pages on service tiers and errors.
-var groq = &provider{
-	name:  "groq",
-	hosts: []string{"api.groq.com"},
-	dialects: []Dialect{&Compatible{
-		Provider: "groq", AskUsage: true, onePrice: true,
-		Tiers:   map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "on_demand", policy.Priority: "performance"},
-		tiers:   []policy.Tier{policy.Flex, policy.Standard, policy.Priority},
-		aliases: map[string]policy.Tier{"auto": "auto"},
-		refusal: func(_ *Call, r *Response, _ *apiError, f *Refusal) {
-			if r.Status == 498 {
-				// "Flex tier capacity exceeded": the request is not processed.
-				*f = Refusal{policy.Rejected, policy.Documented, policy.Capacity, f.Code, RetryAfter(r.Header, r.At)}
-			}
-		},
-	}},
 }

@@ -5,12 +5,13 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// openRouter tells what it charged, and has the prices of whoever serves. Its flex does not fall back; without a flex
-// endpoint it may serve as standard, and then says so. "Error status = no tokens": its FAQ on billing.
+// openRouter reports what it charged, and has the prices of the provider that serves. Its flex tier does not fall back
+// where there is a flex endpoint; where there is none it may serve as standard, and then says so. "Error status = no
+// tokens": its FAQ on billing.
 var openRouter = &provider{
 	name:  "openrouter",
 	hosts: []string{"openrouter.ai"},
-	dialects: []Dialect{anthropicMessages{"openrouter"}, &Compatible{
+	dialects: []Dialect{newAnthropicMessages("openrouter"), &Compatible{
 		Provider: "openrouter", AskUsage: true,
 		Tiers: map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "", policy.Priority: "priority"},
 		tiers: []policy.Tier{policy.Flex, policy.Standard, policy.Priority},
@@ -18,12 +19,12 @@ var openRouter = &provider{
 			"auto": "auto", "default": policy.Standard, "standard": policy.Standard,
 		},
 		answer: func(_ *Call, doc *transport.Fields, a *Answer) {
-			if own, _ := doc.Get(atUsageIsByok); string(own) == "true" {
+			if isTrue(doc, atUsageIsBYOK) {
 				a.HasReported, a.Reported = false, 0 // the program's own key pays, and that is not in it
 			}
 		},
-		refusal: func(c *Call, r *Response, e *apiError, f *Refusal) {
-			// What has no error object is not OpenRouter's word: a network in front of it gave up, and it went on.
+		rejection: func(c *Call, r *Response, e *apiError, f *Rejection) {
+			// An answer without an error object is not OpenRouter's: a network in front of it gave up, and the call went on.
 			if r.Status >= 400 && !c.Foreign && *e != (apiError{}) {
 				f.Outcome, f.Evidence = policy.Rejected, policy.Documented
 			}

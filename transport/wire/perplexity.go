@@ -2,9 +2,9 @@ package wire
 
 import "github.com/skinflint-go/skinflint/transport"
 
-// Perplexity tells usage and cost in every chunk of a stream, unasked. Its models also charge for each request, by how
-// much was searched, so that tokens alone do not tell the price; what it says that it charged does. Source: recorded
-// traffic of 2026; Perplexity's pricing page.
+// perplexity reports usage and cost in every chunk of a stream, unasked. Its models also charge for each request, by how
+// much was searched, so the cost does not follow from the tokens; but it reports what it charged. Source: recorded traffic
+// of 2026; Perplexity's pricing page.
 var perplexity = &provider{
 	name:  "perplexity",
 	hosts: []string{"api.perplexity.ai"},
@@ -12,7 +12,7 @@ var perplexity = &provider{
 		Provider: "perplexity", running: true,
 		only: []string{Chat, Embeddings},
 		answer: func(c *Call, doc *transport.Fields, a *Answer) {
-			cost(doc, atUsageCostTotalCost, a)
+			readCost(doc, atUsageCostTotalCost, a)
 			if c.Operation == Chat && a.HasUsage && a.Model != "r1-1776" {
 				a.Extras = "it is also charged for by the request" // all but the model that does not search
 			}

@@ -45,6 +45,9 @@ type Reader struct {
 // Begin prepares the Reader for the body of a 2xx response to a call, by the response's headers. asked says that the
 // request asked for an event with the usage that the caller did not ask for.
 func (r *Reader) Begin(d Dialect, c *Call, resp *http.Response, asked bool) {
+	if c.Shape == nil {
+		c.Shape = noShape
+	}
 	r.dialect, r.call = d, c
 	r.packed = newPacked(resp.Header)
 	media := mediaType(transport.First(resp.Header, "Content-Type"))
@@ -136,7 +139,7 @@ func (r *Reader) Event(name, data []byte) transport.Seen {
 	if r.done(data) {
 		return transport.SeenComplete
 	}
-	if r.begun && !r.prefilter.marked(data, r.call.Marks) && !r.named(name) {
+	if r.begun && r.call.Marks != nil && !r.prefilter.marked(data, r.call.Marks) && !r.named(name) {
 		return 0
 	}
 	r.begun = true
@@ -178,7 +181,7 @@ func (r *Reader) EndPieces([]byte) transport.Seen {
 
 // couldEnd reports whether one member can tell that a stream could end: of several answers, one ends before the others.
 func (r *Reader) couldEnd() bool {
-	return r.call.Last != nil && (r.call.Choices == 0 || r.call.Choices == 1)
+	return r.call.Last != nil && r.call.Choices == 1
 }
 
 // named reports whether events of the name are always worth reading.

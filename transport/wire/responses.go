@@ -5,156 +5,159 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// responsesNames are the paths of a response's members: at the top of an answer, and under "response" in the events of
-// a stream.
-type responsesNames struct {
+// OpenAI's Responses API.
+
+// responsesOperation: what ends a stream is its terminal event, not [DONE]. Only that event has the usage and the
+// tier that served; the first event repeats the request's tier. Source: OpenAI's OpenAPI description of 2026-08-21;
+// recorded streams.
+var responsesOperation = &operation{
+	tiers: true,
+	shape: Shape{
+		Operation: Responses,
+		RequestPaths: transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background", "tools",
+			"previous_response_id", "conversation", "conversation.id", "prompt.id", "prompt_cache_options.ttl"),
+		AnswerPaths: responsesAnswers,
+		Marks:       usageMarks,
+		Events: [][]byte{
+			[]byte("response.completed"), []byte("response.incomplete"), []byte("response.failed"), []byte("error"),
+		},
+		Done:    chatDone,
+		request: responsesRequest,
+		answer:  responsesAnswer,
+	},
+}
+
+// compactOperation is the compaction of a conversation. It is answered at once, with a usage as a response has it.
+var compactOperation = &operation{
+	tiers: true,
+	shape: Shape{
+		Operation:    Compact,
+		RequestPaths: transport.MustPaths("model", "service_tier"),
+		AnswerPaths:  responsesAnswers,
+		request:      chatRequest,
+		answer:       responsesAnswer,
+	},
+}
+
+var (
+	ownTools = []string{"function", "custom"}
+	// openAISearches cost by the search, which the answer counts. Their preview has another price.
+	openAISearches = []string{"web_search", "web_search_2025_08_26"}
+)
+
+// responsesRequest reads the request of a response.
+func responsesRequest(c *Call, body *transport.Fields) {
+	chatRequest(c, body)
+	c.Background = isTrue(body, atBackground)
+	readTools(c, body, "type", ownTools, openAISearches)
+	c.Refers = present(body, atPreviousResponseID) || present(body, atConversation) ||
+		present(body, atConversationID) || present(body, atPromptID)
+	c.MaxOutput = countAt(body, atMaxOutputTokens)
+}
+
+// responsePaths are the paths of a response's members.
+type responsePaths struct {
 	id, model, tier, status, background              transport.Path
 	input, output, total, cached, written, reasoning transport.Path
 	errorCode, errorType, errorMessage               transport.Path
 	searches, images, ticks, sources, tools, cost    transport.Path
 }
 
-func responsesNamesOf(prefix string) responsesNames {
-	return responsesNames{
-		id: transport.PathOf(prefix + "id"), model: transport.PathOf(prefix + "model"), tier: transport.PathOf(prefix + "service_tier"), status: transport.PathOf(prefix + "status"),
-		background: transport.PathOf(prefix + "background"),
-		input:      transport.PathOf(prefix + "usage.input_tokens"), output: transport.PathOf(prefix + "usage.output_tokens"), total: transport.PathOf(prefix + "usage.total_tokens"),
-		cached:    transport.PathOf(prefix + "usage.input_tokens_details.cached_tokens"),
-		written:   transport.PathOf(prefix + "usage.input_tokens_details.cache_write_tokens"),
-		reasoning: transport.PathOf(prefix + "usage.output_tokens_details.reasoning_tokens"),
-		errorCode: transport.PathOf(prefix + "error.code"), errorType: transport.PathOf(prefix + "error.type"), errorMessage: transport.PathOf(prefix + "error.message"),
-		searches: transport.PathOf(prefix + "tool_usage.web_search.num_requests"), images: transport.PathOf(prefix + "tool_usage.image_gen.output_tokens"),
-		ticks: transport.PathOf(prefix + "usage.cost_in_usd_ticks"), sources: transport.PathOf(prefix + "usage.num_sources_used"),
-		tools: transport.PathOf(prefix + "usage.num_server_side_tools_used"), cost: transport.PathOf(prefix + "usage.cost"),
+var (
+	responseTop   = responsePathsOf("")          // in an answer
+	responseEvent = responsePathsOf("response.") // in an event of a stream
+)
+
+// responsePathsOf returns the paths of a response at a prefix: "response.", or "" for the document itself.
+func responsePathsOf(prefix string) responsePaths {
+	at := func(name string) transport.Path { return transport.PathOf(prefix + name) }
+	return responsePaths{
+		id: at("id"), model: at("model"), tier: at("service_tier"), status: at("status"), background: at("background"),
+		input: at("usage.input_tokens"), output: at("usage.output_tokens"), total: at("usage.total_tokens"),
+		cached: at("usage.input_tokens_details.cached_tokens"), written: at("usage.input_tokens_details.cache_write_tokens"),
+		reasoning: at("usage.output_tokens_details.reasoning_tokens"),
+		errorCode: at("error.code"), errorType: at("error.type"), errorMessage: at("error.message"),
+		searches: at("tool_usage.web_search.num_requests"), images: at("tool_usage.image_gen.output_tokens"),
+		ticks: at("usage.cost_in_usd_ticks"), sources: at("usage.num_sources_used"),
+		tools: at("usage.num_server_side_tools_used"), cost: at("usage.cost"),
 	}
 }
 
-func (n *responsesNames) all() []string {
+// all returns the names of the paths.
+func (p *responsePaths) all() []string {
 	return pathNames(
-		n.id, n.model, n.tier, n.status, n.background, n.input, n.output, n.total, n.cached, n.written, n.reasoning,
-		n.errorCode, n.errorType, n.errorMessage, n.searches, n.images, n.ticks, n.sources, n.tools, n.cost,
+		p.id, p.model, p.tier, p.status, p.background, p.input, p.output, p.total, p.cached, p.written, p.reasoning,
+		p.errorCode, p.errorType, p.errorMessage, p.searches, p.images, p.ticks, p.sources, p.tools, p.cost,
 	)
 }
 
-var (
-	answerNames = responsesNamesOf("")
-	eventNames  = responsesNamesOf("response.")
-)
+var responsesAnswers = withUnknownCounts(transport.MustPaths(append(append([]string{"type", "error", "code"}, responseTop.all()...), responseEvent.all()...)...))
 
-var responsesAnswers = watchCounters(transport.MustPaths(append(append([]string{"type", "error", "code"}, answerNames.all()...), eventNames.all()...)...))
-
-// responsesForm: a stream has no last word of its own but its terminal event, which alone tells the usage and the tier
-// that served; the first event only repeats the request's. Source: OpenAI's OpenAPI description of 2026-08-21;
-// recorded streams.
-var responsesForm = &form{
-	operation: Responses, tiers: true,
-	paths: transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background", "tools",
-		"previous_response_id", "conversation", "conversation.id", "prompt.id", "prompt_cache_options.ttl"),
-	answers: responsesAnswers,
-	marks:   usageMarks,
-	events: [][]byte{
-		[]byte("response.completed"), []byte("response.incomplete"), []byte("response.failed"), []byte("error"),
-	},
-	done: chatDone,
-	request: func(c *Call, body *transport.Fields) {
-		chatRequest(c, body)
-		c.background(body)
-		c.readTools(body, "type", ownTools, openAISearches)
-		c.Refers = present(body, atPreviousResponseId) || present(body, atConversation) ||
-			present(body, atConversationId) || present(body, atPromptId)
-		if raw, ok := body.Get(atMaxOutputTokens); ok {
-			if n, ok := count(raw); ok {
-				c.MaxOutput = n
-			}
-		}
-	},
-	read: responsesAnswer,
-}
-
-var (
-	ownTools = []string{"function", "custom"}
-	// openAISearches cost by the search, which the answer counts. Their preview cost otherwise.
-	openAISearches = []string{"web_search", "web_search_2025_08_26"}
-)
-
-// compactForm: the compaction of a conversation answers at once, with a usage as a response has it.
-var compactForm = &form{
-	operation: Compact, tiers: true,
-	paths:   transport.MustPaths("model", "service_tier"),
-	answers: responsesAnswers,
-	request: chatRequest,
-	read:    responsesAnswer,
-}
-
-func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tierPath transport.Path) {
-	kind := doc.Text(atType)
-	n := &answerNames
-	if _, ok := doc.Get(eventNames.id); ok {
-		n = &eventNames
-	}
-	if kind == "error" {
-		// {"type": "error", "error": {"code": ...}}, and flat by the specification: {"type": "error", "code": ...}
+// responsesAnswer reads a response, or an event of a stream that has one:
+//
+//	{"type":"response.created","response":{"id":"resp_1","status":"in_progress","service_tier":"auto","usage":null}}
+//	{"type":"response.completed","response":{"id":"resp_1","status":"completed","service_tier":"default",
+//		"usage":{"input_tokens":9,"output_tokens":1,"total_tokens":10}}}
+func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path) {
+	if doc.Text(atType) == "error" {
+		// {"type": "error", "error": {"code": ...}}, and by the specification {"type": "error", "code": ...}
 		a.Failed = true
-		code, _ := errorCode(doc)
-		if code == "" {
-			code = identifier(doc.Text(atCode))
+		if a.ErrorCode, _ = errorCode(doc); a.ErrorCode == "" {
+			a.ErrorCode = identifier(doc.Text(atCode))
 		}
-		a.ErrorCode = code
 		return 0
 	}
-	keep(&a.ResponseID, doc, n.id, "")
-	keep(&a.Model, doc, n.model, c.Model)
-	status := a.status(doc, n.status, n.background)
-	for _, path := range [...]transport.Path{n.errorCode, n.errorType, n.errorMessage} {
+	p := &responseTop
+	if _, ok := doc.Get(responseEvent.id); ok {
+		p = &responseEvent
+	}
+	keep(&a.ResponseID, doc, p.id, "")
+	keep(&a.Model, doc, p.model, c.Model)
+	status := readStatus(doc, p.status, p.background, a)
+	for _, path := range [...]transport.Path{p.errorCode, p.errorType, p.errorMessage} {
 		if raw, ok := doc.Get(path); ok && string(raw) != "null" {
-			text, _ := Text(raw)
-			if a.Failed = true; path != n.errorMessage {
+			text, _ := textOf(raw)
+			if a.Failed = true; path != p.errorMessage {
 				a.ErrorCode = identifier(text)
 			}
 			break
 		}
 	}
-	responsesUsage(c, doc, n, a)
-	if n == &eventNames && !a.Pending && status != "" {
+	readResponseUsage(c, doc, p, a)
+	if p == &responseEvent && !a.Pending && status != "" {
 		a.Complete = true // completed, incomplete, failed or cancelled
 	}
 	if a.Pending {
 		return 0 // it only repeats the request's
 	}
-	return n.tier
+	return p.tier
 }
 
-// status reads how far the provider is with its work, if the document says so.
-func (a *Answer) status(doc *transport.Fields, status, background transport.Path) string {
+// readStatus reads how far the provider is with its work, if the document says so. An interaction of Gemini's has the same
+// words.
+func readStatus(doc *transport.Fields, status, background transport.Path, a *Answer) string {
 	text := doc.Text(status)
 	if text == "" {
 		return ""
 	}
-	raw, _ := doc.Get(background)
-	a.Background = string(raw) == "true"
+	a.Background = isTrue(doc, background)
 	a.Pending = text == "queued" || text == "in_progress"
 	a.Failed = a.Failed || text == "failed"
 	return text
 }
 
-// background notes that the request asks for an answer that is fetched later.
-func (c *Call) background(body *transport.Fields) {
-	raw, _ := body.Get(atBackground)
-	c.Background = string(raw) == "true"
-}
-
-// responsesUsage reads the usage, whose details are parts of the whole as in a chat.
-func responsesUsage(c *Call, doc *transport.Fields, n *responsesNames, a *Answer) {
+// readResponseUsage reads the usage, whose details are parts of the whole as in a chat.
+func readResponseUsage(c *Call, doc *transport.Fields, p *responsePaths, a *Answer) {
 	r := countReader{doc: doc}
-	input, hasInput := r.get(n.input)
-	output, hasOutput := r.get(n.output)
-	total, hasTotal := r.get(n.total)
+	input, hasInput := r.get(p.input)
+	output, hasOutput := r.get(p.output)
+	total, hasTotal := r.get(p.total)
 	if !hasInput && !hasOutput && !hasTotal && r.problem == "" {
 		return
 	}
-	cached, _ := r.get(n.cached)
-	written, _ := r.get(n.written)
-	reasoning, _ := r.get(n.reasoning)
+	cached, _ := r.get(p.cached)
+	written, _ := r.get(p.written)
+	reasoning, _ := r.get(p.reasoning)
 	if !hasInput || !hasOutput {
 		r.wrong("usage lacks input_tokens or output_tokens")
 	}
@@ -169,24 +172,29 @@ func responsesUsage(c *Call, doc *transport.Fields, n *responsesNames, a *Answer
 		Input: max(0, input-cached-written), CachedInput: cached, CacheWrite: written,
 		Output: whole, Reasoning: min(max(reasoning, whole-output), whole),
 	}
-	c.writeFor(a)
-	a.strange(doc)
-	if searches, ok := r.get(n.searches); ok {
+	priceWrites(c, a)
+	noteUnknownCount(doc, a)
+	if searches, ok := r.get(p.searches); ok {
 		a.Usage.WebSearches = searches
 	} else if c.Tools == CountedTools {
 		a.Extras = "it may also have used web searches, which are charged for, and the answer does not count"
 	}
 	a.HasUsage, a.Problem = true, r.problem
+	readResponseExtras(&r, p, a)
+	readTicks(doc, p.ticks, a)
+	readCost(doc, p.cost, a)
+}
+
+// readResponseExtras notes what was used in addition to the usage and has no count in it.
+func readResponseExtras(r *countReader, p *responsePaths, a *Answer) {
 	for _, extra := range [...]struct {
 		path transport.Path
 		what string
 	}{
-		{n.images, "generated images"}, {n.tools, "server-side tools"}, {n.sources, "sources"},
+		{p.images, "generated images"}, {p.tools, "server-side tools"}, {p.sources, "sources"},
 	} {
 		if used, ok := r.get(extra.path); ok && used > 0 {
 			a.Extras = "it also used " + extra.what + ", which are charged for"
 		}
 	}
-	ticks(doc, n.ticks, a)
-	cost(doc, n.cost, a)
 }

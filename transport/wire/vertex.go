@@ -9,82 +9,105 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// vertex is Google's models on Vertex AI, which have the Gemini API's prices: a request names its tier in a header, the
-// answer in trafficType, and context caches have full resource names. "Charged only for requests that return a 200
-// response code": its pricing page. Other publishers' models there are calls that nobody understands. Sources:
-// docs.cloud.google.com, pages on flex and priority, context caching and pricing, 2026; recorded traffic.
+// vertex has Google's models, at the Gemini API's prices. A request names its tier in a header, the answer in trafficType,
+// and context caches have full resource names. "Charged only for requests that return a 200 response code": its pricing
+// page. Other publishers' models there are operations that are not known. Sources: docs.cloud.google.com, pages on flex and
+// priority, context caching and pricing, 2026; recorded traffic.
 var vertex = &provider{
 	name: "vertex",
 	hosts: []string{"aiplatform.googleapis.com", "-aiplatform.googleapis.com", "aiplatform.us.rep.googleapis.com",
 		"aiplatform.eu.rep.googleapis.com"},
-	dialects: []Dialect{vertexNative, vertexFace},
+	dialects: []Dialect{vertexNative, vertexCompatible},
 }
 
 type vertexDialect struct{}
 
 var vertexNative Dialect = vertexDialect{}
 
+// Tiers are for the global location. Elsewhere the header is ignored without an error.
+var (
+	vertexGlobalShapes   = newModelShapes("vertex", "gemini", geminiTiers, geminiStrict)
+	vertexRegionalShapes = newModelShapes("vertex", "gemini", nil, nil)
+	// Creation is "billed at the standard input token price": the page on context caching.
+	vertexCacheShapes = newCacheShapes("vertex", "gemini", "")
+)
+
 // tierHeader names the tier of a request.
 const tierHeader = "X-Vertex-Ai-Llm-Shared-Request-Type"
 
-// Recognise takes POSTs to .../publishers/google/models/NAME:generateContent and its relatives, and to cachedContents, of
-// which it also sees how they are prolonged and deleted.
-func (vertexDialect) Recognise(method string, u *url.URL) (Call, bool) {
-	if at := strings.Index(u.Path, "/projects/"); at >= 0 {
-		if _, id, ok := strings.Cut(u.Path[at:], "/cachedContents/"); ok {
-			c, ok := changeCall("vertex", method, u.Path[at+1:], id)
-			c.place(u.Path)
-			return c, ok
+// Recognise takes POSTs to .../publishers/google/models/NAME:generateContent and its relatives, and to cachedContents, and
+// the requests that change or delete a context cache.
+func (vertexDialect) Recognise(method string, u *url.URL) (c Call, ok bool) {
+	c, ok = vertexCall(method, u.Path)
+	if ok {
+		setLocation(&c, u.Path)
+	}
+	return c, ok
+}
+
+// vertexCall returns the call of a path; what follows from its location is not yet in it.
+func vertexCall(method, path string) (Call, bool) {
+	if at := strings.Index(path, "/projects/"); at >= 0 {
+		if _, id, ok := strings.Cut(path[at:], "/cachedContents/"); ok {
+			return changeCall(vertexCacheShapes, method, path[at+1:], id)
 		}
 	}
 	if method != http.MethodPost {
 		return Call{}, false
 	}
-	if strings.HasSuffix(u.Path, "/cachedContents") && strings.Contains(u.Path, "/projects/") {
-		// Creation is "billed at the standard input token price": the page on context caching.
-		c := cacheCall("vertex", "")
-		c.place(u.Path)
-		return c, true
+	if strings.HasSuffix(path, "/cachedContents") && strings.Contains(path, "/projects/") {
+		return createCall(vertexCacheShapes), true
 	}
-	model, verb, ok := modelVerb(u.Path)
-	if !ok || !strings.Contains(u.Path, "/publishers/google/models/") {
+	model, verb, ok := modelVerb(path)
+	if !ok || !strings.Contains(path, "/publishers/google/models/") {
 		return Call{}, false
 	}
-	c, ok := generateCall("vertex", model, verb)
-	if ok {
-		c.place(u.Path)
+	shapes := vertexRegionalShapes
+	if _, location := locationOf(path); location == "global" {
+		shapes = vertexGlobalShapes
 	}
-	return c, ok
+	return modelCall(shapes, model, verb)
 }
 
-// place notes what follows from the location in a path. Tiers are for the global location; elsewhere the header is
-// ignored in silence. Newer models cost more at other locations since July 2026, which the catalog knows.
-func (c *Call) place(path string) {
-	c.Prices = "gemini"
-	location := "global" // as in express mode, which has none
-	if _, after, ok := strings.Cut(path, "/projects/"); ok {
-		project, rest, _ := strings.Cut(after, "/locations/")
-		location, _, _ = strings.Cut(rest, "/")
-		c.parent = "projects/" + project + "/locations/" + location + "/"
+// locationOf returns the project and the location in a path, such as .../projects/P/locations/global/... In express mode a
+// path has neither, and the location is global.
+func locationOf(path string) (project, location string) {
+	_, after, ok := strings.Cut(path, "/projects/")
+	if !ok {
+		return "", "global"
 	}
-	if c.Operation == Generate && location == "global" {
-		c.Tiers, c.Strict = geminiTiers, geminiStrict
+	project, rest, _ := strings.Cut(after, "/locations/")
+	location, _, _ = strings.Cut(rest, "/")
+	return project, location
+}
+
+// setLocation notes what follows from the location in a path. Newer models cost more at other locations than global since
+// July 2026, which the catalog knows.
+func setLocation(c *Call, path string) {
+	project, location := locationOf(path)
+	if project != "" {
+		c.parent = "projects/" + project + "/locations/" + location + "/"
 	}
 	c.Regional = location != "global"
 }
 
-// Request reads what the Gemini API's does, but for the tier.
+// Request reads what the Gemini API's does, and the tier's header.
 func (vertexDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	generateRequest(c, body)
-	c.timed = transport.HeaderValue(h, timeoutHeader) != ""
+	readTimeout(c, h)
+	readTierHeader(c, h)
+}
+
+// readTierHeader reads the tier that the request names.
+func readTierHeader(c *Call, h http.Header) {
 	if v := transport.HeaderValue(h, tierHeader); v != "" {
 		c.Tier = geminiTier(v)
 	}
 }
 
-// Edit sets or removes the tier's header, and names a context cache in full.
+// Edit sets or removes the tier's header, names a context cache in full, and says how long the server may take.
 func (vertexDialect) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
-	if c.Tiers != nil && w.Tier != c.Tier {
+	if c.Shape != nil && c.Tiers != nil && w.Tier != c.Tier {
 		name := string(w.Tier)
 		if w.Tier == policy.Standard {
 			name = ""
@@ -97,17 +120,20 @@ func (vertexDialect) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
 	editTimeout(c, w, e)
 }
 
-// Headers finds nothing: Vertex AI tells in the body.
+// Headers finds nothing: Vertex AI reports in the body.
 func (vertexDialect) Headers(*Call, http.Header, *Answer) {}
 
 // Answer reads what the Gemini API's does, and the type of traffic.
 func (vertexDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
+	if c.Shape == nil {
+		return
+	}
 	switch c.Operation {
 	case CreateCache, UpdateCache, DeleteCache:
 		cacheAnswer(c, doc, a)
 		a.Tier = policy.Standard
 	case Embeddings:
-		geminiUsage(doc, a)
+		readGeminiUsage(doc, a)
 	case Generate:
 		generateAnswer(c, doc, a)
 		if tier := trafficTier(doc.Text(atUsageMetadataTrafficType)); tier != "" {
@@ -116,63 +142,40 @@ func (vertexDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	}
 }
 
-// trafficTier turns a type of traffic into a tier.
-func trafficTier(traffic string) policy.Tier {
-	switch traffic {
-	case "":
-		return ""
-	case "ON_DEMAND":
-		return policy.Standard
-	case "ON_DEMAND_FLEX":
-		return policy.Flex
-	case "ON_DEMAND_PRIORITY":
-		return policy.Priority
-	}
-	return policy.Tier(strings.ToLower(identifier(traffic)))
-}
+// Rejection reads Google's error object.
+func (vertexDialect) Rejection(c *Call, r *Response) Rejection { return vertexRejection(c, r) }
 
-// Refusal reads Google's error object.
-func (vertexDialect) Refusal(c *Call, r *Response) Refusal { return vertexRefusal(c, r) }
+// Problem has the shape of Google's errors.
+func (vertexDialect) Problem(_ *Call, p Problem) []byte { return googleProblem(p) }
 
-func vertexRefusal(c *Call, r *Response) Refusal {
-	f, own := googleRefusal(r)
-	// A page of something in front of it may hide an answer that it was about to give, but no refusal.
-	own = own || r.Status < 500 && r.Status != http.StatusRequestTimeout
-	if own && !c.Foreign && r.Status >= 400 {
-		f.Outcome, f.Evidence = policy.Rejected, policy.Documented
-	}
-	return f
-}
+// vertexCompatible is Vertex AI's API that is compatible with OpenAI's: .../endpoints/openapi/chat/completions, where
+// Google's models are called google/NAME. The tier is named by a header, as everywhere on Vertex AI.
+var vertexCompatible Dialect = func() Dialect {
+	d := newGoogleCompatible("vertex", vertexRejection)
+	d.prices, d.headerTier = "gemini", true
+	return vertexCompatibleDialect{d}
+}()
 
-// vertexFace is Vertex AI's face that is compatible with OpenAI's: .../endpoints/openapi/chat/completions, where Google's
-// models are called google/NAME.
-var vertexFace Dialect = vertexFaceDialect{googleFace("vertex", func(c *Call, r *Response, _ *apiError, f *Refusal) {
-	*f = vertexRefusal(c, r)
-})}
+type vertexCompatibleDialect struct{ *Compatible }
 
-type vertexFaceDialect struct{ *Compatible }
-
-// Recognise takes chat completions, whose tier cannot be set in the body.
-func (d vertexFaceDialect) Recognise(method string, u *url.URL) (Call, bool) {
+// Recognise takes chat completions and embeddings.
+func (d vertexCompatibleDialect) Recognise(method string, u *url.URL) (Call, bool) {
 	c, ok := d.Compatible.Recognise(method, u)
 	if ok {
-		c.place(u.Path)
-		c.Tiers, c.Strict = nil, nil
+		setLocation(&c, u.Path)
 	}
 	return c, ok
 }
 
-// Request takes the publisher off the model's name.
-func (d vertexFaceDialect) Request(c *Call, h http.Header, body *transport.Fields) {
+// Request cuts the publisher from the model's name.
+func (d vertexCompatibleDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	d.Compatible.Request(c, h, body)
 	c.Model = strings.TrimPrefix(c.Model, "google/")
-	if v := transport.HeaderValue(h, tierHeader); v != "" {
-		c.Tier = geminiTier(v)
-	}
+	readTierHeader(c, h)
 }
 
-// Answer takes it off the name of the model that served, too.
-func (d vertexFaceDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
+// Answer does the same for the name of the model that served.
+func (d vertexCompatibleDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	d.Compatible.Answer(c, doc, a)
 	a.Model = strings.TrimPrefix(a.Model, "google/")
 }

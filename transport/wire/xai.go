@@ -8,17 +8,17 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// xAI counts reasoning apart from the completion, in the total only; it tells what it charged, in ticks, and what it used
-// of searches and tools, which cost extra. Sources: recorded traffic of 2026; xAI's API reference.
+// xAI counts reasoning apart from the completion, in the total only. It reports what it charged, in ticks, and how many
+// searches and tools it used, which cost extra. Sources: recorded traffic of 2026; xAI's API reference.
 var xAI = &provider{
 	name:  "xai",
 	hosts: []string{"api.x.ai", ".api.x.ai"},
-	dialects: []Dialect{anthropicMessages{"xai"}, &Compatible{
+	dialects: []Dialect{newAnthropicMessages("xai"), &Compatible{
 		Provider: "xai", AskUsage: true,
 		Tiers:  map[policy.Tier]string{policy.Standard: "default", policy.Priority: "priority"},
 		tiers:  []policy.Tier{policy.Standard, policy.Priority},
-		answer: xAIExtras,
-		refusal: func(_ *Call, r *Response, e *apiError, f *Refusal) {
+		answer: readXAIExtras,
+		rejection: func(_ *Call, r *Response, e *apiError, f *Rejection) {
 			if r.Status == http.StatusServiceUnavailable && strings.Contains(e.message, "at capacity") {
 				// "The model is at capacity and currently cannot serve this request."
 				f.Outcome, f.Evidence, f.Reason = policy.Rejected, policy.Reported, policy.Overloaded
@@ -27,7 +27,8 @@ var xAI = &provider{
 	}},
 }
 
-func xAIExtras(_ *Call, doc *transport.Fields, a *Answer) {
+// readXAIExtras reads what the usage has in addition to OpenAI's counts.
+func readXAIExtras(_ *Call, doc *transport.Fields, a *Answer) {
 	r := countReader{doc: doc}
 	if images, _ := r.get(atUsagePromptTokensDetailsImageTokens); a.HasUsage {
 		a.Usage.Input = max(a.Usage.Input, images) // what is cached is text: a bill of 2026

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// maxHint is the longest wait that a hint can ask for. Anything longer is that long.
-const maxHint = 30 * 24 * time.Hour
+// maxRetryAfter is the longest wait that a provider can ask for. A longer one counts as this long.
+const maxRetryAfter = 30 * 24 * time.Hour
 
-// RetryAfter returns how long a failed answer asks to wait, by its headers retry-after-ms and Retry-After, in whole or
-// broken seconds or as a date (counted from the answer's own Date, where it has one, so that clocks need not agree).
-// Where there are several, the longest counts. It returns 0 if there is none, or none that makes sense, and 30 days at
-// most.
+// RetryAfter returns how long a failed answer asks to wait, by its headers Retry-After-Ms (milliseconds) and Retry-After
+// (seconds, or a date). Both numbers may have a fraction. A date is counted from the answer's own Date header, or from now
+// if it has none, so clocks need not agree. Of several values the longest counts. RetryAfter returns 0 if there is none, or
+// none that is valid, and 30 days at most.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
 	var longest time.Duration
 	for _, v := range h.Values("Retry-After-Ms") {
-		longest = max(longest, seconds(v, time.Millisecond))
+		longest = max(longest, units(v, time.Millisecond))
 	}
 	for _, v := range h.Values("Retry-After") {
 		v = strings.TrimSpace(v)
@@ -26,27 +26,27 @@ func RetryAfter(h http.Header, now time.Time) time.Duration {
 			if date, err := http.ParseTime(h.Get("Date")); err == nil {
 				now = date
 			}
-			longest = max(longest, min(t.Sub(now), maxHint))
+			longest = max(longest, min(t.Sub(now), maxRetryAfter))
 			continue
 		}
-		longest = max(longest, seconds(v, time.Second))
+		longest = max(longest, units(v, time.Second))
 	}
 	return longest
 }
 
-// seconds reads a number of units, which may be broken.
-func seconds(v string, unit time.Duration) time.Duration {
+// units reads a number of units, which may have a fraction.
+func units(v string, unit time.Duration) time.Duration {
 	f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
 	if err != nil || math.IsNaN(f) || f <= 0 {
 		return 0
 	}
-	if f >= float64(maxHint/unit) {
-		return maxHint
+	if f >= float64(maxRetryAfter/unit) {
+		return maxRetryAfter
 	}
 	return time.Duration(math.Ceil(f * float64(unit)))
 }
 
-// rateReset returns when OpenAI's rate limit headers say that what is used up comes back.
+// rateReset returns how long it takes, by OpenAI's rate limit headers, until what is used up comes back.
 func rateReset(h http.Header) (longest time.Duration) {
 	for _, what := range []string{"Requests", "Tokens"} {
 		if h.Get("X-Ratelimit-Remaining-"+what) != "0" {
@@ -68,10 +68,11 @@ func tryAgainIn(message string) time.Duration {
 	return duration(strings.TrimRight(text, ".,"))
 }
 
+// duration reads a duration as Go writes it; 0 if it is none, and at most maxRetryAfter.
 func duration(text string) time.Duration {
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
 		return 0
 	}
-	return min(d, maxHint)
+	return min(d, maxRetryAfter)
 }

@@ -17,12 +17,11 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
-	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 const (
-	// recordedErrors are real error bodies, recorded and quoted by others. They are kept beside the repository.
+	// recordedErrors are real error bodies, recorded and quoted by others. They are kept next to the repository.
 	recordedErrors = "../../../shared/data/traffic/errors.jsonl"
 	// goldenErrors says what each of them means, as judged by a person: it holds none of their text.
 	goldenErrors = "testdata/errors.golden"
@@ -30,7 +29,7 @@ const (
 
 var update = flag.Bool("update", false, "add lines for records that "+goldenErrors+" does not have; what is judged there stays")
 
-// unjudged marks a line that -update wrote and nobody has looked at.
+// unjudged marks a line that -update wrote and that no person has judged.
 const unjudged = "JUDGE:"
 
 // An errorRecord is one record of the errors.
@@ -90,7 +89,7 @@ func (r *errorRecord) compare(t *testing.T, got, want judgment) {
 	t.Helper()
 	where := fmt.Sprintf("record %d (%s %d %s)", r.index, r.Provider, r.Status, r.Note)
 	if strings.HasPrefix(want.class, unjudged) {
-		t.Errorf("%s: nobody has judged it yet: %s", where, want.class)
+		t.Errorf("%s: it is not judged yet: %s", where, want.class)
 		return
 	}
 	if got.class != want.class {
@@ -123,17 +122,17 @@ func (r *errorRecord) judge(t *testing.T) judgment {
 	case r.Status >= 200 && r.Status <= 299:
 		return r.judgeAnswer(dialect, &call)
 	}
-	return r.judgeRefusal(dialect, &call)
+	return r.judgeRejection(dialect, &call)
 }
 
-func (r *errorRecord) judgeRefusal(dialect wire.Dialect, call *wire.Call) judgment {
+func (r *errorRecord) judgeRejection(dialect wire.Dialect, call *wire.Call) judgment {
 	asked := policy.Tier("")
 	if strings.Contains(r.Note, "service_tier=priority") {
 		asked = policy.Priority
 	}
-	refusal := dialect.Refusal(call, r.response(asked))
-	j := judgment{class: classOf(refusal), code: orDash(refusal.Code), flex: "="}
-	if flex := classOf(dialect.Refusal(call, r.response(policy.Flex))); flex != j.class {
+	rejection := dialect.Rejection(call, r.response(asked))
+	j := judgment{class: classOf(rejection), code: orDash(rejection.Code), flex: "="}
+	if flex := classOf(dialect.Rejection(call, r.response(policy.Flex))); flex != j.class {
 		j.flex = flex
 	}
 	return j
@@ -142,9 +141,8 @@ func (r *errorRecord) judgeRefusal(dialect wire.Dialect, call *wire.Call) judgme
 // judgeAnswer shows the dialect every document of a 2xx answer that holds an error.
 func (r *errorRecord) judgeAnswer(dialect wire.Dialect, call *wire.Call) judgment {
 	var answer wire.Answer
-	var scanner transport.Scanner
 	for _, document := range documentsOf(r.Body) {
-		if fields, err := scanner.Scan(document, call.AnswerPaths); err == nil {
+		if fields, ok := scan(document, call.AnswerPaths); ok {
 			dialect.Answer(call, fields, &answer)
 		}
 	}
@@ -154,7 +152,7 @@ func (r *errorRecord) judgeAnswer(dialect wire.Dialect, call *wire.Call) judgmen
 	return judgment{class: "failed", code: orDash(answer.ErrorCode), flex: "="}
 }
 
-func classOf(r wire.Refusal) string {
+func classOf(r wire.Rejection) string {
 	return fmt.Sprintf("%s/%s/%s", r.Outcome, r.Evidence, r.Reason)
 }
 
@@ -187,7 +185,7 @@ func documentsOf(body string) (documents [][]byte) {
 // ---- a record as an exchange
 
 // response is the record as an answer. Where only the message was quoted, it is put back into the envelope that all of
-// those providers use, without the members that nobody quoted.
+// those providers use, without the members that were not quoted.
 func (r *errorRecord) response(asked policy.Tier) *wire.Response {
 	body := []byte(r.Body)
 	if r.Complete != nil && !*r.Complete && !json.Valid(body) {
@@ -296,7 +294,7 @@ func readGolden(t *testing.T) map[string]judgment {
 	return golden
 }
 
-// writeGolden writes the lines, beneath the file's own comments, and tells what that changes. Lines are added, and moved
+// writeGolden writes the lines, beneath the file's own comments, and logs what that changes. Lines are added, and moved
 // to where their records are; no judgment is changed or dropped.
 func writeGolden(t *testing.T, lines []string) {
 	t.Helper()

@@ -1,0 +1,73 @@
+package wire
+
+import (
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// An Answer is what a 2xx answer says about itself. It is filled in as the answer arrives: by [Dialect.Headers], and by
+// [Dialect.Answer] for each of its documents. The zero Answer says nothing.
+type Answer struct {
+	// RequestID is the provider's id of the request, from a header; "" if there is none.
+	RequestID string
+	// ResponseID is the provider's id of the answer, from its body; "" if there is none.
+	ResponseID string
+	// Model is the model that served; "" if the answer does not say.
+	Model string
+	// Tier is the tier that served; "" if the answer does not say.
+	Tier policy.Tier
+
+	// Usage is what was used, in counts that do not overlap. It holds if HasUsage is set.
+	Usage    price.Usage
+	HasUsage bool
+	// Problem says why the usage cannot be trusted; "" if it can.
+	Problem string
+	// Extras says what was used in addition to the usage and is charged for, such as web searches; "" if nothing was. The
+	// cost is then not known.
+	Extras string
+
+	// Reported is what the provider says that it charged. It holds if HasReported is set.
+	Reported    price.Pico
+	HasReported bool
+
+	// ErrorCode is the code of an error within the answer, if Failed is set; "" if it has none.
+	ErrorCode string
+	// Failed says that the answer holds an error.
+	Failed bool
+	// Complete says that a stream has ended by its own account.
+	Complete bool
+	// Pending says that the provider is still at work. It will report the usage under ResponseID.
+	Pending bool
+	// Background says that the answer belongs to a call whose result is fetched later.
+	Background bool
+	// Hide says that the document just read is there only because usage was asked for. A [Reader] clears it before each
+	// document.
+	Hide bool
+
+	// Stored is the context cache that the answer describes, if it does.
+	Stored Stored
+
+	parts    usageParts      // which parts of the usage have come, where they come apart
+	queries  map[uint64]bool // the different searches, hashed
+	grounded bool            // a search found something
+}
+
+// usageParts are the parts without which a usage is not complete.
+type usageParts uint8
+
+const (
+	inputPart usageParts = 1 << iota
+	outputPart
+)
+
+// Stored is a context cache, which costs by the time that it is held.
+type Stored struct {
+	Name    string    // its name; "" is no cache
+	Model   string    // the model that it is for; "" if the answer does not say
+	Tokens  int64     // how many tokens it holds; 0 if the answer does not say
+	Created time.Time // zero if the answer does not say
+	Expires time.Time // zero if the answer does not say
+	Deleted bool      // it exists no longer
+}

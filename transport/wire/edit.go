@@ -1,0 +1,35 @@
+package wire
+
+import (
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
+)
+
+// Want is how an attempt is to be sent. The zero Want names no tier and asks for nothing.
+type Want struct {
+	// Tier is the tier to ask for; "" is to name none.
+	Tier policy.Tier
+	// Usage is to ask for a stream's usage, where the shape says AskUsage.
+	Usage bool
+	// Cache is the context cache to use; "" is the one that the request names, if any.
+	Cache string
+	// Left is how long the attempt has; zero if nothing ends it. Google's servers are given it as their time limit.
+	Left time.Duration
+}
+
+// Edits are changes to a request. The zero Edits changes nothing.
+type Edits struct {
+	// Body are changes to members of the body.
+	Body []transport.Edit
+	// Header are changes to headers.
+	Header []HeaderEdit
+	// HideUsage says that the answer will hold an event that the caller did not ask for. [Answer.Hide] marks it.
+	HideUsage bool
+	// Problem says why the request cannot be sent as wanted; "" if it can.
+	Problem string
+}
+
+// A HeaderEdit sets a header. An empty Value removes it.
+type HeaderEdit struct{ Key, Value string }

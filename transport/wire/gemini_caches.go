@@ -1,0 +1,86 @@
+package wire
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/skinflint-go/skinflint/transport"
+)
+
+// The context caches of the Gemini API and of Vertex AI.
+
+var cacheAnswers = transport.MustPaths("name", "model", "createTime", "expireTime", "usageMetadata.totalTokenCount", "usageMetadata.audioDurationSeconds")
+
+// cacheShapes are the shapes of the calls that create or change a context cache.
+type cacheShapes struct{ create, update, remove Shape }
+
+// newCacheShapes returns the shapes of a provider's calls. unpriced says why the cost of creating a cache is not known; ""
+// if it is.
+func newCacheShapes(provider, prices, unpriced string) *cacheShapes {
+	cache := Shape{Provider: provider, Prices: prices, AnswerPaths: cacheAnswers, NoOutput: true}
+	s := &cacheShapes{create: cache, update: cache, remove: cache}
+	s.create.Operation, s.create.Unpriced = CreateCache, unpriced
+	s.update.Operation = UpdateCache
+	s.remove.Operation = DeleteCache
+	return s
+}
+
+// createCall returns the creation of a context cache.
+func createCall(shapes *cacheShapes) Call {
+	c := newCall(&shapes.create)
+	c.Kind = Observed
+	return c
+}
+
+// changeCall returns a call that changes a context cache, by its name and the last part of it; false if it is none.
+func changeCall(shapes *cacheShapes, method, name, id string) (c Call, ok bool) {
+	switch {
+	case id == "" || strings.ContainsAny(id, "/:"):
+		return Call{}, false
+	case method == http.MethodPatch:
+		c = newCall(&shapes.update)
+	case method == http.MethodDelete:
+		c = newCall(&shapes.remove)
+	default:
+		return Call{}, false
+	}
+	c.Cache, c.Kind = printable(name), Free
+	return c, true
+}
+
+// editCache names a context cache. One that the body has as null, or as "", is none.
+func editCache(c *Call, body *transport.Fields, name string, e *Edits) {
+	name, ok := cacheName(c, name, e)
+	if !ok {
+		return
+	}
+	member := "cachedContent"
+	if body.Has(atCachedContent) && !body.Has(atCachedContentCamel) {
+		member = "cached_content"
+	}
+	e.Body = append(e.Body, transport.Edit{Path: member, Value: quoted(name)})
+}
+
+// cacheAnswer reads what a new context cache holds, or how long an old one will be held.
+func cacheAnswer(c *Call, doc *transport.Fields, a *Answer) {
+	if c.Operation == DeleteCache {
+		a.Stored = Stored{Name: c.Cache, Deleted: true}
+		return
+	}
+	r := countReader{doc: doc}
+	tokens, ok := r.get(atUsageMetadataTotalTokenCount)
+	a.Stored = Stored{Name: printable(doc.Text(atName)), Model: lastSegment(printable(doc.Text(atModel))), Tokens: tokens}
+	a.Stored.Created, _ = time.Parse(time.RFC3339, doc.Text(atCreateTime))
+	a.Stored.Expires, _ = time.Parse(time.RFC3339, doc.Text(atExpireTime))
+	if c.Operation == UpdateCache {
+		return
+	}
+	a.ResponseID, a.Model = a.Stored.Name, a.Stored.Model
+	if ok || r.problem != "" {
+		a.Usage.Input, a.HasUsage, a.Problem = tokens, true, r.problem
+	}
+	if seconds, _ := r.get(atUsageMetadataAudioDurationSeconds); seconds > 0 {
+		a.Extras = "it does not say how many of its tokens are of audio, which have another price"
+	}
+}

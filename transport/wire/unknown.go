@@ -1,0 +1,50 @@
+package wire
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// An unknownOperation is the dialect of calls to a known provider that none of its dialects understands. It reads the
+// provider's errors, and nothing else.
+type unknownOperation struct{ Dialect }
+
+// unknownShapes are the shapes of such calls at one provider.
+type unknownShapes struct{ observed, submission *Shape }
+
+var unknownShapesOf = func() map[string]unknownShapes {
+	all := map[string]unknownShapes{}
+	for _, p := range providers {
+		all[p.name] = unknownShapes{
+			observed:   &Shape{Provider: p.name, Operation: Unknown, Unpriced: "the cost of this operation is not known"},
+			submission: &Shape{Provider: p.name, Operation: Unknown, Unpriced: "the work that it submits is charged for when it is done"},
+		}
+	}
+	return all
+}()
+
+// unknownCall returns a POST to a provider that none of its dialects understands; false if it is known to be free.
+func unknownCall(p *provider, method string, u *url.URL) (Dialect, Call, bool) {
+	if method != http.MethodPost || p.isFree(u.Path) {
+		return nil, Call{}, false
+	}
+	shapes := unknownShapesOf[p.name]
+	c := newCall(shapes.observed)
+	c.Kind = Observed
+	if submits(u.Path) {
+		c = newCall(shapes.submission)
+		c.Kind = Submission
+	}
+	return unknownOperation{p.dialects[0]}, c, true
+}
+
+// Recognise takes nothing: a [Router] decides.
+func (unknownOperation) Recognise(string, *url.URL) (Call, bool) { return Call{}, false }
+
+// Problem has the shape of the provider's other errors.
+func (d unknownOperation) Problem(c *Call, p Problem) []byte {
+	if w, ok := d.Dialect.(ProblemWriter); ok {
+		return w.Problem(c, p)
+	}
+	return OpenAIProblem(p)
+}
