@@ -60,7 +60,7 @@ func serveAt(s *Server, w http.ResponseWriter, method, target string, body []byt
 	}()
 	ctx, leave := context.WithCancel(context.Background())
 	defer leave()
-	if f := s.cfg.Faults.Fault(s.recognised); f == Stall || f == TrickledError {
+	if f := s.cfg.Faults.Fault(s.turns.recognised); f == Stall || f == TrickledError {
 		leave()
 	}
 	s.serve(w, httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(string(body))))

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The shapes of a response, their keys in the order of the wire.
+// The body of a response. The order of the fields is OpenAI's.
 type (
 	responseBody struct {
 		ID           string          `json:"id"`
@@ -83,8 +83,8 @@ type (
 	}
 )
 
-// What no request here changes. The usage of tools is counted apart, by names that
-// the usage of the model has as well.
+// Fields that are the same in every response. The usage of tools has names that the usage of
+// the model has too.
 var (
 	zero            = json.RawMessage("0.0")
 	one             = json.RawMessage("1.0")
@@ -95,57 +95,58 @@ var (
 		`"web_search":{"num_requests":0}}`)
 )
 
-// body is the response with a status. It has its output, its usage and the tier
-// that served only when it has come to its end.
-func (a *storedAnswer) body(status string) responseBody {
+// body returns the response with a status. It has its output, its usage and the tier that
+// served the request only when it is complete or incomplete.
+func (r *savedResponse) body(status string) responseBody {
 	b := responseBody{
-		ID: a.g.ID, Object: "response", Created: a.g.At.Unix(), Status: status, Background: a.background,
-		Frequency: zero, Instructions: a.instructions, Model: a.g.Model, Output: []any{}, Parallel: true,
-		Presence: zero, Reasoning: noEffort, Tier: a.asked, Store: a.store, Temperature: one, Text: plainText,
+		ID: r.g.ID, Object: "response", Created: r.g.At.Unix(), Status: status, Background: r.background,
+		Frequency: zero, Instructions: r.instructions, Model: r.g.Model, Output: []any{}, Parallel: true,
+		Presence: zero, Reasoning: noEffort, Tier: r.tier, Store: r.store, Temperature: one, Text: plainText,
 		ToolChoice: "auto", Tools: []string{}, TopP: one, Truncation: "disabled",
 	}
-	if a.most > 0 {
-		b.Most = &a.most
+	if r.maxTokens > 0 {
+		b.Most = &r.maxTokens
 	}
 	switch status {
 	case "incomplete":
 		b.Incomplete = &incomplete{"max_output_tokens"}
 	case "completed":
-		done := a.done.Unix()
+		done := r.done.Unix()
 		b.Completed = &done
 	default:
 		return b
 	}
-	b.Tier, b.Billing, b.ToolUsage = a.g.Tier, &billing{"developer"}, noToolsWereUsed
-	if a.g.Reasoning > 0 {
-		b.Output = append(b.Output, a.thinking())
+	b.Tier, b.Billing, b.ToolUsage = r.g.Tier, &billing{"developer"}, noToolsWereUsed
+	if r.g.Reasoning > 0 {
+		b.Output = append(b.Output, r.thinking())
 	}
-	b.Output = append(b.Output, a.message(status))
+	b.Output = append(b.Output, r.message(status))
 	b.Usage = &responseUsage{
-		Input: a.g.Prompt, In: responseInput{Cached: a.g.Cached},
-		Output: a.g.Completion, Out: responseOutput{Reasoning: a.g.Reasoning},
-		Total: a.g.Prompt + a.g.Completion,
+		Input: r.g.Prompt, In: responseInput{Cached: r.g.Cached},
+		Output: r.g.Completion, Out: responseOutput{Reasoning: r.g.Reasoning},
+		Total: r.g.Prompt + r.g.Completion,
 	}
 	return b
 }
 
-// message is the item with the text, which is there when it is finished.
-func (a *storedAnswer) message(status string) outputMessage {
+// message returns the item with the text. It is empty until it is finished.
+func (r *savedResponse) message(status string) outputMessage {
 	m := outputMessage{
-		ID: "msg_" + strings.TrimPrefix(a.g.ID, "resp_"), Type: "message",
+		ID: "msg_" + strings.TrimPrefix(r.g.ID, "resp_"), Type: "message",
 		Status: status, Content: []outputText{}, Role: "assistant",
 	}
 	if status == "completed" || status == "incomplete" {
-		m.Content = append(m.Content, newOutputText(strings.Join(a.pieces, "")))
+		m.Content = append(m.Content, newOutputText(strings.Join(r.pieces, "")))
 	}
 	return m
 }
 
-// thinking is the item that stands for the reasoning.
-func (a *storedAnswer) thinking() outputReasoning {
-	return outputReasoning{"rs_" + strings.TrimPrefix(a.g.ID, "resp_"), "reasoning", []string{}}
+// thinking returns the item that stands for the reasoning.
+func (r *savedResponse) thinking() outputReasoning {
+	return outputReasoning{"rs_" + strings.TrimPrefix(r.g.ID, "resp_"), "reasoning", []string{}}
 }
 
+// newOutputText returns the text in an item.
 func newOutputText(text string) outputText {
 	return outputText{Type: "output_text", Annotations: []string{}, Logprobs: []string{}, Text: text}
 }

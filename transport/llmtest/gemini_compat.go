@@ -2,23 +2,33 @@ package llmtest
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 )
 
-// compatChat is Gemini's OpenAI-compatible endpoint. Its answers are OpenAI's with
-// their keys in the order of the alphabet; its errors are Google's, in an array.
+// routeCompat returns the face for Gemini's OpenAI-compatible endpoint, or nil.
+func routeCompat(r *http.Request, path string) face {
+	if r.Method == http.MethodPost &&
+		(strings.HasSuffix(path, "/v1beta/openai/chat/completions") || strings.HasSuffix(path, "/v1beta/chat/completions")) {
+		return compatChat{google{layout: layoutLine}}
+	}
+	return nil
+}
+
+// compatChat is Gemini's OpenAI-compatible endpoint. Its responses are OpenAI's with the
+// fields in alphabetical order. Its errors are Google's, in an array.
 type compatChat struct{ google }
 
 func (c compatChat) read(x *exchange, body []byte) *flaw {
-	a := &x.ask
-	f := a.readChat(body)
-	a.provider, a.operation, a.model = "gemini", "chat", shortModel(a.model)
+	p := &x.params
+	f := p.readChat(body)
+	p.provider, p.operation, p.model = "gemini", "chat", shortName(p.model)
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil {
 		return f
 	}
-	if a.tier == "" || a.tier == "flex" || a.tier == "priority" {
-		a.served = googleTier(a.tier)
+	if p.tier == "" || p.tier == "flex" || p.tier == "priority" {
+		p.servedTier = googleTier(p.tier)
 	}
 	if present(fields["google"]) {
 		f = first(f, unknownName("google"))
@@ -30,17 +40,17 @@ func (c compatChat) read(x *exchange, body []byte) *flaw {
 	}
 	var effort string
 	f = first(f, scan(fields, []target{{"extra_body", &extra}, {"reasoning_effort", &effort}}))
-	a.cache, a.still = extra.Google.Cache, effort == "none"
-	a.context = present(fields["tools"]) || present(fields["tool_choice"]) || instructed(a.messages)
+	p.cache, p.noThinking = extra.Google.Cache, effort == "none"
+	p.ownContext = present(fields["tools"]) || present(fields["tool_choice"]) || hasSystemMessage(p.content)
 	return f
 }
 
-// instructed says whether a system message is among messages.
-func instructed(messages json.RawMessage) bool {
+// hasSystemMessage reports whether a system message is among the messages.
+func hasSystemMessage(messages json.RawMessage) bool {
 	var all []struct {
 		Role string `json:"role"`
 	}
-	_ = json.Unmarshal(messages, &all) // a message of another kind is not one
+	_ = json.Unmarshal(messages, &all) // what has another type is no system message
 	for _, m := range all {
 		if m.Role == "system" || m.Role == "developer" {
 			return true
@@ -54,8 +64,8 @@ func (c compatChat) invalid(_ *exchange, f *flaw) *apiError {
 }
 
 func (c compatChat) vet(x *exchange) *apiError {
-	if f := x.vetOptions(); f != nil {
-		if x.s.cfg.NoStreamOptions {
+	if f := vetStreamOptions(x); f != nil {
+		if x.cfg.NoStreamOptions {
 			f = unknownName("stream_options")
 		}
 		return c.invalid(x, f)
@@ -63,7 +73,7 @@ func (c compatChat) vet(x *exchange) *apiError {
 	return c.useCache(x)
 }
 
-// The shapes of the compatible answers.
+// The bodies of the endpoint's responses.
 type (
 	compatBody struct {
 		Choices []any        `json:"choices"`
@@ -98,8 +108,8 @@ type (
 	}
 )
 
-// compatUsageOf counts what can be seen as the completion. The thoughts are in the
-// total and nowhere else.
+// compatUsageOf returns the usage after completion tokens have been written. Thoughts are
+// only in the total.
 func compatUsageOf(g Generation, completion int64) *compatUsage {
 	u := &compatUsage{Completion: completion, Prompt: g.Prompt, Total: g.Prompt + completion + g.Reasoning}
 	if g.Cached > 0 {
@@ -112,24 +122,24 @@ func (c compatChat) work(x *exchange) answer {
 	g := x.bill("")
 	text := x.text(g)
 	visible := g.Completion - g.Reasoning
-	if !x.ask.stream {
+	if !x.params.stream {
 		message := compatMessage{strings.Join(text, ""), "assistant"}
 		return answer{body: encode(c.body(g, "chat.completion",
-			compatChoice{Finish: x.ask.finish(g), Message: message}, compatUsageOf(g, visible)))}
+			compatChoice{Finish: x.params.finish(g), Message: message}, compatUsageOf(g, visible)))}
 	}
 	var events [][]byte
 	for i, piece := range text {
 		delta := compatDelta{Delta: compatMessage{piece, "assistant"}}
 		if i == len(text)-1 {
-			delta.Finish = x.ask.finish(g)
+			delta.Finish = x.params.finish(g)
 		}
 		var u *compatUsage
-		if x.ask.includeUsage {
+		if x.params.includeUsage {
 			u = compatUsageOf(g, visible*int64(i+1)/int64(len(text)))
 		}
 		events = append(events, encode(c.body(g, "chat.completion.chunk", delta, u)))
 	}
-	failure := x.event("", encode(map[string]any{"error": c.say(x, brokenServer).words}))
+	failure := x.event("", encode(map[string]any{"error": c.errorFor(x, reasonServerError).value}))
 	s := x.chatStream(events, failure)
 	s.contentType = "text/event-stream"
 	return answer{stream: s}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The shapes of Azure's chat answers, their keys in the order of the alphabet, as
-// the wire has them. They have the tier only if one was asked for.
+// The bodies of Azure's chat responses. Azure sends the fields in alphabetical order. It
+// sends the tier only if one was asked for.
 type (
 	azureBody struct {
 		Choices     []azureChoice  `json:"choices"`
@@ -50,8 +50,8 @@ type (
 		Index    int             `json:"index"`
 		Logprobs *string         `json:"logprobs"`
 	}
-	// azurePrompts is the first chunk of a stream, in which the filter speaks before
-	// the model does.
+	// azurePrompts is the first chunk of a stream. It has only the result of the content
+	// filter for the prompt.
 	azurePrompts struct {
 		Choices []azureDelta   `json:"choices"`
 		Created int64          `json:"created"`
@@ -79,14 +79,14 @@ type (
 	}
 )
 
-// promptFilter is what the content filter found in a prompt.
+// promptFilter is the content filter's result for a prompt.
 type promptFilter struct {
 	Index  int           `json:"prompt_index"`
 	Filter filterResults `json:"content_filter_results"`
 }
 
-// filterResults has a member for each category that was looked for, and is empty
-// where there was nothing to look at.
+// filterResults has a member for each category that was checked. It is empty where there
+// is no text.
 type filterResults struct {
 	Hate      *severity  `json:"hate,omitempty"`
 	Jailbreak *detection `json:"jailbreak,omitempty"`
@@ -107,8 +107,8 @@ type detection struct {
 	Detected bool `json:"detected"`
 }
 
-// What the filter finds in a prompt, in a whole answer, in a piece of one, and in a
-// prompt that it refuses.
+// The content filter's results for a prompt, for a whole response, for a chunk, and for a
+// prompt that is rejected.
 var (
 	safe       = &severity{false, "safe"}
 	undetected = &detection{}
@@ -118,6 +118,7 @@ var (
 	violent    = filterResults{Hate: safe, SelfHarm: safe, Sexual: safe, Violence: &severity{true, "medium"}}
 )
 
+// azureUsageOf returns the usage of g in Azure's format.
 func azureUsageOf(g Generation) azureUsage {
 	return azureUsage{
 		Completion: g.Completion, Out: azureOutput{Reasoning: g.Reasoning},
@@ -125,18 +126,19 @@ func azureUsageOf(g Generation) azureUsage {
 	}
 }
 
-// shownTier is the tier in the body.
+// shownTier returns the tier in the body, which is there only if one was asked for.
 func shownTier(x *exchange, g Generation) string {
-	if x.ask.tier == "" {
+	if x.params.tier == "" {
 		return ""
 	}
 	return g.Tier
 }
 
+// azureCompletion returns the body of a response that is not streamed.
 func azureCompletion(x *exchange, g Generation) []byte {
 	return encode(azureBody{
 		Choices: []azureChoice{{
-			Filter: safeText, Finish: x.ask.finish(g),
+			Filter: safeText, Finish: x.params.finish(g),
 			Message: azureMessage{Annotations: []string{}, Content: strings.Join(x.text(g), ""), Role: "assistant"},
 		}},
 		Created: g.At.Unix(), ID: g.ID, Model: g.Model, Object: "chat.completion",
@@ -144,20 +146,20 @@ func azureCompletion(x *exchange, g Generation) []byte {
 	})
 }
 
-// azureEvents returns the data of every event but the last, which is [DONE].
-func azureEvents(x *exchange, g Generation) [][]byte {
-	events := [][]byte{encode(azurePrompts{Choices: []azureDelta{}, Prompts: []promptFilter{{Filter: safePrompt}}})}
+// azureChunks returns all chunks of a stream. The event [DONE] follows them.
+func azureChunks(x *exchange, g Generation) [][]byte {
+	chunks := [][]byte{encode(azurePrompts{Choices: []azureDelta{}, Prompts: []promptFilter{{Filter: safePrompt}}})}
 	add := func(choices []azureDelta, usage string) {
 		c := azureChunk{
 			Choices: choices, Created: g.At.Unix(), ID: g.ID, Model: g.Model, Object: "chat.completion.chunk", Tier: shownTier(x, g),
 		}
-		if x.ask.includeUsage {
+		if x.params.includeUsage {
 			c.Usage = json.RawMessage(usage)
 		}
-		if !x.ask.plain {
-			c.Obfuscation = padding(fold(g.Call), uint64(len(events)))
+		if !x.params.noObfuscation {
+			c.Obfuscation = padding(fold(g.Call), uint64(len(chunks)))
 		}
-		events = append(events, encode(c))
+		chunks = append(chunks, encode(c))
 	}
 	delta := func(f filterResults, delta string, finish *string) {
 		add([]azureDelta{{Filter: f, Delta: json.RawMessage(delta), Finish: finish}}, "null")
@@ -166,10 +168,10 @@ func azureEvents(x *exchange, g Generation) [][]byte {
 	for _, piece := range x.text(g) {
 		delta(safePiece, `{"content":`+string(encode(piece))+`}`, nil)
 	}
-	finish := x.ask.finish(g)
+	finish := x.params.finish(g)
 	delta(filterResults{}, `{}`, &finish)
-	if x.ask.includeUsage {
+	if x.params.includeUsage {
 		add([]azureDelta{}, string(encode(azureUsageOf(g))))
 	}
-	return events
+	return chunks
 }

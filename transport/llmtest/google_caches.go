@@ -4,20 +4,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// The lives of caches.
 const (
 	defaultTTL = time.Hour
-	// earlier is by how much a cache expires before it is ttl old, since its ttl
-	// begins when the request for it arrives. Real ones lack up to a second.
-	earlier = 500 * time.Millisecond
-	// smallestCache is the least a cache must hold, if the Config does not say.
-	smallestCache = 1024
+	// ttlLoss is the part of its ttl that a cache does not live, because its ttl begins when
+	// the request arrives. Real caches lose up to a second.
+	ttlLoss = 500 * time.Millisecond
+	// minCacheTokens is the minimum for a cache if the Config has none.
+	minCacheTokens = 1024
 )
 
 // createCache is POST .../cachedContents.
@@ -30,30 +28,30 @@ var cacheFields = []string{
 }
 
 func (c createCache) read(x *exchange, body []byte) *flaw {
-	a := &x.ask
-	c.ask(x, "createCachedContent", "")
-	a.mute, a.unlimited = true, true
+	p := &x.params
+	c.readPath(x, "createCachedContent", "")
+	p.readOnly, p.unlimited = true, true
 	fields, f := protoFields(body, cacheFields)
-	f = first(f, scanProto(fields, []target{{"model", &a.model}}))
-	a.model = shortModel(a.model)
-	a.about(fields["contents"])
-	a.extra = besides(fields)
+	f = first(f, scanProto(fields, []target{{"model", &p.model}}))
+	p.model = shortName(p.model)
+	p.setContent(fields["contents"])
+	p.extraTokens = besideContents(fields)
 	x.fields = fields
 	switch {
 	case f != nil:
 		return f
-	case a.model == "":
+	case p.model == "":
 		return unspecified("CreateCachedContentRequest", "model")
 	}
 	return nil
 }
 
 func (c createCache) vet(x *exchange) *apiError {
-	least := x.s.cfg.MinCacheTokens
+	least := x.cfg.MinCacheTokens
 	if least <= 0 {
-		least = smallestCache
+		least = minCacheTokens
 	}
-	if n := x.ask.prompt(); n < least {
+	if n := x.params.prompt(); n < least {
 		return c.badArgument(fmt.Sprintf(
 			"Cached content is too small. total_token_count=%d, min_total_token_count=%d", n, least))
 	}
@@ -65,18 +63,18 @@ func (c createCache) vet(x *exchange) *apiError {
 
 func (c createCache) work(x *exchange) answer {
 	var display string
-	_ = json.Unmarshal(x.fields["displayName"], &display) // it is only a label
+	_ = json.Unmarshal(x.fields["displayName"], &display) // a label, which is ignored if it is no string
 	expires, _ := expiry(x.fields, x.began)
-	made := x.s.addCache(c.google, cacheRecord{
-		Cache:   Cache{Model: x.ask.model, Tokens: x.ask.prompt(), Created: x.began, Expires: expires},
-		display: display,
-	})
-	x.ask.cache = made.Name
+	made := x.caches.add(cacheRecord{
+		Cache:       Cache{Model: x.params.model, Tokens: x.params.prompt(), Created: x.began, Expires: expires},
+		displayName: display,
+	}, c.googlePath, x.cfg.Seed)
+	x.params.cache = made.Name
 	x.bill("cache-")
 	return answer{body: append(indented(encode(c.resource(made))), '\n')}
 }
 
-// expiry returns when a cache that is set up now will expire.
+// expiry returns when a cache with these fields expires.
 func expiry(fields map[string]json.RawMessage, now time.Time) (time.Time, *flaw) {
 	ttl, until := fields["ttl"], fields["expireTime"]
 	switch {
@@ -87,7 +85,7 @@ func expiry(fields map[string]json.RawMessage, now time.Time) (time.Time, *flaw)
 		if !ok {
 			return now, badValue("ttl")
 		}
-		return now.Add(max(d-earlier, 0)), nil
+		return now.Add(max(d-ttlLoss, 0)), nil
 	case present(until):
 		var at time.Time
 		if json.Unmarshal(until, &at) != nil || at.Before(now) {
@@ -95,10 +93,10 @@ func expiry(fields map[string]json.RawMessage, now time.Time) (time.Time, *flaw)
 		}
 		return at, nil
 	}
-	return now.Add(defaultTTL - earlier), nil
+	return now.Add(defaultTTL - ttlLoss), nil
 }
 
-// protoDuration reads a duration as proto JSON writes it: "300s", "1.5s".
+// protoDuration parses a duration in the JSON of protocol buffers, such as "300s" or "1.5s".
 func protoDuration(raw json.RawMessage) (time.Duration, bool) {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
@@ -112,8 +110,8 @@ func protoDuration(raw json.RawMessage) (time.Duration, bool) {
 	return d, err == nil && d > 0
 }
 
-// cacheBody is the resource, its keys in the order of the wire. What it holds is
-// never shown again.
+// cacheBody is the REST resource of a cache. The order of the fields is Google's. The
+// contents are not in it.
 type cacheBody struct {
 	Name    string     `json:"name"`
 	Model   string     `json:"model"`
@@ -128,15 +126,16 @@ type cacheUsage struct {
 	Total int64 `json:"totalTokenCount"`
 }
 
+// resource returns the REST resource of a cache.
 func (g google) resource(c cacheRecord) cacheBody {
 	b := cacheBody{
-		Name: c.Name, Model: c.resource, Usage: cacheUsage{c.Tokens},
+		Name: c.Name, Model: c.modelName, Usage: cacheUsage{c.Tokens},
 		Created: c.Created.UTC().Format(microseconds),
 		Updated: c.updated.UTC().Format(microseconds),
 		Expires: c.Expires.UTC().Format(time.RFC3339Nano),
 	}
-	if !g.vertex || c.display != "" {
-		b.Display = &c.display
+	if !g.vertex || c.displayName != "" {
+		b.Display = &c.displayName
 	}
 	return b
 }
@@ -145,18 +144,19 @@ func (g google) resource(c cacheRecord) cacheBody {
 type listCaches struct{ google }
 
 func (c listCaches) read(x *exchange, _ []byte) *flaw {
-	c.ask(x, "listCachedContents", "")
-	x.ask.unlimited = true
+	c.readPath(x, "listCachedContents", "")
+	x.params.unlimited = true
 	return nil
 }
 
+// cacheList is a page of caches.
 type cacheList struct {
 	Caches []cacheBody `json:"cachedContents,omitempty"`
 	Next   string      `json:"nextPageToken,omitempty"`
 }
 
-// work lists what is alive, the newest first. A page token is the number of
-// those that came before.
+// work lists the caches that are alive, the newest first. A page token is the number of
+// caches on the pages before.
 func (c listCaches) work(x *exchange) answer {
 	query := x.r.URL.Query()
 	size, _ := strconv.Atoi(query.Get("pageSize"))
@@ -164,7 +164,7 @@ func (c listCaches) work(x *exchange) answer {
 	if size <= 0 {
 		size = 100
 	}
-	all := x.s.living(c.google, time.Now())
+	all := x.caches.alive(c.googlePath, time.Now())
 	all = all[min(max(from, 0), len(all)):]
 	var list cacheList
 	if len(all) > size {
@@ -176,28 +176,15 @@ func (c listCaches) work(x *exchange) answer {
 	return answer{body: append(indented(encode(list)), '\n')}
 }
 
-// living returns the caches that g can see, the newest first.
-func (s *Server) living(g google, now time.Time) (all []cacheRecord) {
-	prefix := g.parent() + "cachedContents/"
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range slices.Backward(s.caches) {
-		if strings.HasPrefix(c.Name, prefix) && c.Alive(now) {
-			all = append(all, *c)
-		}
-	}
-	return all
-}
-
-// oneCache is GET, PATCH and DELETE of one of them.
+// oneCache is GET, PATCH and DELETE .../cachedContents/ID.
 type oneCache struct {
 	google
 	operation, name string
 }
 
 func (c oneCache) read(x *exchange, body []byte) (f *flaw) {
-	c.ask(x, c.operation, "")
-	x.ask.unlimited = true
+	c.readPath(x, c.operation, "")
+	x.params.unlimited = true
 	if c.operation == "updateCachedContent" {
 		x.fields, f = protoFields(body, cacheFields)
 		if f == nil && !present(x.fields["ttl"]) && !present(x.fields["expireTime"]) {
@@ -208,8 +195,8 @@ func (c oneCache) read(x *exchange, body []byte) (f *flaw) {
 }
 
 func (c oneCache) vet(x *exchange) *apiError {
-	if known, _ := x.s.lookUp(c.name); !known.Alive(x.began) {
-		return c.gone(c.operation)
+	if known, _ := x.caches.lookUp(c.name); !known.Alive(x.began) {
+		return c.notFound(c.operation)
 	}
 	if c.operation == "updateCachedContent" {
 		if _, f := expiry(x.fields, x.began); f != nil {
@@ -219,8 +206,8 @@ func (c oneCache) vet(x *exchange) *apiError {
 	return nil
 }
 
-// gone is what a dead cache answers to anything but its use.
-func (c oneCache) gone(operation string) *apiError {
+// notFound returns the error of an operation on a cache that is not alive.
+func (c oneCache) notFound(operation string) *apiError {
 	_, id := cutLast(c.name)
 	switch {
 	case !c.vertex:
@@ -231,12 +218,13 @@ func (c oneCache) gone(operation string) *apiError {
 	return c.failure(http.StatusNotFound, "Not found: cached content metadata for "+id+".")
 }
 
+// cacheDenied returns Gemini's error for a cache that does not exist.
 func (g google) cacheDenied() *apiError {
 	return g.failure(http.StatusForbidden, "CachedContent not found (or permission denied)")
 }
 
 func (c oneCache) work(x *exchange) answer {
-	changed := x.s.change(c.name, func(one *cacheRecord) {
+	changed := x.caches.update(c.name, func(one *cacheRecord) {
 		switch c.operation {
 		case "updateCachedContent":
 			one.Expires, _ = expiry(x.fields, x.began)
@@ -253,47 +241,39 @@ func (c oneCache) work(x *exchange) answer {
 	return answer{body: append(indented(encode(c.resource(changed))), '\n')}
 }
 
-// change changes a cache that is known to be there.
-func (s *Server) change(name string, how func(*cacheRecord)) cacheRecord {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.findCache(name)
-	how(c)
-	return *c
-}
-
-// useCache looks at the cache that a request names, and notes its tokens: it has
-// to be alive, to be the model's, and to be all the context there is.
+// useCache sets the cached tokens of a request with a cache, or returns why the request is
+// rejected: the cache must be alive and belong to the model, and the request must have no
+// context of its own.
 func (g google) useCache(x *exchange) *apiError {
-	a := &x.ask
-	if a.cache == "" {
+	p := &x.params
+	if p.cache == "" {
 		return nil
 	}
-	name := a.cache
+	name := p.cache
 	if g.vertex {
-		at := googleAt(name)
-		at.vertex = true // a short name is not one of Gemini's here
-		name = at.cacheName(shortModel(name))
+		at := parseGooglePath(name)
+		at.vertex = true // a bare name is not Gemini's here
+		name = at.cacheName(shortName(name))
 	}
-	known, ok := x.s.lookUp(name)
-	a.cache = name
+	known, ok := x.caches.lookUp(name)
+	p.cache = name
 	switch {
 	case !ok || !known.Alive(x.began):
-		return g.deadCache(name, known, ok)
-	case a.context:
+		return g.unusableCache(name, known, ok)
+	case p.ownContext:
 		return g.badArgument("CachedContent can not be used with GenerateContent request setting system_instruction, " +
 			"tools or tool_config.\n\nProposed fix: move those values to CachedContent from GenerateContent request.")
-	case known.Model != a.model:
+	case known.Model != p.model:
 		return g.badArgument(fmt.Sprintf("Model used by GenerateContent request (%s) and CachedContent (%s) has to be the same.",
-			g.modelName(a.model), known.resource))
+			g.modelName(p.model), known.modelName))
 	}
-	a.cached = known.Tokens
+	p.cached = known.Tokens
 	return nil
 }
 
-// deadCache is what the use of a cache gets that is not alive. Gemini does not say
-// whether it ever was.
-func (g google) deadCache(name string, known cacheRecord, ok bool) *apiError {
+// unusableCache returns the error for the use of a cache that is not alive. Gemini's does
+// not say whether the cache ever existed.
+func (g google) unusableCache(name string, known cacheRecord, ok bool) *apiError {
 	_, id := cutLast(name)
 	switch {
 	case !g.vertex:

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The shapes of OpenAI's chat answers, their keys in the order of the wire.
+// The bodies of OpenAI's chat responses. The order of the fields is OpenAI's.
 type (
 	completionBody struct {
 		ID          string             `json:"id"`
@@ -54,7 +54,7 @@ type (
 	}
 	promptDetails struct {
 		Cached int64 `json:"cached_tokens"`
-		// Writes is in the recorded unary answer and not in the recorded stream.
+		// Writes is in responses that are not streamed, and not in streams.
 		Writes *int64 `json:"cache_write_tokens,omitempty"`
 		Audio  int64  `json:"audio_tokens"`
 	}
@@ -66,6 +66,7 @@ type (
 	}
 )
 
+// usageOf returns the usage of g in OpenAI's format.
 func usageOf(g Generation) usageBody {
 	return usageBody{
 		Prompt: g.Prompt, Completion: g.Completion, Total: g.Prompt + g.Completion,
@@ -74,7 +75,7 @@ func usageOf(g Generation) usageBody {
 	}
 }
 
-// completion returns the body of an answer that is not streamed.
+// completion returns the body of a response that is not streamed.
 func completion(g Generation, text []string, finish string) []byte {
 	usage := usageOf(g)
 	usage.In.Writes = new(int64)
@@ -88,61 +89,41 @@ func completion(g Generation, text []string, finish string) []byte {
 	})
 }
 
-// events returns the data of every event of a streamed answer but the last,
-// which is [DONE].
-func (x *exchange) events(g Generation) [][]byte {
+// chatChunks returns all chunks of a stream. The event [DONE] follows them.
+func chatChunks(x *exchange, g Generation) [][]byte {
 	deltas := []string{`{"role":"assistant","content":"","refusal":null}`}
 	for _, piece := range x.text(g) {
 		deltas = append(deltas, `{"content":`+string(encode(piece))+`}`)
 	}
-	var events [][]byte
+	var chunks [][]byte
 	for i, delta := range deltas {
-		events = append(events, x.chunk(g, i, choice(delta, nil), "null"))
+		chunks = append(chunks, chatChunk(x, g, i, choice(delta, nil), "null"))
 	}
-	finish := x.ask.finish(g)
-	events = append(events, x.chunk(g, len(events), choice(`{}`, &finish), "null"))
-	if x.ask.includeUsage {
-		events = append(events, x.chunk(g, len(events), []chunkChoice{}, string(encode(usageOf(g)))))
+	finish := x.params.finish(g)
+	chunks = append(chunks, chatChunk(x, g, len(chunks), choice(`{}`, &finish), "null"))
+	if x.params.includeUsage {
+		chunks = append(chunks, chatChunk(x, g, len(chunks), []chunkChoice{}, string(encode(usageOf(g)))))
 	}
-	return events
+	return chunks
 }
 
+// choice returns the choices of a chunk.
 func choice(delta string, finish *string) []chunkChoice {
 	return []chunkChoice{{Delta: json.RawMessage(delta), Finish: finish}}
 }
 
-// chunk returns the i-th chunk of a stream. Its usage is left out altogether
-// where it was not asked for.
-func (x *exchange) chunk(g Generation, i int, choices []chunkChoice, usage string) []byte {
+// chatChunk returns the i-th chunk of a stream. It has the key "usage" only if usage was
+// asked for.
+func chatChunk(x *exchange, g Generation, i int, choices []chunkChoice, usage string) []byte {
 	c := chunkBody{
 		ID: g.ID, Object: "chat.completion.chunk", Created: g.At.Unix(), Model: g.Model,
 		Tier: g.Tier, Fingerprint: "fp_llmtest", Choices: choices,
 	}
-	if x.ask.includeUsage {
+	if x.params.includeUsage {
 		c.Usage = json.RawMessage(usage)
 	}
-	if !x.ask.plain {
+	if !x.params.noObfuscation {
 		c.Obfuscation = padding(fold(g.Call), uint64(i))
 	}
 	return encode(c)
-}
-
-// padding returns one to fourteen letters, which hide how long a chunk is.
-func padding(seed, n uint64) string {
-	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	bits := draw(seed, n)
-	b := make([]byte, 1+bits%14)
-	for i := range b {
-		bits = mix(bits)
-		b[i] = letters[bits%uint64(len(letters))]
-	}
-	return string(b)
-}
-
-func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // only our own shapes come here, and they always marshal
-	}
-	return b
 }

@@ -3,20 +3,10 @@ package llmtest
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 )
 
-// apiError is a refusal in the provider's words.
-type apiError struct {
-	status int
-	wait   time.Duration // sent as Retry-After, if > 0
-	millis bool          // and as retry-after-ms
-	words  any           // the value of "error"
-	layout func([]byte) []byte
-}
-
-// openAIError is what OpenAI says, its keys in the order of the wire.
+// openAIError is the value of "error". The order of the fields is OpenAI's.
 type openAIError struct {
 	Message string  `json:"message"`
 	Type    string  `json:"type"`
@@ -24,34 +14,7 @@ type openAIError struct {
 	Code    *string `json:"code"`
 }
 
-// refusedByScript is the message of the fault BadRequest.
-const refusedByScript = "The request was refused by the fault script."
-
-// body returns the JSON envelope around the error.
-func (e *apiError) body() []byte {
-	b := encode(map[string]any{"error": e.words})
-	if e.layout != nil {
-		b = e.layout(b)
-	}
-	return b
-}
-
-// setHeader puts the hints of when to come back into h. Seconds are rounded up,
-// because a client that trusts them must not come back too early.
-func (e *apiError) setHeader(h http.Header) {
-	if e.wait > 0 {
-		h.Set("Retry-After", strconv.FormatInt(ceilDiv(e.wait, time.Second), 10))
-	}
-	if e.millis {
-		h.Set("Retry-After-Ms", strconv.FormatInt(ceilDiv(e.wait, time.Millisecond), 10))
-	}
-}
-
-func ceilDiv(d, unit time.Duration) int64 {
-	return int64((d + unit - 1) / unit)
-}
-
-// optional returns nil for "", which the wire writes as null.
+// optional returns nil for "". It becomes null in JSON.
 func optional(s string) *string {
 	if s == "" {
 		return nil
@@ -60,25 +23,9 @@ func optional(s string) *string {
 }
 
 func openAIFailure(status int, kind, param, code, message string) *apiError {
-	return &apiError{status: status, words: openAIError{
+	return &apiError{status: status, value: openAIError{
 		Message: message, Type: kind, Param: optional(param), Code: optional(code),
 	}}
-}
-
-func notJSON() *flaw {
-	return &flaw{message: "We could not parse the JSON body of your request."}
-}
-
-func missing(param string) *flaw {
-	return &flaw{param: param, code: "missing_required_parameter", message: "Missing required parameter: '" + param + "'."}
-}
-
-func unknownParameter(param string) *flaw {
-	return &flaw{param: param, code: "unknown_parameter", message: "Unknown parameter: '" + param + "'."}
-}
-
-func wrongType(param string) *flaw {
-	return &flaw{param: param, code: "invalid_type", message: "Invalid type for '" + param + "'."}
 }
 
 func noSuchURL(r *http.Request) *apiError {
@@ -124,9 +71,4 @@ func rateLimited(model string, a allowance) *apiError {
 			model, organization, a.limit, a.limit-a.remaining, roundUp(a.wait)))
 	e.wait, e.millis = a.wait, true
 	return e
-}
-
-// roundUp rounds to whole milliseconds, as the wire shows durations.
-func roundUp(d time.Duration) time.Duration {
-	return time.Duration(ceilDiv(d, time.Millisecond)) * time.Millisecond
 }
