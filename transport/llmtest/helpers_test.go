@@ -195,3 +195,33 @@ func keysInOrder(t *testing.T, body string, keys ...string) {
 		rest = after
 	}
 }
+
+// sendOnce posts a chat request that cannot be sent twice.
+func sendOnce(ctx context.Context, srv *llmtest.Server, body io.Reader) answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+chatPath, body)
+	if err != nil {
+		return answer{err: err}
+	}
+	req.GetBody = nil
+	res, err := srv.Client().Do(req)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return answer{status: res.StatusCode, header: res.Header, body: string(b), bodyErr: err}
+}
+
+// says tells whether err is there and has the words.
+func says(err error, words string) bool {
+	return err != nil && strings.Contains(err.Error(), words)
+}
+
+func checkHeaders(t *testing.T, h http.Header, want map[string]string) {
+	t.Helper()
+	for key, value := range want {
+		if got := h.Get(key); got != value {
+			t.Errorf("%s: %q, want %q", key, got, value)
+		}
+	}
+}

@@ -146,3 +146,40 @@ func TestTransportIsOne(t *testing.T) {
 		t.Error("there are two transports")
 	}
 }
+
+func TestProtocolVersion(t *testing.T) {
+	bothVersions(t, "major", llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
+		want := 1
+		if srv.Transport().Protocols != nil {
+			want = 2
+		}
+		for _, base := range []string{"http://llm.example", "https://api.openai.com", "https://api.openai.com", srv.URL} {
+			res, err := srv.Client().Post(base+chatPath, "application/json", strings.NewReader(body("hi")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != http.StatusOK || res.ProtoMajor != want {
+				t.Errorf("%s: %s, %d", base, res.Proto, res.StatusCode)
+			}
+		}
+	})
+}
+
+func TestHTTP2ForeignTransport(t *testing.T) {
+	srv := llmtest.NewServer(llmtest.Config{HTTP2: true})
+	defer srv.Close()
+	for _, http2 := range []bool{true, false} {
+		tr := &http.Transport{Protocols: new(http.Protocols)}
+		tr.Protocols.SetUnencryptedHTTP2(http2)
+		tr.Protocols.SetHTTP1(!http2)
+		res, err := (&http.Client{Transport: tr}).Get(srv.URL + "/v1/models")
+		if err == nil {
+			res.Body.Close()
+		}
+		if ok := err == nil && res.StatusCode == http.StatusOK; ok != http2 {
+			t.Errorf("HTTP/2 %t: %v", http2, err)
+		}
+		tr.CloseIdleConnections()
+	}
+}

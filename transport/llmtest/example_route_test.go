@@ -2,6 +2,8 @@ package llmtest_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 
 	"github.com/skinflint-go/skinflint/transport/llmtest"
@@ -51,3 +53,48 @@ func Example_azure() {
 	// azure prod default true
 	// azure filtered default false
 }
+
+// call stands for the program under test. It returns the status of the answer,
+// and what it says.
+func call(client *http.Client, method, url, body string) (string, string) {
+	req, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		return "", err.Error()
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return "", err.Error()
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return res.Status, err.Error()
+	}
+	return res.Status, string(b)
+}
+
+// Each provider is met at its own address, and has its own way to ask for a tier.
+func Example_providers() {
+	srv := llmtest.NewPipe(llmtest.Config{})
+	defer srv.Close()
+
+	client := srv.Client()
+	const vertex = "https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/google"
+	call(client, "POST", geminiHost+"/models/gemini-2.5-flash:generateContent", `{`+question+`,"serviceTier":"flex"}`)
+	call(client, "POST", vertex+"/models/gemini-2.5-flash:generateContent", `{`+question+`}`)
+	call(client, "POST", "https://api.groq.com/openai/v1/chat/completions", `{"model":"qwen","messages":[],"service_tier":"flex"}`)
+	call(client, "POST", "https://api.openai.com/v1/responses", `{"model":"gpt-5","input":"How do I save?"}`)
+	for _, g := range srv.Meter() {
+		fmt.Println(g.Provider, g.Operation, g.Tier)
+	}
+	// Output:
+	// gemini generateContent flex
+	// vertex generateContent standard
+	// groq chat flex
+	// openai responses default
+}
+
+const (
+	geminiHost = "https://generativelanguage.googleapis.com/v1beta"
+	question   = `"contents":[{"parts":[{"text":"How do I save?"}]}]`
+)

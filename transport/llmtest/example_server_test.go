@@ -1,12 +1,10 @@
 package llmtest_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/skinflint-go/skinflint/transport/llmtest"
@@ -94,80 +92,4 @@ func ExampleServer_Transport() {
 	fmt.Println(ask(client, "https://llm.example", ""))
 	// Output:
 	// 200 OK <nil>
-}
-
-func ExampleConfig_refuseDials() {
-	srv := llmtest.NewPipe(llmtest.Config{RefuseDials: func(n int) bool { return n == 0 }})
-	defer srv.Close()
-
-	_, err := ask(srv.Client(), srv.URL, "")
-	fmt.Println(errors.Is(err, syscall.ECONNREFUSED), len(srv.Requests()))
-	fmt.Println(ask(srv.Client(), srv.URL, ""))
-	// Output:
-	// true 0
-	// 200 OK <nil>
-}
-
-// The provider refuses a request in the words of HTTP/2, and net/http sends it again
-// before the program hears of it.
-func ExampleConfig_http2() {
-	srv := llmtest.NewPipe(llmtest.Config{
-		HTTP2: true, Faults: llmtest.Sequence(llmtest.RefusedStream),
-	})
-	defer srv.Close()
-
-	fmt.Println(ask(srv.Client(), srv.URL, ""))
-	for _, r := range srv.Requests() {
-		fmt.Println(r.Fault, r.Status)
-	}
-	fmt.Println("billed:", len(srv.Meter()))
-	// Output:
-	// 200 OK <nil>
-	// RefusedStream 0
-	// NoFault 200
-	// billed: 1
-}
-
-func ExampleSequence() {
-	srv := llmtest.NewPipe(llmtest.Config{
-		Faults: llmtest.Sequence(llmtest.Overloaded, llmtest.ServerErrorAfterWork),
-	})
-	defer srv.Close()
-
-	for range 3 {
-		status, _ := ask(srv.Client(), srv.URL, "")
-		fmt.Println(status, "billed so far:", len(srv.Meter()))
-	}
-	// Output:
-	// 503 Service Unavailable billed so far: 0
-	// 500 Internal Server Error billed so far: 1
-	// 200 OK billed so far: 2
-}
-
-func ExampleSchedule() {
-	room := llmtest.Schedule("x.xx.")
-	for n := range 7 {
-		fmt.Print(room.Available(n), " ")
-	}
-	// Output:
-	// false true false false true false true
-}
-
-func ExampleRefuse() {
-	room := llmtest.Refuse(1)
-	fmt.Println(room.Available(0), room.Available(1))
-	// Output:
-	// false true
-}
-
-func ExampleProbability() {
-	room, refused := llmtest.Probability(30, 42), 0
-	for n := range 1000 {
-		if !room.Available(n) {
-			refused++
-		}
-	}
-	fmt.Println(refused > 250 && refused < 350)
-	// Output:
-	// true
 }

@@ -7,106 +7,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
-
-// sendOnce posts a chat request that cannot be sent twice.
-func sendOnce(ctx context.Context, srv *llmtest.Server, body io.Reader) answer {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+chatPath, body)
-	if err != nil {
-		return answer{err: err}
-	}
-	req.GetBody = nil
-	res, err := srv.Client().Do(req)
-	if err != nil {
-		return answer{err: err}
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	return answer{status: res.StatusCode, header: res.Header, body: string(b), bodyErr: err}
-}
-
-// says tells whether err is there and has the words.
-func says(err error, words string) bool {
-	return err != nil && strings.Contains(err.Error(), words)
-}
-
-func TestProtocolVersion(t *testing.T) {
-	bothVersions(t, "major", llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
-		want := 1
-		if srv.Transport().Protocols != nil {
-			want = 2
-		}
-		for _, base := range []string{"http://llm.example", "https://api.openai.com", "https://api.openai.com", srv.URL} {
-			res, err := srv.Client().Post(base+chatPath, "application/json", strings.NewReader(body("hi")))
-			if err != nil {
-				t.Fatal(err)
-			}
-			res.Body.Close()
-			if res.StatusCode != http.StatusOK || res.ProtoMajor != want {
-				t.Errorf("%s: %s, %d", base, res.Proto, res.StatusCode)
-			}
-		}
-	})
-}
-
-func TestHTTP2ForeignTransport(t *testing.T) {
-	srv := llmtest.NewServer(llmtest.Config{HTTP2: true})
-	defer srv.Close()
-	for _, http2 := range []bool{true, false} {
-		tr := &http.Transport{Protocols: new(http.Protocols)}
-		tr.Protocols.SetUnencryptedHTTP2(http2)
-		tr.Protocols.SetHTTP1(!http2)
-		res, err := (&http.Client{Transport: tr}).Get(srv.URL + "/v1/models")
-		if err == nil {
-			res.Body.Close()
-		}
-		if ok := err == nil && res.StatusCode == http.StatusOK; ok != http2 {
-			t.Errorf("HTTP/2 %t: %v", http2, err)
-		}
-		tr.CloseIdleConnections()
-	}
-}
-
-// What has a status has the same on HTTP/2, and what breaks, breaks with its stream.
-func TestFaultsOverHTTP2(t *testing.T) {
-	for _, tt := range faultCases {
-		for name, request := range map[string]string{
-			"unary": body("hi"), "stream": body("hi", `"stream":true`),
-		} {
-			cfg := llmtest.Config{HTTP2: true, Faults: llmtest.Sequence(llmtest.NoFault, tt.fault)}
-			everywhere(t, tt.fault.String()+"/"+name, cfg, func(t *testing.T, srv *llmtest.Server) {
-				mustSend(t, srv, body("first"), http.StatusOK)
-				got := sendOnce(t.Context(), srv, strings.NewReader(request))
-				want := tt.status
-				if name == "stream" {
-					want = tt.streamStatus
-				}
-				if got.status != want || (got.err != nil) != (want == 0) {
-					t.Fatalf("status %d, error %v; want status %d", got.status, got.err, want)
-				}
-				if (got.bodyErr != nil) != tt.breaks || tt.breaks && !says(got.bodyErr, "INTERNAL_ERROR") {
-					t.Errorf("reading the body: %v", got.bodyErr)
-				}
-				if want >= 400 {
-					checkFailure(t, got, tt.code, tt.retryAfter)
-				}
-				if n := len(srv.Meter()) - 1; n != tt.billed {
-					t.Errorf("billed %d, want %d", n, tt.billed)
-				}
-				checkRecord(t, srv, tt.fault, want)
-				mustSend(t, srv, body("after"), http.StatusOK)
-			})
-		}
-	}
-}
 
 // resetCases are the ends of a stream, and what net/http makes of them.
 var resetCases = []struct {
@@ -369,5 +280,18 @@ func TestStreamEndKeepsHeaderTable(t *testing.T) {
 				t.Errorf("%d requests arrived", n)
 			}
 		})
+	}
+}
+
+func TestResetIsARealReset(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems word it differently")
+	}
+	srv := llmtest.NewServer(llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetBeforeAccept, llmtest.ResetAfterAccept)})
+	defer srv.Close()
+	for range 2 {
+		if got := send(t.Context(), srv, body("hi")); !errors.Is(got.err, syscall.ECONNRESET) {
+			t.Errorf("got %v, want ECONNRESET", got.err)
+		}
 	}
 }

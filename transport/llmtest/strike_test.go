@@ -1,13 +1,11 @@
 package llmtest_test
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/skinflint-go/skinflint/transport/llmtest"
@@ -104,28 +102,6 @@ func TestEarlyRateLimitedContinue(t *testing.T) {
 	}
 }
 
-// The script is asked when the head has arrived, and so a request counts whose
-// body never does.
-func TestScriptIsAskedEarly(t *testing.T) {
-	bothBubbles(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.BadRequest, llmtest.Overloaded)},
-		func(t *testing.T, srv *llmtest.Server) {
-			slow, write := io.Pipe()
-			go func() {
-				_, _ = io.WriteString(write, "{")
-				time.Sleep(time.Second)
-				write.CloseWithError(io.ErrNoProgress)
-			}()
-			if got := sendOnce(t.Context(), srv, slow); !errors.Is(got.err, io.ErrNoProgress) {
-				t.Errorf("got %v", got.err)
-			}
-			synctest.Wait()
-			mustSend(t, srv, body("hi"), http.StatusServiceUnavailable)
-			if r := srv.Requests(); len(r) != 1 || r[0].Fault != llmtest.Overloaded {
-				t.Errorf("recorded %+v", r)
-			}
-		})
-}
-
 func TestShouldRetryFalse(t *testing.T) {
 	bothBubbles(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ShouldRetryFalse, llmtest.RateLimited)},
 		func(t *testing.T, srv *llmtest.Server) {
@@ -134,6 +110,20 @@ func TestShouldRetryFalse(t *testing.T) {
 			}
 			if got := mustSend(t, srv, body("hi"), 429); got.header.Get("x-should-retry") != "" {
 				t.Errorf("the header is %v", got.header)
+			}
+		})
+}
+
+func TestScriptedRateLimit(t *testing.T) {
+	everywhere(t, "scripted", llmtest.Config{Faults: llmtest.Sequence(llmtest.RateLimited)},
+		func(t *testing.T, srv *llmtest.Server) {
+			a := mustSend(t, srv, body("hi"), 429)
+			checkHeaders(t, a.header, map[string]string{
+				"retry-after": "1", "retry-after-ms": "1000", "x-ratelimit-remaining-requests": "0",
+			})
+			if !strings.Contains(a.body, "Rate limit reached for gpt-5-mini in organization org-llmtest on requests per min (RPM)") ||
+				!strings.Contains(a.body, "Please try again in 1s. ") {
+				t.Errorf("got %s", a.body)
 			}
 		})
 }
