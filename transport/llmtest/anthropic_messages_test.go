@@ -15,6 +15,22 @@ func checkAnthropic(t *testing.T, u *anthropicUsage, g llmtest.Generation) {
 	}
 }
 
+func checkAnthropicBody(t *testing.T, m anthropic, g llmtest.Generation, body string) {
+	t.Helper()
+	if m.ID != g.ID || m.Model != g.Model || m.Type != "message" || m.Role != "assistant" || deref(m.Stop) != "end_turn" ||
+		len(m.Content) != 1 || m.Content[0].Type != "text" || m.Content[0].Text == "" || m.Usage.Tier != "standard" || m.Usage.Created == nil {
+		t.Errorf("got %s", body)
+	}
+}
+
+func checkAnthropicMeter(t *testing.T, g llmtest.Generation, r llmtest.Request, tier string) {
+	t.Helper()
+	if g.Provider != "anthropic" || g.Operation != "messages" || g.Tier != "standard" || g.Cached == 0 || g.Reasoning != 0 ||
+		!strings.HasPrefix(g.ID, "msg_") || r.Tier != tier {
+		t.Errorf("metered %+v", g)
+	}
+}
+
 func TestAnthropic(t *testing.T) {
 	for _, asked := range []string{"", "auto", "standard_only"} {
 		everywhere(t, asked, llmtest.Config{CachedPercent: 50}, func(t *testing.T, srv *llmtest.Server) {
@@ -25,14 +41,8 @@ func TestAnthropic(t *testing.T) {
 			a := mustDo(t, srv, "POST", messagesURL, message(strings.Repeat("long ", 2000), fields...), 200)
 			m, g := decode[anthropic](t, a.body), srv.Meter()[0]
 			checkAnthropic(t, m.Usage, g)
-			if m.ID != g.ID || m.Model != g.Model || m.Type != "message" || m.Role != "assistant" || deref(m.Stop) != "end_turn" ||
-				len(m.Content) != 1 || m.Content[0].Type != "text" || m.Content[0].Text == "" || m.Usage.Tier != "standard" || m.Usage.Created == nil {
-				t.Errorf("got %s", a.body)
-			}
-			if g.Provider != "anthropic" || g.Operation != "messages" || g.Tier != "standard" || g.Cached == 0 || g.Reasoning != 0 ||
-				!strings.HasPrefix(g.ID, "msg_") || srv.Requests()[0].Tier != asked {
-				t.Errorf("metered %+v", g)
-			}
+			checkAnthropicBody(t, m, g, a.body)
+			checkAnthropicMeter(t, g, srv.Requests()[0], asked)
 			keysInOrder(t, a.body, "model", "id", "type", "role", "content", "stop_reason", "stop_sequence", "stop_details", "usage",
 				"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "ephemeral_5m_input_tokens",
 				"ephemeral_1h_input_tokens", "output_tokens", "service_tier", "inference_geo")
@@ -91,6 +101,14 @@ func namedEvents(t *testing.T, stream, end string) (names []string, events []ant
 	return names, events
 }
 
+func checkAnthropicStart(t *testing.T, start *anthropic, g llmtest.Generation) {
+	t.Helper()
+	if start.ID != g.ID || start.Model != g.Model || start.Stop != nil || len(start.Content) != 0 ||
+		start.Usage.Input+start.Usage.Cached != g.Prompt || start.Usage.Output != 1 || start.Usage.Tier != "standard" || g.Cached == 0 {
+		t.Errorf("begins with %+v, usage %+v", start, start.Usage)
+	}
+}
+
 func TestAnthropicStream(t *testing.T) {
 	for _, end := range []string{"\n", "\r\n"} {
 		inBubble(t, llmtest.Config{Chunks: 2, CachedPercent: 50, CRLF: end == "\r\n"}, func(t *testing.T, srv *llmtest.Server) {
@@ -101,10 +119,7 @@ func TestAnthropicStream(t *testing.T) {
 				t.Fatalf("events %s", got)
 			}
 			g, start, last := srv.Meter()[0], events[0].Message, events[6]
-			if start.ID != g.ID || start.Model != g.Model || start.Stop != nil || len(start.Content) != 0 ||
-				start.Usage.Input+start.Usage.Cached != g.Prompt || start.Usage.Output != 1 || start.Usage.Tier != "standard" || g.Cached == 0 {
-				t.Errorf("begins with %+v, usage %+v", start, start.Usage)
-			}
+			checkAnthropicStart(t, start, g)
 			checkAnthropic(t, last.Usage, g)
 			if last.Delta.Stop != "end_turn" || last.Usage.Created != nil || last.Usage.Tier != "" {
 				t.Errorf("ends with %+v", last)

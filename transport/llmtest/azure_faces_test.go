@@ -15,6 +15,14 @@ func checkAzure(t *testing.T, u *usage, g llmtest.Generation) {
 	}
 }
 
+func checkAzureBody(t *testing.T, c azure, g llmtest.Generation, body, asked, want string) {
+	t.Helper()
+	if c.Model != "gpt-5-prod" || c.ID != g.ID || (c.Tier != "") != (asked != "") || asked != "" && c.Tier != want ||
+		len(c.Prompts) != 1 || len(c.Prompts[0].Filter) != 5 {
+		t.Errorf("got %s", body)
+	}
+}
+
 func TestAzure(t *testing.T) {
 	for asked, want := range map[string]string{"": "default", "auto": "default", "default": "default", "priority": "priority"} {
 		everywhere(t, asked, llmtest.Config{CachedPercent: 50}, func(t *testing.T, srv *llmtest.Server) {
@@ -25,10 +33,7 @@ func TestAzure(t *testing.T) {
 			a := mustDo(t, srv, "POST", azureURL, request, 200, "x-ms-client-request-id", "mine")
 			c, g := decode[azure](t, a.body), srv.Meter()[0]
 			checkAzure(t, c.Usage, g)
-			if c.Model != "gpt-5-prod" || c.ID != g.ID || (c.Tier != "") != (asked != "") || asked != "" && c.Tier != want ||
-				len(c.Prompts) != 1 || len(c.Prompts[0].Filter) != 5 {
-				t.Errorf("got %s", a.body)
-			}
+			checkAzureBody(t, c, g, a.body, asked, want)
 			if g.Provider != "azure" || g.Operation != "chat" || g.Model != "gpt-5-prod" || g.Tier != want || g.Cached == 0 || g.Reasoning == 0 {
 				t.Errorf("metered %+v", g)
 			}
@@ -76,6 +81,14 @@ func TestAzureDeployments(t *testing.T) {
 	}
 }
 
+// checkAzureStart checks the first two chunks of a stream.
+func checkAzureStart(t *testing.T, first, second azure, id string) {
+	t.Helper()
+	if len(first.Choices) != 0 || first.ID != "" || first.Created != 0 || len(first.Prompts) != 1 || len(second.Prompts) != 0 || second.ID != id {
+		t.Errorf("begins with %+v, %+v", first, second)
+	}
+}
+
 func TestAzureStream(t *testing.T) {
 	for _, asked := range []bool{false, true} {
 		inBubble(t, llmtest.Config{Chunks: 3}, func(t *testing.T, srv *llmtest.Server) {
@@ -92,9 +105,7 @@ func TestAzureStream(t *testing.T) {
 			if len(chunks) != map[bool]int{false: 6, true: 7}[asked] || events[len(events)-1] != "[DONE]" || deref(finish.Choices[0].Finish) != "stop" {
 				t.Fatalf("got %q", events)
 			}
-			if len(first.Choices) != 0 || first.ID != "" || first.Created != 0 || len(first.Prompts) != 1 || len(chunks[1].Prompts) != 0 || chunks[1].ID != g.ID {
-				t.Errorf("begins with %s", events[0])
-			}
+			checkAzureStart(t, first, chunks[1], g.ID)
 			keysInOrder(t, events[2], "choices", "content_filter_results", "delta", "finish_reason", "created", "id", "model", "object", "system_fingerprint")
 			if strings.Contains(events[2], "usage") != asked || strings.Contains(events[2], "obfuscation") == asked {
 				t.Errorf("got %s", events[2])

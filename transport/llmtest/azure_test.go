@@ -89,14 +89,20 @@ func TestAzureRefusesEarly(t *testing.T) {
 	})
 }
 
-// Two refusals are charged for.
-func TestAzureChargedRefusals(t *testing.T) {
+// checkFiltered checks the error of the content filter.
+func checkFiltered(t *testing.T, body string) {
+	t.Helper()
+	if e := decode[azure](t, body).Error; e.Code != "content_filter" || e.Type != nil || deref(e.Param) != "prompt" || e.Status != 400 ||
+		e.Inner.Code != "ResponsibleAIPolicyViolation" || !strings.Contains(body, `"violence":{"filtered":true,"severity":"medium"}`) {
+		t.Errorf("got %s", body)
+	}
+}
+
+// Two rejections are billed.
+func TestAzureBilledRejections(t *testing.T) {
 	inBubble(t, llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
 		a := mustDo(t, srv, "POST", strings.Replace(azureURL, "prod", "filtered", 1), body("hi"), 400)
-		if e := decode[azure](t, a.body).Error; e.Code != "content_filter" || e.Type != nil || deref(e.Param) != "prompt" || e.Status != 400 ||
-			e.Inner.Code != "ResponsibleAIPolicyViolation" || !strings.Contains(a.body, `"violence":{"filtered":true,"severity":"medium"}`) {
-			t.Errorf("got %s", a.body)
-		}
+		checkFiltered(t, a.body)
 		b := mustDo(t, srv, "POST", strings.Replace(azureURL, "prod", "timeout", 1), body("hi"), 408)
 		if !strings.HasPrefix(b.body, "upstream request timeout") || b.header.Get("content-type") != "text/plain" {
 			t.Errorf("got %v %s", b.header, b.body)
@@ -105,7 +111,7 @@ func TestAzureChargedRefusals(t *testing.T) {
 		if len(g) != 2 || g[0].Prompt == 0 || g[0].Completion != 0 || g[1].Prompt == 0 || g[1].Completion == 0 || g[0].Provider != "azure" || g[0].ID == "" {
 			t.Errorf("billed %+v", g)
 		}
-		// What is refused for another reason is free.
+		// A request that is rejected for another reason is free.
 		mustDo(t, srv, "POST", strings.Replace(azureURL, "prod", "filtered", 1), body("hi", `"service_tier":"flex"`), 400)
 		mustDo(t, srv, "POST", strings.Replace(azureURL, "prod", "timeout", 1), `{}`, 400)
 		mustDo(t, srv, "POST", strings.Replace(azureURL, "prod", "timeout-missing", 1), body("hi"), 404)

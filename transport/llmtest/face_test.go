@@ -18,8 +18,8 @@ var faces = []struct {
 	provider, operation   string
 	model                 string
 	stream                bool
-	overloaded, throttled int
-	gone, flex            int
+	overloaded, limited   int
+	quota, flex           int
 }{
 	{"openai", chatPath, body("hi"), "openai", "chat", "gpt-5-mini", false, 503, 429, 429, 429},
 	{"openai stream", chatPath, body("hi", `"stream":true`), "openai", "chat", "gpt-5-mini", true, 503, 429, 429, 429},
@@ -48,18 +48,21 @@ var faces = []struct {
 	{"azure responses stream", azureV1 + "/responses", input("hi", `"stream":true`), "azure", "responses", "gpt-5-mini", true, 503, 429, 429, 429},
 }
 
+// faceFault is a fault and what it does at one face.
+type faceFault struct {
+	fault  llmtest.Fault
+	status int
+	billed int
+	breaks bool
+}
+
 func TestFaultsOfAllFaces(t *testing.T) {
 	for _, face := range faces {
 		of500 := 1 // Google's documents say that it costs nothing
 		if (face.provider == "gemini" || face.provider == "vertex") && face.operation != "createCachedContent" {
 			of500 = 0
 		}
-		for _, tt := range []struct {
-			fault  llmtest.Fault
-			status int
-			billed int
-			breaks bool
-		}{
+		for _, tt := range []faceFault{
 			{llmtest.NoFault, 200, 1, false},
 			{llmtest.ResetBeforeAccept, 0, 0, false},
 			{llmtest.ResetAfterAccept, 0, 1, false},
@@ -68,23 +71,14 @@ func TestFaultsOfAllFaces(t *testing.T) {
 			{llmtest.ServerError, 500, 0, false},
 			{llmtest.ServerErrorAfterWork, 500, of500, false},
 			{llmtest.Overloaded, face.overloaded, 0, false},
-			{llmtest.RateLimited, face.throttled, 0, false},
-			{llmtest.QuotaExceeded, face.gone, 0, false},
+			{llmtest.RateLimited, face.limited, 0, false},
+			{llmtest.QuotaExceeded, face.quota, 0, false},
 			{llmtest.FlexUnavailable, face.flex, 0, false},
 			{llmtest.BadRequest, 400, 0, false},
 		} {
 			cfg := llmtest.Config{Faults: llmtest.Sequence(tt.fault)}
 			everywhere(t, face.name+"/"+tt.fault.String(), cfg, func(t *testing.T, srv *llmtest.Server) {
-				a := do(t.Context(), srv, "POST", face.target, face.request)
-				if a.status != tt.status || (a.err != nil) != (tt.status == 0) {
-					t.Fatalf("status %d, error %v, body %s", a.status, a.err, a.body)
-				}
-				if tt.breaks != errors.Is(a.bodyErr, io.ErrUnexpectedEOF) {
-					t.Errorf("reading the body: %v", a.bodyErr)
-				}
-				if fails := a.status >= 400 || tt.fault == llmtest.ErrorInStream; fails && !strings.Contains(a.body, `"error"`) {
-					t.Errorf("no error in %s", a.body)
-				}
+				tt.check(t, do(t.Context(), srv, "POST", face.target, face.request))
 				if len(srv.Meter()) != tt.billed {
 					t.Errorf("billed %+v", srv.Meter())
 				}
@@ -93,12 +87,32 @@ func TestFaultsOfAllFaces(t *testing.T) {
 					r.Call == "" || r.Fault != tt.fault || r.Status != tt.status {
 					t.Errorf("recorded %+v", r)
 				}
-				for _, g := range srv.Meter() {
-					if g.Provider != r.Provider || g.Operation != r.Operation || g.Model != r.Model || g.Call != r.Call || g.ID == "" {
-						t.Errorf("metered %+v", g)
-					}
-				}
+				checkSameCall(t, srv.Meter(), r)
 			})
+		}
+	}
+}
+
+// check checks what the client sees of the fault.
+func (tt faceFault) check(t *testing.T, a answer) {
+	t.Helper()
+	if a.status != tt.status || (a.err != nil) != (tt.status == 0) {
+		t.Fatalf("status %d, error %v, body %s", a.status, a.err, a.body)
+	}
+	if tt.breaks != errors.Is(a.bodyErr, io.ErrUnexpectedEOF) {
+		t.Errorf("reading the body: %v", a.bodyErr)
+	}
+	if fails := a.status >= 400 || tt.fault == llmtest.ErrorInStream; fails && !strings.Contains(a.body, `"error"`) {
+		t.Errorf("no error in %s", a.body)
+	}
+}
+
+// checkSameCall checks that all generations are of the request.
+func checkSameCall(t *testing.T, meter []llmtest.Generation, r llmtest.Request) {
+	t.Helper()
+	for _, g := range meter {
+		if g.Provider != r.Provider || g.Operation != r.Operation || g.Model != r.Model || g.Call != r.Call || g.ID == "" {
+			t.Errorf("metered %+v", g)
 		}
 	}
 }
@@ -133,7 +147,7 @@ func TestOneLimitForAllFaces(t *testing.T) {
 			mustDo(t, srv, "POST", cachesPath, creation("models/m", 2000), 200)
 			mustDo(t, srv, "GET", responsesPath+"/resp_x", "", 404)
 			mustDo(t, srv, "POST", face.target, face.request, 200)
-			mustDo(t, srv, "POST", face.target, face.request, face.throttled)
+			mustDo(t, srv, "POST", face.target, face.request, face.limited)
 		})
 	}
 }

@@ -157,6 +157,20 @@ func TestGeminiBrokenStreams(t *testing.T) {
 	})
 }
 
+// checkVertexChunks checks that only the last chunk has tokens, and all have the traffic type.
+func checkVertexChunks(t *testing.T, chunks []string, traffic string, g llmtest.Generation) {
+	t.Helper()
+	for i, data := range chunks {
+		u := decode[generated](t, data).UsageMetadata
+		if i < len(chunks)-1 && (u.PromptTokenCount != 0 || u.TrafficType != traffic) {
+			t.Errorf("chunk %d: %s", i, data)
+		}
+		if i == len(chunks)-1 {
+			checkGoogle(t, u, g)
+		}
+	}
+}
+
 func TestVertex(t *testing.T) {
 	const base = "https://aiplatform.googleapis.com/v1beta1/projects/my-project/locations/global/publishers/google/models/"
 	for tier, traffic := range map[string]string{"": "ON_DEMAND", "flex": "ON_DEMAND_FLEX", "priority": "ON_DEMAND_PRIORITY"} {
@@ -176,15 +190,7 @@ func TestVertex(t *testing.T) {
 				t.Errorf("metered %+v, recorded %+v", g, r)
 			}
 			chunks := sse(t, mustDo(t, srv, "POST", base+"gemini-2.5-flash:streamGenerateContent?alt=sse", contents("hi"), 200, header...).body, "\r\n")
-			for i, data := range chunks {
-				u := decode[generated](t, data).UsageMetadata
-				if i < len(chunks)-1 && (u.PromptTokenCount != 0 || u.TrafficType != traffic) {
-					t.Errorf("chunk %d: %s", i, data)
-				}
-				if i == len(chunks)-1 {
-					checkGoogle(t, u, srv.Meter()[1])
-				}
-			}
+			checkVertexChunks(t, chunks, traffic, srv.Meter()[1])
 		})
 	}
 }

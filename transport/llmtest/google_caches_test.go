@@ -30,16 +30,40 @@ const (
 	vertexHost = vertexBase + "publishers/google/models/gemini-2.5-flash:generateContent"
 )
 
+// checkCreated checks a cache that was created with a ttl of 300 seconds.
+func checkCreated(t *testing.T, c cached, body string, began time.Time) {
+	t.Helper()
+	if !regexp.MustCompile(`^cachedContents/[0-9a-z]{40}$`).MatchString(c.Name) || c.Model != "models/gemini-2.5-flash" ||
+		c.UsageMetadata.TotalTokenCount < 2000 || *c.DisplayName != "" || !c.CreateTime.Equal(began) ||
+		!c.ExpireTime.After(began.Add(299*time.Second)) || !c.ExpireTime.Before(began.Add(300*time.Second)) {
+		t.Errorf("got %s", body)
+	}
+}
+
+// checkCacheUse checks the usage of a request that used the cache.
+func checkCacheUse(t *testing.T, u googleUsage, g llmtest.Generation, c cached) {
+	t.Helper()
+	checkGoogle(t, u, g)
+	if g.Cache != c.Name || g.Cached != c.UsageMetadata.TotalTokenCount || g.Prompt <= g.Cached || u.CacheTokensDetails == nil {
+		t.Errorf("metered %+v", g)
+	}
+}
+
+// checkExpired checks that c is the only cache and has expired.
+func checkExpired(t *testing.T, all []llmtest.Cache, c cached, stored time.Duration) {
+	t.Helper()
+	if len(all) != 1 || all[0].Stored(time.Now()) != stored || all[0].Alive(time.Now()) ||
+		!all[0].Deleted.IsZero() || all[0].Model != "gemini-2.5-flash" || all[0].Tokens != c.UsageMetadata.TotalTokenCount {
+		t.Errorf("got %+v", all)
+	}
+}
+
 func TestCacheLife(t *testing.T) {
 	inBubble(t, llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
 		began := time.Now()
 		a := mustDo(t, srv, "POST", cachesPath, creation("models/gemini-2.5-flash", 2000, `"ttl":"300s"`), 200)
 		c := decode[cached](t, a.body)
-		if !regexp.MustCompile(`^cachedContents/[0-9a-z]{40}$`).MatchString(c.Name) || c.Model != "models/gemini-2.5-flash" ||
-			c.UsageMetadata.TotalTokenCount < 2000 || *c.DisplayName != "" || !c.CreateTime.Equal(began) ||
-			!c.ExpireTime.After(began.Add(299*time.Second)) || !c.ExpireTime.Before(began.Add(300*time.Second)) {
-			t.Errorf("got %s", a.body)
-		}
+		checkCreated(t, c, a.body, began)
 		keysInOrder(t, a.body, "name", "model", "createTime", "updateTime", "expireTime", "displayName", "usageMetadata", "totalTokenCount")
 		if strings.Contains(a.body, "word") || a.header.Get("x-gemini-service-tier") != "" {
 			t.Errorf("got %v %s", a.header, a.body)
@@ -48,20 +72,16 @@ func TestCacheLife(t *testing.T) {
 			t.Errorf("metered %+v", g)
 		}
 
-		// It is read, and read again.
+		// It is used, and looked up.
 		path := "/v1beta/" + c.Name
 		use := contents("what is it?", `"cachedContent":"`+c.Name+`"`)
 		u := decode[generated](t, mustDo(t, srv, "POST", geminiPath, use, 200).body).UsageMetadata
-		g := srv.Meter()[1]
-		checkGoogle(t, u, g)
-		if g.Cache != c.Name || g.Cached != c.UsageMetadata.TotalTokenCount || g.Prompt <= g.Cached || u.CacheTokensDetails == nil {
-			t.Errorf("metered %+v", g)
-		}
+		checkCacheUse(t, u, srv.Meter()[1], c)
 		if got := decode[cached](t, mustDo(t, srv, "GET", path, "", 200).body); got.Name != c.Name || !got.ExpireTime.Equal(c.ExpireTime) {
 			t.Errorf("got %+v", got)
 		}
 
-		// It lives on as long as it is told to, and no longer.
+		// Its life ends when its new ttl ends.
 		<-time.After(4 * time.Minute)
 		p := decode[cached](t, mustDo(t, srv, "PATCH", path, `{"ttl":"600s"}`, 200).body)
 		if !p.UpdateTime.Equal(time.Now()) || !p.CreateTime.Equal(began) || time.Until(p.ExpireTime) < 599*time.Second {
@@ -77,10 +97,7 @@ func TestCacheLife(t *testing.T) {
 		for _, method := range []string{"GET", "PATCH", "DELETE"} {
 			mustDo(t, srv, method, path, `{"ttl":"600s"}`, 403)
 		}
-		if all := srv.Caches(); len(all) != 1 || all[0].Stored(time.Now()) != p.ExpireTime.Sub(began) || all[0].Alive(time.Now()) ||
-			!all[0].Deleted.IsZero() || all[0].Model != "gemini-2.5-flash" || all[0].Tokens != c.UsageMetadata.TotalTokenCount {
-			t.Errorf("got %+v", all)
-		}
+		checkExpired(t, srv.Caches(), c, p.ExpireTime.Sub(began))
 	})
 }
 

@@ -30,9 +30,14 @@ func TestBackground(t *testing.T) {
 		if q := srv.Requests(); len(srv.Meter()) != 1 || q[1].Operation != "getResponse" || q[4].Operation != "cancelResponse" {
 			t.Errorf("billed %d", len(srv.Meter()))
 		}
+	})
+}
 
-		r = decode[response](t, mustDo(t, srv, "POST", responsesPath, request, 200).body)
-		path = responsesPath + "/" + r.ID
+func TestBackgroundCancelled(t *testing.T) {
+	inBubble(t, llmtest.Config{BackgroundDelay: time.Hour}, func(t *testing.T, srv *llmtest.Server) {
+		request := input("hi", `"background":true`, `"service_tier":"flex"`)
+		r := decode[response](t, mustDo(t, srv, "POST", responsesPath, request, 200).body)
+		path := responsesPath + "/" + r.ID
 		for range 2 {
 			r = decode[response](t, mustDo(t, srv, "POST", path+"/cancel", "", 200).body)
 			if r.Status != "cancelled" || r.Usage != nil {
@@ -40,7 +45,7 @@ func TestBackground(t *testing.T) {
 			}
 		}
 		<-time.After(2 * time.Hour)
-		if r = decode[response](t, mustDo(t, srv, "GET", path+"?stream=true", "", 200).body); r.Status != "cancelled" || len(srv.Meter()) != 2 {
+		if r = decode[response](t, mustDo(t, srv, "GET", path+"?stream=true", "", 200).body); r.Status != "cancelled" || len(srv.Meter()) != 1 {
 			t.Errorf("got %+v", r)
 		}
 		mustDo(t, srv, "POST", responsesPath, input("hi", `"background":true`, `"store":false`), 400)

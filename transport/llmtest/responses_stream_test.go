@@ -21,6 +21,17 @@ func named(t *testing.T, stream, end string) (events []response) {
 	return events
 }
 
+// checkStatusEvents checks the first and the last event of a response, and their tiers.
+func checkStatusEvents(t *testing.T, events []response, created, completed string) {
+	t.Helper()
+	if e := events[0]; e.Type != "response.created" || e.Response.Tier != created || e.Response.Usage != nil || e.Response.Status != "in_progress" {
+		t.Errorf("begins with %+v", e)
+	}
+	if e := events[len(events)-1]; e.Type != "response.completed" || e.Response.Tier != completed {
+		t.Errorf("ends in %+v", e)
+	}
+}
+
 func TestResponsesStream(t *testing.T) {
 	for _, tt := range []struct{ asked, created, completed string }{
 		{"", "auto", "default"}, {"auto", "auto", "default"}, {"flex", "flex", "flex"}, {"fast", "fast", "priority"},
@@ -34,12 +45,7 @@ func TestResponsesStream(t *testing.T) {
 				a := mustDo(t, srv, "POST", responsesPath, input("hi", fields...), 200)
 				events := named(t, a.body, map[bool]string{false: "\n", true: "\r\n"}[crlf])
 				last := len(events) - 1
-				if e := events[0]; e.Type != "response.created" || e.Response.Tier != tt.created || e.Response.Usage != nil || e.Response.Status != "in_progress" {
-					t.Errorf("begins with %+v", e)
-				}
-				if e := events[last]; e.Type != "response.completed" || e.Response.Tier != tt.completed {
-					t.Errorf("ends in %+v", e)
-				}
+				checkStatusEvents(t, events, tt.created, tt.completed)
 				checkResponse(t, events[last].Response, srv.Meter()[0])
 				var text strings.Builder
 				for i, e := range events {

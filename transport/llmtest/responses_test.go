@@ -2,6 +2,7 @@ package llmtest_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -54,6 +55,16 @@ func checkResponse(t *testing.T, r *response, g llmtest.Generation) {
 	}
 }
 
+func checkResponseRequest(t *testing.T, q llmtest.Request, call string, h http.Header) {
+	t.Helper()
+	if q.Model != "gpt-5-mini" || q.Tier != "fast" || q.Call != call || q.Call == "" {
+		t.Errorf("recorded %+v", q)
+	}
+	if h.Get("x-request-id") == "" || h.Get("x-ratelimit-limit-requests") != "5000" {
+		t.Errorf("got %v", h)
+	}
+}
+
 func TestResponses(t *testing.T) {
 	everywhere(t, "unary", llmtest.Config{CachedPercent: 50}, func(t *testing.T, srv *llmtest.Server) {
 		a := mustDo(t, srv, "POST", responsesPath, input(strings.Repeat("long ", 2000), `"service_tier":"fast"`), 200)
@@ -63,12 +74,7 @@ func TestResponses(t *testing.T) {
 			g.Tier != "priority" || g.Provider != "openai" || g.Operation != "responses" {
 			t.Errorf("got %s, metered %+v", a.body, g)
 		}
-		if q := srv.Requests()[0]; q.Model != "gpt-5-mini" || q.Tier != "fast" || q.Call != g.Call || q.Call == "" {
-			t.Errorf("recorded %+v", q)
-		}
-		if a.header.Get("x-request-id") == "" || a.header.Get("x-ratelimit-limit-requests") != "5000" {
-			t.Errorf("got %v", a.header)
-		}
+		checkResponseRequest(t, srv.Requests()[0], g.Call, a.header)
 		if again := decode[response](t, mustDo(t, srv, "GET", responsesPath+"/"+g.ID, "", 200).body); again.Status != "completed" || len(srv.Meter()) != 1 {
 			t.Errorf("got %+v", again)
 		}
