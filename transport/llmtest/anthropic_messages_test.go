@@ -58,7 +58,7 @@ func TestAnthropic(t *testing.T) {
 	}
 }
 
-// What is told to think does so, whatever its name; nothing else does.
+// A model thinks if and only if the request turns thinking on.
 func TestAnthropicThinks(t *testing.T) {
 	inBubble(t, llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
 		a := mustDo(t, srv, "POST", messagesURL, message("hi", `"thinking":{"type":"enabled","budget_tokens":1024}`), 200)
@@ -85,7 +85,7 @@ func TestAnthropicStopsAtLimit(t *testing.T) {
 	})
 }
 
-// namedEvents splits a stream into the names of its events, and what they say.
+// namedEvents splits a stream into the names and the data of its events.
 func namedEvents(t *testing.T, stream, end string) (names []string, events []anthropic) {
 	t.Helper()
 	for frame := range strings.SplitSeq(strings.TrimSuffix(stream, end+end), end+end) {

@@ -19,7 +19,7 @@ func message(prompt string, fields ...string) string {
 	return "{" + strings.Join(fields, ",") + "}"
 }
 
-// anthropic is an answer of Anthropic's, or an event of one, or an error.
+// anthropic is a response of Anthropic, an event of a stream, or an error.
 type anthropic struct {
 	Type, ID, Model, Role string
 	Content               []block
@@ -53,7 +53,7 @@ type anthropicUsage struct {
 	Tier string `json:"service_tier"`
 }
 
-func TestAnthropicRefusals(t *testing.T) {
+func TestAnthropicRejections(t *testing.T) {
 	cfg := llmtest.Config{Faults: llmtest.Sequence(llmtest.RateLimited, llmtest.QuotaExceeded, llmtest.Overloaded,
 		llmtest.FlexUnavailable, llmtest.ServerError, llmtest.BadRequest)}
 	inBubble(t, cfg, func(t *testing.T, srv *llmtest.Server) {

@@ -52,8 +52,8 @@ func TestAzure(t *testing.T) {
 	}
 }
 
-// The deployment of the path counts, whatever the body says; below /openai/v1 it is
-// that of the body.
+// The deployment in the path takes precedence over the body. Paths under /openai/v1 have
+// none.
 func TestAzureDeployments(t *testing.T) {
 	for _, tt := range []struct{ target, request, model string }{
 		{azureURL, body("hi"), "gpt-5-prod"},
@@ -140,7 +140,7 @@ func TestAzureStoredResponses(t *testing.T) {
 		id := decode[struct{ ID string }](t, a.body).ID
 		mustDo(t, srv, "GET", azureV1+"/responses/"+id, "", 200)
 		mustDo(t, srv, "POST", azureV1+"/responses/"+id+"/cancel", "", 200)
-		mustDo(t, srv, "GET", responsesPath+"/"+id, "", 404) // OpenAI does not know of it
+		mustDo(t, srv, "GET", responsesPath+"/"+id, "", 404) // OpenAI does not have it
 		mustDo(t, srv, "GET", azureV1+"/responses/resp_x", "", 404)
 		mustDo(t, srv, "GET", azureV1+"/responses/"+id+"/cancel", "", 404)
 		mustDo(t, srv, "DELETE", azureV1+"/responses/"+id, "", 404)

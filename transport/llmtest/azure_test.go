@@ -14,7 +14,7 @@ const (
 	azureV1    = azureHost + "/openai/v1"
 )
 
-// azure is an answer of Azure's, whole or a chunk of it, or an error.
+// azure is a response of Azure, a chunk of one, or an error.
 type azure struct {
 	completion
 	Usage   *usage
@@ -32,11 +32,11 @@ type azure struct {
 	}
 }
 
-func TestAzureRefusals(t *testing.T) {
+func TestAzureRejections(t *testing.T) {
 	cfg := llmtest.Config{Faults: llmtest.Sequence(llmtest.RateLimited, llmtest.QuotaExceeded, llmtest.Overloaded,
 		llmtest.FlexUnavailable, llmtest.ServerError, llmtest.BadRequest, llmtest.RateLimited, llmtest.RateLimited)}
 	inBubble(t, cfg, func(t *testing.T, srv *llmtest.Server) {
-		gone := strings.Replace(azureURL, "gpt-5-prod", "missing", 1)
+		noDeployment := strings.Replace(azureURL, "gpt-5-prod", "missing", 1)
 		for _, tt := range []struct {
 			target, request string
 			status          int
@@ -54,7 +54,7 @@ func TestAzureRefusals(t *testing.T) {
 			{azureV1 + "/responses", input("hi"), 429, "RateLimitReached", "Your requests to gpt-5-mini for gpt-5-mini in westeurope have exceeded rate limit.", "1", "0"},
 			{azureURL, body("hi", `"service_tier":"flex"`), 400, "", "service_tier", "", ""},
 			{azureV1 + "/responses", input("hi", `"service_tier":"flex"`), 400, "", "service_tier", "", ""},
-			{gone, body("hi"), 404, "DeploymentNotFound", "deployment", "", ""},
+			{noDeployment, body("hi"), 404, "DeploymentNotFound", "deployment", "", ""},
 			{azureV1 + "/chat/completions", `{"model":"missing","messages":[]}`, 404, "DeploymentNotFound", "deployment", "", ""},
 			{azureV1 + "/chat/completions", `{"messages":[]}`, 400, "missing_required_parameter", "model", "", ""},
 			{azureURL, `{}`, 400, "missing_required_parameter", "messages", "", ""},
@@ -78,8 +78,8 @@ func TestAzureRefusals(t *testing.T) {
 	})
 }
 
-// What is refused before its body is read has the deployment of its path.
-func TestAzureRefusesEarly(t *testing.T) {
+// A request that is rejected before its body is read has the deployment in its path.
+func TestAzureRejectsEarly(t *testing.T) {
 	inBubble(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.EarlyRateLimited)}, func(t *testing.T, srv *llmtest.Server) {
 		a := mustDo(t, srv, "POST", azureURL, body("hi"), 429)
 		if r := srv.Requests()[0]; r.Provider != "azure" || r.Operation != "chat" || r.Model != "gpt-5-prod" || len(srv.Meter()) != 0 {

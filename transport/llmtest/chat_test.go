@@ -10,7 +10,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// usage is the usage of an answer, as a client reads it.
+// usage is the usage in a response, as a client reads it.
 type usage struct {
 	Prompt     int64 `json:"prompt_tokens"`
 	Completion int64 `json:"completion_tokens"`
@@ -24,7 +24,7 @@ type usage struct {
 	} `json:"completion_tokens_details"`
 }
 
-// completion is an answer, whole or a chunk of it.
+// completion is a response, or a chunk of one.
 type completion struct {
 	ID, Object, Model string
 	Tier              string `json:"service_tier"`
@@ -36,7 +36,7 @@ type completion struct {
 	Obfuscation string
 }
 
-// checkUsage compares what the answer says with what the meter says.
+// checkUsage compares the usage in a response with the meter.
 func checkUsage(t *testing.T, raw json.RawMessage, g llmtest.Generation) {
 	t.Helper()
 	u := decode[usage](t, string(raw))
@@ -176,7 +176,7 @@ func TestObfuscationCanBeDeclined(t *testing.T) {
 	})
 }
 
-func TestRefusals(t *testing.T) {
+func TestRejections(t *testing.T) {
 	for _, tt := range []struct {
 		name, request      string
 		status             int

@@ -28,7 +28,7 @@ func TestStaleClose(t *testing.T) {
 	}
 }
 
-// What may be sent twice net/http sends twice.
+// net/http resends a request that may be sent twice.
 func TestStaleCloseReplayed(t *testing.T) {
 	everywhere(t, "key", llmtest.Config{Faults: llmtest.Sequence(llmtest.StaleClose)},
 		func(t *testing.T, srv *llmtest.Server) {

@@ -133,7 +133,7 @@ func TestStallSeesLoopbackClientGo(t *testing.T) {
 	}
 }
 
-// stalled says whether a handler is still busy in this process.
+// stalled reports whether a handler is still running in this process.
 func stalled() bool {
 	stacks := make([]byte, 1<<20)
 	return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "responder).deliver")

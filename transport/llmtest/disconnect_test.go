@@ -19,12 +19,12 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// resetCases are the ends of a stream, and what net/http makes of them.
+// resetCases are the ways in which a stream ends, and how net/http reacts.
 var resetCases = []struct {
 	fault  llmtest.Fault
 	words  string
 	resent bool // by net/http's transport, if it has the body
-	billed int  // for what the fault befell
+	billed int  // of the requests with the fault
 }{
 	{fault: llmtest.ResetBeforeAccept, words: "stream ID 3; INTERNAL_ERROR; received from peer"},
 	{fault: llmtest.ResetAfterAccept, words: "stream ID 3; INTERNAL_ERROR; received from peer", billed: 1},
@@ -46,7 +46,7 @@ func TestStreamEnds(t *testing.T) {
 				t.Errorf("%d requests arrived, %d billed", n, m)
 			}
 		})
-		// In a bubble, since net/http takes its time before it tries a third time.
+		// In a bubble, because net/http waits before the third attempt.
 		t.Run(tt.fault.String()+"/again", func(t *testing.T) {
 			inBubble(t, cfg, func(t *testing.T, srv *llmtest.Server) {
 				mustSend(t, srv, body("first"), http.StatusOK)
@@ -66,8 +66,8 @@ func TestStreamEnds(t *testing.T) {
 	}
 }
 
-// checkResent looks for two requests that met with the fault and a third that did
-// not, all the same.
+// checkResent checks that there were two requests with the fault and a third without it, all
+// with the same content.
 func checkResent(t *testing.T, srv *llmtest.Server, fault llmtest.Fault, billed int) {
 	t.Helper()
 	all := srv.Requests()
@@ -81,8 +81,8 @@ func checkResent(t *testing.T, srv *llmtest.Server, fault llmtest.Fault, billed 
 	}
 }
 
-// net/http gives up on a stream that is refused for good. After a GOAWAY and a
-// PROTOCOL_ERROR it takes a new connection, and begins to count anew.
+// net/http gives up after too many REFUSED_STREAMs. After a GOAWAY or a PROTOCOL_ERROR it
+// takes a new connection, and starts to count again.
 func TestStreamEndsForGood(t *testing.T) {
 	for fault, tries := range map[llmtest.Fault]int{
 		llmtest.RefusedStream: 8, llmtest.GoAway: 100, llmtest.ProtocolError: 100,
@@ -111,7 +111,7 @@ func TestStreamEndsForGood(t *testing.T) {
 	}
 }
 
-// The stream that was there before the GOAWAY comes to its end.
+// A stream that was open before the GOAWAY is completed.
 func TestGoAwayLeavesOthers(t *testing.T) {
 	var dials atomic.Int32
 	inBubble(t, llmtest.Config{
@@ -135,7 +135,7 @@ func TestGoAwayLeavesOthers(t *testing.T) {
 	})
 }
 
-// A GOAWAY does not deny the work that was done for later streams.
+// A GOAWAY does not exclude later streams, for which work may have been done.
 func TestGoAwayWithLaterStream(t *testing.T) {
 	inBubble(t, llmtest.Config{
 		HTTP2: true, ChunkDelay: time.Minute, Faults: llmtest.Sequence(llmtest.GoAway),
@@ -167,9 +167,9 @@ func TestGoAwayWithLaterStream(t *testing.T) {
 	})
 }
 
-// No call is billed twice but those that the script says so of, whatever else
-// happens to the connection.
-func TestStreamEndsTellTheTruth(t *testing.T) {
+// Only the calls with ProtocolErrorAfterWork are billed twice, whatever else happens to the
+// connection.
+func TestStreamEndsBillOnce(t *testing.T) {
 	ends := []llmtest.Fault{
 		llmtest.NoFault, llmtest.GoAway, llmtest.RefusedStream, llmtest.NoFault, llmtest.ProtocolError,
 		llmtest.ProtocolErrorAfterWork, llmtest.NoFault,
@@ -216,7 +216,7 @@ func TestStreamEndsTellTheTruth(t *testing.T) {
 			crowd(t, srv, 200)
 		})
 	})
-	// In real time there are few, since net/http waits before it tries a third time.
+	// In real time there are few, because net/http waits before the third attempt.
 	t.Run("loopback", func(t *testing.T) {
 		srv := llmtest.NewServer(llmtest.Config{HTTP2: true, Faults: script(3)})
 		defer srv.Close()
@@ -240,7 +240,7 @@ func checkOnce(t *testing.T, srv *llmtest.Server) {
 	}
 }
 
-// A client that is gone before the fault strikes leaves the connection to others.
+// A client that leaves before the fault strikes does not harm others on the connection.
 func TestStreamEndWithoutClient(t *testing.T) {
 	for _, fault := range []llmtest.Fault{llmtest.RefusedStream, llmtest.ProtocolErrorAfterWork, llmtest.ResetAfterAccept} {
 		t.Run(fault.String(), func(t *testing.T) {
@@ -263,8 +263,8 @@ func TestStreamEndWithoutClient(t *testing.T) {
 	}
 }
 
-// A client that has the server change its header table learns of it, even if the
-// first thing the server has to say is a fault.
+// A client that changes the size of the header table gets the confirmation even if the
+// server's first response is a fault.
 func TestStreamEndKeepsHeaderTable(t *testing.T) {
 	for _, size := range []int{1, 100, 8000} {
 		cfg := llmtest.Config{HTTP2: true, Faults: llmtest.Sequence(llmtest.RefusedStream)}

@@ -20,8 +20,7 @@ func ExampleServer_NewCache() {
 	// 200 OK 5009 in, of them from the cache: 5000 true
 }
 
-// A cache can be gone before its time, and the provider does not say so until it
-// is used.
+// A cache can be deleted before it expires. The client notices when it uses the cache.
 func ExampleServer_KillCache() {
 	srv := llmtest.NewPipe(llmtest.Config{})
 	defer srv.Close()
@@ -38,7 +37,7 @@ func ExampleServer_KillCache() {
 	// 403 Forbidden
 }
 
-// What the storage of all caches costs until a time, in tokens times hours.
+// The storage of all caches until a given time, in tokens times hours.
 func ExampleServer_Caches() {
 	srv := llmtest.NewPipe(llmtest.Config{})
 	defer srv.Close()

@@ -34,7 +34,7 @@ func ExampleProbability() {
 	// true
 }
 
-// Flex requests are served only from the hundredth on.
+// The first 99 flex requests get no capacity.
 func ExampleCapacityFunc() {
 	var capacity llmtest.Capacity = llmtest.CapacityFunc(func(n int) bool { return n >= 99 })
 	fmt.Println(capacity.Available(0), capacity.Available(99))

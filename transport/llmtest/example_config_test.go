@@ -22,8 +22,8 @@ func ExampleConfig_refuseDials() {
 	// 200 OK <nil>
 }
 
-// The provider refuses a request in the words of HTTP/2, and net/http sends it again
-// before the program hears of it.
+// The provider rejects a request with REFUSED_STREAM, and net/http sends it again. The
+// program does not notice.
 func ExampleConfig_http2() {
 	srv := llmtest.NewPipe(llmtest.Config{
 		HTTP2: true, Faults: llmtest.Sequence(llmtest.RefusedStream),

@@ -9,8 +9,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// Anthropic counts what it read from a cache beside the input, and wants a limit on
-// the output.
+// Anthropic counts tokens that are read from a cache separately from the input, and requires
+// a limit on the output.
 func Example_anthropic() {
 	srv := llmtest.NewPipe(llmtest.Config{CachedPercent: 50})
 	defer srv.Close()
@@ -33,7 +33,7 @@ func Example_anthropic() {
 	// anthropic messages standard 1882 in, of them from the cache: 896
 }
 
-// Azure charges for what its content filter refuses.
+// Azure bills a prompt that its content filter rejects.
 func Example_azure() {
 	srv := llmtest.NewPipe(llmtest.Config{})
 	defer srv.Close()
@@ -54,8 +54,8 @@ func Example_azure() {
 	// azure filtered default false
 }
 
-// call stands for the program under test. It returns the status of the answer,
-// and what it says.
+// call stands for the program under test. It returns the status and the body of the
+// response.
 func call(client *http.Client, method, url, body string) (string, string) {
 	req, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
@@ -73,7 +73,7 @@ func call(client *http.Client, method, url, body string) (string, string) {
 	return res.Status, string(b)
 }
 
-// Each provider is met at its own address, and has its own way to ask for a tier.
+// Each provider has its own URLs, and its own way to ask for a tier.
 func Example_providers() {
 	srv := llmtest.NewPipe(llmtest.Config{})
 	defer srv.Close()

@@ -10,7 +10,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// ask stands for the program under test. It returns the status of the answer.
+// ask stands for the program under test. It returns the status of the response.
 func ask(client *http.Client, base, fields string) (string, error) {
 	body := `{"model":"gpt-5-mini","messages":[{"role":"user","content":"How do I save?"}]` + fields + `}`
 	res, err := client.Post(base+"/v1/chat/completions", "application/json", strings.NewReader(body))
@@ -38,8 +38,7 @@ func ExampleNewServer() {
 	// flex 11 in, 30 out
 }
 
-// In a test, this would be the body of a function given to synctest.Test, and an
-// hour of latency would pass at once.
+// In a function that is passed to synctest.Test, even an hour of latency takes no real time.
 func ExampleNewPipe() {
 	srv := llmtest.NewPipe(llmtest.Config{Latency: time.Millisecond})
 	defer srv.Close()
@@ -51,7 +50,7 @@ func ExampleNewPipe() {
 	// /v1/chat/completions
 }
 
-// A client that resends after a broken connection pays twice, and the meter knows.
+// A client that resends after a broken connection pays twice, as the meter shows.
 func ExampleServer_Meter() {
 	srv := llmtest.NewPipe(llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetAfterAccept)})
 	defer srv.Close()

@@ -11,8 +11,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// faces are requests that are billed, one to each endpoint, with what is known of
-// them.
+// faces are requests that are billed, at least one for each endpoint, and what is expected
+// of them.
 var faces = []struct {
 	name, target, request string
 	provider, operation   string
@@ -135,7 +135,7 @@ func TestAllFacesHaveTheirDelays(t *testing.T) {
 	}
 }
 
-// One limit holds for all the work there is, and for nothing else.
+// One limit holds for everything that generates or embeds, and for nothing else.
 func TestOneLimitForAllFaces(t *testing.T) {
 	for _, face := range faces {
 		if face.operation == "createCachedContent" {

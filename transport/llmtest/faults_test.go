@@ -10,10 +10,10 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// faultCases are the promises of the table at Fault.
+// faultCases are the rows of the table at Fault.
 var faultCases = []struct {
 	fault        llmtest.Fault
-	status       int // 0: the connection breaks before an answer
+	status       int // 0: the connection breaks before a response
 	streamStatus int
 	code         string
 	retryAfter   string
@@ -120,7 +120,7 @@ func TestScriptMayLook(t *testing.T) {
 	}
 }
 
-// What has a status has the same on HTTP/2, and what breaks, breaks with its stream.
+// On HTTP/2 the statuses are the same, and streams break instead of connections.
 func TestFaultsOverHTTP2(t *testing.T) {
 	for _, tt := range faultCases {
 		for name, request := range map[string]string{

@@ -121,9 +121,9 @@ func (f *framer) end(stream uint32, signal byte) {
 	}
 }
 
-// goAway tells the client that the server goes away and has done nothing for the stream.
-// Later streams may have been worked on, and then a GOAWAY must not exclude them. If there
-// are any, the stream is refused on its own.
+// goAway sends a GOAWAY that excludes the stream, which was not processed. It must not exclude
+// later streams, which may have been processed. If there are any, the stream gets a
+// REFUSED_STREAM instead.
 func (f *framer) goAway(stream uint32) {
 	if f.last != stream {
 		f.reset(stream, codeRefused)

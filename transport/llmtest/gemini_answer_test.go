@@ -8,7 +8,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// checkGoogle compares what the answer says with what the meter says.
+// checkGoogle compares the usage in a response with the meter.
 func checkGoogle(t *testing.T, u googleUsage, g llmtest.Generation) {
 	t.Helper()
 	if u.PromptTokenCount != g.Prompt || u.CachedContentTokenCount != g.Cached ||

@@ -15,8 +15,8 @@ func compatible(prompt string, fields ...string) string {
 	return strings.Replace(body(prompt, fields...), "gpt-5-mini", "gemini-2.5-flash", 1)
 }
 
-// checkCompat compares what the answer says with what the meter says: what was
-// thought is in the total alone.
+// checkCompat compares the usage in a response with the meter. Thoughts are only in the
+// total.
 func checkCompat(t *testing.T, raw string, g llmtest.Generation) {
 	t.Helper()
 	u := decode[usage](t, raw)
@@ -69,7 +69,7 @@ func TestCompatStream(t *testing.T) {
 	}
 }
 
-func TestCompatRefusals(t *testing.T) {
+func TestCompatRejections(t *testing.T) {
 	for _, tt := range []struct {
 		name, request string
 		status        int

@@ -20,7 +20,7 @@ func contents(prompt string, fields ...string) string {
 	return "{" + strings.Join(fields, ",") + "}"
 }
 
-// generated is an answer of Google's, whole or a chunk of it.
+// generated is a response of Google, or a chunk of one.
 type generated struct {
 	Candidates []struct {
 		Content struct {
@@ -105,7 +105,7 @@ func TestGeminiRequests(t *testing.T) {
 	}
 }
 
-// A regional endpoint serves by the standard tier, whatever it is asked for.
+// A regional endpoint uses the standard tier for every request.
 func TestVertexRegion(t *testing.T) {
 	inBubble(t, llmtest.Config{Flex: llmtest.Refuse(1)}, func(t *testing.T, srv *llmtest.Server) {
 		a := mustDo(t, srv, "POST", vertexHost, contents("hi"), 200, "X-Vertex-AI-LLM-Shared-Request-Type", "flex")

@@ -128,7 +128,7 @@ func TestCacheDeletedAndKilled(t *testing.T) {
 	})
 }
 
-func TestCacheRefusals(t *testing.T) {
+func TestCacheRejections(t *testing.T) {
 	const min4k = 4096
 	inBubble(t, llmtest.Config{MinCacheTokens: min4k}, func(t *testing.T, srv *llmtest.Server) {
 		name := srv.NewCache("gemini-2.5-flash", 5000, time.Hour)

@@ -9,7 +9,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-func TestVertexRefusals(t *testing.T) {
+func TestVertexRejections(t *testing.T) {
 	const base = "/v1/projects/p/locations/global/publishers/google/models/"
 	const header = "X-Vertex-AI-LLM-Shared-Request-Type"
 	cfg := llmtest.Config{Flex: llmtest.Refuse(1), Faults: llmtest.Sequence(llmtest.RateLimited, llmtest.QuotaExceeded)}

@@ -42,7 +42,7 @@ func TestRequestsPerMinute(t *testing.T) {
 	})
 }
 
-// Whoever waits as long as it was told is served.
+// A client that waits for retry-after-ms is served.
 func TestRetryAfterMillisIsEnough(t *testing.T) {
 	inBubble(t, llmtest.Config{RequestsPerMinute: 700}, func(t *testing.T, srv *llmtest.Server) {
 		for range 700 {

@@ -66,7 +66,7 @@ func TestBackgroundStream(t *testing.T) {
 		}
 		checkResponse(t, rest[len(rest)-1].Response, srv.Meter()[0])
 
-		// A stream ends where the response is cancelled.
+		// A stream ends when the response is cancelled.
 		result := make(chan answer)
 		go func() {
 			result <- do(t.Context(), srv, "POST", responsesPath, input("hi", `"background":true`, `"stream":true`))

@@ -17,7 +17,7 @@ func input(prompt string, fields ...string) string {
 	return "{" + strings.Join(fields, ",") + "}"
 }
 
-// response is an answer of the Responses API, or an event of a stream.
+// response is a response of the Responses API, or an event of a stream.
 type response struct {
 	Type              string
 	SequenceNumber    int `json:"sequence_number"`
@@ -45,7 +45,7 @@ type response struct {
 	Delta      string
 }
 
-// checkResponse compares a finished response with what the meter says.
+// checkResponse compares a finished response with the meter.
 func checkResponse(t *testing.T, r *response, g llmtest.Generation) {
 	t.Helper()
 	u := r.Usage
@@ -90,7 +90,7 @@ func TestResponses(t *testing.T) {
 	})
 }
 
-func TestResponsesRefusals(t *testing.T) {
+func TestResponsesRejections(t *testing.T) {
 	for _, tt := range []struct {
 		name, request string
 		status        int

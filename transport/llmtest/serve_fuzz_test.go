@@ -39,12 +39,11 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// anyFault makes a fault of a number. Two of them wait for a client to lose its
-// patience, and so serveAt has none.
+// anyFault returns a fault for every number.
 func anyFault(n uint8) Fault { return Fault(int(n) % len(faultNames)) }
 
-// serveRecorded says whether the handler broke the connection, which is the one
-// way it may panic.
+// serveRecorded reports whether the handler broke the connection, which is the only panic
+// that is allowed.
 func serveRecorded(s *Server, w http.ResponseWriter, body []byte) bool {
 	return serveAt(s, w, http.MethodPost, "/v1/chat/completions", body)
 }
@@ -60,6 +59,7 @@ func serveAt(s *Server, w http.ResponseWriter, method, target string, body []byt
 	}()
 	ctx, leave := context.WithCancel(context.Background())
 	defer leave()
+	// These two faults last until the client leaves.
 	if f := s.cfg.Faults.Fault(s.turns.recognised); f == Stall || f == TrickledError {
 		leave()
 	}
@@ -67,7 +67,7 @@ func serveAt(s *Server, w http.ResponseWriter, method, target string, body []byt
 	return false
 }
 
-// targets are all that the server answers in some way.
+// targets are requests to all endpoints.
 var targets = []string{
 	"POST /v1beta/models/gemini-2.5-flash:generateContent",
 	"POST /v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",

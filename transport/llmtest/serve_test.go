@@ -11,8 +11,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// The refusal of a request that the fault would have let through is what happened.
-func TestFaultAfterRefusal(t *testing.T) {
+// A request that is rejected before the fault could strike has no fault.
+func TestFaultAfterRejection(t *testing.T) {
 	inBubble(t, llmtest.Config{
 		Flex:   llmtest.Refuse(1),
 		Faults: llmtest.Sequence(llmtest.ResetAfterAccept, llmtest.ServerError),
@@ -28,8 +28,8 @@ func TestFaultAfterRefusal(t *testing.T) {
 	})
 }
 
-// The script is asked when the head has arrived, and so a request counts whose
-// body never does.
+// The script is asked when the head has arrived, so a request counts even if its body never
+// arrives.
 func TestScriptIsAskedEarly(t *testing.T) {
 	bothBubbles(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.BadRequest, llmtest.Overloaded)},
 		func(t *testing.T, srv *llmtest.Server) {

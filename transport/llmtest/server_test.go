@@ -37,13 +37,13 @@ func TestClose(t *testing.T) {
 			t.Errorf("got status %d, error %v; want ECONNREFUSED", got.status, got.err)
 		}
 		if len(srv.Meter()) != 1 || len(srv.Requests()) != 1 {
-			t.Error("the books are gone")
+			t.Error("the records are lost")
 		}
 	})
 }
 
 func TestCloseCutsStream(t *testing.T) {
-	// A delay that nobody waits for: in real time, too.
+	// The delay does not end, in real time either.
 	bothVersions(t, "stream", llmtest.Config{ChunkDelay: 1 << 62}, func(t *testing.T, srv *llmtest.Server) {
 		res, err := srv.Client().Post(srv.URL+chatPath, "application/json", strings.NewReader(body("hi", `"stream":true`)))
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// The answer is there while the body is not.
+// The response arrives before the body was sent.
 func TestEarlyRateLimited(t *testing.T) {
 	for _, path := range []string{chatPath, "/v1beta/models/gemini-2.5-flash:generateContent", "/v1/messages"} {
 		bothVersions(t, path[1:4], llmtest.Config{Faults: llmtest.Sequence(llmtest.EarlyRateLimited)},
@@ -41,7 +41,7 @@ func TestEarlyRateLimited(t *testing.T) {
 	}
 }
 
-// A body that was on its way already does no harm, however long it is.
+// A body that is already on its way does no harm, whatever its length.
 func TestEarlyRateLimitedUpload(t *testing.T) {
 	for _, size := range []int{1, 5_000, 100_000, 1_000_000} {
 		bothVersions(t, "sizes", llmtest.Config{Faults: llmtest.Sequence(llmtest.EarlyRateLimited, llmtest.EarlyRateLimited)},
@@ -56,7 +56,7 @@ func TestEarlyRateLimitedUpload(t *testing.T) {
 	}
 }
 
-// countingReader counts the bytes that were taken.
+// countingReader counts the bytes that were read.
 type countingReader struct {
 	io.Reader
 	n atomic.Int64
