@@ -74,7 +74,7 @@ func (g google) failure(status int, message string, details ...any) *apiError {
 	case layoutObject:
 		e.layout = func(b []byte) []byte { return append(indented(b), '\n') }
 	case layoutList:
-		e.layout = func(b []byte) []byte { return joinElements(indented(b)) }
+		e.layout = func(b []byte) []byte { return element(indented(b), 0, true) }
 	case layoutLine:
 		e.layout = func(b []byte) []byte { return fmt.Appendf(nil, "[%s]\n", b) }
 	}

@@ -1,8 +1,6 @@
 package llmtest
 
-import (
-	"slices"
-)
+import "slices"
 
 // spaced adds a space after each colon, as Google does in server-sent events.
 func spaced(b []byte) []byte {
@@ -24,18 +22,8 @@ func spaced(b []byte) []byte {
 	return out
 }
 
-// joinElements returns an array in the layout of a stream of JSON.
-func joinElements(elements ...[]byte) (out []byte) {
-	for i, b := range elements {
-		out = append(out, element(b, i, i == len(elements)-1)...)
-	}
-	return out
-}
-
 // element returns the i-th element of a streamed array, with what separates it from the
-// others. The bytes of an array of two are:
-//
-//	[{ "a": 1 }\n ,\r\n{ "a": 2 }\n]
+// others. An array of two is "[A\n" and ",\r\nB\n]".
 func element(b []byte, i int, last bool) []byte {
 	before, after := ",\r\n", "\n"
 	if i == 0 {

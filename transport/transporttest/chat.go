@@ -197,3 +197,36 @@ func (c *check) must(rt http.RoundTripper, req *http.Request) (*http.Response, [
 	}
 	return resp, data
 }
+
+// answerOf returns the header and body that go with a status.
+func answerOf(status int) (http.Header, string) {
+	header := http.Header{"Content-Type": {"application/json"}}
+	switch {
+	case status == http.StatusTooManyRequests:
+		header.Set("Retry-After", "1")
+		return header, limited
+	case status >= 400:
+		return header, broken
+	case status == http.StatusNoContent || status == http.StatusNotModified:
+		return http.Header{}, ""
+	case status >= 300:
+		header.Set("Location", chatPath+"/elsewhere")
+		return header, ""
+	}
+	return header, chatAnswer
+}
+
+// again returns what GetBody gives.
+func (c *check) again(n int, req *http.Request) []byte {
+	body, err := req.GetBody()
+	if err != nil {
+		c.errorf("attempt %d: GetBody: %v", n+1, err)
+		return nil
+	}
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	if err != nil {
+		c.errorf("attempt %d: GetBody: %v", n+1, err)
+	}
+	return data
+}

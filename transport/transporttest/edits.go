@@ -7,29 +7,10 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 )
-
-var nopClosers = []reflect.Type{
-	reflect.TypeOf(io.NopCloser(bytes.NewReader(nil))),     // one that is an io.WriterTo
-	reflect.TypeOf(io.NopCloser(struct{ io.Reader }{nil})), // and one that is not
-}
-
-// inMemory reports whether net/http knows that a body is in memory, by its own rule.
-func inMemory(body io.Reader) bool {
-	switch body.(type) {
-	case *bytes.Reader, *bytes.Buffer, *strings.Reader:
-		return true
-	}
-	if !slices.Contains(nopClosers, reflect.TypeOf(body)) {
-		return false
-	}
-	inner, ok := reflect.ValueOf(body).Field(0).Interface().(io.Reader)
-	return ok && inMemory(inner)
-}
 
 // fourAgree: Body, GetBody, ContentLength and a Content-Length among the headers, in whatever case, say the same,
 // whether the body was edited or not; and every attempt, a redirected one too, brings what the caller sent.
@@ -101,21 +82,6 @@ func (c *check) agree(n int, req *http.Request, body []byte) {
 	}
 }
 
-// again returns what GetBody gives.
-func (c *check) again(n int, req *http.Request) []byte {
-	body, err := req.GetBody()
-	if err != nil {
-		c.errorf("attempt %d: GetBody: %v", n+1, err)
-		return nil
-	}
-	defer body.Close()
-	data, err := io.ReadAll(body)
-	if err != nil {
-		c.errorf("attempt %d: GetBody: %v", n+1, err)
-	}
-	return data
-}
-
 // lengthLeftAlone: no body, http.NoBody, and bodies of unknown length (ContentLength -1, or 0 with a body) arrive as they
 // do without the RoundTripper: what was chunked is chunked, what had no body has none.
 func lengthLeftAlone(c *check) {
@@ -157,8 +123,6 @@ func lengthLeftAlone(c *check) {
 		}
 	}
 }
-
-func newSource() io.ReadCloser { return &source{r: strings.NewReader(chatBody)} }
 
 // signedBody: a digest or signature fits the body that arrives with it. One that is made beneath the RoundTripper sees
 // the body that is sent; where the caller has made one, the body must arrive as it is, or with another digest. That

@@ -97,24 +97,6 @@ func (f *fake) status(req *http.Request, status int) *http.Response {
 	return f.text(req, status, header, text)
 }
 
-// answerOf returns the header and body that go with a status.
-func answerOf(status int) (http.Header, string) {
-	header := http.Header{"Content-Type": {"application/json"}}
-	switch {
-	case status == http.StatusTooManyRequests:
-		header.Set("Retry-After", "1")
-		return header, limited
-	case status >= 400:
-		return header, broken
-	case status == http.StatusNoContent || status == http.StatusNotModified:
-		return http.Header{}, ""
-	case status >= 300:
-		header.Set("Location", chatPath+"/elsewhere")
-		return header, ""
-	}
-	return header, chatAnswer
-}
-
 // text returns a response with a body of known length.
 func (f *fake) text(req *http.Request, status int, header http.Header, text string) *http.Response {
 	resp := f.reader(req, status, header, strings.NewReader(text))

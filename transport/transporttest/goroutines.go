@@ -51,12 +51,6 @@ func runsBubble(stack string) bool {
 	return false
 }
 
-func (c *check) bubbleName() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.bubble
-}
-
 // where says where the bubble's goroutines are.
 func (c *check) where() string { return join(c.others()) }
 

@@ -172,3 +172,25 @@ func reply(w http.ResponseWriter, status int) {
 	w.WriteHeader(status)
 	io.WriteString(w, text)
 }
+
+// wireThatReads serves an answer to whatever comes, and reads it.
+func (c *check) wireThatReads() *wire { return c.serveReading(200) }
+
+// serveReading starts a server that reads each request and answers with these statuses in turn, the last one for ever.
+func (c *check) serveReading(statuses ...int) (w *wire) {
+	w = c.serve(func(n int, rw http.ResponseWriter, r *http.Request) {
+		w.read(r)
+		reply(rw, statuses[min(n, len(statuses)-1)])
+	})
+	return w
+}
+
+// answering returns the RoundTripper under test over what the run is over, which answers with these statuses in turn,
+// and the root of the URLs to ask.
+func (c *check) answering(statuses ...int) (http.RoundTripper, string) {
+	if c.via == overFake {
+		return c.wrap(c.fake(statuses...)), host
+	}
+	w := c.serveReading(statuses...)
+	return c.wrap(w.transport), w.url
+}

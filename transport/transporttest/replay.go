@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -164,4 +167,22 @@ func knownReader(c *check) {
 		}
 	}
 	c.send(c.wrap(f), c.chat(string(longChat(2<<10))))
+}
+
+var nopClosers = []reflect.Type{
+	reflect.TypeOf(io.NopCloser(bytes.NewReader(nil))),     // one that is an io.WriterTo
+	reflect.TypeOf(io.NopCloser(struct{ io.Reader }{nil})), // and one that is not
+}
+
+// inMemory reports whether net/http knows that a body is in memory, by its own rule.
+func inMemory(body io.Reader) bool {
+	switch body.(type) {
+	case *bytes.Reader, *bytes.Buffer, *strings.Reader:
+		return true
+	}
+	if !slices.Contains(nopClosers, reflect.TypeOf(body)) {
+		return false
+	}
+	inner, ok := reflect.ValueOf(body).Field(0).Interface().(io.Reader)
+	return ok && inMemory(inner)
 }

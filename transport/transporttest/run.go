@@ -2,26 +2,11 @@ package transporttest
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-	"runtime"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-)
-
-const (
-	// itemTime is how long an item may take by its bubble's clock. It is more than any sensible back-off adds up to.
-	itemTime = 24 * time.Hour
-
-	// graceTime is how long what an item leaves behind has to end by itself.
-	graceTime = time.Hour
-
-	// maxFailures is how many failures of an item are told.
-	maxFailures = 8
 )
 
 // watchdog is how long an item may take in real time. All take moments, unless the bubble's clock stands still.
@@ -48,59 +33,6 @@ func (it *item) run(t *testing.T, via string, wrap wrapper) []string {
 		c.errorf("it hangs, and the bubble's time does not go on: something spins, or waits for a mutex, or for what was made outside of the bubble\n%s", c.where())
 	}
 	return c.all()
-}
-
-// A check is one run of an item: what the item works with, and what it has found.
-type check struct {
-	wrapper wrapper
-	via     string
-	ctx     context.Context // done when the item is over
-
-	mu       sync.Mutex
-	failures []string
-	cleanups []func()
-	bubble   string // see bubbleOf
-}
-
-func (c *check) errorf(format string, args ...any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.failures) < maxFailures {
-		c.failures = append(c.failures, fmt.Sprintf(format, args...))
-	}
-}
-
-// fatalf is errorf, and ends the item. It may be called on the item's own goroutine only.
-func (c *check) fatalf(format string, args ...any) {
-	c.errorf(format, args...)
-	runtime.Goexit()
-}
-
-func (c *check) failed() bool { return len(c.all()) > 0 }
-
-func (c *check) all() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.failures)
-}
-
-// atEnd has f called when the item is over, the last one first.
-func (c *check) atEnd(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cleanups = append(c.cleanups, f)
-}
-
-// wrap returns the RoundTripper under test, over base.
-func (c *check) wrap(base http.RoundTripper) http.RoundTripper {
-	rt := c.wrapper(base)
-	if rt == nil && base != nil {
-		c.fatalf("wrap returned nil")
-	}
-	if closer, ok := rt.(interface{ Close() error }); ok {
-		c.atEnd(func() { closer.Close() })
-	}
-	return rt
 }
 
 // inBubble runs test and cleans up after it. It returns in any case, so that a bubble that cannot end is told from an

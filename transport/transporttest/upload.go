@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -91,3 +92,5 @@ func (s *source) Close() error {
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func newSource() io.ReadCloser { return &source{r: strings.NewReader(chatBody)} }
