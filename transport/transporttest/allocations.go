@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-// maxAllocs is how many allocations may be added to a request that is none of a RoundTripper's business: what a copy of
-// the request with another context and one more header, and a wrapped body, come to, twice over.
+// maxAllocs is how many allocations a RoundTripper may add to a request that does not concern it. It is twice what a copy
+// of the request with another context and one more header, and a wrapped body, need.
 const maxAllocs = 16
 
-// allocations: a request that is no call of a model, GET /healthz, gains at most [maxAllocs] allocations.
+// allocations: a request that does not call a model, GET /healthz, gains at most [maxAllocs] allocations.
 func allocations(c *check) {
 	resp := &http.Response{StatusCode: http.StatusOK, Status: "200 OK", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}}
-	base := quiet{resp}
+	base := constant{resp}
 	req := c.request(http.MethodGet, host+"/healthz", nil)
 	measure := func(rt http.RoundTripper) float64 {
 		return testing.AllocsPerRun(100, func() {
@@ -30,7 +30,7 @@ func allocations(c *check) {
 	}
 }
 
-// quiet is a base that gives one response again and again.
-type quiet struct{ resp *http.Response }
+// constant is a base that always returns the same response.
+type constant struct{ resp *http.Response }
 
-func (q quiet) RoundTrip(*http.Request) (*http.Response, error) { return q.resp, nil }
+func (q constant) RoundTrip(*http.Request) (*http.Response, error) { return q.resp, nil }

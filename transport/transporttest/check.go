@@ -11,23 +11,23 @@ import (
 )
 
 const (
-	// itemTime is how long an item may take by its bubble's clock. It is more than any sensible back-off adds up to.
+	// itemTime is how long an item may take by its bubble's clock. It is longer than all waits of any sensible back-off.
 	itemTime = 24 * time.Hour
 
-	// graceTime is how long what an item leaves behind has to end by itself.
+	// graceTime is how long what an item started may take to end after the item.
 	graceTime = time.Hour
 
-	// maxFailures is how many failures of an item are told.
+	// maxFailures is how many failures of an item are reported.
 	maxFailures = 8
 )
 
-// A wrapper makes the RoundTripper under test.
+// A wrapper returns the RoundTripper under test, over base.
 type wrapper = func(base http.RoundTripper) http.RoundTripper
 
-// A check is one run of an item: what the item works with, and what it has found.
+// A check is one run of an item. It has what the item needs, and collects its failures.
 type check struct {
 	wrapper wrapper
-	via     string
+	via     string          // overFake, overH1 or overH2
 	ctx     context.Context // done when the item is over
 
 	mu       sync.Mutex
@@ -36,6 +36,7 @@ type check struct {
 	bubble   string // see bubbleOf
 }
 
+// errorf reports a failure.
 func (c *check) errorf(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,7 +45,7 @@ func (c *check) errorf(format string, args ...any) {
 	}
 }
 
-// fatalf is errorf, and ends the item. It may be called on the item's own goroutine only.
+// fatalf is errorf, and ends the item. It may be called only on the item's own goroutine.
 func (c *check) fatalf(format string, args ...any) {
 	c.errorf(format, args...)
 	runtime.Goexit()
@@ -58,14 +59,14 @@ func (c *check) all() []string {
 	return slices.Clone(c.failures)
 }
 
-// atEnd has f called when the item is over, the last one first.
+// atEnd registers f to be called when the item is over. The last one is called first.
 func (c *check) atEnd(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cleanups = append(c.cleanups, f)
 }
 
-// wrap returns the RoundTripper under test, over base.
+// wrap returns the RoundTripper under test, over base, and closes it when the item is over.
 func (c *check) wrap(base http.RoundTripper) http.RoundTripper {
 	rt := c.wrapper(base)
 	if rt == nil && base != nil {

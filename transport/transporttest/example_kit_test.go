@@ -7,14 +7,14 @@ import (
 	"github.com/skinflint-go/skinflint/transport/transporttest"
 )
 
-// userAgent is a RoundTripper that names the program.
+// userAgent is a RoundTripper that sets the User-Agent header.
 type userAgent struct {
 	next http.RoundTripper
 	name string
 }
 
 func (t userAgent) RoundTrip(req *http.Request) (*http.Response, error) {
-	out := req.WithContext(req.Context()) // a copy: the request is the caller's
+	out := req.WithContext(req.Context()) // a copy, because the request belongs to the caller
 	out.Header = req.Header.Clone()
 	out.Header.Set("User-Agent", t.name)
 	return t.next.RoundTrip(out)
@@ -22,7 +22,7 @@ func (t userAgent) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (t userAgent) CloseIdleConnections() { (&http.Client{Transport: t.next}).CloseIdleConnections() }
 
-// A program's own RoundTripper is tested by a test of three lines.
+// A test of three lines tests a program's own RoundTripper.
 func ExampleTestRoundTripper() {
 	_ = func(t *testing.T) { // func TestUserAgent
 		transporttest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper {

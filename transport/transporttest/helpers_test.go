@@ -13,7 +13,7 @@ import (
 
 var waste []int
 
-// linked is a RoundTripper that hands each request, and the one beneath, to a func.
+// linked is a RoundTripper that calls a func with each request and the next RoundTripper.
 type linked struct {
 	next http.RoundTripper
 	f    func(*http.Request, http.RoundTripper) (*http.Response, error)
@@ -32,7 +32,7 @@ func link(f func(*http.Request, http.RoundTripper) (*http.Response, error)) wrap
 	}
 }
 
-// answers makes a wrapper of what it does to answers.
+// answers returns a wrapper that changes responses.
 func answers(f func(*http.Response) *http.Response) wrapper {
 	return link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		resp, err := next.RoundTrip(req)
@@ -43,7 +43,7 @@ func answers(f func(*http.Response) *http.Response) wrapper {
 	})
 }
 
-// bodies makes a wrapper of what it does to the bodies of answers that have one.
+// bodies returns a wrapper that changes the bodies of responses that have one.
 func bodies(f func(io.ReadCloser) io.ReadCloser) wrapper {
 	return answers(func(resp *http.Response) *http.Response {
 		if resp.Body != nil && resp.Body != http.NoBody && resp.StatusCode != http.StatusSwitchingProtocols {
@@ -53,7 +53,7 @@ func bodies(f func(io.ReadCloser) io.ReadCloser) wrapper {
 	})
 }
 
-// bodies101 makes a wrapper of what it does to upgraded connections.
+// bodies101 returns a wrapper that changes upgraded connections.
 func bodies101(f func(io.ReadCloser) io.ReadCloser) wrapper {
 	return answers(func(resp *http.Response) *http.Response {
 		if resp.StatusCode == http.StatusSwitchingProtocols {
@@ -63,7 +63,7 @@ func bodies101(f func(io.ReadCloser) io.ReadCloser) wrapper {
 	})
 }
 
-// resends makes a wrapper that sends what was answered 429 once more, with the body that the func gives; nil: not.
+// resends returns a wrapper that resends a request after a 429 with the body that the func returns, unless that is nil.
 func resends(closeFirst bool, body func(*http.Request) io.ReadCloser) wrapper {
 	return link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		resp, err := next.RoundTrip(req)
@@ -84,7 +84,7 @@ func resends(closeFirst bool, body func(*http.Request) io.ReadCloser) wrapper {
 
 const addition = `"service_tier":"flex",`
 
-// isObject reports whether a request is one whose body a careful editor edits.
+// isObject reports whether a careful RoundTripper may edit the body of a request.
 func isObject(req *http.Request, body []byte) bool {
 	_, err := members(body)
 	return err == nil && req.Header.Get("Content-Type") == "application/json" && req.Header.Get("Content-Encoding") == "" && bytes.HasPrefix(body, []byte(`{"`)) &&
@@ -99,7 +99,7 @@ func insert(_ *http.Request, body []byte) []byte {
 	return append([]byte("{"+addition), body[1:]...)
 }
 
-// insertOnce inserts what is not there.
+// insertOnce is insert, unless the member is already there.
 func insertOnce(req *http.Request, body []byte) []byte {
 	if in, _ := members(body); count(in, "service_tier") > 0 {
 		return body
@@ -107,8 +107,8 @@ func insertOnce(req *http.Request, body []byte) []byte {
 	return insert(req, body)
 }
 
-// rewrites makes a wrapper that edits the bodies that the second func selects, which are short and can be had again, and
-// does all else right.
+// rewrites returns a wrapper that edits the short bodies with GetBody that the second func selects, and does everything
+// else right.
 func rewrites(edit func(*http.Request, []byte) []byte, which func(*http.Request, []byte) bool) wrapper {
 	return link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		if req.GetBody == nil || req.ContentLength > 10<<10 {
@@ -137,7 +137,7 @@ func setBody(out *http.Request, data []byte) {
 	delete(out.Header, "content-length")
 }
 
-// edits makes a wrapper that edits one body, and what is around it wrongly.
+// edits returns a wrapper that edits one body, and changes what belongs to it wrongly.
 func edits(wrongly func(out *http.Request, edited []byte)) wrapper {
 	return link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		if req.ContentLength != int64(len(chatBody)) || req.GetBody == nil || req.Header.Get("Content-Length") == "" {
@@ -160,7 +160,7 @@ func edits(wrongly func(out *http.Request, edited []byte)) wrapper {
 	})
 }
 
-// forgetful keeps the latest request where all calls find it.
+// forgetful keeps the latest request of all calls.
 type forgetful struct {
 	next http.RoundTripper
 	mu   sync.Mutex
@@ -170,7 +170,7 @@ type forgetful struct {
 func (f *forgetful) RoundTrip(req *http.Request) (*http.Response, error) {
 	f.set(req)
 	if req.Header.Get("X-Call") != "" {
-		time.Sleep(time.Millisecond) // others come by meanwhile
+		time.Sleep(time.Millisecond) // other calls arrive meanwhile
 	}
 	return f.next.RoundTrip(f.latest(req))
 }
@@ -181,7 +181,7 @@ func (f *forgetful) set(req *http.Request) {
 	f.req = req
 }
 
-// latest returns what is taken for the call's request, with the call's own body, so that no reader is shared.
+// latest returns the latest request with the body of the call, so that no reader is shared.
 func (f *forgetful) latest(req *http.Request) *http.Request {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -195,7 +195,7 @@ func (f *forgetful) latest(req *http.Request) *http.Request {
 
 func (f *forgetful) CloseIdleConnections() { (&http.Client{Transport: f.next}).CloseIdleConnections() }
 
-// rewound is a reader that several attempts share. It has a lock, as it is not the race that is to be found.
+// rewound is a reader that several attempts share. It has a lock, so that the race detector does not find the bug.
 type rewound struct {
 	mu   sync.Mutex
 	data []byte
@@ -227,7 +227,7 @@ type read struct {
 
 func (r read) Read(p []byte) (int, error) { return r.f(p) }
 
-// closing does something when it is closed.
+// closing calls a func when it is closed.
 type closing struct {
 	io.Closer
 	f func()
@@ -239,7 +239,7 @@ func (c closing) Close() error {
 	return err
 }
 
-// lazyCloser closes only what has been read.
+// lazyCloser closes a body only if it has been read.
 type lazyCloser struct {
 	io.ReadCloser
 	read atomic.Bool
@@ -257,7 +257,7 @@ func (l *lazyCloser) Close() error {
 	return l.ReadCloser.Close()
 }
 
-// drainer reads to the end before it closes, however far that is, unless somebody else reads just then.
+// drainer reads to the end before it closes, however long that takes, unless another read is waiting.
 type drainer struct {
 	io.ReadCloser
 	reading atomic.Int32
@@ -276,8 +276,8 @@ func (d *drainer) Close() error {
 	return d.ReadCloser.Close()
 }
 
-// limiter lets one call through at a time, of those that the items of panics and of closing make. It hands each answer's
-// Close to a func that releases the permit; releases says that a panic does, too.
+// limiter allows one call at a time, of the calls of panics and slowClose. The func end closes a response and releases its
+// permit. releases says whether a panic releases the permit too.
 func limiter(base http.RoundTripper, releases bool, end func(io.ReadCloser, func()) error) http.RoundTripper {
 	permit := make(chan struct{}, 1)
 	if base == nil {

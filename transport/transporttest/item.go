@@ -3,13 +3,13 @@ package transporttest
 // An item is one rule of the contract.
 type item struct {
 	name string
-	over []string // what it is run over, each time in a bubble of its own
+	over []string // what it runs over, each in a bubble of its own
 	test func(c *check)
 }
 
-// What an item is run over.
+// What an item runs over.
 const (
-	overFake = "fake" // a RoundTripper that plays the network
+	overFake = "fake" // a RoundTripper that stands for the network
 	overH1   = "h1"
 	overH2   = "h2"
 )

@@ -1,5 +1,6 @@
 package transporttest
 
+// items are the rules of the contract.
 var items = []item{
 	{"A01_request_untouched", fakeOnly, requestUntouched},
 	{"A02_body_closed", fakeOnly, bodyClosed},

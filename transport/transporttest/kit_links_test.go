@@ -21,7 +21,7 @@ var (
 	}
 )
 
-// TestLinks runs each link alone, as a program may use it, and all of them as a stack.
+// TestLinks tests each link alone, as a program may use it, and the whole stack.
 func TestLinks(t *testing.T) {
 	stack := func(p policy.Policy, options ...middleware.Option) transport.Middleware {
 		return func(base http.RoundTripper) http.RoundTripper {
@@ -54,12 +54,12 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// anew makes a link for each RoundTripper, so that its limits belong to the bubble that it is used in.
+// anew returns a middleware that makes a new link for each RoundTripper, so that its limits belong to the right bubble.
 func anew(link func() transport.Middleware) transport.Middleware {
 	return func(base http.RoundTripper) http.RoundTripper { return link()(base) }
 }
 
-// TestChain runs a chain of links that do nothing.
+// TestChain tests a chain of links that do nothing.
 func TestChain(t *testing.T) {
 	through := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		return next.RoundTrip(req)

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// noGoroutineLeft: when the caller has dealt with its answers, nothing is left: every answer that the base gave is
-// closed, those too that the caller never saw, no connection stays behind with one, and no goroutine. Contexts are not
-// cancelled here, as that would clear up after a leak.
+// noGoroutineLeft: when the caller has closed its responses, nothing is left. Every response of the base is closed, also
+// those that the caller did not get. No connection stays busy, and no goroutine is left. Contexts are not cancelled here,
+// because that would hide a leak.
 func noGoroutineLeft(c *check) {
 	if c.via == overFake {
-		c.eachMishap(func(name string, rt http.RoundTripper, req *http.Request, _ *upload) {
+		c.eachScenario(func(name string, rt http.RoundTripper, req *http.Request, _ *upload) {
 			c.send(rt, req)
 		})
 		for _, statuses := range [][]int{{200}, {429, 200}, {503, 503, 200}, {429}, {500}, {302}, {0, 200}} {
@@ -20,11 +20,11 @@ func noGoroutineLeft(c *check) {
 			c.send(c.wrap(f), c.chat(chatBody))
 			settle()
 			if n := f.open(); n > 0 {
-				c.errorf("answers %v: %d of the %d answers are never closed", statuses, n, len(f.given))
+				c.errorf("responses %v: %d of the %d responses are never closed", statuses, n, len(f.responses))
 			}
 		}
 		settle()
-		if left := c.others(); len(left) > 2 { // the item's own, and the one that waits for it
+		if left := c.others(); len(left) > 2 { // the item's own and the one that waits for it
 			c.errorf("goroutines are left:\n%s", join(left))
 		}
 		return
@@ -38,7 +38,7 @@ func noGoroutineLeft(c *check) {
 		}
 		rw.Header().Set("Content-Type", "application/json")
 		rw.WriteHeader(status)
-		io.WriteString(rw, chatAnswer+strings.Repeat(" ", 64<<10))
+		io.WriteString(rw, chatResponse+strings.Repeat(" ", 64<<10))
 	})
 	rt := c.wrap(w.transport)
 	settle()
@@ -58,7 +58,7 @@ func noGoroutineLeft(c *check) {
 	w.transport.CloseIdleConnections()
 	settle()
 	if _, open := w.connections(); open > 0 {
-		c.errorf("%d connections stay open, with answers that nobody closed", open)
+		c.errorf("%d connections stay open, because their responses were not closed", open)
 	}
 	if left := c.others(); len(left) > before {
 		c.errorf("%d goroutines are left:\n%s", len(left)-before, join(left))

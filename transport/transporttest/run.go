@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// watchdog is how long an item may take in real time. All take moments, unless the bubble's clock stands still.
+// watchdog is how long an item may take in real time. It takes longer only if the bubble's clock stands still.
 var watchdog = 30 * time.Second
 
-// run runs the item over one of the ways, in a bubble of its own, and returns its failures. t is needed only to make the
-// bubble, and fails only if the race detector finds something.
+// run runs the item in a bubble of its own, and returns its failures. t is needed only for the bubble, and fails only if
+// the race detector finds something.
 func (it *item) run(t *testing.T, via string, wrap wrapper) []string {
 	c := &check{wrapper: wrap, via: via}
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		// A bubble that is left with blocked goroutines panics here. The goroutines stay as they are, and do no harm.
+		// synctest panics here if blocked goroutines are left in the bubble. They do no harm.
 		defer func() {
 			if p := recover(); p != nil && !c.failed() {
 				c.errorf("%v", p)
@@ -30,13 +30,13 @@ func (it *item) run(t *testing.T, via string, wrap wrapper) []string {
 	select {
 	case <-over:
 	case <-time.After(watchdog):
-		c.errorf("it hangs, and the bubble's time does not go on: something spins, or waits for a mutex, or for what was made outside of the bubble\n%s", c.where())
+		c.errorf("it hangs, and the bubble's time does not go on: a goroutine spins, or waits for a mutex or for something from outside of the bubble\n%s", c.where())
 	}
 	return c.all()
 }
 
-// inBubble runs test and cleans up after it. It returns in any case, so that a bubble that cannot end is told from an
-// item that goes on.
+// inBubble runs test and cleans up after it. It always returns, so that a bubble that cannot end can be distinguished from
+// an item that does not.
 func (c *check) inBubble(test func(*check)) {
 	c.mu.Lock()
 	c.bubble = bubbleOf(stacks(false)[0])
@@ -52,7 +52,7 @@ func (c *check) inBubble(test func(*check)) {
 	}
 	settle()
 	if left := c.others(); len(left) > 0 && !c.failed() {
-		c.errorf("goroutines are left although contexts are done and connections closed:\n%s", join(left))
+		c.errorf("goroutines are left although all contexts are done and all connections closed:\n%s", join(left))
 	}
 }
 

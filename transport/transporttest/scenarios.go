@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// A mishap is a call that goes one of the ways on which a RoundTripper returns.
-type mishap struct {
+// A scenario is one of the ways in which a call can go.
+type scenario struct {
 	name string
 
-	// arrange returns the call's context, and prepares base and body.
+	// arrange prepares the base and the body, and returns the call's context.
 	arrange func(ctx context.Context, f *fake, u *upload) context.Context
 }
 
-// mishaps returns the ways, those with a 429 that asks to wait for a minute among them.
-func mishaps() []mishap {
+// scenarios returns all scenarios.
+func scenarios() []scenario {
 	statuses := func(statuses ...int) func(context.Context, *fake, *upload) context.Context {
 		return func(ctx context.Context, f *fake, _ *upload) context.Context {
-			f.answer = func(n int, req *http.Request, _ []byte) (*http.Response, error) {
+			f.respond = func(n int, req *http.Request, _ []byte) (*http.Response, error) {
 				if status := statuses[min(n, len(statuses)-1)]; status != 0 {
 					return f.status(req, status), nil
 				}
@@ -28,17 +28,17 @@ func mishaps() []mishap {
 		}
 	}
 	inAMinute := func(f *fake) {
-		f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
-			header, text := answerOf(http.StatusTooManyRequests)
+		f.respond = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
+			header, text := responseOf(http.StatusTooManyRequests)
 			header.Set("Retry-After", "60")
 			return f.text(req, http.StatusTooManyRequests, header, text), nil
 		}
 	}
-	return []mishap{
-		{"answered 200", statuses(200)},
-		{"answered 429, then 200", statuses(429, 200)},
-		{"answered 429 for ever", statuses(429)},
-		{"answered 500 for ever", statuses(500)},
+	return []scenario{
+		{"200", statuses(200)},
+		{"429, then 200", statuses(429, 200)},
+		{"429 for ever", statuses(429)},
+		{"500 for ever", statuses(500)},
 		{"the connection fails", statuses(0)},
 		{"the connection fails, then 200", statuses(0, 200)},
 		{"the context is done before", func(ctx context.Context, _ *fake, _ *upload) context.Context {
@@ -48,7 +48,7 @@ func mishaps() []mishap {
 		}},
 		{"cancelled while the base waits", func(ctx context.Context, f *fake, _ *upload) context.Context {
 			ctx, cancel := context.WithCancel(ctx)
-			f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
+			f.respond = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
 				time.AfterFunc(time.Second, cancel)
 				<-req.Context().Done()
 				return nil, req.Context().Err()
@@ -57,7 +57,7 @@ func mishaps() []mishap {
 		}},
 		{"cancelled as a 429 arrives", func(ctx context.Context, f *fake, _ *upload) context.Context {
 			ctx, cancel := context.WithCancel(ctx)
-			f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
+			f.respond = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
 				cancel()
 				return f.status(req, http.StatusTooManyRequests), nil
 			}
@@ -90,16 +90,16 @@ func mishaps() []mishap {
 	}
 }
 
-// eachMishap calls f with a request for each mishap, with and without GetBody.
-func (c *check) eachMishap(do func(name string, rt http.RoundTripper, req *http.Request, u *upload)) {
-	for _, m := range mishaps() {
-		for _, again := range []bool{true, false} {
+// eachScenario calls do with a request for each scenario, with and without GetBody.
+func (c *check) eachScenario(do func(name string, rt http.RoundTripper, req *http.Request, u *upload)) {
+	for _, s := range scenarios() {
+		for _, withGetBody := range []bool{true, false} {
 			f, u := c.fake(200), &upload{data: []byte(chatBody)}
-			ctx := m.arrange(c.ctx, f, u)
+			ctx := s.arrange(c.ctx, f, u)
 			req := c.chat(chatBody).WithContext(ctx)
-			u.attach(req, again)
-			name := m.name
-			if !again {
+			u.attach(req, withGetBody)
+			name := s.name
+			if !withGetBody {
 				name += ", without GetBody"
 			}
 			do(name, c.wrap(f), req, u)

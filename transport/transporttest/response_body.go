@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// closeWhileRead: an answer's body may be closed while it is being read, before it is read, after its end, and twice.
-// Each time the body beneath is closed, and a read that waits comes back. That what is counted is counted once, only the
-// one who counts can see.
+// closeWhileRead: a response's body may be closed while it is being read, before it is read, after its end, and twice.
+// Each time the base's body is closed, and a read that waits returns. A RoundTripper that counts must test on its own that
+// it counts once.
 func closeWhileRead(c *check) {
-	for _, status := range []int{200, 400} { // not one that is retried: what is then read of it is another matter
+	for _, status := range []int{200, 400} { // none that is retried, because then more may be read
 		for _, body := range []string{streamBody, chatBody} {
 			c.closeEach(status, body)
 		}
@@ -23,9 +23,9 @@ func closeWhileRead(c *check) {
 }
 
 func (c *check) closeEach(status int, body string) {
-	answered := func(r func(d *download) io.Reader) (*http.Response, *download) {
+	call := func(r func(d *download) io.Reader) (*http.Response, *download) {
 		f := &fake{}
-		f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
+		f.respond = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
 			header := http.Header{"Content-Type": {"application/json"}}
 			if body == streamBody && status == 200 {
 				header.Set("Content-Type", "text/event-stream")
@@ -39,7 +39,7 @@ func (c *check) closeEach(status int, body string) {
 		if err != nil || resp == nil || resp.Body == nil {
 			c.fatalf("%d: %v", status, err)
 		}
-		return resp, f.given[len(f.given)-1]
+		return resp, f.responses[len(f.responses)-1]
 	}
 	whole := func(*download) io.Reader { return strings.NewReader(transcript(true, "\n")) }
 	for _, row := range []struct {
@@ -55,14 +55,14 @@ func (c *check) closeEach(status int, body string) {
 			resp.Body.Close()
 		}},
 	} {
-		resp, base := answered(whole)
+		resp, base := call(whole)
 		row.use(resp)
 		if base.closed.Load() == 0 {
-			c.errorf("%d: %s, the body beneath is never closed", status, row.name)
+			c.errorf("%d: %s: the base's body is never closed", status, row.name)
 		}
 	}
-	// A body that blocks until it is closed, as a stream does that has fallen silent.
-	resp, base := answered(func(d *download) io.Reader {
+	// A body that blocks until it is closed, like a stream in which nothing comes.
+	resp, base := call(func(d *download) io.Reader {
 		closed := make(chan struct{})
 		d.onClose = func() { close(closed) }
 		return io.MultiReader(strings.NewReader(event(deltas[0], "\n")), blocking(closed))
@@ -75,15 +75,15 @@ func (c *check) closeEach(status int, body string) {
 	time.Sleep(time.Second)
 	resp.Body.Close()
 	if base.closed.Load() == 0 {
-		c.errorf("%d: closed while it is read, the body beneath is not closed", status)
+		c.errorf("%d: closed while it is read: the base's body is not closed", status)
 	}
 	select {
 	case err := <-read:
 		if err == nil {
-			c.errorf("%d: closed while it is read, it ends as if it were complete", status)
+			c.errorf("%d: closed while it is read: it ends as if it were complete", status)
 		}
 	case <-time.After(graceTime):
-		c.errorf("%d: a read that was under way does not end with Close", status)
+		c.errorf("%d: Close does not end a read that waits", status)
 	}
 }
 
@@ -95,15 +95,15 @@ func (b blocking) Read([]byte) (int, error) {
 	return 0, http.ErrBodyReadAfterClose
 }
 
-// oddReads: readers may return bytes together with their error, nothing at all without one, or a byte at a time; and
-// callers may ask for nothing, or for a byte. The bytes stay the same, and so does the error at the end.
+// oddReads: readers may return bytes together with their error, no bytes and no error, or one byte at a time. Callers may
+// read with a small or an empty buffer. The bytes and the error at the end stay the same.
 func oddReads(c *check) {
 	readers := map[string]func(io.Reader) io.Reader{
 		"as they come":           func(r io.Reader) io.Reader { return r },
 		"data with io.EOF":       iotest.DataErrReader,
 		"one byte at a time":     iotest.OneByteReader,
 		"half of what was asked": iotest.HalfReader,
-		"nothing now and then":   func(r io.Reader) io.Reader { return &hesitant{r: r} },
+		"nothing now and then":   func(r io.Reader) io.Reader { return &intermittent{r: r} },
 		"an error after a while": func(r io.Reader) io.Reader {
 			return io.MultiReader(io.LimitReader(r, 300), failing{errNetwork})
 		},
@@ -113,12 +113,12 @@ func oddReads(c *check) {
 	}
 	for _, status := range []int{200, 400} {
 		for name, as := range readers {
-			for _, row := range [][2]string{{chatBody, chatAnswer}, {streamBody, transcript(true, "\n")}} {
+			for _, row := range [][2]string{{chatBody, chatResponse}, {streamBody, transcript(true, "\n")}} {
 				want, wantErr := io.ReadAll(as(strings.NewReader(row[1])))
 				for _, size := range []int{1, 7, 4 << 10} {
 					got, err := c.readIn(size, status, row[0], func() io.Reader { return as(strings.NewReader(row[1])) })
 					if !bytes.Equal(got, want) || !errors.Is(err, wantErr) || (err == nil) != (wantErr == nil) {
-						c.errorf("%d, %s, read in %d bytes: the caller gets %s and %v, not %s and %v", status, name, size, short(got), err, short(want), wantErr)
+						c.errorf("%d, %s, read %d bytes at a time: the caller gets %s and %v, not %s and %v", status, name, size, short(got), err, short(want), wantErr)
 					}
 				}
 			}
@@ -126,18 +126,18 @@ func oddReads(c *check) {
 	}
 }
 
-// readIn makes a call whose attempts are answered with what answer gives, and reads it in pieces of the given size, with empty reads between.
-func (c *check) readIn(size, status int, body string, answer func() io.Reader) (got []byte, err error) {
+// readIn makes a call whose attempts get the body, and reads it size bytes at a time.
+func (c *check) readIn(size, status int, request string, body func() io.Reader) (got []byte, err error) {
 	f := &fake{}
-	f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
-		resp := f.stream(req, answer())
+	f.respond = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
+		resp := f.stream(req, body())
 		resp.StatusCode = status
-		if body == chatBody {
+		if request == chatBody {
 			resp.Header.Set("Content-Type", "application/json")
 		}
 		return resp, nil
 	}
-	resp, err := c.wrap(f).RoundTrip(c.chat(body))
+	resp, err := c.wrap(f).RoundTrip(c.chat(request))
 	if err != nil {
 		return nil, err
 	}
@@ -155,25 +155,25 @@ func (c *check) readIn(size, status int, body string, answer func() io.Reader) (
 	}
 }
 
-// hesitant is a reader that returns nothing every other time.
-type hesitant struct {
+// intermittent is a reader of which every other Read returns nothing.
+type intermittent struct {
 	r    io.Reader
 	even bool
 }
 
-func (h *hesitant) Read(p []byte) (int, error) {
+func (h *intermittent) Read(p []byte) (int, error) {
 	if h.even = !h.even; h.even {
 		return 0, nil
 	}
 	return h.r.Read(p)
 }
 
-// compressed: an answer that net/http has uncompressed says so (Uncompressed, no length, no Content-Encoding), and still
-// does. One that the caller asked to have compressed reaches it compressed, whatever the encoding.
+// compressed: a response that net/http has decompressed stays marked so (Uncompressed, no length, no Content-Encoding). If
+// the caller asked for an encoding, the response reaches it compressed, whatever the encoding.
 func compressed(c *check) {
 	var squeezed bytes.Buffer
 	zip := gzip.NewWriter(&squeezed)
-	io.WriteString(zip, chatAnswer)
+	io.WriteString(zip, chatResponse)
 	zip.Close()
 	opaque := "\x28\xb5\x2f\xfd" + strings.Repeat("\x00\xfe\n\n", 20)
 	w := c.serve(func(_ int, rw http.ResponseWriter, r *http.Request) {
@@ -188,13 +188,13 @@ func compressed(c *check) {
 			io.WriteString(rw, opaque)
 		default:
 			rw.Header().Del("Content-Encoding")
-			io.WriteString(rw, chatAnswer)
+			io.WriteString(rw, chatResponse)
 		}
 	})
 	rt := c.wrap(w.transport)
 	for _, row := range []struct{ asked, encoding, want string }{
-		{"", "", chatAnswer}, {"gzip", "gzip", squeezed.String()}, {"br", "br", opaque}, {"zstd", "zstd", opaque},
-		{"identity", "", chatAnswer},
+		{"", "", chatResponse}, {"gzip", "gzip", squeezed.String()}, {"br", "br", opaque}, {"zstd", "zstd", opaque},
+		{"identity", "", chatResponse},
 	} {
 		req := c.request(http.MethodPost, w.url+chatPath, []byte(chatBody))
 		if row.asked != "" {
@@ -210,13 +210,12 @@ func compressed(c *check) {
 	}
 }
 
-// slowClose: closing an answer may block, as the body beneath may; what the RoundTripper does at an answer's end, it does
-// before that, and it keeps no lock meanwhile, so that other calls go on. What is behind a meter or limiter, its own
-// store say, a kit cannot make slow.
+// slowClose: Close of the base's body may block. While it does, the RoundTripper must hold no lock and no permit, so that
+// other calls go on. The kit cannot test this for a RoundTripper's own parts, such as a slow store.
 func slowClose(c *check) {
 	f := &fake{}
 	release := make(chan struct{})
-	f.answer = func(n int, req *http.Request, _ []byte) (*http.Response, error) {
+	f.respond = func(n int, req *http.Request, _ []byte) (*http.Response, error) {
 		resp := f.status(req, http.StatusOK)
 		if n == 0 {
 			resp.Body.(*download).onClose = func() { <-release }
@@ -244,7 +243,7 @@ func slowClose(c *check) {
 	select {
 	case <-others:
 	case <-time.After(graceTime):
-		c.errorf("while the closing of one answer blocks, other calls do not go on")
+		c.errorf("while the Close of one response blocks, other calls do not go on")
 	}
 	close(release)
 	<-closed
