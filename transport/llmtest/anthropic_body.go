@@ -1,8 +1,6 @@
 package llmtest
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // The bodies of Anthropic's responses. The order of the fields is Anthropic's.
 type (

@@ -109,3 +109,17 @@
 // Nothing is random. With the same Config and the same requests in the same order, tokens, ids
 // and rejections are the same. Servers with different [Config.Seed] have different ids.
 package llmtest
+
+// The files, from the bottom to the top. A file uses only files of its own layer and of those
+// below it, and there are no circles.
+//
+//   - Parts, which know nothing of handlers and providers: draw, json, fields, params, tokens,
+//     limit, apierror, stream, url; framer and conn, which are the connection; and the types
+//     of the API: capacity, faults, config, meter, request.
+//   - What a provider remembers, in provider: caches (with google_path) and response_store in
+//     addition to the meter and the requests. An exchange is one request to it.
+//   - Faces, one for each endpoint: face has the interface, and the files whose names begin
+//     with a provider, chat, embeddings and responses have the faces. route lists them.
+//   - The response to one request, with its faults: responder; disconnect, slow, redirect;
+//     strike (before the work), deliver (after it); serve.
+//   - The network: listener and server.

@@ -20,7 +20,7 @@ type exchange struct {
 	// fields are the top-level fields of the body. The faces whose vet or work needs
 	// them set them in read.
 	fields     map[string]json.RawMessage
-	background bool // asked for OpenAI's background mode
+	background bool // OpenAI's background mode was asked for
 }
 
 // id returns the n-th id with the prefix.

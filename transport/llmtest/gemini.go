@@ -49,7 +49,7 @@ func (p *params) readContents(fields map[string]json.RawMessage) *flaw {
 		{"contents", &contents}, {"cachedContent", &p.cache}, {"generationConfig", &config},
 	})
 	p.setContent(contents)
-	p.extraTokens = besideContents(fields)
+	p.extraTokens = extraTokens(fields)
 	p.ownContext = present(fields["systemInstruction"]) || present(fields["tools"]) || present(fields["toolConfig"])
 	f = first(f, p.readConfig(config))
 	switch {

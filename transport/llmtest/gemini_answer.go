@@ -6,11 +6,7 @@ func (c generate) work(x *exchange) answer {
 	g := x.bill("")
 	text := x.text(g)
 	if !c.streamed {
-		var whole strings.Builder
-		for _, piece := range text {
-			whole.WriteString(piece)
-		}
-		return answer{body: append(indented(c.chunk(x, g, whole.String(), g.Completion-g.Reasoning, true)), '\n')}
+		return answer{body: append(indented(c.chunk(x, g, strings.Join(text, ""), g.Completion-g.Reasoning, true)), '\n')}
 	}
 	return answer{stream: c.stream(x, g, text)}
 }
@@ -24,9 +20,9 @@ func (c generate) stream(x *exchange, g Generation, text []string) *stream {
 	}
 	visible := g.Completion - g.Reasoning
 	for i, piece := range text {
-		n, last := int64(len(text)), i == len(text)-1
-		so := visible * int64(i+1) / n
-		s.frames = append(s.frames, c.frame(c.chunk(x, g, piece, so, last), i, last))
+		last := i == len(text)-1
+		written := visible * int64(i+1) / int64(len(text))
+		s.frames = append(s.frames, c.frame(c.chunk(x, g, piece, written, last), i, last))
 	}
 	s.failure = func(n int) [][]byte { return [][]byte{c.failureFrame(x, n)} }
 	return s
@@ -85,6 +81,8 @@ func (c generate) finish(x *exchange, g Generation, last bool) any {
 	return reason
 }
 
+// candidate returns the candidate of a response or chunk. The order of its fields differs
+// between Gemini and Vertex.
 func (c generate) candidate(text string, finish any) any {
 	if c.vertex {
 		return vertexCandidate{Content: vertexContent{"model", []part{{text}}}, Finish: finish}

@@ -35,7 +35,7 @@ func (c createCache) read(x *exchange, body []byte) *flaw {
 	f = first(f, scanProto(fields, []target{{"model", &p.model}}))
 	p.model = shortName(p.model)
 	p.setContent(fields["contents"])
-	p.extraTokens = besideContents(fields)
+	p.extraTokens = extraTokens(fields)
 	x.fields = fields
 	switch {
 	case f != nil:

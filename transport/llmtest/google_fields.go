@@ -21,7 +21,7 @@ func protoFields(body []byte, allowed []string) (fields map[string]json.RawMessa
 	for key := range raw {
 		keys = append(keys, key)
 	}
-	slices.Sort(keys) // so that the flaw of two that is reported is always the same
+	slices.Sort(keys) // so that of several flaws always the same one is reported
 	fields = make(map[string]json.RawMessage, len(raw))
 	for _, key := range keys {
 		name := camel(key)
@@ -73,8 +73,7 @@ func unspecified(kind, field string) *flaw {
 	return &flaw{param: field, message: "* " + kind + "." + field + ": " + field + " is not specified\n"}
 }
 
-// besideContents estimates the tokens of the fields that belong to the prompt, without the
-// contents.
-func besideContents(fields map[string]json.RawMessage) int64 {
+// extraTokens estimates the tokens of the prompt that are not in the contents.
+func extraTokens(fields map[string]json.RawMessage) int64 {
 	return int64(len(fields["systemInstruction"])+len(fields["tools"])) / 4
 }

@@ -1,8 +1,6 @@
 package llmtest
 
-import (
-	"encoding/json"
-)
+import "encoding/json"
 
 // openAIResponses is POST .../responses.
 type openAIResponses struct{ openAI }

@@ -1,8 +1,6 @@
 package llmtest
 
-import (
-	"strings"
-)
+import "strings"
 
 // responseStream returns a stream of the events of r after the given one. Those of a
 // background response come when it is done.
