@@ -64,7 +64,7 @@ import "fmt"
 //	ErrorInStream    event: error,                as OpenAI
 //	                 overloaded_error
 //	Overloaded       529 overloaded_error         503 ServiceUnavailable
-//	RateLimited      429 rate_limit_error,        429 429, Retry-After, retry-after-ms; below
+//	RateLimited      429 rate_limit_error,        429 429, Retry-After, retry-after-ms; under
 //	                 Retry-After                  /openai/v1 RateLimitReached, retry-after-ms: 0
 //	QuotaExceeded    400 invalid_request_error,   429 429, Retry-After: 86400
 //	                 "credit balance is too low"
