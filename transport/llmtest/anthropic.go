@@ -10,47 +10,48 @@ import (
 	"time"
 )
 
-// anthropic is what Anthropic's endpoints have in common: their words and headers.
+// anthropic is what Anthropic's endpoints have in common: the errors and the headers.
 type anthropic struct{}
 
-// statusOverloaded is the status of a server that has too much to do, unknown to
-// anybody else.
+// statusOverloaded is Anthropic's own status for an overloaded server.
 const statusOverloaded = 529
 
-// readMessages reads what Anthropic's endpoints have in common.
-func (a *ask) readMessages(body []byte) (fields map[string]json.RawMessage, f *flaw) {
-	a.provider, a.served = "anthropic", "standard"
+// readMessages reads what the requests of Anthropic's endpoints have in common.
+func (p *params) readMessages(body []byte) (fields map[string]json.RawMessage, f *flaw) {
+	p.provider, p.servedTier = "anthropic", "standard"
 	if json.Unmarshal(body, &fields) != nil {
 		return nil, &flaw{message: "The request body is not valid JSON."}
 	}
-	f = scan(fields, []target{{"model", &a.model}})
-	a.about(fields["messages"])
-	a.extra = int64(len(fields["system"])+len(fields["tools"])) / 4
-	return fields, first(f, a.check("messages", '['))
+	f = scan(fields, []target{{"model", &p.model}})
+	p.setContent(fields["messages"])
+	p.extraTokens = int64(len(fields["system"])+len(fields["tools"])) / 4
+	return fields, first(f, p.require("messages", '['))
 }
 
-// anthropicError is what Anthropic says, its keys in the order of the wire.
+// anthropicError is the value of "error". The order of the fields is Anthropic's.
 type anthropicError struct {
 	Type    string `json:"type"`
 	Message string `json:"message"`
 }
 
-// anthropicFailure is an error in an envelope that names the request once more.
+// anthropicFailure returns an error. Its envelope has the type and the request's id.
 func anthropicFailure(x *exchange, status int, kind, message string) *apiError {
-	end := []byte(`,"request_id":"` + x.s.id("req_", x.n) + `"}`)
+	end := []byte(`,"request_id":"` + x.requestID() + `"}`)
 	return &apiError{
-		status: status, words: anthropicError{kind, message},
+		status: status, value: anthropicError{kind, message},
 		layout: func(b []byte) []byte {
 			return slices.Concat([]byte(`{"type":"error",`), b[1:len(b)-1], end)
 		},
 	}
 }
 
-// kinds are what Anthropic calls the types of its parameters.
-var kinds = map[string]string{
+// anthropicTypes are Anthropic's names for the types of its parameters.
+var anthropicTypes = map[string]string{
 	"model": "string", "messages": "list", "max_tokens": "integer", "stream": "boolean",
 	"service_tier": "string", "thinking": "dictionary",
 }
+
+func (anthropic) vet(*exchange) *apiError { return nil }
 
 func (anthropic) invalid(x *exchange, f *flaw) *apiError {
 	message := f.message
@@ -58,47 +59,47 @@ func (anthropic) invalid(x *exchange, f *flaw) *apiError {
 	case "missing_required_parameter":
 		message = f.param + ": Field required"
 	case "invalid_type":
-		message = f.param + ": Input should be a valid " + kinds[f.param]
+		message = f.param + ": Input should be a valid " + anthropicTypes[f.param]
 	}
 	return anthropicFailure(x, http.StatusBadRequest, "invalid_request_error", message)
 }
 
-// say has no word for flex, which does not exist here: what has no room for it has
-// too much to do.
-func (c anthropic) say(x *exchange, t trouble) *apiError {
-	switch t {
-	case busyServer, noFlexRoom:
+// errorFor has no error for flex, which Anthropic does not offer. A lack of capacity is
+// overload.
+func (c anthropic) errorFor(x *exchange, why reason) *apiError {
+	switch why {
+	case reasonOverloaded, reasonFlexCapacity:
 		return anthropicFailure(x, statusOverloaded, "overloaded_error", "Overloaded")
-	case throttled:
-		return c.throttled(x)
-	case creditGone:
+	case reasonRateLimit:
+		return c.rateLimited(x)
+	case reasonQuota:
 		return c.invalid(x, &flaw{message: "Your credit balance is too low to access the Anthropic API. " +
 			"Please go to Plans & Billing to upgrade or purchase credits."})
-	case unknownTier, noFlexForModel:
+	case reasonTier, reasonFlexModel:
 		return c.invalid(x, &flaw{message: "service_tier: Input should be 'auto' or 'standard_only'"})
-	case unknownModel:
-		return anthropicFailure(x, http.StatusNotFound, "not_found_error", "model: "+x.ask.model)
-	case scriptedRefusal:
-		return c.invalid(x, &flaw{message: refusedByScript})
+	case reasonModel:
+		return anthropicFailure(x, http.StatusNotFound, "not_found_error", "model: "+x.params.model)
+	case reasonScript:
+		return c.invalid(x, &flaw{message: rejectedByScript})
 	}
 	return anthropicFailure(x, http.StatusInternalServerError, "api_error", "Internal server error")
 }
 
-func (anthropic) throttled(x *exchange) *apiError {
+func (anthropic) rateLimited(x *exchange) *apiError {
 	e := anthropicFailure(x, http.StatusTooManyRequests, "rate_limit_error", fmt.Sprintf(
 		"This request would exceed your organization's rate limit of %d requests per minute (org: %s, model: %s). "+
 			"For details, refer to: https://docs.claude.com/en/api/rate-limits. "+
 			"You can see the response headers for current usage. Please try again later.",
-		x.quota.limit, organization, x.ask.model))
+		x.quota.limit, organization, x.params.model))
 	e.wait = x.quota.wait
 	return e
 }
 
-// head says in so many words whether it is any use to come back: not after an
-// error in the request, and not where the fault has said so already.
-func (anthropic) head(x *exchange, h http.Header, status int) {
+// setHeader sets x-should-retry on errors, unless the fault has set it already: "true" after
+// a rate limit or an error of the server, "false" after an error in the request.
+func (anthropic) setHeader(x *exchange, h http.Header, status int) {
 	h.Set("Anthropic-Organization-Id", organization)
-	h.Set("Request-Id", x.s.id("req_", x.n))
+	h.Set("Request-Id", x.requestID())
 	h.Set("Server", "cloudflare")
 	if strings.HasPrefix(h.Get("Content-Type"), "text/event-stream") {
 		h.Set("Cache-Control", "no-cache")
@@ -111,17 +112,16 @@ func (anthropic) head(x *exchange, h http.Header, status int) {
 		h.Set("X-Should-Retry", "false")
 	}
 	if x.quota.limit > 0 && (status == http.StatusOK || status == http.StatusTooManyRequests) {
-		x.anthropicLimits(h)
+		anthropicLimits(x, h)
 	}
 }
 
-// outputPerMinute is the limit on tokens out that Anthropic's headers name. It is
-// not enforced.
+// outputPerMinute is the limit on output tokens that the headers show. It is not enforced.
 const outputPerMinute = 400_000
 
-// anthropicLimits writes the headers of the rate limits, whose resets are dates.
-func (x *exchange) anthropicLimits(h http.Header) {
-	in, out := min(x.ask.prompt(), tokensPerMinute), min(x.ask.maxTokens, outputPerMinute)
+// anthropicLimits sets the headers of the rate limits. The resets are dates.
+func anthropicLimits(x *exchange, h http.Header) {
+	in, out := min(x.params.prompt(), tokensPerMinute), min(x.params.maxTokens, outputPerMinute)
 	for _, l := range []struct {
 		name             string
 		limit, remaining int64
@@ -136,55 +136,4 @@ func (x *exchange) anthropicLimits(h http.Header) {
 		h.Set(name+"-Remaining", strconv.FormatInt(l.remaining, 10))
 		h.Set(name+"-Reset", x.began.Add(l.reset+time.Second-1).UTC().Format(time.RFC3339))
 	}
-}
-
-// anthropicMessages is POST /v1/messages.
-type anthropicMessages struct{ anthropic }
-
-func (anthropicMessages) read(x *exchange, body []byte) *flaw {
-	a := &x.ask
-	fields, f := a.readMessages(body)
-	a.operation = "messages"
-	var most *int64
-	var thinking struct {
-		Type string `json:"type"`
-	}
-	f = first(f, scan(fields, []target{
-		{"max_tokens", &most}, {"stream", &a.stream}, {"service_tier", &a.tier}, {"thinking", &thinking},
-	}))
-	a.thinks = thinking.Type == "enabled" || thinking.Type == "adaptive"
-	a.still = !a.thinks
-	a.includeUsage = a.stream // it is always there
-	if a.tier != "" && a.tier != "auto" && a.tier != "standard_only" {
-		a.served = ""
-	}
-	switch {
-	case f != nil:
-		return f
-	case most == nil:
-		return missing("max_tokens")
-	case *most < 1:
-		return &flaw{message: "max_tokens: must be greater than or equal to 1"}
-	}
-	return a.limit("max_tokens", most)
-}
-
-func (anthropicMessages) vet(*exchange) *apiError { return nil }
-
-// countMessages is POST /v1/messages/count_tokens. It costs nothing and is under no
-// limit.
-type countMessages struct{ anthropic }
-
-func (countMessages) read(x *exchange, body []byte) *flaw {
-	_, f := x.ask.readMessages(body)
-	x.ask.operation, x.ask.unlimited = "countTokens", true
-	return f
-}
-
-func (countMessages) vet(*exchange) *apiError { return nil }
-
-func (countMessages) work(x *exchange) answer {
-	return answer{body: encode(struct {
-		Input int64 `json:"input_tokens"`
-	}{x.ask.prompt()})}
 }

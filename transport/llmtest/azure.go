@@ -8,65 +8,64 @@ import (
 	"time"
 )
 
-// azure is what Azure's endpoints of OpenAI's models have in common. A gateway
-// refuses in its own words; behind it are OpenAI's.
+// azure is what Azure's endpoints for OpenAI's models have in common. A gateway checks
+// requests first, and has errors of its own. Behind it the errors are OpenAI's.
 type azure struct {
 	openAI
-	// deployment is that of the path, "" where the body names it.
-	deployment string
-	// action is what the gateway calls the operation.
-	action string
+	deployment string // from the path; "" if the body names it
+	action     string // the gateway's name for the operation
 }
 
-// azureRegion is where all deployments are.
+// azureRegion is the region of all deployments.
 const azureRegion = "West Europe"
 
-// azureTier returns the tier that serves the one asked for, or "" for a tier that
-// does not exist. Nothing is deployed here that has flex.
-func azureTier(asked string) string {
-	switch asked {
+// azureTier returns the tier that serves a request for a tier, or "" if that does not
+// exist. No deployment has flex.
+func azureTier(tier string) string {
+	switch tier {
 	case "", "auto", "default":
 		return "default"
 	case "priority":
-		return asked
+		return tier
 	}
 	return ""
 }
 
-// adopt makes a request to OpenAI one to Azure, and returns what is still wrong
-// with it: the path's deployment is the model, and the body needs to name none.
-func (c azure) adopt(a *ask, f *flaw, key string, starts ...byte) *flaw {
-	a.provider = "azure"
+// adopt turns a request that was read as one to OpenAI into one to Azure. f is what was
+// wrong with it, and adopt returns what is still wrong: the deployment in the path is the
+// model, so the body may have none.
+func (c azure) adopt(p *params, f *flaw, key string, starts ...byte) *flaw {
+	p.provider = "azure"
 	if c.deployment == "" {
 		return f
 	}
-	nameless := a.model == ""
-	a.model = c.deployment
+	nameless := p.model == ""
+	p.model = c.deployment
 	if nameless && f != nil && *f == *missing("model") {
-		return a.check(key, starts...)
+		return p.require(key, starts...)
 	}
 	return f
 }
 
-// vet charges for two refusals, as the real one does for processing a prompt: what
-// the content filter refuses, and what timed out.
+// vet bills two rejections, as Azure does: a prompt that the content filter rejects, and a
+// request that times out.
 func (c azure) vet(x *exchange) *apiError {
-	a := &x.ask
+	p := &x.params
 	switch {
-	case a.served == "" || strings.Contains(a.model, "missing"):
-		return nil // refused for free
-	case strings.Contains(a.model, "filtered"):
-		a.mute = true
+	case p.servedTier == "" || strings.Contains(p.model, "missing"):
+		return nil // another rejection, which is free
+	case strings.Contains(p.model, "filtered"):
+		p.readOnly = true
 		x.bill("filtered-")
 		return contentFiltered()
-	case strings.Contains(a.model, "timeout"):
+	case strings.Contains(p.model, "timeout"):
 		x.bill("timeout-")
 		return upstreamTimeout()
 	}
 	return nil
 }
 
-// azureError is what the gateway says, its keys in the order of the wire.
+// azureError is an error of the gateway. The order of the fields is Azure's.
 type azureError struct {
 	Type    string `json:"type,omitempty"`
 	Code    string `json:"code"`
@@ -75,51 +74,51 @@ type azureError struct {
 }
 
 func azureFailure(status int, code, message string) *apiError {
-	return &apiError{status: status, words: azureError{Code: code, Message: message}}
+	return &apiError{status: status, value: azureError{Code: code, Message: message}}
 }
 
-func (c azure) say(x *exchange, t trouble) *apiError {
-	switch t {
-	case busyServer:
+func (c azure) errorFor(x *exchange, why reason) *apiError {
+	switch why {
+	case reasonOverloaded:
 		return azureFailure(http.StatusServiceUnavailable, "ServiceUnavailable",
 			"The service is temporarily unable to process your request. Please try again later.")
-	case throttled:
-		return c.throttled(x)
-	case creditGone:
+	case reasonRateLimit:
+		return c.rateLimited(x)
+	case reasonQuota:
 		return c.exceeded(x, "token", 24*time.Hour)
-	case noFlexRoom:
+	case reasonFlexCapacity:
 		e := azureFailure(http.StatusTooManyRequests, "429",
 			"The system is currently experiencing high demand and cannot process your request. "+
 				"Your request exceeds the maximum usage size allowed during peak load. Please retry after 20 seconds. "+
 				"For improved latency reliability, consider switching to Provisioned Throughput.")
 		e.wait = 20 * time.Second
 		return e
-	case unknownModel:
-		return &apiError{status: http.StatusNotFound, layout: indented, words: azureError{
+	case reasonModel:
+		return &apiError{status: http.StatusNotFound, layout: indented, value: azureError{
 			Type: "invalid_request_error", Code: "DeploymentNotFound",
 			Message: "The API deployment for this resource does not exist. " +
 				"If you created the deployment within the last 5 minutes, please wait a moment and try again.",
 		}}
-	case unknownTier, noFlexForModel, scriptedRefusal:
-		return c.openAI.say(x, t)
+	case reasonTier, reasonFlexModel, reasonScript:
+		return c.openAI.errorFor(x, why)
 	}
 	return azureFailure(http.StatusInternalServerError, "InternalServerError",
 		"Backend returned unexpected response. Please contact Microsoft for help.")
 }
 
-// throttled has two forms, of which the newer one says in milliseconds that there
-// is no need to wait at all, see head.
-func (c azure) throttled(x *exchange) *apiError {
+// rateLimited returns a 429 in one of two forms. In the newer one, that of /openai/v1,
+// retry-after-ms is 0 (see setHeader).
+func (c azure) rateLimited(x *exchange) *apiError {
 	e := c.exceeded(x, "call", x.quota.wait)
 	if c.deployment == "" {
-		message := fmt.Sprintf("Your requests to %s for %s in %s have exceeded rate limit.", x.ask.model, x.ask.model, azureLocation())
-		e.words = azureError{Code: "RateLimitReached", Message: message, Details: message}
+		message := fmt.Sprintf("Your requests to %s for %s in %s have exceeded rate limit.", x.params.model, x.params.model, azureLocation())
+		e.value = azureError{Code: "RateLimitReached", Message: message, Details: message}
 	}
 	e.millis = true
 	return e
 }
 
-// exceeded says which rate was exceeded, and for how long.
+// exceeded returns the 429 for a rate limit or quota.
 func (c azure) exceeded(x *exchange, rate string, wait time.Duration) *apiError {
 	version := x.r.URL.Query().Get("api-version")
 	if version == "" {
@@ -134,10 +133,10 @@ func (c azure) exceeded(x *exchange, rate string, wait time.Duration) *apiError 
 	return e
 }
 
-// azureLocation is the region by its other name.
+// azureLocation returns the region's name in the form of an identifier.
 func azureLocation() string { return strings.ToLower(strings.ReplaceAll(azureRegion, " ", "")) }
 
-// The shapes of what the content filter says, their keys in the order of the wire.
+// The error of the content filter. The order of the fields is Azure's.
 type (
 	filteredError struct {
 		Message string        `json:"message"`
@@ -154,7 +153,7 @@ type (
 )
 
 func contentFiltered() *apiError {
-	return &apiError{status: http.StatusBadRequest, words: filteredError{
+	return &apiError{status: http.StatusBadRequest, value: filteredError{
 		Message: "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. " +
 			"Please modify your prompt and retry. To learn more about our content filtering policies " +
 			"please read our documentation: https://go.microsoft.com/fwlink/?linkid=2198766",
@@ -163,21 +162,21 @@ func contentFiltered() *apiError {
 	}}
 }
 
-// upstreamTimeout is an error that is no JSON.
+// upstreamTimeout returns an error that is not JSON.
 func upstreamTimeout() *apiError {
 	return &apiError{status: http.StatusRequestTimeout, layout: func([]byte) []byte {
 		return []byte("upstream request timeout\n")
 	}}
 }
 
-// head adds the headers of the gateway. It echoes the client's id of the request
-// and has two more of its own.
-func (c azure) head(x *exchange, h http.Header, status int) {
-	h.Set("Apim-Request-Id", x.uuid(1))
+// setHeader sets the headers of the gateway. It returns the client's id of the request and
+// adds two of its own.
+func (c azure) setHeader(x *exchange, h http.Header, status int) {
+	h.Set("Apim-Request-Id", azureID(x, 1))
 	h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains; preload")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Ms-Region", azureRegion)
-	h.Set("X-Request-Id", x.uuid(2))
+	h.Set("X-Request-Id", azureID(x, 2))
 	if id := x.r.Header.Get("X-Ms-Client-Request-Id"); id != "" {
 		h.Set("X-Ms-Client-Request-Id", id)
 	}
@@ -186,7 +185,7 @@ func (c azure) head(x *exchange, h http.Header, status int) {
 		h.Set("Content-Type", "text/plain")
 		return
 	case http.StatusOK:
-		h.Set("X-Ms-Deployment-Name", x.ask.model)
+		h.Set("X-Ms-Deployment-Name", x.params.model)
 		h.Set("X-Ms-Rai-Invoked", "true")
 	case http.StatusTooManyRequests:
 		if c.deployment == "" && h.Get("Retry-After-Ms") != "" {
@@ -195,23 +194,23 @@ func (c azure) head(x *exchange, h http.Header, status int) {
 	default:
 		return
 	}
-	if x.ask.served != "" && !x.ask.unlimited && x.ask.operation != "embeddings" {
-		requested := x.ask.tier
+	if x.params.servedTier != "" && !x.params.unlimited && x.params.operation != "embeddings" {
+		requested := x.params.tier
 		if requested == "" {
 			requested = "default"
 		}
 		h.Set("Azureai-Requested-Tier", requested)
-		h.Set("Azureai-Processed-Tier", x.ask.served)
+		h.Set("Azureai-Processed-Tier", x.params.servedTier)
 	}
 	if x.quota.limit > 0 {
 		c.showLimits(x, h)
 	}
 }
 
-// showLimits writes the rate limits, whose resets are bare seconds, and known to
-// the newer paths only.
+// showLimits sets the headers of the rate limits. Only /openai/v1 shows the resets, in
+// seconds.
 func (c azure) showLimits(x *exchange, h http.Header) {
-	tokens := min(x.ask.prompt()+min(x.ask.maxTokens, tokensPerMinute), tokensPerMinute)
+	tokens := min(x.params.prompt()+min(x.params.maxTokens, tokensPerMinute), tokensPerMinute)
 	for _, l := range []struct {
 		name             string
 		limit, remaining int64
@@ -229,9 +228,9 @@ func (c azure) showLimits(x *exchange, h http.Header) {
 	}
 }
 
-// uuid returns one of the request's ids in the form that Microsoft likes.
-func (x *exchange) uuid(which uint64) string {
-	high, low := draw(x.s.cfg.Seed^which, uint64(x.n)), draw(x.s.cfg.Seed^^which, uint64(x.n))
+// azureID returns one of the request's ids, a UUID.
+func azureID(x *exchange, which uint64) string {
+	high, low := draw(x.cfg.Seed^which, uint64(x.n)), draw(x.cfg.Seed^^which, uint64(x.n))
 	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x",
 		high>>32, high>>16&0xffff, high&0xfff, low>>48&0x3fff|0x8000, low&0xffffffffffff)
 }

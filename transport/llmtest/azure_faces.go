@@ -1,17 +1,17 @@
 package llmtest
 
-// azureChat is POST /openai/deployments/D/chat/completions, and
-// /openai/v1/chat/completions.
+// azureChat is POST /openai/deployments/D/chat/completions and
+// POST /openai/v1/chat/completions.
 type azureChat struct{ azure }
 
 func (c azureChat) read(x *exchange, body []byte) *flaw {
 	f := openAIChat{}.read(x, body)
-	x.ask.served = azureTier(x.ask.tier)
-	return c.adopt(&x.ask, f, "messages", '[')
+	x.params.servedTier = azureTier(x.params.tier)
+	return c.adopt(&x.params, f, "messages", '[')
 }
 
 func (c azureChat) vet(x *exchange) *apiError {
-	if f := x.vetOptions(); f != nil {
+	if f := vetStreamOptions(x); f != nil {
 		return c.invalid(x, f)
 	}
 	return c.azure.vet(x)
@@ -19,18 +19,18 @@ func (c azureChat) vet(x *exchange) *apiError {
 
 func (c azureChat) work(x *exchange) answer {
 	g := x.bill("chatcmpl-")
-	if !x.ask.stream {
+	if !x.params.stream {
 		return answer{body: azureCompletion(x, g)}
 	}
-	return answer{stream: x.chatStream(azureEvents(x, g), x.event("", serverError().body()))}
+	return answer{stream: x.chatStream(azureChunks(x, g), x.event("", serverError().body()))}
 }
 
-// azureEmbeddings is POST /openai/deployments/D/embeddings, and
-// /openai/v1/embeddings.
+// azureEmbeddings is POST /openai/deployments/D/embeddings and
+// POST /openai/v1/embeddings.
 type azureEmbeddings struct{ azure }
 
 func (c azureEmbeddings) read(x *exchange, body []byte) *flaw {
-	return c.adopt(&x.ask, openAIEmbeddings{}.read(x, body), "input", '[', '"')
+	return c.adopt(&x.params, openAIEmbeddings{}.read(x, body), "input", '[', '"')
 }
 
 func (azureEmbeddings) work(x *exchange) answer { return openAIEmbeddings{}.work(x) }
@@ -40,8 +40,8 @@ type azureResponses struct{ azure }
 
 func (c azureResponses) read(x *exchange, body []byte) *flaw {
 	f := openAIResponses{}.read(x, body)
-	x.ask.served = azureTier(x.ask.tier)
-	return c.adopt(&x.ask, f, "input", '[', '"')
+	x.params.servedTier = azureTier(x.params.tier)
+	return c.adopt(&x.params, f, "input", '[', '"')
 }
 
 func (c azureResponses) vet(x *exchange) *apiError {
@@ -53,15 +53,15 @@ func (c azureResponses) vet(x *exchange) *apiError {
 
 func (azureResponses) work(x *exchange) answer { return openAIResponses{}.work(x) }
 
-// azureStored is GET /openai/v1/responses/ID, and POST .../cancel.
+// azureStored is GET /openai/v1/responses/ID and POST /openai/v1/responses/ID/cancel.
 type azureStored struct {
 	azure
-	stored storedResponse
+	stored openAIStored
 }
 
 func (c azureStored) read(x *exchange, body []byte) *flaw {
 	f := c.stored.read(x, body)
-	x.ask.provider = "azure"
+	x.params.provider = "azure"
 	return f
 }
 

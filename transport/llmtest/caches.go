@@ -4,31 +4,33 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
-// Cache is one of the cachedContents that a server has, or had.
+// Cache is a cachedContents that a server has, or had.
 type Cache struct {
-	// Name is its resource name: "cachedContents/..." at Gemini's, and
-	// "projects/NUMBER/locations/.../cachedContents/..." at Vertex'.
+	// Name is the resource name: "cachedContents/..." for Gemini, and
+	// "projects/NUMBER/locations/.../cachedContents/..." for Vertex.
 	Name string
-	// Model is the model that it is for, without a path.
+	// Model is the model that the cache is for, without a path.
 	Model string
-	// Tokens is what it keeps, and what each use of it reads.
+	// Tokens is the number of tokens that are stored, and that each use of the cache
+	// reads.
 	Tokens int64
-	// Created is when it was made. Expires is when its time is up, as it was set
-	// last, and may have passed. Deleted is when it was deleted or killed, zero if
-	// it was not.
+	// Created is when the cache was created. Expires is when it expires, or expired, by
+	// its latest setting. Deleted is when it was deleted or killed, and zero if it was not.
 	Created, Expires, Deleted time.Time
 }
 
-// Alive says whether c could be used at a time.
+// Alive reports whether c existed at the given time: it was created, not yet deleted and
+// not expired.
 func (c Cache) Alive(at time.Time) bool {
 	return !at.Before(c.Created) && at.Before(c.end())
 }
 
-// Stored returns how long c had been kept by the time now, which ends when it is
-// deleted or expires. A provider charges Tokens for that long.
+// Stored returns for how long c had been stored at the time now. Storage ends when the
+// cache is deleted or expires. A provider charges for Tokens times this duration.
 func (c Cache) Stored(now time.Time) time.Duration {
 	if end := c.end(); end.Before(now) {
 		now = end
@@ -46,12 +48,19 @@ func (c Cache) end() time.Time {
 // cacheRecord is a cache with what only its REST resource shows.
 type cacheRecord struct {
 	Cache
-	resource, display string // the model's full name, and a label
-	updated           time.Time
+	modelName   string // in full
+	displayName string
+	updated     time.Time
 }
 
-// Caches returns every cache that was ever made, dead or alive, in order.
-func (s *Server) Caches() []Cache {
+// cacheStore holds all caches that were ever created, in order.
+type cacheStore struct {
+	mu     sync.Mutex
+	caches []*cacheRecord
+}
+
+// all returns every cache, dead or alive.
+func (s *cacheStore) all() []Cache {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := make([]Cache, len(s.caches))
@@ -61,48 +70,21 @@ func (s *Server) Caches() []Cache {
 	return all
 }
 
-// NewCache makes a cache, as if somebody had created it elsewhere, and returns its
-// name. It has exactly ttl to live, and none if ttl <= 0: then it is expired.
-// The model may be a bare name or "models/..." for Gemini's, and for Vertex'
-// "projects/.../locations/.../publishers/google/models/...". It does not appear in
-// [Server.Meter].
-func (s *Server) NewCache(model string, tokens int64, ttl time.Duration) string {
-	g := googleAt("v1/" + model)
-	now := time.Now()
-	return s.addCache(g, cacheRecord{
-		Cache: Cache{Model: shortModel(model), Tokens: tokens, Created: now, Expires: now.Add(max(ttl, 0))},
-	}).Name
-}
-
-// KillCache deletes a cache behind everybody's back, as a provider or a colleague
-// does, and says whether there was one of this name alive.
-func (s *Server) KillCache(name string) bool {
-	now := time.Now()
+// add names a cache and stores it.
+func (s *cacheStore) add(c cacheRecord, g googlePath, seed uint64) cacheRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.findCache(name)
-	if c == nil || !c.Alive(now) {
-		return false
-	}
-	c.Deleted = now
-	return true
-}
-
-// addCache names a cache and files it.
-func (s *Server) addCache(g google, c cacheRecord) cacheRecord {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.Name = g.cacheName(s.cacheID(g, len(s.caches)))
-	c.resource = g.modelName(c.Model)
+	c.Name = g.cacheName(cacheID(g, seed, len(s.caches)))
+	c.modelName = g.modelName(c.Model)
 	c.updated = c.Created
 	s.caches = append(s.caches, &c)
 	return c
 }
 
-// cacheID returns the n-th cache's id: a number at Vertex', forty letters and
-// digits at Gemini's.
-func (s *Server) cacheID(g google, n int) string {
-	seed := mix(s.cfg.Seed + 40)
+// cacheID returns the id of the n-th cache: a number for Vertex, forty letters and digits
+// for Gemini.
+func cacheID(g googlePath, seed uint64, n int) string {
+	seed = mix(seed + 40)
 	if g.vertex {
 		return strconv.FormatUint(draw(seed, uint64(n))>>1|1<<61, 10)
 	}
@@ -114,11 +96,8 @@ func (s *Server) cacheID(g google, n int) string {
 	return id.String()
 }
 
-// cacheName is the full name of a cache.
-func (g google) cacheName(id string) string { return g.parent() + "cachedContents/" + id }
-
-// findCache returns the cache of this name, or nil. s.mu is held.
-func (s *Server) findCache(name string) *cacheRecord {
+// find returns the cache with the name, or nil. s.mu is held.
+func (s *cacheStore) find(name string) *cacheRecord {
 	i := slices.IndexFunc(s.caches, func(c *cacheRecord) bool { return c.Name == name })
 	if i < 0 {
 		return nil
@@ -126,12 +105,46 @@ func (s *Server) findCache(name string) *cacheRecord {
 	return s.caches[i]
 }
 
-// lookUp returns what is known of a cache, and false if nothing is.
-func (s *Server) lookUp(name string) (cacheRecord, bool) {
+// lookUp returns a copy of the cache with the name, and whether there is one.
+func (s *cacheStore) lookUp(name string) (cacheRecord, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.findCache(name); c != nil {
+	if c := s.find(name); c != nil {
 		return *c, true
 	}
 	return cacheRecord{}, false
+}
+
+// alive returns the caches under a path that are alive, the newest first.
+func (s *cacheStore) alive(g googlePath, now time.Time) (all []cacheRecord) {
+	prefix := g.cacheName("")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range slices.Backward(s.caches) {
+		if strings.HasPrefix(c.Name, prefix) && c.Alive(now) {
+			all = append(all, *c)
+		}
+	}
+	return all
+}
+
+// update changes the cache with the name, which must exist, and returns a copy of it.
+func (s *cacheStore) update(name string, change func(*cacheRecord)) cacheRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.find(name)
+	change(c)
+	return *c
+}
+
+// kill deletes the cache with the name, and reports whether it was alive.
+func (s *cacheStore) kill(name string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.find(name)
+	if c == nil || !c.Alive(now) {
+		return false
+	}
+	c.Deleted = now
+	return true
 }

@@ -1,51 +1,76 @@
 package llmtest
 
-import "slices"
+import "encoding/json"
 
-// openAIChat is OpenAI's chat completions endpoint.
+// openAIChat is POST .../chat/completions.
 type openAIChat struct{ openAI }
 
 func (openAIChat) read(x *exchange, body []byte) *flaw {
-	f := x.ask.readChat(body)
-	x.ask.provider, x.ask.operation = "openai", "chat"
-	x.ask.served = openAITier(x.ask.tier)
+	p := &x.params
+	p.provider, p.operation = "openai", "chat"
+	f := p.readChat(body)
+	p.servedTier = openAITier(p.tier)
 	return f
 }
 
 func (c openAIChat) vet(x *exchange) *apiError {
-	if f := x.vetOptions(); f != nil {
+	if f := vetStreamOptions(x); f != nil {
 		return c.invalid(x, f)
-	}
-	return nil
-}
-
-// vetOptions looks at stream_options.
-func (x *exchange) vetOptions() *flaw {
-	switch {
-	case x.s.cfg.NoStreamOptions && x.ask.streamOptions:
-		return unknownParameter("stream_options")
-	case x.ask.streamOptions && !x.ask.stream:
-		return &flaw{param: "stream_options", message: "The 'stream_options' parameter is only allowed when 'stream' is enabled."}
 	}
 	return nil
 }
 
 func (openAIChat) work(x *exchange) answer {
 	g := x.bill("chatcmpl-")
-	if !x.ask.stream {
-		return answer{body: completion(g, x.text(g), x.ask.finish(g))}
+	if !x.params.stream {
+		return answer{body: completion(g, x.text(g), x.params.finish(g))}
 	}
-	return answer{stream: x.chatStream(x.events(g), x.event("", openAI{}.say(x, brokenServer).body()))}
+	return answer{stream: x.chatStream(chatChunks(x, g), x.event("", serverError().body()))}
 }
 
-// chatStream makes a stream of the data of its events.
-func (x *exchange) chatStream(events [][]byte, failure []byte) *stream {
-	frames := make([][]byte, 0, len(events)+1)
-	for _, event := range append(slices.Clip(events), []byte("[DONE]")) {
-		frames = append(frames, x.event("", event))
+// readChat reads a chat request in OpenAI's format, which other providers use too.
+func (p *params) readChat(body []byte) (f *flaw) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil {
+		return notJSON()
 	}
-	return &stream{
-		contentType: eventStream, frames: frames,
-		failure: func(int) [][]byte { return [][]byte{failure} },
+	var messages json.RawMessage
+	var total, visible *int64
+	f = scan(fields, []target{
+		{"model", &p.model},
+		{"messages", &messages},
+		{"service_tier", &p.tier},
+		{"stream", &p.stream},
+		{"max_tokens", &visible},
+		{"max_completion_tokens", &total},
+	})
+	f = first(f, p.readStreamOptions(fields))
+	p.setContent(messages)
+	f = first(f, p.boundOutput("max_tokens", visible))
+	f = first(f, p.boundOutput("max_completion_tokens", total))
+	return first(f, p.require("messages", '['))
+}
+
+// readStreamOptions reads stream_options.
+func (p *params) readStreamOptions(fields map[string]json.RawMessage) *flaw {
+	var options struct {
+		IncludeUsage       bool  `json:"include_usage"`
+		IncludeObfuscation *bool `json:"include_obfuscation"`
 	}
+	f := scan(fields, []target{{"stream_options", &options}})
+	p.streamOptions = present(fields["stream_options"])
+	p.includeUsage = options.IncludeUsage
+	p.noObfuscation = options.IncludeObfuscation != nil && !*options.IncludeObfuscation
+	return f
+}
+
+// vetStreamOptions returns why the stream_options of a chat request are rejected, or nil.
+func vetStreamOptions(x *exchange) *flaw {
+	switch {
+	case x.cfg.NoStreamOptions && x.params.streamOptions:
+		return unknownParameter("stream_options")
+	case x.params.streamOptions && !x.params.stream:
+		return &flaw{param: "stream_options", message: "The 'stream_options' parameter is only allowed when 'stream' is enabled."}
+	}
+	return nil
 }

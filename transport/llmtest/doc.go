@@ -1,21 +1,22 @@
-// Package llmtest is a simulator of an LLM provider, with a billing meter of
-// its own. It does for programs that pay for tokens what net/http/httptest does
-// for programs that speak HTTP: it gives their tests somebody to talk to, who
-// can be told to misbehave, and who remembers what every mishap cost.
+// Package llmtest is a simulated LLM provider with a billing meter. Use it to test a program
+// or a client library that pays for tokens, as you use net/http/httptest for HTTP. The
+// simulator answers in the formats of OpenAI, Azure, Anthropic, Groq, Gemini and Vertex, can
+// be scripted to fail, and records what each request would have cost.
 //
 //	  your program                     llmtest.Server
 //	┌──────────────┐   HTTP over    ┌────────────────────────────────────────┐
 //	│ SDK, client, │   loopback or  │ rate limit → checks → flex capacity    │
-//	│ transports   │ ─────────────▶ │   → the work ──▶ Meter (what it bills) │
-//	│ under test   │ ◀───────────── │   → the answer, or the scripted Fault  │
+//	│ transports   │ ─────────────▶ │   → the work ──▶ Meter (what is billed)│
+//	│ under test   │ ◀───────────── │   → the response, or the scripted Fault│
 //	└──────────────┘   net.Pipe     └────────────────────────────────────────┘
 //
-// The meter is an independent witness. A client's own account of what it spent
-// is worth comparing with it, and a call that was paid for twice shows up as two
-// generations with one [Generation.Call]:
+// Start a server with a [Config], point the client at it, and compare what the client
+// reports with what the server's [Server.Meter] says. The meter does not depend on the code
+// under test. A call that was paid for twice is two generations with the same
+// [Generation.Call]:
 //
 //	srv := llmtest.NewServer(llmtest.Config{
-//		Flex:   llmtest.Refuse(2), // no room at first
+//		Flex:   llmtest.Refuse(2), // no flex capacity for the first two requests
 //		Faults: llmtest.Sequence(llmtest.NoFault, llmtest.ResetAfterAccept),
 //	})
 //	defer srv.Close()
@@ -25,15 +26,15 @@
 //		fmt.Println(g.Tier, g.Prompt, g.Completion, g.Call)
 //	}
 //
-// # What it speaks
+// # Endpoints
 //
-// The path says whose face the server shows, under any host name, with one
-// exception: Groq is known by its host, api.groq.com. Under Anthropic's host,
-// api.anthropic.com, the /v1 may be missing.
+// The path determines the provider, under any host name. There are two exceptions. Groq is
+// recognised by its host, api.groq.com. Under Anthropic's host, api.anthropic.com, the /v1
+// may be missing.
 //
 //	POST .../chat/completions                  OpenAI; Groq
-//	POST .../responses                         OpenAI, in the background too
-//	GET  .../responses/ID, POST .../cancel     the same
+//	POST .../responses                         OpenAI, also in the background
+//	GET  .../responses/ID, POST .../cancel     OpenAI
 //	POST .../embeddings                        OpenAI
 //	POST .../v1/messages,                      Anthropic
 //	     .../v1/messages/count_tokens
@@ -41,7 +42,7 @@
 //	     /chat/completions, /embeddings
 //	POST .../openai/v1                         Azure
 //	     /chat/completions, /embeddings
-//	.../openai/v1/responses, .../responses/ID  Azure, as OpenAI has them
+//	.../openai/v1/responses, .../responses/ID  Azure, as for OpenAI
 //	POST /v1beta/openai/chat/completions,      Gemini's OpenAI-compatible endpoint
 //	     /v1beta/chat/completions
 //	POST .../models/M:generateContent,         Gemini; Vertex, if the path has
@@ -51,62 +52,74 @@
 //	                                             projects/P/locations/L before it
 //	GET  .../models                            a few models
 //
-// They are answered as the provider does it, streamed or not, with its usage, its
-// service tiers, its headers and its errors. A model whose name contains "missing"
-// does not exist. Everything else is a 404 with a JSON error. No key is asked for.
+// Responses are those of the real provider, streamed or not, with its usage, service tiers,
+// headers and errors. A model whose name contains "missing" does not exist. Any other path is
+// a 404 with a JSON error. No key is required.
 //
-// Azure's models are deployments: the one in the path, whatever the body says, or
-// else the one in the body. A deployment whose name contains "filtered" has a content
-// filter that refuses every prompt, with a 400, and one whose name contains "timeout"
-// is not done in time, which is a 408.
+// Azure's models are deployments. The deployment in the path takes precedence over the model
+// in the body. If the name of a deployment contains "filtered", its content filter rejects
+// every prompt with a 400. If it contains "timeout", every request ends with a 408.
 //
-// Each face is a provider that knows nothing of the others: Gemini refuses OpenAI's
-// names for the tiers, Vertex refuses a tier in the body, and overlooks the one in
-// the header where the location is not global; Anthropic serves "auto" as standard,
-// and Azure refuses flex. The one thing that they share is the Config.
+// The providers differ as the real ones do. Gemini rejects OpenAI's names for the tiers.
+// Vertex rejects a tier in the body, and ignores the one in the header if the location is not
+// global. Anthropic serves "auto" as standard. Azure rejects flex. All of them use the one
+// Config.
 //
 // # Caches
 //
-// Caches are created over the wire, or by [Server.NewCache], and die over the wire,
-// by [Server.KillCache], or with time. What they hold is counted and forgotten.
-// [Server.Caches] lists them all, for whoever wants to know what storage costs.
+// Clients create and delete caches of Gemini and Vertex with requests. Tests can also use
+// [Server.NewCache] and [Server.KillCache]. Caches expire with time. Of their contents only
+// the number of tokens is kept. [Server.Caches] lists all of them, so that the cost of
+// storage can be computed.
 //
-// # What it bills
+// # What is billed
 //
-// A generation is billed when the work was done, whatever became of the answer:
-// a connection that breaks after the work is billed, and so is a stream that was
-// cut, a client that hung up, and an answer that nobody waited for. A stream is
-// billed in full once it has started, and a background response when it was
-// accepted, cancelled or not. To create a cache is billed as its tokens read; to
-// count tokens is free. A refusal is free, but for two of Azure's: what the content
-// filter refuses is billed as its prompt read, and what timed out in full. The table
-// at [Fault] says it for each mishap. Where the provider's documents are silent, the
-// simulator bills: a program that is safe here is safe there.
+// A generation is billed when the work is done, whether or not the client gets the response.
+// So a connection that breaks after the work is billed, and so are a stream that was cut and
+// a client that left. A stream is billed in full when it starts, and a background response
+// when it is accepted, even if it is cancelled. The creation of a cache is billed as its
+// tokens read. Counting tokens is free.
+//
+// A rejected request is free, with two exceptions for Azure: a prompt that the content filter
+// rejects is billed as read, and a request that times out is billed in full. The table at
+// [Fault] says for each fault whether it is billed. Where the provider's documents do not
+// say, the simulator bills. A program that is correct here does not pay more there.
 //
 // # HTTP/2
 //
-// With [Config.HTTP2] the server speaks HTTP/2, unencrypted and by prior knowledge.
-// Its own Transport does so for https URLs as well, which net/http permits a
-// transport that has no other version; an answer then has no TLS state, and that is
-// the one difference from an encrypted connection. A client with a transport of its
-// own must be set up in the same way, and reaches the server at [Server.URL].
+// With [Config.HTTP2] the server speaks HTTP/2, unencrypted and with prior knowledge. Its own
+// Transport does so for https URLs too, which net/http allows to a transport that has no other
+// version. Responses then have no TLS state, which is the only difference from an encrypted
+// connection. A client with another transport must be set up in the same way, and reaches the
+// server at [Server.URL].
 //
-// net/http answers for the client in some mishaps: a request that met with
-// REFUSED_STREAM, GOAWAY or PROTOCOL_ERROR it sends again by itself if it can, and
-// the code above it sees nothing. [Server.Requests] does, and if work was done for
-// the first, so does the meter. A request whose GetBody is nil it does not send
-// again, and the code above has an error to judge.
+// In some faults net/http reacts before the client can. If it can send the body again, it
+// resends a request that got REFUSED_STREAM, GOAWAY or PROTOCOL_ERROR, and the code above it
+// does not notice. [Server.Requests] shows every attempt, and the meter those for which work
+// was done. A request whose GetBody is nil is not sent again, and the client gets an error.
 //
 // # Time
 //
-// [NewServer] listens on a loopback port and lives in real time. [NewPipe]
-// talks over [net.Pipe] and is made for [testing/synctest]: started inside a
-// bubble, its delays and the fifteen minutes of a flex request pass in no time,
-// and [Server.Close] leaves nothing behind.
+// [NewServer] listens on a loopback port, in real time. [NewPipe] uses [net.Pipe] and is made
+// for [testing/synctest]: in a bubble, delays and the fifteen minutes of a flex request take no
+// time, and [Server.Close] leaves no goroutine.
 //
-// # Chance
+// # Determinism
 //
-// There is none, except what a seed draws: the same Config, asked the same
-// things in the same order, gives the same tokens, ids and refusals. Two servers
-// whose ids must differ need different seeds.
+// Nothing is random. With the same Config and the same requests in the same order, tokens, ids
+// and rejections are the same. Servers with different [Config.Seed] have different ids.
 package llmtest
+
+// The files, from the bottom to the top. A file uses only files of its own layer and of those
+// below it, and there are no circles.
+//
+//   - Parts, which know nothing of handlers and providers: draw, json, fields, params, tokens,
+//     limit, apierror, stream, url; framer and conn, which are the connection; and the types
+//     of the API: capacity, faults, config, meter, request.
+//   - What a provider remembers, in provider: caches (with google_path) and response_store in
+//     addition to the meter and the requests. An exchange is one request to it.
+//   - Faces, one for each endpoint: face has the interface, and the files whose names begin
+//     with a provider, chat, embeddings and responses have the faces. route lists them.
+//   - The response to one request, with its faults: responder; disconnect, slow, redirect;
+//     strike (before the work), deliver (after it); serve.
+//   - The network: listener and server.

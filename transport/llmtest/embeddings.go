@@ -8,26 +8,26 @@ import (
 	"net/http"
 )
 
-// openAIEmbeddings is OpenAI's embeddings endpoint, which has no tiers.
+// openAIEmbeddings is POST .../embeddings. It has no tiers.
 type openAIEmbeddings struct{ openAI }
 
 func (openAIEmbeddings) read(x *exchange, body []byte) *flaw {
-	a := &x.ask
-	a.provider, a.operation, a.served, a.mute = "openai", "embeddings", untiered, true
+	p := &x.params
+	p.provider, p.operation, p.servedTier, p.readOnly = "openai", "embeddings", untiered, true
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil {
 		return notJSON()
 	}
-	f := scan(fields, []target{{"model", &a.model}})
-	a.about(fields["input"])
+	f := scan(fields, []target{{"model", &p.model}})
+	p.setContent(fields["input"])
 	x.fields = fields
 	if present(fields["service_tier"]) {
 		f = first(f, unknownParameter("service_tier"))
 	}
-	return first(f, a.check("input", '[', '"'))
+	return first(f, p.require("input", '[', '"'))
 }
 
-// The shapes of embeddings, their keys in the order of the wire.
+// The bodies of embeddings. The order of the fields is OpenAI's.
 type (
 	embeddingsBody struct {
 		Object string          `json:"object"`
@@ -50,9 +50,9 @@ func (openAIEmbeddings) work(x *exchange) answer {
 	g := x.bill("embd-")
 	b := embeddingsBody{Object: "list", Model: g.Model, Usage: embeddingUsage{g.Prompt, g.Prompt}}
 	var format string
-	_ = json.Unmarshal(x.fields["encoding_format"], &format) // or else floats
-	for i, input := range inputs(x.ask.messages) {
-		v := vector(input, size(x.fields["dimensions"]))
+	_ = json.Unmarshal(x.fields["encoding_format"], &format) // anything but a string means floats
+	for i, input := range inputs(x.params.content) {
+		v := vector(input, dimensions(x.fields["dimensions"]))
 		one := embeddingBody{Object: "embedding", Index: i, Embedding: v}
 		if format == "base64" {
 			one.Embedding = packed(v)
@@ -62,15 +62,15 @@ func (openAIEmbeddings) work(x *exchange) answer {
 	return answer{body: append(indented(encode(b)), '\n')}
 }
 
-func (openAIEmbeddings) head(x *exchange, h http.Header, status int) {
-	openAI{}.head(x, h, status)
+func (openAIEmbeddings) setHeader(x *exchange, h http.Header, status int) {
+	openAI{}.setHeader(x, h, status)
 	if status == http.StatusOK {
-		h.Set("Openai-Model", x.ask.model)
+		h.Set("Openai-Model", x.params.model)
 	}
 }
 
-// inputs splits an input into what gets an embedding each: the elements of an
-// array, unless they are the tokens of one text.
+// inputs splits an input into the parts that get an embedding each. These are the
+// elements of an array, unless they are numbers, which are the tokens of one text.
 func inputs(raw json.RawMessage) []json.RawMessage {
 	var many []json.RawMessage
 	if json.Unmarshal(raw, &many) != nil || len(many) == 0 {
@@ -82,9 +82,8 @@ func inputs(raw json.RawMessage) []json.RawMessage {
 	return many
 }
 
-// size is how many numbers an embedding has: as many as were asked for, or a
-// handful.
-func size(raw json.RawMessage) int {
+// dimensions returns how many numbers an embedding has: as many as were asked for, or 8.
+func dimensions(raw json.RawMessage) int {
 	n := 0
 	if json.Unmarshal(raw, &n) != nil || n < 1 || n > 4096 {
 		return 8
@@ -92,7 +91,7 @@ func size(raw json.RawMessage) int {
 	return n
 }
 
-// vector is the embedding of what is asked: n numbers that depend on it alone.
+// vector returns an embedding: n numbers that depend only on the input.
 func vector(raw []byte, n int) []float32 {
 	seed := fold(fingerprint(raw))
 	v := make([]float32, n)
@@ -102,7 +101,7 @@ func vector(raw []byte, n int) []float32 {
 	return v
 }
 
-// packed is a vector in base64.
+// packed returns a vector in base64.
 func packed(v []float32) string {
 	var b []byte
 	for _, f := range v {

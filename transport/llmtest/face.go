@@ -1,68 +1,54 @@
 package llmtest
 
-import (
-	"net/http"
-	"time"
-)
+import "net/http"
 
-// face is how one endpoint of one provider puts things. Everything else, such as
-// when a fault strikes and what is billed, is the same behind every face.
+// face is one endpoint of one provider: how it reads requests, and what its responses and
+// errors look like. When a fault strikes, and what is billed, is the same for all faces.
+//
+// The server calls read first, and then, if no fault prevents it, vet and work. The other
+// methods may be called at any time after read. All calls for one exchange come one after
+// the other.
 type face interface {
-	// read fills x.ask, and returns what is wrong with the request, or nil. What
-	// could be read is there all the same.
+	// read fills x.params from the path and the body, and returns what is wrong with the
+	// request, or nil. It fills in what it can even if something is wrong. A nil body is
+	// one that was not read; then only the path counts.
 	read(x *exchange, body []byte) *flaw
-	// vet returns why a request that is well formed is refused, or nil. The model,
-	// the tier and the flex capacity are looked at after it.
+	// vet returns why a well-formed request is rejected, or nil. The model, the tier and
+	// the flex capacity are checked after it.
 	vet(x *exchange) *apiError
-	// invalid and say put a flaw and a trouble into the provider's words.
+	// invalid returns the provider's error for a flaw.
 	invalid(x *exchange, f *flaw) *apiError
-	say(x *exchange, t trouble) *apiError
-	// work does what was asked, and bills it.
+	// errorFor returns the provider's error for a reason.
+	errorFor(x *exchange, why reason) *apiError
+	// work does what was asked for, and bills it.
 	work(x *exchange) answer
-	// head adds the headers of the provider. Content-Type is already set.
-	head(x *exchange, h http.Header, status int)
+	// setHeader sets the provider's headers of a response. Content-Type is already set.
+	setHeader(x *exchange, h http.Header, status int)
 }
 
-// flaw is what is wrong with a request. Where the provider is OpenAI, code and
-// param go on the wire as they are.
-type flaw struct {
-	param, code, message string
-}
-
-// trouble is a reason to refuse that every provider has its own words for.
-type trouble uint8
+// reason is a reason to answer with an error. Every provider has its own error for each.
+type reason uint8
 
 const (
-	brokenServer trouble = iota
-	busyServer
-	throttled // x.quota says for how long
-	creditGone
-	noFlexRoom
-	noFlexForModel
-	unknownModel
-	unknownTier
-	scriptedRefusal
+	reasonServerError reason = iota
+	reasonOverloaded
+	reasonRateLimit // details are in exchange.quota
+	reasonQuota     // the credit, or the quota of a day, is used up
+	reasonFlexCapacity
+	reasonFlexModel // the model does not accept flex
+	reasonModel     // no such model
+	reasonTier      // no such tier
+	reasonScript    // the fault BadRequest
 )
 
-// answer is what the work came to.
-type answer struct {
-	body   []byte
-	stream *stream // instead of body
-}
+// What all faces share.
+const (
+	// untiered is the tier of an endpoint that has no tiers.
+	untiered = "default"
 
-// stream is an answer in pieces.
-type stream struct {
-	contentType string
-	frames      [][]byte // with their line ends
-	// failure returns what follows the first n frames if it goes wrong there.
-	failure func(n int) [][]byte
+	// organization is the organization that every key belongs to.
+	organization = "org-llmtest"
 
-	// held is the frame that is not sent before until, and only if alive says so
-	// then. A nil alive holds nothing.
-	held  int
-	until time.Time
-	alive func() bool
-}
-
-// untiered is the tier of an endpoint that has no tiers.
-const untiered = "default"
+	// rejectedByScript is the message of the fault BadRequest.
+	rejectedByScript = "The request was rejected by the fault script."
+)

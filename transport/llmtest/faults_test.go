@@ -1,24 +1,19 @@
 package llmtest_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// faultCases are the promises of the table at Fault.
+// faultCases are the rows of the table at Fault.
 var faultCases = []struct {
 	fault        llmtest.Fault
-	status       int // 0: the connection breaks before an answer
+	status       int // 0: the connection breaks before a response
 	streamStatus int
 	code         string
 	retryAfter   string
@@ -99,51 +94,6 @@ func checkRecord(t *testing.T, srv *llmtest.Server, fault llmtest.Fault, status 
 	}
 }
 
-func TestCutStreamKeepsWholeEvents(t *testing.T) {
-	everywhere(t, "sse", llmtest.Config{Faults: llmtest.Sequence(llmtest.CutStream)},
-		func(t *testing.T, srv *llmtest.Server) {
-			got := send(t.Context(), srv, body("hi", `"stream":true`))
-			if n := len(sse(t, got.body, "\n")); n != 5 {
-				t.Errorf("%d events of 11 arrived, want 5", n)
-			}
-		})
-	everywhere(t, "json", llmtest.Config{Faults: llmtest.Sequence(llmtest.CutStream)},
-		func(t *testing.T, srv *llmtest.Server) {
-			got := send(t.Context(), srv, body("hi"))
-			if !strings.HasPrefix(got.body, `{"id":"chatcmpl-`) || strings.Contains(got.body, "total_tokens") {
-				t.Errorf("got %s, want half an answer", got.body)
-			}
-		})
-}
-
-func TestErrorInStream(t *testing.T) {
-	inBubble(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ErrorInStream)},
-		func(t *testing.T, srv *llmtest.Server) {
-			events := sse(t, mustSend(t, srv, body("hi", `"stream":true`), 200).body, "\n")
-			last := decode[failure](t, events[len(events)-1])
-			if len(events) != 6 || last.Error.Type != "server_error" {
-				t.Errorf("%d events, the last %s", len(events), events[len(events)-1])
-			}
-		})
-}
-
-// The refusal of a request that the fault would have let through is what happened.
-func TestFaultAfterRefusal(t *testing.T) {
-	inBubble(t, llmtest.Config{
-		Flex:   llmtest.Refuse(1),
-		Faults: llmtest.Sequence(llmtest.ResetAfterAccept, llmtest.ServerError),
-	}, func(t *testing.T, srv *llmtest.Server) {
-		mustSend(t, srv, body("hi", `"service_tier":"flex"`), http.StatusTooManyRequests)
-		mustSend(t, srv, `{`, http.StatusInternalServerError)
-		if r := srv.Requests(); r[0].Fault != llmtest.NoFault || r[1].Fault != llmtest.ServerError {
-			t.Errorf("recorded faults %v and %v", r[0].Fault, r[1].Fault)
-		}
-		if n := len(srv.Meter()); n != 0 {
-			t.Errorf("billed %d", n)
-		}
-	})
-}
-
 func TestFaultString(t *testing.T) {
 	for f, want := range map[llmtest.Fault]string{
 		llmtest.NoFault: "NoFault", llmtest.Stall: "Stall", llmtest.CutStream: "CutStream",
@@ -151,19 +101,6 @@ func TestFaultString(t *testing.T) {
 	} {
 		if f.String() != want {
 			t.Errorf("got %s, want %s", f, want)
-		}
-	}
-}
-
-func TestResetIsARealReset(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("other systems word it differently")
-	}
-	srv := llmtest.NewServer(llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetBeforeAccept, llmtest.ResetAfterAccept)})
-	defer srv.Close()
-	for range 2 {
-		if got := send(t.Context(), srv, body("hi")); !errors.Is(got.err, syscall.ECONNRESET) {
-			t.Errorf("got %v, want ECONNRESET", got.err)
 		}
 	}
 }
@@ -183,60 +120,35 @@ func TestScriptMayLook(t *testing.T) {
 	}
 }
 
-func TestStallEndsWithClient(t *testing.T) {
-	bothBubbles(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.Stall)},
-		func(t *testing.T, srv *llmtest.Server) {
-			began := time.Now()
-			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
-			defer cancel()
-			got := send(ctx, srv, body("hi"))
-			if !errors.Is(got.err, context.DeadlineExceeded) || time.Since(began) != 15*time.Minute {
-				t.Errorf("got %v after %v", got.err, time.Since(began))
-			}
-			synctest.Wait()
-			if r := srv.Requests()[0]; len(srv.Meter()) != 1 || r.Status != 0 || r.Fault != llmtest.Stall {
-				t.Errorf("billed %d, recorded %+v", len(srv.Meter()), r)
-			}
-			mustSend(t, srv, body("after"), http.StatusOK)
-		})
-}
-
-func TestStallEndsWithServer(t *testing.T) {
-	bothVersions(t, "stall", llmtest.Config{Faults: llmtest.Sequence(llmtest.Stall)},
-		func(t *testing.T, srv *llmtest.Server) {
-			result := make(chan answer)
-			go func() { result <- send(t.Context(), srv, body("hi")) }()
-			for len(srv.Meter()) == 0 {
-				runtime.Gosched()
-			}
-			srv.Close()
-			if got := <-result; got.err == nil {
-				t.Errorf("got status %d from a closed server", got.status)
-			}
-		})
-}
-
-func TestStallSeesLoopbackClientGo(t *testing.T) {
-	srv := llmtest.NewServer(llmtest.Config{Faults: llmtest.Sequence(llmtest.Stall)})
-	defer srv.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	result := make(chan answer)
-	go func() { result <- send(ctx, srv, body("hi")) }()
-	for len(srv.Meter()) == 0 {
-		runtime.Gosched()
+// On HTTP/2 the statuses are the same, and streams break instead of connections.
+func TestFaultsOverHTTP2(t *testing.T) {
+	for _, tt := range faultCases {
+		for name, request := range map[string]string{
+			"unary": body("hi"), "stream": body("hi", `"stream":true`),
+		} {
+			cfg := llmtest.Config{HTTP2: true, Faults: llmtest.Sequence(llmtest.NoFault, tt.fault)}
+			everywhere(t, tt.fault.String()+"/"+name, cfg, func(t *testing.T, srv *llmtest.Server) {
+				mustSend(t, srv, body("first"), http.StatusOK)
+				got := sendOnce(t.Context(), srv, strings.NewReader(request))
+				want := tt.status
+				if name == "stream" {
+					want = tt.streamStatus
+				}
+				if got.status != want || (got.err != nil) != (want == 0) {
+					t.Fatalf("status %d, error %v; want status %d", got.status, got.err, want)
+				}
+				if (got.bodyErr != nil) != tt.breaks || tt.breaks && !says(got.bodyErr, "INTERNAL_ERROR") {
+					t.Errorf("reading the body: %v", got.bodyErr)
+				}
+				if want >= 400 {
+					checkFailure(t, got, tt.code, tt.retryAfter)
+				}
+				if n := len(srv.Meter()) - 1; n != tt.billed {
+					t.Errorf("billed %d, want %d", n, tt.billed)
+				}
+				checkRecord(t, srv, tt.fault, want)
+				mustSend(t, srv, body("after"), http.StatusOK)
+			})
+		}
 	}
-	cancel()
-	if got := <-result; !errors.Is(got.err, context.Canceled) {
-		t.Errorf("got %v", got.err)
-	}
-	for stalled() {
-		runtime.Gosched()
-	}
-}
-
-// stalled says whether a handler is still busy in this process.
-func stalled() bool {
-	stacks := make([]byte, 1<<20)
-	return strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "exchange).deliver")
 }

@@ -9,7 +9,7 @@ import (
 // frame builds a frame.
 func frame(kind byte, stream uint32, payload ...byte) []byte {
 	var f framer
-	f.add(kind, 0, stream, payload)
+	f.send(kind, 0, stream, payload)
 	return f.out
 }
 
@@ -80,7 +80,7 @@ func feed(in []byte, size int) (out []byte) {
 	var f framer
 	for len(in) > 0 {
 		n := min(size, len(in))
-		out = append(out, f.pass(in[:n])...)
+		out = append(out, f.rewrite(in[:n])...)
 		in = in[n:]
 	}
 	return out

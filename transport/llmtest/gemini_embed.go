@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// embedContent is embedContent and batchEmbedContents. What they cost is metered
-// and, but for the newest models, not in the answer.
+// embedContent is the methods embedContent and batchEmbedContents. The response has a
+// usage only with the newest models.
 type embedContent struct {
 	google
 	model string
@@ -14,14 +14,14 @@ type embedContent struct {
 }
 
 func (c embedContent) read(x *exchange, body []byte) *flaw {
-	c.google.ask(x, "embedContent", c.model)
-	x.ask.mute = true
+	c.readPath(x, "embedContent", c.model)
+	x.params.readOnly = true
 	fields, f := protoFields(body, nil)
 	key := "content"
 	if c.batch {
 		key = "requests"
 	}
-	x.ask.about(fields[key])
+	x.params.setContent(fields[key])
 	x.fields = fields
 	switch {
 	case f != nil:
@@ -34,7 +34,7 @@ func (c embedContent) read(x *exchange, body []byte) *flaw {
 	return nil
 }
 
-// The shapes of embeddings.
+// The bodies of embeddings.
 type (
 	embeddingValues struct {
 		Values []float32 `json:"values"`
@@ -57,13 +57,13 @@ func (c embedContent) work(x *exchange) answer {
 		b.Usage = &embedUsage{g.Prompt, modalities(g.Prompt, false)}
 	}
 	if !c.batch {
-		b.One = &embeddingValues{vector(x.ask.messages, size(x.fields["outputDimensionality"]))}
+		b.One = &embeddingValues{vector(x.params.content, dimensions(x.fields["outputDimensionality"]))}
 	} else {
 		var requests []json.RawMessage
-		_ = json.Unmarshal(x.ask.messages, &requests) // it is an array
+		_ = json.Unmarshal(x.params.content, &requests) // read has seen that it is an array
 		for _, r := range requests {
 			fields, _ := protoFields(r, nil)
-			b.Many = append(b.Many, embeddingValues{vector(r, size(fields["outputDimensionality"]))})
+			b.Many = append(b.Many, embeddingValues{vector(r, dimensions(fields["outputDimensionality"]))})
 		}
 	}
 	return answer{body: append(indented(encode(b)), '\n')}

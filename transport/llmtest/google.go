@@ -3,87 +3,48 @@ package llmtest
 import (
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// google is what the endpoints of Gemini and of Vertex have in common: their
-// names, words and headers.
+// google is what the endpoints of Gemini and Vertex have in common: the names, the errors
+// and the headers.
 type google struct {
-	version           string // of the path, such as v1beta
-	vertex            bool
-	project, location string // Vertex alone
-	style             errorStyle
+	googlePath
+	layout errorLayout
 }
 
-// errorStyle is how an error is laid out.
-type errorStyle uint8
+// errorLayout is the layout of an error's JSON.
+type errorLayout uint8
 
 const (
-	objectStyle errorStyle = iota // pretty
-	listStyle                     // the same in an array, where a stream of JSON was asked for
-	compatStyle                   // on one line, in an array, at the OpenAI-compatible endpoint
+	layoutObject errorLayout = iota // an indented object
+	layoutList                      // the same in an array, for a stream of JSON
+	layoutLine                      // on one line, in an array, for the OpenAI-compatible endpoint
 )
 
-func (g google) provider() string {
-	if g.vertex {
-		return "vertex"
+// googleTier returns the tier that serves a request for a tier, or "" if that does not
+// exist. Upper case is not accepted.
+func googleTier(tier string) string {
+	switch tier {
+	case "", "unspecified", "standard":
+		return "standard"
+	case "flex", "priority":
+		return tier
 	}
-	return "gemini"
+	return ""
 }
 
-// regional says whether it is one of Vertex' regional endpoints, which know one
-// tier only and serve every request by it, without a word.
-func (g google) regional() bool {
-	return g.vertex && g.location != "" && g.location != "global"
-}
-
-// parent is the resource that contains g's caches, with its slash, and "" at
-// Gemini's. The project is named by its number, whatever the path has.
-func (g google) parent() string {
-	if !g.vertex {
-		return ""
-	}
-	return "projects/" + projectNumber(g.project) + "/locations/" + g.location + "/"
-}
-
-// projectNumber returns the number of a project, which is drawn from its id.
-func projectNumber(project string) string {
-	if project == "" || strings.Trim(project, "0123456789") == "" {
-		return project
-	}
-	return strconv.FormatUint(100_000_000_000+fold(fingerprint([]byte(project)))%900_000_000_000, 10)
-}
-
-// modelName is the full name of a model.
-func (g google) modelName(model string) string {
-	switch {
-	case !g.vertex:
-		return "models/" + model
-	case g.project == "":
-		return "publishers/google/models/" + model
-	}
-	return "projects/" + g.project + "/locations/" + g.location + "/publishers/google/models/" + model
-}
-
-// shortModel is the last part of a model's name.
-func shortModel(name string) string {
-	_, last := cutLast(name)
-	return last
-}
-
-// ask notes what g's path says of a request.
-func (g google) ask(x *exchange, operation, model string) {
-	x.ask.provider, x.ask.operation, x.ask.model = g.provider(), operation, model
-	x.ask.served = "standard"
+// readPath sets the params that the path determines.
+func (g google) readPath(x *exchange, operation, model string) {
+	x.params.provider, x.params.operation, x.params.model = g.provider(), operation, model
+	x.params.servedTier = "standard"
 }
 
 func (google) vet(*exchange) *apiError { return nil }
 
-// head adds the headers of Google's front end, which has neither rate limits nor
-// request ids among them.
-func (g google) head(x *exchange, h http.Header, _ int) {
+// setHeader sets the headers of Google's front end. It sends no rate limits and no request
+// ids.
+func (g google) setHeader(x *exchange, h http.Header, _ int) {
 	if h.Get("Content-Type") == "application/json" {
 		h.Set("Content-Type", "application/json; charset=UTF-8")
 	}
@@ -94,3 +55,6 @@ func (g google) head(x *exchange, h http.Header, _ int) {
 		h.Set("Server-Timing", fmt.Sprintf("gfet4t7; dur=%d", max(1, time.Since(x.began).Milliseconds())))
 	}
 }
+
+// microseconds is the format of Google's times.
+const microseconds = "2006-01-02T15:04:05.000000Z07:00"

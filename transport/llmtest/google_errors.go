@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// googleError is what Google says, its keys in the order of the wire.
+// googleError is the value of "error". The order of the fields is Google's.
 type googleError struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
@@ -52,10 +52,10 @@ type (
 	}
 )
 
-// detailType is how the types of details begin.
+// detailType is the prefix of the types of details.
 const detailType = "type.googleapis.com/google.rpc."
 
-// statuses are Google's names for the status codes it answers with.
+// statuses are Google's names for the status codes.
 var statuses = map[int]string{
 	http.StatusBadRequest:          "INVALID_ARGUMENT",
 	http.StatusForbidden:           "PERMISSION_DENIED",
@@ -65,23 +65,23 @@ var statuses = map[int]string{
 	http.StatusServiceUnavailable:  "UNAVAILABLE",
 }
 
-// failure is an error with Google's name for its status.
+// failure returns an error with Google's name for the status.
 func (g google) failure(status int, message string, details ...any) *apiError {
-	e := &apiError{status: status, words: googleError{
+	e := &apiError{status: status, value: googleError{
 		Code: status, Message: message, Status: statuses[status], Details: details,
 	}}
-	switch g.style {
-	case objectStyle:
+	switch g.layout {
+	case layoutObject:
 		e.layout = func(b []byte) []byte { return append(indented(b), '\n') }
-	case listStyle:
-		e.layout = func(b []byte) []byte { return joinElements(indented(b)) }
-	case compatStyle:
+	case layoutList:
+		e.layout = func(b []byte) []byte { return element(indented(b), 0, true) }
+	case layoutLine:
 		e.layout = func(b []byte) []byte { return fmt.Appendf(nil, "[%s]\n", b) }
 	}
 	return e
 }
 
-// badArgument is a 400.
+// badArgument returns a 400.
 func (g google) badArgument(message string, details ...any) *apiError {
 	return g.failure(http.StatusBadRequest, message, details...)
 }
@@ -93,63 +93,49 @@ func (g google) invalid(_ *exchange, f *flaw) *apiError {
 	})
 }
 
-// unknownName is what a key gets that the request's type does not have.
-func unknownName(key string) *flaw {
-	return &flaw{message: fmt.Sprintf("Invalid JSON payload received. Unknown name %q: Cannot find field.", key)}
-}
-
-// badValue is what a key gets whose value is not of its type.
-func badValue(key string) *flaw {
-	return &flaw{param: key, message: "Invalid value at '" + key + "'"}
-}
-
-// unspecified is what a request of this type gets that lacks a field.
-func unspecified(kind, field string) *flaw {
-	return &flaw{param: field, message: "* " + kind + "." + field + ": " + field + " is not specified\n"}
-}
-
-func (g google) say(x *exchange, t trouble) *apiError {
-	switch t {
-	case busyServer:
+func (g google) errorFor(x *exchange, why reason) *apiError {
+	switch why {
+	case reasonOverloaded:
 		return g.failure(http.StatusServiceUnavailable,
 			"This model is currently experiencing high demand. Spikes in demand are usually temporary. Please try again later.")
-	case throttled:
-		return g.throttled(x.ask.model, x.quota)
-	case creditGone:
-		return g.quotaGone(x.ask.model, "PerDay", "generate_requests_per_model_per_day", 1000, dailyRetry)
-	case noFlexRoom:
-		return g.noRoom(x.s.cfg.FlexAs429)
-	case noFlexForModel:
-		return g.badArgument("Flex is not supported for " + g.modelName(x.ask.model) + ".")
-	case unknownTier:
+	case reasonRateLimit:
+		return g.rateLimited(x.params.model, x.quota)
+	case reasonQuota:
+		return g.quotaExceeded(x.params.model, "PerDay", "generate_requests_per_model_per_day", 1000, dailyRetry)
+	case reasonFlexCapacity:
+		return g.noFlexCapacity(x.cfg.FlexAs429)
+	case reasonFlexModel:
+		return g.badArgument("Flex is not supported for " + g.modelName(x.params.model) + ".")
+	case reasonTier:
 		return g.invalid(x, badValue("service_tier"))
-	case unknownModel:
+	case reasonModel:
 		return g.noSuchModel(x)
-	case scriptedRefusal:
-		return g.badArgument(refusedByScript)
+	case reasonScript:
+		return g.badArgument(rejectedByScript)
 	}
 	return g.failure(http.StatusInternalServerError, "An internal error has occurred. Please retry or report in "+
 		"https://developers.generativeai.google/guide/troubleshooting")
 }
 
-// sharedPool is what Vertex says when the pool that everybody shares is dry. It
-// names no quota, and no time to come back.
+// sharedPool is Vertex' message when the capacity that all projects share is used up. It
+// names no quota, and no time to retry after.
 const sharedPool = "Resource exhausted. Please try again later. Please refer to " +
 	"https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details."
 
-// dailyRetry is the short while that the refusal for a day tells clients to wait.
+// dailyRetry is the delay that the error for a daily quota asks for. It is short, as in
+// Google's own errors.
 const dailyRetry = 41*time.Second + 7*time.Millisecond
 
-func (g google) throttled(model string, a allowance) *apiError {
+func (g google) rateLimited(model string, a allowance) *apiError {
 	if g.vertex {
 		return g.failure(http.StatusTooManyRequests, sharedPool)
 	}
-	return g.quotaGone(model, "PerMinute", "generate_requests_per_model", a.limit, a.wait)
+	return g.quotaExceeded(model, "PerMinute", "generate_requests_per_model", a.limit, a.wait)
 }
 
-// quotaGone is a 429 that names the quota. The delay in its details is cut to
-// whole seconds, as Google does it, and so is too short: the message has it all.
-func (g google) quotaGone(model, span, metric string, limit int, wait time.Duration) *apiError {
+// quotaExceeded returns a 429 that names the quota. Google cuts the delay in its details to
+// whole seconds, so it is too short. The message has the full delay.
+func (g google) quotaExceeded(model, span, metric string, limit int, wait time.Duration) *apiError {
 	service, location := "generativelanguage.googleapis.com", "global"
 	if g.vertex {
 		service, location = "aiplatform.googleapis.com", g.location
@@ -171,9 +157,9 @@ func (g google) quotaGone(model, span, metric string, limit int, wait time.Durat
 	)
 }
 
-// noRoom is the refusal of a flex request: a 503, or a 429 that has nothing to
-// tell it from one for a quota but that it names none.
-func (g google) noRoom(as429 bool) *apiError {
+// noFlexCapacity returns the error for a flex request without capacity: a 503, or a 429 that
+// differs from the one for a quota only in that it names no quota.
+func (g google) noFlexCapacity(as429 bool) *apiError {
 	switch {
 	case as429 && g.vertex:
 		return g.failure(http.StatusTooManyRequests, sharedPool)
@@ -185,7 +171,7 @@ func (g google) noRoom(as429 bool) *apiError {
 
 func (g google) noSuchModel(x *exchange) *apiError {
 	if g.vertex {
-		return g.failure(http.StatusNotFound, "Publisher Model `"+g.modelName(x.ask.model)+
+		return g.failure(http.StatusNotFound, "Publisher Model `"+g.modelName(x.params.model)+
 			"` was not found or your project does not have access to it. Please ensure you are using a valid model version.")
 	}
 	version := g.version
@@ -194,5 +180,5 @@ func (g google) noSuchModel(x *exchange) *apiError {
 	}
 	return g.failure(http.StatusNotFound, fmt.Sprintf("%s is not found for API version %s, or is not supported for %s. "+
 		"Call ListModels to see the list of available models and their supported methods.",
-		g.modelName(x.ask.model), version, x.ask.operation))
+		g.modelName(x.params.model), version, x.params.operation))
 }

@@ -8,38 +8,50 @@ import (
 	"time"
 )
 
-// groqChat is Groq's chat completions endpoint, known by its host.
+// groqHost is the host by which Groq is recognised.
+const groqHost = "api.groq.com"
+
+// routeGroq returns the face for Groq's chat completions, or nil.
+func routeGroq(r *http.Request, path string) face {
+	if r.Method == http.MethodPost && strings.HasSuffix(path, "/chat/completions") && hostOf(r) == groqHost {
+		return groqChat{}
+	}
+	return nil
+}
+
+// groqChat is Groq's POST .../chat/completions.
 type groqChat struct{}
 
-// statusCapacity is the status, unknown to anybody else, of a flex request that
-// there is no capacity for.
+// statusCapacity is Groq's own status for a flex request that exceeds the capacity.
 const statusCapacity = 498
 
 func (groqChat) read(x *exchange, body []byte) *flaw {
-	f := x.ask.readChat(body)
-	x.ask.provider, x.ask.operation = "groq", "chat"
-	x.ask.served = groqTier(x.ask.tier)
+	f := x.params.readChat(body)
+	x.params.provider, x.params.operation = "groq", "chat"
+	x.params.servedTier = groqTier(x.params.tier)
 	return f
 }
 
-func groqTier(asked string) string {
-	switch asked {
+// groqTier returns the tier that serves a request for a tier, or "" if that does not
+// exist.
+func groqTier(tier string) string {
+	switch tier {
 	case "", "auto", "on_demand":
 		return "on_demand"
 	case "flex", "performance":
-		return asked
+		return tier
 	}
 	return ""
 }
 
 func (c groqChat) vet(x *exchange) *apiError {
-	if f := x.vetOptions(); f != nil {
+	if f := vetStreamOptions(x); f != nil {
 		return c.invalid(x, f)
 	}
 	return nil
 }
 
-// groqError is what Groq says, its keys in the order of the wire.
+// groqError is the value of "error". The order of the fields is Groq's.
 type groqError struct {
 	Message string `json:"message"`
 	Type    string `json:"type"`
@@ -48,44 +60,44 @@ type groqError struct {
 }
 
 func groqFailure(status int, kind, code, message string) *apiError {
-	return &apiError{status: status, words: groqError{Message: message, Type: kind, Code: code}}
+	return &apiError{status: status, value: groqError{Message: message, Type: kind, Code: code}}
 }
 
 func (groqChat) invalid(_ *exchange, f *flaw) *apiError {
-	return &apiError{status: http.StatusBadRequest, words: groqError{
+	return &apiError{status: http.StatusBadRequest, value: groqError{
 		Message: f.message, Type: "invalid_request_error", Param: f.param, Code: f.code,
 	}}
 }
 
-func (c groqChat) say(x *exchange, t trouble) *apiError {
-	switch t {
-	case busyServer:
+func (c groqChat) errorFor(x *exchange, why reason) *apiError {
+	switch why {
+	case reasonOverloaded:
 		return groqFailure(http.StatusServiceUnavailable, "internal_server_error", "",
-			x.ask.model+" is currently over capacity. Please try again and back off exponentially. "+
+			x.params.model+" is currently over capacity. Please try again and back off exponentially. "+
 				"Visit https://groqstatus.com to see if there is an active incident.")
-	case throttled:
-		return c.throttled(x)
-	case creditGone:
+	case reasonRateLimit:
+		return c.rateLimited(x)
+	case reasonQuota:
 		return groqFailure(http.StatusBadRequest, "invalid_request_error", "blocked_api_access",
 			"API access is blocked: the organization has reached its spend limit.")
-	case noFlexRoom:
+	case reasonFlexCapacity:
 		return groqFailure(statusCapacity, "service_unavailable", "capacity_exceeded",
 			"The flex tier is at capacity and the request won't be processed. Please try again later.")
-	case noFlexForModel:
-		return c.invalid(x, &flaw{param: "service_tier", message: "service tier `flex` is not available for model `" + x.ask.model + "`"})
-	case unknownTier:
-		return c.invalid(x, &flaw{param: "service_tier", message: "invalid service_tier `" + x.ask.tier + "`"})
-	case unknownModel:
+	case reasonFlexModel:
+		return c.invalid(x, &flaw{param: "service_tier", message: "service tier `flex` is not available for model `" + x.params.model + "`"})
+	case reasonTier:
+		return c.invalid(x, &flaw{param: "service_tier", message: "invalid service_tier `" + x.params.tier + "`"})
+	case reasonModel:
 		return groqFailure(http.StatusNotFound, "invalid_request_error", "model_not_found",
-			"The model `"+x.ask.model+"` does not exist or you do not have access to it.")
-	case scriptedRefusal:
-		return c.invalid(x, &flaw{message: refusedByScript})
+			"The model `"+x.params.model+"` does not exist or you do not have access to it.")
+	case reasonScript:
+		return c.invalid(x, &flaw{message: rejectedByScript})
 	}
 	return groqFailure(http.StatusInternalServerError, "internal_server_error", "", "Internal Server Error")
 }
 
-func (groqChat) throttled(x *exchange) *apiError {
-	q, tier := x.quota, x.ask.served
+func (groqChat) rateLimited(x *exchange) *apiError {
+	q, tier := x.quota, x.params.servedTier
 	if tier == "" {
 		tier = "on_demand"
 	}
@@ -93,24 +105,24 @@ func (groqChat) throttled(x *exchange) *apiError {
 		"Rate limit reached for model `%s` in organization `%s` service tier `%s` on requests per minute (RPM): "+
 			"Limit %d, Used %d, Requested 1. Please try again in %v. "+
 			"Need more tokens? Upgrade to Dev Tier today at https://console.groq.com/settings/billing",
-		x.ask.model, strings.ReplaceAll(organization, "-", "_"), tier, q.limit, q.limit-q.remaining, q.wait))
+		x.params.model, strings.ReplaceAll(organization, "-", "_"), tier, q.limit, q.limit-q.remaining, q.wait))
 	e.wait = q.wait
 	return e
 }
 
-// groqAllowance is what a server without a limit shows: a day's requests.
+// groqAllowance is what a server without a limit shows: the requests of a day.
 var groqAllowance = allowance{limit: 14400, remaining: 14399, reset: 6 * time.Second}
 
-func (groqChat) head(x *exchange, h http.Header, _ int) {
-	h.Set("X-Request-Id", x.s.id("req_", x.n))
+func (groqChat) setHeader(x *exchange, h http.Header, _ int) {
+	h.Set("X-Request-Id", x.requestID())
 	q := x.quota
 	if q == freeAllowance {
 		q = groqAllowance
 	}
-	q.setHeader(h, x.ask.prompt()+min(x.ask.maxTokens, tokensPerMinute))
+	q.setHeader(h, x.params.prompt()+min(x.params.maxTokens, tokensPerMinute))
 }
 
-// The shapes of Groq's answers, their keys in the order of the wire.
+// The bodies of Groq's responses. The order of the fields is Groq's.
 type (
 	groqBody struct {
 		ID          string          `json:"id"`
@@ -169,8 +181,8 @@ type (
 	}
 )
 
-// groqUsageOf counts g. The times are of a machine that reads 10,000 and writes
-// 400 tokens a second.
+// groqUsageOf returns the usage of g in Groq's format. The times are those of a machine
+// that reads 10,000 and writes 400 tokens per second.
 func groqUsageOf(g Generation) *groqUsage {
 	read, written := float64(g.Prompt)/10_000, float64(g.Completion)/400
 	u := &groqUsage{
@@ -188,44 +200,44 @@ func groqUsageOf(g Generation) *groqUsage {
 
 func (c groqChat) work(x *exchange) answer {
 	g := x.bill("chatcmpl-")
-	info := groqInfo{ID: x.s.id("req_", x.n), Seed: int64(fold(g.Call)%1e9) + 1}
-	if x.ask.stream {
-		failure := x.event("error", c.say(x, brokenServer).body())
-		return answer{stream: x.chatStream(c.events(x, g, info), failure)}
+	info := groqInfo{ID: x.requestID(), Seed: int64(fold(g.Call)%1e9) + 1}
+	if x.params.stream {
+		failure := x.event("error", c.errorFor(x, reasonServerError).body())
+		return answer{stream: x.chatStream(groqChunks(x, g, info), failure)}
 	}
 	return answer{body: encode(groqBody{
 		ID: g.ID, Object: "chat.completion", Created: g.At.Unix(), Model: g.Model,
 		Choices: []groqChoice{{
-			Message: groqMessage{"assistant", strings.Join(x.text(g), "")}, Finish: x.ask.finish(g),
+			Message: groqMessage{"assistant", strings.Join(x.text(g), "")}, Finish: x.params.finish(g),
 		}},
 		Usage: *groqUsageOf(g), Breakdown: json.RawMessage("null"), Fingerprint: "fp_llmtest",
 		Groq: info, Tier: g.Tier,
 	})}
 }
 
-// events returns the chunks. The one that says why it came to its end has the
-// usage in x_groq, asked for or not. Whoever asked has it there once more beside
-// x_groq, and again in a last chunk, the only one that has the tier.
-func (groqChat) events(x *exchange, g Generation, info groqInfo) (events [][]byte) {
-	finish, u := x.ask.finish(g), groqUsageOf(g)
+// groqChunks returns all chunks of a stream. The chunk with the finish_reason has the usage
+// in x_groq. If usage was asked for, that chunk has it also in "usage", and one more chunk
+// follows with the usage and the tier.
+func groqChunks(x *exchange, g Generation, info groqInfo) (chunks [][]byte) {
+	finish, u := x.params.finish(g), groqUsageOf(g)
 	blank := groqChunk{
 		ID: g.ID, Object: "chat.completion.chunk", Created: g.At.Unix(), Model: g.Model, Fingerprint: "fp_llmtest",
 	}
 	add := func(choices []chunkChoice, info *groqInfo, u *groqUsage, tier string) {
 		c := blank
 		c.Choices, c.Groq, c.Usage, c.Tier = choices, info, u, tier
-		events = append(events, encode(c))
+		chunks = append(chunks, encode(c))
 	}
 	add(choice(`{"role":"assistant","content":""}`, nil), &info, nil, "")
 	for _, piece := range x.text(g) {
 		add(choice(`{"content":`+string(encode(piece))+`}`, nil), nil, nil, "")
 	}
 	last := &groqInfo{ID: info.ID, Usage: u}
-	if !x.ask.includeUsage {
+	if !x.params.includeUsage {
 		add(choice(`{}`, &finish), last, nil, "")
-		return events
+		return chunks
 	}
 	add(choice(`{}`, &finish), last, u, "")
 	add([]chunkChoice{}, nil, u, g.Tier)
-	return events
+	return chunks
 }

@@ -9,7 +9,7 @@ import (
 
 const groqURL = "https://api.groq.com/openai/v1/chat/completions"
 
-// groq is an answer of Groq's, whole or a chunk of it.
+// groq is a response of Groq, or a chunk of one.
 type groq struct {
 	completion
 	Usage *groqUsage
@@ -81,7 +81,7 @@ func TestGroqStream(t *testing.T) {
 	}
 }
 
-func TestGroqRefusals(t *testing.T) {
+func TestGroqRejections(t *testing.T) {
 	cfg := llmtest.Config{
 		Flex:   llmtest.Refuse(1),
 		Faults: llmtest.Sequence(llmtest.RateLimited, llmtest.QuotaExceeded, llmtest.Overloaded, llmtest.ServerError, llmtest.BadRequest),

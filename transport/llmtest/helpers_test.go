@@ -47,7 +47,7 @@ func bothBubbles(t *testing.T, cfg llmtest.Config, test func(*testing.T, *llmtes
 	}
 }
 
-// waitFor returns when ready says so.
+// waitFor returns when ready returns true.
 func waitFor(ready func() bool) {
 	for !ready() {
 		runtime.Gosched()
@@ -73,16 +73,16 @@ func body(prompt string, fields ...string) string {
 	return "{" + strings.Join(fields, ",") + "}"
 }
 
-// answer is what a client saw of an exchange.
+// answer is what a client gets.
 type answer struct {
-	err     error // no answer at all
+	err     error // there is no response
 	status  int
 	header  http.Header
 	body    string
-	bodyErr error // it broke off
+	bodyErr error // the body was cut
 }
 
-// send posts a chat request and reads what comes.
+// send posts a chat request and reads the response.
 func send(ctx context.Context, srv *llmtest.Server, body string) answer {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+chatPath, strings.NewReader(body))
 	if err != nil {
@@ -97,7 +97,7 @@ func send(ctx context.Context, srv *llmtest.Server, body string) answer {
 	return answer{status: res.StatusCode, header: res.Header, body: string(b), bodyErr: err}
 }
 
-// mustSend fails the test unless the answer has the status.
+// mustSend fails the test unless the response has the status.
 func mustSend(t *testing.T, srv *llmtest.Server, body string, status int) answer {
 	t.Helper()
 	a := send(t.Context(), srv, body)
@@ -130,7 +130,7 @@ func deref(s *string) string {
 	return *s
 }
 
-// sse splits a stream into the data of its events, and insists on its line ends.
+// sse splits a stream into the data of its events, and checks the line ends.
 func sse(t *testing.T, stream, end string) []string {
 	t.Helper()
 	var events []string
@@ -150,8 +150,8 @@ func sse(t *testing.T, stream, end string) []string {
 	}
 }
 
-// do sends a request of any kind and reads what comes. target is a path, or an
-// URL; header is a list of keys and values.
+// do sends any request and reads the response. target is a path or a URL. header is a list
+// of keys and values.
 func do(ctx context.Context, srv *llmtest.Server, method, target, body string, header ...string) answer {
 	if strings.HasPrefix(target, "/") {
 		target = srv.URL + target
@@ -172,7 +172,7 @@ func do(ctx context.Context, srv *llmtest.Server, method, target, body string, h
 	return answer{status: res.StatusCode, header: res.Header, body: string(b), bodyErr: err}
 }
 
-// mustDo fails the test unless the answer has the status.
+// mustDo fails the test unless the response has the status.
 func mustDo(t *testing.T, srv *llmtest.Server, method, target, body string, status int, header ...string) answer {
 	t.Helper()
 	a := do(t.Context(), srv, method, target, body, header...)
@@ -193,5 +193,35 @@ func keysInOrder(t *testing.T, body string, keys ...string) {
 			t.Fatalf("no %s in %s, which is the rest of %s", key, rest, body)
 		}
 		rest = after
+	}
+}
+
+// sendOnce posts a chat request that cannot be sent twice.
+func sendOnce(ctx context.Context, srv *llmtest.Server, body io.Reader) answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+chatPath, body)
+	if err != nil {
+		return answer{err: err}
+	}
+	req.GetBody = nil
+	res, err := srv.Client().Do(req)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return answer{status: res.StatusCode, header: res.Header, body: string(b), bodyErr: err}
+}
+
+// says reports whether err is not nil and contains the words.
+func says(err error, words string) bool {
+	return err != nil && strings.Contains(err.Error(), words)
+}
+
+func checkHeaders(t *testing.T, h http.Header, want map[string]string) {
+	t.Helper()
+	for key, value := range want {
+		if got := h.Get(key); got != value {
+			t.Errorf("%s: %q, want %q", key, got, value)
+		}
 	}
 }

@@ -6,26 +6,28 @@ import (
 	"time"
 )
 
-// allowance is what the rate limit says to one request.
+// allowance is the state of the rate limit after one request.
 type allowance struct {
-	refused   bool
-	limit     int
+	exceeded  bool
+	limit     int // requests per minute
 	remaining int
-	reset     time.Duration // until nothing is used any more
-	wait      time.Duration // until one more request fits; 0 if it does now
+	reset     time.Duration // until the whole limit is available again
+	wait      time.Duration // until one more request is allowed; 0 if it is now
 }
 
-// What a server without a limit shows, and what a scripted refusal shows.
 var (
+	// freeAllowance is what a server without a limit shows.
 	freeAllowance = allowance{limit: 5000, remaining: 4999, reset: 12 * time.Millisecond}
-	scriptedLimit = allowance{refused: true, limit: 60, reset: time.Minute, wait: time.Second}
+	// scriptedLimit is what a rate limit shows that comes from the fault script.
+	scriptedLimit = allowance{exceeded: true, limit: 60, reset: time.Minute, wait: time.Second}
 )
 
-// tokensPerMinute is the limit on tokens that the headers name. It is not enforced.
+// tokensPerMinute is the limit on tokens that the headers show. It is not enforced.
 const tokensPerMinute = 2_000_000
 
-// bucket is a token bucket of a minute's requests, kept as the one time at which
-// it will be full again (GCRA). It starts full. Its lock is its owner's.
+// bucket is a token bucket with the requests of one minute. It stores only the time at
+// which it will be full again (the generic cell rate algorithm). The zero value is full.
+// The owner locks it.
 type bucket struct {
 	full time.Time
 }
@@ -39,7 +41,7 @@ func (b *bucket) take(limit int, now time.Time) allowance {
 	used := max(b.full.Sub(now), 0)
 	a := allowance{limit: limit}
 	if wait := used + each - each*time.Duration(limit); wait > 0 {
-		a.refused, a.wait = true, wait
+		a.exceeded, a.wait = true, wait
 	} else {
 		used += each
 		b.full = now.Add(used)
@@ -49,8 +51,8 @@ func (b *bucket) take(limit int, now time.Time) allowance {
 	return a
 }
 
-// setHeader writes the six x-ratelimit headers. tokens is what the request counts
-// for: its prompt and what it lets the model write.
+// setHeader sets the six x-ratelimit headers. tokens is what the request counts for: its
+// prompt and its limit on the completion.
 func (a allowance) setHeader(h http.Header, tokens int64) {
 	tokens = min(tokens, tokensPerMinute)
 	h.Set("X-Ratelimit-Limit-Requests", strconv.Itoa(a.limit))
@@ -59,4 +61,14 @@ func (a allowance) setHeader(h http.Header, tokens int64) {
 	h.Set("X-Ratelimit-Remaining-Tokens", strconv.FormatInt(tokensPerMinute-tokens, 10))
 	h.Set("X-Ratelimit-Reset-Requests", roundUp(a.reset).String())
 	h.Set("X-Ratelimit-Reset-Tokens", roundUp(time.Minute*time.Duration(tokens)/tokensPerMinute).String())
+}
+
+// ceilDiv returns d in units, rounded up.
+func ceilDiv(d, unit time.Duration) int64 {
+	return int64((d + unit - 1) / unit)
+}
+
+// roundUp rounds up to whole milliseconds.
+func roundUp(d time.Duration) time.Duration {
+	return time.Duration(ceilDiv(d, time.Millisecond)) * time.Millisecond
 }

@@ -6,16 +6,13 @@ import (
 	"time"
 )
 
-// organization is the one that every key belongs to.
-const organization = "org-llmtest"
-
-// openAI is what OpenAI's endpoints have in common: their words and headers.
+// openAI is what OpenAI's endpoints have in common: the errors and the headers.
 type openAI struct{}
 
-// openAITier returns the tier that serves the one asked for, or "" for a tier
-// that does not exist.
-func openAITier(asked string) string {
-	switch asked {
+// openAITier returns the tier that serves a request for a tier, or "" if that does not
+// exist.
+func openAITier(tier string) string {
+	switch tier {
 	case "", "auto", "default", "scale":
 		return "default"
 	case "flex":
@@ -32,34 +29,34 @@ func (openAI) invalid(_ *exchange, f *flaw) *apiError {
 	return openAIFailure(http.StatusBadRequest, "invalid_request_error", f.param, f.code, f.message)
 }
 
-func (o openAI) say(x *exchange, t trouble) *apiError {
-	switch t {
-	case busyServer:
+func (o openAI) errorFor(x *exchange, why reason) *apiError {
+	switch why {
+	case reasonOverloaded:
 		return overloaded()
-	case throttled:
-		return rateLimited(x.ask.model, x.quota)
-	case creditGone:
+	case reasonRateLimit:
+		return rateLimited(x.params.model, x.quota)
+	case reasonQuota:
 		return quotaExceeded()
-	case noFlexRoom:
+	case reasonFlexCapacity:
 		return flexUnavailable()
-	case noFlexForModel:
+	case reasonFlexModel:
 		return o.invalid(x, &flaw{param: "service_tier", message: "Flex is not available for this model."})
-	case unknownTier:
+	case reasonTier:
 		return o.invalid(x, &flaw{param: "service_tier", message: "Invalid service_tier argument"})
-	case unknownModel:
-		return noSuchModel(x.ask.model)
-	case scriptedRefusal:
-		return o.invalid(x, &flaw{message: refusedByScript})
+	case reasonModel:
+		return noSuchModel(x.params.model)
+	case reasonScript:
+		return o.invalid(x, &flaw{message: rejectedByScript})
 	}
 	return serverError()
 }
 
-func (openAI) head(x *exchange, h http.Header, _ int) {
+func (openAI) setHeader(x *exchange, h http.Header, _ int) {
 	h.Set("Openai-Organization", organization)
 	h.Set("Openai-Processing-Ms", strconv.FormatInt(max(1, time.Since(x.began).Milliseconds()), 10))
 	h.Set("Openai-Version", "2020-10-01")
-	h.Set("X-Request-Id", x.s.id("req_", x.n))
+	h.Set("X-Request-Id", x.requestID())
 	if x.quota.limit > 0 {
-		x.quota.setHeader(h, x.ask.prompt()+min(x.ask.maxTokens, tokensPerMinute))
+		x.quota.setHeader(h, x.params.prompt()+min(x.params.maxTokens, tokensPerMinute))
 	}
 }

@@ -2,34 +2,33 @@ package llmtest
 
 import "net/http"
 
-// elsewhere is the other host that RedirectAway sends clients to.
-const elsewhere = "elsewhere.llmtest.invalid"
+// otherHost is the host to which RedirectAway redirects.
+const otherHost = "elsewhere.llmtest.invalid"
 
-// redirected says whether the request is one that a client made because fault told
-// it to.
-func redirected(r *http.Request, fault Fault) bool {
+// isRedirected reports whether the client made the request because of the fault.
+func isRedirected(r *http.Request, fault Fault) bool {
 	switch fault {
 	case RedirectSame:
 		return r.URL.Query().Get("redirected") == "1"
 	case RedirectAway:
-		return host(r) == elsewhere
+		return hostOf(r) == otherHost
 	}
 	return false
 }
 
-// redirect sends the client away without an answer.
-func (x *exchange) redirect() {
+// redirect sends a redirect, as the fault says.
+func (x *responder) redirect() {
 	to := *x.r.URL
 	to.Scheme, to.Host = "", ""
 	if x.fault == RedirectAway {
-		to.Scheme, to.Host = "http", elsewhere
+		to.Scheme, to.Host = "http", otherHost
 	} else {
 		if to.RawQuery != "" {
 			to.RawQuery += "&"
 		}
 		to.RawQuery += "redirected=1"
 	}
-	x.pause(x.s.cfg.Latency)
+	x.pause(x.cfg.Latency)
 	h := x.w.Header()
 	h.Set("Location", to.String())
 	h.Set("Content-Length", "0")

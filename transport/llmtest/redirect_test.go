@@ -27,8 +27,8 @@ func TestRedirectSame(t *testing.T) {
 	}
 }
 
-// A client that follows gives the other host what net/http does not know to be
-// secret.
+// A client that follows a redirect sends the other host all headers that net/http does not
+// know to be secret.
 func TestRedirectAway(t *testing.T) {
 	always := llmtest.ScriptFunc(func(int) llmtest.Fault { return llmtest.RedirectAway })
 	bothVersions(t, "away", llmtest.Config{Faults: always}, func(t *testing.T, srv *llmtest.Server) {
@@ -51,7 +51,7 @@ func TestRedirectAway(t *testing.T) {
 	})
 }
 
-// Nobody follows who cannot send the body again.
+// A client that cannot send the body again does not follow a redirect.
 func TestRedirectNotFollowed(t *testing.T) {
 	cfg := llmtest.Config{Faults: llmtest.Sequence(llmtest.RedirectSame, llmtest.RedirectAway)}
 	bothVersions(t, "once", cfg, func(t *testing.T, srv *llmtest.Server) {

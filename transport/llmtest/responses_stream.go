@@ -1,60 +1,48 @@
 package llmtest
 
-import (
-	"net/http"
-	"strconv"
-	"strings"
-)
+import "strings"
 
-// startingAfter is the number of the last event that the client has, or -1.
-func startingAfter(r *http.Request) int {
-	if n, err := strconv.Atoi(r.URL.Query().Get("starting_after")); err == nil {
-		return n
-	}
-	return -1
-}
-
-// responseStream has the events of a that come after the given one. Those of a
-// response in the background wait for it.
-func (x *exchange) responseStream(a *storedAnswer, after int) *stream {
-	events := a.events()
+// responseStream returns a stream of the events of r after the given one. Those of a
+// background response come when it is done.
+func responseStream(x *exchange, r *savedResponse, after int) *stream {
+	events := r.events()
 	s := &stream{
 		contentType: eventStream,
-		failure:     func(n int) [][]byte { return x.overload(a, n) },
+		failure:     func(n int) [][]byte { return responseFailure(x, r, n) },
 	}
 	from := min(max(after+1, 0), len(events))
 	for _, e := range events[from:] {
 		s.frames = append(s.frames, x.event(e.name, e.data))
 	}
-	if a.background {
-		// created and queued come at once.
-		s.held, s.until = max(2-from, 0), a.done
+	if r.background {
+		// response.created and response.queued come at once.
+		s.held, s.until = max(2-from, 0), r.done
 		s.alive = func() bool {
-			now, ok := x.s.recall(a.g.ID)
+			now, ok := x.responses.lookUp(r.g.ID)
 			return !ok || !now.cancelled
 		}
 	}
 	return s
 }
 
-// overload is how a stream ends that goes wrong: there are two events, and no
-// usage.
-func (x *exchange) overload(a *storedAnswer, n int) [][]byte {
+// responseFailure returns the two events that end a stream that fails. They have no usage.
+func responseFailure(x *exchange, r *savedResponse, n int) [][]byte {
 	e := overloaded()
-	failed := a.body("failed")
-	failed.Error = e.words
+	failed := r.body("failed")
+	failed.Error = e.value
 	return [][]byte{
-		x.event("error", encode(errorEvent{"error", e.words, n})),
+		x.event("error", encode(errorEvent{"error", e.value, n})),
 		x.event("response.failed", encode(statusEvent{"response.failed", n + 1, failed})),
 	}
 }
 
+// event is one server-sent event.
 type event struct {
 	name string
 	data []byte
 }
 
-// The shapes of the events, their keys in the order of the wire.
+// The events of a stream. The order of the fields is OpenAI's.
 type (
 	errorEvent struct {
 		Type   string `json:"type"`
@@ -101,17 +89,17 @@ type (
 	}
 )
 
-// events returns the events of a response, from its creation to its end. Those of
-// its beginning show the tier that was asked for, as the real ones do, and only
-// the last one the tier that served, and the usage.
-func (a *storedAnswer) events() (events []event) {
-	add := func(name string, shape func(n int) any) {
-		events = append(events, event{name, encode(shape(len(events)))})
+// events returns the events of a response, from its creation to its end. As at OpenAI, the
+// first ones have the tier that was asked for, and only the last one has the tier that served
+// the request, and the usage.
+func (r *savedResponse) events() (events []event) {
+	add := func(name string, body func(n int) any) {
+		events = append(events, event{name, encode(body(len(events)))})
 	}
 	status := func(name, status string) {
-		add(name, func(n int) any { return statusEvent{name, n, a.body(status)} })
+		add(name, func(n int) any { return statusEvent{name, n, r.body(status)} })
 	}
-	if a.background {
+	if r.background {
 		status("response.created", "queued")
 		status("response.queued", "queued")
 	} else {
@@ -119,38 +107,38 @@ func (a *storedAnswer) events() (events []event) {
 	}
 	status("response.in_progress", "in_progress")
 	index := 0
-	if a.g.Reasoning > 0 {
+	if r.g.Reasoning > 0 {
 		for _, name := range []string{"response.output_item.added", "response.output_item.done"} {
-			add(name, func(n int) any { return itemEvent{name, a.thinking(), index, n} })
+			add(name, func(n int) any { return itemEvent{name, r.thinking(), index, n} })
 		}
 		index++
 	}
-	id := a.message("").ID
+	id := r.message("").ID
 	add("response.output_item.added", func(n int) any {
-		return itemEvent{"response.output_item.added", a.message("in_progress"), index, n}
+		return itemEvent{"response.output_item.added", r.message("in_progress"), index, n}
 	})
 	add("response.content_part.added", func(n int) any {
 		return partEvent{"response.content_part.added", 0, id, index, newOutputText(""), n}
 	})
-	for i, piece := range a.pieces {
+	for i, piece := range r.pieces {
 		add("response.output_text.delta", func(n int) any {
 			e := deltaEvent{Type: "response.output_text.delta", Delta: piece, Item: id, Logprobs: []string{}, Index: index, Number: n}
-			if !a.plain {
-				e.Obfuscation = padding(fold(a.g.Call), uint64(i))
+			if !r.noObfuscation {
+				e.Obfuscation = padding(fold(r.g.Call), uint64(i))
 			}
 			return e
 		})
 	}
-	text := strings.Join(a.pieces, "")
+	text := strings.Join(r.pieces, "")
 	add("response.output_text.done", func(n int) any {
 		return doneEvent{"response.output_text.done", 0, id, []string{}, index, n, text}
 	})
 	add("response.content_part.done", func(n int) any {
 		return partEvent{"response.content_part.done", 0, id, index, newOutputText(text), n}
 	})
-	end := a.status(a.done)
+	end := r.status(r.done)
 	add("response.output_item.done", func(n int) any {
-		return itemEvent{"response.output_item.done", a.message(end), index, n}
+		return itemEvent{"response.output_item.done", r.message(end), index, n}
 	})
 	status("response."+end, end)
 	return events

@@ -2,9 +2,9 @@ package llmtest_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
@@ -17,7 +17,7 @@ func input(prompt string, fields ...string) string {
 	return "{" + strings.Join(fields, ",") + "}"
 }
 
-// response is an answer of the Responses API, or an event of a stream.
+// response is a response of the Responses API, or an event of a stream.
 type response struct {
 	Type              string
 	SequenceNumber    int `json:"sequence_number"`
@@ -45,7 +45,7 @@ type response struct {
 	Delta      string
 }
 
-// checkResponse compares a finished response with what the meter says.
+// checkResponse compares a finished response with the meter.
 func checkResponse(t *testing.T, r *response, g llmtest.Generation) {
 	t.Helper()
 	u := r.Usage
@@ -55,18 +55,14 @@ func checkResponse(t *testing.T, r *response, g llmtest.Generation) {
 	}
 }
 
-// named splits a stream into its events, and checks that names and types agree.
-func named(t *testing.T, stream, end string) (events []response) {
+func checkResponseRequest(t *testing.T, q llmtest.Request, call string, h http.Header) {
 	t.Helper()
-	for text := range strings.SplitSeq(strings.TrimSuffix(stream, end+end), end+end) {
-		name, data, ok := strings.Cut(text, end+"data: ")
-		e := decode[response](t, data)
-		if !ok || name != "event: "+e.Type {
-			t.Fatalf("event %q", text)
-		}
-		events = append(events, e)
+	if q.Model != "gpt-5-mini" || q.Tier != "fast" || q.Call != call || q.Call == "" {
+		t.Errorf("recorded %+v", q)
 	}
-	return events
+	if h.Get("x-request-id") == "" || h.Get("x-ratelimit-limit-requests") != "5000" {
+		t.Errorf("got %v", h)
+	}
 }
 
 func TestResponses(t *testing.T) {
@@ -78,12 +74,7 @@ func TestResponses(t *testing.T) {
 			g.Tier != "priority" || g.Provider != "openai" || g.Operation != "responses" {
 			t.Errorf("got %s, metered %+v", a.body, g)
 		}
-		if q := srv.Requests()[0]; q.Model != "gpt-5-mini" || q.Tier != "fast" || q.Call != g.Call || q.Call == "" {
-			t.Errorf("recorded %+v", q)
-		}
-		if a.header.Get("x-request-id") == "" || a.header.Get("x-ratelimit-limit-requests") != "5000" {
-			t.Errorf("got %v", a.header)
-		}
+		checkResponseRequest(t, srv.Requests()[0], g.Call, a.header)
 		if again := decode[response](t, mustDo(t, srv, "GET", responsesPath+"/"+g.ID, "", 200).body); again.Status != "completed" || len(srv.Meter()) != 1 {
 			t.Errorf("got %+v", again)
 		}
@@ -99,123 +90,7 @@ func TestResponses(t *testing.T) {
 	})
 }
 
-func TestResponsesStream(t *testing.T) {
-	for _, tt := range []struct{ asked, created, completed string }{
-		{"", "auto", "default"}, {"auto", "auto", "default"}, {"flex", "flex", "flex"}, {"fast", "fast", "priority"},
-	} {
-		for _, crlf := range []bool{false, true} {
-			inBubble(t, llmtest.Config{Chunks: 3, CRLF: crlf}, func(t *testing.T, srv *llmtest.Server) {
-				fields := []string{`"stream":true`}
-				if tt.asked != "" {
-					fields = append(fields, `"service_tier":"`+tt.asked+`"`)
-				}
-				a := mustDo(t, srv, "POST", responsesPath, input("hi", fields...), 200)
-				events := named(t, a.body, map[bool]string{false: "\n", true: "\r\n"}[crlf])
-				last := len(events) - 1
-				if e := events[0]; e.Type != "response.created" || e.Response.Tier != tt.created || e.Response.Usage != nil || e.Response.Status != "in_progress" {
-					t.Errorf("begins with %+v", e)
-				}
-				if e := events[last]; e.Type != "response.completed" || e.Response.Tier != tt.completed {
-					t.Errorf("ends in %+v", e)
-				}
-				checkResponse(t, events[last].Response, srv.Meter()[0])
-				var text strings.Builder
-				for i, e := range events {
-					text.WriteString(e.Delta)
-					if e.SequenceNumber != i || i < last && e.Response != nil && (e.Response.Usage != nil || e.Response.Tier != tt.created) {
-						t.Errorf("event %d: %+v", i, e)
-					}
-				}
-				if out := events[last].Response.Output; text.String() != out[len(out)-1].Content[0].Text {
-					t.Errorf("streamed %q of %+v", text.String(), out)
-				}
-				if strings.Contains(a.body, "[DONE]") || !srv.Requests()[0].Stream {
-					t.Errorf("got %s", a.body)
-				}
-			})
-		}
-	}
-}
-
-func TestResponsesErrorInStream(t *testing.T) {
-	inBubble(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ErrorInStream)}, func(t *testing.T, srv *llmtest.Server) {
-		events := named(t, mustDo(t, srv, "POST", responsesPath, input("hi", `"stream":true`), 200).body, "\n")
-		e, failed := events[len(events)-2], events[len(events)-1]
-		if e.Type != "error" || e.Error.Code != "server_is_overloaded" || failed.Type != "response.failed" || failed.Response.Status != "failed" ||
-			failed.Response.Usage != nil || failed.SequenceNumber != len(events)-1 || len(srv.Meter()) != 1 {
-			t.Errorf("ends in %+v and %+v", e, failed)
-		}
-	})
-}
-
-func TestBackground(t *testing.T) {
-	inBubble(t, llmtest.Config{BackgroundDelay: time.Hour}, func(t *testing.T, srv *llmtest.Server) {
-		request := input("hi", `"background":true`, `"service_tier":"flex"`)
-		r := decode[response](t, mustDo(t, srv, "POST", responsesPath, request, 200).body)
-		path := responsesPath + "/" + r.ID
-		if r.Status != "queued" || r.Usage != nil || r.Tier != "flex" || !r.Background || len(r.Output) != 0 {
-			t.Errorf("got %+v", r)
-		}
-		<-time.After(time.Hour - 1)
-		if r = decode[response](t, mustDo(t, srv, "GET", path, "", 200).body); r.Status != "in_progress" || r.Usage != nil {
-			t.Errorf("got %+v", r)
-		}
-		<-time.After(1)
-		for range 2 {
-			r = decode[response](t, mustDo(t, srv, "GET", path, "", 200).body)
-			checkResponse(t, &r, srv.Meter()[0])
-		}
-		if r = decode[response](t, mustDo(t, srv, "POST", path+"/cancel", "", 200).body); r.Status != "completed" {
-			t.Errorf("got %+v", r)
-		}
-		if q := srv.Requests(); len(srv.Meter()) != 1 || q[1].Operation != "getResponse" || q[4].Operation != "cancelResponse" {
-			t.Errorf("billed %d", len(srv.Meter()))
-		}
-
-		r = decode[response](t, mustDo(t, srv, "POST", responsesPath, request, 200).body)
-		path = responsesPath + "/" + r.ID
-		for range 2 {
-			r = decode[response](t, mustDo(t, srv, "POST", path+"/cancel", "", 200).body)
-			if r.Status != "cancelled" || r.Usage != nil {
-				t.Errorf("got %+v", r)
-			}
-		}
-		<-time.After(2 * time.Hour)
-		if r = decode[response](t, mustDo(t, srv, "GET", path+"?stream=true", "", 200).body); r.Status != "cancelled" || len(srv.Meter()) != 2 {
-			t.Errorf("got %+v", r)
-		}
-		mustDo(t, srv, "POST", responsesPath, input("hi", `"background":true`, `"store":false`), 400)
-	})
-}
-
-func TestBackgroundStream(t *testing.T) {
-	inBubble(t, llmtest.Config{BackgroundDelay: time.Hour}, func(t *testing.T, srv *llmtest.Server) {
-		began := time.Now()
-		all := named(t, mustDo(t, srv, "POST", responsesPath, input("hi", `"background":true`, `"stream":true`), 200).body, "\n")
-		if time.Since(began) != time.Hour || all[0].Response.Status != "queued" || all[1].Type != "response.queued" {
-			t.Errorf("took %v, begins with %+v", time.Since(began), all[0].Response)
-		}
-		path := responsesPath + "/" + srv.Meter()[0].ID
-		rest := named(t, mustDo(t, srv, "GET", path+"?stream=true&starting_after=4", "", 200).body, "\n")
-		if len(rest) != len(all)-5 || rest[0].SequenceNumber != 5 || rest[len(rest)-1].Type != "response.completed" || len(srv.Meter()) != 1 {
-			t.Errorf("got %d of %d events", len(rest), len(all))
-		}
-		checkResponse(t, rest[len(rest)-1].Response, srv.Meter()[0])
-
-		// A stream ends where the response is cancelled.
-		result := make(chan answer)
-		go func() {
-			result <- do(t.Context(), srv, "POST", responsesPath, input("hi", `"background":true`, `"stream":true`))
-		}()
-		<-time.After(time.Minute)
-		mustDo(t, srv, "POST", responsesPath+"/"+srv.Meter()[1].ID+"/cancel", "", 200)
-		if a := <-result; len(named(t, a.body, "\n")) != 2 {
-			t.Errorf("got %s", a.body)
-		}
-	})
-}
-
-func TestResponsesRefusals(t *testing.T) {
+func TestResponsesRejections(t *testing.T) {
 	for _, tt := range []struct {
 		name, request string
 		status        int
@@ -240,47 +115,4 @@ func TestResponsesRefusals(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestEmbeddings(t *testing.T) {
-	for _, tt := range []struct {
-		request string
-		status  int
-		n, size int
-	}{
-		{`{"model":"text-embedding-3-small","input":"some words"}`, 200, 1, 8},
-		{`{"model":"text-embedding-3-small","input":["some","words"],"dimensions":3}`, 200, 2, 3},
-		{`{"model":"text-embedding-3-small","input":[5,6,7]}`, 200, 1, 8},
-		{`{"model":"text-embedding-3-small","input":[[5],[6]]}`, 200, 2, 8},
-		{`{"model":"text-embedding-3-small"}`, 400, 0, 0},
-		{`{"model":"missing","input":"x"}`, 404, 0, 0},
-		{`{"model":"m","input":"x","service_tier":"flex"}`, 400, 0, 0},
-		{`[]`, 400, 0, 0},
-	} {
-		inBubble(t, llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
-			a := mustDo(t, srv, "POST", "/v1/embeddings", tt.request, tt.status)
-			got := decode[struct {
-				Data []struct {
-					Index     int
-					Embedding []float64
-				}
-				Usage map[string]int64
-			}](t, a.body)
-			if len(got.Data) != tt.n || tt.n > 0 && len(got.Data[tt.n-1].Embedding) != tt.size {
-				t.Errorf("%s: got %s", tt.request, a.body)
-			}
-			for _, g := range srv.Meter() {
-				if len(got.Usage) != 2 || got.Usage["prompt_tokens"] != g.Prompt || got.Usage["total_tokens"] != g.Prompt ||
-					g.Operation != "embeddings" || g.Completion != 0 || g.Tier != "default" {
-					t.Errorf("got %s, metered %+v", a.body, g)
-				}
-			}
-		})
-	}
-	inBubble(t, llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
-		a := mustDo(t, srv, "POST", "/v1/embeddings", `{"model":"m","input":"x","encoding_format":"base64"}`, 200)
-		if v := decode[struct{ Data []struct{ Embedding string } }](t, a.body).Data[0].Embedding; len(v) != 44 {
-			t.Errorf("got %s", a.body)
-		}
-	})
 }

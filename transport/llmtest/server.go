@@ -5,124 +5,33 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"sync"
-	"syscall"
 	"time"
 )
 
-// Config says how a [Server] behaves. Its zero value is a provider on its best
-// day: room for every tier, no limit, no fault, no delay.
-type Config struct {
-	// Flex decides whether there is capacity for a flex request; nil: always.
-	Flex Capacity
-
-	// RequestsPerMinute, if > 0, is the provider's limit on requests for work: to
-	// generate or to embed. It is a
-	// token bucket of that many requests that refills evenly, which is what
-	// OpenAI's headers show: at 5000 a minute, one request resets in 12ms. Whatever
-	// comes beyond it gets a 429 rate_limit_exceeded with Retry-After,
-	// retry-after-ms and a "Please try again in ..." message, and uses up nothing;
-	// every other refusal does count. With 0, the x-ratelimit headers show 5000,
-	// and nothing is refused. The other providers say it in their ways: Gemini in
-	// the error's details and nowhere else, Vertex not at all.
-	RequestsPerMinute int
-
-	// Faults is consulted for each recognised request, the n-th of them with n;
-	// nil: no faults.
-	Faults Script
-
-	// RefuseDials, if not nil, decides whether an attempt to connect fails with
-	// ECONNREFUSED, before anything is written. n counts the attempts from 0. It is
-	// called for one attempt at a time, and only the server's own Transport asks it.
-	RefuseDials func(n int) bool
-
-	// FlexAs429 makes Gemini and Vertex refuse a flex request that they have no
-	// capacity for with a 429 RESOURCE_EXHAUSTED that names no quota, instead of a
-	// 503 UNAVAILABLE. Both are documented.
-	FlexAs429 bool
-
-	// FlexModels are the models that accept the flex tier; others get a 400 with
-	// the param service_tier. nil: every model does.
-	FlexModels []string
-
-	// NoStreamOptions refuses stream_options with a 400 that names it, as some
-	// compatible servers do.
-	NoStreamOptions bool
-
-	// CachedPercent is how much of a prompt of 1024 tokens or more is reported as
-	// cached, rounded down to a multiple of 128 tokens; 0: none. It is what
-	// providers cache by themselves, and does not apply where a cachedContents is
-	// used.
-	CachedPercent int
-
-	// Latency is waited for before the first byte of an answer, and ChunkDelay
-	// between the events of a stream; in real time, or in that of the synctest
-	// bubble that the server was started in. The work is done before the wait.
-	Latency, ChunkDelay time.Duration
-
-	// BackgroundDelay is how long after its acceptance a background response of
-	// OpenAI's Responses API is completed.
-	BackgroundDelay time.Duration
-
-	// MinCacheTokens is the least that a cachedContents must hold; 0: 1024.
-	MinCacheTokens int64
-
-	// CRLF ends the lines of a stream with \r\n instead of \n. Gemini's own
-	// streams always have \r\n.
-	CRLF bool
-
-	// HTTP2 makes the server speak HTTP/2, and nothing else, and its own Transport
-	// too: without encryption and without negotiation, for http and https URLs
-	// alike. A client with a transport of its own has to be told so, by
-	// http.Protocols.SetUnencryptedHTTP2, or to have "prior knowledge".
-	HTTP2 bool
-
-	// SlowBy is how long the fault [Slow] holds the answer back; 0: 11 minutes.
-	SlowBy time.Duration
-
-	// Chunks is how many content chunks a stream has; 0: 8.
-	Chunks int
-
-	// Seed is the source of everything that is drawn: tokens and ids.
-	Seed uint64
-}
-
-// Server is a simulated provider. Start one with [NewServer] or [NewPipe], and
-// close it when done. All methods may be called at any time, by many at once.
+// Server is a simulated provider. Start one with [NewServer] or [NewPipe], and close it
+// when done. All methods may be called at any time and concurrently.
 type Server struct {
-	// URL is the base, without /v1 and without a slash at the end.
+	// URL is the base URL, without /v1 and without a slash at the end.
 	URL string
 
-	cfg       Config
+	provider
+
 	connect   func(context.Context) (net.Conn, error)
 	transport *http.Transport
 	http      *http.Server
-	life      context.Context
-	die       context.CancelFunc
+	ctx       context.Context // done when the server closes
+	end       context.CancelFunc
 	once      sync.Once
-	entering  sync.Mutex     // orders the handlers' entry and the server's end
+	entering  sync.Mutex     // orders the start of handlers and the end of the server
 	running   sync.WaitGroup // the accept loop, each open connection, each handler
 
 	dialing sync.Mutex
 	dials   int
-
-	// deciding orders requests: it is held while the user's Script and Capacity
-	// decide, and so it is not the lock that Meter and Requests take.
-	deciding   sync.Mutex
-	recognised int
-	flexed     int
-	quota      bucket
-
-	mu       sync.Mutex
-	requests []Request
-	billed   []Generation
-	caches   []*cacheRecord
-	stored   map[string]*storedAnswer
 }
 
-// NewServer starts a server on a free loopback port. Like an httptest.Server it
-// must be closed, and like it, it panics if it cannot listen.
+// NewServer starts a server on a free loopback port. Like an httptest.Server it must be
+// closed, and it panics if it cannot listen.
 func NewServer(cfg Config) *Server {
 	l, err := listenLoopback()
 	if err != nil {
@@ -138,21 +47,12 @@ func NewServer(cfg Config) *Server {
 	return s
 }
 
-func listenLoopback() (net.Listener, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return net.Listen("tcp", "[::1]:0")
-	}
-	return l, nil
-}
-
-// NewPipe starts a server in this process that is reached over [net.Pipe], and
-// only through its Transport or Client. It is made for [testing/synctest]: start
-// it and close it inside the bubble. What the client began is the client's to end:
-// an answer whose body is never closed keeps a goroutine of net/http, and with it
-// the bubble, waiting.
+// NewPipe starts a server in this process that is reached over [net.Pipe], and only
+// through its Transport or Client. It is made for [testing/synctest]: start and close it
+// inside the bubble. The client must close the bodies of its responses. A body that is
+// never closed keeps a goroutine of net/http waiting, and so the bubble does not end.
 func NewPipe(cfg Config) *Server {
-	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	l := newPipeListener()
 	s := newServer(cfg)
 	s.URL = "http://llmtest.invalid"
 	s.connect = l.dial
@@ -160,19 +60,19 @@ func NewPipe(cfg Config) *Server {
 	return s
 }
 
-// newServer makes a server that is not listening yet.
+// newServer returns a server that is not listening yet.
 func newServer(cfg Config) *Server {
-	s := &Server{cfg: cfg, stored: map[string]*storedAnswer{}}
-	s.life, s.die = context.WithCancel(context.Background())
+	s := &Server{provider: provider{cfg: cfg}}
+	s.ctx, s.end = context.WithCancel(context.Background())
 	s.http = &http.Server{
-		Handler:     http.HandlerFunc(s.serve),
-		BaseContext: func(net.Listener) context.Context { return s.life },
-		ConnState:   s.count,
-		ConnContext: withWire,
+		Handler:     http.HandlerFunc(s.handle),
+		BaseContext: func(net.Listener) context.Context { return s.ctx },
+		ConnState:   s.trackConn,
+		ConnContext: withConn,
 	}
 	s.transport = &http.Transport{
 		DialContext:         s.dial,
-		DialTLSContext:      s.dial, // so that https://api.openai.com ends up here as well
+		DialTLSContext:      s.dial, // so that https URLs reach this server too
 		MaxIdleConnsPerHost: 1024,
 	}
 	if cfg.HTTP2 {
@@ -181,59 +81,66 @@ func newServer(cfg Config) *Server {
 	return s
 }
 
-func (s *Server) start(l net.Listener) {
-	s.running.Go(func() { _ = s.http.Serve(wireListener{l, s.cfg.HTTP2}) })
+// plainHTTP2 is unencrypted HTTP/2, and no other version.
+func plainHTTP2() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetUnencryptedHTTP2(true)
+	return p
 }
 
-// enter lets a handler begin, unless the server has come to its end. On HTTP/2 the
-// handlers outlive their connection, and Close waits for them as well.
+func (s *Server) start(l net.Listener) {
+	s.running.Go(func() { _ = s.http.Serve(connListener{l, s.cfg.HTTP2}) })
+}
+
+// handle answers one request, unless the server has closed.
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		panic(http.ErrAbortHandler)
+	}
+	defer s.running.Done()
+	s.serve(w, r)
+}
+
+// enter reports whether a handler may start. On HTTP/2 handlers outlive their connection,
+// so Close must wait for them in addition to the connections.
 func (s *Server) enter() bool {
 	s.entering.Lock()
 	defer s.entering.Unlock()
-	if s.life.Err() != nil {
+	if s.ctx.Err() != nil {
 		return false
 	}
 	s.running.Add(1)
 	return true
 }
 
-// stop closes the door to new handlers, and has the others come to an end.
+// stop keeps new handlers from starting, and ends the others.
 func (s *Server) stop() {
 	s.entering.Lock()
 	defer s.entering.Unlock()
-	s.die()
+	s.end()
 }
 
-// count keeps track of the connections that Close has to wait for.
-func (s *Server) count(conn net.Conn, state http.ConnState) {
+// trackConn counts the connections that Close has to wait for. A connection that was
+// hijacked is closed by its handler, for which Close waits too.
+func (s *Server) trackConn(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		s.running.Add(1)
-		if s.life.Err() != nil {
-			// Accepted while http.Server.Close was at work, and so overlooked by it.
+		if s.ctx.Err() != nil {
+			// It was accepted during http.Server.Close, which did not see it.
 			_ = conn.Close()
 		}
 	case http.StateIdle:
-		if w, ok := conn.(*wire); ok {
-			w.idle()
+		if c, ok := conn.(*serverConn); ok {
+			c.idle()
 		}
-	case http.StateClosed:
+	case http.StateHijacked, http.StateClosed:
 		s.running.Done()
 	}
 }
 
-// Transport returns the one transport of the server. It reaches the server for
-// any host name, and for https URLs too, without encryption, so a client whose
-// base URL cannot be changed can be tested as well. It is an ordinary
-// http.Transport: change its settings before its first use, but leave its dial
-// functions alone.
-func (s *Server) Transport() *http.Transport { return s.transport }
-
-// Client returns a new client on the server's transport.
-func (s *Server) Client() *http.Client { return &http.Client{Transport: s.transport} }
-
-// Close stops everything: stalled requests and open streams are cut off. It
-// returns when the server's connections are gone. To close twice does no harm.
+// Close stops the server. Requests that stall and open streams are cut off. It returns
+// when the server's connections are closed. Further calls do nothing.
 func (s *Server) Close() {
 	s.once.Do(func() {
 		s.stop()
@@ -243,15 +150,24 @@ func (s *Server) Close() {
 	})
 }
 
-// dial is the transport's way to the server, whatever the address.
+// Transport returns the server's transport, always the same one. It reaches the server for
+// any host name, and for https URLs without encryption. So a client whose base URL cannot
+// be changed can be tested too. It is an ordinary http.Transport: settings may be changed
+// before its first use, except for the dial functions.
+func (s *Server) Transport() *http.Transport { return s.transport }
+
+// Client returns a new client that uses the server's transport.
+func (s *Server) Client() *http.Client { return &http.Client{Transport: s.transport} }
+
+// dial connects the transport to the server, whatever the address.
 func (s *Server) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	if s.refuseDial() {
-		return nil, refused()
+	if s.refusesDial() {
+		return nil, errConnRefused()
 	}
 	return s.connect(ctx)
 }
 
-func (s *Server) refuseDial() bool {
+func (s *Server) refusesDial() bool {
 	s.dialing.Lock()
 	defer s.dialing.Unlock()
 	n := s.dials
@@ -259,47 +175,28 @@ func (s *Server) refuseDial() bool {
 	return s.cfg.RefuseDials != nil && s.cfg.RefuseDials(n)
 }
 
-// refused is the error of a port that nobody listens on.
-func refused() error {
-	return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+// Meter returns everything that the provider bills, in the order in which the work was
+// done.
+func (s *Server) Meter() []Generation { return s.meter.all() }
+
+// Requests returns every request that reached the server, in the order of arrival.
+func (s *Server) Requests() []Request { return s.requests.all() }
+
+// Caches returns every cache that was ever created, dead or alive, in the order of
+// creation.
+func (s *Server) Caches() []Cache { return s.caches.all() }
+
+// NewCache adds a cache, as if another client had created it, and returns its name. The
+// cache expires after exactly ttl, and has expired already if ttl <= 0. The model may be a
+// bare name or "models/..." for Gemini, and
+// "projects/.../locations/.../publishers/google/models/..." for Vertex. The cache does not
+// appear in [Server.Meter].
+func (s *Server) NewCache(model string, tokens int64, ttl time.Duration) string {
+	now := time.Now()
+	c := Cache{Model: shortName(model), Tokens: tokens, Created: now, Expires: now.Add(max(ttl, 0))}
+	return s.caches.add(cacheRecord{Cache: c}, parseGooglePath("v1/"+model), s.cfg.Seed).Name
 }
 
-// pipeListener accepts the far ends of pipes.
-type pipeListener struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (l *pipeListener) dial(ctx context.Context) (net.Conn, error) {
-	near, far := net.Pipe()
-	select {
-	case l.conns <- far:
-		return near, nil
-	case <-l.closed:
-		return nil, refused()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.conns:
-		return conn, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }
+// KillCache deletes a cache without a request, as the provider or another client may do. It
+// reports whether there was a cache with this name that was alive.
+func (s *Server) KillCache(name string) bool { return s.caches.kill(name, time.Now()) }

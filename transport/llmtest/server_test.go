@@ -37,13 +37,13 @@ func TestClose(t *testing.T) {
 			t.Errorf("got status %d, error %v; want ECONNREFUSED", got.status, got.err)
 		}
 		if len(srv.Meter()) != 1 || len(srv.Requests()) != 1 {
-			t.Error("the books are gone")
+			t.Error("the records are lost")
 		}
 	})
 }
 
 func TestCloseCutsStream(t *testing.T) {
-	// A delay that nobody waits for: in real time, too.
+	// The delay does not end, in real time either.
 	bothVersions(t, "stream", llmtest.Config{ChunkDelay: 1 << 62}, func(t *testing.T, srv *llmtest.Server) {
 		res, err := srv.Client().Post(srv.URL+chatPath, "application/json", strings.NewReader(body("hi", `"stream":true`)))
 		if err != nil {
@@ -144,5 +144,42 @@ func TestTransportIsOne(t *testing.T) {
 	defer srv.Close()
 	if first, second := srv.Transport(), srv.Transport(); first != second || srv.Client().Transport != srv.Transport() {
 		t.Error("there are two transports")
+	}
+}
+
+func TestProtocolVersion(t *testing.T) {
+	bothVersions(t, "major", llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
+		want := 1
+		if srv.Transport().Protocols != nil {
+			want = 2
+		}
+		for _, base := range []string{"http://llm.example", "https://api.openai.com", "https://api.openai.com", srv.URL} {
+			res, err := srv.Client().Post(base+chatPath, "application/json", strings.NewReader(body("hi")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != http.StatusOK || res.ProtoMajor != want {
+				t.Errorf("%s: %s, %d", base, res.Proto, res.StatusCode)
+			}
+		}
+	})
+}
+
+func TestHTTP2ForeignTransport(t *testing.T) {
+	srv := llmtest.NewServer(llmtest.Config{HTTP2: true})
+	defer srv.Close()
+	for _, http2 := range []bool{true, false} {
+		tr := &http.Transport{Protocols: new(http.Protocols)}
+		tr.Protocols.SetUnencryptedHTTP2(http2)
+		tr.Protocols.SetHTTP1(!http2)
+		res, err := (&http.Client{Transport: tr}).Get(srv.URL + "/v1/models")
+		if err == nil {
+			res.Body.Close()
+		}
+		if ok := err == nil && res.StatusCode == http.StatusOK; ok != http2 {
+			t.Errorf("HTTP/2 %t: %v", http2, err)
+		}
+		tr.CloseIdleConnections()
 	}
 }

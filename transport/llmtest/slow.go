@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// slowBy is how long Slow keeps a client waiting.
+// slowBy is for how long the fault Slow delays a response.
 func (c *Config) slowBy() time.Duration {
 	if c.SlowBy == 0 {
 		return 11 * time.Minute
@@ -14,9 +14,9 @@ func (c *Config) slowBy() time.Duration {
 	return c.SlowBy
 }
 
-// trickle answers with an error whose body comes one byte a second.
-func (x *exchange) trickle(e *apiError) {
-	x.pause(x.s.cfg.Latency)
+// trickle sends an error response, its body at one byte per second.
+func (x *responder) trickle(e *apiError) {
+	x.pause(x.cfg.Latency)
 	e.setHeader(x.w.Header())
 	body := e.body()
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))

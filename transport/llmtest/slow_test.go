@@ -66,7 +66,7 @@ func TestTrickledError(t *testing.T) {
 		})
 }
 
-// A server that closes does not wait for what is slow.
+// Close does not wait for slow responses.
 func TestCloseEndsSlow(t *testing.T) {
 	for _, fault := range []llmtest.Fault{llmtest.Slow, llmtest.TrickledError} {
 		bothVersions(t, fault.String(), llmtest.Config{Faults: llmtest.Sequence(fault), SlowBy: 1 << 62},

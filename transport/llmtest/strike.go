@@ -6,53 +6,66 @@ import (
 	"time"
 )
 
-// spared says whether the fault that the script chose does not apply.
-func (x *exchange) spared() bool {
-	return x.fault == StaleClose && x.r.ProtoMajor == 2 || redirected(x.r, x.fault)
+// faultApplies reports whether the fault that the script chose can strike this request.
+func (x *responder) faultApplies() bool {
+	return !(x.fault == StaleClose && x.r.ProtoMajor == 2) && !isRedirected(x.r, x.fault)
 }
 
-// strikes lets the faults strike that come before the work, and says whether one did.
-func (x *exchange) strikes() bool {
+// strike applies a fault that comes before the work. It reports whether the request is
+// answered with that.
+func (x *responder) strike() bool {
 	switch x.fault {
 	case ResetBeforeAccept, RefusedStream, GoAway, ProtocolError:
 		x.breakOff()
 	case RedirectSame, RedirectAway:
 		x.redirect()
 	case TrickledError:
-		x.trickle(x.face.say(x, brokenServer))
+		x.trickle(x.errorFor(reasonServerError))
 	default:
-		t, ok := scripted(x.fault)
+		why, ok := errorFaults[x.fault]
 		if ok {
-			x.refuse(t)
+			x.reject(why)
 		}
 		return ok
 	}
 	return true
 }
 
-// refuse answers with the trouble that the fault stands for.
-func (x *exchange) refuse(t trouble) {
-	if t == throttled {
+// errorFaults are the faults that are only an error response before the work.
+var errorFaults = map[Fault]reason{
+	ServerError:      reasonServerError,
+	Overloaded:       reasonOverloaded,
+	RateLimited:      reasonRateLimit,
+	EarlyRateLimited: reasonRateLimit,
+	ShouldRetryFalse: reasonRateLimit,
+	QuotaExceeded:    reasonQuota,
+	FlexUnavailable:  reasonFlexCapacity,
+	BadRequest:       reasonScript,
+}
+
+// reject answers with the error of a fault.
+func (x *responder) reject(why reason) {
+	if why == reasonRateLimit {
 		x.quota = scriptedLimit
 	}
 	if x.fault == ShouldRetryFalse {
 		x.w.Header().Set("X-Should-Retry", "false")
 	}
-	x.fail(x.face.say(x, t))
+	x.fail(x.errorFor(why))
 }
 
-// refuseEarly answers before the body is read.
-func (x *exchange) refuseEarly() {
+// rejectEarly answers with a rate limit before the body is read.
+func (x *responder) rejectEarly() {
 	control := http.NewResponseController(x.w)
 	_ = control.EnableFullDuplex() // or net/http would read the body first
 	x.began = time.Now()
-	x.face.read(x, nil) // for what the path says
+	x.face.read(&x.exchange, nil) // for what the path says
 	x.admit(nil)
-	x.refuse(throttled)
+	x.reject(reasonRateLimit)
 	_ = control.Flush()
 	if x.r.ProtoMajor == 1 {
-		// Left to net/http, the end of the body would come when the handler has
-		// returned, which its connections do not survive in full duplex.
+		// If net/http read the rest of the body, it would do so after the handler has
+		// returned. Its connections do not survive that in full duplex.
 		_, _ = io.Copy(io.Discard, x.r.Body)
 	}
 }

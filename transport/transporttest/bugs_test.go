@@ -3,328 +3,356 @@ package transporttest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-var waste []int
-
-// linked is a RoundTripper that hands each request, and the one beneath, to a func.
-type linked struct {
-	next http.RoundTripper
-	f    func(*http.Request, http.RoundTripper) (*http.Response, error)
-}
-
-func (l linked) RoundTrip(req *http.Request) (*http.Response, error) { return l.f(req, l.next) }
-
-func (l linked) CloseIdleConnections() { (&http.Client{Transport: l.next}).CloseIdleConnections() }
-
-func link(f func(*http.Request, http.RoundTripper) (*http.Response, error)) wrapper {
-	return func(base http.RoundTripper) http.RoundTripper {
-		if base == nil {
-			base = http.DefaultTransport
+// bugs are RoundTrippers with one bug each, and the items that must find it. Some bugs have several consequences, and so
+// several items.
+var bugs = []struct {
+	bug  string
+	want string
+	wrap wrapper
+}{
+	{"sets a header of the caller's request", "A01", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		req.Header.Set("X-Attempt", "1")
+		return next.RoundTrip(req)
+	})},
+	{"sets a header, and takes it back", "A01", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		req.Header.Set("X-Attempt", "1")
+		defer req.Header.Del("X-Attempt")
+		return next.RoundTrip(req)
+	})},
+	{"puts another body into the caller's request", "A01", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if req.GetBody == nil {
+			return next.RoundTrip(req)
 		}
-		return linked{base, f}
-	}
-}
-
-// answers makes a wrapper of what it does to answers.
-func answers(f func(*http.Response) *http.Response) wrapper {
-	return link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		body, err := req.GetBody()
+		if err != nil {
+			req.Body.Close()
+			return nil, err
+		}
+		req.Body.Close()
+		req.Body = body
+		return next.RoundTrip(req)
+	})},
+	{"refuses a dead context, and leaves the body open", "A02", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if err := req.Context().Err(); err != nil {
+			return nil, err
+		}
+		return next.RoundTrip(req)
+	})},
+	{"returns the last response and the context's error", "A03", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		resp, err := next.RoundTrip(req)
+		if err == nil && req.Context().Err() != nil {
+			return resp, req.Context().Err()
+		}
+		return resp, err
+	})},
+	{"swallows failures", "A03", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if errors.Is(err, errNetwork) {
+			err = nil
+		}
+		return resp, err
+	})},
+	{"makes an error of a 429", "A04", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if err == nil && resp.StatusCode == http.StatusTooManyRequests {
+			resp.Body.Close()
+			return nil, errors.New("giving up after 1 attempt")
+		}
+		return resp, err
+	})},
+	{"drains a 503 that it returns", "A04", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if err == nil && resp.StatusCode == http.StatusServiceUnavailable {
+			io.Copy(io.Discard, resp.Body)
+		}
+		return resp, err
+	})},
+	{"keeps the request in the struct", "A05", func(base http.RoundTripper) http.RoundTripper { return &forgetful{next: newRetrier(base)} }},
+	{"follows redirects", "A06 B13 F57 F58", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if err != nil || resp.StatusCode != 307 && resp.StatusCode != 302 {
+			return resp, err
+		}
+		resp.Body.Close()
+		to, err := resp.Location()
 		if err != nil {
 			return nil, err
 		}
-		return f(resp), nil
-	})
-}
-
-// bodies makes a wrapper of what it does to the bodies of answers that have one.
-func bodies(f func(io.ReadCloser) io.ReadCloser) wrapper {
-	return answers(func(resp *http.Response) *http.Response {
-		if resp.Body != nil && resp.Body != http.NoBody && resp.StatusCode != http.StatusSwitchingProtocols {
-			resp.Body = f(resp.Body)
+		req = req.Clone(req.Context())
+		req.URL, req.Host, req.Body = to, "", http.NoBody
+		req.ContentLength = 0
+		return next.RoundTrip(req)
+	})},
+	{"answers a challenge", "A06", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if u := req.URL.User; u != nil {
+			req = req.Clone(req.Context())
+			password, _ := u.Password()
+			req.SetBasicAuth(u.Username(), password)
 		}
+		return next.RoundTrip(req)
+	})},
+	{"returns a copy of the response", "A07", answers(func(resp *http.Response) *http.Response {
+		copied := *resp
+		return &copied
+	})},
+	{"clones the request", "A08", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		return next.RoundTrip(req.Clone(req.Context()))
+	})},
+	{"forgets which request was answered", "A09", answers(func(resp *http.Response) *http.Response {
+		resp.Request = nil
 		return resp
-	})
-}
-
-// bodies101 makes a wrapper of what it does to upgraded connections.
-func bodies101(f func(io.ReadCloser) io.ReadCloser) wrapper {
-	return answers(func(resp *http.Response) *http.Response {
-		if resp.StatusCode == http.StatusSwitchingProtocols {
-			resp.Body = f(resp.Body)
+	})},
+	{"resends a body that is used up", "B10", resends(true, func(req *http.Request) io.ReadCloser {
+		if req.GetBody != nil {
+			return nil
 		}
-		return resp
-	})
-}
-
-// resends makes a wrapper that sends what was answered 429 once more, with the body that the func gives; nil: not.
-func resends(closeFirst bool, body func(*http.Request) io.ReadCloser) wrapper {
-	return link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		resp, err := next.RoundTrip(req)
-		if err != nil || resp.StatusCode != http.StatusTooManyRequests {
-			return resp, err
+		return req.Body
+	})},
+	{"keeps every body", "B10", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if req.GetBody != nil || req.Body == nil || req.Body == http.NoBody || req.Trailer != nil || req.ContentLength > 0 {
+			return next.RoundTrip(req)
+		}
+		data, err := io.ReadAll(req.Body)
+		if err != nil {
+			req.Body.Close()
+			return nil, err
 		}
 		out := req.WithContext(req.Context())
-		if out.Body = body(req); out.Body == nil {
-			return resp, err
+		out.Body = struct {
+			io.Reader
+			io.Closer
+		}{bytes.NewReader(data), req.Body}
+		return next.RoundTrip(out)
+	})},
+	{"rewinds a reader that is still read", "B11", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if req.GetBody == nil || req.ContentLength < 100<<10 {
+			return next.RoundTrip(req)
 		}
-		if closeFirst {
-			io.Copy(io.Discard, resp.Body)
+		data, err := io.ReadAll(req.Body)
+		req.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+		shared := &rewound{data: data}
+		for attempt := 0; ; attempt++ {
+			out := req.WithContext(req.Context())
+			shared.rewind()
+			out.Body = io.NopCloser(shared)
+			resp, err := next.RoundTrip(out)
+			if err != nil || resp.StatusCode != http.StatusTooManyRequests || attempt == 2 {
+				return resp, err
+			}
 			resp.Body.Close()
 		}
-		return next.RoundTrip(out)
-	})
-}
-
-const addition = `"service_tier":"flex",`
-
-// isObject reports whether a request is one whose body a careful editor edits.
-func isObject(req *http.Request, body []byte) bool {
-	_, err := members(body)
-	return err == nil && req.Header.Get("Content-Type") == "application/json" && req.Header.Get("Content-Encoding") == "" && bytes.HasPrefix(body, []byte(`{"`)) &&
-		req.URL.Host != "elsewhere.invalid" && !signed(req)
-}
-
-func signed(req *http.Request) bool {
-	return strings.HasPrefix(req.Header.Get("Authorization"), "AWS4") || req.Header.Get("Content-Digest") != ""
-}
-
-func insert(_ *http.Request, body []byte) []byte {
-	return append([]byte("{"+addition), body[1:]...)
-}
-
-// insertOnce inserts what is not there.
-func insertOnce(req *http.Request, body []byte) []byte {
-	if in, _ := members(body); count(in, "service_tier") > 0 {
-		return body
-	}
-	return insert(req, body)
-}
-
-// rewrites makes a wrapper that edits the bodies that the second func selects, which are short and can be had again, and
-// does all else right.
-func rewrites(edit func(*http.Request, []byte) []byte, which func(*http.Request, []byte) bool) wrapper {
-	return link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		if req.GetBody == nil || req.ContentLength > 10<<10 {
-			return next.RoundTrip(req)
-		}
-		data, err := io.ReadAll(req.Body)
-		req.Body.Close()
-		if err != nil {
-			return nil, err
-		}
-		out := req.WithContext(req.Context())
-		if which(req, data) {
-			data = edit(req, data)
-		}
-		setBody(out, data)
-		return next.RoundTrip(out)
-	})
-}
-
-func setBody(out *http.Request, data []byte) {
-	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
-	out.Body, _ = out.GetBody()
-	out.ContentLength = int64(len(data))
-	out.Header = out.Header.Clone()
-	out.Header.Del("Content-Length")
-	delete(out.Header, "content-length")
-}
-
-// edits makes a wrapper that edits one body, and what is around it wrongly.
-func edits(wrongly func(out *http.Request, edited []byte)) wrapper {
-	return link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		if req.ContentLength != int64(len(chatBody)) || req.GetBody == nil || req.Header.Get("Content-Length") == "" {
-			return next.RoundTrip(req)
-		}
-		data, err := io.ReadAll(req.Body)
-		req.Body.Close()
-		if err != nil {
-			return nil, err
-		}
-		if string(data) == chatBody {
-			data = insert(req, data)
-		}
-		out := req.WithContext(req.Context())
-		setBody(out, data)
-		if string(data) != chatBody {
-			wrongly(out, data)
-		}
-		return next.RoundTrip(out)
-	})
-}
-
-// forgetful keeps the latest request where all calls find it.
-type forgetful struct {
-	next http.RoundTripper
-	mu   sync.Mutex
-	req  *http.Request
-}
-
-func (f *forgetful) RoundTrip(req *http.Request) (*http.Response, error) {
-	f.set(req)
-	if req.Header.Get("X-Call") != "" {
-		time.Sleep(time.Millisecond) // others come by meanwhile
-	}
-	return f.next.RoundTrip(f.latest(req))
-}
-
-func (f *forgetful) set(req *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.req = req
-}
-
-// latest returns what is taken for the call's request, with the call's own body, so that no reader is shared.
-func (f *forgetful) latest(req *http.Request) *http.Request {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if req.Header.Get("X-Call") == "" {
-		return req
-	}
-	out := req.WithContext(req.Context())
-	out.Header = f.req.Header
-	return out
-}
-
-func (f *forgetful) CloseIdleConnections() { (&http.Client{Transport: f.next}).CloseIdleConnections() }
-
-// rewound is a reader that several attempts share. It has a lock, as it is not the race that is to be found.
-type rewound struct {
-	mu   sync.Mutex
-	data []byte
-	at   int
-}
-
-func (r *rewound) rewind() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.at = 0
-}
-
-func (r *rewound) Read(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.at == len(r.data) {
-		return 0, io.EOF
-	}
-	n := copy(p, r.data[r.at:])
-	r.at += n
-	return n, nil
-}
-
-// read is a body with another Read.
-type read struct {
-	io.Closer
-	f func([]byte) (int, error)
-}
-
-func (r read) Read(p []byte) (int, error) { return r.f(p) }
-
-// closing does something when it is closed.
-type closing struct {
-	io.Closer
-	f func()
-}
-
-func (c closing) Close() error {
-	err := c.Closer.Close()
-	c.f()
-	return err
-}
-
-// lazyCloser closes only what has been read.
-type lazyCloser struct {
-	io.ReadCloser
-	read atomic.Bool
-}
-
-func (l *lazyCloser) Read(p []byte) (int, error) {
-	l.read.Store(true)
-	return l.ReadCloser.Read(p)
-}
-
-func (l *lazyCloser) Close() error {
-	if !l.read.Load() {
-		return nil
-	}
-	return l.ReadCloser.Close()
-}
-
-// drainer reads to the end before it closes, however far that is, unless somebody else reads just then.
-type drainer struct {
-	io.ReadCloser
-	reading atomic.Int32
-}
-
-func (d *drainer) Read(p []byte) (int, error) {
-	d.reading.Add(1)
-	defer d.reading.Add(-1)
-	return d.ReadCloser.Read(p)
-}
-
-func (d *drainer) Close() error {
-	if d.reading.Load() == 0 {
-		io.Copy(io.Discard, d.ReadCloser)
-	}
-	return d.ReadCloser.Close()
-}
-
-// limiter lets one call through at a time, of those that the items of panics and of closing make. It hands each answer's
-// Close to a func that releases the permit; releases says that a panic does, too.
-func limiter(base http.RoundTripper, releases bool, end func(io.ReadCloser, func()) error) http.RoundTripper {
-	permit := make(chan struct{}, 1)
-	if base == nil {
-		base = http.DefaultTransport
-	}
-	return linked{base, func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-		if f, ok := next.(*fake); !ok || f.look != nil {
-			return next.RoundTrip(req)
-		}
-		select {
-		case permit <- struct{}{}:
-		case <-req.Context().Done():
-			if req.Body != nil {
-				req.Body.Close()
-			}
-			return nil, req.Context().Err()
-		}
-		release := sync.OnceFunc(func() { <-permit })
-		returned := false
-		defer func() {
-			if releases && !returned {
-				release()
-			}
-		}()
+	})},
+	{"loses the response when GetBody fails", "B12", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		resp, err := next.RoundTrip(req)
-		returned = true
-		if err != nil || resp.Body == nil || resp.StatusCode == http.StatusSwitchingProtocols {
-			release()
-			return resp, err
+		if err == nil && resp.StatusCode == http.StatusTooManyRequests && req.GetBody != nil {
+			body, err := req.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			body.Close()
 		}
-		b := resp.Body
-		resp.Body = read{closer(func() error { return end(b, release) }), func(p []byte) (int, error) {
+		return resp, err
+	})},
+	{"edits the body, not GetBody", "B13", edits(func(out *http.Request, edited []byte) {
+		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(chatBody)), nil }
+	})},
+	{"edits the body, not its length", "B13", edits(func(out *http.Request, edited []byte) {
+		out.ContentLength -= int64(len(addition))
+	})},
+	{"edits the body, not a literal Content-Length", "B13", edits(func(out *http.Request, edited []byte) {
+		out.Header.Set("Content-Length", "75")
+	})},
+	{"loses GetBody", "B13 F55", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		out := req.WithContext(req.Context())
+		out.GetBody = nil
+		return next.RoundTrip(out)
+	})},
+	{"makes every body chunked", "B14", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		out := req.WithContext(req.Context())
+		if out.Body != nil && out.Body != http.NoBody {
+			out.ContentLength = -1
+		}
+		return next.RoundTrip(out)
+	})},
+	{"edits a body that is not an object", "B15", rewrites(func(_ *http.Request, body []byte) []byte {
+		return bytes.Replace(body, []byte("[{"), []byte(`[{"x":1,`), 1)
+	}, func(req *http.Request, body []byte) bool { return bytes.HasPrefix(body, []byte("[")) })},
+	{"adds a member that is there", "B16", rewrites(insert, isObject)},
+	{"changes a number", "B16", rewrites(func(_ *http.Request, body []byte) []byte {
+		return bytes.Replace(body, []byte("9007199254740993"), []byte("9007199254740992"), 1)
+	}, isObject)},
+	{"edits a signed body", "B17", rewrites(insertOnce, func(req *http.Request, body []byte) bool {
+		return signed(req)
+	})},
+	{"hides the reader's type", "B18", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		out := req.WithContext(req.Context())
+		if out.Body != nil && out.Body != http.NoBody {
+			out.Body = struct{ io.ReadCloser }{out.Body}
+		}
+		return next.RoundTrip(out)
+	})},
+	{"reads ahead", "E40", bodies(func(b io.ReadCloser) io.ReadCloser {
+		first := make([]byte, 100)
+		n, err := b.Read(first)
+		if err != nil {
+			return read{b, io.MultiReader(bytes.NewReader(first[:n]), failing{err}).Read}
+		}
+		return read{b, io.MultiReader(bytes.NewReader(first[:n]), b).Read}
+	})},
+	{"does not close a body that was not read", "E41 F60", bodies(func(b io.ReadCloser) io.ReadCloser { return &lazyCloser{ReadCloser: b} })},
+	{"drops bytes that come with an error", "E42 E44 E48 F56", bodies(func(b io.ReadCloser) io.ReadCloser {
+		return read{b, func(p []byte) (int, error) {
 			n, err := b.Read(p)
 			if err != nil {
-				release()
+				n = 0
 			}
 			return n, err
 		}}
-		return resp, nil
-	}}
+	})},
+	{"takes an empty read for the end", "E42", bodies(func(b io.ReadCloser) io.ReadCloser {
+		return read{b, func(p []byte) (int, error) {
+			n, err := b.Read(p)
+			if n == 0 && err == nil {
+				err = io.EOF
+			}
+			return n, err
+		}}
+	})},
+	{"changes line ends", "E43", bodies(func(b io.ReadCloser) io.ReadCloser {
+		return read{b, func(p []byte) (int, error) {
+			n, err := b.Read(p)
+			return copy(p, bytes.ReplaceAll(p[:n], []byte("\r\n"), []byte("\n"))), err
+		}}
+	})},
+	{"asks for gzip itself", "E44", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		out := req.WithContext(req.Context())
+		out.Header = req.Header.Clone()
+		out.Header.Set("Accept-Encoding", "gzip")
+		return next.RoundTrip(out)
+	})},
+	{"drains when closed", "E45", bodies(func(b io.ReadCloser) io.ReadCloser { return &drainer{ReadCloser: b} })},
+	{"frees its permit after closing", "E46", func(base http.RoundTripper) http.RoundTripper {
+		return limiter(base, true, func(b io.ReadCloser, release func()) error {
+			defer release()
+			return b.Close()
+		})
+	}},
+	{"hides the connection of a 101", "E47", bodies101(func(b io.ReadCloser) io.ReadCloser { return read{b, b.Read} })},
+	{"loses the length of a HEAD", "E48", answers(func(resp *http.Response) *http.Response {
+		if resp.Request.Method == http.MethodHead {
+			resp.ContentLength = -1
+		}
+		return resp
+	})},
+	{"loses the trace of retries", "F49", func(base http.RoundTripper) http.RoundTripper {
+		// Between the retrier and the base: attempts after the first have no trace.
+		seen := &sync.Map{}
+		r := newRetrier(link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if _, again := seen.LoadOrStore(req.Context(), true); again {
+				req = req.WithContext(untraced{req.Context()})
+			}
+			return next.RoundTrip(req)
+		})(base))
+		return r
+	}},
+	{"forwards no CloseIdleConnections", "F50", func(base http.RoundTripper) http.RoundTripper {
+		return struct{ http.RoundTripper }{newRetrier(base)}
+	}},
+	{"closes the pool after a failure", "F50", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if err != nil {
+			(&http.Client{Transport: next}).CloseIdleConnections()
+		}
+		return resp, err
+	})},
+	{"closes the pool after a 400", "F56", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if err == nil && resp.StatusCode == 400 {
+			b := resp.Body
+			resp.Body = read{closing{b, func() { (&http.Client{Transport: next}).CloseIdleConnections() }}, b.Read}
+		}
+		return resp, err
+	})},
+	{"ignores Cancel", "F51", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		resp, err := next.RoundTrip(req)
+		if err == nil && resp.Header.Get("Retry-After") == "60" {
+			select {
+			case <-req.Context().Done():
+			case <-time.After(time.Minute):
+			}
+		}
+		return resp, err
+	})},
+	{"ignores the caller's context", "A02 A03 E45 E48 F49 F53 F60", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		return next.RoundTrip(req.WithContext(context.Background()))
+	})},
+	{"ends a broken body as if it were complete", "E41 E42 F52 F53", bodies(func(b io.ReadCloser) io.ReadCloser {
+		return read{b, func(p []byte) (int, error) {
+			n, err := b.Read(p)
+			if err != nil {
+				err = io.EOF
+			}
+			return n, err
+		}}
+	})},
+	{"does not expect 100-continue", "F54", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		out := req.WithContext(req.Context())
+		out.Header = req.Header.Clone()
+		out.Header.Del("Expect")
+		return next.RoundTrip(out)
+	})},
+	{"edits after a cross-host redirect", "F57", rewrites(insertOnce, func(req *http.Request, body []byte) bool {
+		return req.URL.Host == "elsewhere.invalid"
+	})},
+	{"edits a body twice", "F58", rewrites(func(req *http.Request, body []byte) []byte {
+		return insert(req, insert(req, body))
+	}, func(req *http.Request, body []byte) bool { return isObject(req, body) && req.URL.RawQuery == "n=x" })},
+	{"takes nil for a base", "F59", func(base http.RoundTripper) http.RoundTripper {
+		return linked{base, func(req *http.Request, next http.RoundTripper) (*http.Response, error) { return base.RoundTrip(req) }}
+	}},
+	{"leaves responses open that it does not return", "F60", resends(false, func(req *http.Request) io.ReadCloser {
+		if req.GetBody == nil {
+			return nil
+		}
+		body, err := req.GetBody()
+		if err != nil {
+			return nil
+		}
+		return body
+	})},
+	{"keeps a goroutine for each call", "E40 F60", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		go func() { <-req.Context().Done() }()
+		return next.RoundTrip(req)
+	})},
+	{"keeps its permit after a panic", "F61", func(base http.RoundTripper) http.RoundTripper {
+		return limiter(base, false, func(b io.ReadCloser, release func()) error {
+			release()
+			return b.Close()
+		})
+	}},
+	{"swallows panics", "F61", link(func(req *http.Request, next http.RoundTripper) (resp *http.Response, err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = errors.New("recovered")
+			}
+		}()
+		return next.RoundTrip(req)
+	})},
+	{"allocates for everything", "F62", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		for range 20 {
+			waste = append(waste[:0:0], 1)
+		}
+		return next.RoundTrip(req)
+	})},
 }
-
-type closer func() error
-
-func (c closer) Close() error { return c() }
-
-// untraced is a context without values, and so without a trace.
-type untraced struct{ context.Context }
-
-func (untraced) Value(any) any { return nil }

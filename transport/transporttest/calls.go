@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// requestUntouched: a RoundTripper must not write to the request, its Header, URL or Trailer, not even for a while; it
-// may only read and close its Body. The request is compared whenever an attempt reaches the base, and at the end. Then
-// many calls share one Header, which the race detector watches.
+// requestUntouched: a RoundTripper must not write to the request, its Header, URL or Trailer, not even temporarily. It may
+// only read and close the Body. The request is compared whenever an attempt reaches the base, and at the end. Then many
+// calls share one Header, so that the race detector finds writes to it.
 func requestUntouched(c *check) {
 	for _, statuses := range [][]int{{200}, {429, 200}, {429}, {503, 200}, {500}, {0}, {302}} {
 		f := c.fake(statuses...)
@@ -29,16 +29,16 @@ func requestUntouched(c *check) {
 		before := snapshotOf(req)
 		f.look = func(n int, _ *http.Request) {
 			if changed := before.changed(req); changed != "" {
-				c.errorf("answers %v: when attempt %d reached the base, the caller's request had another %s", statuses, n+1, changed)
+				c.errorf("responses %v: when attempt %d reached the base, the caller's request had another %s", statuses, n+1, changed)
 			}
 		}
 		c.send(rt, req)
 		if changed := before.changed(req); changed != "" {
-			c.errorf("answers %v: the caller's request has another %s afterwards", statuses, changed)
+			c.errorf("responses %v: the caller's request has another %s afterwards", statuses, changed)
 		}
 	}
 	if c.failed() {
-		return // a map that is written to by many at once ends the program
+		return // concurrent writes to a map end the program
 	}
 	rt := c.wrap(c.fake(429, 200))
 	header := c.chat(chatBody).Header
@@ -53,7 +53,7 @@ func requestUntouched(c *check) {
 	calls.Wait()
 }
 
-// A snapshot is a request as it was.
+// A snapshot is the state of a request at some time.
 type snapshot struct {
 	req                      http.Request
 	ctx                      context.Context
@@ -69,13 +69,13 @@ func snapshotOf(req *http.Request) *snapshot {
 	}
 }
 
-// fieldsOf says what the fields are that have plain values.
+// fieldsOf formats the fields that have plain values.
 func fieldsOf(r *http.Request) string {
 	return fmt.Sprint(r.Method, r.Proto, r.ProtoMajor, r.ProtoMinor, r.Close, r.Host, r.Form, r.PostForm, r.MultipartForm,
 		r.RemoteAddr, r.RequestURI, r.TLS, r.Response, r.Pattern)
 }
 
-// changed names what is no longer as it was; "" if nothing is.
+// changed names what has changed since the snapshot. It returns "" if nothing has.
 func (s *snapshot) changed(r *http.Request) string {
 	same := func(a, b http.Header) bool { return maps.EqualFunc(a, b, slices.Equal) && (a == nil) == (b == nil) }
 	switch {
@@ -101,115 +101,13 @@ func (s *snapshot) changed(r *http.Request) string {
 	return ""
 }
 
-// A mishap is a call that goes one of the ways on which a RoundTripper returns.
-type mishap struct {
-	name string
-
-	// arrange returns the call's context, and prepares base and body.
-	arrange func(ctx context.Context, f *fake, u *upload) context.Context
-}
-
-// mishaps returns the ways, those with a 429 that asks to wait for a minute among them.
-func mishaps() []mishap {
-	statuses := func(statuses ...int) func(context.Context, *fake, *upload) context.Context {
-		return func(ctx context.Context, f *fake, _ *upload) context.Context {
-			f.answer = func(n int, req *http.Request, _ []byte) (*http.Response, error) {
-				if status := statuses[min(n, len(statuses)-1)]; status != 0 {
-					return f.status(req, status), nil
-				}
-				return nil, errNetwork
-			}
-			return ctx
-		}
-	}
-	inAMinute := func(f *fake) {
-		f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
-			header, text := answerOf(http.StatusTooManyRequests)
-			header.Set("Retry-After", "60")
-			return f.text(req, http.StatusTooManyRequests, header, text), nil
-		}
-	}
-	return []mishap{
-		{"answered 200", statuses(200)},
-		{"answered 429, then 200", statuses(429, 200)},
-		{"answered 429 for ever", statuses(429)},
-		{"answered 500 for ever", statuses(500)},
-		{"the connection fails", statuses(0)},
-		{"the connection fails, then 200", statuses(0, 200)},
-		{"the context is done before", func(ctx context.Context, _ *fake, _ *upload) context.Context {
-			ctx, cancel := context.WithCancel(ctx)
-			cancel()
-			return ctx
-		}},
-		{"cancelled while the base waits", func(ctx context.Context, f *fake, _ *upload) context.Context {
-			ctx, cancel := context.WithCancel(ctx)
-			f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
-				time.AfterFunc(time.Second, cancel)
-				<-req.Context().Done()
-				return nil, req.Context().Err()
-			}
-			return ctx
-		}},
-		{"cancelled as a 429 arrives", func(ctx context.Context, f *fake, _ *upload) context.Context {
-			ctx, cancel := context.WithCancel(ctx)
-			f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
-				cancel()
-				return f.status(req, http.StatusTooManyRequests), nil
-			}
-			return ctx
-		}},
-		{"cancelled a while after a 429", func(ctx context.Context, f *fake, _ *upload) context.Context {
-			inAMinute(f)
-			ctx, cancel := context.WithCancel(ctx)
-			time.AfterFunc(5*time.Second, cancel)
-			return ctx
-		}},
-		{"a deadline sooner than Retry-After", func(ctx context.Context, f *fake, _ *upload) context.Context {
-			inAMinute(f)
-			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-			context.AfterFunc(ctx, cancel)
-			return ctx
-		}},
-		{"the body cannot be read", func(ctx context.Context, _ *fake, u *upload) context.Context {
-			u.breaks = true
-			return ctx
-		}},
-		{"GetBody fails at once", func(ctx context.Context, f *fake, u *upload) context.Context {
-			u.failFrom = 1
-			return statuses(429, 200)(ctx, f, u)
-		}},
-		{"GetBody fails the second time", func(ctx context.Context, f *fake, u *upload) context.Context {
-			u.failFrom = 2
-			return statuses(429, 429, 200)(ctx, f, u)
-		}},
-	}
-}
-
-// eachMishap calls f with a request for each mishap, with and without GetBody.
-func (c *check) eachMishap(do func(name string, rt http.RoundTripper, req *http.Request, u *upload)) {
-	for _, m := range mishaps() {
-		for _, again := range []bool{true, false} {
-			f, u := c.fake(200), &upload{data: []byte(chatBody)}
-			ctx := m.arrange(c.ctx, f, u)
-			req := c.chat(chatBody).WithContext(ctx)
-			u.attach(req, again)
-			name := m.name
-			if !again {
-				name += ", without GetBody"
-			}
-			do(name, c.wrap(f), req, u)
-		}
-	}
-}
-
-// bodyClosed: the request's body is closed whatever happens, and so is every body that GetBody gave, soon after
-// RoundTrip has returned. What only one implementation refuses, such as a configuration that makes no sense, a kit
-// cannot bring about.
+// bodyClosed: the request's body is closed in every scenario, and so is every body that GetBody returned, at the latest
+// soon after RoundTrip has returned. The kit cannot test requests that only a particular implementation refuses.
 func bodyClosed(c *check) {
-	c.eachMishap(func(name string, rt http.RoundTripper, req *http.Request, u *upload) {
+	c.eachScenario(func(name string, rt http.RoundTripper, req *http.Request, u *upload) {
 		c.send(rt, req)
 		time.Sleep(time.Minute)
-		if n := u.left(); n > 0 {
+		if n := u.unclosed(); n > 0 {
 			c.errorf("%s: %d of the %d bodies of the request are never closed", name, n, len(u.opened))
 		}
 	})
@@ -217,7 +115,7 @@ func bodyClosed(c *check) {
 
 // responseOrError: RoundTrip returns a response or an error, never both, never neither.
 func responseOrError(c *check) {
-	c.eachMishap(func(name string, rt http.RoundTripper, req *http.Request, _ *upload) {
+	c.eachScenario(func(name string, rt http.RoundTripper, req *http.Request, _ *upload) {
 		resp, err := rt.RoundTrip(req)
 		switch {
 		case resp == nil && err == nil:
@@ -231,36 +129,36 @@ func responseOrError(c *check) {
 	})
 }
 
-// statusIsNoError: an answer is an answer, whatever its status. It reaches the caller with err == nil and a body that
-// can be read, also when attempts are used up. A base that returns no body where it ought to must do no harm.
+// statusIsNoError: a response is no error, whatever its status. It reaches the caller with err == nil and a body that can
+// be read, even if no attempts are left. A base that returns no body where it must do so must do no harm.
 func statusIsNoError(c *check) {
 	for _, status := range []int{200, 201, 204, 304, 400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 501, 502, 503, 504, 529} {
 		f := c.fake(status)
 		resp, data, err := c.send(c.wrap(f), c.chat(chatBody))
-		_, want := answerOf(status)
+		_, want := responseOf(status)
 		switch {
 		case err != nil:
-			c.errorf("answered %d for ever: %v", status, err)
+			c.errorf("responses %d for ever: %v", status, err)
 		case resp == nil || resp.Body == nil:
-			c.errorf("answered %d for ever: no response, or none with a body", status)
+			c.errorf("responses %d for ever: no response, or none with a body", status)
 		case resp.StatusCode != status || string(data) != want:
-			c.errorf("answered %d for ever: the caller gets %d and %s", status, resp.StatusCode, short(data))
+			c.errorf("responses %d for ever: the caller gets %d and %s", status, resp.StatusCode, short(data))
 		}
 	}
 	for _, length := range []int64{0, 5} {
-		f := &fake{answer: func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
+		f := &fake{respond: func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: length, Request: req}, nil
 		}}
 		c.send(c.wrap(f), c.chat(chatBody))
 	}
 }
 
-// concurrentCalls: a RoundTripper is safe for concurrent use, and keeps nothing of one call where another finds it.
+// concurrentCalls: a RoundTripper is safe for concurrent use, and does not mix up calls.
 func concurrentCalls(c *check) {
 	const name = "X-Call"
 	failedOnce := sync.Map{}
 	f := &fake{}
-	f.answer = func(n int, req *http.Request, body []byte) (*http.Response, error) {
+	f.respond = func(n int, req *http.Request, body []byte) (*http.Response, error) {
 		id := req.Header.Get(name)
 		if !strings.Contains(string(body), "call "+id+".") {
 			c.errorf("call %s arrives with the body %s", id, short(body))
@@ -269,7 +167,7 @@ func concurrentCalls(c *check) {
 		if _, again := failedOnce.LoadOrStore(id, true); !again && n%3 == 0 {
 			return f.status(req, http.StatusTooManyRequests), nil
 		}
-		return f.text(req, 200, http.Header{"Content-Type": {"application/json"}, name: {id}}, strings.ReplaceAll(chatAnswer, "chatcmpl-7", "chatcmpl-"+id)), nil
+		return f.text(req, 200, http.Header{"Content-Type": {"application/json"}, name: {id}}, strings.ReplaceAll(chatResponse, "chatcmpl-7", "chatcmpl-"+id)), nil
 	}
 	rt := c.wrap(f)
 	var calls sync.WaitGroup
@@ -280,9 +178,9 @@ func concurrentCalls(c *check) {
 			req.Header.Set(name, id)
 			resp, data, err := c.send(rt, req)
 			switch {
-			case err != nil || resp == nil: // not this item's business
+			case err != nil || resp == nil: // other items check this
 			case resp.StatusCode == 200 && (resp.Header.Get(name) != id || !strings.Contains(string(data), `"chatcmpl-`+id+`"`)):
-				c.errorf("call %s gets the answer to call %s, %s", id, resp.Header.Get(name), short(data))
+				c.errorf("call %s gets the response to call %s, %s", id, resp.Header.Get(name), short(data))
 			}
 		})
 	}

@@ -10,27 +10,27 @@ import (
 	"strings"
 )
 
-// The calls of the items, as SDKs make them.
+// The calls of the items, as SDKs make them, and the responses.
 const (
 	host     = "https://api.openai.com"
 	chatPath = "/v1/chat/completions"
 
 	chatBody = `{"model":"gpt-5-mini","messages":[{"role":"user","content":"Who saves?"}]}`
 
-	// The first of these asks for the stream's usage, so that nobody on the way has a reason to; the second does not.
+	// streamBody asks for the stream's usage, and plainBody does not. A RoundTripper may add that to plainBody.
 	streamBody = `{"model":"gpt-5-mini","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"Who saves?"}]}`
 	plainBody  = `{"model":"gpt-5-mini","stream":true,"messages":[{"role":"user","content":"Who saves?"}]}`
 
-	chatAnswer = `{"id":"chatcmpl-7","object":"chat.completion","created":946684800,"model":"gpt-5-mini-2025-08-07",` +
+	chatResponse = `{"id":"chatcmpl-7","object":"chat.completion","created":946684800,"model":"gpt-5-mini-2025-08-07",` +
 		`"choices":[{"index":0,"message":{"role":"assistant","content":"The thrifty."},"finish_reason":"stop"}],` +
 		`"usage":{"prompt_tokens":12,"completion_tokens":4,"total_tokens":16,` +
 		`"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}},"service_tier":"default"}`
 
-	limited = `{"error":{"message":"Rate limit reached for gpt-5-mini. Please try again in 1s.","type":"requests","param":null,"code":"rate_limit_exceeded"}}`
-	broken  = `{"error":{"message":"The server had an error while processing your request.","type":"server_error","param":null,"code":null}}`
+	rateLimited   = `{"error":{"message":"Rate limit reached for gpt-5-mini. Please try again in 1s.","type":"requests","param":null,"code":"rate_limit_exceeded"}}`
+	serverFailure = `{"error":{"message":"The server had an error while processing your request.","type":"server_error","param":null,"code":null}}`
 )
 
-// longChat returns the body of a chat that is about size bytes long.
+// longChat returns the body of a chat, of about size bytes.
 func longChat(size int) []byte {
 	const line = "All work and no play makes Jack a dull boy. "
 	return []byte(`{"model":"gpt-5-mini","messages":[{"role":"user","content":"` + strings.Repeat(line, size/len(line)) + `"}]}`)
@@ -47,7 +47,7 @@ var (
 	usage = `{"id":"chatcmpl-7","object":"chat.completion.chunk","created":946684800,"model":"gpt-5-mini-2025-08-07","service_tier":"default","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":4,"total_tokens":16}}`
 )
 
-// transcript returns a whole stream, with or without the usage, whose lines end as given.
+// transcript returns a whole stream, with or without the usage.
 func transcript(withUsage bool, newline string) string {
 	var b strings.Builder
 	for _, d := range deltas {
@@ -60,6 +60,7 @@ func transcript(withUsage bool, newline string) string {
 	return b.String()
 }
 
+// event returns a server-sent event.
 func event(data, newline string) string { return "data: " + data + newline + newline }
 
 // asksUsage reports whether a request's body asks for the stream's usage.
@@ -72,7 +73,7 @@ func asksUsage(body []byte) bool {
 	return json.Unmarshal(body, &ask) == nil && ask.Options.Usage
 }
 
-// A member is one of a JSON object. Its value is as it stands there.
+// A member is a member of a JSON object, with the bytes of its value.
 type member struct {
 	key   string
 	value []byte
@@ -96,7 +97,7 @@ func members(doc []byte) (found []member, err error) {
 		found = append(found, member{key.(string), value})
 	}
 	if _, err := dec.Token(); err != nil {
-		return nil, err // no brace
+		return nil, err // no closing brace
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, errors.New("there is more than a JSON object")
@@ -104,19 +105,19 @@ func members(doc []byte) (found []member, err error) {
 	return found, nil
 }
 
-// sent says how the body that arrived differs from the one that was sent, but for members that were added to it; "" if
-// it does not. A body that is no JSON object may not differ at all.
+// sent says how the body that arrived differs from the one that was sent, apart from added members. It returns "" if it
+// does not. A body that is not a JSON object must not differ at all.
 func sent(want, got []byte) string {
 	if bytes.Equal(want, got) {
 		return ""
 	}
 	before, err := members(want)
 	if err != nil {
-		return fmt.Sprintf("the body is no JSON object, and must be left as it is: sent %s, arrived %s", short(want), short(got))
+		return fmt.Sprintf("the body is not a JSON object and must not be changed: sent %s, arrived %s", short(want), short(got))
 	}
 	after, err := members(got)
 	if err != nil {
-		return fmt.Sprintf("what arrived is no JSON object (%v): %s", err, short(got))
+		return fmt.Sprintf("what arrived is not a JSON object (%v): %s", err, short(got))
 	}
 	had := make(map[string]bool)
 	for _, m := range before {
@@ -137,7 +138,7 @@ func sent(want, got []byte) string {
 		}
 	}
 	if len(rest) > 0 {
-		return fmt.Sprintf("member %q is gone: sent %s, arrived %s", rest[0].key, short(want), short(got))
+		return fmt.Sprintf("member %q is missing: sent %s, arrived %s", rest[0].key, short(want), short(got))
 	}
 	return ""
 }
@@ -150,7 +151,7 @@ func short(data []byte) string {
 	return fmt.Sprintf("%q", data)
 }
 
-// request returns a request with a body of a kind that net/http knows, and so with GetBody.
+// request returns a request. Its body has a type that net/http knows, so it has a GetBody.
 func (c *check) request(method, url string, body []byte) *http.Request {
 	var r io.Reader
 	if body != nil {
@@ -172,11 +173,11 @@ func (c *check) chat(body string) *http.Request {
 	return c.request(http.MethodPost, host+chatPath, []byte(body))
 }
 
-// send makes the call, reads its answer to the end and closes it.
+// send makes the call, reads the response to its end and closes it.
 func (c *check) send(rt http.RoundTripper, req *http.Request) (*http.Response, []byte, error) {
 	resp, err := rt.RoundTrip(req)
 	if err != nil || resp == nil {
-		return nil, nil, err // what this is worth, A03 says
+		return nil, nil, err // A03 checks this
 	}
 	if resp.Body == nil {
 		return resp, nil, nil
@@ -186,7 +187,7 @@ func (c *check) send(rt http.RoundTripper, req *http.Request) (*http.Response, [
 	return resp, data, err
 }
 
-// must is send for a call that has to succeed.
+// must is send for a call that must succeed.
 func (c *check) must(rt http.RoundTripper, req *http.Request) (*http.Response, []byte) {
 	resp, data, err := c.send(rt, req)
 	if err != nil {
@@ -196,4 +197,37 @@ func (c *check) must(rt http.RoundTripper, req *http.Request) (*http.Response, [
 		c.fatalf("%s %s: neither a response nor an error", req.Method, req.URL)
 	}
 	return resp, data
+}
+
+// responseOf returns the header and body of a provider's response with the status.
+func responseOf(status int) (http.Header, string) {
+	header := http.Header{"Content-Type": {"application/json"}}
+	switch {
+	case status == http.StatusTooManyRequests:
+		header.Set("Retry-After", "1")
+		return header, rateLimited
+	case status >= 400:
+		return header, serverFailure
+	case status == http.StatusNoContent || status == http.StatusNotModified:
+		return http.Header{}, ""
+	case status >= 300:
+		header.Set("Location", chatPath+"/elsewhere")
+		return header, ""
+	}
+	return header, chatResponse
+}
+
+// bodyAgain returns the bytes of the body from GetBody.
+func (c *check) bodyAgain(n int, req *http.Request) []byte {
+	body, err := req.GetBody()
+	if err != nil {
+		c.errorf("attempt %d: GetBody: %v", n+1, err)
+		return nil
+	}
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	if err != nil {
+		c.errorf("attempt %d: GetBody: %v", n+1, err)
+	}
+	return data
 }

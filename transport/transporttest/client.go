@@ -38,15 +38,15 @@ func traceOfEveryAttempt(c *check) {
 	}
 }
 
-// closeIdleConnections: http.Client.CloseIdleConnections reaches the base; and nobody else calls it, as the pool is
-// shared with calls that have not failed.
+// closeIdleConnections: http.Client.CloseIdleConnections reaches the base. The RoundTripper must not call it on its own,
+// because the pool is shared with calls that have not failed.
 func closeIdleConnections(c *check) {
 	for _, statuses := range [][]int{{200}, {429, 200}, {429}, {500}, {0}} {
 		f := c.fake(statuses...)
 		client := &http.Client{Transport: c.wrap(f)}
 		c.send(client.Transport, c.chat(chatBody))
 		if n := f.idle.Load(); n > 0 {
-			c.errorf("answers %v: the base's idle connections are closed %d times, and nobody asked for it", statuses, n)
+			c.errorf("responses %v: the base's idle connections are closed %d times, but the client did not ask for it", statuses, n)
 		}
 		before := f.idle.Load()
 		client.CloseIdleConnections()
@@ -57,13 +57,13 @@ func closeIdleConnections(c *check) {
 	}
 }
 
-// cancelAndTimeout: Client.Timeout, and the older Request.Cancel, end a call at their time, whether it waits for the base
-// or before another attempt.
+// cancelAndTimeout: Client.Timeout, and the older Request.Cancel, end a call in time, whether it waits for the base or for
+// the next attempt.
 func cancelAndTimeout(c *check) {
 	type step func(f *fake, req *http.Request) (*http.Response, error)
 	for name, answer := range map[string]step{
 		"a 429 that asks to wait for a minute": func(f *fake, req *http.Request) (*http.Response, error) {
-			header, text := answerOf(http.StatusTooManyRequests)
+			header, text := responseOf(http.StatusTooManyRequests)
 			header.Set("Retry-After", "60")
 			return f.text(req, http.StatusTooManyRequests, header, text), nil
 		},
@@ -77,7 +77,7 @@ func cancelAndTimeout(c *check) {
 		},
 	} {
 		f := &fake{}
-		f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) { return answer(f, req) }
+		f.respond = func(_ int, req *http.Request, _ []byte) (*http.Response, error) { return answer(f, req) }
 		rt := c.wrap(f)
 		start := time.Now()
 		if resp, err := (&http.Client{Transport: rt, Timeout: time.Second}).Do(c.chat(chatBody)); err == nil {
@@ -107,9 +107,9 @@ func cancelAndTimeout(c *check) {
 	}
 }
 
-// clientTimeout: Client.Timeout works over the RoundTripper, before the answer and within it, and leaves no goroutine.
-// Over anything but an http.Transport it costs two goroutines and a few microseconds for each request, so a context's
-// deadline is the better choice: that is for documentation to say.
+// clientTimeout: Client.Timeout works over the RoundTripper, before the response and within its body, and leaves no
+// goroutine. Over anything but an http.Transport it costs two goroutines and a few microseconds for each request, so the
+// documentation should recommend a context's deadline.
 func clientTimeout(c *check) {
 	w := c.serve(func(n int, rw http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -147,8 +147,8 @@ func clientTimeout(c *check) {
 	}
 }
 
-// readAfterCancel: a stream that the caller's context cuts ends with the context's error, not with io.EOF, which would
-// make half an answer a whole one.
+// readAfterCancel: a stream that ends because the caller's context is done ends with the context's error. With io.EOF half
+// a response would look complete.
 func readAfterCancel(c *check) {
 	w := c.serve(func(_ int, rw http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -170,18 +170,18 @@ func readAfterCancel(c *check) {
 			c.errorf("a stream that was cancelled ends with %v", err)
 		}
 		if _, err := resp.Body.Read(make([]byte, 1)); err == nil || err == io.EOF {
-			c.errorf("and the next read with %v", err)
+			c.errorf("the next read after that ends with %v", err)
 		}
 		resp.Body.Close()
 	}
 }
 
-// expectContinue: with Expect: 100-continue a body is uploaded only once the server wants it, at every attempt.
+// expectContinue: with Expect: 100-continue a body is uploaded only when the server asks for it, at every attempt.
 func expectContinue(c *check) {
 	body := longChat(1 << 20)
 	var w *wire
 	w = c.serve(func(n int, rw http.ResponseWriter, r *http.Request) {
-		// Over HTTP/1 the pipe holds the upload back whatever the header says; HTTP/2's server has taken the header off.
+		// Over HTTP/1 the pipe would hold the upload back even without the header. The HTTP/2 server removes the header.
 		if c.via == overH1 && r.Header.Get("Expect") != "100-continue" {
 			c.errorf("request %d has lost its Expect: 100-continue", n+1)
 		}
@@ -210,14 +210,14 @@ func expectContinue(c *check) {
 	const around = 64 << 10 // headers and frames
 	wanted := len(w.arrived())
 	if got, most := w.uploaded.Load(), int64(wanted*(len(body)+around)+around); got > most {
-		c.errorf("%d bytes were uploaded, although the server wanted the body of %d bytes only %d times", got, len(body), wanted)
+		c.errorf("%d bytes were uploaded, but the server asked for the body of %d bytes only %d times", got, len(body), wanted)
 	}
 }
 
-// defaultTransport keeps items of tests that run at the same time from setting http.DefaultTransport together.
+// defaultTransport is locked while http.DefaultTransport is replaced.
 var defaultTransport sync.Mutex
 
-// nilBase: a nil base is http.DefaultTransport. Whether that is looked up once or at each call is for documentation to
+// nilBase: a nil base is http.DefaultTransport. It may be looked up once or for each call, which the documentation should
 // say.
 func nilBase(c *check) {
 	defaultTransport.Lock()

@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// http2Replay: on HTTP/2, net/http itself sends a request again that the server has refused (REFUSED_STREAM) or not
-// looked at (GOAWAY), with the body that GetBody gives, whatever reader the first attempt had. So GetBody must be there,
-// can be called many times, also while Body is being read, and each time gives the same.
+// http2Replay: on HTTP/2, net/http itself resends a request that the server has not processed (REFUSED_STREAM, GOAWAY). It
+// takes the body from GetBody. So GetBody must be set, may be called many times, also while Body is being read, and must
+// return the same bytes each time.
 func http2Replay(c *check) {
 	if c.via == overFake {
 		f := c.fake(200)
@@ -45,12 +45,12 @@ func http2Replay(c *check) {
 		w.close()
 		serving.Wait()
 		if err == nil && whole != 1 {
-			c.errorf("%s: %d requests were answered", name, whole)
+			c.errorf("%s: %d requests got a response", name, whole)
 		}
 	}
 }
 
-// getBodyWhileRead reads half of a request's body, and meanwhile what GetBody gives, several times.
+// getBodyWhileRead reads half of a request's body, then several bodies from GetBody at once, and then the other half.
 func (c *check) getBodyWhileRead(n int, req *http.Request) {
 	if req.GetBody == nil {
 		c.errorf("GetBody is lost")
@@ -63,7 +63,7 @@ func (c *check) getBodyWhileRead(n int, req *http.Request) {
 	again := make([][]byte, 8)
 	var readers sync.WaitGroup
 	for i := range again {
-		readers.Go(func() { again[i] = c.again(n, req) })
+		readers.Go(func() { again[i] = c.bodyAgain(n, req) })
 	}
 	readers.Wait()
 	rest, err := io.ReadAll(req.Body)
@@ -73,14 +73,14 @@ func (c *check) getBodyWhileRead(n int, req *http.Request) {
 	whole := append(half, rest...)
 	for _, got := range again {
 		if !bytes.Equal(got, whole) {
-			c.errorf("attempt %d: Body gives %s, and GetBody meanwhile %s", n+1, short(whole), short(got))
+			c.errorf("attempt %d: Body has %s, but GetBody meanwhile %s", n+1, short(whole), short(got))
 			return
 		}
 	}
 }
 
-// earlyAnswer: an answer that comes before the body has been sent is an answer. HTTP/1 has to give the connection up for
-// it, whatever the RoundTripper does; over HTTP/2 the connection stays.
+// earlyAnswer: a response that comes before the body has been sent reaches the caller. Over HTTP/1 net/http has to close
+// the connection for it. Over HTTP/2 the connection stays open.
 func earlyAnswer(c *check) {
 	body := longChat(1 << 20)
 	w := c.serve(func(_ int, rw http.ResponseWriter, r *http.Request) { reply(rw, http.StatusBadRequest) })
@@ -89,14 +89,14 @@ func earlyAnswer(c *check) {
 		resp, data, err := c.send(rt, c.request(http.MethodPost, w.url+chatPath, body))
 		switch {
 		case err != nil && c.via == overH1:
-			// The write that is broken off and the answer race, in net/http itself.
+			// In net/http the error of the write that was cut and the response race.
 		case err != nil || resp == nil:
 			c.errorf("call %d: %v", i+1, err)
-		case resp.StatusCode != http.StatusBadRequest || string(data) != broken:
+		case resp.StatusCode != http.StatusBadRequest || string(data) != serverFailure:
 			c.errorf("call %d: %d, %s", i+1, resp.StatusCode, short(data))
 		}
 	}
 	if made, _ := w.connections(); c.via == overH2 && made != 1 {
-		c.errorf("%d connections were made for HTTP/2 calls one after the other", made)
+		c.errorf("%d connections were made for consecutive HTTP/2 calls", made)
 	}
 }

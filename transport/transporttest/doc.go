@@ -1,17 +1,22 @@
-// Package transporttest has the contract of an [http.RoundTripper] as a test, the way testing/slogtest has that of a
-// handler. It is made for RoundTrippers that stand between a program and its transport: retriers, limiters, meters,
-// caches, and such as edit requests or watch answers. One that passes can be put under any client and over any
-// transport, and neither will notice, but for what it was made for.
+// Package transporttest tests whether an [http.RoundTripper] keeps its contract, as testing/slogtest does for a handler.
+// It is made for RoundTrippers between a program and its transport: for example retriers, limiters, meters, caches, and
+// those that edit requests or read responses. A RoundTripper that passes works under any client and over any transport.
 //
-// The contract is more than what the documentation of net/http says in so many words. It is also what [http.Client],
-// [http.Transport] and programs rely on, and what RoundTrippers in wide use have got wrong. It comes in four parts,
-// whose items keep the numbers of the list that this project works from:
+// A test of three lines runs all of it:
 //
-//   - A, 1 to 9: the call itself
-//   - B, 10 to 18: requests' bodies
-//   - E, 40 to 48: answers' bodies
-//   - F, 49 to 62: what is around: the client, the connection, goroutines, panics, allocations
+//	func TestMine(t *testing.T) {
+//		transporttest.TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper { return mine.New(base) })
+//	}
+//
+// The contract is more than what the documentation of net/http says. It also includes what [http.Client],
+// [http.Transport] and programs rely on, and what RoundTrippers in wide use have got wrong. Its items have a letter and a
+// number:
+//
+//   - A01 to A09: the call itself
+//   - B10 to B18: request bodies
+//   - E40 to E48: response bodies
+//   - F49 to F62: the client, the connection, goroutines, panics and allocations
 //
 // Every item runs in a [testing/synctest] bubble of its own, with net/http's own server and transport over [net.Pipe],
-// or with a RoundTripper that plays the network. Waits take no real time and no port is opened.
+// or with a RoundTripper in place of the network. Waits take no real time, and no port is opened.
 package transporttest

@@ -7,36 +7,17 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-var nopClosers = []reflect.Type{
-	reflect.TypeOf(io.NopCloser(bytes.NewReader(nil))),     // one that is an io.WriterTo
-	reflect.TypeOf(io.NopCloser(struct{ io.Reader }{nil})), // and one that is not
-}
-
-// inMemory reports whether net/http knows that a body is in memory, by its own rule.
-func inMemory(body io.Reader) bool {
-	switch body.(type) {
-	case *bytes.Reader, *bytes.Buffer, *strings.Reader:
-		return true
-	}
-	if !slices.Contains(nopClosers, reflect.TypeOf(body)) {
-		return false
-	}
-	inner, ok := reflect.ValueOf(body).Field(0).Interface().(io.Reader)
-	return ok && inMemory(inner)
-}
-
-// fourAgree: Body, GetBody, ContentLength and a Content-Length among the headers, in whatever case, say the same,
-// whether the body was edited or not; and every attempt, a redirected one too, brings what the caller sent.
+// fourAgree: Body, GetBody, ContentLength and a Content-Length header, in any spelling, agree, whether or not the body was
+// edited. Every attempt, also after a redirect, has what the caller sent.
 func fourAgree(c *check) {
 	if c.via == overFake {
 		f := c.fake()
-		f.answer = func(n int, req *http.Request, body []byte) (*http.Response, error) {
+		f.respond = func(n int, req *http.Request, body []byte) (*http.Response, error) {
 			c.agree(n, req, body)
 			return f.status(req, []int{429, 200}[min(n, 1)]), nil
 		}
@@ -50,7 +31,7 @@ func fourAgree(c *check) {
 	w = c.serve(func(n int, rw http.ResponseWriter, r *http.Request) {
 		a := w.read(r)
 		if a.err != nil {
-			c.errorf("request %d arrives broken: %v", n+1, a.err)
+			c.errorf("request %d arrives incomplete: %v", n+1, a.err)
 		}
 		if wrong := sent([]byte(chatBody), a.body); wrong != "" {
 			c.errorf("request %d: %s", n+1, wrong)
@@ -77,15 +58,15 @@ func fourAgree(c *check) {
 	}
 }
 
-// agree checks that the other three fit the body of a request that has arrived at a base.
+// agree checks that GetBody, ContentLength and the header agree with the body of a request at the base.
 func (c *check) agree(n int, req *http.Request, body []byte) {
 	if req.GetBody == nil {
 		c.errorf("attempt %d: GetBody is lost", n+1)
 		return
 	}
 	for range 2 {
-		if again := c.again(n, req); !bytes.Equal(body, again) {
-			c.errorf("attempt %d: Body gives %s, GetBody %s", n+1, short(body), short(again))
+		if again := c.bodyAgain(n, req); !bytes.Equal(body, again) {
+			c.errorf("attempt %d: Body has %s, GetBody %s", n+1, short(body), short(again))
 		}
 	}
 	if wrong := sent([]byte(chatBody), body); wrong != "" {
@@ -101,23 +82,8 @@ func (c *check) agree(n int, req *http.Request, body []byte) {
 	}
 }
 
-// again returns what GetBody gives.
-func (c *check) again(n int, req *http.Request) []byte {
-	body, err := req.GetBody()
-	if err != nil {
-		c.errorf("attempt %d: GetBody: %v", n+1, err)
-		return nil
-	}
-	defer body.Close()
-	data, err := io.ReadAll(body)
-	if err != nil {
-		c.errorf("attempt %d: GetBody: %v", n+1, err)
-	}
-	return data
-}
-
-// lengthLeftAlone: no body, http.NoBody, and bodies of unknown length (ContentLength -1, or 0 with a body) arrive as they
-// do without the RoundTripper: what was chunked is chunked, what had no body has none.
+// lengthLeftAlone: no body, http.NoBody, and bodies of unknown length (ContentLength -1, or 0 with a body) arrive as they do
+// without the RoundTripper. A chunked body stays chunked, and a request without a body gets none.
 func lengthLeftAlone(c *check) {
 	w := c.wireThatReads()
 	rt := c.wrap(w.transport)
@@ -158,11 +124,9 @@ func lengthLeftAlone(c *check) {
 	}
 }
 
-func newSource() io.ReadCloser { return &source{r: strings.NewReader(chatBody)} }
-
-// signedBody: a digest or signature fits the body that arrives with it. One that is made beneath the RoundTripper sees
-// the body that is sent; where the caller has made one, the body must arrive as it is, or with another digest. That
-// signing layers stand beneath editing ones is for whoever builds the chain.
+// signedBody: a digest or signature matches the body that arrives with it. A signer beneath the RoundTripper sees the body
+// that is sent. If the caller has signed the body, it must arrive unchanged or without that digest. The order of signing
+// and editing layers is up to the program.
 func signedBody(c *check) {
 	hash := func(body []byte) string {
 		sum := sha256.Sum256(body)
@@ -170,9 +134,9 @@ func signedBody(c *check) {
 	}
 	const digest = "X-Test-Sha256"
 	f := c.fake(429, 200)
-	f.answer = func(n int, req *http.Request, body []byte) (*http.Response, error) {
+	f.respond = func(n int, req *http.Request, body []byte) (*http.Response, error) {
 		if req.Header.Get(digest) != hash(body) {
-			c.errorf("attempt %d: a signer beneath has seen another body than arrives", n+1)
+			c.errorf("attempt %d: the signer beneath saw another body than the one that arrives", n+1)
 		}
 		return f.status(req, []int{429, 200}[min(n, 1)]), nil
 	}
@@ -183,7 +147,7 @@ func signedBody(c *check) {
 		return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
 	}
 	f = c.fake(429, 200)
-	f.answer = func(n int, req *http.Request, body []byte) (*http.Response, error) {
+	f.respond = func(n int, req *http.Request, body []byte) (*http.Response, error) {
 		if got := req.Header.Get("X-Amz-Content-Sha256"); got != "" && got != hash(body) {
 			c.errorf("attempt %d: the caller's AWS signature is of another body than arrives: %s", n+1, short(body))
 		}

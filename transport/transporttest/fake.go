@@ -13,27 +13,27 @@ import (
 
 var errNetwork = errors.New("transporttest: connection reset by peer")
 
-// A fake is a base that plays the network. As http.Transport does, it reads and closes each request's body, heeds the
-// context and Cancel, and says in each response which request it answers.
+// A fake is a base that stands for the network. Like http.Transport it reads and closes each request's body, returns the
+// error of a context that is done, and sets Response.Request.
 type fake struct {
-	// look, if not nil, is shown each request before its body is read; the first is number 0.
+	// look, if not nil, is called with each request before its body is read. n counts from 0.
 	look func(n int, req *http.Request)
 
-	// answer gives the answer to a request, whose body has been read.
-	answer func(n int, req *http.Request, body []byte) (*http.Response, error)
+	// respond returns the response to a request, whose body has been read.
+	respond func(n int, req *http.Request, body []byte) (*http.Response, error)
 
 	idle atomic.Int32 // calls of CloseIdleConnections
 
-	mu     sync.Mutex
-	calls  int
-	bodies [][]byte // of the requests, in order
-	given  []*download
+	mu        sync.Mutex
+	calls     int
+	bodies    [][]byte // of the requests, in order
+	responses []*download
 }
 
-// fake returns a base that gives the answers of these statuses in turn, the last one for ever; 0 is a failed connection.
+// fake returns a base that responds with these statuses in turn, with the last one for ever. 0 is a failed connection.
 func (c *check) fake(statuses ...int) *fake {
 	f := &fake{}
-	f.answer = func(n int, req *http.Request, _ []byte) (*http.Response, error) {
+	f.respond = func(n int, req *http.Request, _ []byte) (*http.Response, error) {
 		status := statuses[min(n, len(statuses)-1)]
 		if status == 0 {
 			return nil, errNetwork
@@ -66,24 +66,24 @@ func (f *fake) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Context().Err(); err != nil {
 		return nil, err
 	}
-	return f.answer(n, req, body)
+	return f.respond(n, req, body)
 }
 
-// CloseIdleConnections counts.
+// CloseIdleConnections counts its calls.
 func (f *fake) CloseIdleConnections() { f.idle.Add(1) }
 
-// attempts returns the bodies of the requests so far.
+// attempts returns the bodies of all requests so far.
 func (f *fake) attempts() [][]byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.bodies)
 }
 
-// open returns how many of the answers' bodies have not been closed.
+// open returns how many of the responses' bodies have not been closed.
 func (f *fake) open() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, d := range f.given {
+	for _, d := range f.responses {
 		if d.closed.Load() == 0 {
 			n++
 		}
@@ -91,28 +91,10 @@ func (f *fake) open() (n int) {
 	return n
 }
 
-// status returns what a provider says with a status.
+// status returns a provider's response with the status.
 func (f *fake) status(req *http.Request, status int) *http.Response {
-	header, text := answerOf(status)
+	header, text := responseOf(status)
 	return f.text(req, status, header, text)
-}
-
-// answerOf returns the header and body that go with a status.
-func answerOf(status int) (http.Header, string) {
-	header := http.Header{"Content-Type": {"application/json"}}
-	switch {
-	case status == http.StatusTooManyRequests:
-		header.Set("Retry-After", "1")
-		return header, limited
-	case status >= 400:
-		return header, broken
-	case status == http.StatusNoContent || status == http.StatusNotModified:
-		return http.Header{}, ""
-	case status >= 300:
-		header.Set("Location", chatPath+"/elsewhere")
-		return header, ""
-	}
-	return header, chatAnswer
 }
 
 // text returns a response with a body of known length.
@@ -132,7 +114,7 @@ func (f *fake) stream(req *http.Request, r io.Reader) *http.Response {
 func (f *fake) reader(req *http.Request, status int, header http.Header, r io.Reader) *http.Response {
 	d := &download{r: r}
 	f.mu.Lock()
-	f.given = append(f.given, d)
+	f.responses = append(f.responses, d)
 	f.mu.Unlock()
 	return &http.Response{
 		Status: strconv.Itoa(status) + " " + http.StatusText(status), StatusCode: status,
@@ -141,7 +123,7 @@ func (f *fake) reader(req *http.Request, status int, header http.Header, r io.Re
 	}
 }
 
-// A download is an answer's body that notes what becomes of it.
+// A download is a response's body that counts reads and closes.
 type download struct {
 	r       io.Reader
 	onClose func()

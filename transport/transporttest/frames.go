@@ -6,7 +6,7 @@ import (
 	"net"
 )
 
-// HTTP/2's frames, as far as a server needs them that refuses streams, which net/http's own does only by chance.
+// The parts of HTTP/2 that a server needs to refuse streams. net/http's own server cannot be made to do so.
 const (
 	preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -14,12 +14,12 @@ const (
 
 	flagAck, flagEndStream, flagEndHeaders = 1, 1, 4
 
-	refusedStream = 7
+	codeRefusedStream = 7
 
 	status200 = 0x88 // ":status: 200" of HPACK's static table
 )
 
-// A framer reads and writes frames.
+// A framer reads and writes the frames of a connection.
 type framer struct{ conn net.Conn }
 
 func (f framer) write(kind, flags byte, stream uint32, payload ...byte) error {
@@ -43,11 +43,11 @@ func (f framer) read() (kind, flags byte, stream uint32, payload []byte, err err
 
 func word(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 
-// A refuser serves HTTP/2 connections. It refuses the first streams that it sees, and answers the others with 200.
+// A refuser is an HTTP/2 server that refuses some streams, and answers the others with 200.
 type refuser struct {
-	streams int                      // how many streams have come
-	refuse  func(n int) (how byte)   // frameReset, frameGoAway or 0, for the n-th stream, once its body has come
-	arrived func(n int, body []byte) // shown each body that was answered
+	streams int                      // that have arrived
+	refuse  func(n int) (how byte)   // frameReset, frameGoAway or 0, for the n-th stream, after its body has arrived
+	arrived func(n int, body []byte) // called with each body that was answered
 }
 
 // serve serves one connection.
@@ -59,7 +59,7 @@ func (r *refuser) serve(conn net.Conn) {
 	}
 	out := make(chan func() error, 100)
 	defer close(out)
-	go func() { // reading must go on while a write waits for the client to read
+	go func() { // because reading must go on while a write waits for the client
 		for write := range out {
 			if write() != nil {
 				conn.Close()
@@ -90,7 +90,7 @@ func (r *refuser) serve(conn net.Conn) {
 		r.streams++
 		switch r.refuse(n) {
 		case frameReset:
-			send(frameReset, 0, stream, word(refusedStream)...)
+			send(frameReset, 0, stream, word(codeRefusedStream)...)
 		case frameGoAway:
 			send(frameGoAway, 0, 0, append(word(stream-1), word(0)...)...)
 		default:

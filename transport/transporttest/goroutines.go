@@ -22,7 +22,8 @@ func stacks(all bool) []string {
 
 var bubbleName = regexp.MustCompile(`^goroutine .*(synctest bubble \d+)\b`)
 
-// bubbleOf returns how the head of a goroutine's stack names its bubble; "" if it is in none.
+// bubbleOf returns the name of a goroutine's bubble in the head of its stack, such as "synctest bubble 7". It returns "" if
+// the goroutine is in none.
 func bubbleOf(stack string) string {
 	head, _, _ := strings.Cut(stack, "\n")
 	if m := bubbleName.FindStringSubmatch(head); m != nil {
@@ -31,7 +32,7 @@ func bubbleOf(stack string) string {
 	return ""
 }
 
-// others returns the stacks of the bubble's goroutines, but for this one and those that run the bubble.
+// others returns the stacks of the bubble's goroutines, without this one and those that run the bubble.
 func (c *check) others() (found []string) {
 	for _, stack := range stacks(true)[1:] {
 		if bubbleOf(stack) == c.bubbleName() && !runsBubble(stack) {
@@ -51,16 +52,10 @@ func runsBubble(stack string) bool {
 	return false
 }
 
-func (c *check) bubbleName() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.bubble
-}
-
-// where says where the bubble's goroutines are.
+// where returns the stacks of the bubble's goroutines as a message.
 func (c *check) where() string { return join(c.others()) }
 
-// join makes a message of stacks, the first few.
+// join returns a message with the first few stacks.
 func join(stacks []string) string {
 	const most = 6
 	if len(stacks) > most {
@@ -69,8 +64,8 @@ func join(stacks []string) string {
 	return strings.Join(stacks, "\n\n")
 }
 
-// settle gives what is under way the time to end by itself.
+// settle waits until what is still running has had time to end.
 func settle() {
 	time.Sleep(graceTime)
-	synctest.Wait() // for what the bubble's clock has set off just now
+	synctest.Wait() // for timers that have just fired
 }

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// notJSON: what is no JSON object, or says that it is something else, arrives byte for byte: compressed bodies, other
-// media types, arrays, scalars, broken JSON, nothing at all. A limit on size is each implementation's own; here a long
-// array stands for it.
+// notJSON: a body that is not a JSON object, or is declared to be something else, arrives byte for byte: compressed bodies,
+// other media types, arrays, scalars, malformed JSON, empty bodies. Implementations may leave long bodies alone. The item
+// cannot know their limits, so it has a long array.
 func notJSON(c *check) {
 	compressed := "\x1f\x8b\x08\x00" + strings.Repeat("\x00\xff", 40)
 	for _, row := range []struct{ name, media, encoding, body string }{
@@ -49,9 +49,9 @@ func notJSON(c *check) {
 	}
 }
 
-// jsonKept: a JSON object may gain members, and that is all: order, white space within values, numbers, escapes and
-// doubled keys stay, byte for byte. A member that the RoundTripper would add is not added to an object that has it, with
-// the key spelt in whatever way; whether it is then replaced is the implementation's choice. One further down is none.
+// jsonKept: a JSON object may gain members, and nothing else may change: order, white space within values, numbers, escapes
+// and repeated keys stay as they are. A member is not added to an object that has its key, however it is escaped. An
+// implementation may replace the value of such a member. Members of nested objects do not count.
 func jsonKept(c *check) {
 	for _, body := range []string{
 		chatBody, streamBody, plainBody,
@@ -77,7 +77,7 @@ func jsonKept(c *check) {
 	}
 }
 
-// arrivals returns the bodies that arrive when one is sent.
+// arrivals sends a body, and returns the bodies that arrive.
 func (c *check) arrivals(body string) [][]byte {
 	f := c.fake(429, 200)
 	c.send(c.wrap(f), c.chat(body))
@@ -87,7 +87,7 @@ func (c *check) arrivals(body string) [][]byte {
 	return f.attempts()
 }
 
-// added returns the keys that a body gains on its way.
+// added returns the keys that the RoundTripper adds to a body.
 func (c *check) added(body string) (keys []string) {
 	before, _ := members([]byte(body))
 	for _, got := range c.arrivals(body) {
@@ -101,6 +101,7 @@ func (c *check) added(body string) (keys []string) {
 	return keys
 }
 
+// count returns how many members have the key.
 func count(in []member, key string) (n int) {
 	for _, m := range in {
 		if m.key == key {
@@ -110,7 +111,7 @@ func count(in []member, key string) (n int) {
 	return n
 }
 
-// keyKept sends bodies that have a key which the RoundTripper adds to others.
+// keyKept sends bodies that already have a key that the RoundTripper adds to others.
 func (c *check) keyKept(like, key string) {
 	rest := like[1:]
 	escaped := `\u00` + hex.EncodeToString([]byte(key[:1])) + key[1:]
@@ -129,7 +130,7 @@ func (c *check) keyKept(like, key string) {
 				continue
 			}
 			if had, has := count(before, key), count(after, key); has > max(had, 1) {
-				c.errorf("attempt %d: %q stands there %d times: sent %s, arrived %s", i+1, key, has, short([]byte(body)), short(got))
+				c.errorf("attempt %d: %q is there %d times: sent %s, arrived %s", i+1, key, has, short([]byte(body)), short(got))
 			}
 			others := func(in []member) string {
 				var b strings.Builder

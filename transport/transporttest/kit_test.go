@@ -15,8 +15,7 @@ func TestRetrier(t *testing.T) {
 	TestRoundTripper(t, func(base http.RoundTripper) http.RoundTripper { return newRetrier(base) })
 }
 
-// A retrier is a RoundTripper as short as one can be that retries and passes. Those of the tests that have a bug are
-// made of it.
+// A retrier is a short RoundTripper that retries and passes. Some RoundTrippers with bugs are built on it.
 type retrier struct{ next http.RoundTripper }
 
 func newRetrier(base http.RoundTripper) *retrier {
@@ -37,7 +36,7 @@ func (r *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 		next := req.WithContext(req.Context())
 		if req.GetBody != nil {
 			if next.Body, err = req.GetBody(); err != nil {
-				return resp, nil // GetBody's failure is not the server's: its answer stands
+				return resp, nil // the response is still valid
 			}
 		}
 		if !wait(req, time.Second) {
@@ -54,7 +53,7 @@ func (r *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (r *retrier) CloseIdleConnections() { (&http.Client{Transport: r.next}).CloseIdleConnections() }
 
-// wait reports whether the request still is wanted after d.
+// wait waits for d, and reports whether the request was not cancelled meanwhile.
 func wait(req *http.Request, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -6,12 +6,12 @@ import (
 	"net/http"
 )
 
-// noClientWork: redirects, cookies and authentication are for the client above. A redirect comes back as it is, after
-// one request; a cookie that was set is not sent; what stands in the URL does not become a header.
+// noClientWork: redirects, cookies and authentication are the client's task. A redirect is returned unchanged after one
+// request. A cookie that was set is not sent. A user and password in the URL do not become a header.
 func noClientWork(c *check) {
 	for _, status := range []int{301, 302, 303, 307, 308, 401} {
 		f := &fake{}
-		f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
+		f.respond = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
 			resp := f.status(req, status)
 			resp.Header.Set("Set-Cookie", "session=1; Path=/")
 			resp.Header.Set("WWW-Authenticate", "Basic")
@@ -37,14 +37,14 @@ func noClientWork(c *check) {
 			case resp.StatusCode != status:
 				c.errorf("%d has become %d", status, resp.StatusCode)
 			case len(f.attempts()) != calls+1:
-				c.errorf("%d: %d requests were made of one", status, len(f.attempts())-calls)
+				c.errorf("%d: one call became %d requests", status, len(f.attempts())-calls)
 			}
 		}
 	}
 }
 
-// responseTrailers: trailers that come after the body reach the caller, announced or not. net/http writes them into the
-// response that it returned, so a copy of that loses them.
+// responseTrailers: trailers after the body reach the caller, announced or not. net/http writes them into the response that
+// it returned, so a copy of the response does not have them.
 func responseTrailers(c *check) {
 	const announced, late = "X-Announced", "X-Late"
 	w := c.serve(func(n int, rw http.ResponseWriter, r *http.Request) {
@@ -71,16 +71,16 @@ func responseTrailers(c *check) {
 		req.Header.Set("X-Want", name)
 		resp, _, err := c.send(rt, req)
 		if err != nil || resp.StatusCode != http.StatusOK {
-			continue // the first call of one that does not retry
+			continue // the first call, if the RoundTripper does not retry
 		}
 		if resp.Trailer.Get(name) != "yes" {
-			c.errorf("the trailer %s of the answer is lost: %v", name, resp.Trailer)
+			c.errorf("the trailer %s of the response is lost: %v", name, resp.Trailer)
 		}
 	}
 }
 
-// requestTrailers: trailers that the caller sets while its body is being sent reach the server. A copy of the request
-// made by Clone has another map.
+// requestTrailers: trailers that the caller sets while its body is being sent reach the server. A copy of the request by
+// Clone has another map, in which they are missing.
 func requestTrailers(c *check) {
 	w := c.wireThatReads()
 	req := c.chat(chatBody)
@@ -99,18 +99,6 @@ func requestTrailers(c *check) {
 	}
 }
 
-// wireThatReads serves an answer to whatever comes, and reads it.
-func (c *check) wireThatReads() *wire { return c.serveReading(200) }
-
-// serveReading starts a server that reads each request and answers with these statuses in turn, the last one for ever.
-func (c *check) serveReading(statuses ...int) (w *wire) {
-	w = c.serve(func(n int, rw http.ResponseWriter, r *http.Request) {
-		w.read(r)
-		reply(rw, statuses[min(n, len(statuses)-1)])
-	})
-	return w
-}
-
 // atEOF is an empty reader that calls a func when it is read.
 type atEOF func()
 
@@ -119,15 +107,15 @@ func (f atEOF) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// responseRequest: Response.Request is the request that was answered: not nil, and with the method and URL that were
-// sent. Clients resolve Location by it.
+// responseRequest: Response.Request is not nil, and has the method and URL that were sent. Clients need it to resolve
+// Location.
 func responseRequest(c *check) {
-	rt, url := c.answering(429, 200)
+	rt, url := c.responding(429, 200)
 	for range 2 {
 		req := c.request(http.MethodPost, url+chatPath+"?x=1", []byte(chatBody))
 		resp, _, err := c.send(rt, req)
 		switch {
-		case err != nil || resp == nil: // not this item's business
+		case err != nil || resp == nil: // other items check this
 		case resp.Request == nil:
 			c.errorf("Response.Request is nil")
 		case resp.Request.Method != req.Method || resp.Request.URL == nil || resp.Request.URL.String() != req.URL.String():
@@ -136,14 +124,4 @@ func responseRequest(c *check) {
 			c.errorf("Response.Request has no context")
 		}
 	}
-}
-
-// answering returns the RoundTripper under test over what the run is over, which answers with these statuses in turn,
-// and the root of the URLs to ask.
-func (c *check) answering(statuses ...int) (http.RoundTripper, string) {
-	if c.via == overFake {
-		return c.wrap(c.fake(statuses...)), host
-	}
-	w := c.serveReading(statuses...)
-	return c.wrap(w.transport), w.url
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// A wire is a server and a transport to reach it by, over pipes within the bubble.
+// A wire is a server and a transport that reaches it, over pipes within the bubble.
 type wire struct {
 	url       string
 	transport *http.Transport
@@ -34,11 +34,11 @@ type arrival struct {
 	err  error // of reading the body
 }
 
-// serve starts a server of the run's protocol. The handler is told how many requests came before.
+// serve starts a server of the run's protocol. n counts the requests from 0.
 func (c *check) serve(handler func(n int, w http.ResponseWriter, r *http.Request)) *wire {
 	w := c.wire()
 	l := &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	w.accept = l.hand
+	w.accept = l.deliver
 	var next atomic.Int32
 	server := &http.Server{
 		Protocols: w.transport.Protocols,
@@ -52,7 +52,7 @@ func (c *check) serve(handler func(n int, w http.ResponseWriter, r *http.Request
 	return w
 }
 
-// wire returns a transport of the run's protocol, whose connections go to w.accept.
+// wire returns a transport of the run's protocol. The server's ends of its connections go to w.accept.
 func (c *check) wire() *wire {
 	w := &wire{url: "http://llm.invalid"}
 	protocols := new(http.Protocols)
@@ -88,14 +88,14 @@ func (w *wire) close() {
 	}
 }
 
-// connections returns how many connections have been made, and how many of them the client has not closed.
+// connections returns how many connections have been made, and how many of these the client has not closed.
 func (w *wire) connections() (made, open int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.dials, w.open
 }
 
-// read reads a request's body, and notes how it arrived.
+// read reads a request's body, and records the arrival.
 func (w *wire) read(r *http.Request) *arrival {
 	a := &arrival{Request: r}
 	a.body, a.err = io.ReadAll(r.Body)
@@ -134,14 +134,14 @@ func (c *clientConn) Close() error {
 	return c.Conn.Close()
 }
 
-// A listener hands over connections that are made in this process.
+// A listener accepts connections that are made in this process.
 type listener struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
 }
 
-func (l *listener) hand(conn net.Conn) {
+func (l *listener) deliver(conn net.Conn) {
 	select {
 	case l.conns <- conn:
 	case <-l.closed:
@@ -165,10 +165,33 @@ func (l *listener) Close() error {
 
 func (l *listener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
-// reply writes what a provider says with a status.
+// reply sends a provider's response with the status.
 func reply(w http.ResponseWriter, status int) {
-	header, text := answerOf(status)
+	header, text := responseOf(status)
 	maps.Copy(w.Header(), header)
 	w.WriteHeader(status)
 	io.WriteString(w, text)
+}
+
+// wireThatReads starts a server that reads each request and answers with a 200.
+func (c *check) wireThatReads() *wire { return c.serveReading(200) }
+
+// serveReading starts a server that reads each request and answers with these statuses in turn, with the last one for
+// ever.
+func (c *check) serveReading(statuses ...int) (w *wire) {
+	w = c.serve(func(n int, rw http.ResponseWriter, r *http.Request) {
+		w.read(r)
+		reply(rw, statuses[min(n, len(statuses)-1)])
+	})
+	return w
+}
+
+// responding returns the RoundTripper under test over a fake or a server, which answers with these statuses in turn, and
+// the base URL.
+func (c *check) responding(statuses ...int) (http.RoundTripper, string) {
+	if c.via == overFake {
+		return c.wrap(c.fake(statuses...)), host
+	}
+	w := c.serveReading(statuses...)
+	return c.wrap(w.transport), w.url
 }

@@ -2,5 +2,5 @@
 
 package transporttest
 
-// Under the race detector TestBroken runs only the items that have to fail; the others take their time.
+// Under the race detector TestBroken runs only the items that must fail, because the others take long.
 const raceEnabled = true

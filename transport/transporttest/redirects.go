@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// otherOrigin: a body that a redirect takes to another host gains nothing there: what was added was meant for the first.
+// otherOrigin: after a cross-host redirect nothing is added to the body. Additions are meant for the first host only.
 func otherOrigin(c *check) {
 	for _, status := range []int{http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
 		f := &fake{}
-		f.answer = func(_ int, req *http.Request, body []byte) (*http.Response, error) {
+		f.respond = func(_ int, req *http.Request, body []byte) (*http.Response, error) {
 			if req.URL.Host == "elsewhere.invalid" {
 				if string(body) != chatBody {
-					c.errorf("after a redirect to another host the body is %s, sent was %s", short(body), short([]byte(chatBody)))
+					c.errorf("after a cross-host redirect the body is %s, but %s was sent", short(body), short([]byte(chatBody)))
 				}
 				return f.status(req, http.StatusOK), nil
 			}
@@ -25,24 +25,24 @@ func otherOrigin(c *check) {
 	}
 }
 
-// redirectToSelf: http.Client takes the body for a redirect from the caller's own GetBody. What is added to it is added
-// once, and at each hop alike.
+// redirectToSelf: http.Client takes the body for a redirect from the caller's own GetBody. What the RoundTripper adds to it
+// is added once to each request.
 func redirectToSelf(c *check) {
 	f := &fake{}
-	hops := 0
-	f.answer = func(_ int, req *http.Request, body []byte) (*http.Response, error) {
+	redirects := 0
+	f.respond = func(_ int, req *http.Request, body []byte) (*http.Response, error) {
 		if wrong := sent([]byte(chatBody), body); wrong != "" {
-			c.errorf("hop %d: %s", hops+1, wrong)
+			c.errorf("request %d: %s", redirects+1, wrong)
 		}
-		if hops++; hops > 2 {
+		if redirects++; redirects > 2 {
 			return f.status(req, http.StatusOK), nil
 		}
 		resp := f.status(req, http.StatusTemporaryRedirect)
-		resp.Header.Set("Location", chatPath+"?hop="+strings.Repeat("x", hops))
+		resp.Header.Set("Location", chatPath+"?n="+strings.Repeat("x", redirects))
 		return resp, nil
 	}
 	c.follow(f)
-	if hops == 0 {
+	if redirects == 0 {
 		c.errorf("nothing was sent")
 	}
 }

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
-// bodyWithoutGetBody: a body that cannot be had again is sent once, or kept to be sent again; but an attempt has all of
-// it, and the answer reaches the caller. And it is not kept without a bound: some bodies have no end.
+// bodyWithoutGetBody: a body without GetBody is sent once, or stored to be sent again. Each attempt has all of it, and the
+// response reaches the caller. What is stored has a limit, because some bodies have no end.
 func bodyWithoutGetBody(c *check) {
 	for _, size := range []int{len(chatBody), 256 << 10} {
 		f := c.fake(429, 429, 200)
@@ -37,7 +40,7 @@ func bodyWithoutGetBody(c *check) {
 	c.send(c.wrap(f), req)
 }
 
-// spaces is a reader of blanks without end.
+// spaces is an endless reader of spaces.
 type spaces struct{}
 
 func (spaces) Read(p []byte) (int, error) {
@@ -47,9 +50,9 @@ func (spaces) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// freshReader: every attempt has a reader of its own. The one before may still be read, as net/http goes on writing
-// after an early answer; if it is rewound, both attempts send a mixture. Over the fake, attempts are read slowly, side
-// by side; over the wire, the first answer comes before the body has been read.
+// freshReader: every attempt has its own reader. The reader of the attempt before may still be in use, because net/http
+// goes on sending after an early response. If it were rewound, both attempts would send a mixture. Over the fake, attempts
+// are read slowly and at the same time. Over the wire, the first response comes before the body has been read.
 func freshReader(c *check) {
 	body := longChat(1 << 20)
 	if c.via == overFake {
@@ -69,12 +72,12 @@ func freshReader(c *check) {
 	})
 	rt := c.wrap(w.transport)
 	for range 4 {
-		// An early answer over HTTP/1 may lose against the write that it breaks off.
+		// Over HTTP/1 the error of the write that was cut may come before the early response.
 		c.send(rt, c.request(http.MethodPost, w.url+chatPath, body))
 	}
 	for _, a := range w.arrived() {
 		if a.err != nil {
-			continue // given up by the client
+			continue // cut by the client
 		}
 		if wrong := sent(body, a.body); wrong != "" {
 			c.errorf("%s", wrong)
@@ -82,7 +85,7 @@ func freshReader(c *check) {
 	}
 }
 
-// slowReader is a base that answers 429 twice, and then 200, while it still reads the bodies.
+// slowReader is a base that answers with 429 twice, and then with 200, while it still reads the bodies.
 type slowReader struct {
 	check *check
 	body  []byte
@@ -96,7 +99,7 @@ func (s *slowReader) RoundTrip(req *http.Request) (*http.Response, error) {
 	n := s.calls
 	s.calls++
 	s.mu.Unlock()
-	body := req.Body // as net/http does, whatever becomes of the request
+	body := req.Body // as net/http does, which may read it after RoundTrip has returned
 	var got bytes.Buffer
 	over := make(chan struct{})
 	go func() {
@@ -107,7 +110,7 @@ func (s *slowReader) RoundTrip(req *http.Request) (*http.Response, error) {
 			m, err := body.Read(buf)
 			got.Write(buf[:m])
 			if err != nil {
-				s.judge(n, got.Bytes(), err)
+				s.checkAttempt(n, got.Bytes(), err)
 				return
 			}
 			time.Sleep(time.Second)
@@ -122,8 +125,8 @@ func (s *slowReader) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f.status(req, http.StatusOK), nil
 }
 
-// judge says whether an attempt had the whole body. One that was answered may have been broken off.
-func (s *slowReader) judge(n int, got []byte, err error) {
+// checkAttempt checks that an attempt had the whole body. One that was answered may have been cut.
+func (s *slowReader) checkAttempt(n int, got []byte, err error) {
 	whole := errors.Is(err, io.EOF)
 	if !whole && n < 2 {
 		return
@@ -133,8 +136,8 @@ func (s *slowReader) judge(n int, got []byte, err error) {
 	}
 }
 
-// getBodyFails: where GetBody fails between two attempts, the caller gets the answer that there was, whole, or an error.
-// What it does not get is closed.
+// getBodyFails: if GetBody fails between two attempts, the caller gets the whole response of the first, or an error. A
+// response that it does not get is closed.
 func getBodyFails(c *check) {
 	for _, from := range []int{1, 2, 3} {
 		f := c.fake(429)
@@ -142,20 +145,20 @@ func getBodyFails(c *check) {
 		req := c.chat(chatBody)
 		u.attach(req, true)
 		resp, data, err := c.send(c.wrap(f), req)
-		if err == nil && (resp == nil || resp.StatusCode != http.StatusTooManyRequests || string(data) != limited) {
+		if err == nil && (resp == nil || resp.StatusCode != http.StatusTooManyRequests || string(data) != rateLimited) {
 			c.errorf("GetBody fails from call %d on: the caller gets %v with %s", from, resp, short(data))
 		}
 		time.Sleep(time.Minute)
-		// One that does without GetBody is not concerned, and A02 and F60 tell the rest.
-		if u.asked >= from && (f.open() > 0 || u.left() > 0) {
-			c.errorf("GetBody fails from call %d on: %d answers and %d bodies of the request are never closed", from, f.open(), u.left())
+		// Only for RoundTrippers that use GetBody. A02 and F60 check the others.
+		if u.asked >= from && (f.open() > 0 || u.unclosed() > 0) {
+			c.errorf("GetBody fails from call %d on: %d responses and %d bodies of the request are never closed", from, f.open(), u.unclosed())
 		}
 	}
 }
 
 // knownReader: net/http sends headers and a small body in one write only if it knows the type of the body's reader
-// (isKnownInMemoryReader in its transfer.go): a bytes.Reader, bytes.Buffer or strings.Reader, in an io.NopCloser. A body
-// that came so has to arrive so.
+// (isKnownInMemoryReader in its transfer.go): a bytes.Reader, bytes.Buffer or strings.Reader, in an io.NopCloser. Such
+// a body must keep that type.
 func knownReader(c *check) {
 	f := c.fake(429, 200)
 	f.look = func(n int, req *http.Request) {
@@ -164,4 +167,22 @@ func knownReader(c *check) {
 		}
 	}
 	c.send(c.wrap(f), c.chat(string(longChat(2<<10))))
+}
+
+var nopClosers = []reflect.Type{
+	reflect.TypeOf(io.NopCloser(bytes.NewReader(nil))),     // one that is an io.WriterTo
+	reflect.TypeOf(io.NopCloser(struct{ io.Reader }{nil})), // and one that is not
+}
+
+// inMemory reports whether net/http's rule takes a body for one in memory.
+func inMemory(body io.Reader) bool {
+	switch body.(type) {
+	case *bytes.Reader, *bytes.Buffer, *strings.Reader:
+		return true
+	}
+	if !slices.Contains(nopClosers, reflect.TypeOf(body)) {
+		return false
+	}
+	inner, ok := reflect.ValueOf(body).Field(0).Interface().(io.Reader)
+	return ok && inMemory(inner)
 }

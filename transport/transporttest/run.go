@@ -2,39 +2,24 @@ package transporttest
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-	"runtime"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-const (
-	// itemTime is how long an item may take by its bubble's clock. It is more than any sensible back-off adds up to.
-	itemTime = 24 * time.Hour
-
-	// graceTime is how long what an item leaves behind has to end by itself.
-	graceTime = time.Hour
-
-	// maxFailures is how many failures of an item are told.
-	maxFailures = 8
-)
-
-// watchdog is how long an item may take in real time. All take moments, unless the bubble's clock stands still.
+// watchdog is how long an item may take in real time. It takes longer only if the bubble's clock stands still.
 var watchdog = 30 * time.Second
 
-// run runs the item over one of the ways, in a bubble of its own, and returns its failures. t is needed only to make the
-// bubble, and fails only if the race detector finds something.
+// run runs the item in a bubble of its own, and returns its failures. t is needed only for the bubble, and fails only if
+// the race detector finds something.
 func (it *item) run(t *testing.T, via string, wrap wrapper) []string {
 	c := &check{wrapper: wrap, via: via}
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		// A bubble that is left with blocked goroutines panics here. The goroutines stay as they are, and do no harm.
+		// synctest panics here if blocked goroutines are left in the bubble. They do no harm.
 		defer func() {
 			if p := recover(); p != nil && !c.failed() {
 				c.errorf("%v", p)
@@ -45,66 +30,13 @@ func (it *item) run(t *testing.T, via string, wrap wrapper) []string {
 	select {
 	case <-over:
 	case <-time.After(watchdog):
-		c.errorf("it hangs, and the bubble's time does not go on: something spins, or waits for a mutex, or for what was made outside of the bubble\n%s", c.where())
+		c.errorf("it hangs, and the bubble's time does not go on: a goroutine spins, or waits for a mutex or for something from outside of the bubble\n%s", c.where())
 	}
 	return c.all()
 }
 
-// A check is one run of an item: what the item works with, and what it has found.
-type check struct {
-	wrapper wrapper
-	via     string
-	ctx     context.Context // done when the item is over
-
-	mu       sync.Mutex
-	failures []string
-	cleanups []func()
-	bubble   string // see bubbleOf
-}
-
-func (c *check) errorf(format string, args ...any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.failures) < maxFailures {
-		c.failures = append(c.failures, fmt.Sprintf(format, args...))
-	}
-}
-
-// fatalf is errorf, and ends the item. It may be called on the item's own goroutine only.
-func (c *check) fatalf(format string, args ...any) {
-	c.errorf(format, args...)
-	runtime.Goexit()
-}
-
-func (c *check) failed() bool { return len(c.all()) > 0 }
-
-func (c *check) all() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.failures)
-}
-
-// atEnd has f called when the item is over, the last one first.
-func (c *check) atEnd(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cleanups = append(c.cleanups, f)
-}
-
-// wrap returns the RoundTripper under test, over base.
-func (c *check) wrap(base http.RoundTripper) http.RoundTripper {
-	rt := c.wrapper(base)
-	if rt == nil && base != nil {
-		c.fatalf("wrap returned nil")
-	}
-	if closer, ok := rt.(interface{ Close() error }); ok {
-		c.atEnd(func() { closer.Close() })
-	}
-	return rt
-}
-
-// inBubble runs test and cleans up after it. It returns in any case, so that a bubble that cannot end is told from an
-// item that goes on.
+// inBubble runs test and cleans up after it. It always returns, so that a bubble that cannot end can be distinguished from
+// an item that does not.
 func (c *check) inBubble(test func(*check)) {
 	c.mu.Lock()
 	c.bubble = bubbleOf(stacks(false)[0])
@@ -120,7 +52,7 @@ func (c *check) inBubble(test func(*check)) {
 	}
 	settle()
 	if left := c.others(); len(left) > 0 && !c.failed() {
-		c.errorf("goroutines are left although contexts are done and connections closed:\n%s", join(left))
+		c.errorf("goroutines are left although all contexts are done and all connections closed:\n%s", join(left))
 	}
 }
 

@@ -13,13 +13,13 @@ import (
 	"sync/atomic"
 )
 
-// upgrade: the body of a 101 is the connection, and can be written to. A wrapper that is no io.Writer ends every
-// WebSocket. Over HTTP/1 a server echoes; over the fake, a model's own call is upgraded.
+// upgrade: the body of a 101 is the connection, and must stay an io.Writer, or WebSockets do not work. Over HTTP/1 a server
+// echoes. Over the fake a chat completion is upgraded.
 func upgrade(c *check) {
 	if c.via == overFake {
 		conn := &echo{}
 		f := &fake{}
-		f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
+		f.respond = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
 			return &http.Response{
 				StatusCode: http.StatusSwitchingProtocols, Status: "101 Switching Protocols", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 				Header: http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, Body: conn, Request: req,
@@ -41,7 +41,7 @@ func upgrade(c *check) {
 	c.echoes(c.wrap(w.transport), c.request(http.MethodGet, w.url+"/v1/realtime?model=gpt-realtime", nil))
 }
 
-// echoes upgrades a call, writes to the connection, and reads the same.
+// echoes upgrades a call, writes to the connection, and reads it back.
 func (c *check) echoes(rt http.RoundTripper, req *http.Request) {
 	req.Header.Set("Connection", "Upgrade")
 	req.Header.Set("Upgrade", "websocket")
@@ -55,7 +55,7 @@ func (c *check) echoes(rt http.RoundTripper, req *http.Request) {
 	defer resp.Body.Close()
 	conn, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok {
-		c.fatalf("the body of a 101 is a %T, and cannot be written to", resp.Body)
+		c.fatalf("the body of a 101 is a %T, which is no io.Writer", resp.Body)
 	}
 	const hello = "hello\n"
 	if _, err := io.WriteString(conn, hello); err != nil {
@@ -63,17 +63,17 @@ func (c *check) echoes(rt http.RoundTripper, req *http.Request) {
 	}
 	got := make([]byte, len(hello))
 	if _, err := io.ReadFull(conn, got); err != nil || string(got) != hello {
-		c.errorf("the connection gives back %q, %v", got, err)
+		c.errorf("the connection returns %q, %v", got, err)
 	}
 }
 
-// echo is a connection that gives back what is written to it.
+// echo is a connection that returns what is written to it.
 type echo struct{ bytes.Buffer }
 
 func (*echo) Close() error { return nil }
 
-// noBody: what has no body, HEAD, 204 and 304, comes through as the transport gave it, with its length; and the 1xx
-// before an answer reach the caller's trace.
+// noBody: responses without a body, to HEAD and with 204 or 304, reach the caller unchanged, with their length. 1xx
+// responses reach the caller's trace.
 func noBody(c *check) {
 	w := c.serve(func(_ int, rw http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -91,7 +91,7 @@ func noBody(c *check) {
 			rw.Header().Set("Link", "</style.css>; rel=preload")
 			rw.WriteHeader(http.StatusEarlyHints)
 			rw.Header().Set("Content-Type", "application/json")
-			io.WriteString(rw, chatAnswer)
+			io.WriteString(rw, chatResponse)
 		}
 	})
 	rt := c.wrap(w.transport)
@@ -129,7 +129,7 @@ func noBody(c *check) {
 			}
 		}
 		if hints[0] != hints[1] {
-			c.errorf("%s: the caller's trace sees %d responses of 1xx; without the RoundTripper %d", name, hints[1], hints[0])
+			c.errorf("%s: the caller's trace sees %d 1xx responses; without the RoundTripper %d", name, hints[1], hints[0])
 		}
 	}
 }

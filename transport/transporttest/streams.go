@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// streamWithoutDelay: what the transport returned is what the caller gets, when it gets it. Over the wire, a server
-// flushes an event each second, and the caller has each in its second. Over the fake, nothing is read of a stream before
-// the caller reads, not more than an event ahead of it, and no goroutine stands by.
+// streamWithoutDelay: the caller gets what the transport returns, and at the same time. Over the wire, a server flushes an
+// event each second, and the caller gets it in that second. Over the fake, nothing of a stream is read before the caller
+// reads, at most one event is read ahead, and no goroutine waits.
 func streamWithoutDelay(c *check) {
 	if c.via == overFake {
 		c.readAhead()
@@ -68,11 +68,11 @@ func streamWithoutDelay(c *check) {
 	}
 }
 
-// readAhead counts what is read of an answer, and the goroutines meanwhile.
+// readAhead checks how much of a response is read ahead, and counts the goroutines meanwhile.
 func (c *check) readAhead() {
 	for _, body := range []string{streamBody, plainBody} {
 		f := &fake{}
-		f.answer = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
+		f.respond = func(_ int, req *http.Request, _ []byte) (*http.Response, error) {
 			return f.stream(req, iotest.OneByteReader(strings.NewReader(transcript(true, "\n")))), nil
 		}
 		rt := c.wrap(f)
@@ -82,14 +82,14 @@ func (c *check) readAhead() {
 		if err != nil {
 			c.fatalf("%v", err)
 		}
-		time.Sleep(time.Second) // not more, or it may be taken for forgotten
+		time.Sleep(time.Second) // not longer, or the stream may count as abandoned
 		synctest.Wait()
-		base := f.given[len(f.given)-1]
+		base := f.responses[len(f.responses)-1]
 		if n := base.reads.Load(); n > 0 {
-			c.errorf("the stream has been read %d times before its caller does", n)
+			c.errorf("the stream has been read %d times before the caller reads", n)
 		}
 		if extra := c.others(); len(extra) > before {
-			c.errorf("%d goroutines stand by while the stream is open:\n%s", len(extra)-before, join(extra))
+			c.errorf("%d more goroutines run while the stream is open:\n%s", len(extra)-before, join(extra))
 		}
 		first := event(deltas[0], "\n")
 		if _, err := io.ReadFull(resp.Body, make([]byte, len(first))); err != nil {
@@ -102,9 +102,9 @@ func (c *check) readAhead() {
 	}
 }
 
-// anySplit: a stream reaches the caller as it was sent, wherever it was cut into pieces, whatever its lines end with,
-// with a last line that does not end, data of several lines, comments, or a line of 10 MB. An event that the server sent
-// only because the RoundTripper asked for it may be left out. What a meter makes of the pieces, it has to test itself.
+// anySplit: a stream reaches the caller as it was sent, however it was split, with any line ends, an incomplete last line,
+// data of several lines, comments, or a line of 10 MB. An event that the server sent only because the RoundTripper asked
+// for it may be left out. A RoundTripper that reads the events must test on its own that it understands them.
 func anySplit(c *check) {
 	const delta, count = `{"choices":[{"delta":{"content":"The "}}]}`, `{"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":4}}`
 	r := c.newRelay()
@@ -115,7 +115,7 @@ func anySplit(c *check) {
 		for at := range len(text) {
 			r.pass(streamBody, text, text, text[:at], text[at:])
 		}
-		// Here the server sends the usage only to who asks for it, which the caller does not.
+		// Here the server sends the usage only if it was asked for, and the caller does not ask.
 		without := event(delta, newline) + event("[DONE]", newline)
 		with := event(delta, newline) + event(count, newline) + event("[DONE]", newline)
 		for at := range len(with) {
@@ -135,14 +135,14 @@ func anySplit(c *check) {
 type relay struct {
 	check  *check
 	rt     http.RoundTripper
-	short  string   // for a request that does not ask for the usage
-	pieces []string // for one that does
+	short  string   // the response if usage was not asked for
+	pieces []string // the response if it was
 }
 
 func (c *check) newRelay() *relay {
 	r := &relay{check: c}
 	f := &fake{}
-	f.answer = func(_ int, req *http.Request, body []byte) (*http.Response, error) {
+	f.respond = func(_ int, req *http.Request, body []byte) (*http.Response, error) {
 		if !asksUsage(body) {
 			return f.stream(req, strings.NewReader(r.short)), nil
 		}
@@ -156,22 +156,22 @@ func (c *check) newRelay() *relay {
 	return r
 }
 
-// pass makes a call that is answered with the pieces if it asks for the usage, and else with the short text. The caller
-// has to get the short text or the long one, which the pieces make up.
+// pass makes a call. The response is the pieces if usage is asked for, and the short text if not. The caller must get the
+// short text or the long one, which consists of the pieces.
 func (r *relay) pass(body, long, short string, pieces ...string) {
 	c := r.check
 	if c.failed() {
-		return // one is enough
+		return // one failure is enough
 	}
 	r.short, r.pieces = short, pieces
 	_, got := c.must(r.rt, c.chat(body))
 	if string(got) != long && string(got) != short {
-		c.errorf("cut after %d bytes, the stream reaches the caller changed: %d bytes of %d\ngot  %.600q\nsent %.600q", len(pieces[0]), len(got), len(long), got, long)
+		c.errorf("split after %d bytes, the stream reaches the caller changed: %d bytes of %d\ngot  %.600q\nsent %.600q", len(pieces[0]), len(got), len(long), got, long)
 	}
 }
 
-// stoppedEarly: a caller that closes a stream, or cancels its context, after three events ends it upstream too, at once.
-// That a meter then counts a part and not nothing, only it can tell.
+// stoppedEarly: if the caller closes a stream or cancels its context after three events, the stream ends upstream at once.
+// A meter must test on its own that it counts what was received.
 func stoppedEarly(c *check) {
 	ended := make(chan time.Time, 1)
 	w := c.serve(func(_ int, rw http.ResponseWriter, r *http.Request) {
@@ -211,7 +211,7 @@ func stoppedEarly(c *check) {
 			}
 			select {
 			case at := <-ended:
-				// The server may have to write once more to notice.
+				// The server may notice only when it writes again.
 				if late := at.Sub(stopped); late > 5*time.Second {
 					c.errorf("%s after three events: upstream it ends %v later", how, late)
 				}

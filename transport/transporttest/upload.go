@@ -5,32 +5,33 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
 
 var (
 	errBody    = errors.New("transporttest: the body cannot be read")
-	errGetBody = errors.New("transporttest: the body cannot be had again")
+	errGetBody = errors.New("transporttest: GetBody fails")
 )
 
-// An upload is a request's body that notes what becomes of it. Its type is one that net/http does not know.
+// An upload is a request's body that records how it is used. net/http does not know its type.
 type upload struct {
 	data     []byte
-	breaks   bool // reading fails half way
-	failFrom int  // GetBody fails from this call on, the first being 1; 0: never
+	breaks   bool // reading fails after half of it
+	failFrom int  // GetBody fails from this call on, counted from 1; 0: never
 
 	mu     sync.Mutex
 	opened []*source
 	asked  int
 }
 
-// attach makes it req's body; again says that it can be had again.
-func (u *upload) attach(req *http.Request, again bool) {
+// attach makes it req's body. withGetBody says whether the request has a GetBody.
+func (u *upload) attach(req *http.Request, withGetBody bool) {
 	req.Body = u.open()
 	req.ContentLength = int64(len(u.data))
 	req.GetBody = nil
-	if again {
+	if withGetBody {
 		req.GetBody = u.getBody
 	}
 }
@@ -57,8 +58,8 @@ func (u *upload) open() *source {
 	return s
 }
 
-// left returns how many of its readers have not been closed.
-func (u *upload) left() (n int) {
+// unclosed returns how many of its readers have not been closed.
+func (u *upload) unclosed() (n int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, s := range u.opened {
@@ -69,7 +70,7 @@ func (u *upload) left() (n int) {
 	return n
 }
 
-// A source is a body that counts.
+// A source is a body that counts bytes and closes.
 type source struct {
 	r      io.Reader
 	read   atomic.Int64
@@ -87,7 +88,9 @@ func (s *source) Close() error {
 	return nil
 }
 
-// failing is a reader that fails.
+// failing is a reader that only fails.
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func newSource() io.ReadCloser { return &source{r: strings.NewReader(chatBody)} }

@@ -1,0 +1,129 @@
+package llmtest
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// The bodies of OpenAI's chat responses. The order of the fields is OpenAI's.
+type (
+	completionBody struct {
+		ID          string             `json:"id"`
+		Object      string             `json:"object"`
+		Created     int64              `json:"created"`
+		Model       string             `json:"model"`
+		Choices     []completionChoice `json:"choices"`
+		Usage       usageBody          `json:"usage"`
+		Tier        string             `json:"service_tier"`
+		Fingerprint *string            `json:"system_fingerprint"`
+	}
+	completionChoice struct {
+		Index   int         `json:"index"`
+		Message messageBody `json:"message"`
+		Finish  string      `json:"finish_reason"`
+	}
+	messageBody struct {
+		Role        string   `json:"role"`
+		Content     string   `json:"content"`
+		Refusal     *string  `json:"refusal"`
+		Annotations []string `json:"annotations"`
+	}
+	chunkBody struct {
+		ID          string          `json:"id"`
+		Object      string          `json:"object"`
+		Created     int64           `json:"created"`
+		Model       string          `json:"model"`
+		Tier        string          `json:"service_tier"`
+		Fingerprint string          `json:"system_fingerprint"`
+		Choices     []chunkChoice   `json:"choices"`
+		Usage       json.RawMessage `json:"usage,omitempty"`
+		Obfuscation string          `json:"obfuscation,omitempty"`
+	}
+	chunkChoice struct {
+		Index    int             `json:"index"`
+		Delta    json.RawMessage `json:"delta"`
+		Logprobs *string         `json:"logprobs"`
+		Finish   *string         `json:"finish_reason"`
+	}
+	usageBody struct {
+		Prompt     int64         `json:"prompt_tokens"`
+		Completion int64         `json:"completion_tokens"`
+		Total      int64         `json:"total_tokens"`
+		In         promptDetails `json:"prompt_tokens_details"`
+		Out        outputDetails `json:"completion_tokens_details"`
+	}
+	promptDetails struct {
+		Cached int64 `json:"cached_tokens"`
+		// Writes is in responses that are not streamed, and not in streams.
+		Writes *int64 `json:"cache_write_tokens,omitempty"`
+		Audio  int64  `json:"audio_tokens"`
+	}
+	outputDetails struct {
+		Reasoning int64 `json:"reasoning_tokens"`
+		Audio     int64 `json:"audio_tokens"`
+		Accepted  int64 `json:"accepted_prediction_tokens"`
+		Rejected  int64 `json:"rejected_prediction_tokens"`
+	}
+)
+
+// usageOf returns the usage of g in OpenAI's format.
+func usageOf(g Generation) usageBody {
+	return usageBody{
+		Prompt: g.Prompt, Completion: g.Completion, Total: g.Prompt + g.Completion,
+		In:  promptDetails{Cached: g.Cached},
+		Out: outputDetails{Reasoning: g.Reasoning},
+	}
+}
+
+// completion returns the body of a response that is not streamed.
+func completion(g Generation, text []string, finish string) []byte {
+	usage := usageOf(g)
+	usage.In.Writes = new(int64)
+	return encode(completionBody{
+		ID: g.ID, Object: "chat.completion", Created: g.At.Unix(), Model: g.Model,
+		Choices: []completionChoice{{
+			Message: messageBody{Role: "assistant", Content: strings.Join(text, ""), Annotations: []string{}},
+			Finish:  finish,
+		}},
+		Usage: usage, Tier: g.Tier,
+	})
+}
+
+// chatChunks returns all chunks of a stream. The event [DONE] follows them.
+func chatChunks(x *exchange, g Generation) [][]byte {
+	deltas := []string{`{"role":"assistant","content":"","refusal":null}`}
+	for _, piece := range x.text(g) {
+		deltas = append(deltas, `{"content":`+string(encode(piece))+`}`)
+	}
+	var chunks [][]byte
+	for i, delta := range deltas {
+		chunks = append(chunks, chatChunk(x, g, i, choice(delta, nil), "null"))
+	}
+	finish := x.params.finish(g)
+	chunks = append(chunks, chatChunk(x, g, len(chunks), choice(`{}`, &finish), "null"))
+	if x.params.includeUsage {
+		chunks = append(chunks, chatChunk(x, g, len(chunks), []chunkChoice{}, string(encode(usageOf(g)))))
+	}
+	return chunks
+}
+
+// choice returns the choices of a chunk.
+func choice(delta string, finish *string) []chunkChoice {
+	return []chunkChoice{{Delta: json.RawMessage(delta), Finish: finish}}
+}
+
+// chatChunk returns the i-th chunk of a stream. It has the key "usage" only if usage was
+// asked for.
+func chatChunk(x *exchange, g Generation, i int, choices []chunkChoice, usage string) []byte {
+	c := chunkBody{
+		ID: g.ID, Object: "chat.completion.chunk", Created: g.At.Unix(), Model: g.Model,
+		Tier: g.Tier, Fingerprint: "fp_llmtest", Choices: choices,
+	}
+	if x.params.includeUsage {
+		c.Usage = json.RawMessage(usage)
+	}
+	if !x.params.noObfuscation {
+		c.Obfuscation = padding(fold(g.Call), uint64(i))
+	}
+	return encode(c)
+}

@@ -1,0 +1,79 @@
+package llmtest
+
+import "time"
+
+// Config says how a [Server] behaves. Its zero value is a provider without problems:
+// capacity for every tier, no limit, no fault, no delay.
+type Config struct {
+	// Flex decides whether there is capacity for a flex request. nil means always.
+	Flex Capacity
+
+	// RequestsPerMinute is the provider's limit on requests that generate or embed. It is a
+	// token bucket of that many requests that refills evenly, as OpenAI's headers show: at
+	// 5000 per minute, one request resets in 12ms. A request that exceeds it gets a 429
+	// rate_limit_exceeded with Retry-After, retry-after-ms and a "Please try again in ..."
+	// message, and does not count. A request that is rejected for another reason counts.
+	//
+	// With 0 or less there is no limit, and the x-ratelimit headers show 5000. The other
+	// providers show the limit in their own ways: Gemini in the details of the error, and
+	// Vertex not at all.
+	RequestsPerMinute int
+
+	// Faults chooses the fault of each recognised request. nil means no faults.
+	Faults Script
+
+	// RefuseDials decides whether an attempt to connect fails with ECONNREFUSED, before
+	// anything is written. n counts the attempts from 0. It is called for one attempt at a
+	// time, and only for those of the server's own Transport. nil means that none fails.
+	RefuseDials func(n int) bool
+
+	// FlexAs429 makes Gemini and Vertex reject a flex request without capacity with a 429
+	// RESOURCE_EXHAUSTED that names no quota, instead of a 503 UNAVAILABLE. Both are
+	// documented.
+	FlexAs429 bool
+
+	// FlexModels are the models that accept the flex tier. A flex request for another model
+	// gets a 400 with the param service_tier. nil means that every model accepts it.
+	FlexModels []string
+
+	// NoStreamOptions rejects stream_options with a 400 that names it, as some compatible
+	// servers do.
+	NoStreamOptions bool
+
+	// CachedPercent is how much of a prompt of 1024 tokens or more is reported as cached,
+	// rounded down to a multiple of 128 tokens. It stands for the caches that providers keep
+	// without being asked, and does not apply to requests that use a cachedContents. 0 means
+	// nothing is cached.
+	CachedPercent int
+
+	// Latency is the time before the first byte of a response, and ChunkDelay the time
+	// between the events of a stream. Both are real time, or that of the synctest bubble in
+	// which the server was started. The work is done before the wait.
+	Latency, ChunkDelay time.Duration
+
+	// BackgroundDelay is the time from the acceptance of a background response of OpenAI's
+	// Responses API to its completion.
+	BackgroundDelay time.Duration
+
+	// MinCacheTokens is the minimum number of tokens in a cachedContents. 0 means 1024.
+	MinCacheTokens int64
+
+	// CRLF makes the lines of a stream end with \r\n instead of \n. Gemini's own streams
+	// always have \r\n.
+	CRLF bool
+
+	// HTTP2 makes the server and its Transport speak HTTP/2 and nothing else, without
+	// encryption and without negotiation, for http and https URLs. A client with another
+	// transport must be set up for it with http.Protocols.SetUnencryptedHTTP2 ("prior
+	// knowledge").
+	HTTP2 bool
+
+	// SlowBy is the time by which the fault [Slow] delays a response. 0 means 11 minutes.
+	SlowBy time.Duration
+
+	// Chunks is the number of content chunks in a stream. 0 means 8.
+	Chunks int
+
+	// Seed determines the numbers of tokens and the ids.
+	Seed uint64
+}
