@@ -28,9 +28,9 @@ func BenchmarkScan(b *testing.B) {
 		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
-			var s Scanner
+			var s scanner
 			for b.Loop() {
-				if _, err := s.Scan(doc, benchPaths); err != nil {
+				if err := s.scan(doc, benchPaths); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -38,9 +38,9 @@ func BenchmarkScan(b *testing.B) {
 		b.Run(fmt.Sprintf("%dKB in pieces", size>>10), func(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
-			var s Scanner
+			var s scanner
 			for b.Loop() {
-				s.Reset(benchPaths, 1<<10)
+				s.reset(benchPaths, 1<<10)
 				s.Write(doc[:1])
 				s.Write(doc[1:])
 			}
@@ -53,7 +53,7 @@ func BenchmarkEvents(b *testing.B) {
 	stream := bytes.Repeat(event, 100)
 	b.SetBytes(int64(len(stream)))
 	b.ReportAllocs()
-	e := Events{Handler: new(counter)}
+	e := events{handler: new(counter)}
 	for b.Loop() {
 		for p := stream; len(p) > 0; {
 			n, _ := e.Observe(p)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
 const someBoundary = "0123456789abcdef"
@@ -57,7 +59,7 @@ func checkForm(t *testing.T, req *http.Request, body, skipped string) *Body {
 		t.Errorf("skipped %q, want %q", b.Skipped(), skipped)
 	}
 	out := req.WithContext(t.Context())
-	if err := b.Attach(out, tierEdit); err != nil {
+	if err := b.Attach(out, false, tierEdit); err != nil {
 		t.Fatal(err)
 	}
 	got, err := io.ReadAll(out.Body)
@@ -73,7 +75,7 @@ func checkForm(t *testing.T, req *http.Request, body, skipped string) *Body {
 func mustAttach(t *testing.T, b *Body, req *http.Request) *http.Request {
 	t.Helper()
 	out := req.WithContext(t.Context())
-	if err := b.Attach(out); err != nil {
+	if err := b.Attach(out, false); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -289,7 +291,7 @@ func FuzzForm(f *testing.F) {
 			if !ok {
 				continue
 			}
-			text, isString := Unquote(got)
+			text, isString := jsontext.Unquote(got)
 			if want := values[len(values)-1]; isString && text != string([]rune(want)) || !isString && string(got) != want {
 				t.Fatalf("%s = %s, want %q", path, got, want)
 			}

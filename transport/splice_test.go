@@ -78,9 +78,8 @@ func FuzzSplice(f *testing.F) {
 		if !json.Valid(value) {
 			return
 		}
-		var s Scanner
-		fields, err := s.Scan(doc, testPaths)
-		if err != nil {
+		fields, err := Find(doc, testPaths)
+		if err != nil || fields.open < 0 {
 			return
 		}
 		edits := []Edit{{Path: "service_tier", Value: string(value), Remove: remove}}
@@ -104,8 +103,7 @@ func FuzzSplice(f *testing.F) {
 				if !bytes.Equal(bytes.TrimSpace(after[e.Path]), bytes.TrimSpace([]byte(e.Value))) {
 					t.Fatalf("%s = %q, want %q", e.Path, after[e.Path], e.Value)
 				}
-				var again Scanner
-				if f, err := again.Scan(got, testPaths); err != nil || strings.Count(paths(f), e.Path+";") != 1 {
+				if f, err := Find(got, testPaths); err != nil || strings.Count(paths(f), e.Path+";") != 1 {
 					t.Fatalf("%q: %v, %v", got, err, paths(f))
 				}
 			} else if _, ok := after[e.Path]; ok {

@@ -41,11 +41,10 @@ func anyEdits(random *rand.Rand) (edits []Edit) {
 	return edits
 }
 
-// edited is the document with the edits made by Fields.Splice, which has a fuzz test of its own.
+// edited is the document with the edits made by Fields.Splice, which has a fuzz test as well.
 func edited(t testing.TB, doc string, edits ...Edit) string {
 	t.Helper()
-	var s Scanner
-	fields, err := s.Scan([]byte(doc), testPaths)
+	fields, err := Find([]byte(doc), testPaths)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +153,7 @@ func TestSplicedIsSplice(t *testing.T) {
 						t.Fatal(err)
 					}
 					out := req.WithContext(t.Context())
-					if err := b.Attach(out, edits...); err != nil || b.Skipped() != "" || b.Size() != int64(len(doc)) {
+					if err := b.Attach(out, false, edits...); err != nil || b.Skipped() != "" || b.Size() != int64(len(doc)) {
 						t.Fatalf("%v, skipped %q, size %d of %d", err, b.Skipped(), b.Size(), len(doc))
 					}
 					again, err := out.GetBody()
@@ -191,7 +190,7 @@ func TestSplicedGetBodyConcurrently(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := req.WithContext(t.Context())
-	if err := b.Attach(out, tierEdit); err != nil {
+	if err := b.Attach(out, false, tierEdit); err != nil {
 		t.Fatal(err)
 	}
 	half := make([]byte, len(want)/2)
@@ -222,8 +221,7 @@ func TestSplicedGetBodyConcurrently(t *testing.T) {
 // splicedOver is a document with edits that is made out of src instead of the document.
 func splicedOver(t testing.TB, doc string, src io.Reader, edits ...Edit) *spliced {
 	t.Helper()
-	var s Scanner
-	fields, err := s.Scan([]byte(doc), testPaths)
+	fields, err := Find([]byte(doc), testPaths)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -369,7 +367,7 @@ func TestSplicedCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := req.WithContext(t.Context())
-	if err := b.Attach(out, tierEdit); err != nil {
+	if err := b.Attach(out, false, tierEdit); err != nil {
 		t.Fatal(err)
 	}
 	second, err := out.GetBody()
@@ -383,8 +381,8 @@ func TestSplicedCloses(t *testing.T) {
 		t.Errorf("opened %d, and %d was not closed once", len(opened), i)
 	}
 	gone := errors.New("gone")
-	b.again = func() (io.ReadCloser, error) { return nil, gone }
-	if err := b.Attach(req.WithContext(t.Context()), tierEdit); !errors.Is(err, gone) {
+	b.again.getBody = func() (io.ReadCloser, error) { return nil, gone }
+	if err := b.Attach(req.WithContext(t.Context()), false, tierEdit); !errors.Is(err, gone) {
 		t.Errorf("a body that cannot be opened: %v", err)
 	}
 }
@@ -409,7 +407,7 @@ func TestSplicedMemory(t *testing.T) {
 		if err := b.Load(req, testPaths); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.Attach(req, tierEdit); err != nil {
+		if err := b.Attach(req, false, tierEdit); err != nil {
 			t.Fatal(err)
 		}
 		n, err := 0, error(nil)
@@ -445,8 +443,7 @@ func FuzzSpliced(f *testing.F) {
 	f.Add([]byte(` { "service_tier" : 1 , "service_tier":2 , "usage":{}} `), uint64(2), uint(0))
 	f.Add([]byte(`{}`), uint64(3), uint(1))
 	f.Fuzz(func(t *testing.T, doc []byte, seed uint64, size uint) {
-		var s Scanner
-		if _, err := s.Scan(doc, testPaths); err != nil {
+		if f, err := Find(doc, testPaths); err != nil || f.open < 0 {
 			return
 		}
 		random := rand.New(rand.NewPCG(seed, seed))

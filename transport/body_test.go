@@ -67,7 +67,7 @@ func TestBodyAttach(t *testing.T) {
 	for range 2 {
 		out := req.WithContext(t.Context())
 		out.TransferEncoding = []string{"chunked"}
-		if err := b.Attach(out, tierEdit); err != nil {
+		if err := b.Attach(out, false, tierEdit); err != nil {
 			t.Fatal(err)
 		}
 		const want = `{"service_tier":"flex","model":"m"}`
@@ -82,7 +82,7 @@ func TestBodyAttach(t *testing.T) {
 		t.Error("the caller's request was changed")
 	}
 	plain := req.WithContext(t.Context())
-	if err := b.Attach(plain); err != nil || bodyOf(t, plain) != `{"model":"m"}` || plain.ContentLength != 13 {
+	if err := b.Attach(plain, false); err != nil || bodyOf(t, plain) != `{"model":"m"}` || plain.ContentLength != 13 {
 		t.Errorf("without edits: %v, %d", err, plain.ContentLength)
 	}
 }
@@ -120,7 +120,7 @@ func TestBodySkips(t *testing.T) {
 				t.Errorf("skipped %q, want %q", b.Skipped(), test.want)
 			}
 			out := req.WithContext(t.Context())
-			if err := b.Attach(out, tierEdit); err != nil {
+			if err := b.Attach(out, false, tierEdit); err != nil {
 				t.Fatal(err)
 			}
 			if got := bodyOf(t, out); (got == test.body) != (test.want != "") {
@@ -156,7 +156,7 @@ func TestBodyWithoutGetBody(t *testing.T) {
 				t.Errorf("replayable %v, skipped %q", b.Replayable(), b.Skipped())
 			}
 			out := req.WithContext(t.Context())
-			if err := b.Attach(out, tierEdit); err != nil {
+			if err := b.Attach(out, false, tierEdit); err != nil {
 				t.Fatal(err)
 			}
 			got, _ := io.ReadAll(out.Body)
@@ -189,7 +189,7 @@ func TestBodyEmpty(t *testing.T) {
 			t.Fatal(name, err)
 		}
 		out := req.WithContext(t.Context())
-		if err := b.Attach(out, tierEdit); err != nil || body == nil && out.Body != nil || body != nil && out.Body != http.NoBody {
+		if err := b.Attach(out, false, tierEdit); err != nil || body == nil && out.Body != nil || body != nil && out.Body != http.NoBody {
 			t.Errorf("%s: %v, body %v", name, err, out.Body)
 		}
 	}
@@ -234,7 +234,7 @@ func TestBodyConcurrent(t *testing.T) {
 	for range 50 {
 		all.Go(func() {
 			out := req.WithContext(t.Context())
-			if err := b.Attach(out, tierEdit); err != nil {
+			if err := b.Attach(out, false, tierEdit); err != nil {
 				t.Error(err)
 			}
 			io.Copy(io.Discard, out.Body)
@@ -262,7 +262,7 @@ func FuzzBody(f *testing.F) {
 			t.Fatal(err)
 		}
 		out := req.WithContext(t.Context())
-		if err := b.Attach(out, tierEdit); err != nil {
+		if err := b.Attach(out, false, tierEdit); err != nil {
 			t.Fatal(err)
 		}
 		if len(body) == 0 {
@@ -307,7 +307,7 @@ func TestBodyThatChanges(t *testing.T) {
 	if err := b.Load(req, testPaths); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Attach(req.WithContext(t.Context()), tierEdit); err == nil {
+	if err := b.Attach(req.WithContext(t.Context()), false, tierEdit); err == nil {
 		t.Error("no error")
 	}
 }

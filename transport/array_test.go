@@ -16,7 +16,7 @@ type gatherer struct {
 	got   []string
 }
 
-func (g *gatherer) Element(doc *Fields) Seen {
+func (g *gatherer) Document(doc *Fields) Seen {
 	g.got = append(g.got, inShort(g.paths, doc.Get, doc.Has))
 	return 0
 }
@@ -35,12 +35,12 @@ func inShort(paths *Paths, get func(Path) ([]byte, bool), has func(Path) bool) s
 
 const longestElement = 100 // value that is kept
 
-// readElements feeds the stream in pieces of the given sizes, repeated. The buffer that they come in is used again, as a
+// readArray feeds the stream in pieces of the given sizes, repeated. The buffer that they come in is used again, as a
 // caller's would be.
-func readElements(t *testing.T, paths *Paths, stream string, sizes ...int) (got []string, complete bool) {
+func readArray(t *testing.T, paths *Paths, stream string, sizes ...int) (got []string, complete bool) {
 	t.Helper()
 	g := gatherer{paths: paths}
-	e := Elements{Handler: &g, Scanner: new(Scanner), Paths: paths, Limit: longestElement}
+	e := arrayReader{handler: &g, scanner: new(scanner), paths: paths, limit: longestElement}
 	buf := make([]byte, len(stream))
 	for i := 0; len(stream) > 0; i++ {
 		part := buf[:copy(buf[:max(1, min(sizes[i%len(sizes)], len(buf)))], stream)]
@@ -58,7 +58,7 @@ func readElements(t *testing.T, paths *Paths, stream string, sizes ...int) (got 
 	return g.got, complete
 }
 
-func TestElements(t *testing.T) {
+func TestArray(t *testing.T) {
 	long := strings.Repeat("x", longestElement)
 	for _, test := range []struct {
 		name, stream string
@@ -95,7 +95,7 @@ func TestElements(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			check := func(how string, sizes ...int) {
-				got, complete := readElements(t, testPaths, test.stream, sizes...)
+				got, complete := readArray(t, testPaths, test.stream, sizes...)
 				if !slices.Equal(got, test.want) || complete != test.complete {
 					t.Errorf("%s: got %q, complete %v, want %q, %v", how, got, complete, test.want, test.complete)
 				}
@@ -109,11 +109,11 @@ func TestElements(t *testing.T) {
 	}
 }
 
-// The handler hears of objects only, as its doc says: a number has no members, and none is not an answer without usage.
-func TestElementsThatAreNoObjects(t *testing.T) {
+// Only objects are reported: a number is not an answer without usage.
+func TestArrayWithoutObjects(t *testing.T) {
 	const stream = `[1, "model", [{"model":1}], null, true, -1.5e3, [], {"model":2}, 0]`
 	for _, size := range []int{1, 2, 3, 7, len(stream)} {
-		got, complete := readElements(t, testPaths, stream, size)
+		got, complete := readArray(t, testPaths, stream, size)
 		if !slices.Equal(got, []string{"model=2"}) || !complete {
 			t.Errorf("pieces of %d: got %q, complete %v", size, got, complete)
 		}
@@ -121,7 +121,7 @@ func TestElementsThatAreNoObjects(t *testing.T) {
 }
 
 // What is hostile takes no memory to speak of, however long it is: brackets without end, and values without end.
-func TestElementsAreBounded(t *testing.T) {
+func TestArrayIsBounded(t *testing.T) {
 	for name, test := range map[string]struct {
 		head, fill string
 		elements   int
@@ -137,7 +137,7 @@ func TestElementsAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var n counting
-			e := Elements{Handler: &n, Scanner: new(Scanner), Paths: testPaths, Limit: longestElement}
+			e := arrayReader{handler: &n, scanner: new(scanner), paths: testPaths, limit: longestElement}
 			piece := bytes.Repeat([]byte(test.fill), 1<<10)
 			e.Observe([]byte(test.head))
 			var before, after runtime.MemStats
@@ -155,12 +155,12 @@ func TestElementsAreBounded(t *testing.T) {
 
 type counting int
 
-func (n *counting) Element(*Fields) Seen { *n++; return 0 }
+func (n *counting) Document(*Fields) Seen { *n++; return 0 }
 
-// Many elements take no more memory than one: the Scanner is used again.
-func TestElementsDoNotAllocate(t *testing.T) {
+// Many elements take no more memory than one: the scanner is used again.
+func TestArrayDoesNotAllocate(t *testing.T) {
 	var n counting
-	e := Elements{Handler: &n, Scanner: new(Scanner), Paths: testPaths, Limit: longestElement}
+	e := arrayReader{handler: &n, scanner: new(scanner), paths: testPaths, limit: longestElement}
 	e.Observe([]byte(`[{"model":"m"}`))
 	more := []byte(`,{"model":"m","usage":{"a":1}}`)
 	if allocs := testing.AllocsPerRun(100, func() { e.Observe(more) }); allocs > 0 {
@@ -172,14 +172,14 @@ func TestElementsDoNotAllocate(t *testing.T) {
 }
 
 // Of a valid array the elements are what encoding/json says they are; of anything, they do not depend on where it is split.
-func FuzzElements(f *testing.F) {
+func FuzzArray(f *testing.F) {
 	f.Add([]byte(`[{"model":"m"},{"service_tier":null,"x":[1,{"a":"]"}]}]`), uint(3))
 	f.Add([]byte(" [ 1 , [] , {\"stream\":true} ,\"\\\"]\"] "), uint(1))
 	f.Add([]byte(`[{"usage":1,"usage":2},{"a":}]`), uint(5))
 	paths := MustPaths("model", "service_tier", "stream", "usage")
 	f.Fuzz(func(t *testing.T, doc []byte, size uint) {
-		got, complete := readElements(t, paths, string(doc), len(doc))
-		split, splitComplete := readElements(t, paths, string(doc), int(size%64)+1, 1)
+		got, complete := readArray(t, paths, string(doc), len(doc))
+		split, splitComplete := readArray(t, paths, string(doc), int(size%64)+1, 1)
 		if !slices.Equal(got, split) || complete != splitComplete {
 			t.Fatalf("whole %q, %v; in pieces %q, %v", got, complete, split, splitComplete)
 		}
