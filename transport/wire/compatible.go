@@ -9,6 +9,7 @@ import (
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
 // Compatible is the dialect of a provider that speaks as OpenAI does: chat completions, and as far as it offers them
@@ -109,7 +110,7 @@ func (d *Compatible) tier(doc *transport.Fields, path transport.Path) policy.Tie
 	if tier, ok := d.aliases[string(name)]; ok {
 		return tier
 	}
-	text, _ := transport.Unquote(raw)
+	text, _ := jsontext.Unquote(raw)
 	return policy.Tier(printable(text))
 }
 
@@ -158,7 +159,9 @@ func quoted(name string) string {
 
 // Headers reads the request id.
 func (d *Compatible) Headers(_ *Call, h http.Header, a *Answer) {
-	a.RequestID = printable(transport.First(h, "X-Request-Id"))
+	if id := h["X-Request-Id"]; len(id) > 0 {
+		a.RequestID = printable(id[0])
+	}
 	if d.headers != nil {
 		d.headers(h, a)
 	}

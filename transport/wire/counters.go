@@ -18,14 +18,14 @@ var knownCounters = map[string]bool{
 // watchCounters has the paths find a count of tokens in a usage object that nobody here knows. A provider that begins to
 // count something is likely to charge for it.
 func watchCounters(paths *transport.Paths) *transport.Paths {
-	return paths.WithStray("usage", func(name []byte) bool {
+	return paths.WithUnknown("usage", func(name []byte) bool {
 		return bytes.Contains(name, []byte("token")) && !bytes.Contains(name, []byte("cost")) && !knownCounters[string(name)]
 	})
 }
 
 // strange says that the cost of the known tokens is not all, if the usage counts others.
 func (a *Answer) strange(doc *transport.Fields) {
-	if name := doc.Stray(); name != "" {
+	if name := doc.Unknown(); name != "" {
 		a.Extras = "it also counts " + printable(name) + ", whose price nobody here knows"
 	}
 }

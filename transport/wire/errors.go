@@ -24,11 +24,9 @@ func readError(body []byte) apiError {
 	if len(body) > 1 && body[0] == '[' {
 		body = bytes.TrimSpace(body[1 : len(body)-1])
 	}
-	var s transport.Scanner
-	s.Reset(errorPaths, 8<<10)
-	s.Write(body) // what was read before it broke off, or went wrong, is good enough
+	fields, _ := transport.Find(body, errorPaths) // what was read before it broke off, or went wrong, is good enough
 	text := func(path transport.Path) string {
-		raw, _ := s.Get(path)
+		raw, _ := fields.Get(path)
 		text, _ := Text(raw)
 		return text
 	}
@@ -38,7 +36,7 @@ func readError(body []byte) apiError {
 		e = apiError{code: text(atCode), kind: text(atType), message: text(atError) + text(atMessage) + text(atDetail)}
 		if e.message == "" {
 			// {"detail": [{"loc": ["body", "stream_options"], "msg": ...}]}, as FastAPI has it
-			raw, _ := s.Get(atDetail)
+			raw, _ := fields.Get(atDetail)
 			e.message = string(raw)
 		}
 	}

@@ -142,9 +142,8 @@ func (r *errorRecord) judgeRefusal(dialect wire.Dialect, call *wire.Call) judgme
 // judgeAnswer shows the dialect every document of a 2xx answer that holds an error.
 func (r *errorRecord) judgeAnswer(dialect wire.Dialect, call *wire.Call) judgment {
 	var answer wire.Answer
-	var scanner transport.Scanner
 	for _, document := range documentsOf(r.Body) {
-		if fields, err := scanner.Scan(document, call.AnswerPaths); err == nil {
+		if fields, err := transport.Find(document, call.AnswerPaths); err == nil {
 			dialect.Answer(call, fields, &answer)
 		}
 	}

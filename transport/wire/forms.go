@@ -202,8 +202,7 @@ func editUsage(c *Call, body *transport.Fields, w Want, e *Edits) {
 
 // setMember returns a raw object with one member set; false if it is no object.
 func setMember(object []byte, paths *transport.Paths, path, value string) (string, bool) {
-	var s transport.Scanner
-	fields, err := s.Scan(object, paths)
+	fields, err := transport.Find(object, paths)
 	if err != nil {
 		return "", false
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
 // geminiFace is the face of the Gemini API that is compatible with OpenAI's: /v1beta/openai/chat/completions, and
@@ -60,7 +61,7 @@ func nestedCache(body *transport.Fields) (string, bool) {
 		return "", false
 	}
 	raw, ok := member(google, cachedContentPath, "cached_content")
-	name, _ := transport.Unquote(raw)
+	name, _ := jsontext.Unquote(raw)
 	return printable(name), ok && name != ""
 }
 

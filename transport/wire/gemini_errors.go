@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
-	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
 // googleRefusal reads an error of Google's: {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": ...,
@@ -105,7 +105,7 @@ func retryDelay(body []byte) (longest time.Duration) {
 		if end < 0 {
 			return longest
 		}
-		text, _ := transport.Unquote(bytes.TrimSpace(value[:end]))
+		text, _ := jsontext.Unquote(bytes.TrimSpace(value[:end]))
 		longest = max(longest, duration(text))
 	}
 }

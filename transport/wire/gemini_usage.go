@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"sync"
 
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
@@ -65,10 +64,7 @@ type modalities struct {
 	told         bool
 }
 
-var (
-	modalityPaths    = transport.MustPaths("modality", "tokenCount")
-	modalityScanners = sync.Pool{New: func() any { return new(transport.Scanner) }}
-)
+var modalityPaths = transport.MustPaths("modality", "tokenCount")
 
 // modalities reads a list such as [{"modality": "TEXT", "tokenCount": 5}]. A client can have modalities as numbers, too.
 func (r *countReader) modalities(path transport.Path) (m modalities) {
@@ -82,27 +78,20 @@ func (r *countReader) modalities(path transport.Path) (m modalities) {
 	if bytes.IndexByte(raw, '{') == bytes.LastIndexByte(raw, '{') && bytes.Contains(raw, []byte(`"TEXT"`)) && !bytes.Contains(raw, []byte(`"AUDIO"`)) {
 		return m // by far the most
 	}
-	s := modalityScanners.Get().(*transport.Scanner)
-	defer modalityScanners.Put(s)
-	for {
-		open := bytes.IndexByte(raw, '{')
-		if open < 0 {
-			return m
-		}
-		s.Reset(modalityPaths, 32)
-		raw = raw[open+s.Next(raw[open:]):]
-		element := countReader{doc: &s.Fields}
+	for object, err := range transport.Objects(raw, modalityPaths) {
+		element := countReader{doc: object}
 		n, _ := element.get(atTokenCount) // zero is left out
-		if s.Err() != nil || element.problem != "" {
+		if err != nil || element.problem != "" {
 			r.wrong(path.String() + " makes no sense")
 		}
-		switch modality, _ := s.Get(atModality); string(modality) {
+		switch modality, _ := object.Get(atModality); string(modality) {
 		case `"AUDIO"`, "4":
 			m.audio += n
 		case `"IMAGE"`, "2":
 			m.image += n
 		}
 	}
+	return m
 }
 
 // The Interactions API tells its usage by other names, and counts thoughts and tool use apart, too. Source:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
 // maxCount is more tokens than any answer has. It leaves room to add a few counts without overflow.
@@ -97,7 +98,7 @@ func ticks(doc *transport.Fields, path transport.Path, a *Answer) {
 
 // Text returns a JSON string's text, or a number as it is written; false for anything else.
 func Text(raw []byte) (string, bool) {
-	if s, ok := transport.Unquote(raw); ok {
+	if s, ok := jsontext.Unquote(raw); ok {
 		return s, true
 	}
 	if len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') {
@@ -117,7 +118,7 @@ func keep(to *string, doc *transport.Fields, path transport.Path, like string) {
 	case string(text) == like:
 		*to = like
 	default:
-		if text, ok := transport.Unquote(raw); ok {
+		if text, ok := jsontext.Unquote(raw); ok {
 			*to = printable(text)
 		}
 	}
@@ -145,7 +146,7 @@ func (c *Call) readTools(body *transport.Fields, kind string, free, counted []st
 	}
 	for _, tool := range tools {
 		if kind != "" {
-			name, _ := transport.Unquote(tool[kind])
+			name, _ := jsontext.Unquote(tool[kind])
 			c.offer(name, free, counted)
 			continue
 		}
@@ -168,8 +169,7 @@ func (c *Call) offer(tool string, free, counted []string) {
 
 // member returns the raw value of an object's member.
 func member(object []byte, paths *transport.Paths, path string) ([]byte, bool) {
-	var s transport.Scanner
-	fields, err := s.Scan(object, paths)
+	fields, err := transport.Find(object, paths)
 	if err != nil {
 		return nil, false
 	}

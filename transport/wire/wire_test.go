@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"net/http"
@@ -141,8 +142,7 @@ func TestRecognise(t *testing.T) {
 
 func fields(t *testing.T, paths *transport.Paths, doc string) *transport.Fields {
 	t.Helper()
-	var s transport.Scanner
-	f, err := s.Scan([]byte(doc), paths)
+	f, err := transport.Find([]byte(doc), paths)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -478,9 +478,8 @@ func FuzzAnswer(f *testing.F) {
 		if r.RetryAfter < 0 || r.Outcome == "" || len(r.Code) > 64 {
 			t.Fatalf("%+v", r)
 		}
-		var s transport.Scanner
-		body, err := s.Scan(doc, call.RequestPaths)
-		if err == nil && call.RequestPaths != nil {
+		body, err := transport.Find(doc, call.RequestPaths)
+		if object := bytes.HasPrefix(bytes.TrimSpace(doc), []byte("{")); err == nil && object && call.RequestPaths != nil {
 			c := call
 			d.Request(&c, http.Header{"x-vertex-ai-llm-shared-request-type": {string(doc)}}, body)
 			var e wire.Edits
@@ -489,8 +488,7 @@ func FuzzAnswer(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		var again transport.Scanner
-		fields, err := again.Scan(doc, call.AnswerPaths)
+		fields, err := transport.Find(doc, call.AnswerPaths)
 		if err != nil || call.AnswerPaths == nil {
 			return
 		}
