@@ -143,7 +143,7 @@ func (a *attempt) send(req *http.Request, next hop) (*http.Response, error) {
 	}
 	ctx = a.watch(ctx, req)
 	out := req.WithContext(transport.WithTrace(ctx, &a.trace))
-	if r.noted.Idempotency || !r.noted.Of(out.Header) {
+	if r.headers.IdempotencyKey || !r.headers.Of(out.Header) {
 		stripIdempotencyKeys(out)
 	}
 	if err := a.attach(out); err != nil {
@@ -227,11 +227,7 @@ func (a *attempt) attach(out *http.Request) error {
 	if r.tiersOpen() == nil {
 		a.row.AskedTier = r.call.Tier // whatever the step says, it cannot be changed
 	}
-	attach := r.body.Attach
-	if a.sender.spoken.of(out.URL.Host) == 2 {
-		attach = r.body.AttachParts
-	}
-	if err := attach(out, a.edits.Body...); err != nil {
+	if err := r.body.Attach(out, a.sender.spoken.of(out.URL.Host) == 2, a.edits.Body...); err != nil {
 		return err
 	}
 	a.again = out.GetBody
@@ -298,8 +294,8 @@ func (a *attempt) answered(ctx context.Context, resp *http.Response) {
 	r := a.r
 	r.results = append(r.results, policy.Result{Step: r.step, Outcome: policy.Billed, Ended: time.Since(r.start)})
 	a.reader.Begin(r.dialect, &r.call, resp, a.edits.HideUsage)
-	w := transport.Watcher{Observer: a, Idle: &r.engine.idle, IdleTime: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.Events()}
-	w.Watch(ctx, resp)
+	options := transport.WatchOptions{IdleTime: a.s.StreamIdle, Hide: a.edits.HideUsage && a.reader.Events()}
+	r.engine.bodies.Watch(ctx, resp, a, options)
 	a.tieTimeout(resp)
 }
 
@@ -363,7 +359,7 @@ func (a *attempt) result(f wire.Refusal) {
 // refused closes the attempt that was answered outside of 2xx. The answer's body is still whole for the caller.
 func (a *attempt) refused(req *http.Request, resp *http.Response) {
 	r := a.r
-	body, err := transport.Peek(resp, peekSize, peekTime)
+	body, err := peek(resp, peekSize, peekTime)
 	body = wire.Unpacked(resp.Header, body)
 	f := r.dialect.Refusal(&r.call, &wire.Response{
 		Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: a.row.AskedTier, At: time.Now(),

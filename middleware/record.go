@@ -29,7 +29,7 @@ type engine struct {
 	sinks    []func(*ledger.Row)
 	openers  []func(*ledger.Row)
 	log      *slog.Logger
-	idle     transport.Idle
+	bodies   transport.Watcher
 	refused  recent[refusal]
 	tries    recent[try] // that may have been billed
 	answered recent[try] // that were
@@ -56,7 +56,8 @@ type record struct {
 	call     wire.Call
 	options  *policy.Options
 	body     transport.Body
-	cache    string // the context cache to put into the request
+	headers  *transport.Headers // of body
+	cache    string             // the context cache to put into the request
 	method   string
 	path     string
 	returned atomic.Bool // the outermost link has returned: nothing may be sent any more
@@ -72,7 +73,6 @@ type record struct {
 	id       string
 	start    time.Time
 	deadline time.Time
-	noted    transport.Noted
 	sdkRetry int
 	repeater repeater
 	holds    atomic.Int32 // see hold
@@ -149,8 +149,8 @@ func (e *engine) open(req *http.Request) (*record, error) {
 	}
 	r.id = newID(r.start)
 	r.results, r.accounted = r.room[:0], r.accounts[:0]
-	r.noted = transport.Note(req.Header)
-	r.sdkRetry, r.repeater = retryCount(r.noted.Retry), repeaterOf(req, &r.noted)
+	r.headers = r.body.Inspect(req.Header)
+	r.sdkRetry, r.repeater = retryCount(r.headers.RetryCount), repeaterOf(req, r.headers)
 	e.tellTimeout(req)
 	r.deadline = deadlineOf(ctx, r.options)
 	if err := r.check(req); err != nil {
@@ -215,8 +215,7 @@ func (r *record) check(req *http.Request) error {
 		return r.refuse(&Error{Kind: ErrPolicy, Detail: fmt.Sprintf("a redirect leads it to another host, where there is no context cache %q", name)})
 	}
 	if r.call.Kind != wire.Billable {
-		r.body.Pass(req)
-		return nil
+		return r.body.Pass(req)
 	}
 	if err := r.load(req); err != nil {
 		return r.refuse(&Error{Kind: ErrBody, Err: err})

@@ -40,11 +40,11 @@ type repeater struct {
 }
 
 // repeaterOf notes what is needed to know the request again, as its header may change when the chain has returned.
-func repeaterOf(req *http.Request, noted *transport.Noted) repeater {
-	if noted.Retry == "" {
+func repeaterOf(req *http.Request, headers *transport.Headers) repeater {
+	if headers.RetryCount == "" {
 		return repeater{}
 	}
-	who := noted.Credentials
+	who := headers.Credentials
 	if renewed(who.Authorization) {
 		return repeater{known: true}
 	}
@@ -71,7 +71,7 @@ func (r *record) lookAhead(req *http.Request) {
 		if err != nil {
 			return err
 		}
-		if _, err = io.Copy(w, body); transport.Same(body, req.Body) {
+		if _, err = io.Copy(w, body); sameBody(body, req.Body) {
 			_, again := req.GetBody() // some SDKs rewind the one reader that they have
 			return errors.Join(err, again)
 		}
@@ -122,11 +122,11 @@ func newSum() *maphash.Hash {
 // load reads the body, and hashes it along the way if it may have to be known again.
 func (r *record) load(req *http.Request) error {
 	if !r.repeater.known {
-		return r.body.LoadNoted(req, &r.noted, r.call.RequestPaths)
+		return r.body.Load(req, r.call.RequestPaths)
 	}
 	sum := newSum()
-	err := r.body.LoadNoted(req, &r.noted, r.call.RequestPaths, sum)
-	r.repeater.body, r.repeater.read = sum.Sum64(), r.body.Read()
+	err := r.body.Load(req, r.call.RequestPaths, sum)
+	r.repeater.body, r.repeater.read = sum.Sum64(), r.body.Written()
 	sums.Put(sum)
 	return err
 }

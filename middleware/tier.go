@@ -1,7 +1,9 @@
 package middleware
 
 import (
+	"io"
 	"net/http"
+	"reflect"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
@@ -38,7 +40,7 @@ func (e *engine) tier() transport.Middleware {
 // has changed is not ours to replace.
 func (r *record) retier(req *http.Request, next hop) (*http.Response, error) {
 	a := r.attempt
-	if a.row.AskedTier == r.step.Tier || !r.body.Replayable() || !transport.Same(req.Body, a.body) {
+	if a.row.AskedTier == r.step.Tier || !r.body.Replayable() || !sameBody(req.Body, a.body) {
 		return next.send(r, req)
 	}
 	closeBody(req)
@@ -70,4 +72,10 @@ func (r *record) refuses(req *http.Request, what string) bool {
 	}
 	known, _ := m.has(refusalOf(r, req, what))
 	return known
+}
+
+// sameBody reports whether two bodies are one; of types that cannot be compared, none is another.
+func sameBody(a, b io.ReadCloser) bool {
+	t := reflect.TypeOf(a)
+	return t == reflect.TypeOf(b) && t != nil && t.Comparable() && a == b
 }
