@@ -15,9 +15,6 @@ const maxMembers = 255
 // maxDocument is how long a document may be, so that offsets fit a member.
 const maxDocument = math.MaxInt32
 
-// MaxElements is how many elements [Fields.Elements] locates. The elements of a longer array are not known.
-const MaxElements = 2048
-
 // A member is one occurrence of a watched path. All offsets count from the document's first byte. Of the second member of
 //
 //	{"a":1, "model" : "m" ,"b":2}
@@ -48,46 +45,6 @@ type Fields struct {
 
 	slots [maxPaths]uint8 // by path: its last member that is all there, and 1
 	seen  uint64          // the paths of members
-}
-
-// A Range is what stands from From on and before To: bytes of a document, or elements of an array.
-type Range struct{ From, To int }
-
-// elements are where the elements of one array stand.
-type elements struct {
-	ranges []Range
-	member uint8 // the array's number in Fields.members, and 1
-	known  bool  // the array is all there, and was not too long
-	long   bool  // it has more than MaxElements
-}
-
-// begin forgets the array that was there before: of duplicates, the last counts.
-func (e *elements) begin(member int) {
-	*e = elements{ranges: e.ranges[:0], member: uint8(member)}
-}
-
-// start notes that an element starts at an offset, and end that it ends before one.
-func (e *elements) start(offset int) {
-	if e.long = e.long || len(e.ranges) == MaxElements; !e.long {
-		e.ranges = append(e.ranges, Range{From: offset})
-	}
-}
-
-func (e *elements) end(offset int) {
-	if !e.long {
-		e.ranges[len(e.ranges)-1].To = offset
-	}
-}
-
-// Elements returns where in the document the elements of the array stand that [Paths.WithElements] named, and whether
-// that is known: the document must have the member, once or several times, the last of them must be an array, and it must
-// have no more than [MaxElements] elements. White space and commas are not part of an element. The slice is shared: it is
-// valid as long as the Fields are, and must not be written to.
-func (f *Fields) Elements() (offsets []Range, known bool) {
-	if f == nil || !f.elements.known {
-		return nil, false
-	}
-	return f.elements.ranges, true
 }
 
 // Unknown returns the name of the field that [Paths.WithUnknown] asked for; "" if the document has none.

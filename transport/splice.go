@@ -151,19 +151,6 @@ func (f *Fields) keeps(e *Edit, member int, another bool) bool {
 	return !e.Remove && !another
 }
 
-// cut returns which bytes have to go for these elements to go, with the commas that then would part nothing. Of [1, 2, 3]
-// the first element is cut as "1, ", any other with the comma before it, and all of them as "1, 2, 3".
-func (e *elements) cut(r Range) (from, to int) {
-	if r.From == 0 && r.To < len(e.ranges) {
-		return e.ranges[0].From, e.ranges[r.To].From
-	}
-	from, to = e.ranges[r.From].From, e.ranges[r.To-1].To
-	if r.From > 0 {
-		from = e.ranges[r.From-1].To
-	}
-	return from, to
-}
-
 func (f *Fields) checkEdit(e Edit) error {
 	for i, path := range f.paths.full {
 		if path != e.Path {
