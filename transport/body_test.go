@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/iotest"
 )
@@ -46,46 +45,6 @@ func bodyOf(t *testing.T, req *http.Request) string {
 }
 
 var tierEdit = Edit{Path: "service_tier", Value: `"flex"`}
-
-func TestBodyAttach(t *testing.T) {
-	req := post(t, `{"model":"m"}`)
-	const lower = "content-length" // as some SDKs write it
-	header := map[string][]string(req.Header)
-	header[lower] = []string{"13"}
-	counted := &closeCounter{Reader: req.Body}
-	req.Body = counted
-	var b Body
-	if err := b.Load(req, testPaths); err != nil {
-		t.Fatal(err)
-	}
-	if counted.closed != 1 {
-		t.Errorf("the caller's body was closed %d times", counted.closed)
-	}
-	if b.Skipped() != "" || !b.Replayable() || b.Size() != 13 || b.Fields().Text(PathOf("model")) != "m" {
-		t.Errorf("skipped %q, replayable %v, size %d", b.Skipped(), b.Replayable(), b.Size())
-	}
-	for range 2 {
-		out := req.WithContext(t.Context())
-		out.TransferEncoding = []string{"chunked"}
-		if err := b.Attach(out, false, tierEdit); err != nil {
-			t.Fatal(err)
-		}
-		const want = `{"service_tier":"flex","model":"m"}`
-		if got := bodyOf(t, out); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-		if out.ContentLength != int64(len(want)) || out.TransferEncoding != nil || map[string][]string(out.Header)[lower][0] != "35" {
-			t.Errorf("length %d, header %v, encoding %v", out.ContentLength, out.Header, out.TransferEncoding)
-		}
-	}
-	if header[lower][0] != "13" || req.ContentLength != 13 {
-		t.Error("the caller's request was changed")
-	}
-	plain := req.WithContext(t.Context())
-	if err := b.Attach(plain, false); err != nil || bodyOf(t, plain) != `{"model":"m"}` || plain.ContentLength != 13 {
-		t.Errorf("without edits: %v, %d", err, plain.ContentLength)
-	}
-}
 
 func TestBodySkips(t *testing.T) {
 	var zipped bytes.Buffer
@@ -223,26 +182,6 @@ type errReader struct{ err error }
 
 func (e errReader) Read([]byte) (int, error) { return 0, e.err }
 
-// A Body may be attached to many requests at once.
-func TestBodyConcurrent(t *testing.T) {
-	req := post(t, `{"model":"m"}`)
-	var b Body
-	if err := b.Load(req, testPaths); err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			out := req.WithContext(t.Context())
-			if err := b.Attach(out, false, tierEdit); err != nil {
-				t.Error(err)
-			}
-			io.Copy(io.Discard, out.Body)
-		})
-	}
-	all.Wait()
-}
-
 func FuzzBody(f *testing.F) {
 	f.Add([]byte(`{"model":"m","service_tier":1}`), "", int64(-1))
 	f.Add([]byte(`[1,2]`), "gzip", int64(5))
@@ -309,5 +248,173 @@ func TestBodyThatChanges(t *testing.T) {
 	}
 	if err := b.Attach(req.WithContext(t.Context()), false, tierEdit); err == nil {
 		t.Error("no error")
+	}
+}
+
+// A body, and how it comes: what Load's writers are to see of it.
+func TestBodyWriters(t *testing.T) {
+	long := `{"model":"` + strings.Repeat("x", SmallBody) + `"}`
+	form := formOf(t, someBoundary, "model", "m", "file:f", strings.Repeat("x", SmallBody))
+	header := func(key, value string) func(*http.Request) { return func(r *http.Request) { r.Header.Set(key, value) } }
+	once := func(r *http.Request) { r.GetBody = nil }
+	unknown := func(r *http.Request) { r.ContentLength = -1 }
+	for _, test := range []struct {
+		name, body string
+		with       []func(*http.Request)
+		written    bool
+		skipped    string
+	}{
+		{"short", `{"model":"m"}`, nil, true, ""},
+		{"short, given once", `{"model":"m"}`, []func(*http.Request){once}, true, ""},
+		{"short, of unknown length", `{"model":"m"}`, []func(*http.Request){unknown}, true, ""},
+		{"long", long, nil, true, ""},
+		{"long, of unknown length", long, []func(*http.Request){unknown}, true, ""},
+		{"long, given once", long, []func(*http.Request){once}, false, SkippedOnce},
+		{"long, given once, of unknown length", long, []func(*http.Request){once, unknown}, false, SkippedOnce},
+		{"not JSON", "<html>", nil, true, SkippedInvalid},
+		{"long and not JSON", long[1:], nil, true, SkippedInvalid},
+		{"compressed", "\x1f\x8b", []func(*http.Request){header("Content-Encoding", "gzip")}, true, SkippedEncoding},
+		{"long and compressed", long, []func(*http.Request){header("Content-Encoding", "br")}, true, SkippedEncoding},
+		{"long, compressed, of unknown length", long, []func(*http.Request){header("Content-Encoding", "br"), unknown}, true, SkippedEncoding},
+		{"signed", `{"model":"m"}`, []func(*http.Request){header("Content-Digest", "x")}, true, SkippedSigned},
+		{"a form", form, []func(*http.Request){header("Content-Type", "multipart/form-data; boundary="+someBoundary)}, true, SkippedForm},
+		{"a form, of unknown length", form, []func(*http.Request){header("Content-Type", "multipart/form-data; boundary="+someBoundary), unknown}, true, SkippedForm},
+		{"a form that is none", long, []func(*http.Request){header("Content-Type", "multipart/form-data; boundary="+someBoundary)}, true, SkippedForm},
+		{"empty", "", nil, true, SkippedInvalid},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			req := post(t, test.body)
+			for _, change := range test.with {
+				change(req)
+			}
+			var b Body
+			var one, two bytes.Buffer
+			if err := b.Load(req, testPaths, &one, &two); err != nil {
+				t.Fatal(err)
+			}
+			want := ""
+			if test.written {
+				want = test.body
+			}
+			if b.Written() != test.written || b.Skipped() != test.skipped || one.String() != want || two.String() != want {
+				t.Errorf("written %v, skipped %q; %d and %d bytes of %d", b.Written(), b.Skipped(), one.Len(), two.Len(), len(test.body))
+			}
+			if test.name == "a form" && b.Fields().Text(PathOf("model")) != "m" {
+				t.Error("the form's field was not found")
+			}
+			out := req.WithContext(t.Context())
+			if err := b.Attach(out, false, tierEdit); err != nil {
+				t.Fatal(err)
+			}
+			if sent, err := io.ReadAll(out.Body); err != nil || !strings.HasSuffix(string(sent), test.body[min(1, len(test.body)):]) {
+				t.Errorf("sent %d bytes, %v", len(sent), err)
+			}
+		})
+	}
+}
+
+// Of a body whose reading fails, the writers saw no more than came, and Written says so.
+func TestBodyWritersOfABrokenBody(t *testing.T) {
+	broken := errors.New("broken")
+	for name, body := range map[string]string{"short": `{"model":`, "long": `{"model":"` + strings.Repeat("x", SmallBody)} {
+		req := post(t, body+"12")
+		req.Body = io.NopCloser(io.MultiReader(strings.NewReader(body), errReader{broken}))
+		var b Body
+		var seen bytes.Buffer
+		if err := b.Load(req, testPaths, &seen); !errors.Is(err, broken) || b.Written() || !strings.HasPrefix(body, seen.String()) {
+			t.Errorf("%s: %v, written %v, %d bytes", name, err, b.Written(), seen.Len())
+		}
+	}
+}
+
+// A body that is sent as it is can be seen before, if the request can give it again; whatever comes of that, it is sent.
+func TestBodyPass(t *testing.T) {
+	const doc = `{"model":"m"}`
+	broken := errors.New("broken")
+	for name, test := range map[string]struct {
+		getBody func(own io.ReadCloser) func() (io.ReadCloser, error)
+		written bool
+	}{
+		"given anew": {func(io.ReadCloser) func() (io.ReadCloser, error) {
+			return func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(doc)), nil }
+		}, true},
+		"rewound": {func(own io.ReadCloser) func() (io.ReadCloser, error) {
+			return func() (io.ReadCloser, error) {
+				_, err := own.(*rewound).Seek(0, io.SeekStart)
+				return own, err
+			}
+		}, true},
+		"given once": {func(io.ReadCloser) func() (io.ReadCloser, error) { return nil }, false},
+		"not to be had": {func(io.ReadCloser) func() (io.ReadCloser, error) {
+			return func() (io.ReadCloser, error) { return nil, broken }
+		}, false},
+		"broken": {func(io.ReadCloser) func() (io.ReadCloser, error) {
+			return func() (io.ReadCloser, error) { return io.NopCloser(errReader{broken}), nil }
+		}, false},
+	} {
+		own := &rewound{Reader: bytes.NewReader([]byte(doc))}
+		req := post(t, doc)
+		req.Body, req.GetBody = own, test.getBody(own)
+		var b Body
+		var seen bytes.Buffer
+		if err := b.Pass(req, &seen); err != nil || b.Written() != test.written || test.written && seen.String() != doc {
+			t.Errorf("%s: %v, written %v, %q", name, err, b.Written(), seen.String())
+		}
+		if own.closed.Load() != 0 || b.Replayable() {
+			t.Errorf("%s: closed %d times, replayable %v", name, own.closed.Load(), b.Replayable())
+		}
+		if err := b.Attach(req, false); err != nil {
+			t.Fatal(err)
+		}
+		if sent, err := io.ReadAll(req.Body); err != nil || string(sent) != doc {
+			t.Errorf("%s: sent %q, %v", name, sent, err)
+		}
+	}
+}
+
+// A body that was rewound to be seen, and cannot be rewound once more, must not be sent.
+func TestBodyPassCannotRewind(t *testing.T) {
+	own := &rewound{Reader: bytes.NewReader([]byte("{}"))}
+	req := post(t, "{}")
+	broken, calls := errors.New("broken"), 0
+	req.Body = own
+	req.GetBody = func() (io.ReadCloser, error) {
+		if calls++; calls > 1 {
+			return nil, broken
+		}
+		return own, nil
+	}
+	var b Body
+	if err := b.Pass(req, io.Discard); !errors.Is(err, broken) || own.closed.Load() != 1 {
+		t.Errorf("%v, closed %d times", err, own.closed.Load())
+	}
+}
+
+// Load looks at the headers again where they are others than those that were inspected, or may have changed since it was
+// called last.
+func TestBodyInspect(t *testing.T) {
+	req := post(t, `{}`)
+	var b Body
+	headers := b.Inspect(req.Header)
+	if !headers.Of(req.Header) || headers.Of(req.Header.Clone()) || headers.Of(nil) {
+		t.Error("of another map")
+	}
+	for _, encoding := range []string{"", "gzip", ""} {
+		req.Header.Set("Content-Encoding", encoding)
+		req.Body, _ = req.GetBody()
+		if encoding == "gzip" {
+			if b.Inspect(req.Header); !headers.Of(req.Header) {
+				t.Error("Inspect returned something else than the Body's own")
+			}
+		}
+		if err := b.Load(req, testPaths); err != nil || (b.Skipped() == SkippedEncoding) != (encoding != "") {
+			t.Errorf("%q: %v, skipped %q", encoding, err, b.Skipped())
+		}
+	}
+	other := post(t, `{}`)
+	other.Header = http.Header{"X-Goog-Api-Key": {"k"}}
+	b.Inspect(req.Header)
+	if err := b.Load(other, testPaths); err != nil || headers.Credentials.GoogleKey != "k" || !headers.Of(other.Header) {
+		t.Errorf("%v, %+v", err, headers)
 	}
 }
