@@ -203,10 +203,10 @@ func (e *eventDocuments) event(name, data []byte) Seen {
 		return 0
 	}
 	e.begun = true
-	d.last = d.last || f.Last != nil && certain(data, f.Last)
 	if d.scanner.scan(data, f.Paths) != nil || d.scanner.open < 0 {
 		return 0
 	}
+	d.last = d.last || f.Last != nil && certain(data, f.Last)
 	return e.document()
 }
 
