@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -45,6 +46,31 @@ func BenchmarkScan(b *testing.B) {
 				s.Write(doc[1:])
 			}
 		})
+	}
+}
+
+// BenchmarkBody is what a call costs that is edited and sent once.
+func BenchmarkBody(b *testing.B) {
+	doc := chatOf(2 << 10)
+	reader := bytes.NewReader(doc)
+	req, err := http.NewRequest(http.MethodPost, "http://example.com/", reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, key := range []string{"Authorization", "Content-Type", "Accept", "User-Agent", "X-Stainless-Retry-Count"} {
+		req.Header.Set(key, "0")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		reader.Reset(doc)
+		out := *req
+		var body Body
+		if err := body.Load(req, benchPaths); err != nil {
+			b.Fatal(err)
+		}
+		if err := body.Attach(&out, false, Edit{Path: "service_tier", Value: `"flex"`}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -39,7 +39,8 @@ type Body struct {
 // to know it before [Body.Load] inspects first; Load then does not look again if its request has the same headers. They
 // must not change between the two.
 func (b *Body) Inspect(h http.Header) *Headers {
-	b.headers, b.inspected = inspectHeaders(h), true
+	b.headers.inspect(h)
+	b.inspected = true
 	return &b.headers
 }
 
@@ -54,7 +55,7 @@ func (b *Body) Inspect(h http.Header) *Headers {
 // reading failed: see [Body.Written].
 func (b *Body) Load(req *http.Request, paths *Paths, also ...io.Writer) error {
 	if !b.inspected || !b.headers.Of(req.Header) {
-		b.headers = inspectHeaders(req.Header)
+		b.headers.inspect(req.Header)
 	}
 	*b = Body{headers: b.headers, known: req.ContentLength > 0, size: -1, skipped: b.headers.skipped}
 	switch {

@@ -45,16 +45,16 @@ func (n *Headers) Of(h http.Header) bool {
 	return n.of != nil && len(n.of) == len(h) && reflect.ValueOf(n.of).Pointer() == reflect.ValueOf(h).Pointer()
 }
 
-// inspectHeaders looks over the headers of a request.
-func inspectHeaders(h http.Header) (n Headers) {
-	n.of = h
+// inspect looks over the headers of a request.
+func (n *Headers) inspect(h http.Header) {
+	*n = Headers{of: h}
 	for k, v := range h {
 		if len(v) == 0 {
 			continue
 		}
 		for _, known := range inspected[min(len(k), len(inspected)-1)] {
 			if isKey(k, known.key) {
-				known.note(&n, v[0])
+				known.note(n, v[0])
 				break
 			}
 		}
@@ -62,7 +62,6 @@ func inspectHeaders(h http.Header) (n Headers) {
 	if n.skipped == SkippedEncoding {
 		n.boundary = ""
 	}
-	return n
 }
 
 // An inspection is a header that matters, and what is noted of it.

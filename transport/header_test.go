@@ -56,7 +56,8 @@ func TestInspectHeaders(t *testing.T) {
 		{"A", "1", Headers{}},
 		{"X-A-Header-That-Is-Longer-Than-All-That-Matter", "1", Headers{}},
 	} {
-		got := inspectHeaders(map[string][]string{test.key: {test.value}, "Empty": nil})
+		var got Headers
+		got.inspect(map[string][]string{test.key: {test.value}, "Empty": nil})
 		if got.of = nil; !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: %s is %+v, want %+v", test.key, test.value, got, test.want)
 		}

@@ -73,7 +73,7 @@ func stringEnd(p []byte, i int) int {
 			return -1
 		}
 		at += i
-		if slashesBefore(p[i:at])&1 == 0 {
+		if at == i || p[at-1] != '\\' || slashesBefore(p[i:at])&1 == 0 {
 			return at
 		}
 		i = at + 1
@@ -191,10 +191,8 @@ func skipContainer(p []byte, i int) int {
 			}
 			objects = objects<<1 | uint64(c>>5&1) // '{' is 0x7b, '[' is 0x5b
 			depth++
-			if i = skipSpace(p, i+1); i == len(p) {
-				return -1
-			}
-			if p[i] != c+2 { // '}' is '{'+2, and ']' is '['+2
+			var next byte
+			if i, next = nextToken(p, i+1); next != c+2 { // '}' is '{'+2, and ']' is '['+2
 				if c == '{' {
 					if i = skipKey(p, i); i < 0 {
 						return -1

@@ -165,17 +165,16 @@ func (s *scanner) readToken(p []byte, i int, c byte) int {
 // readCommaOrEnd reads what comes after a value.
 func (s *scanner) readCommaOrEnd(p []byte, i int, c byte) int {
 	object := s.inObject()
-	switch {
-	case c == ',' && object:
-		if s.watching() {
-			s.commas[s.level-1] = s.off + i
-		}
-		s.state = wantKey
-		return i + 1
-	case c == ',':
+	if c == ',' {
 		s.state = wantValue
+		if object {
+			if s.state = wantKey; s.watching() {
+				s.commas[s.level-1] = s.off + i
+			}
+		}
 		return i + 1
-	case c == '}' && object, c == ']' && !object:
+	}
+	if c == '}' && object || c == ']' && !object {
 		return s.leave(p, i)
 	}
 	s.unexpected(c, i)
