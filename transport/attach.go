@@ -14,7 +14,7 @@ import (
 // still sent without one.
 //
 // http2 says that req is expected to go over HTTP/2. It only saves a copy: net/http sends a body over HTTP/1 in one write
-// with the headers if it has all of it in memory, so a body of at most [SmallBody] is edited there; over HTTP/2 it writes
+// with the headers if it has all of it in memory, so a body of at most 64 KB is edited there; over HTTP/2 it writes
 // them apart anyhow, so any body that can be opened again is edited while it is read.
 func (b *Body) Attach(req *http.Request, http2 bool, edits ...Edit) (err error) {
 	if b.once != nil {
@@ -27,7 +27,7 @@ func (b *Body) Attach(req *http.Request, http2 bool, edits ...Edit) (err error) 
 		if b.known {
 			req.TransferEncoding = nil
 		}
-		if again && (http2 || b.size > SmallBody) {
+		if again && (http2 || b.size > smallBody) {
 			return b.stream(req, edits)
 		}
 		if data, err = b.edited(edits); err != nil {

@@ -8,17 +8,15 @@ import (
 	"sync"
 )
 
-// SmallBody is the longest body that a [Body] keeps in memory. A longer one is left where it is, and read through again
-// for each attempt, if the request can give it again.
-const SmallBody = 64 << 10
+// smallBody is the longest body that is kept in memory. A longer one is left where it is, and read again for each attempt,
+// if the request can give it again.
+const smallBody = 64 << 10
 
 // maxMember is the longest value that is copied of a body that is not kept.
 const maxMember = 4 << 10
 
-var errOnce = errors.New("transport: the request's body can be read only once")
-
 // A Body is a request's body, read once, to be sent as often as needed. However long it is, it takes no more
-// memory than [SmallBody]. The zero Body is empty. It is safe for concurrent use after [Body.Load] or [Body.Pass].
+// memory than 64 KB. The zero Body is empty. It is safe for concurrent use after [Body.Load] or [Body.Pass].
 type Body struct {
 	headers   Headers
 	inspected bool // the headers were inspected, and Load has not used that yet
@@ -46,7 +44,7 @@ func (b *Body) Inspect(h http.Header) *Headers {
 
 // Load reads the body of req, finds the members at paths, and closes it; req itself is left as it is. Where the body is a
 // multipart form, its fields stand for members, and it is not edited. A body that the request can give again is not
-// kept, if it is longer than [SmallBody] or its type says that it is in memory. A body that is longer, and that the
+// kept, if it is longer than 64 KB or its type says that it is in memory. A body that is longer, and that the
 // request cannot give again, is taken over unread, to be sent once, unedited. An error is one of reading the body, which
 // is then closed.
 //
@@ -62,7 +60,7 @@ func (b *Body) Load(req *http.Request, paths *Paths, also ...io.Writer) error {
 	case req.Body == nil || req.Body == http.NoBody:
 		b.size, b.skipped, b.written = 0, SkippedInvalid, true
 		return nil
-	case req.GetBody == nil && req.ContentLength > SmallBody:
+	case req.GetBody == nil && req.ContentLength > smallBody:
 		b.once, b.skipped = req.Body, SkippedOnce
 		return nil
 	}
@@ -88,7 +86,7 @@ func (b *Body) Load(req *http.Request, paths *Paths, also ...io.Writer) error {
 func (b *Body) load(req *http.Request, s *bodyScanner, paths *Paths) (err error) {
 	_, b.inMemory = req.Body.(io.WriterTo)
 	switch {
-	case b.known && req.GetBody != nil && (b.inMemory || req.ContentLength > SmallBody):
+	case b.known && req.GetBody != nil && (b.inMemory || req.ContentLength > smallBody):
 		b.size = int(req.ContentLength)
 		b.again.getBody, b.again.own = req.GetBody, req.Body
 		return b.scanReader(req.Body, s, paths)
@@ -123,8 +121,8 @@ func (b *Body) readKnown(r io.Reader, size int) error {
 // readUnknown keeps a body of unknown length. If it turns out to be long, it is returned to be read to its end if the
 // request can give it again, and else taken over.
 func (b *Body) readUnknown(req *http.Request) (long io.Reader, err error) {
-	data, err := io.ReadAll(io.LimitReader(req.Body, SmallBody+1))
-	if err != nil || len(data) <= SmallBody {
+	data, err := io.ReadAll(io.LimitReader(req.Body, smallBody+1))
+	if err != nil || len(data) <= smallBody {
 		b.data = data
 		return nil, err
 	}
@@ -294,21 +292,14 @@ func (b *Body) Contains(texts ...[]byte) bool {
 		f.Write(b.data)
 		return f.found
 	}
-	if b.again.await(0) != nil || b.Copy(&f) != nil {
+	if b.again.await(0) != nil || b.copyTo(&f) != nil {
 		return true
 	}
 	return f.found
 }
 
-// Copy writes the unedited body to w. A body that can be sent only once is an error.
-func (b *Body) Copy(w io.Writer) error {
-	if b.once != nil {
-		return errOnce
-	}
-	if b.again.getBody == nil {
-		_, err := w.Write(b.data)
-		return err
-	}
+// copyTo opens the body again, and writes it to w.
+func (b *Body) copyTo(w io.Writer) error {
 	body, err := b.again.reopen()
 	if err != nil {
 		return err

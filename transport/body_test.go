@@ -90,7 +90,7 @@ func TestBodySkips(t *testing.T) {
 }
 
 func TestBodyWithoutGetBody(t *testing.T) {
-	long := `{"model":"` + strings.Repeat("x", SmallBody) + `"}`
+	long := `{"model":"` + strings.Repeat("x", smallBody) + `"}`
 	for _, test := range []struct {
 		name       string
 		body       string
@@ -253,8 +253,8 @@ func TestBodyThatChanges(t *testing.T) {
 
 // A body, and how it comes: what Load's writers are to see of it.
 func TestBodyWriters(t *testing.T) {
-	long := `{"model":"` + strings.Repeat("x", SmallBody) + `"}`
-	form := formOf(t, someBoundary, "model", "m", "file:f", strings.Repeat("x", SmallBody))
+	long := `{"model":"` + strings.Repeat("x", smallBody) + `"}`
+	form := formOf(t, someBoundary, "model", "m", "file:f", strings.Repeat("x", smallBody))
 	header := func(key, value string) func(*http.Request) { return func(r *http.Request) { r.Header.Set(key, value) } }
 	once := func(r *http.Request) { r.GetBody = nil }
 	unknown := func(r *http.Request) { r.ContentLength = -1 }
@@ -316,7 +316,7 @@ func TestBodyWriters(t *testing.T) {
 // Of a body whose reading fails, the writers saw no more than came, and Written says so.
 func TestBodyWritersOfABrokenBody(t *testing.T) {
 	broken := errors.New("broken")
-	for name, body := range map[string]string{"short": `{"model":`, "long": `{"model":"` + strings.Repeat("x", SmallBody)} {
+	for name, body := range map[string]string{"short": `{"model":`, "long": `{"model":"` + strings.Repeat("x", smallBody)} {
 		req := post(t, body+"12")
 		req.Body = io.NopCloser(io.MultiReader(strings.NewReader(body), errReader{broken}))
 		var b Body

@@ -1,7 +1,7 @@
 package transport
 
-// MaxElements is how many elements [Fields.Elements] locates. The elements of a longer array are not known.
-const MaxElements = 2048
+// maxElements is how many elements are located. Those of a longer array are not known, so that it takes no memory.
+const maxElements = 2048
 
 // A Range is what stands from From on and before To: bytes of a document, or elements of an array.
 type Range struct{ From, To int }
@@ -11,7 +11,7 @@ type elements struct {
 	ranges []Range
 	member uint8 // the array's number in Fields.members, and 1
 	known  bool  // the array is all there, and was not too long
-	long   bool  // it has more than MaxElements
+	long   bool  // it has more than maxElements
 }
 
 // begin forgets the array that was there before: of duplicates, the last counts.
@@ -21,7 +21,7 @@ func (e *elements) begin(member int) {
 
 // start notes that an element starts at an offset, and end that it ends before one.
 func (e *elements) start(offset int) {
-	if e.long = e.long || len(e.ranges) == MaxElements; !e.long {
+	if e.long = e.long || len(e.ranges) == maxElements; !e.long {
 		e.ranges = append(e.ranges, Range{From: offset})
 	}
 }
@@ -47,7 +47,7 @@ func (e *elements) cut(r Range) (from, to int) {
 
 // Elements returns where in the document the elements of the array stand that [Paths.WithElements] named, and whether
 // that is known: the document must have the member, once or several times, the last of them must be an array, and it must
-// have no more than [MaxElements] elements. White space and commas are not part of an element. The slice is shared: it is
+// have no more than 2,048 elements. White space and commas are not part of an element. The slice is shared: it is
 // valid as long as the Fields are, and must not be written to.
 func (f *Fields) Elements() (offsets []Range, known bool) {
 	if f == nil || !f.elements.known {

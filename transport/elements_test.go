@@ -71,9 +71,9 @@ func TestElements(t *testing.T) {
 		{"in an object", `{"request":{"contents":[1,[2]]},"contents":[3]}`, nestedElements, []string{"1", "[2]"}, true},
 		{"not asked for", `{"contents":[1]}`, MustPaths("contents"), nil, false},
 		{"asked for another", `{"contents":[1]}`, MustPaths("contents").WithElements(PathOf("model")), nil, false},
-		{"as many as there can be", `{"contents":[0` + strings.Repeat(",0", MaxElements-1) + `]}`, elementPaths, slices.Repeat([]string{"0"}, MaxElements), true},
-		{"one more", `{"contents":[0` + strings.Repeat(",0", MaxElements) + `],"model":"m"}`, elementPaths, nil, false},
-		{"the second is short enough", `{"contents":[0` + strings.Repeat(",0", MaxElements) + `],"contents":[1]}`, elementPaths, []string{"1"}, true},
+		{"as many as there can be", `{"contents":[0` + strings.Repeat(",0", maxElements-1) + `]}`, elementPaths, slices.Repeat([]string{"0"}, maxElements), true},
+		{"one more", `{"contents":[0` + strings.Repeat(",0", maxElements) + `],"model":"m"}`, elementPaths, nil, false},
+		{"the second is short enough", `{"contents":[0` + strings.Repeat(",0", maxElements) + `],"contents":[1]}`, elementPaths, []string{"1"}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got, known := elementsOf(t, test.doc, test.paths); !slices.Equal(got, test.want) || known != test.known {
@@ -156,7 +156,7 @@ func TestCutRefuses(t *testing.T) {
 		"another array":      {`{"model":[1]}`, []Edit{{Path: "model", Cut: Range{0, 1}}}, elementPaths},
 		"not asked for":      {`{"contents":[1]}`, []Edit{{Path: "contents", Cut: Range{0, 1}}}, MustPaths("contents")},
 		"twice":              {`{"contents":[1]}`, slices.Repeat([]Edit{{Path: "contents", Cut: Range{0, 1}}}, 2), elementPaths},
-		"too long":           {`{"contents":[0` + strings.Repeat(",0", MaxElements) + `]}`, []Edit{{Path: "contents", Cut: Range{0, 1}}}, elementPaths},
+		"too long":           {`{"contents":[0` + strings.Repeat(",0", maxElements) + `]}`, []Edit{{Path: "contents", Cut: Range{0, 1}}}, elementPaths},
 		"a document's array": {`[1]`, []Edit{{Path: "contents", Cut: Range{0, 1}}}, elementPaths},
 		"duplicates deep":    {`{"request":{"contents":[1],"contents":[2]}}`, []Edit{{Path: "request.contents", Cut: Range{0, 1}}}, nestedElements},
 	} {
@@ -263,7 +263,7 @@ func FuzzElements(f *testing.F) {
 			return
 		}
 		var want []json.RawMessage
-		if array := json.Unmarshal(members["contents"], &want) == nil && want != nil; known != (array && len(want) <= MaxElements) {
+		if array := json.Unmarshal(members["contents"], &want) == nil && want != nil; known != (array && len(want) <= maxElements) {
 			t.Fatalf("%s: known %v", doc, known)
 		}
 		if !known {

@@ -98,7 +98,7 @@ func MustPaths(paths ...string) *Paths {
 	return ps
 }
 
-// WithElements returns the same paths, where those who find them also locate the elements of the array at the path: see
+// WithElements returns the same paths, with which the elements of the array at one of them are located, too: see
 // [Fields.Elements]. It can be one array. A path that is not in the set has no elements.
 func (ps *Paths) WithElements(array Path) *Paths {
 	with := *ps
@@ -106,9 +106,9 @@ func (ps *Paths) WithElements(array Path) *Paths {
 	return &with
 }
 
-// WithUnknown returns the same paths, where those who find them also note a field that is not in the set: the first one
-// with a positive number for a value, and a name of which notable reports true, in the object called root, or in one
-// within it that a path leads through. With root "usage" and names that end in "_tokens", a document
+// WithUnknown returns the same paths, with which a field that is not in the set is noted, too: the first one with a
+// positive number for a value, and a name of which notable reports true, in the object called root, or in one within it
+// that a path leads through. With root "usage" and names that end in "_tokens", a document
 // {"usage": {"input_tokens": 3, "dream_tokens": 5}} of which the set has "usage.input_tokens" has the unknown field
 // "dream_tokens". See [Fields.Unknown].
 func (ps *Paths) WithUnknown(root string, notable func(name []byte) bool) *Paths {

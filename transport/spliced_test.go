@@ -27,7 +27,7 @@ func anyDocument(random *rand.Rand) string {
 	for i := range members {
 		members[i] = space() + keys[random.IntN(len(keys))] + space() + ":" + space() + values[random.IntN(len(values))] + space()
 	}
-	long := strconv.Quote(strings.Repeat("x", SmallBody+random.IntN(1000)))
+	long := strconv.Quote(strings.Repeat("x", smallBody+random.IntN(1000)))
 	members[random.IntN(len(members))] = keys[random.IntN(len(keys))] + ":" + long
 	return space() + "{" + strings.Join(members, ",") + "}" + space()
 }
@@ -270,12 +270,12 @@ func TestSplicedOverAnotherSource(t *testing.T) {
 // An error of the source is the body's own, after what came before it.
 func TestSplicedSourceFails(t *testing.T) {
 	const doc = `{"model":"m","x":1,"service_tier":"auto"}`
-	gone := errors.New("gone")
+	lost := errors.New("lost")
 	for how, read := range consumers {
 		for at := range len(doc) {
-			src := io.MultiReader(source{strings.NewReader(doc[:at])}, iotest.ErrReader(gone))
+			src := io.MultiReader(source{strings.NewReader(doc[:at])}, iotest.ErrReader(lost))
 			got, err := read(rand.New(rand.NewPCG(1, 1)), splicedOver(t, doc, src, tierEdit))
-			if want := edited(t, doc, tierEdit); !errors.Is(err, gone) || !strings.HasPrefix(want, strings.TrimRight(string(got), "\x00")) {
+			if want := edited(t, doc, tierEdit); !errors.Is(err, lost) || !strings.HasPrefix(want, strings.TrimRight(string(got), "\x00")) {
 				t.Errorf("%s, after %d bytes: %q, %v", how, at, got, err)
 			}
 		}
@@ -341,7 +341,7 @@ func TestSplicedDoesNotWait(t *testing.T) {
 				io.WriteString(w, doc[i:i+1])
 				synctest.Wait()
 				if i < len(test.untouched) && len(got) < i+1 {
-					t.Errorf("%s: %d bytes came, and %q was passed on", name, i+1, got)
+					t.Errorf("%s: %d bytes came, and %q reached the caller", name, i+1, got)
 				}
 			}
 			w.Close()
@@ -380,9 +380,9 @@ func TestSplicedCloses(t *testing.T) {
 	if i := slices.IndexFunc(opened, func(c *closeCounter) bool { return c.closed != 1 }); i >= 0 || len(opened) != 2 {
 		t.Errorf("opened %d, and %d was not closed once", len(opened), i)
 	}
-	gone := errors.New("gone")
-	b.again.getBody = func() (io.ReadCloser, error) { return nil, gone }
-	if err := b.Attach(req.WithContext(t.Context()), false, tierEdit); !errors.Is(err, gone) {
+	lost := errors.New("lost")
+	b.again.getBody = func() (io.ReadCloser, error) { return nil, lost }
+	if err := b.Attach(req.WithContext(t.Context()), false, tierEdit); !errors.Is(err, lost) {
 		t.Errorf("a body that cannot be opened: %v", err)
 	}
 }

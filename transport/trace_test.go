@@ -45,8 +45,8 @@ func TestUnprocessed(t *testing.T) {
 	}
 }
 
-// With Guard, net/http sends nothing again over HTTP/2 whose headers were written, whatever the server says: it cannot be
-// told apart from there.
+// With Guard, net/http sends nothing again over HTTP/2 whose headers were written, whatever the server says: GetBody cannot
+// distinguish the cases.
 func TestGuard(t *testing.T) {
 	for _, fault := range []llmtest.Fault{llmtest.RefusedStream, llmtest.GoAway, llmtest.ProtocolError, llmtest.ProtocolErrorAfterWork} {
 		for _, used := range []bool{false, true} {
@@ -87,7 +87,7 @@ func ExampleUnprocessed() {
 	defer server.Close()
 	for range 2 {
 		req, _ := http.NewRequest(http.MethodPost, server.URL+"/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[{"role":"user","content":"Hm?"}]}`))
-		req.GetBody = nil // so that net/http tells what has happened, instead of sending it again of itself
+		req.GetBody = nil // so that net/http says what has happened, instead of sending it again on its own
 		resp, err := server.Transport().RoundTrip(req)
 		if transport.Unprocessed(err) {
 			fmt.Println("refused before it was looked at: it may be sent again")
@@ -145,7 +145,7 @@ func ExampleWithTrace() {
 func TestTrace(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	gone := "http://" + unusedAddress(t)
+	nowhere := "http://" + unusedAddress(t)
 	seen := 0
 	own := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteHeaders: func() { seen++ }})
 	for _, test := range []struct {
@@ -155,7 +155,7 @@ func TestTrace(t *testing.T) {
 		writes    int
 	}{
 		{"served", server.URL, transport.Base(), false, 1},
-		{"no one listens", gone, transport.Base(), true, 0},
+		{"nothing listens", nowhere, transport.Base(), true, 0},
 		{"a base that does not report", server.URL, transport.RoundTripperFunc(func(*http.Request) (*http.Response, error) {
 			return nil, errors.New("lost")
 		}), false, 0},

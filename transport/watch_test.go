@@ -87,7 +87,7 @@ var readers = map[string]func(io.Reader) io.Reader{
 	"data with EOF": iotest.DataErrReader,
 }
 
-func TestWatchPassesEverything(t *testing.T) {
+func TestWatchGivesEverything(t *testing.T) {
 	for _, test := range eventTests {
 		for name, wrap := range readers {
 			for _, size := range []int{1, 3, 4096} {
@@ -114,7 +114,7 @@ func TestWatchHides(t *testing.T) {
 		{"with its comments", "data: a\n\n: c\ndata: hide\n\ndata: b\n\n", "data: a\n\ndata: b\n\n"},
 		{"CRLF", "data: a\r\n\r\ndata: hide\r\n\r\ndata: b\r\n\r\n", "data: a\r\n\r\ndata: b\r\n\r\n"},
 		{"too long to hide", "data: a\n\ndata: hide" + long + "\n\ndata: b\n\n", "data: a\n\ndata: hide" + long + "\n\ndata: b\n\n"},
-		{"long and passed on", "data: a" + long + "\n\ndata: hide\n\ndata: b\n\n", "data: a" + long + "\n\ndata: b\n\n"},
+		{"too long, and not to be hidden", "data: a" + long + "\n\ndata: hide\n\ndata: b\n\n", "data: a" + long + "\n\ndata: b\n\n"},
 	} {
 		for name, wrap := range readers {
 			for _, size := range []int{1, 3, 9, 4096, 1 << 20} {
@@ -308,7 +308,7 @@ func TestWatchForgetsTheLength(t *testing.T) {
 }
 
 // A comment that keeps the connection alive reaches the caller at once, although events may be hidden.
-func TestWatchPassesCommentsOn(t *testing.T) {
+func TestWatchDoesNotHoldComments(t *testing.T) {
 	r, wr := io.Pipe()
 	resp := response(r)
 	new(Watcher).Watch(context.Background(), resp, newWitness(), WatchOptions{Hide: true})
