@@ -85,7 +85,7 @@ var errNoBody = errors.New("skinflint: the body cannot be had again")
 // try returns the try that the call is.
 func (r *record) try() try {
 	if !r.repeater.tried {
-		r.repeater.try, r.repeater.tried = r.tryOf(r.body.Copy), true
+		r.repeater.try, r.repeater.tried = r.tryOf(func(io.Writer) error { return errNoBody }), true
 	}
 	return r.repeater.try
 }
