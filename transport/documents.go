@@ -118,12 +118,8 @@ func (d *Documents) Observe(p []byte) (int, Seen) {
 	if d.kind == eventBody {
 		return d.events.Observe(p)
 	}
-	if text := trimLeft(p); d.kind == streamBody && len(text) > 0 {
-		// How Gemini streams if it is not asked for events.
-		if d.kind = jsonBody; text[0] == '[' {
-			d.kind = arrayBody
-			d.array = &arrayReader{handler: d.handler, scanner: d.scanner, paths: d.format.Paths, limit: d.limit()}
-		}
+	if d.kind == streamBody {
+		d.decide(p)
 	}
 	switch {
 	case p == nil:
@@ -136,6 +132,19 @@ func (d *Documents) Observe(p []byte) (int, Seen) {
 		return len(p), d.readJSON(p)
 	}
 	return len(p), 0
+}
+
+// decide learns from the first byte of a body whether it is an array of documents, as Gemini streams if it is not asked for
+// events, or one document.
+func (d *Documents) decide(p []byte) {
+	i := skipSpace(p, 0)
+	if i == len(p) {
+		return
+	}
+	if d.kind = jsonBody; p[i] == '[' {
+		d.kind = arrayBody
+		d.array = &arrayReader{handler: d.handler, scanner: d.scanner, paths: d.format.Paths, limit: d.limit()}
+	}
 }
 
 // readJSON reads a piece of the one document.

@@ -225,40 +225,6 @@ func TestWatchContext(t *testing.T) {
 	})
 }
 
-func TestWatchIdle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWitness()
-		r, wr := io.Pipe()
-		resp := response(r)
-		new(Watcher).Watch(context.Background(), resp, w, WatchOptions{IdleTime: 10 * time.Minute})
-		go func() {
-			time.Sleep(25 * time.Minute) // longer than IdleTime, but a read is under way
-			wr.Write([]byte("data: a\n\n"))
-		}()
-		buf := make([]byte, 100)
-		if _, err := resp.Body.Read(buf); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(10*time.Minute - time.Second)
-		synctest.Wait()
-		if len(w.ends()) != 0 {
-			t.Fatalf("given up too early: %v", w.ends())
-		}
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		if got := fmt.Sprint(w.ends()); got != "[idle "+ErrIdle.Error()+"]" {
-			t.Errorf("not given up: %v", got)
-		}
-		if _, err := resp.Body.Read(buf); !errors.Is(err, ErrIdle) {
-			t.Errorf("a read after that: %v", err)
-		}
-		synctest.Wait()
-		if _, err := wr.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
-			t.Errorf("the body beneath is not closed: %v", err)
-		}
-	})
-}
-
 // A read and a close at the same time: one end, and no race.
 func TestWatchReadAndClose(t *testing.T) {
 	var watcher Watcher
