@@ -94,7 +94,7 @@ func (a *attempt) send() (*http.Response, error) {
 	c := a.c
 	ctx := a.watch(a.within())
 	out := c.request.WithContext(transport.WithTrace(ctx, &a.trace))
-	if c.headers.Idempotency {
+	if c.headers.IdempotencyKey {
 		out = withoutIdempotencyKeys(out)
 	}
 	if err := a.attach(out); err != nil {
@@ -198,11 +198,7 @@ func (a *attempt) attach(out *http.Request) error {
 	if c.tiersOpen() == nil {
 		a.row.AskedTier = c.wire.Tier // whatever the step says, it cannot be changed
 	}
-	attach := c.body.Attach
-	if a.sender.spoken.of(out.URL.Host) == 2 {
-		attach = c.body.AttachParts
-	}
-	if err := attach(out, a.edits.Body...); err != nil {
+	if err := c.body.Attach(out, a.sender.spoken.of(out.URL.Host) == 2, a.edits.Body...); err != nil {
 		return err
 	}
 	a.again = out.GetBody
@@ -261,8 +257,8 @@ func (a *attempt) answered(ctx context.Context, resp *http.Response) {
 	if a.reads {
 		a.reader.Begin(c.dialect, &c.wire, resp, a.edits.HideUsage)
 	}
-	w := transport.Watcher{Observer: a, Idle: &c.engine.idle, IdleTime: c.settings.StreamIdle, Hide: a.edits.HideUsage && a.reader.Events()}
-	w.Watch(ctx, resp)
+	options := transport.WatchOptions{IdleTime: c.settings.StreamIdle, Hide: a.edits.HideUsage && a.reader.Events()}
+	c.engine.bodies.Watch(ctx, resp, a, options)
 	a.tieTimeout(resp)
 }
 
@@ -307,7 +303,7 @@ func (a *attempt) result(f wire.Rejection) {
 // rejected closes the attempt that was answered outside of 2xx. The answer's body is still whole for the caller.
 func (a *attempt) rejected(resp *http.Response) {
 	c := a.c
-	body, err := transport.Peek(resp, peekSize, peekTime)
+	body, err := peek(resp, peekSize, peekTime)
 	body = wire.Unpacked(resp.Header, body)
 	f := c.dialect.Rejection(&c.wire, &wire.Response{
 		Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: a.row.AskedTier, At: time.Now(),

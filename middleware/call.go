@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"net/http"
 	"strconv"
@@ -29,8 +30,8 @@ type call struct {
 	wire     wire.Call // what the request says
 	options  *policy.Options
 	settings *policy.Settings
-	headers  transport.Noted
 	body     transport.Body
+	headers  *transport.Headers // of body
 	input    input
 	repeat   repeatable
 	sdkRetry int
@@ -95,8 +96,8 @@ func (c *call) open() error {
 	c.start = time.Now()
 	c.results = c.room[:0]
 	c.input.body = &c.body
-	c.headers = transport.Note(req.Header)
-	c.sdkRetry, c.repeat = retryCount(c.headers.Retry), repeatableOf(req, &c.headers)
+	c.headers = c.body.Inspect(req.Header)
+	c.sdkRetry, c.repeat = retryCount(c.headers.RetryCount), repeatableOf(req, c.headers)
 	c.deadline = deadlineOf(c.Context, c.options)
 	crossHost := redirected(req)
 	if crossHost {
@@ -144,32 +145,28 @@ func badPolicy(err error) *Error {
 }
 
 // load reads the body of a call that may be edited, and takes over that of any other. On the way the body is hashed if the
-// SDK may repeat it.
-func (c *call) load() (err error) {
-	if c.wire.Kind != wire.Billable {
-		c.body.Pass(c.request)
-		if c.repeat.known {
-			c.identify(hashed(func(w io.Writer) error { return writeAhead(c.request, w) }))
-		}
-		return nil
-	}
+// SDK may repeat the call.
+func (c *call) load() error {
 	if !c.repeat.known {
-		return c.body.LoadNoted(c.request, &c.headers, c.wire.RequestPaths)
+		return c.read()
 	}
-	sum := hashed(func(w io.Writer) error {
-		err = c.body.LoadNoted(c.request, &c.headers, c.wire.RequestPaths, w)
-		return err
-	})
-	if err == nil && !c.body.Read() {
-		sum = hashed(c.body.Copy)
+	h := hashes.Get().(*maphash.Hash)
+	defer hashes.Put(h)
+	h.SetSeed(hashSeed)
+	err := c.read(h)
+	sum := uint64(0) // all bodies that cannot be hashed count as one
+	if c.body.Written() {
+		sum = h.Sum64()
 	}
-	c.identify(sum)
+	c.repeat.complete(c.options.Tracked(), c.wire.Provider, c.request.URL.Path, sum)
 	return err
 }
 
-// identify notes by what a repetition of the call is recognised.
-func (c *call) identify(sum uint64) {
-	c.repeat.complete(c.options.Tracked(), c.wire.Provider, c.request.URL.Path, sum)
+func (c *call) read(also ...io.Writer) error {
+	if c.wire.Kind != wire.Billable {
+		return c.body.Pass(c.request, also...)
+	}
+	return c.body.Load(c.request, c.wire.RequestPaths, also...)
 }
 
 // readFees settles whether the request lets the model use tools that are charged for.

@@ -25,7 +25,7 @@ type engine struct {
 	router   *wire.Router
 	book     *price.Book
 	log      *slog.Logger // nil: the program set none
-	idle     transport.Idle
+	bodies   transport.Watcher
 	rejected recent[rejection]
 	repeats  repeatGuard
 	pending  pendings

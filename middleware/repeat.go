@@ -1,9 +1,7 @@
 package middleware
 
 import (
-	"errors"
 	"hash/maphash"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -107,9 +105,9 @@ type repeatable struct {
 }
 
 // repeatableOf returns what is known before the body is read.
-func repeatableOf(req *http.Request, headers *transport.Noted) repeatable {
+func repeatableOf(req *http.Request, headers *transport.Headers) repeatable {
 	switch {
-	case headers.Retry == "":
+	case headers.RetryCount == "":
 		return repeatable{}
 	case renewed(headers.Credentials.Authorization):
 		return repeatable{known: true}
@@ -139,32 +137,3 @@ func (r *repeatable) complete(tracked *policy.Call, provider, path string, body 
 var hashSeed = maphash.MakeSeed()
 
 var hashes = sync.Pool{New: func() any { return new(maphash.Hash) }}
-
-// hashed returns the hash of what write writes; 0 if that fails.
-func hashed(write func(io.Writer) error) uint64 {
-	h := hashes.Get().(*maphash.Hash)
-	defer hashes.Put(h)
-	h.SetSeed(hashSeed)
-	if write(h) != nil {
-		return 0
-	}
-	return h.Sum64()
-}
-
-// writeAhead writes the body of a request that will be sent as it is.
-func writeAhead(req *http.Request, w io.Writer) error {
-	if req.GetBody == nil {
-		return errNoBody
-	}
-	body, err := req.GetBody()
-	if err != nil {
-		return err
-	}
-	if _, err = io.Copy(w, body); transport.Same(body, req.Body) {
-		_, again := req.GetBody() // some SDKs rewind the one reader that they have
-		return errors.Join(err, again)
-	}
-	return errors.Join(err, body.Close())
-}
-
-var errNoBody = errors.New("skinflint: the body cannot be had again")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -28,9 +29,9 @@ func BenchmarkScan(b *testing.B) {
 		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
-			var s Scanner
+			var s scanner
 			for b.Loop() {
-				if _, err := s.Scan(doc, benchPaths); err != nil {
+				if err := s.scan(doc, benchPaths); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -38,13 +39,38 @@ func BenchmarkScan(b *testing.B) {
 		b.Run(fmt.Sprintf("%dKB in pieces", size>>10), func(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
-			var s Scanner
+			var s scanner
 			for b.Loop() {
-				s.Reset(benchPaths, 1<<10)
+				s.reset(benchPaths, 1<<10)
 				s.Write(doc[:1])
 				s.Write(doc[1:])
 			}
 		})
+	}
+}
+
+// BenchmarkBody is what a call costs that is edited and sent once.
+func BenchmarkBody(b *testing.B) {
+	doc := chatOf(2 << 10)
+	reader := bytes.NewReader(doc)
+	req, err := http.NewRequest(http.MethodPost, "http://example.com/", reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, key := range []string{"Authorization", "Content-Type", "Accept", "User-Agent", "X-Stainless-Retry-Count"} {
+		req.Header.Set(key, "0")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		reader.Reset(doc)
+		out := *req
+		var body Body
+		if err := body.Load(req, benchPaths); err != nil {
+			b.Fatal(err)
+		}
+		if err := body.Attach(&out, false, Edit{Path: "service_tier", Value: `"flex"`}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
@@ -53,7 +79,7 @@ func BenchmarkEvents(b *testing.B) {
 	stream := bytes.Repeat(event, 100)
 	b.SetBytes(int64(len(stream)))
 	b.ReportAllocs()
-	e := Events{Handler: new(counter)}
+	e := events{handler: new(counter)}
 	for b.Loop() {
 		for p := stream; len(p) > 0; {
 			n, _ := e.Observe(p)

@@ -2,7 +2,7 @@ package transport
 
 import "net/http"
 
-// A Middleware wraps a RoundTripper in another. Any func of this shape fits, whoever wrote it.
+// A Middleware wraps a RoundTripper in another. Any func of this shape fits, also one of another library.
 type Middleware = func(http.RoundTripper) http.RoundTripper
 
 // Chain puts the middleware around base, the first one outermost, and returns the whole as one RoundTripper, whose
@@ -41,9 +41,9 @@ type RoundTripperFunc func(*http.Request) (*http.Response, error)
 // RoundTrip calls f.
 func (f RoundTripperFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// Link returns the Middleware that hands each request, and the RoundTripper beneath, to f. Its RoundTrippers forward
-// CloseIdleConnections. What [http.RoundTripper] asks of a RoundTrip, f has to do: among others, close the request's
-// body when it does not pass the request on.
+// Link returns the Middleware that calls f with each request, and with the RoundTripper beneath it. Its RoundTrippers
+// forward CloseIdleConnections. f must do what [http.RoundTripper] asks of a RoundTrip: among others, close the request's
+// body when it does not send the request.
 func Link(f func(req *http.Request, next http.RoundTripper) (*http.Response, error)) Middleware {
 	return func(next http.RoundTripper) http.RoundTripper {
 		if next == nil {

@@ -4,202 +4,292 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"runtime"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// A gatherer writes down which watched members its elements have: "model=1 usage={}".
-type gatherer struct {
-	paths *Paths
-	got   []string
-}
+var (
+	atContents     = PathOf("contents")
+	elementPaths   = MustPaths("model", "contents", "cachedContent").WithElements(atContents)
+	nestedElements = MustPaths("model", "request.contents").WithElements(PathOf("request.contents"))
+)
 
-func (g *gatherer) Element(doc *Fields) Seen {
-	g.got = append(g.got, inShort(g.paths, doc.Get, doc.Has))
-	return 0
-}
-
-func inShort(paths *Paths, get func(Path) ([]byte, bool), has func(Path) bool) string {
-	var members []string
-	for _, path := range paths.full {
-		if raw, ok := get(PathOf(path)); ok {
-			members = append(members, fmt.Sprintf("%s=%s", path, raw))
-		} else if has(PathOf(path)) {
-			members = append(members, path+" is long")
-		}
-	}
-	return strings.Join(members, " ")
-}
-
-const longestElement = 100 // value that is kept
-
-// readElements feeds the stream in pieces of the given sizes, repeated. The buffer that they come in is used again, as a
-// caller's would be.
-func readElements(t *testing.T, paths *Paths, stream string, sizes ...int) (got []string, complete bool) {
+// elementsOf returns the elements as they are found in the whole document, after checking that they are the same when it
+// comes in two pieces, and in pieces of one byte.
+func elementsOf(t testing.TB, doc string, paths *Paths) (got []string, known bool) {
 	t.Helper()
-	g := gatherer{paths: paths}
-	e := Elements{Handler: &g, Scanner: new(Scanner), Paths: paths, Limit: longestElement}
-	buf := make([]byte, len(stream))
-	for i := 0; len(stream) > 0; i++ {
-		part := buf[:copy(buf[:max(1, min(sizes[i%len(sizes)], len(buf)))], stream)]
-		stream = stream[len(part):]
-		n, seen := e.Observe(part)
-		if n != len(part) {
-			t.Fatalf("took %d of %d bytes", n, len(part))
+	f, err := Find([]byte(doc), paths)
+	if err != nil {
+		t.Fatalf("%s: %v", doc, err)
+	}
+	offsets, known := f.Elements()
+	for _, r := range offsets {
+		got = append(got, doc[r.From:r.To])
+	}
+	for at := range min(len(doc), 200) {
+		var s scanner
+		s.reset(paths, 1)
+		if at == 0 {
+			for i := range len(doc) {
+				s.Write([]byte(doc[i : i+1]))
+			}
+		} else {
+			s.Write([]byte(doc[:at]))
+			s.Write([]byte(doc[at:]))
 		}
-		complete = complete || seen&SeenComplete != 0
-		clear(buf)
+		if in, ok := s.Elements(); s.close() != nil || ok != known || !slices.Equal(in, offsets) {
+			t.Fatalf("%s, cut at %d: %v, %v; whole %v, %v", doc, at, in, ok, offsets, known)
+		}
 	}
-	if _, seen := e.Observe(nil); seen != 0 {
-		t.Errorf("the end of the stream: %v", seen)
-	}
-	return g.got, complete
+	return got, known
 }
 
 func TestElements(t *testing.T) {
-	long := strings.Repeat("x", longestElement)
 	for _, test := range []struct {
-		name, stream string
-		want         []string
-		complete     bool
+		name, doc string
+		paths     *Paths
+		want      []string
+		known     bool
 	}{
-		{"one", `[{"model":1}]`, []string{"model=1"}, true},
-		{"several", `[{"model":1},{"usage":{"n":2}},{"x":3}]`, []string{"model=1", `usage={"n":2}`, ""}, true},
-		{"nested path", `[{"response":{"usage":[1]}}]`, []string{"response.usage=[1]"}, true},
-		{"brackets within strings", `[{"model":"]},[{"},{"x":"[","stream":"]"}]`, []string{`model="]},[{"`, `stream="]"`}, true},
-		{"quotes within strings", `[{"model":"a\"]"},{"model":"b\\"}]`, []string{`model="a\"]"`, `model="b\\"`}, true},
-		{"escaped key", `[{"service\u005ftier":"flex"}]`, []string{`service_tier="flex"`}, true},
-		{"what is in arrays is not the element's", `[{"x":[{"model":1},[]],"model":2}]`, []string{"model=2"}, true},
-		{"pretty", "\r\n[\n  {\n    \"model\" : 1\n  }\n,\r\n\t{ \"model\" : 2 }\n]\n", []string{"model=1", "model=2"}, true},
-		{"empty objects", `[{},{}]`, []string{"", ""}, true},
-		{"empty", `[]`, nil, true},
-		{"empty with spaces", " [ \n ] ", nil, true},
-		{"something behind it", `[{"model":1}] [{"model":2}]`, []string{"model=1"}, true},
-		{"a long value is left out, what follows is not", `[{"model":"` + long + `","stream":1},{"model":2}]`, []string{"model is long stream=1", "model=2"}, true},
-
-		{"an object", `{"model":1}`, nil, false},
-		{"a string", `"[{}]"`, nil, false},
-		{"a page", `<html>[{"model":1}]</html>`, nil, false},
-		{"byte order mark", "\xEF\xBB\xBF[{}]", nil, false},
-		{"nothing", "", nil, false},
-		{"only spaces", " \n ", nil, false},
-
-		{"cut in an element", `[{"model":1},{"model":2`, []string{"model=1"}, false},
-		{"cut in a string", `[{"model":1},{"model":"]`, []string{"model=1"}, false},
-		{"cut after an element", `[{"model":1}`, []string{"model=1"}, false},
-		{"cut after a comma", `[{"model":1},`, []string{"model=1"}, false},
-		{"an element that is no JSON ends it", `[{"model":1},{"model":tru},{"model":3}]`, []string{"model=1"}, false},
-		{"brackets that do not match", `[{"model":[1}},{"model":3}]`, nil, false},
+		{"several", `{"contents":[1,"a",{"b":[2,3]},[4,5],null,true]}`, elementPaths, []string{"1", `"a"`, `{"b":[2,3]}`, "[4,5]", "null", "true"}, true},
+		{"white space", "{ \"contents\" : [ 1 ,\n {\"a\" : 2 } , [ ] ] } ", elementPaths, []string{"1", `{"a" : 2 }`, "[ ]"}, true},
+		{"one", `{"contents":[{"contents":[1,2]}],"model":"m"}`, elementPaths, []string{`{"contents":[1,2]}`}, true},
+		{"none", `{"contents":[ ]}`, elementPaths, nil, true},
+		{"brackets in strings", `{"contents":["],[","\"]"]}`, elementPaths, []string{`"],["`, `"\"]"`}, true},
+		{"numbers", `{"contents":[-1.5e+7,0,10]}`, elementPaths, []string{"-1.5e+7", "0", "10"}, true},
+		{"escaped name", `{"c\u006fntents":[7]}`, elementPaths, []string{"7"}, true},
+		{"of duplicates the last", `{"contents":[1,2],"contents":[3]}`, elementPaths, []string{"3"}, true},
+		{"the last is not an array", `{"contents":[1,2],"contents":{"a":[3]}}`, elementPaths, nil, false},
+		{"not an array", `{"contents":"[1]"}`, elementPaths, nil, false},
+		{"not there", `{"model":[1]}`, elementPaths, nil, false},
+		{"an array of that name elsewhere", `{"x":{"contents":[1]}}`, elementPaths, nil, false},
+		{"in an object", `{"request":{"contents":[1,[2]]},"contents":[3]}`, nestedElements, []string{"1", "[2]"}, true},
+		{"not asked for", `{"contents":[1]}`, MustPaths("contents"), nil, false},
+		{"asked for another", `{"contents":[1]}`, MustPaths("contents").WithElements(PathOf("model")), nil, false},
+		{"as many as there can be", `{"contents":[0` + strings.Repeat(",0", maxElements-1) + `]}`, elementPaths, slices.Repeat([]string{"0"}, maxElements), true},
+		{"one more", `{"contents":[0` + strings.Repeat(",0", maxElements) + `],"model":"m"}`, elementPaths, nil, false},
+		{"the second is short enough", `{"contents":[0` + strings.Repeat(",0", maxElements) + `],"contents":[1]}`, elementPaths, []string{"1"}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			check := func(how string, sizes ...int) {
-				got, complete := readElements(t, testPaths, test.stream, sizes...)
-				if !slices.Equal(got, test.want) || complete != test.complete {
-					t.Errorf("%s: got %q, complete %v, want %q, %v", how, got, complete, test.want, test.complete)
+			if got, known := elementsOf(t, test.doc, test.paths); !slices.Equal(got, test.want) || known != test.known {
+				t.Errorf("%d elements %.80q, known %v, want %d %.80q, %v", len(got), got, known, len(test.want), test.want, test.known)
+			}
+		})
+	}
+}
+
+// Of a document that is cut off within the array, the elements are not known.
+func TestElementsOfABrokenDocument(t *testing.T) {
+	const doc = `{"model":"m","contents":[1,{"a":2},[3]],"x":1}`
+	for end := range doc {
+		f, err := Find([]byte(doc[:end]), elementPaths)
+		offsets, known := f.Elements()
+		if whole := end > strings.Index(doc, `,"x"`)-1; err == nil || known != whole || known && len(offsets) != 3 {
+			t.Errorf("%s: %v, %v, %v", doc[:end], offsets, known, err)
+		}
+		if got, err := f.Splice(Edit{Path: "contents", Cut: Range{0, 1}}); err == nil {
+			t.Errorf("%s: cut to %s", doc[:end], got)
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	cut := func(from, to int) []Edit { return []Edit{{Path: "contents", Cut: Range{from, to}}} }
+	for _, test := range []struct {
+		name, doc string
+		edits     []Edit
+		want      string
+	}{
+		{"first", `{"contents":[1,2,3]}`, cut(0, 1), `{"contents":[2,3]}`},
+		{"first two, with space", `{"contents": [ 1 , [2] ,{"a":3} ]}`, cut(0, 2), `{"contents": [ {"a":3} ]}`},
+		{"all", `{"contents":[ 1, 2 ],"model":"m"}`, cut(0, 2), `{"contents":[  ],"model":"m"}`},
+		{"the only one", `{"contents":[{"contents":[1]}]}`, cut(0, 1), `{"contents":[]}`},
+		{"middle", `{"contents":[1 , 2 , 3]}`, cut(1, 2), `{"contents":[1 , 3]}`},
+		{"last", `{"contents":[1, 2, 3 ]}`, cut(2, 3), `{"contents":[1, 2 ]}`},
+		{"last two", `{"contents":[1,[2],{"b":[3]}]}`, cut(1, 3), `{"contents":[1]}`},
+		{"of duplicates the last is left", `{"contents":[1,2],"model":"m","contents":[3,4]}`, cut(0, 1), `{"model":"m","contents":[4]}`},
+		{"duplicates alone", `{"contents":[1,2] , "contents":5, "contents":[3,4]}`, cut(0, 2), `{"contents":[]}`},
+		{"with other edits", `{"model":"m","contents":[1,2],"cachedContent":null}`,
+			append(cut(0, 1), Edit{Path: "cachedContent", Value: `"c"`}, Edit{Path: "model", Remove: true}), `{"contents":[2],"cachedContent":"c"}`},
+		{"and a new member", `{"contents":[1,2]}`, append(cut(0, 2), Edit{Path: "cachedContent", Value: `"c"`}), `{"cachedContent":"c","contents":[]}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, err := Find([]byte(test.doc), elementPaths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := f.Splice(test.edits...); err != nil || string(got) != test.want {
+				t.Errorf("got  %s, %v\nwant %s", got, err, test.want)
+			}
+		})
+	}
+	f, err := Find([]byte(`{"a":1,"request":{"contents":[1,2],"b":[]},"c":{}}`), nestedElements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.Splice(Edit{Path: "request.contents", Cut: Range{0, 1}}, Edit{Path: "model", Value: "1"})
+	if want := `{"model":1,"a":1,"request":{"contents":[2],"b":[]},"c":{}}`; err != nil || string(got) != want {
+		t.Errorf("in an object: got  %s, %v\nwant %s", got, err, want)
+	}
+}
+
+func TestCutRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		doc   string
+		edits []Edit
+		paths *Paths
+	}{
+		"too many":           {`{"contents":[1]}`, []Edit{{Path: "contents", Cut: Range{0, 2}}}, elementPaths},
+		"before the first":   {`{"contents":[1]}`, []Edit{{Path: "contents", Cut: Range{-1, 1}}}, elementPaths},
+		"the wrong way":      {`{"contents":[1,2]}`, []Edit{{Path: "contents", Cut: Range{1, 0}}}, elementPaths},
+		"nothing, at 1":      {`{"contents":[1,2]}`, []Edit{{Path: "contents", Cut: Range{1, 1}}}, elementPaths},
+		"nothing at all":     {`{"contents":[1,2]}`, []Edit{{Path: "contents"}}, elementPaths},
+		"and sets":           {`{"contents":[1]}`, []Edit{{Path: "contents", Cut: Range{0, 1}, Value: "1"}}, elementPaths},
+		"and removes":        {`{"contents":[1]}`, []Edit{{Path: "contents", Cut: Range{0, 1}, Remove: true}}, elementPaths},
+		"not an array":       {`{"contents":{}}`, []Edit{{Path: "contents", Cut: Range{0, 1}}}, elementPaths},
+		"not there":          {`{"x":[1]}`, []Edit{{Path: "contents", Cut: Range{0, 1}}}, elementPaths},
+		"another array":      {`{"model":[1]}`, []Edit{{Path: "model", Cut: Range{0, 1}}}, elementPaths},
+		"not asked for":      {`{"contents":[1]}`, []Edit{{Path: "contents", Cut: Range{0, 1}}}, MustPaths("contents")},
+		"twice":              {`{"contents":[1]}`, slices.Repeat([]Edit{{Path: "contents", Cut: Range{0, 1}}}, 2), elementPaths},
+		"too long":           {`{"contents":[0` + strings.Repeat(",0", maxElements) + `]}`, []Edit{{Path: "contents", Cut: Range{0, 1}}}, elementPaths},
+		"a document's array": {`[1]`, []Edit{{Path: "contents", Cut: Range{0, 1}}}, elementPaths},
+		"duplicates deep":    {`{"request":{"contents":[1],"contents":[2]}}`, []Edit{{Path: "request.contents", Cut: Range{0, 1}}}, nestedElements},
+	} {
+		f, err := Find([]byte(test.doc), test.paths)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if got, err := f.Splice(test.edits...); err == nil {
+			t.Errorf("%s: got %.80s, want an error", name, got)
+		}
+	}
+}
+
+// anyArray is an array of random elements with random white space.
+func anyArray(random *rand.Rand) string {
+	space := func() string { return [...]string{"", "", " ", "\n\t"}[random.IntN(4)] }
+	elements := make([]string, random.IntN(6))
+	for i := range elements {
+		elements[i] = space() + [...]string{`1`, `"a"`, `"],["`, `null`, `{"contents":[1,{}]}`, `[1, [2]]`, `[]`, `{ }`, `-1.5e+7`}[random.IntN(9)] + space()
+	}
+	return "[" + space() + strings.Join(elements, ",") + "]"
+}
+
+// What is left of any array is what encoding/json says it is, in memory and while it is sent, over HTTP/1 and HTTP/2.
+func TestCutIsWhatJSONSays(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 2000 {
+		array := anyArray(random)
+		doc := fmt.Sprintf(`{"model":"m", "contents" : %s,"x":%s}`, array, anyArray(random))
+		if random.IntN(4) == 0 {
+			doc = fmt.Sprintf(`{"contents":%s,%s`, anyArray(random), doc[1:])
+		}
+		var want struct{ Contents []any }
+		if err := json.Unmarshal([]byte(doc), &want); err != nil {
+			t.Fatal(err)
+		}
+		// encoding/json puts the elements of a duplicate over those of the first, so the array is read on its own.
+		json.Unmarshal([]byte(array), &want.Contents)
+		found, known := elementsOf(t, doc, elementPaths)
+		if !known || len(found) != len(want.Contents) {
+			t.Fatalf("%s: %d elements, known %v, want %d", doc, len(found), known, len(want.Contents))
+		}
+		if len(found) == 0 {
+			continue
+		}
+		from := random.IntN(len(found))
+		edit := Edit{Path: "contents", Cut: Range{from, from + 1 + random.IntN(len(found)-from)}}
+		left := slices.Delete(slices.Clone(want.Contents), edit.Cut.From, edit.Cut.To)
+		for _, again := range []bool{false, true} {
+			for _, http2 := range []bool{false, true} {
+				sent := sendEdited(t, doc, again, http2, edit)
+				var got map[string]json.RawMessage
+				var contents []any
+				if err := json.Unmarshal(sent, &got); err != nil || json.Unmarshal(got["contents"], &contents) != nil {
+					t.Fatalf("%s became %s: %v", doc, sent, err)
+				}
+				if len(left)+len(contents) > 0 && !reflect.DeepEqual(contents, left) || bytes.Count(sent, []byte(`"contents" :`)) != 1 {
+					t.Fatalf("%s without %v is %s", doc, edit.Cut, sent)
 				}
 			}
-			check("whole", max(1, len(test.stream)))
-			check("byte by byte", 1)
-			for at := 1; at < len(test.stream); at++ {
-				check(fmt.Sprint("split at ", at), at, len(test.stream))
-			}
-		})
-	}
-}
-
-// The handler hears of objects only, as its doc says: a number has no members, and none is not an answer without usage.
-func TestElementsThatAreNoObjects(t *testing.T) {
-	const stream = `[1, "model", [{"model":1}], null, true, -1.5e3, [], {"model":2}, 0]`
-	for _, size := range []int{1, 2, 3, 7, len(stream)} {
-		got, complete := readElements(t, testPaths, stream, size)
-		if !slices.Equal(got, []string{"model=2"}) || !complete {
-			t.Errorf("pieces of %d: got %q, complete %v", size, got, complete)
 		}
 	}
 }
 
-// What is hostile takes no memory to speak of, however long it is: brackets without end, and values without end.
-func TestElementsAreBounded(t *testing.T) {
-	for name, test := range map[string]struct {
-		head, fill string
-		elements   int
-	}{
-		"arrays a million deep":  {"[", "[", 0},
-		"objects a million deep": {"[", `{"a":`, 0},
-		"watched all the way":    {"[", `{"response":`, 0},
-		"a long string":          {`[{"model":"`, "x", 0},
-		"a long key":             {`[{"`, "x", 0},
-		"a long number":          {`[{"model":`, "1", 0},
-		"backslashes":            {`[{"model":"`, `\\`, 0},
-		"one path over and over": {`[{`, `"model":1,`, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var n counting
-			e := Elements{Handler: &n, Scanner: new(Scanner), Paths: testPaths, Limit: longestElement}
-			piece := bytes.Repeat([]byte(test.fill), 1<<10)
-			e.Observe([]byte(test.head))
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			for range 1 << 10 {
-				e.Observe(piece)
-			}
-			runtime.ReadMemStats(&after)
-			if grown := after.TotalAlloc - before.TotalAlloc; grown > 256<<10 || int(n) != test.elements {
-				t.Errorf("%d bytes allocated for %d read, %d elements", grown, len(piece)<<10, n)
-			}
-		})
+// sendEdited is what a request is sent with, which can give its body again or not.
+func sendEdited(t testing.TB, doc string, again, http2 bool, edits ...Edit) []byte {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, "http://example.com/", strings.NewReader(doc))
+	if err != nil {
+		t.Fatal(err)
 	}
+	if !again {
+		req.GetBody = nil
+	}
+	var b Body
+	if err := b.Load(req, elementPaths); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Attach(req, http2, edits...); err != nil {
+		t.Fatal(err)
+	}
+	sent, err := io.ReadAll(req.Body)
+	if err != nil || int64(len(sent)) != req.ContentLength {
+		t.Fatalf("%d bytes of %d, %v", len(sent), req.ContentLength, err)
+	}
+	return sent
 }
 
-type counting int
-
-func (n *counting) Element(*Fields) Seen { *n++; return 0 }
-
-// Many elements take no more memory than one: the Scanner is used again.
-func TestElementsDoNotAllocate(t *testing.T) {
-	var n counting
-	e := Elements{Handler: &n, Scanner: new(Scanner), Paths: testPaths, Limit: longestElement}
-	e.Observe([]byte(`[{"model":"m"}`))
-	more := []byte(`,{"model":"m","usage":{"a":1}}`)
-	if allocs := testing.AllocsPerRun(100, func() { e.Observe(more) }); allocs > 0 {
-		t.Errorf("%v allocations for an element", allocs)
-	}
-	if n != 102 {
-		t.Errorf("%d elements", n)
-	}
-}
-
-// Of a valid array the elements are what encoding/json says they are; of anything, they do not depend on where it is split.
+// Elements are what encoding/json says they are, in whatever pieces the document comes, and a document without some of
+// them is one that has the others.
 func FuzzElements(f *testing.F) {
-	f.Add([]byte(`[{"model":"m"},{"service_tier":null,"x":[1,{"a":"]"}]}]`), uint(3))
-	f.Add([]byte(" [ 1 , [] , {\"stream\":true} ,\"\\\"]\"] "), uint(1))
-	f.Add([]byte(`[{"usage":1,"usage":2},{"a":}]`), uint(5))
-	paths := MustPaths("model", "service_tier", "stream", "usage")
-	f.Fuzz(func(t *testing.T, doc []byte, size uint) {
-		got, complete := readElements(t, paths, string(doc), len(doc))
-		split, splitComplete := readElements(t, paths, string(doc), int(size%64)+1, 1)
-		if !slices.Equal(got, split) || complete != splitComplete {
-			t.Fatalf("whole %q, %v; in pieces %q, %v", got, complete, split, splitComplete)
-		}
-		var elements []json.RawMessage
-		if json.Unmarshal(doc, &elements) != nil || elements == nil {
+	f.Add([]byte(`{"contents":[1, {"a":[2]}, "]"],"x":[3]}`), uint(0), uint(1))
+	f.Add([]byte(`{"contents":[ ] , "contents":[[1],[]] }`), uint(1), uint(1))
+	f.Fuzz(func(t *testing.T, doc []byte, from, n uint) {
+		if !json.Valid(doc) || !bytes.HasPrefix(bytes.TrimSpace(doc), []byte("{")) {
 			return
 		}
-		var want []string
-		for _, raw := range elements {
-			var members map[string]json.RawMessage
-			json.Unmarshal(raw, &members)
-			want = append(want, inShort(paths, func(path Path) ([]byte, bool) {
-				raw, ok := members[path.String()]
-				return raw, ok && len(raw) <= longestElement
-			}, func(path Path) bool { return members[path.String()] != nil }))
+		if fields, err := Find(doc, elementPaths); err != nil || len(fields.members) > 20 {
+			return
 		}
-		// Elements without watched members say nothing, and those that are no objects have a test of their own.
-		none := func(element string) bool { return element == "" }
-		if got, want = slices.DeleteFunc(got, none), slices.DeleteFunc(want, none); !slices.Equal(got, want) || !complete {
-			t.Fatalf("got %q, complete %v, want %q", got, complete, want)
+		found, known := elementsOf(t, string(doc), elementPaths)
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(doc, &members); err != nil {
+			return
+		}
+		var want []json.RawMessage
+		if array := json.Unmarshal(members["contents"], &want) == nil && want != nil; known != (array && len(want) <= maxElements) {
+			t.Fatalf("%s: known %v", doc, known)
+		}
+		if !known {
+			return
+		}
+		for i := range want {
+			if i >= len(found) || found[i] != string(bytes.TrimSpace(want[i])) {
+				t.Fatalf("%s: %q, want %q", doc, found, want)
+			}
+		}
+		if len(found) != len(want) || len(found) == 0 {
+			return
+		}
+		cut := Range{From: int(from % uint(len(found)))}
+		cut.To = cut.From + 1 + int(n%uint(len(found)-cut.From))
+		fields, err := Find(doc, elementPaths)
+		if err != nil {
+			t.Fatal(err)
+		}
+		edited, err := fields.Splice(Edit{Path: "contents", Cut: cut})
+		if err != nil {
+			t.Fatal(err)
+		}
+		left, known := elementsOf(t, string(edited), elementPaths)
+		if rest := slices.Delete(found, cut.From, cut.To); !known || !slices.Equal(left, rest) || !json.Valid(edited) {
+			t.Fatalf("%s without %v is %s", doc, cut, edited)
 		}
 	})
 }

@@ -1,34 +1,49 @@
 package transport
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
-// An EventHandler receives the events of an [Events]. An event whose data came in one piece is given to Event. The
-// data of any other comes in pieces, to Piece, in bounded memory however long it is, and then EndPieces is called; the
+// An eventHandler receives the events of an [events]. An event whose data came in one piece is given to event. The
+// data of any other comes in pieces, to piece, in bounded memory however long it is, and then endPieces is called; the
 // lines of a multi-line event are joined by "\n", as the standard has it. Events without data are not reported.
 //
 // The name is that of the event's "event" field, cut at 64 bytes. All slices are valid until the method returns.
-type EventHandler interface {
-	Event(name, data []byte) Seen
-	Piece(data []byte)
-	EndPieces(name []byte) Seen
+type eventHandler interface {
+	event(name, data []byte) Seen
+	piece(data []byte)
+	endPieces(name []byte) Seen
 }
 
-// Events takes a stream of server-sent events apart, as it arrives, wherever its pieces are split. It follows
+// An events takes a stream of server-sent events apart, as it arrives, wherever its pieces are split. It follows
 // https://html.spec.whatwg.org/multipage/server-sent-events.html (LF, CRLF and CR, comments, a byte order mark),
 // except that an event at the end of the stream counts even if its blank line is missing, and that a line which begins
 // with a brace is data, with those after it up to the blank line: so Gemini reports an error in the middle of a stream.
-// The zero Events with a Handler is ready. It is not safe for concurrent use.
-type Events struct {
-	Handler EventHandler
+// An events with a handler is ready. It is not safe for concurrent use.
+//
+// Most streams are nothing but events of one line, which arrive whole, and are read by oneLine:
+//
+//	data: {"choices":[{"delta":{"content":"Hi"}}]}⏎
+//	⏎
+//
+// Everything else goes through line and part, which keep their place between any two bytes. Of
+//
+//	event: message_start⏎
+//	data: {"type":"mess   (the piece ends here)
+//
+// they have kept the name, that the field is data, and that its first part went to piece.
+type events struct {
+	handler eventHandler
 
 	started bool
-	bom     int // bytes of a byte order mark seen at the start
-	skipLF  bool
+	bom     int  // bytes of a byte order mark seen at the start
+	skipLF  bool // the last line ended in a carriage return, to which a line feed may still come
 	tail    bool // that line feed belongs to the event just reported
-	last    Seen // what was said of that event
+	last    Seen // what the handler said of that event
 
-	field   eventField
-	head    [6]byte // the line's beginning, until its field is known
+	field   eventField // of the line being read
+	head    [6]byte    // its beginning, until its field is known
 	headLen int
 	space   bool // the next byte, if a space, follows the colon
 	bare    bool // the event is data without a field's name
@@ -38,7 +53,7 @@ type Events struct {
 
 	lines  int    // data lines of the event so far
 	held   []byte // the only data line so far, complete, in the chunk being read
-	pieces bool   // pieces were given to Piece
+	pieces bool   // pieces were given to the handler
 	name   [64]byte
 	named  int
 }
@@ -52,23 +67,15 @@ const (
 	fieldOther
 )
 
-// Observe reads the stream up to a blank line, or to the end of p, and says how many bytes that took and what the handler
-// said of the event that ended there, if one did. Events of which it has nothing to say may be taken together. The next
-// call must go on where this one stopped. A nil p is the end of the stream.
-func (e *Events) Observe(p []byte) (n int, seen Seen) {
+// Observe reads the stream up to a blank line, or to the end of p, and returns how many bytes that took and what the
+// handler said of the event that ended there, if one did. Events of which it has nothing to say may be taken together. The
+// next call must go on where this one stopped. A nil p is the end of the stream.
+func (e *events) Observe(p []byte) (n int, seen Seen) {
 	if p == nil {
 		return 0, e.finish()
 	}
-	if e.ahead > 0 {
-		n, e.ahead = e.ahead, 0
-		return n, e.aheadSeen
-	}
-	if e.tail {
-		e.tail = false
-		if len(p) > 0 && p[0] == '\n' {
-			e.skipLF = false
-			return 1, e.last&SeenHide | SeenEnd
-		}
+	if n, seen := e.owed(p); n > 0 {
+		return n, seen
 	}
 	i, start := e.skipStart(p), 0
 	nl, cr := -1, -1 // the next line feed and carriage return at or after i; each byte is looked at once for either
@@ -79,42 +86,22 @@ func (e *Events) Observe(p []byte) (n int, seen Seen) {
 		if cr < i {
 			cr = indexFrom(p, i, '\r')
 		}
-		if e.field == fieldUnknown && e.headLen == 0 && e.lines == 0 && e.named == 0 {
-			if data, next := oneLine(p, i, nl, cr); next > 0 {
-				seen := e.Handler.Event(nil, data)
-				if i = next; seen != 0 {
-					return e.stop(start, i, seen)
-				}
-				start = i
-				continue
+		var seen Seen
+		var ended bool
+		if e.fresh() {
+			var data []byte
+			var next int
+			if data, next = oneLine(p, i, nl, cr); next > 0 {
+				seen, ended, i = e.handler.event(nil, data), true, next
 			}
 		}
-		end := min(nl, cr)
-		if end == len(p) {
-			e.piece(p[i:], false)
-			i = end
-			break
+		if !ended {
+			i, seen, ended = e.line(p, i, min(nl, cr))
 		}
-		blank := end == i && e.field == fieldUnknown && e.headLen == 0
-		if !blank {
-			e.piece(p[i:end], true)
-		}
-		i = end + 1
-		if p[end] == '\r' {
-			switch {
-			case i == len(p):
-				e.skipLF = true
-			case p[i] == '\n':
-				i++
-			}
-		}
-		if blank {
-			// Without an event, too: what came before it, such as a comment that keeps the connection alive, is over.
-			seen := e.dispatch()
-			e.tail, e.last = e.skipLF, seen
-			if seen != 0 {
-				return e.stop(start, i, seen)
-			}
+		switch {
+		case ended && seen != 0:
+			return e.stop(start, i, seen)
+		case ended:
 			start = i
 		}
 	}
@@ -128,9 +115,59 @@ func (e *Events) Observe(p []byte) (n int, seen Seen) {
 	return start, SeenEnd
 }
 
-// stop ends a look at a stream with the event that ended before i, and of which the handler had something to say. Where
-// others came before start, they are taken first, as this one may be one to hide.
-func (e *Events) stop(start, i int, seen Seen) (int, Seen) {
+// owed returns what Observe read in an earlier call but did not take then, and the line feed of a split CRLF.
+func (e *events) owed(p []byte) (n int, seen Seen) {
+	if e.ahead > 0 {
+		n, e.ahead = e.ahead, 0
+		return n, e.aheadSeen
+	}
+	if e.tail {
+		e.tail = false
+		if len(p) > 0 && p[0] == '\n' {
+			e.skipLF = false
+			return 1, e.last&SeenHide | SeenEnd
+		}
+	}
+	return 0, 0
+}
+
+// fresh reports whether an event has yet to begin.
+func (e *events) fresh() bool {
+	return e.field == fieldUnknown && e.headLen == 0 && e.lines == 0 && e.named == 0
+}
+
+// line reads the line that goes on at p[i], and whose end is at p[end] if it is in p. It returns the index after it and, if
+// it was blank, true and what the handler said of the event that it ended, if there was one.
+func (e *events) line(p []byte, i, end int) (next int, seen Seen, ended bool) {
+	if end == len(p) {
+		e.part(p[i:], false)
+		return end, 0, false
+	}
+	blank := end == i && e.field == fieldUnknown && e.headLen == 0
+	if !blank {
+		e.part(p[i:end], true)
+	}
+	next = end + 1
+	if p[end] == '\r' {
+		switch {
+		case next == len(p):
+			e.skipLF = true
+		case p[next] == '\n':
+			next++
+		}
+	}
+	if !blank {
+		return next, 0, false
+	}
+	// It ends something even without an event: a comment that keeps the connection alive, for example.
+	seen = e.dispatch()
+	e.tail, e.last = e.skipLF, seen
+	return next, seen, true
+}
+
+// stop ends a call of Observe with the event that ended before i, and of which the handler had something to say. Where
+// others came before start, they are taken first, and this one with the next call, as it may be one to hide.
+func (e *events) stop(start, i int, seen Seen) (int, Seen) {
 	if start == 0 {
 		return i, seen | SeenEnd
 	}
@@ -175,7 +212,7 @@ var newline = []byte{'\n'}
 const byteOrderMark = "\xEF\xBB\xBF"
 
 // skipStart returns how many bytes at the start of p are part of a byte order mark, or of a CRLF that was split.
-func (e *Events) skipStart(p []byte) (i int) {
+func (e *events) skipStart(p []byte) (i int) {
 	for !e.started && i < len(p) {
 		if e.bom == len(byteOrderMark) || p[i] != byteOrderMark[e.bom] {
 			e.started = true
@@ -197,8 +234,8 @@ func (e *Events) skipStart(p []byte) (i int) {
 	return i
 }
 
-// piece reads a part of a line; complete says that the line ends with it.
-func (e *Events) piece(p []byte, complete bool) {
+// part reads a part of a line; complete says that the line ends with it.
+func (e *events) part(p []byte, complete bool) {
 	whole := e.field == fieldUnknown && e.headLen == 0 && complete
 	if e.field == fieldUnknown {
 		p = e.readField(p, complete)
@@ -221,7 +258,7 @@ func (e *Events) piece(p []byte, complete bool) {
 }
 
 // readField reads the line up to its colon and returns the rest.
-func (e *Events) readField(p []byte, complete bool) []byte {
+func (e *events) readField(p []byte, complete bool) []byte {
 	if e.bare || e.headLen == 0 && e.lines == 0 && len(p) > 0 && p[0] == '{' {
 		e.bare = true
 		e.startData()
@@ -229,22 +266,22 @@ func (e *Events) readField(p []byte, complete bool) []byte {
 	}
 	n := copy(e.head[e.headLen:], p)
 	head := e.head[:e.headLen+n]
+	bare := complete && n == len(p) // the line is only a name, without a colon
 	switch {
 	case bytes.HasPrefix(head, []byte("data:")):
 		e.startData()
-		rest := p[5-e.headLen:]
 		e.space = true
-		return rest
+		return p[5-e.headLen:]
 	case bytes.HasPrefix(head, []byte("event:")):
 		e.field, e.named, e.space = fieldEvent, 0, true
 		return p[6-e.headLen:]
-	case complete && n == len(p) && string(head) == "data":
+	case bare && string(head) == "data":
 		e.startData()
 		return nil
-	case complete && n == len(p) && string(head) == "event":
+	case bare && string(head) == "event":
 		e.field, e.named = fieldEvent, 0
 		return nil
-	case !bytes.HasPrefix([]byte("data:"), head) && !bytes.HasPrefix([]byte("event:"), head):
+	case !strings.HasPrefix("data:", string(head)) && !strings.HasPrefix("event:", string(head)):
 		e.field = fieldOther
 		return nil
 	}
@@ -252,7 +289,7 @@ func (e *Events) readField(p []byte, complete bool) []byte {
 	return nil
 }
 
-func (e *Events) startData() {
+func (e *events) startData() {
 	e.field = fieldData
 	if e.lines++; e.lines > 1 {
 		e.unhold()
@@ -260,7 +297,7 @@ func (e *Events) startData() {
 	}
 }
 
-func (e *Events) data(p []byte, whole bool) {
+func (e *events) data(p []byte, whole bool) {
 	if whole && e.lines == 1 {
 		e.held = p
 		return
@@ -270,13 +307,14 @@ func (e *Events) data(p []byte, whole bool) {
 	}
 }
 
-func (e *Events) give(p []byte) {
+func (e *events) give(p []byte) {
 	e.pieces = true
-	e.Handler.Piece(p)
+	e.handler.piece(p)
 }
 
-// unhold gives the held line away as a piece: another follows it, or the memory it stands in goes.
-func (e *Events) unhold() {
+// unhold gives the held line to the handler as a piece: another line follows it, or the memory it stands in is the
+// caller's again.
+func (e *events) unhold() {
 	if e.held != nil {
 		held := e.held
 		e.held = nil
@@ -285,23 +323,23 @@ func (e *Events) unhold() {
 }
 
 // dispatch ends the event, if there is one.
-func (e *Events) dispatch() (seen Seen) {
+func (e *events) dispatch() (seen Seen) {
 	name := e.name[:e.named]
 	switch {
 	case e.held != nil:
-		seen = e.Handler.Event(name, e.held)
+		seen = e.handler.event(name, e.held)
 	case e.pieces:
-		seen = e.Handler.EndPieces(name)
+		seen = e.handler.endPieces(name)
 	case e.lines > 0:
-		seen = e.Handler.Event(name, nil)
+		seen = e.handler.event(name, nil)
 	}
 	e.lines, e.held, e.pieces, e.named, e.bare = 0, nil, false, 0, false
 	return seen
 }
 
-func (e *Events) finish() Seen {
+func (e *events) finish() Seen {
 	if e.field == fieldUnknown && e.headLen > 0 {
-		e.piece(nil, true)
+		e.part(nil, true)
 	}
 	e.field, e.headLen = fieldUnknown, 0
 	return e.dispatch() | SeenEnd

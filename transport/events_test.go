@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -26,9 +25,9 @@ func (r *recorder) add(name []byte, data string) Seen {
 	return seen
 }
 
-func (r *recorder) Event(name, data []byte) Seen { return r.add(name, string(data)) }
-func (r *recorder) Piece(data []byte)            { r.pieces.Write(data) }
-func (r *recorder) EndPieces(name []byte) Seen {
+func (r *recorder) event(name, data []byte) Seen { return r.add(name, string(data)) }
+func (r *recorder) piece(data []byte)            { r.pieces.Write(data) }
+func (r *recorder) endPieces(name []byte) Seen {
 	data := r.pieces.String()
 	r.pieces.Reset()
 	return r.add(name, data)
@@ -37,7 +36,7 @@ func (r *recorder) EndPieces(name []byte) Seen {
 // readEvents feeds the stream in pieces of the given sizes, repeated.
 func readEvents(stream string, sizes ...int) []string {
 	var r recorder
-	e := Events{Handler: &r}
+	e := events{handler: &r}
 	for i := 0; len(stream) > 0; i++ {
 		n := min(max(1, sizes[i%len(sizes)]), len(stream))
 		for part := []byte(stream[:n]); len(part) > 0; {
@@ -98,7 +97,7 @@ func TestEvents(t *testing.T) {
 // An event is reported when its end arrives, not later.
 func TestEventsAreNotDelayed(t *testing.T) {
 	var r recorder
-	e := Events{Handler: &r}
+	e := events{handler: &r}
 	e.Observe([]byte("data: a\n"))
 	if len(r.got) != 0 {
 		t.Fatal("reported too early")
@@ -108,10 +107,10 @@ func TestEventsAreNotDelayed(t *testing.T) {
 	}
 }
 
-// A line of any length is given on in pieces: nothing grows with it.
+// A line of any length goes to the handler in pieces: nothing grows with it.
 func TestEventsAreBounded(t *testing.T) {
 	var r counter
-	e := Events{Handler: &r}
+	e := events{handler: &r}
 	e.Observe([]byte("data: "))
 	chunk := []byte(strings.Repeat("x", 64<<10))
 	allocs := testing.AllocsPerRun(100, func() { e.Observe(chunk) })
@@ -126,9 +125,9 @@ func TestEventsAreBounded(t *testing.T) {
 
 type counter struct{ bytes, ends int64 }
 
-func (c *counter) Event(_, data []byte) Seen  { c.bytes += int64(len(data)); c.ends++; return 0 }
-func (c *counter) Piece(data []byte)          { c.bytes += int64(len(data)) }
-func (c *counter) EndPieces(name []byte) Seen { c.ends++; return 0 }
+func (c *counter) event(_, data []byte) Seen  { c.bytes += int64(len(data)); c.ends++; return 0 }
+func (c *counter) piece(data []byte)          { c.bytes += int64(len(data)) }
+func (c *counter) endPieces(name []byte) Seen { c.ends++; return 0 }
 
 // referenceEvents reads a whole stream line by line, as the standard's own algorithm does.
 func referenceEvents(stream string) (got []string) {
@@ -178,16 +177,4 @@ func FuzzEvents(f *testing.F) {
 			}
 		}
 	})
-}
-
-func ExampleEvents() {
-	var r recorder
-	e := Events{Handler: &r}
-	stream := []byte("event: greeting\ndata: hello\n\n: a comment\n\ndata: two\ndata: lines\n\n")
-	for len(stream) > 0 {
-		n, _ := e.Observe(stream)
-		stream = stream[n:]
-	}
-	fmt.Printf("%q\n", r.got)
-	// Output: ["greeting:hello" ":two\nlines"]
 }

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -16,40 +15,31 @@ const (
 	maxFields = 255
 )
 
-// lookAtForm finds the fields of a multipart form that are named as paths: a text as a JSON string, a number or a truth
-// value as it is. What is no well-formed form is for the server to refuse; the error is one of reading the body.
-func (b *Body) lookAtForm(boundary string, paths *Paths) error {
-	var body io.Reader = bytes.NewReader(b.data)
-	if b.again != nil {
-		again, err := b.reopen()
-		if err != nil {
-			return err
-		}
-		defer again.Close()
-		body = again
-	}
-	source := &remembering{Reader: body}
+// formFields finds the fields of a multipart form that are named as paths: a text as a JSON string, a number or a truth
+// value as it is. Whether the form is well-formed is for the server to judge: the error is one of reading it.
+func formFields(body io.Reader, boundary string, paths *Paths) (Fields, error) {
+	source := &rememberingReader{Reader: body}
 	form := multipart.NewReader(source, boundary)
-	b.fields = Fields{paths: paths}
+	f := Fields{paths: paths, open: -1}
 	for range maxFields {
 		part, err := form.NextPart()
 		if err != nil {
 			break
 		}
 		if part.FileName() == "" {
-			b.fields.addField(part.FormName(), part)
+			f.addField(part.FormName(), part)
 		}
 	}
-	return source.err
+	return f, source.err
 }
 
-// remembering keeps the error of its Reader, which a parser may hide behind its own.
-type remembering struct {
+// A rememberingReader keeps the error of its Reader, which a parser may hide behind its own.
+type rememberingReader struct {
 	io.Reader
 	err error
 }
 
-func (r *remembering) Read(p []byte) (int, error) {
+func (r *rememberingReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		r.err = err

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
 const someBoundary = "0123456789abcdef"
@@ -57,7 +59,7 @@ func checkForm(t *testing.T, req *http.Request, body, skipped string) *Body {
 		t.Errorf("skipped %q, want %q", b.Skipped(), skipped)
 	}
 	out := req.WithContext(t.Context())
-	if err := b.Attach(out, tierEdit); err != nil {
+	if err := b.Attach(out, false, tierEdit); err != nil {
 		t.Fatal(err)
 	}
 	got, err := io.ReadAll(out.Body)
@@ -73,7 +75,7 @@ func checkForm(t *testing.T, req *http.Request, body, skipped string) *Body {
 func mustAttach(t *testing.T, b *Body, req *http.Request) *http.Request {
 	t.Helper()
 	out := req.WithContext(t.Context())
-	if err := b.Attach(out); err != nil {
+	if err := b.Attach(out, false); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -132,8 +134,8 @@ func TestFormFields(t *testing.T) {
 					req := postForm(t, body, someBoundary)
 					change(req)
 					skipped, want := SkippedForm, test.want
-					if req.GetBody == nil && len(body) > SmallBody {
-						skipped, want = SkippedOnce, "" // it is not kept, so nobody can look ahead
+					if req.GetBody == nil && len(body) > smallBody {
+						skipped, want = SkippedOnce, "" // it is not kept, so it cannot be read before
 					}
 					b := checkForm(t, req, body, skipped)
 					if got := inShort(testPaths, b.Fields().Get, b.Fields().Has); got != want {
@@ -173,9 +175,9 @@ func TestFormBoundaries(t *testing.T) {
 
 // A form that is none is for the server to refuse: what could be read of it counts, and it is sent as it is.
 func TestBrokenForms(t *testing.T) {
-	whole := formOf(t, someBoundary, "model", "m", "file:f", strings.Repeat("x", SmallBody), "stream", "true")
+	whole := formOf(t, someBoundary, "model", "m", "file:f", strings.Repeat("x", smallBody), "stream", "true")
 	for name, test := range map[string]struct{ body, want string }{
-		"cut in the file":        {whole[:SmallBody], `model="m"`},
+		"cut in the file":        {whole[:smallBody], `model="m"`},
 		"cut before the end":     {strings.TrimSuffix(whole, "--"+someBoundary+"--\r\n"), `model="m"`},
 		"cut in the first field": {whole[:strings.Index(whole, "m\r\n")], ""},
 		"cut in a header":        {whole[:30], ""},
@@ -199,19 +201,19 @@ func TestBrokenForms(t *testing.T) {
 
 // A body that cannot be read again is an error of reading, not a form without fields.
 func TestFormWhoseSourceFails(t *testing.T) {
-	gone := errors.New("gone")
-	body := formOf(t, someBoundary, "file:f", strings.Repeat("x", SmallBody), "model", "m")
+	lost := errors.New("lost")
+	body := formOf(t, someBoundary, "file:f", strings.Repeat("x", smallBody), "model", "m")
 	for name, getBody := range map[string]func() (io.ReadCloser, error){
-		"at once": func() (io.ReadCloser, error) { return nil, gone },
+		"at once": func() (io.ReadCloser, error) { return nil, lost },
 		"in the file": func() (io.ReadCloser, error) {
-			return io.NopCloser(io.MultiReader(strings.NewReader(body[:1000]), iotest.ErrReader(gone))), nil
+			return io.NopCloser(io.MultiReader(strings.NewReader(body[:1000]), iotest.ErrReader(lost))), nil
 		},
 	} {
 		req := postForm(t, body, someBoundary)
 		counted := &closeCounter{Reader: req.Body}
 		req.Body, req.GetBody = counted, getBody
 		var b Body
-		if err := b.Load(req, testPaths); !errors.Is(err, gone) || counted.closed != 1 {
+		if err := b.Load(req, testPaths); !errors.Is(err, lost) || counted.closed != 1 {
 			t.Errorf("%s: %v, closed %d times", name, err, counted.closed)
 		}
 	}
@@ -219,7 +221,7 @@ func TestFormWhoseSourceFails(t *testing.T) {
 
 // The source that the form was read from is closed again.
 func TestFormClosesItsSource(t *testing.T) {
-	body := formOf(t, someBoundary, "model", "m", "file:f", strings.Repeat("x", SmallBody))
+	body := formOf(t, someBoundary, "model", "m", "file:f", strings.Repeat("x", smallBody))
 	req := postForm(t, body, someBoundary)
 	var opened []*closeCounter
 	req.GetBody = func() (io.ReadCloser, error) {
@@ -289,7 +291,7 @@ func FuzzForm(f *testing.F) {
 			if !ok {
 				continue
 			}
-			text, isString := Unquote(got)
+			text, isString := jsontext.Unquote(got)
 			if want := values[len(values)-1]; isString && text != string([]rune(want)) || !isString && string(got) != want {
 				t.Fatalf("%s = %s, want %q", path, got, want)
 			}

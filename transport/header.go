@@ -8,98 +8,98 @@ import (
 	"strings"
 )
 
-// First is [http.Header.Get] for a key that is in its canonical form.
-func First(h http.Header, key string) string {
-	if v := h[key]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
+// Why a body is not edited, as [Body.Skipped] says it.
+const (
+	SkippedEncoding = "content-encoding"
+	SkippedSigned   = "signed request"
+	SkippedInvalid  = "not a valid JSON object"
+	SkippedType     = "content-type is not JSON"
+	SkippedForm     = "multipart form"
+	SkippedOnce     = "long body without GetBody"
+)
 
-// Noted is what one look over a request's headers has found. Keys may stand in any case: some SDKs write theirs in lower
-// case, past [http.Header.Set].
-type Noted struct {
-	Idempotency bool   // there is an Idempotency-Key, or X-Idempotency-Key
-	Retry       string // X-Stainless-Retry-Count
-	Credentials Credentials
+// Headers are what one look over a request's headers has found: see [Body.Inspect]. Keys may stand in any case: some SDKs
+// write theirs in lower case, past [http.Header.Set].
+type Headers struct {
+	IdempotencyKey bool   // there is an Idempotency-Key, or an X-Idempotency-Key
+	RetryCount     string // X-Stainless-Retry-Count: which of its own retries a request of a Stainless SDK is; "0" is the first try
+	Credentials    Credentials
 
 	of       http.Header
 	length   bool   // a Content-Length stands among them
 	fixed    string // why the body may be read but not changed
-	skipped  string // why it is not even read
+	skipped  string // why it is not even parsed
 	boundary string // of a multipart form
 }
 
 // Credentials are the headers by which a provider knows who pays.
-type Credentials struct{ Authorization, APIKey, XAPIKey, GoogleKey string }
+type Credentials struct {
+	Authorization string
+	APIKey        string // Api-Key
+	XAPIKey       string // X-Api-Key
+	GoogleKey     string // X-Goog-Api-Key
+}
 
-// Of reports whether it is what has been found in h.
-func (n *Noted) Of(h http.Header) bool {
+// Of reports whether h is the map that was looked at, with as many keys as it had then.
+func (n *Headers) Of(h http.Header) bool {
 	return n.of != nil && len(n.of) == len(h) && reflect.ValueOf(n.of).Pointer() == reflect.ValueOf(h).Pointer()
 }
 
-// Note looks over the headers of a request.
-func Note(h http.Header) (n Noted) {
-	n.of = h
+// inspect looks over the headers of a request.
+func (n *Headers) inspect(h http.Header) {
+	*n = Headers{of: h}
 	for k, v := range h {
-		if len(v) > 0 {
-			n.note(k, v[0])
+		if len(v) == 0 {
+			continue
+		}
+		for _, known := range inspected[min(len(k), len(inspected)-1)] {
+			if isKey(k, known.key) {
+				known.note(n, v[0])
+				break
+			}
 		}
 	}
 	if n.skipped == SkippedEncoding {
 		n.boundary = ""
 	}
-	return n
 }
 
-// note notes a header, if it is one of those that matter; most are told from them by their length.
-func (n *Noted) note(k, v string) {
-	switch len(k) {
-	case len("Content-Type"):
-		if v != "application/json" && isKey(k, "Content-Type") { // as it nearly always is
-			n.noteType(v)
-		}
-	case len("Content-Encoding"):
-		if isKey(k, "Content-Encoding") && v != "" && !strings.EqualFold(v, "identity") {
-			n.skipped = SkippedEncoding
-		}
-	case len("Authorization"):
-		if isKey(k, "Authorization") {
-			if n.Credentials.Authorization = v; strings.HasPrefix(v, "AWS4-HMAC-SHA256") {
-				n.fixed = SkippedSigned
-			}
-		}
-	case len("Api-Key"):
-		if isKey(k, "Api-Key") {
-			n.Credentials.APIKey = v
-		}
-	case len("X-Api-Key"):
-		if isKey(k, "X-Api-Key") {
-			n.Credentials.XAPIKey = v
-		}
-	case len("Content-Length"):
-		n.length = n.length || isKey(k, "Content-Length")
-		if isKey(k, "Content-Digest") {
-			n.fixed = SkippedSigned
-		}
-		if isKey(k, "X-Goog-Api-Key") {
-			n.Credentials.GoogleKey = v
-		}
-	case len("Digest"), len("Repr-Digest"), len("Signature-Input"):
-		if isKey(k, "Repr-Digest") || isKey(k, "Digest") || isKey(k, "Content-Md5") || isKey(k, "Signature-Input") {
-			n.fixed = SkippedSigned
-		}
-		n.Idempotency = n.Idempotency || isKey(k, "Idempotency-Key")
-	case len("X-Idempotency-Key"):
-		n.Idempotency = n.Idempotency || isKey(k, "X-Idempotency-Key")
-	case len("X-Stainless-Retry-Count"):
-		if isKey(k, "X-Stainless-Retry-Count") {
-			n.Retry = v
-		}
+// An inspection is a header that matters, and what is noted of it.
+type inspection struct {
+	key  string
+	note func(n *Headers, value string)
+}
+
+// inspected has the headers that matter by their length, as most others differ in it from all of them.
+var inspected = byLength(
+	inspection{"Content-Type", (*Headers).noteType},
+	inspection{"Content-Encoding", (*Headers).noteEncoding},
+	inspection{"Content-Length", func(n *Headers, _ string) { n.length = true }},
+	inspection{"Authorization", (*Headers).noteAuthorization},
+	inspection{"Api-Key", func(n *Headers, v string) { n.Credentials.APIKey = v }},
+	inspection{"X-Api-Key", func(n *Headers, v string) { n.Credentials.XAPIKey = v }},
+	inspection{"X-Goog-Api-Key", func(n *Headers, v string) { n.Credentials.GoogleKey = v }},
+	inspection{"Content-Digest", (*Headers).noteSignature},
+	inspection{"Content-Md5", (*Headers).noteSignature},
+	inspection{"Digest", (*Headers).noteSignature},
+	inspection{"Repr-Digest", (*Headers).noteSignature},
+	inspection{"Signature-Input", (*Headers).noteSignature},
+	inspection{"Idempotency-Key", func(n *Headers, _ string) { n.IdempotencyKey = true }},
+	inspection{"X-Idempotency-Key", func(n *Headers, _ string) { n.IdempotencyKey = true }},
+	inspection{"X-Stainless-Retry-Count", func(n *Headers, v string) { n.RetryCount = v }},
+)
+
+func byLength(all ...inspection) (lists [32][]inspection) {
+	for _, i := range all {
+		lists[len(i.key)] = append(lists[len(i.key)], i)
 	}
+	return lists
 }
 
-func (n *Noted) noteType(v string) {
+func (n *Headers) noteType(v string) {
+	if v == "application/json" {
+		return // as it nearly always is
+	}
 	switch media, params, _ := mime.ParseMediaType(v); {
 	case len(v) >= len("multipart/") && strings.EqualFold(v[:len("multipart/")], "multipart/"):
 		n.boundary = params["boundary"]
@@ -108,6 +108,21 @@ func (n *Noted) noteType(v string) {
 		n.fixed = cmp.Or(n.fixed, SkippedType)
 	}
 }
+
+func (n *Headers) noteEncoding(v string) {
+	if v != "" && !strings.EqualFold(v, "identity") {
+		n.skipped = SkippedEncoding
+	}
+}
+
+func (n *Headers) noteAuthorization(v string) {
+	if n.Credentials.Authorization = v; strings.HasPrefix(v, "AWS4-HMAC-SHA256") {
+		n.noteSignature(v)
+	}
+}
+
+// noteSignature notes that the body is signed, or its digest is: another body would be refused.
+func (n *Headers) noteSignature(string) { n.fixed = SkippedSigned }
 
 // HeaderValue returns the first value of a header, "" if there is none. The key, given in its canonical form, may stand
 // among h in any case: some SDKs write theirs in lower case, past [http.Header.Set].
@@ -124,4 +139,6 @@ func HeaderValue(h http.Header, key string) string {
 }
 
 // isKey reports whether k is the key, in any case.
-func isKey(k, key string) bool { return len(k) == len(key) && strings.EqualFold(k, key) }
+func isKey(k, key string) bool {
+	return k == key || len(k) == len(key) && strings.EqualFold(k, key)
+}

@@ -3,7 +3,7 @@ package transport
 import "sync"
 
 // A Path names a member of a JSON document: "model" is one of the document's own object, "response.usage" one of the
-// object that its member "response" holds. It is a number, for a package to hold in a variable: looking a member up by
+// object that its member "response" holds. It is a number, to be held in a package's variable: looking up a member by
 // it costs a few instructions. The zero Path names none.
 type Path uint16
 
@@ -13,7 +13,8 @@ var known struct {
 	names   []string
 }
 
-// PathOf returns the number of a path. Numbers are never given back: it is for paths that stand in the source.
+// PathOf returns the number of a path. A number is never freed, so PathOf is for paths that stand in the source, not for
+// those that come from outside. It is safe for concurrent use.
 func PathOf(path string) Path {
 	if p, ok := pathOf(path); ok {
 		return p

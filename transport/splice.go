@@ -1,22 +1,34 @@
 package transport
 
-import "fmt"
+import (
+	"fmt"
 
-// An Edit changes one member of a JSON object: it gives the member Value, or takes the member away. Where the object
-// has the member several times, one is left; where it has none, one is added.
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
+)
+
+// An Edit changes one member of a JSON object. It does one of three things: it gives the member a Value, takes the member
+// away, or cuts elements out of the array that is its value. Where the object has the member several times, one is left;
+// where it has none, a Value is added.
 type Edit struct {
-	Path   string // a path of one name, which the Fields were asked to find
+	Path   string // a path that the Fields were asked to find; of one name, but for a Cut
 	Value  string // raw JSON
 	Remove bool
+
+	// Cut takes these elements out of the array, counted from 0. It must be the array of [Paths.WithElements], and its
+	// elements must be known: see [Fields.Elements]. An array of which all elements are cut is left empty. Of duplicates
+	// of a member of the document's own object the last is cut and the others are removed; duplicates further down are an
+	// error. The zero Range is not a cut.
+	Cut Range
 }
 
-// A segment of an edited document is literal text, or a range of the original.
+// A segment of an edited document is literal text, and then a range of the original.
 type segment struct {
 	from, to int
 	text     string
 }
 
-// A splice is an edited document as its segments, in order.
+// A splice is an edited document as its segments, in order. {"service_tier":"flex","model":"m"}, made of {"model":"m"},
+// is the original's first byte, then the text "service_tier":"flex", with the comma, and then the rest of the original.
 type splice []segment
 
 func (s splice) text(text string) splice { return append(s, segment{text: text}) }
@@ -45,8 +57,8 @@ func (s splice) appendTo(dst, src []byte) []byte {
 }
 
 // Splice returns the document with the edits made, in a new slice: every byte that no edit concerns stays as it is.
-// The Fields must come from [Scanner.Scan]; an edit of a path that was not watched, or that has several names, is an
-// error.
+// The Fields must come from [Find], of a document that is an object. An edit of a path that was not watched, or that has
+// several names, is an error, as are two of the same path.
 func (f *Fields) Splice(edits ...Edit) ([]byte, error) {
 	if f == nil || f.src == nil {
 		return nil, errNotObject
@@ -61,6 +73,9 @@ func (f *Fields) Splice(edits ...Edit) ([]byte, error) {
 
 // splice works out the segments of the edited document, for an original of the given size.
 func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
+	if f.open < 0 || f.paths == nil {
+		return nil, errNotObject
+	}
 	left := f.count
 	for i, e := range edits {
 		if err := f.checkEdit(e); err != nil {
@@ -69,24 +84,10 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 		if _, first := editOf(edits, e.Path); first != i {
 			return nil, fmt.Errorf("transport: %q is edited twice", e.Path)
 		}
-		left -= f.goes(e)
+		left -= f.removedBy(e)
 	}
-	// New members come first, where no byte of another has to be looked at.
 	s = s.original(0, f.open+1)
-	added := false
-	for _, e := range edits {
-		if e.Remove || f.Has(PathOf(e.Path)) {
-			continue
-		}
-		if added {
-			s = s.text(",")
-		}
-		s = s.text(`"`).text(e.Path).text(`":`).text(e.Value)
-		added = true
-	}
-	if added && left > 0 {
-		s = s.text(",")
-	}
+	s = f.spliceNew(s, edits, left > 0)
 	at, kept, leading := f.open+1, uint64(0), int32(0)
 	for i := range f.members {
 		m := &f.members[i]
@@ -94,14 +95,18 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 		if e == nil {
 			continue
 		}
-		if !e.Remove && kept&(1<<n) == 0 {
+		if f.keeps(e, i, kept&(1<<n) != 0) {
 			kept |= 1 << n
-			s = s.original(at, int(m.value)).text(e.Value)
-			at = int(m.end)
+			if e.cuts() {
+				from, to := f.elements.cut(e.Cut)
+				s, at = s.original(at, from), to
+			} else {
+				s, at = s.original(at, int(m.value)).text(e.Value), int(m.end)
+			}
 			continue
 		}
-		// A member goes together with the comma before it. One with only gone members before it goes together
-		// with the comma after it.
+		// A member is removed with the comma before it. If all members before it are removed, too, it is the comma
+		// behind it: of {"a":1,"b":2}, a is removed as "a":1, and b as ,"b":2.
 		from, to := m.comma, m.end
 		if m.ord == leading {
 			leading++
@@ -110,26 +115,78 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 				to = m.next
 			}
 		}
-		s = s.original(at, int(from))
-		at = int(to)
+		s, at = s.original(at, int(from)), int(to)
 	}
 	return s.original(at, size), nil
 }
 
+// spliceNew adds the members that the document does not have. They come first, where no byte of another member has to be
+// looked at.
+func (f *Fields) spliceNew(s splice, edits []Edit, others bool) splice {
+	added := false
+	for _, e := range edits {
+		if e.Remove || e.cuts() || f.Has(PathOf(e.Path)) {
+			continue
+		}
+		if added {
+			s = s.text(",")
+		}
+		s = s.text(`"`).text(e.Path).text(`":`).text(e.Value)
+		added = true
+	}
+	if added && others {
+		s = s.text(",")
+	}
+	return s
+}
+
+// cuts reports whether the edit takes elements out of an array.
+func (e *Edit) cuts() bool { return e.Cut != Range{} }
+
+// keeps reports whether a member stays, given its number and whether another one of the path does.
+func (f *Fields) keeps(e *Edit, member int, another bool) bool {
+	if e.cuts() {
+		return member+1 == int(f.elements.member)
+	}
+	return !e.Remove && !another
+}
+
 func (f *Fields) checkEdit(e Edit) error {
 	for i, path := range f.paths.full {
-		if path == e.Path && len(f.paths.names[i]) == 1 && plain([]byte(path)) {
-			if !e.Remove && e.Value == "" {
-				return fmt.Errorf("transport: edit of %q has no value", e.Path)
-			}
-			return nil
+		if path != e.Path {
+			continue
 		}
+		switch {
+		case e.cuts():
+			return f.checkCut(e, i)
+		case len(f.paths.names[i]) > 1 || !jsontext.Plain([]byte(path)):
+			return fmt.Errorf("transport: edit of %q, which is not a member of the document's own object", e.Path)
+		case !e.Remove && e.Value == "":
+			return fmt.Errorf("transport: edit of %q has no value", e.Path)
+		}
+		return nil
 	}
 	return fmt.Errorf("transport: edit of %q, which was not looked for", e.Path)
 }
 
-// goes returns how many members e takes away.
-func (f *Fields) goes(e Edit) (n int) {
+// checkCut checks an edit that cuts elements, given the number of its path.
+func (f *Fields) checkCut(e Edit, path int) error {
+	n := len(f.elements.ranges)
+	switch {
+	case e.Remove || e.Value != "":
+		return fmt.Errorf("transport: edit of %q cuts elements and does something else", e.Path)
+	case f.paths.array != path+1 || !f.elements.known:
+		return fmt.Errorf("transport: edit of %q cuts elements, which are not known", e.Path)
+	case e.Cut.From < 0 || e.Cut.From >= e.Cut.To || e.Cut.To > n:
+		return fmt.Errorf("transport: edit of %q cuts elements %d to %d of %d", e.Path, e.Cut.From, e.Cut.To, n)
+	case len(f.paths.names[path]) > 1 && f.removedBy(e) > 0:
+		return fmt.Errorf("transport: edit of %q, which the document has several times", e.Path)
+	}
+	return nil
+}
+
+// removedBy returns how many members e takes away.
+func (f *Fields) removedBy(e Edit) (n int) {
 	for i := range f.members {
 		if f.paths.full[f.members[i].path] == e.Path {
 			n++

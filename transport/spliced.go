@@ -5,7 +5,8 @@ import (
 	"io"
 )
 
-// spliced is an edited document that is made while it is read, from an original that is read along with it.
+// A spliced is an edited document that is made while it is read, from an original that is read along with it. An original
+// of another length than the one that the edits were made for is an error: what was sent of it must not look complete.
 type spliced struct {
 	src      io.ReadCloser
 	segments splice
@@ -26,35 +27,41 @@ func (s *spliced) Read(p []byte) (n int, err error) {
 			got := copy(p[n:], seg.text[s.text:])
 			s.text += got
 			n += got
-			continue
 		case len(s.segments) > 0 && s.at >= seg.to:
 			s.segments, s.text = s.segments[1:], 0
-			continue
 		case n > 0:
 			return n, nil
 		case len(s.segments) == 0:
 			return 0, s.expectEnd()
-		}
-		until, skip := seg.to, s.at < seg.from
-		if skip {
-			until = seg.from // what stands before it has been edited away
-		}
-		got, err := s.src.Read(p[:min(len(p), until-s.at)])
-		s.at += got
-		if !skip {
-			n = got
-		}
-		switch {
-		case err == io.EOF && (s.at < until || len(s.segments) > 1 && s.at < s.end()):
-			s.err = errBodyLength
-		case err != nil && err != io.EOF:
-			s.err = err
+		default:
+			n = s.readOriginal(p, seg)
 		}
 	}
 	if n > 0 {
 		return n, nil
 	}
 	return 0, s.err
+}
+
+// readOriginal reads on in the original for a segment, and returns how much of what it read is part of the document: what
+// stands before the segment has been edited away.
+func (s *spliced) readOriginal(p []byte, seg segment) (n int) {
+	until, skip := seg.to, s.at < seg.from
+	if skip {
+		until = seg.from
+	}
+	got, err := s.src.Read(p[:min(len(p), until-s.at)])
+	s.at += got
+	if !skip {
+		n = got
+	}
+	switch {
+	case err == io.EOF && (s.at < until || len(s.segments) > 1 && s.at < s.end()):
+		s.err = errBodyLength
+	case err != nil && err != io.EOF:
+		s.err = err
+	}
+	return n
 }
 
 // WriteTo writes the document without copying the original, if that can do so.
@@ -112,7 +119,7 @@ func (t *splicedWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// texts writes the texts that come next, and passes over what has been written.
+// texts writes the texts that come next, and leaves those behind that are done.
 func (t *splicedWriter) texts() error {
 	s := t.s
 	for len(s.segments) > 0 {

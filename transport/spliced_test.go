@@ -27,7 +27,7 @@ func anyDocument(random *rand.Rand) string {
 	for i := range members {
 		members[i] = space() + keys[random.IntN(len(keys))] + space() + ":" + space() + values[random.IntN(len(values))] + space()
 	}
-	long := strconv.Quote(strings.Repeat("x", SmallBody+random.IntN(1000)))
+	long := strconv.Quote(strings.Repeat("x", smallBody+random.IntN(1000)))
 	members[random.IntN(len(members))] = keys[random.IntN(len(keys))] + ":" + long
 	return space() + "{" + strings.Join(members, ",") + "}" + space()
 }
@@ -41,11 +41,10 @@ func anyEdits(random *rand.Rand) (edits []Edit) {
 	return edits
 }
 
-// edited is the document with the edits made by Fields.Splice, which has a fuzz test of its own.
+// edited is the document with the edits made by Fields.Splice, which has a fuzz test as well.
 func edited(t testing.TB, doc string, edits ...Edit) string {
 	t.Helper()
-	var s Scanner
-	fields, err := s.Scan([]byte(doc), testPaths)
+	fields, err := Find([]byte(doc), testPaths)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +153,7 @@ func TestSplicedIsSplice(t *testing.T) {
 						t.Fatal(err)
 					}
 					out := req.WithContext(t.Context())
-					if err := b.Attach(out, edits...); err != nil || b.Skipped() != "" || b.Size() != int64(len(doc)) {
+					if err := b.Attach(out, false, edits...); err != nil || b.Skipped() != "" || b.Size() != int64(len(doc)) {
 						t.Fatalf("%v, skipped %q, size %d of %d", err, b.Skipped(), b.Size(), len(doc))
 					}
 					again, err := out.GetBody()
@@ -191,7 +190,7 @@ func TestSplicedGetBodyConcurrently(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := req.WithContext(t.Context())
-	if err := b.Attach(out, tierEdit); err != nil {
+	if err := b.Attach(out, false, tierEdit); err != nil {
 		t.Fatal(err)
 	}
 	half := make([]byte, len(want)/2)
@@ -222,8 +221,7 @@ func TestSplicedGetBodyConcurrently(t *testing.T) {
 // splicedOver is a document with edits that is made out of src instead of the document.
 func splicedOver(t testing.TB, doc string, src io.Reader, edits ...Edit) *spliced {
 	t.Helper()
-	var s Scanner
-	fields, err := s.Scan([]byte(doc), testPaths)
+	fields, err := Find([]byte(doc), testPaths)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,12 +270,12 @@ func TestSplicedOverAnotherSource(t *testing.T) {
 // An error of the source is the body's own, after what came before it.
 func TestSplicedSourceFails(t *testing.T) {
 	const doc = `{"model":"m","x":1,"service_tier":"auto"}`
-	gone := errors.New("gone")
+	lost := errors.New("lost")
 	for how, read := range consumers {
 		for at := range len(doc) {
-			src := io.MultiReader(source{strings.NewReader(doc[:at])}, iotest.ErrReader(gone))
+			src := io.MultiReader(source{strings.NewReader(doc[:at])}, iotest.ErrReader(lost))
 			got, err := read(rand.New(rand.NewPCG(1, 1)), splicedOver(t, doc, src, tierEdit))
-			if want := edited(t, doc, tierEdit); !errors.Is(err, gone) || !strings.HasPrefix(want, strings.TrimRight(string(got), "\x00")) {
+			if want := edited(t, doc, tierEdit); !errors.Is(err, lost) || !strings.HasPrefix(want, strings.TrimRight(string(got), "\x00")) {
 				t.Errorf("%s, after %d bytes: %q, %v", how, at, got, err)
 			}
 		}
@@ -343,7 +341,7 @@ func TestSplicedDoesNotWait(t *testing.T) {
 				io.WriteString(w, doc[i:i+1])
 				synctest.Wait()
 				if i < len(test.untouched) && len(got) < i+1 {
-					t.Errorf("%s: %d bytes came, and %q was passed on", name, i+1, got)
+					t.Errorf("%s: %d bytes came, and %q reached the caller", name, i+1, got)
 				}
 			}
 			w.Close()
@@ -369,7 +367,7 @@ func TestSplicedCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := req.WithContext(t.Context())
-	if err := b.Attach(out, tierEdit); err != nil {
+	if err := b.Attach(out, false, tierEdit); err != nil {
 		t.Fatal(err)
 	}
 	second, err := out.GetBody()
@@ -382,9 +380,9 @@ func TestSplicedCloses(t *testing.T) {
 	if i := slices.IndexFunc(opened, func(c *closeCounter) bool { return c.closed != 1 }); i >= 0 || len(opened) != 2 {
 		t.Errorf("opened %d, and %d was not closed once", len(opened), i)
 	}
-	gone := errors.New("gone")
-	b.again = func() (io.ReadCloser, error) { return nil, gone }
-	if err := b.Attach(req.WithContext(t.Context()), tierEdit); !errors.Is(err, gone) {
+	lost := errors.New("lost")
+	b.again.getBody = func() (io.ReadCloser, error) { return nil, lost }
+	if err := b.Attach(req.WithContext(t.Context()), false, tierEdit); !errors.Is(err, lost) {
 		t.Errorf("a body that cannot be opened: %v", err)
 	}
 }
@@ -409,7 +407,7 @@ func TestSplicedMemory(t *testing.T) {
 		if err := b.Load(req, testPaths); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.Attach(req, tierEdit); err != nil {
+		if err := b.Attach(req, false, tierEdit); err != nil {
 			t.Fatal(err)
 		}
 		n, err := 0, error(nil)
@@ -445,8 +443,7 @@ func FuzzSpliced(f *testing.F) {
 	f.Add([]byte(` { "service_tier" : 1 , "service_tier":2 , "usage":{}} `), uint64(2), uint(0))
 	f.Add([]byte(`{}`), uint64(3), uint(1))
 	f.Fuzz(func(t *testing.T, doc []byte, seed uint64, size uint) {
-		var s Scanner
-		if _, err := s.Scan(doc, testPaths); err != nil {
+		if f, err := Find(doc, testPaths); err != nil || f.open < 0 {
 			return
 		}
 		random := rand.New(rand.NewPCG(seed, seed))

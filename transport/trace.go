@@ -11,16 +11,16 @@ import (
 	"sync/atomic"
 )
 
-// A Trace tells what happened to one request on the wire. It is safe for concurrent use: net/http may go on writing
-// a request's body after its answer arrived.
+// A Trace reports what happened to one request on the wire: see [WithTrace]. The zero Trace is ready. It is safe for
+// concurrent use: net/http may go on writing a request's body after its answer arrived.
 type Trace struct {
-	// Foreign says that something stands between the program and net/http's transport. Then answers are watched, for
-	// [Trace.Guard], and so is where the request goes. It is to be set before WithTrace.
+	// Foreign says that something stands between the program and net/http's transport, such as an [http.Client] that
+	// follows redirects. Then answers are counted, too, for [Trace.Guard]. It must be set before WithTrace.
 	Foreign bool
 
-	// Again, if not nil, is called before a request whose headers were written is sent once more, to where it then goes:
-	// because it was answered, by a redirect perhaps, or because its connection failed. It may cancel the request's
-	// context. It needs Foreign.
+	// Again, if not nil, is called before a request whose headers were written is sent once more, with the host and port
+	// that it then goes to, and with whether it was answered: by a redirect perhaps. If it was not, its connection failed.
+	// It may cancel the request's context. Without Foreign, answers are not known of.
 	Again func(hostPort string, answered bool)
 
 	watched  atomic.Bool
@@ -28,14 +28,16 @@ type Trace struct {
 	http2    atomic.Bool
 	headers  atomic.Int32
 	answers  atomic.Int32 // that have begun to arrive
-	announce atomic.Int32 // and those that only announce one (1xx)
-	counted  atomic.Int32 // how often the headers had been written when the body was last given again
-	passed   atomic.Int32 // and how many answers had arrived then
+	announce atomic.Int32 // of them those that only announce one (1xx)
+
+	// What Guard knew when it last returned a body:
+	guardedHeaders atomic.Int32 // how often the headers had been written
+	guardedAnswers atomic.Int32 // how many answers had arrived
 
 	hooks httptrace.ClientTrace
 }
 
-// WithTrace returns a context under which an [http.Transport] reports to t, beside any trace that ctx already has.
+// WithTrace returns a context under which an [http.Transport] reports to t, as well as to any trace that ctx already has.
 // One Trace serves one request, however often it is sent.
 func WithTrace(ctx context.Context, t *Trace) context.Context {
 	t.hooks = httptrace.ClientTrace{
@@ -65,7 +67,7 @@ func (t *Trace) gotConn(info httptrace.GotConnInfo) {
 	}
 }
 
-// wroteHeaderField knows HTTP/2 by its pseudo header fields, on connections without TLS, too.
+// wroteHeaderField recognises HTTP/2 by its pseudo header fields, such as :method, also on connections without TLS.
 func (t *Trace) wroteHeaderField(key string, _ []string) {
 	if strings.HasPrefix(key, ":") {
 		t.http2.Store(true)
@@ -82,32 +84,38 @@ func (t *Trace) got1xx(int, textproto.MIMEHeader) error {
 	if t.announce.Add(1) > maxAnnounced {
 		return errAnnounced
 	}
-	t.passed.Store(t.answers.Load())
+	t.guardedAnswers.Store(t.answers.Load())
 	return nil
 }
 
-// ErrReplay is what a request fails with that net/http wanted to send once more although a server may have read it.
+// ErrReplay is the error of a request that net/http wanted to send once more although a server may have read it: see
+// [Trace.Guard].
 var ErrReplay = errors.New("transport: the connection failed, and net/http may not send the request once more: a server may have read it")
 
-// Guard returns getBody for a request that reports to t, as long as it may be sent again beneath of itself. Once an answer
-// has arrived it may, if something Foreign stands there: that then knows what it was answered.
+// Guard returns a GetBody for a request that reports to t. It returns what getBody does while net/http may send the
+// request again on its own, and else [ErrReplay]. A nil getBody has a nil Guard.
 //
-// On HTTP/1 it does so only on a connection that had been used before, and turns out to be closed before anything was
-// written. On HTTP/2 it does so, too, when the server says that it did not process the request, but also, and without
-// end, when the server reset the stream with PROTOCOL_ERROR, whatever it had done by then. Which it is cannot be told by
-// who is asked for the body, so it gets [ErrReplay] once headers were written over HTTP/2. Without any GetBody, net/http
-// tells by its error: see [Unprocessed].
+// The protocol is known only once a request is written, and the GetBody has to be set before:
+//
+//   - On HTTP/1, net/http sends a request again only where its connection had been used before, and turns out to be closed
+//     before anything was written. That is safe.
+//   - On HTTP/2, it does so as well when the server says that it did not process the request, which is safe, but also,
+//     and without end, when the server reset the stream with PROTOCOL_ERROR, whatever it had done by then. GetBody cannot
+//     distinguish the two, so it returns ErrReplay once headers were written over HTTP/2. A request without any GetBody
+//     fails with an error that does: see [Unprocessed].
+//
+// If an answer has arrived, the body may be sent again: something Foreign stands there, which has seen the answer.
 func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
 	if getBody == nil {
 		return nil
 	}
 	return func() (io.ReadCloser, error) {
 		written, answers := t.headers.Load(), t.answers.Load()
-		if answers > t.passed.Swap(answers) {
-			t.counted.Store(written)
+		if answers > t.guardedAnswers.Swap(answers) {
+			t.guardedHeaders.Store(written)
 			return getBody()
 		}
-		if written > t.counted.Swap(written) && (t.http2.Load() || !t.reused.Load()) {
+		if written > t.guardedHeaders.Swap(written) && (t.http2.Load() || !t.reused.Load()) {
 			return nil, ErrReplay
 		}
 		return getBody()
@@ -115,11 +123,16 @@ func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadClos
 }
 
 // Unprocessed reports whether err, of an [http.Transport] whose request had a body and no GetBody, says that the server
-// did not process the request: it refused the stream (REFUSED_STREAM), or went away (GOAWAY) before it came to it, which
-// is safe to send again by RFC 9113, section 8.7. Had it a GetBody, net/http would have sent it again of itself, and
-// also where the server reset the stream with PROTOCOL_ERROR, which says nothing of the kind.
+// did not process the request: it refused the stream (REFUSED_STREAM), or it closed the connection (GOAWAY) before it
+// came to the request. By RFC 9113, section 8.7, the request can then safely be sent again. With a GetBody, net/http
+// would have sent it again on its own, and also where the server reset the stream with PROTOCOL_ERROR, which says nothing
+// about what the server did.
 //
-// net/http has no type for it, so it is told by its text, which is that of Go 1.25 and 1.26. Any other text means no.
+// net/http has no type for this error, so its text is looked at, which is that of Go 1.25 and 1.26:
+//
+//	http2: Transport: cannot retry err [http2: Transport received Server's graceful shutdown GOAWAY] after Request.Body was written; define Request.GetBody to avoid this error
+//
+// Any other text means no.
 func Unprocessed(err error) bool {
 	if err == nil {
 		return false
@@ -133,15 +146,15 @@ func Unprocessed(err error) bool {
 		strings.HasSuffix(why, "graceful shutdown GOAWAY")
 }
 
-// Reported reports whether the base reported at all.
+// Reported reports whether the base reported anything, as an [http.Transport] does before it looks for a connection.
 func (t *Trace) Reported() bool { return t.watched.Load() }
 
-// HTTP2 reports whether the request went over HTTP/2; without TLS, it is known if something Foreign stands there.
+// HTTP2 reports whether the request went over HTTP/2; without TLS, this is known only with Foreign.
 func (t *Trace) HTTP2() bool { return t.http2.Load() }
 
 // Reused reports whether the request went over a connection that had been used before.
 func (t *Trace) Reused() bool { return t.reused.Load() }
 
-// Writes returns how often the request's headers were written: once, unless it was sent again after the server had said
-// that it did not process it, and 0 if they were not, or the base did not report.
+// Writes returns how often the request's headers were written: once, unless net/http sent it again after the server had
+// said that it did not process it, and 0 if they were not written, or the base did not report.
 func (t *Trace) Writes() int { return int(t.headers.Load()) }

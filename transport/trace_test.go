@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 
@@ -42,8 +45,8 @@ func TestUnprocessed(t *testing.T) {
 	}
 }
 
-// With Guard, net/http sends nothing again over HTTP/2 whose headers were written, whatever the server says: it cannot be
-// told apart from there.
+// With Guard, net/http sends nothing again over HTTP/2 whose headers were written, whatever the server says: GetBody cannot
+// distinguish the cases.
 func TestGuard(t *testing.T) {
 	for _, fault := range []llmtest.Fault{llmtest.RefusedStream, llmtest.GoAway, llmtest.ProtocolError, llmtest.ProtocolErrorAfterWork} {
 		for _, used := range []bool{false, true} {
@@ -84,7 +87,7 @@ func ExampleUnprocessed() {
 	defer server.Close()
 	for range 2 {
 		req, _ := http.NewRequest(http.MethodPost, server.URL+"/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[{"role":"user","content":"Hm?"}]}`))
-		req.GetBody = nil // so that net/http tells what has happened, instead of sending it again of itself
+		req.GetBody = nil // so that net/http says what has happened, instead of sending it again on its own
 		resp, err := server.Transport().RoundTrip(req)
 		if transport.Unprocessed(err) {
 			fmt.Println("refused before it was looked at: it may be sent again")
@@ -119,4 +122,68 @@ func FuzzUnprocessed(f *testing.F) {
 			t.Errorf("wrapped %q: not %v", text, got)
 		}
 	})
+}
+
+func ExampleWithTrace() {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	for range 2 {
+		var trace transport.Trace
+		req, _ := http.NewRequestWithContext(transport.WithTrace(context.Background(), &trace), http.MethodGet, server.URL, nil)
+		resp, err := server.Client().Do(req)
+		if err != nil {
+			panic(err)
+		}
+		resp.Body.Close()
+		fmt.Println("written", trace.Writes(), "time, on a used connection:", trace.Reused())
+	}
+	// Output:
+	// written 1 time, on a used connection: false
+	// written 1 time, on a used connection: true
+}
+
+func TestTrace(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	nowhere := "http://" + unusedAddress(t)
+	seen := 0
+	own := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteHeaders: func() { seen++ }})
+	for _, test := range []struct {
+		name, url string
+		base      http.RoundTripper
+		unwritten bool
+		writes    int
+	}{
+		{"served", server.URL, transport.Base(), false, 1},
+		{"nothing listens", nowhere, transport.Base(), true, 0},
+		{"a base that does not report", server.URL, transport.RoundTripperFunc(func(*http.Request) (*http.Response, error) {
+			return nil, errors.New("lost")
+		}), false, 0},
+	} {
+		var trace transport.Trace
+		req, err := http.NewRequestWithContext(transport.WithTrace(own, &trace), http.MethodPost, test.url, strings.NewReader("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := test.base.RoundTrip(req); err == nil {
+			resp.Body.Close()
+		}
+		transport.CloseIdleConnections(test.base)
+		if unwritten := trace.Reported() && trace.Writes() == 0; unwritten != test.unwritten || trace.Writes() != test.writes {
+			t.Errorf("%s: unwritten %v, writes %d", test.name, unwritten, trace.Writes())
+		}
+	}
+	if seen != 1 {
+		t.Errorf("the caller's own trace saw %d writes, want 1", seen)
+	}
+}
+
+func unusedAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Seen is what an [Observer] says of the bytes it saw. Its values can be combined.
+// Seen is what an [Observer] says of the bytes it saw. Its values can be combined; zero says nothing.
 type Seen uint8
 
 const (
-	// SeenEnd says that an event, or something else that is passed on as one, ended with these bytes.
+	// SeenEnd says that an event, or something else that the caller gets as a whole or not at all, ended with these bytes.
 	SeenEnd Seen = 1 << iota
 	// SeenHide says that the caller is not to get the event that ended with these bytes.
 	SeenHide
@@ -27,8 +27,9 @@ type Observer interface {
 	// one. A nil p is the end of the body.
 	Observe(p []byte) (n int, seen Seen)
 
-	// End is called once, when the answer is over for the program: for how, see [End]. It runs under a lock, so it must
-	// not use the body. Where events may be hidden, Observe may still be called after it, for what follows.
+	// End is called once, when the answer is over for the program: how says why, and err is the error of a failed read,
+	// the cause of a done context, or [ErrIdle]. It runs under a lock, so it must not use the body. Where events may be
+	// hidden, Observe may still be called after it, for what follows.
 	End(how End, err error)
 }
 
@@ -41,7 +42,7 @@ const (
 	EndError               // reading failed
 	EndClosed              // the caller closed it before
 	EndContext             // the request's context was done before
-	EndIdle                // nobody read it for the idle time
+	EndIdle                // nothing read it for the idle time
 )
 
 var endNames = [...]string{"complete", "eof", "error", "closed", "context", "idle"}
@@ -54,41 +55,37 @@ func (e End) String() string {
 	return "unknown"
 }
 
-// MaxHeld is how much of an event [Watcher.Watch] holds back at most, while it waits to learn whether to hide it.
-const MaxHeld = 64 << 10
+// maxHeld is how much of an event is held back at most, while it is not known whether to hide it.
+const maxHeld = 64 << 10
 
-// A Watcher says how to watch a body: see [Watcher.Watch].
-type Watcher struct {
-	Observer Observer
-
-	// Idle, if not nil, gives the body up if it goes unread for the given time: it is then closed, and further reads
-	// fail with [ErrIdle].
-	Idle     *Idle
+// WatchOptions say how to watch a body. The zero WatchOptions shows it to the Observer, and no more.
+type WatchOptions struct {
+	// IdleTime, if positive, is how long the body may go unread: it is then closed, and further reads fail with [ErrIdle].
 	IdleTime time.Duration
 
-	// Hide lets the Observer hide events. At most the event being received is then held back, and no more than
-	// [MaxHeld] bytes of it; the rest is passed on as it comes.
+	// Hide lets the Observer hide events. At most the event being received is then held back, and no more than 64 KB
+	// of it; the rest goes to the caller as it comes.
 	Hide bool
 }
 
-// ErrIdle is what a read of a body returns that was given up because nobody had read it for too long.
+// ErrIdle is what a read of a body returns that was given up because nothing had read it for too long.
 var ErrIdle = errors.New("transport: response body was left unread for too long and has been closed")
 
 // Watch replaces resp.Body by one that shows the Observer every byte the caller reads, without delay and without a
-// goroutine. The Observer's End comes once, at the first of: a complete answer, EOF, a failed read, Close, a done
-// context, and Idle without a read. The new body may be closed while it is read.
+// goroutine. The Observer's End is called once, at the first of: a complete answer, EOF, a failed read, Close, a done
+// context, and IdleTime without a read. The new body may be closed while it is read.
 //
-// An upgraded connection (101) is not wrapped, nor is a response without a body; the Observer's End then comes at
+// An upgraded connection (101) is not wrapped, nor is a response without a body; the Observer's End is then called at
 // once.
-func (w Watcher) Watch(ctx context.Context, resp *http.Response) {
+func (w *Watcher) Watch(ctx context.Context, resp *http.Response, o Observer, options WatchOptions) {
 	if resp.StatusCode == http.StatusSwitchingProtocols || resp.Body == nil || resp.Body == http.NoBody {
-		w.Observer.Observe(nil)
-		w.Observer.End(EndEOF, nil)
+		o.Observe(nil)
+		o.End(EndEOF, nil)
 		return
 	}
-	b := &watched{rc: resp.Body, w: w}
+	b := &watched{rc: resp.Body, observer: o, options: options}
 	resp.Body = b
-	if w.Hide && resp.ContentLength >= 0 {
+	if options.Hide && resp.ContentLength >= 0 {
 		resp.ContentLength = -1
 		resp.Header.Del("Content-Length")
 	}
@@ -98,32 +95,43 @@ func (w Watcher) Watch(ctx context.Context, resp *http.Response) {
 	if ctx.Done() != nil {
 		b.stop = context.AfterFunc(ctx, func() { b.end(EndContext, context.Cause(ctx)) })
 	}
-	if w.Idle != nil && w.IdleTime > 0 && !b.ended {
+	if options.IdleTime > 0 && !b.ended {
 		b.last = time.Now()
-		b.listed = true
-		w.Idle.add(b)
+		b.watcher = w
+		w.add(b)
 	}
 }
 
+// A watched is a body that shows an Observer what its caller reads.
+//
+// Where events may be hidden, it cannot give the caller an event before it has ended. Of a stream that comes as
+//
+//	data: {"choices":[{"delta":{"content":"Hi"}}]}⏎⏎data: {"choices":[],"us     (end of a read)
+//	age":{"prompt_tokens":5}}⏎⏎data: [DONE]⏎⏎
+//
+// the first event goes to the caller at once, and the beginning of the second to held. When that ends, the Observer says
+// SeenHide, and held is dropped; had it not, held and the rest of the event would go to the caller before what follows.
+// An event that is longer than maxHeld goes to the caller, hidden or not.
 type watched struct {
-	rc io.ReadCloser
-	w  Watcher
+	rc       io.ReadCloser
+	observer Observer
+	options  WatchOptions
 
 	mu      sync.Mutex
 	ended   bool
-	idle    bool
-	reading int
-	last    time.Time // when it was last read
-	stop    func() bool
+	idle    bool // it was given up
+	reading int  // how many reads are under way
+	last    time.Time
+	stop    func() bool // ends the wait for the context
 
-	listed     bool // in w.Idle's list, whose lock guards what follows
-	prev, next *watched
+	watcher    *Watcher // in whose list it is; nil if it is in none
+	prev, next *watched // in that list, whose lock guards them
 
 	// Where events may be hidden:
 	held    []byte // what came of the event being received
-	passing bool   // that event is too long to hold back
-	ready   []byte // to be given to the caller next,
-	given   int    // from here on,
+	tooLong bool   // that event is too long to hold back, and goes to the caller as it comes
+	ready   []byte // what the caller is to get next,
+	given   int    // from this index on,
 	err     error  // and then this
 }
 
@@ -168,14 +176,14 @@ func (b *watched) finish() {
 
 func (b *watched) finishLocked() {
 	b.reading--
-	if b.listed {
+	if b.watcher != nil {
 		b.last = time.Now()
 	}
 }
 
 // pending serves a read from what is ready.
 func (b *watched) pending(p []byte) (n int, err error, ok bool) {
-	if !b.w.Hide {
+	if !b.options.Hide {
 		return 0, nil, false
 	}
 	b.mu.Lock()
@@ -189,12 +197,12 @@ func (b *watched) pending(p []byte) (n int, err error, ok bool) {
 	return 0, b.err, b.err != nil
 }
 
-// took deals with p, of which what came from the body beneath begins at from, and its error. It reports false if nothing
-// is for the caller.
+// took shows the Observer what came from the body beneath, which is p from the given index on, with its error. It reports
+// false if none of it is for the caller yet.
 func (b *watched) took(p []byte, from int, err error) (int, error, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.w.Hide {
+	if !b.options.Hide {
 		b.show(p, err)
 		b.finishLocked()
 		return len(p), err, true
@@ -202,7 +210,7 @@ func (b *watched) took(p []byte, from int, err error) (int, error, bool) {
 	n := b.sift(p, from)
 	if err != nil {
 		b.err = err
-		if seen := b.finalRead(err); seen&SeenHide == 0 || b.passing {
+		if seen := b.finalRead(err); seen&SeenHide == 0 || b.tooLong {
 			b.ready = append(b.ready, b.held...)
 		}
 		b.held = nil
@@ -228,7 +236,7 @@ func (b *watched) show(p []byte, err error) {
 // sift shows the Observer p from the given index on, moves what is for the caller to the front of p, and returns how long
 // that is. What has to wait for, or come after, bytes that were held back and have no room in front goes to b.ready.
 func (b *watched) sift(p []byte, from int) (kept int) {
-	pass := func(unit []byte) {
+	deliver := func(unit []byte) {
 		switch {
 		case len(b.ready) > 0:
 			b.ready = append(b.ready, unit...)
@@ -243,15 +251,15 @@ func (b *watched) sift(p []byte, from int) (kept int) {
 		unit := p[at : at+n]
 		at += n
 		switch {
-		case b.passing:
-			pass(unit)
-			b.passing = seen&SeenEnd == 0
-		case seen&SeenEnd == 0 && len(b.held)+n <= MaxHeld:
+		case b.tooLong:
+			deliver(unit)
+			b.tooLong = seen&SeenEnd == 0
+		case seen&SeenEnd == 0 && len(b.held)+n <= maxHeld:
 			b.held = append(b.held, unit...)
-		case seen&(SeenEnd|SeenHide) == SeenEnd|SeenHide && len(b.held)+n <= MaxHeld:
+		case seen&(SeenEnd|SeenHide) == SeenEnd|SeenHide && len(b.held)+n <= maxHeld:
 			b.held = b.held[:0]
 		default:
-			b.passing = seen&SeenEnd == 0
+			b.tooLong = seen&SeenEnd == 0
 			switch held := b.held; {
 			case len(held) == 0:
 			case kept+len(held) <= at-n && len(b.ready) == 0:
@@ -260,7 +268,7 @@ func (b *watched) sift(p []byte, from int) (kept int) {
 				b.ready = append(b.ready, held...)
 			}
 			b.held = b.held[:0]
-			pass(unit)
+			deliver(unit)
 		}
 	}
 	return kept
@@ -268,7 +276,7 @@ func (b *watched) sift(p []byte, from int) (kept int) {
 
 // observe shows the Observer p, which is not empty, and ends the body if the answer is complete.
 func (b *watched) observe(p []byte) (n int, seen Seen) {
-	n, seen = b.w.Observer.Observe(p)
+	n, seen = b.observer.Observe(p)
 	if n <= 0 || n > len(p) {
 		n = len(p)
 	}
@@ -280,10 +288,10 @@ func (b *watched) observe(p []byte) (n int, seen Seen) {
 
 // finalRead ends the body with the error of its last read.
 func (b *watched) finalRead(err error) (seen Seen) {
-	if b.ended && !b.w.Hide {
+	if b.ended && !b.options.Hide {
 		return 0
 	}
-	_, seen = b.w.Observer.Observe(nil)
+	_, seen = b.observer.Observe(nil)
 	switch {
 	case seen&SeenComplete != 0:
 		b.endLocked(EndComplete, nil)
@@ -309,22 +317,22 @@ func (b *watched) endLocked(how End, err error) {
 	if b.stop != nil {
 		b.stop()
 	}
-	if b.listed {
-		b.listed = false
-		b.w.Idle.remove(b)
+	if b.watcher != nil {
+		b.watcher.remove(b)
+		b.watcher = nil
 	}
-	b.w.Observer.End(how, err)
+	b.observer.End(how, err)
 }
 
 // idleFor returns how long the body has been left unread, and gives it up if that is too long.
 func (b *watched) idleFor(now time.Time) (left time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch left = b.w.IdleTime - now.Sub(b.last); {
+	switch left = b.options.IdleTime - now.Sub(b.last); {
 	case b.ended:
 		return 0
 	case b.reading > 0:
-		return b.w.IdleTime
+		return b.options.IdleTime
 	case left > 0:
 		return left
 	}
@@ -335,7 +343,7 @@ func (b *watched) idleFor(now time.Time) (left time.Duration) {
 	return 0
 }
 
-// Close closes the body. The Observer hears of it first, as closing may block.
+// Close closes the body. The Observer's End comes first, as closing may block.
 func (b *watched) Close() error {
 	b.end(EndClosed, nil)
 	return b.rc.Close()

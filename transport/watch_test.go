@@ -17,7 +17,7 @@ import (
 
 // A witness observes a stream of events, and hides those whose data begins with "hide".
 type witness struct {
-	Events
+	events
 	recorder
 	mu    sync.Mutex
 	ended []string
@@ -26,7 +26,7 @@ type witness struct {
 func newWitness() *witness {
 	w := &witness{}
 	w.hide = func(data string) bool { return strings.HasPrefix(data, "hide") }
-	w.Events.Handler = &w.recorder
+	w.handler = &w.recorder
 	return w
 }
 
@@ -55,7 +55,7 @@ func watch(t *testing.T, stream string, size int, hide bool, wrap func(io.Reader
 	t.Helper()
 	w := newWitness()
 	resp := response(wrap(strings.NewReader(stream)))
-	Watcher{Observer: w, Hide: hide}.Watch(context.Background(), resp)
+	new(Watcher).Watch(context.Background(), resp, w, WatchOptions{Hide: hide})
 	var got bytes.Buffer
 	buf := make([]byte, size)
 	for {
@@ -87,7 +87,7 @@ var readers = map[string]func(io.Reader) io.Reader{
 	"data with EOF": iotest.DataErrReader,
 }
 
-func TestWatchPassesEverything(t *testing.T) {
+func TestWatchGivesEverything(t *testing.T) {
 	for _, test := range eventTests {
 		for name, wrap := range readers {
 			for _, size := range []int{1, 3, 4096} {
@@ -103,7 +103,7 @@ func TestWatchPassesEverything(t *testing.T) {
 }
 
 func TestWatchHides(t *testing.T) {
-	long := strings.Repeat("x", MaxHeld)
+	long := strings.Repeat("x", maxHeld)
 	for _, test := range []struct{ name, stream, want string }{
 		{"middle", "data: a\n\ndata: hide\n\ndata: b\n\n", "data: a\n\ndata: b\n\n"},
 		{"first", "data: hide\n\ndata: b\n\n", "data: b\n\n"},
@@ -114,11 +114,11 @@ func TestWatchHides(t *testing.T) {
 		{"with its comments", "data: a\n\n: c\ndata: hide\n\ndata: b\n\n", "data: a\n\ndata: b\n\n"},
 		{"CRLF", "data: a\r\n\r\ndata: hide\r\n\r\ndata: b\r\n\r\n", "data: a\r\n\r\ndata: b\r\n\r\n"},
 		{"too long to hide", "data: a\n\ndata: hide" + long + "\n\ndata: b\n\n", "data: a\n\ndata: hide" + long + "\n\ndata: b\n\n"},
-		{"long and passed on", "data: a" + long + "\n\ndata: hide\n\ndata: b\n\n", "data: a" + long + "\n\ndata: b\n\n"},
+		{"too long, and not to be hidden", "data: a" + long + "\n\ndata: hide\n\ndata: b\n\n", "data: a" + long + "\n\ndata: b\n\n"},
 	} {
 		for name, wrap := range readers {
 			for _, size := range []int{1, 3, 9, 4096, 1 << 20} {
-				if len(test.stream) > MaxHeld && (size < 4096 || name == "byte by byte") {
+				if len(test.stream) > maxHeld && (size < 4096 || name == "byte by byte") {
 					continue // slow, and nothing new
 				}
 				got, w := watch(t, test.stream, size, true, wrap)
@@ -141,7 +141,7 @@ func FuzzWatch(f *testing.F) {
 		piece, size = piece&255+1, size&255+1
 		w := newWitness()
 		resp := response(&pieces{[]byte(stream), piece})
-		Watcher{Observer: w, Hide: true}.Watch(context.Background(), resp)
+		new(Watcher).Watch(context.Background(), resp, w, WatchOptions{Hide: true})
 		var got bytes.Buffer
 		if _, err := io.CopyBuffer(struct{ io.Writer }{&got}, struct{ io.Reader }{resp.Body}, make([]byte, size)); err != nil {
 			t.Fatal(err)
@@ -197,7 +197,7 @@ func TestWatchEnds(t *testing.T) {
 			if s, ok := test.body.(*strings.Reader); ok {
 				s.Seek(0, io.SeekStart)
 			}
-			Watcher{Observer: w, Hide: hide}.Watch(context.Background(), resp)
+			new(Watcher).Watch(context.Background(), resp, w, WatchOptions{Hide: hide})
 			test.use(resp)
 			if got := fmt.Sprint(w.ends()); got != "["+test.want+"]" && !(test.name == "error" && hide) {
 				t.Errorf("%s, hide %v: %v, want %s", test.name, hide, got, test.want)
@@ -214,7 +214,7 @@ func TestWatchContext(t *testing.T) {
 		w := newWitness()
 		r, wr := io.Pipe()
 		resp := response(r)
-		Watcher{Observer: w}.Watch(ctx, resp)
+		new(Watcher).Watch(ctx, resp, w, WatchOptions{})
 		cancel(errors.New("the user pressed stop"))
 		synctest.Wait()
 		if got := fmt.Sprint(w.ends()); got != "[context the user pressed stop]" {
@@ -225,47 +225,13 @@ func TestWatchContext(t *testing.T) {
 	})
 }
 
-func TestWatchIdle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWitness()
-		r, wr := io.Pipe()
-		resp := response(r)
-		Watcher{Observer: w, Idle: new(Idle), IdleTime: 10 * time.Minute}.Watch(context.Background(), resp)
-		go func() {
-			time.Sleep(25 * time.Minute) // longer than Idle, but a read is under way
-			wr.Write([]byte("data: a\n\n"))
-		}()
-		buf := make([]byte, 100)
-		if _, err := resp.Body.Read(buf); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(10*time.Minute - time.Second)
-		synctest.Wait()
-		if len(w.ends()) != 0 {
-			t.Fatalf("given up too early: %v", w.ends())
-		}
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		if got := fmt.Sprint(w.ends()); got != "[idle "+ErrIdle.Error()+"]" {
-			t.Errorf("not given up: %v", got)
-		}
-		if _, err := resp.Body.Read(buf); !errors.Is(err, ErrIdle) {
-			t.Errorf("a read after that: %v", err)
-		}
-		synctest.Wait()
-		if _, err := wr.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
-			t.Errorf("the body beneath is not closed: %v", err)
-		}
-	})
-}
-
 // A read and a close at the same time: one end, and no race.
 func TestWatchReadAndClose(t *testing.T) {
-	var idle Idle
+	var watcher Watcher
 	for range 200 {
 		w := newWitness()
 		resp := response(strings.NewReader(strings.Repeat("data: a\n\n", 50)))
-		Watcher{Observer: w, Hide: true, Idle: &idle, IdleTime: time.Minute}.Watch(t.Context(), resp)
+		watcher.Watch(t.Context(), resp, w, WatchOptions{Hide: true, IdleTime: time.Minute})
 		var both sync.WaitGroup
 		both.Add(2)
 		go func() { defer both.Done(); readAllOf(resp) }()
@@ -289,7 +255,7 @@ func TestWatchLeavesAlone(t *testing.T) {
 	} {
 		before := resp.Body
 		w := newWitness()
-		Watcher{Observer: w}.Watch(context.Background(), resp)
+		new(Watcher).Watch(context.Background(), resp, w, WatchOptions{})
 		if resp.Body != before || len(w.ends()) != 1 {
 			t.Errorf("%s: body replaced %v, ended %v", name, resp.Body != before, w.ends())
 		}
@@ -301,80 +267,17 @@ func TestWatchForgetsTheLength(t *testing.T) {
 	resp := response(strings.NewReader("data: hide\n\n"))
 	resp.ContentLength = 12
 	resp.Header.Set("Content-Length", "12")
-	Watcher{Observer: newWitness(), Hide: true}.Watch(context.Background(), resp)
+	new(Watcher).Watch(context.Background(), resp, newWitness(), WatchOptions{Hide: true})
 	if resp.ContentLength != -1 || resp.Header.Get("Content-Length") != "" {
 		t.Errorf("%d, %v", resp.ContentLength, resp.Header)
 	}
 }
 
-func TestPeek(t *testing.T) {
-	for name, wrap := range readers {
-		for _, size := range []int{0, 1, 5, 10, 11, 100} {
-			resp := response(wrap(strings.NewReader("0123456789")))
-			head, err := Peek(resp, size, time.Minute)
-			if want := "0123456789"[:min(size, 10)]; string(head) != want {
-				t.Errorf("%s, %d: peeked %q, want %q", name, size, head, want)
-			}
-			if size > 10 && !errors.Is(err, io.EOF) {
-				t.Errorf("%s, %d: %v, want EOF", name, size, err)
-			}
-			all, err := io.ReadAll(resp.Body)
-			if string(all) != "0123456789" || err != nil {
-				t.Errorf("%s, %d: then read %q, %v", name, size, all, err)
-			}
-		}
-	}
-}
-
-// A body that trickles, or never ends, costs no more time than was allowed, and still reaches the caller as it comes.
-func TestPeekTrickle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, w := io.Pipe()
-		resp := response(r)
-		go func() {
-			defer w.Close()
-			for i := range 5 {
-				time.Sleep(time.Second)
-				fmt.Fprint(w, i)
-			}
-		}()
-		start := time.Now()
-		head, err := Peek(resp, 100, 2500*time.Millisecond)
-		if string(head) != "01" || err != nil || time.Since(start) != 2500*time.Millisecond {
-			t.Errorf("peeked %q, %v after %v", head, err, time.Since(start))
-		}
-		buf := make([]byte, 1)
-		for i, want := range []time.Duration{2500 * time.Millisecond, 2500 * time.Millisecond, 3 * time.Second, 4 * time.Second, 5 * time.Second} {
-			if _, err := io.ReadFull(resp.Body, buf); err != nil || buf[0] != byte('0'+i) {
-				t.Fatalf("byte %d: %q, %v", i, buf, err)
-			}
-			if got := time.Since(start); got != want {
-				t.Errorf("byte %d came after %v, want %v", i, got, want)
-			}
-		}
-		if _, err := resp.Body.Read(buf); !errors.Is(err, io.EOF) {
-			t.Errorf("at the end: %v", err)
-		}
-	})
-}
-
-func TestPeekClose(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, _ := io.Pipe()
-		resp := response(r)
-		Peek(resp, 100, time.Second)
-		resp.Body.Close() // ends the goroutine that still reads, or the bubble would complain
-		if _, err := resp.Body.Read(make([]byte, 1)); err == nil {
-			t.Error("a read after Close succeeded")
-		}
-	})
-}
-
 // A comment that keeps the connection alive reaches the caller at once, although events may be hidden.
-func TestWatchPassesCommentsOn(t *testing.T) {
+func TestWatchDoesNotHoldComments(t *testing.T) {
 	r, wr := io.Pipe()
 	resp := response(r)
-	Watcher{Observer: newWitness(), Hide: true}.Watch(context.Background(), resp)
+	new(Watcher).Watch(context.Background(), resp, newWitness(), WatchOptions{Hide: true})
 	go wr.Write([]byte(": PROCESSING\n\n"))
 	buf := make([]byte, 100)
 	if n, err := resp.Body.Read(buf); string(buf[:n]) != ": PROCESSING\n\n" || err != nil {

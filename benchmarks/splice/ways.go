@@ -130,7 +130,7 @@ func splice(body []byte, send func(*http.Request, *sink) error) (func(*sink) err
 		if b.Skipped() != "" {
 			return fmt.Errorf("%w: %s", errSkipped, b.Skipped())
 		}
-		if err := b.Attach(out, edits...); err != nil {
+		if err := b.Attach(out, false, edits...); err != nil {
 			return err
 		}
 		if err := send(out, s); err != nil {

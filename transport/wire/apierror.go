@@ -27,7 +27,7 @@ func readError(body []byte) apiError {
 	if len(body) > 1 && body[0] == '[' {
 		body = bytes.TrimSpace(body[1 : len(body)-1])
 	}
-	fields := scanStart(body, errorPaths, 8<<10)
+	fields, _ := transport.Find(body, errorPaths) // a body that was cut off, or is broken, still says what it began with
 	text := func(path transport.Path) string {
 		raw, _ := fields.Get(path)
 		text, _ := textOf(raw)

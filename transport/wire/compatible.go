@@ -9,6 +9,7 @@ import (
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
 // Compatible is the dialect of a provider whose API is compatible with OpenAI's: chat completions, and, as far as it
@@ -142,7 +143,7 @@ func (d *Compatible) tierAt(doc *transport.Fields, path transport.Path) policy.T
 	if tier, ok := d.aliases[string(name)]; ok {
 		return tier
 	}
-	text, _ := unquote(raw)
+	text, _ := jsontext.Unquote(raw)
 	return policy.Tier(printable(text))
 }
 
@@ -178,7 +179,7 @@ func tierEdit(path, name string) transport.Edit {
 
 // Headers reads the request id.
 func (d *Compatible) Headers(_ *Call, h http.Header, a *Answer) {
-	a.RequestID = printable(transport.First(h, "X-Request-Id"))
+	a.RequestID = printable(h.Get("X-Request-Id"))
 	if d.headers != nil {
 		d.headers(h, a)
 	}

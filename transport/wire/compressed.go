@@ -11,32 +11,36 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// Of a compressed answer, whose encoding the caller asked for itself, no more than maxPacked bytes are kept to be read
-// when it has ended, and they are unpacked to no more than maxUnpacked.
+// Of a compressed answer, whose encoding the caller asked for itself, no more than maxCompressed bytes are kept to be read
+// when it has ended, and they are decompressed to no more than maxDecompressed.
 const (
-	maxPacked   = 4 << 20
-	maxUnpacked = 16 << 20
+	maxCompressed   = 4 << 20
+	maxDecompressed = 16 << 20
 )
 
-// packed is the body of a compressed answer. The caller gets it as it is; we unpack a copy.
-type packed struct {
+// A compressed is the body of a compressed answer. The caller gets it as it is; we decompress a copy.
+type compressed struct {
 	encoding string
 	data     []byte
 	long     bool
 }
 
-// newPacked returns the beginning of a body whose header says that it is compressed; nil if it does not.
-func newPacked(h http.Header) *packed {
-	encoding := strings.ToLower(strings.TrimSpace(transport.First(h, "Content-Encoding")))
+// newCompressed returns the beginning of a body whose header says that it is compressed; nil if it does not.
+func newCompressed(h http.Header) *compressed {
+	v := h["Content-Encoding"]
+	if len(v) == 0 {
+		return nil
+	}
+	encoding := strings.ToLower(strings.TrimSpace(v[0]))
 	if encoding == "" || encoding == "identity" {
 		return nil
 	}
-	return &packed{encoding: encoding}
+	return &compressed{encoding: encoding}
 }
 
 // keep keeps the next bytes of the body.
-func (z *packed) keep(p []byte) {
-	if z.long = z.long || len(z.data)+len(p) > maxPacked; z.long {
+func (z *compressed) keep(p []byte) {
+	if z.long = z.long || len(z.data)+len(p) > maxCompressed; z.long {
 		z.data = nil
 		return
 	}
@@ -44,7 +48,7 @@ func (z *packed) keep(p []byte) {
 }
 
 // open returns a reader of what is in the body; nil if the encoding is not known.
-func (z *packed) open() (io.Reader, error) {
+func (z *compressed) open() (io.Reader, error) {
 	switch z.encoding {
 	case "gzip", "x-gzip":
 		return gzip.NewReader(bytes.NewReader(z.data))
@@ -56,7 +60,7 @@ func (z *packed) open() (io.Reader, error) {
 
 // Unpacked returns the beginning of a response's body without its compression, if it has one that is known.
 func Unpacked(h http.Header, body []byte) []byte {
-	z := newPacked(h)
+	z := newCompressed(h)
 	if z == nil {
 		return body
 	}
@@ -69,13 +73,13 @@ func Unpacked(h http.Header, body []byte) []byte {
 	return plain
 }
 
-// inflate reads the answer that came compressed, as far as it came.
-func (r *Reader) inflate() {
-	z := r.packed
+// decompress reads the answer that came compressed, as far as it came.
+func (r *Reader) decompress() {
+	z := r.compressed
 	if z == nil {
 		return
 	}
-	r.packed = nil
+	r.compressed = nil
 	plain, err := z.open()
 	switch {
 	case z.long:
@@ -90,18 +94,20 @@ func (r *Reader) inflate() {
 		return
 	}
 	buf := make([]byte, 32<<10)
+	done := false // a stream of events said that it is complete
 	for size := 0; ; {
 		n, err := plain.Read(buf)
-		if size += n; size > maxUnpacked {
+		if size += n; size > maxDecompressed {
 			r.Answer.Problem, r.unread = "the answer came compressed, and unpacks to too much", true
 			return
 		}
-		for p := buf[:n]; len(p) > 0 && !(r.stream && r.ended); {
-			took, _ := r.observePlain(p)
+		for p := buf[:n]; len(p) > 0 && !done; {
+			took, seen := r.documents.Observe(p)
+			done = seen&transport.SeenComplete != 0 && r.documents.Events()
 			p = p[max(1, took):]
 		}
 		if err != nil {
-			r.observePlain(nil)
+			r.documents.Observe(nil)
 			return
 		}
 	}

@@ -1,6 +1,9 @@
 package wire
 
-import "github.com/skinflint-go/skinflint/transport"
+import (
+	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
+)
 
 // On Google's OpenAI-compatible APIs, a request names its context cache deep within a member:
 //
@@ -21,7 +24,7 @@ func extraBodyCache(body *transport.Fields) (string, bool) {
 		return "", false
 	}
 	raw, ok := cachedContentMember.in(google)
-	name, _ := unquote(raw)
+	name, _ := jsontext.Unquote(raw)
 	return printable(name), ok && name != ""
 }
 

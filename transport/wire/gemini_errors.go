@@ -8,6 +8,7 @@ import (
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
 // geminiRejection returns what an error of the Gemini API means.
@@ -136,7 +137,7 @@ func retryDelay(body []byte) (longest time.Duration) {
 		if end < 0 {
 			return longest
 		}
-		text, _ := unquote(bytes.TrimSpace(value[:end]))
+		text, _ := jsontext.Unquote(bytes.TrimSpace(value[:end]))
 		longest = max(longest, duration(text))
 	}
 }

@@ -86,7 +86,7 @@ func readModalities(r *countReader, path transport.Path) (m modalities) {
 	if bytes.IndexByte(raw, '{') == bytes.LastIndexByte(raw, '{') && bytes.Contains(raw, []byte(`"TEXT"`)) && !bytes.Contains(raw, []byte(`"AUDIO"`)) {
 		return m // nearly all lists are one element of text
 	}
-	scanObjects(raw, modalityPaths, 32, func(object *transport.Fields, err error) {
+	for object, err := range transport.Objects(raw, modalityPaths) {
 		element := countReader{doc: object}
 		n, _ := element.get(atTokenCount) // zero is left out
 		if err != nil || element.problem != "" {
@@ -98,6 +98,6 @@ func readModalities(r *countReader, path transport.Path) (m modalities) {
 		case `"IMAGE"`, "2":
 			m.image += n
 		}
-	})
+	}
 	return m
 }

@@ -7,11 +7,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
 // textOf returns the text of a JSON string, or a number as it is written; false for anything else.
 func textOf(raw []byte) (string, bool) {
-	if s, ok := unquote(raw); ok {
+	if s, ok := jsontext.Unquote(raw); ok {
 		return s, true
 	}
 	if len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') {
@@ -48,7 +49,7 @@ func keep(to *string, doc *transport.Fields, path transport.Path, like string) {
 	case string(text) == like:
 		*to = like
 	default:
-		if text, ok := unquote(raw); ok {
+		if text, ok := jsontext.Unquote(raw); ok {
 			*to = printable(text)
 		}
 	}

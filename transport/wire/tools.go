@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
 // readTools reads a request's list of tools into c.Tools. Of the tools' names, those in free cost nothing, and the uses of
@@ -29,7 +30,7 @@ func readTools(c *Call, body *transport.Fields, kind string, free, counted []str
 	}
 	for _, tool := range tools {
 		if kind != "" {
-			name, _ := unquote(tool[kind])
+			name, _ := jsontext.Unquote(tool[kind])
 			addTool(c, name, free, counted)
 			continue
 		}

@@ -20,14 +20,14 @@ var knownCounts = map[string]bool{
 //
 //	"usage": {"prompt_tokens": 9, "completion_tokens": 5, "completion_tokens_details": {"dream_tokens": 40}}
 func withUnknownCounts(paths *transport.Paths) *transport.Paths {
-	return paths.WithStray("usage", func(name []byte) bool {
+	return paths.WithUnknown("usage", func(name []byte) bool {
 		return bytes.Contains(name, []byte("token")) && !bytes.Contains(name, []byte("cost")) && !knownCounts[string(name)]
 	})
 }
 
 // noteUnknownCount notes an unknown count of the usage: the cost of the known ones is then not all.
 func noteUnknownCount(doc *transport.Fields, a *Answer) {
-	if name := doc.Stray(); name != "" {
+	if name := doc.Unknown(); name != "" {
 		a.Extras = "it also counts " + printable(name) + ", whose price is not known"
 	}
 }

@@ -44,20 +44,20 @@ func TestRewoundBody(t *testing.T) {
 				t.Fatal(err)
 			}
 			first, second := req.WithContext(t.Context()), req.WithContext(t.Context())
-			if err := body.Attach(first, edits...); err != nil {
+			if err := body.Attach(first, false, edits...); err != nil {
 				t.Fatal(err)
 			}
 			io.CopyN(io.Discard, first.Body, 1000)
 			start := time.Now()
-			if err := body.Attach(second, edits...); err == nil || time.Since(start) != time.Second {
+			if err := body.Attach(second, false, edits...); err == nil || time.Since(start) != time.Second {
 				t.Errorf("given after %v: %v", time.Since(start), err)
 			}
-			if !body.Contains([]byte("no such thing")) || body.Copy(io.Discard) == nil {
+			if !body.Contains([]byte("no such thing")) || body.copyTo(io.Discard) == nil {
 				t.Error("read while it is sent")
 			}
 			time.AfterFunc(300*time.Millisecond, func() { first.Body.Close() })
 			start = time.Now()
-			if err := body.Attach(second, edits...); err != nil || time.Since(start) != 300*time.Millisecond {
+			if err := body.Attach(second, false, edits...); err != nil || time.Since(start) != 300*time.Millisecond {
 				t.Errorf("given after %v: %v", time.Since(start), err)
 			}
 			got, err := io.ReadAll(second.Body)
@@ -66,7 +66,7 @@ func TestRewoundBody(t *testing.T) {
 			}
 			second.Body.Close()
 			var again bytes.Buffer
-			if body.Contains([]byte("no such thing")) || body.Copy(&again) != nil || !bytes.Equal(again.Bytes(), data) {
+			if body.Contains([]byte("no such thing")) || body.copyTo(&again) != nil || !bytes.Equal(again.Bytes(), data) {
 				t.Error("not read")
 			}
 		}
@@ -88,7 +88,7 @@ func TestFreshBodyIsNotWaitedFor(t *testing.T) {
 		start := time.Now()
 		for range 3 {
 			out := req.WithContext(t.Context())
-			if err := body.Attach(out); err != nil || time.Since(start) != 0 {
+			if err := body.Attach(out, false); err != nil || time.Since(start) != 0 {
 				t.Errorf("given after %v: %v", time.Since(start), err)
 			}
 			io.CopyN(io.Discard, out.Body, 10)

@@ -1,27 +1,35 @@
-package wire
+package transport
 
 import "bytes"
 
-// A prefilter tells at a prefilter whether an event of a stream is worth reading. Most are not, and are those before them but
-// for a word and some padding: they begin alike, and go on alike from the brace behind the word. What has been looked at
-// once is not looked at again. The zero prefilter is ready.
+// A prefilter says, faster than parsing, whether an event of a stream is worth parsing: whether it has a member with one
+// of some names (marks), and a value other than null. Most events have none, and differ from the one before only by a
+// word and some padding:
+//
+//	{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"delta":{"content":"Hel"}}],"usage":null}
+//	{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"delta":{"content":"lo"}}],"usage":null}
+//	|------------------------- head ---------------------------------------------------|   |------ middle ------|
+//
+// So it remembers the head that events share, and the middle that they share from the first brace behind it (the word
+// has none, as a rule), and knows of both that they hold no mark. Of an event that begins like that it looks only at what
+// lies between, and behind. Where that is not so, it looks at all of it. The zero prefilter is ready.
 type prefilter struct {
-	head    []byte // what events begin with that were not marked, or the whole of the last one, if same is 0
+	head    []byte // what unmarked events begin with; or the whole of the last one, if same is 0
 	same    int    // how much of it others share
-	from    int    // where to look on, see resume
+	from    int    // where to look on behind it, see resume
 	middle  []byte // what follows from the first brace behind it
-	settled bool   // the middle is what two had in common
-	on      int    // where to look on in it
+	settled bool   // the middle is what two events had in common
+	on      int    // where to look on behind it
 }
 
-// maxPrefix is how much of an event is remembered, and minPrefix what is worth it.
+// maxPrefix is how much of an event is remembered, and minPrefix how much must be shared to be of use.
 const (
 	maxPrefix = 512
 	minPrefix = 16
 )
 
-// marked reports whether data has a member of one of the names, each in quotes, with a value other than null. Of what is
-// known not to be marked it looks from the last colon on at most: a member that begins before that has its value, or
+// marked reports whether data has a member of one of the names, each in quotes, with a value other than null. Behind what is
+// known not to be marked it looks again from the last colon on at most: a member that begins before that has its value, or
 // enough of it, before it, too.
 func (g *prefilter) marked(data []byte, names [][]byte) bool {
 	if g.same == 0 || len(data) < g.same || string(data[:g.same]) != string(g.head[:g.same]) {
@@ -79,8 +87,8 @@ func common(a, b []byte) (n int) {
 	return n
 }
 
-// resume returns where to look on behind something whose last colon is known: at that colon, if what stands before it is
-// one of the names, and its value may differ, else behind it.
+// resume returns where to look on behind something whose last colon is known: at that colon if one of the names stands
+// before it, as its value may be another the next time; else behind it.
 func resume(data []byte, colon int, names [][]byte) int {
 	if named(data, colon, names) {
 		return colon
@@ -88,7 +96,7 @@ func resume(data []byte, colon int, names [][]byte) int {
 	return colon + 1
 }
 
-// marked is [prefilter.marked] for what follows from somewhere on. It looks at colons, of which a document has fewer than of
+// marked is [prefilter.marked] for what follows from an index on. It looks at colons, of which a document has fewer than of
 // anything else that a name could be found by.
 func marked(data []byte, from int, names [][]byte) bool {
 	for i := from; ; {
@@ -121,26 +129,27 @@ func named(data []byte, colon int, names [][]byte) bool {
 	return false
 }
 
-// null reports whether a value that begins in data, perhaps behind spaces, is null.
+// null reports whether a value that begins in data, perhaps behind white space, is null.
 func null(data []byte) bool {
-	data = trimSpace(data)
+	data = trimLeft(data)
 	return len(data) >= 4 && string(data[:4]) == "null"
 }
 
-func trimSpace(data []byte) []byte {
+func trimLeft(data []byte) []byte {
 	for len(data) > 0 && data[0] <= ' ' {
 		data = data[1:]
 	}
 	return data
 }
 
-// A memberFinder looks for a member with a value other than null in data that comes in pieces. The zero memberFinder is ready.
+// A memberFinder looks for a member with a value other than null in data that comes in pieces, of which one may end in
+// the middle of its name: `..."finishRea` and `son":"STOP"...`. The zero memberFinder is ready.
 type memberFinder struct {
 	seam  []byte // the end of what came before
 	found bool
 }
 
-// maxSeam is longer than a name, and the beginning of its value with some space around.
+// maxSeam is longer than a name, and the beginning of its value with some white space around.
 const maxSeam = 64
 
 // look looks at the next piece.
@@ -157,7 +166,7 @@ func (f *memberFinder) look(piece, name []byte) {
 	}
 }
 
-// certain is marked for one name, but where the value is cut off there it says no.
+// certain is marked for one name, but where the value is cut off there it reports false.
 func certain(data, name []byte) bool {
 	for {
 		at := bytes.Index(data, name)
@@ -165,11 +174,11 @@ func certain(data, name []byte) bool {
 			return false
 		}
 		data = data[at+len(name):]
-		rest := trimSpace(data)
+		rest := trimLeft(data)
 		if len(rest) == 0 || rest[0] != ':' {
 			continue
 		}
-		if value := trimSpace(rest[1:]); len(value) >= 4 && string(value[:4]) != "null" {
+		if value := trimLeft(rest[1:]); len(value) >= 4 && string(value[:4]) != "null" {
 			return true
 		}
 	}

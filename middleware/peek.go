@@ -1,4 +1,4 @@
-package transport
+package middleware
 
 import (
 	"io"
@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Peek reads the beginning of resp's body, at most size bytes and for at most wait, and puts a body in its place from
+// peek reads the beginning of resp's body, at most size bytes and for at most wait, and puts a body in its place from
 // which the caller still reads all of it. It returns what it read, and the error that ended the body: io.EOF if it was
 // read to its end, nil if there may be more.
-func Peek(resp *http.Response, size int, wait time.Duration) ([]byte, error) {
+func peek(resp *http.Response, size int, wait time.Duration) ([]byte, error) {
 	if resp.Body == nil || resp.Body == http.NoBody {
 		return nil, io.EOF
 	}
@@ -37,7 +37,7 @@ type peeked struct {
 	mu   sync.Mutex
 	data []byte
 	err  error
-	over bool // Peek has returned: the read under way is the last that is not the caller's
+	over bool // peek has returned: the read under way is the last that is not the caller's
 	read int  // how much of data the caller has had
 }
 

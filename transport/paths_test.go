@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-func TestStray(t *testing.T) {
-	paths := MustPaths("model", "usage.input", "usage.details.cached", "response.usage.input").WithStray("usage", func(name []byte) bool {
+func TestUnknown(t *testing.T) {
+	paths := MustPaths("model", "usage.input", "usage.details.cached", "response.usage.input").WithUnknown("usage", func(name []byte) bool {
 		return bytes.HasSuffix(name, []byte("tokens"))
 	})
 	for doc, want := range map[string]string{
@@ -22,19 +22,19 @@ func TestStray(t *testing.T) {
 		`{"response":{"usage":{"dream_tokens":5}},"late_tokens":1}`:                  "dream_tokens",
 		`{"usage":[{"dream_tokens":5}],"model":"m"}`:                                 "",
 	} {
-		var s Scanner
-		f, err := s.Scan([]byte(doc), paths)
-		if err != nil || f.Stray() != want {
-			t.Errorf("%s: %q, %v, want %q", doc, f.Stray(), err, want)
+		var s scanner
+		f, err := Find([]byte(doc), paths)
+		if err != nil || f.Unknown() != want {
+			t.Errorf("%s: %q, %v, want %q", doc, f.Unknown(), err, want)
 		}
 		for first := range doc {
 			for second := first; second < len(doc); second++ {
-				s.Reset(paths, 64)
+				s.reset(paths, 64)
 				for _, part := range []string{doc[:first], doc[first:second], doc[second:]} {
 					s.Write([]byte(part))
 				}
-				if !s.Complete() || s.Stray() != want {
-					t.Fatalf("%s, cut at %d and %d: %q, want %q", doc, first, second, s.Stray(), want)
+				if !s.complete() || s.unknown != want {
+					t.Fatalf("%s, cut at %d and %d: %q, want %q", doc, first, second, s.unknown, want)
 				}
 			}
 		}

@@ -11,12 +11,11 @@ var testPaths = MustPaths("model", "service_tier", "stream", "usage", "response.
 
 func scan(t *testing.T, doc string) (*Fields, error) {
 	t.Helper()
-	var s Scanner
-	f, err := s.Scan([]byte(doc), testPaths)
-	if err != nil {
-		return nil, err
+	f, err := Find([]byte(doc), testPaths)
+	if err == nil && f.open < 0 {
+		err = errNotObject
 	}
-	return f, nil
+	return f, err
 }
 
 func TestScan(t *testing.T) {
@@ -74,17 +73,17 @@ func TestScanRefuses(t *testing.T) {
 	for _, doc := range []string{
 		``, ` `, `[]`, `[{"model":1}]`, `"x"`, `null`, `1`, `{`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,}`, `{,}`, `{"a" 1}`,
 		`{"a":tru}`, `{"a":nul`, `{"a":01}`, `{"a":1.}`, `{"a":-}`, `{"a":1e}`, `{"a":+1}`, `{"a":.5}`, `{"a":"\"}`, `{"a\":1}`, `{"a":1}}`, `{"a":1} x`, `{"a":1}{"b":2}`, `{"a":[1}`, `{"a":{]}`, "\xef\xbb\xbf{}",
-		`{a:1}`, `{'a':1}`, `{"a":1;}`, `{"a":NaN}`, strings.Repeat("[", MaxDepth+5),
-		`{"a":` + strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth) + `}`,
+		`{a:1}`, `{'a':1}`, `{"a":1;}`, `{"a":NaN}`, strings.Repeat("[", maxDepth+5),
+		`{"a":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `}`,
 	} {
 		if f, err := scan(t, doc); err == nil {
-			t.Errorf("Scan(%.40q) = %v, want an error", doc, f)
+			t.Errorf("Find(%.40q) = %v, want an error", doc, f)
 		}
 	}
 }
 
 func TestScanDeep(t *testing.T) {
-	deep := `{"x":` + strings.Repeat(`[`, MaxDepth-1) + strings.Repeat(`]`, MaxDepth-1) + `,"model":"m"}`
+	deep := `{"x":` + strings.Repeat(`[`, maxDepth-1) + strings.Repeat(`]`, maxDepth-1) + `,"model":"m"}`
 	f, err := scan(t, deep)
 	if err != nil {
 		t.Fatal(err)
@@ -98,12 +97,12 @@ func TestScanDeep(t *testing.T) {
 func TestScannerKeeps(t *testing.T) {
 	doc := `{"model":"0123456789","usage":{"a":1},"stream":"` + strings.Repeat("x", 100) + `","service_tier":"flex"}`
 	for size := 1; size <= len(doc); size++ {
-		var s Scanner
-		s.Reset(testPaths, 12)
+		var s scanner
+		s.reset(testPaths, 12)
 		for part := range chunks(doc, size) {
 			s.Write(part)
 		}
-		if err := s.Close(); err != nil {
+		if err := s.close(); err != nil {
 			t.Fatalf("pieces of %d: %v", size, err)
 		}
 		for path, want := range map[string]string{"model": `"0123456789"`, "usage": `{"a":1}`, "stream": "", "service_tier": `"flex"`} {
@@ -123,21 +122,6 @@ func chunks(s string, size int) func(func([]byte) bool) {
 				return
 			}
 			s = s[n:]
-		}
-	}
-}
-
-func TestUnquote(t *testing.T) {
-	for raw, want := range map[string]string{
-		`""`: "", `"abc"`: "abc", `"a\n\"\\\/\b\f\r\t"`: "a\n\"\\/\b\f\r\t", `"\u00e9\ud83d\ude00"`: "é😀", `"\ud83d"`: "\uFFFD",
-	} {
-		if got, ok := Unquote([]byte(raw)); !ok || got != want {
-			t.Errorf("Unquote(%s) = %q, %v, want %q", raw, got, ok, want)
-		}
-	}
-	for _, raw := range []string{``, `"`, `x`, `"\"`, `"\u12"`, `"\q"`, `1`, `null`, `"a"b"`} {
-		if got, ok := Unquote([]byte(raw)); ok {
-			t.Errorf("Unquote(%s) = %q, want none", raw, got)
 		}
 	}
 }
@@ -166,14 +150,14 @@ func FuzzScanner(f *testing.F) {
 	f.Add([]byte(`{"a\\\"":"\\","\q":"\x","usage":"\\\\\""}`), uint(2))
 	f.Add([]byte(" [true,false,null,0,-0,1e400,\"\\u0000\"] "), uint(2))
 	f.Fuzz(func(t *testing.T, doc []byte, size uint) {
-		var s Scanner
-		s.Reset(testPaths, 1<<20)
+		var s scanner
+		s.reset(testPaths, 1<<20)
 		for part := range chunks(string(doc), int(size%64)+1) {
 			s.Write(part)
 		}
-		err := s.Close()
+		err := s.close()
 		if valid := json.Valid(blankStrings(doc)); valid != (err == nil) {
-			t.Fatalf("json.Valid = %v, Scanner: %v", valid, err)
+			t.Fatalf("json.Valid = %v, scanner: %v", valid, err)
 		}
 		if err != nil {
 			return
@@ -188,14 +172,12 @@ func FuzzScanner(f *testing.F) {
 				}
 			}
 		}
-		var whole Scanner
-		fields, err := whole.Scan(doc, testPaths)
-		if object := bytes.HasPrefix(bytes.TrimSpace(doc), []byte("{")); object != (err == nil) {
-			t.Fatalf("an object: %v, but Scan: %v", object, err)
+		var whole scanner
+		err = whole.scan(doc, testPaths)
+		if object := bytes.HasPrefix(bytes.TrimSpace(doc), []byte("{")); err != nil || object != (whole.open >= 0) {
+			t.Fatalf("an object: %v, found at %d, %v", object, whole.open, err)
 		}
-		if err != nil {
-			return
-		}
+		fields := &whole.Fields
 		if fields.count != s.count || fields.open != s.open {
 			t.Fatalf("in pieces %d members at %d, whole %d at %d", s.count, s.open, fields.count, fields.open)
 		}
@@ -209,14 +191,14 @@ func FuzzScanner(f *testing.F) {
 	})
 }
 
-// Values found are the Scanner's own: what is later read into the same buffer does not change them.
+// Values found are the scanner's own: what is later read into the same buffer does not change them.
 func TestScannerDoesNotShare(t *testing.T) {
 	buf := []byte(`{"model":"right","usage":{"n":1}}`)
-	var s Scanner
-	s.Reset(testPaths, 100)
+	var s scanner
+	s.reset(testPaths, 100)
 	s.Write(buf)
 	copy(buf, `{"model":"WRONG","usage":{"n":9}}`)
-	if err := s.Close(); err != nil {
+	if err := s.close(); err != nil {
 		t.Fatal(err)
 	}
 	model, _ := s.Get(PathOf("model"))

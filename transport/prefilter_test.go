@@ -1,11 +1,11 @@
-package wire
+package transport
 
 import (
 	"bytes"
 	"testing"
 )
 
-var glanceNames = [][]byte{[]byte(`"usage"`), []byte(`"error"`), []byte(`"x_groq"`)}
+var markNames = [][]byte{[]byte(`"usage"`), []byte(`"error"`), []byte(`"x_groq"`)}
 
 func TestMarked(t *testing.T) {
 	for doc, want := range map[string]bool{
@@ -30,7 +30,7 @@ func TestMarked(t *testing.T) {
 	} {
 		var g prefilter
 		for range 3 { // whether anything is known of the beginning or not
-			if got := g.marked([]byte(doc), glanceNames); got != want {
+			if got := g.marked([]byte(doc), markNames); got != want {
 				t.Errorf("%s: %v", doc, got)
 			}
 		}
@@ -46,7 +46,7 @@ func FuzzPrefilter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		var g prefilter
 		for event := range bytes.SplitSeq(stream, []byte("\n")) {
-			if got, want := g.marked(event, glanceNames), marked(event, 0, glanceNames); got != want {
+			if got, want := g.marked(event, markNames), marked(event, 0, markNames); got != want {
 				t.Fatalf("%q: %v, want %v", event, got, want)
 			}
 		}

@@ -1,0 +1,161 @@
+package transport
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+// Attach makes req carry the body with the edits made, or as it is where [Body.Skipped] says so: its Body, GetBody,
+// ContentLength, TransferEncoding and any literal Content-Length header then agree. req must be the sender's own copy;
+// its Header map is replaced, not written to, where it has to change. A body whose length the caller did not give is
+// still sent without one.
+//
+// http2 says that req is expected to go over HTTP/2. It only saves a copy: net/http sends a body over HTTP/1 in one write
+// with the headers if it has all of it in memory, so a body of at most 64 KB is edited there; over HTTP/2 it writes
+// them apart anyhow, so any body that can be opened again is edited while it is read.
+func (b *Body) Attach(req *http.Request, http2 bool, edits ...Edit) (err error) {
+	if b.once != nil {
+		req.Body = b.once
+		return nil
+	}
+	data, again := b.data, b.again.getBody != nil
+	switch {
+	case b.skipped == "" && len(edits) > 0:
+		if b.known {
+			req.TransferEncoding = nil
+		}
+		if again && (http2 || b.size > smallBody) {
+			return b.stream(req, edits)
+		}
+		if data, err = b.edited(edits); err != nil {
+			return err
+		}
+		if b.known {
+			b.fixContentLength(req, len(data))
+		}
+	case again:
+		req.GetBody = b.again.reopen
+		req.Body, err = b.again.reopen()
+		return err
+	}
+	if len(data) == 0 {
+		if req.Body != nil {
+			req.Body = http.NoBody // what was there has been read and closed
+		}
+		return nil
+	}
+	if b.known {
+		req.ContentLength = int64(len(data))
+	}
+	// net/http sends headers and a body in one write only if it knows the reader's type.
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	req.Body = io.NopCloser(bytes.NewReader(data))
+	return nil
+}
+
+// stream has req carry the body with the edits made while it is read.
+func (b *Body) stream(req *http.Request, edits []Edit) error {
+	segments, err := b.fields.splice(make(splice, 0, 4+4*len(edits)), b.size, edits)
+	if err != nil {
+		return err
+	}
+	if b.known {
+		req.ContentLength = int64(segments.size())
+		b.fixContentLength(req, segments.size())
+	}
+	req.GetBody = func() (io.ReadCloser, error) {
+		body, err := b.again.reopen()
+		if err != nil {
+			return nil, err
+		}
+		return &spliced{src: body, segments: segments}, nil
+	}
+	req.Body, err = req.GetBody()
+	return err
+}
+
+// edited returns the body with the edits made.
+func (b *Body) edited(edits []Edit) ([]byte, error) {
+	w := splicers.Get().(*splicer)
+	defer splicers.Put(w)
+	s, err := b.fields.splice(w.splice[:0], b.size, edits)
+	if err != nil {
+		return nil, err
+	}
+	w.splice = s
+	if b.again.getBody == nil {
+		return w.of(b.data), nil
+	}
+	return b.reread(w)
+}
+
+// reread opens the body once more, and returns it as w makes it.
+func (b *Body) reread(w *splicer) ([]byte, error) {
+	body, err := b.again.reopen()
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	w.size, w.parts, w.out = b.size, nil, nil
+	if _, err := copyThrough(w, body); err != nil {
+		return nil, err
+	}
+	return w.result()
+}
+
+var splicers = sync.Pool{New: func() any { return new(splicer) }}
+
+// A splicer makes the edited document out of the original that is written to it, which is often whole at once.
+type splicer struct {
+	splice splice
+	size   int // of the original
+	parts  []byte
+	out    []byte
+}
+
+func (w *splicer) Write(p []byte) (int, error) {
+	if len(p) == w.size && w.out == nil && w.parts == nil {
+		w.out = w.of(p)
+	} else {
+		w.parts = append(w.parts, p...)
+	}
+	return len(p), nil
+}
+
+func (w *splicer) of(original []byte) []byte {
+	return w.splice.appendTo(make([]byte, 0, w.splice.size()), original)
+}
+
+// result returns the edited document, and lets go of it.
+func (w *splicer) result() (out []byte, err error) {
+	switch {
+	case w.out != nil && w.parts == nil:
+		out = w.out
+	case w.out == nil && len(w.parts) == w.size:
+		out = w.of(w.parts)
+	default:
+		err = errBodyLength
+	}
+	w.parts, w.out = nil, nil
+	return out, err
+}
+
+// fixContentLength corrects a Content-Length that stands among the headers, in any case, as some SDKs write it.
+func (b *Body) fixContentLength(req *http.Request, size int) {
+	if b.headers.Of(req.Header) && !b.headers.length {
+		return
+	}
+	cloned := false
+	for k := range req.Header {
+		if !isKey(k, "Content-Length") {
+			continue
+		}
+		if !cloned {
+			req.Header, cloned = req.Header.Clone(), true
+		}
+		req.Header[k] = []string{strconv.Itoa(size)}
+	}
+}

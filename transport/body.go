@@ -1,0 +1,318 @@
+package transport
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// smallBody is the longest body that is kept in memory. A longer one is left where it is, and read again for each attempt,
+// if the request can give it again.
+const smallBody = 64 << 10
+
+// maxMember is the longest value that is copied of a body that is not kept.
+const maxMember = 4 << 10
+
+// A Body is a request's body, read once, to be sent as often as needed. However long it is, it takes no more
+// memory than 64 KB. The zero Body is empty. It is safe for concurrent use after [Body.Load] or [Body.Pass].
+type Body struct {
+	headers   Headers
+	inspected bool // the headers were inspected, and Load has not used that yet
+
+	data     []byte        // the body, if it is kept
+	again    reopener      // else, with a getBody, it can be opened again
+	once     io.ReadCloser // or this is the body itself, which can be sent once
+	size     int
+	known    bool // the request said how long its body is
+	inMemory bool // the type of what again opens says that it is in memory
+	written  bool // the writers of Load or Pass saw all of it
+	skipped  string
+	fields   Fields
+	room     [4]member // for fields
+}
+
+// Inspect looks over the headers of a request, and returns what it found, valid as long as the Body is. A caller that has
+// to know it before [Body.Load] inspects first; Load then does not look again if its request has the same headers. They
+// must not change between the two.
+func (b *Body) Inspect(h http.Header) *Headers {
+	b.headers.inspect(h)
+	b.inspected = true
+	return &b.headers
+}
+
+// Load reads the body of req, finds the members at paths, and closes it; req itself is left as it is. Where the body is a
+// multipart form, its fields stand for members, and it is not edited. A body that the request can give again is not
+// kept, if it is longer than 64 KB or its type says that it is in memory. A body that is longer, and that the
+// request cannot give again, is taken over unread, to be sent once, unedited. An error is one of reading the body, which
+// is then closed.
+//
+// Each of also is written the unedited body as it is read, once, whether or not it is JSON, or may be edited. What the
+// writers return is not looked at. They are written nothing of a body that is taken over, and only a part of one whose
+// reading failed: see [Body.Written].
+func (b *Body) Load(req *http.Request, paths *Paths, also ...io.Writer) error {
+	if !b.inspected || !b.headers.Of(req.Header) {
+		b.headers.inspect(req.Header)
+	}
+	*b = Body{headers: b.headers, known: req.ContentLength > 0, size: -1, skipped: b.headers.skipped}
+	switch {
+	case req.Body == nil || req.Body == http.NoBody:
+		b.size, b.skipped, b.written = 0, SkippedInvalid, true
+		return nil
+	case req.GetBody == nil && req.ContentLength > smallBody:
+		b.once, b.skipped = req.Body, SkippedOnce
+		return nil
+	}
+	s := bodyScanners.Get().(*bodyScanner)
+	s.also = append(s.also[:0], also...)
+	err := b.load(req, s, paths)
+	s.src = nil // or the pool would keep a prompt alive
+	clear(s.also)
+	bodyScanners.Put(s)
+	switch {
+	case err != nil:
+		req.Body.Close()
+		return err
+	case b.once != nil:
+		return nil
+	case b.skipped == "":
+		b.skipped = b.headers.fixed
+	}
+	return req.Body.Close()
+}
+
+// load reads the body in the way that suits it.
+func (b *Body) load(req *http.Request, s *bodyScanner, paths *Paths) (err error) {
+	_, b.inMemory = req.Body.(io.WriterTo)
+	switch {
+	case b.known && req.GetBody != nil && (b.inMemory || req.ContentLength > smallBody):
+		b.size = int(req.ContentLength)
+		b.again.getBody, b.again.own = req.GetBody, req.Body
+		return b.scanReader(req.Body, s, paths)
+	case b.known:
+		err = b.readKnown(req.Body, int(req.ContentLength))
+	default:
+		var rest io.Reader
+		if rest, err = b.readUnknown(req); rest != nil {
+			return b.scanReader(rest, s, paths)
+		}
+	}
+	if err != nil || b.once != nil {
+		return err
+	}
+	return b.scanData(s, paths)
+}
+
+// readKnown keeps a body that is size bytes long.
+func (b *Body) readKnown(r io.Reader, size int) error {
+	data := make([]byte, size+1) // one more, so that a body that is longer than it says is noticed
+	n, err := io.ReadFull(r, data)
+	switch {
+	case err == nil, n < size && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
+		return errBodyLength
+	case n < size || !errors.Is(err, io.ErrUnexpectedEOF):
+		return err
+	}
+	b.data = data[:size:size]
+	return nil
+}
+
+// readUnknown keeps a body of unknown length. If it turns out to be long, it is returned to be read to its end if the
+// request can give it again, and else taken over.
+func (b *Body) readUnknown(req *http.Request) (long io.Reader, err error) {
+	data, err := io.ReadAll(io.LimitReader(req.Body, smallBody+1))
+	if err != nil || len(data) <= smallBody {
+		b.data = data
+		return nil, err
+	}
+	all := joinedBody{io.MultiReader(bytes.NewReader(data), req.Body), req.Body}
+	if req.GetBody == nil {
+		b.once, b.skipped = all, SkippedOnce
+		return nil, nil
+	}
+	b.again.getBody, b.again.own = req.GetBody, req.Body
+	return all, nil
+}
+
+type joinedBody struct {
+	io.Reader
+	io.Closer
+}
+
+// scanData finds the members at paths in a body that is kept.
+func (b *Body) scanData(s *bodyScanner, paths *Paths) (err error) {
+	b.size, b.written = len(b.data), true
+	s.also.Write(b.data)
+	if b.headers.boundary != "" {
+		b.fields, err = formFields(bytes.NewReader(b.data), b.headers.boundary, paths)
+		return err
+	}
+	if b.skipped != "" {
+		return nil
+	}
+	if s.scan(b.data, paths) != nil || s.open < 0 {
+		b.skipped = SkippedInvalid
+		return nil
+	}
+	b.takeFields(s)
+	return nil
+}
+
+// takeFields copies what the scanner has found.
+func (b *Body) takeFields(s *bodyScanner) {
+	b.fields = s.Fields
+	b.fields.members = append(b.room[:0], s.members...)
+	b.fields.copied = bytes.Clone(s.copied)
+	b.fields.elements.ranges = append([]Range(nil), s.elements.ranges...)
+}
+
+// scanReader finds the members at paths in a body that is not kept, and copies their values.
+func (b *Body) scanReader(body io.Reader, s *bodyScanner, paths *Paths) error {
+	switch {
+	case b.headers.boundary != "":
+		return b.scanForm(s, paths)
+	case b.skipped == "":
+		s.reset(paths, maxMember)
+	case len(s.also) == 0:
+		return nil
+	default:
+		s.reset(nil, 0)
+		s.fail(errNotObject) // which is not looked at: only the writers are to see the body
+	}
+	n, err := copyThrough(s, body)
+	if b.size < 0 {
+		b.size = int(n)
+	}
+	switch {
+	case err != nil:
+		return err
+	case n != int64(b.size):
+		return errBodyLength
+	}
+	b.written = true
+	switch {
+	case b.skipped != "":
+	case s.close() != nil || s.open < 0:
+		b.skipped = SkippedInvalid
+	default:
+		b.takeFields(s)
+	}
+	return nil
+}
+
+// scanForm finds the fields of a form that is not kept. The parser may not need all of it, but the writers do.
+func (b *Body) scanForm(s *bodyScanner, paths *Paths) error {
+	body, err := b.again.reopen()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if len(s.also) == 0 {
+		b.fields, err = formFields(body, b.headers.boundary, paths)
+		return err
+	}
+	seen := io.TeeReader(body, s.also)
+	if b.fields, err = formFields(seen, b.headers.boundary, paths); err == nil {
+		_, err = copyThrough(io.Discard, seen)
+		b.written = err == nil
+	}
+	return err
+}
+
+var bodyScanners = sync.Pool{New: func() any { return new(bodyScanner) }}
+
+// A bodyScanner is a scanner that takes invalid documents to their end, and shows them to writers, too.
+type bodyScanner struct {
+	scanner
+	also writers
+}
+
+func (s *bodyScanner) Write(p []byte) (int, error) {
+	s.also.Write(p)
+	s.scanner.Write(p)
+	return len(p), nil
+}
+
+// Pass takes over the body of req unread, to be sent once as it is. Each of also is written the body beforehand, as far
+// as the request can give it again: see [Body.Written]. An error says that the body was given again by rewinding it, and
+// could not be rewound once more to be sent; it is then closed.
+func (b *Body) Pass(req *http.Request, also ...io.Writer) error {
+	*b = Body{headers: b.headers, once: req.Body, size: -1}
+	switch {
+	case req.Body == nil || req.Body == http.NoBody:
+		b.written = true
+		return nil
+	case len(also) == 0 || req.GetBody == nil:
+		return nil
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil // it can still be sent
+	}
+	_, err = copyThrough(append(writers(nil), also...), body)
+	b.written = err == nil
+	if !sameBody(body, req.Body) {
+		body.Close()
+		return nil
+	}
+	if _, err = req.GetBody(); err != nil {
+		req.Body.Close()
+	}
+	return err
+}
+
+// Fields returns what was found in the body; it is empty where the body was not read or is not a JSON object.
+func (b *Body) Fields() *Fields { return &b.fields }
+
+// Written reports whether the writers that [Body.Load] or [Body.Pass] was given saw the body from its beginning to its
+// end. Of an empty body they saw all.
+func (b *Body) Written() bool { return b.written }
+
+// Skipped says why [Body.Attach] makes no edits; "" if it makes them.
+func (b *Body) Skipped() string { return b.skipped }
+
+// Replayable reports whether the body can be attached more than once.
+func (b *Body) Replayable() bool { return b.once == nil }
+
+// Size returns how many bytes the unedited body has, or -1 if that is not known.
+func (b *Body) Size() int64 { return int64(b.size) }
+
+// InMemory reports whether the body can be read again without waiting, as far as its type says.
+func (b *Body) InMemory() bool { return b.once == nil && (b.again.getBody == nil || b.inMemory) }
+
+// Contains reports whether one of the texts stands in the unedited body. Of a body that can be sent only once, or that is
+// being sent and cannot be read again meanwhile, it reports true: the body may contain them.
+func (b *Body) Contains(texts ...[]byte) bool {
+	f := finder{texts: texts}
+	switch {
+	case b.once != nil:
+		return true
+	case b.again.getBody == nil:
+		f.Write(b.data)
+		return f.found
+	}
+	if b.again.await(0) != nil || b.copyTo(&f) != nil {
+		return true
+	}
+	return f.found
+}
+
+// copyTo opens the body again, and writes it to w.
+func (b *Body) copyTo(w io.Writer) error {
+	body, err := b.again.reopen()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	_, err = copyThrough(w, body)
+	return err
+}
+
+// Close closes a body that was taken over and never attached.
+func (b *Body) Close() error {
+	if b.once != nil {
+		return b.once.Close()
+	}
+	return nil
+}
