@@ -9,52 +9,11 @@ import (
 	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
 )
 
-// An effort says how much is measured.
-type effort struct {
-	rounds   int
-	memory   int // calls of each kind in a round, in memory
-	loopback int // and over loopback
-	counted  int // calls whose allocations are counted
-
-	large       [2]int // bytes of the long bodies
-	largeRounds int
-	largeCalls  int // of each kind in a round, with the shorter of them
-	crowd       int // calls at once, with the longer of them
-}
-
-// full takes some 45 s on two slow cores, and up to 4 GB of memory: the peers' copies of a crowd's bodies.
-var full = effort{
-	rounds: 12, memory: 3000, loopback: 600, counted: 5000,
-	large: [2]int{1 << 20, 16 << 20}, largeRounds: 9, largeCalls: 16, crowd: 100,
-}
-
-// warm is how many calls come before those that count: they open the connections, and fill pools and caches.
-const warm = 200
-
-// A report is all that was found out.
-type report struct {
-	rows            []row
-	rounds          int
-	request, answer int      // bytes
-	loads           []string // the long bodies' names
-	crowd           int      // calls at once with the longest
-	checked         []string
-}
-
-// A row is what was found out about one kind.
-type row struct {
-	kind
-	memory, loopback bench.Timing
-	allocs, bytes    float64        // of a call, in memory
-	loads            []bench.Timing // with long bodies; none for a kind that does not send them
-	live             int64          // bytes that a crowd of calls keeps alive
-}
-
-// liveHeap is what the program keeps in memory meanwhile, as one that makes such calls does. With an empty heap the
-// collector would start anew every 4 MB, and its starts, not the clients, be what is measured.
+// liveHeap is the size of a heap that the program keeps alive while it measures, like a program that makes such calls.
+// With an empty heap, the garbage collector would start every 4 MB, and the figures would show its starts, not the clients.
 const liveHeap = 64 << 20
 
-// measure measures and checks every kind on both grounds.
+// measure measures and checks every variant on every backend.
 func measure(size effort) (*report, error) {
 	heap := make([]byte, liveHeap)
 	defer runtime.KeepAlive(heap)
@@ -63,46 +22,41 @@ func measure(size effort) (*report, error) {
 		return nil, err
 	}
 	r := &report{rounds: size.rounds, request: len(body), answer: len(answer)}
-	for _, k := range kinds() {
-		r.rows = append(r.rows, row{kind: k})
+	for _, v := range variants() {
+		r.rows = append(r.rows, row{variant: v})
 	}
-	memory := inMemory()
-	defer memory.close()
-	err = r.on(memory, body, size.rounds, size.memory, func(runners []*runner, timings []bench.Timing) error {
-		for i, runner := range runners {
-			r.rows[i].memory = timings[i]
-			if r.rows[i].allocs, r.rows[i].bytes, err = runner.count(size.counted); err != nil {
-				return err
-			}
+	for _, step := range []struct {
+		open  func() (*backend, error)
+		calls int
+		set   func(*row, *runner, bench.Timing) error
+	}{
+		{inMemory, size.memory, func(to *row, from *runner, t bench.Timing) (err error) {
+			to.memory = t
+			to.allocs, to.bytes, err = from.count(size.counted)
+			return err
+		}},
+		{loopback, size.loopback, func(to *row, _ *runner, t bench.Timing) error { to.loopback = t; return nil }},
+		{http2, size.http2, func(to *row, _ *runner, t bench.Timing) error { to.http2 = t; return nil }},
+	} {
+		b, err := step.open()
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", memory.name, err)
+		err = r.measureOn(b, body, size.rounds, step.calls, step.set)
+		b.close()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", b.name, err)
+		}
 	}
-	loop, err := loopback()
-	if err != nil {
+	if err := r.measureLong(size); err != nil {
 		return nil, err
 	}
-	defer loop.close()
-	err = r.on(loop, body, size.rounds, size.loopback, func(_ []*runner, timings []bench.Timing) error {
-		for i := range timings {
-			r.rows[i].loopback = timings[i]
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", loop.name, err)
-	}
-	if err := r.onLoads(size); err != nil {
-		return nil, err
-	}
-	return r, r.onCrowds(size)
+	return r, r.measureConcurrent(size)
 }
 
-// on measures every kind on a ground, lets use take the times, and checks the whole.
-func (r *report) on(g *ground, body []byte, rounds, calls int, use func([]*runner, []bench.Timing) error) error {
-	runners, err := open(g, body)
+// measureOn measures every variant on a backend, calls set with each timing, and then checks all calls.
+func (r *report) measureOn(b *backend, body []byte, rounds, calls int, set func(*row, *runner, bench.Timing) error) error {
+	runners, err := open(b, body)
 	if err != nil {
 		return err
 	}
@@ -110,84 +64,75 @@ func (r *report) on(g *ground, body []byte, rounds, calls int, use func([]*runne
 	if err != nil {
 		return err
 	}
-	if err := use(runners, timings); err != nil {
-		return err
+	for i := range runners {
+		if err := set(&r.rows[i], runners[i], timings[i]); err != nil {
+			return err
+		}
 	}
-	checked, err := check(g, runners)
+	checked, err := check(b, runners)
 	r.checked = append(r.checked, checked...)
 	return err
 }
 
-// A runner is a kind on a ground.
-type runner struct {
-	kind
-	ground *ground
-	call   call
-	audit  *audit // of ours
-	body   uint64 // the hash of what it sends
-	calls  int64
-}
-
-// open sets every kind up on a ground, rehearses it, and warms it up.
-func open(g *ground, body []byte) (runners []*runner, err error) {
-	for _, k := range kinds() {
-		r := &runner{kind: k, ground: g}
-		if r.call, r.audit, err = k.open(g, body); err != nil {
-			return nil, fmt.Errorf("%s: %w", k.name, err)
-		}
-		if err = r.rehearse(body); err != nil {
-			return nil, fmt.Errorf("%s: %w", k.name, err)
-		}
-		if err = r.run(warm); err != nil {
-			return nil, err
-		}
-		runners = append(runners, r)
-	}
-	return runners, nil
-}
-
-// run makes n calls.
-func (r *runner) run(n int) error {
-	r.ground.witness.want.Store(r.body)
-	for range n {
-		if err := r.call(); err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
-		}
-	}
-	r.calls += int64(n)
-	return nil
-}
-
-// interleave runs every kind once a round, so that whatever slows the machine down for a while slows them all, each
-// round beginning with another kind. A round's ratios are to its own run of the bare transport.
+// interleave times every variant once in each round, so that a slow phase of the machine affects all of them. Each round
+// starts with another variant. A ratio compares a variant with its reference in the same round.
 func interleave(runners []*runner, rounds, calls int) ([]bench.Timing, error) {
-	reference := slices.IndexFunc(runners, func(r *runner) bool { return r.key == bare })
-	return bench.Interleave(rounds, len(runners), reference, func(i int) (time.Duration, error) {
-		took, err := runners[i].time(calls)
-		return took / time.Duration(calls), err
+	index := func(key string) int {
+		return slices.IndexFunc(runners, func(r *runner) bool { return r.key == key })
+	}
+	took := make([][]float64, len(runners)) // by round
+	timings, err := bench.Interleave(rounds, len(runners), index(bare), func(i int) (time.Duration, error) {
+		d, err := runners[i].time(calls)
+		took[i] = append(took[i], float64(d))
+		return d / time.Duration(calls), err
 	})
+	if err != nil {
+		return nil, err
+	}
+	// bench.Interleave has one reference for all. These variants have another one.
+	for i, r := range runners {
+		if r.reference == "" {
+			continue
+		}
+		reference := took[index(r.reference)]
+		ratios := make([]float64, rounds)
+		for round := range ratios {
+			ratios[round] = took[i][round] / reference[round]
+		}
+		timings[i].Ratio = bench.Median(ratios)
+	}
+	return timings, nil
 }
 
-// time returns how long n calls take. It starts from a clean heap, so that nobody collects what another left, and with
-// a few calls that do not count, for the caches.
-func (r *runner) time(n int) (time.Duration, error) {
-	runtime.GC()
-	if err := r.run(n / 20); err != nil {
-		return 0, err
+// check checks all calls on a backend, and returns a line for each of our variants that says what was correct.
+func check(b *backend, runners []*runner) (checked []string, err error) {
+	if n := b.verifier.mismatch.Load(); n != 0 {
+		return nil, fmt.Errorf("%d of the bodies are not the ones that were rehearsed: they lack the tier, have it twice, or are broken", n)
 	}
-	start := time.Now()
-	err := r.run(n)
-	return time.Since(start), err
-}
-
-// count returns how much a call allocates. In memory all of it is this goroutine's.
-func (r *runner) count(n int) (allocs, bytes float64, err error) {
-	if err := r.run(n / 20); err != nil {
-		return 0, 0, err
+	var calls int64
+	for _, r := range runners {
+		calls += r.calls
 	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	err = r.run(n)
-	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / float64(n), float64(after.TotalAlloc-before.TotalAlloc) / float64(n), err
+	if n := b.verifier.seen.Load(); n != calls {
+		return nil, fmt.Errorf("%d calls, and %d bodies arrived", calls, n)
+	}
+	for _, r := range runners {
+		line := fmt.Sprintf("%s, %s: %d bodies ", r.name, b.name, r.calls)
+		if tier := r.tier(); tier != "" {
+			line += fmt.Sprintf("name the tier %s, once", tier)
+		} else {
+			line += "are unchanged"
+		}
+		switch {
+		case r.audit != nil:
+			costs, err := r.audit.check(r.calls)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", r.name, err)
+			}
+			checked = append(checked, line+"; "+costs)
+		case r.key == loneRetry: // it has no ledger
+			checked = append(checked, line)
+		}
+	}
+	return checked, nil
 }
