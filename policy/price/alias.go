@@ -23,9 +23,6 @@ func (m *model) parseAlias(raw []byte, fields int) error {
 	return nil
 }
 
-// isAlias says whether the model is another name of one.
-func (m *model) isAlias() bool { return m.sameAs != modelKey{} }
-
 // parseProviderAlias reads the name of the provider that another one is the same as.
 func (c *Catalog) parseProviderAlias(provider string, raw []byte) error {
 	var text string

@@ -1,12 +1,8 @@
 package price
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
-	"io"
+	"math"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -83,6 +79,14 @@ type Catalog struct {
 	models    map[modelKey]*model
 	providers map[string]string // of each provider that is the same as another, that other
 	layers    []*Catalog        // of what [Layers] made, which has nothing else; else nil
+
+	memo memo[candidate]
+}
+
+// candidate is a model that has the name of a query, in one of the layers.
+type candidate struct {
+	model *model
+	via   *Catalog // the layer whose alias led to the model; nil if none did
 }
 
 // modelKey finds a model without building a string.
@@ -133,8 +137,15 @@ type band struct {
 	plain  prices // of the same tokens, had nothing been cached
 }
 
-// prices has the price of each counter, in picodollars per token or request. A negative one is not known.
+// prices has the price of each counter, in picodollars per token or request. A negative price is not known.
 type prices [counters]int64
+
+const (
+	// unknown stands for a price that is not known.
+	unknown = -1
+	// endless is the upTo of a band without an end.
+	endless = math.MaxInt64
+)
 
 // A tierName is an index of a [tierSet].
 type tierName int
@@ -160,314 +171,60 @@ func tierOf(name string) (tierName, bool) {
 // dueBy says whether the period's price should have been reviewed by the time at.
 func (p *period) dueBy(at time.Time) bool { return !p.reviewBy.IsZero() && !at.Before(p.reviewBy) }
 
-// maxCatalogBytes bounds what Parse reads. The largest feed of prices that we know is well below a tenth of it.
-const maxCatalogBytes = 64 << 20
+// isAlias says whether the model is another name of one.
+func (m *model) isAlias() bool { return m.sameAs != modelKey{} }
 
-// Parse reads a catalog in the format that [Catalog] describes. The name is what [Cost.PriceID] starts with. Parse is
-// strict: an unknown or repeated field, a price that is not an exact decimal or is out of bounds, a tier or counter that
-// does not exist, overlapping periods or windows, and bands out of order are errors that name provider, model and field.
-func Parse(name string, r io.Reader) (*Catalog, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxCatalogBytes+1))
-	if err == nil && len(text) > maxCatalogBytes {
-		err = fmt.Errorf("larger than %d bytes", maxCatalogBytes)
-	}
-	if err == nil {
-		c := &Catalog{name: name, models: make(map[modelKey]*model)}
-		if err = c.parse(text); err == nil {
-			return c, nil
-		}
-	}
-	return nil, fmt.Errorf("price: catalog %q: %w", name, err)
-}
-
-// parse fills an empty catalog.
-func (c *Catalog) parse(text []byte) error {
-	top, err := object(text, "providers")
-	if err != nil {
-		return err
-	}
-	err = eachField(top["providers"], "providers", func(provider string, raw []byte) error {
-		return inField(provider, c.parseProvider(provider, raw))
-	})
-	if err != nil {
-		return err
-	}
-	return c.checkAliases()
-}
-
-// parseProvider adds one provider's models.
-func (c *Catalog) parseProvider(provider string, raw []byte) error {
-	fields, err := object(raw, "same_as", "models")
-	if err != nil {
-		return err
-	}
-	if as := fields["same_as"]; as != nil {
-		if err := c.parseProviderAlias(provider, as); err != nil {
-			return inField("same_as", err)
-		}
-		if fields["models"] == nil {
-			return nil
-		}
-	}
-	return eachField(fields["models"], "models", func(name string, raw []byte) error {
-		return inField(name, c.parseModel(modelKey{provider, name}, raw))
-	})
-}
-
-// parseModel adds one model.
-func (c *Catalog) parseModel(key modelKey, raw []byte) error {
-	fields, err := object(raw, "same_as", "limits", "regional_uplift", "periods")
-	if err != nil {
-		return err
-	}
-	m := model{id: c.name + "/" + key.provider + "/" + key.name}
-	if as := fields["same_as"]; as != nil {
-		err = inField("same_as", m.parseAlias(as, len(fields)))
-	} else {
-		err = cmp.Or(
-			inField("limits", m.parseLimits(fields["limits"])),
-			inField("regional_uplift", m.parseUplift(fields["regional_uplift"])),
-			m.parsePeriods(fields["periods"]),
-		)
-	}
-	c.models[key] = &m
-	return err
-}
-
-// parseLimits reads {"max_input": 1, "max_output": 2}.
-func (m *model) parseLimits(raw []byte) error {
-	if raw == nil {
-		return nil
-	}
-	fields, err := object(raw, "max_input", "max_output")
-	if err != nil {
-		return err
-	}
-	return cmp.Or(
-		inField("max_input", parseTokens(fields["max_input"], &m.maxInput)),
-		inField("max_output", parseTokens(fields["max_output"], &m.maxOutput)),
-	)
-}
-
-// upliftUnit is the finest part of a factor. What is stored can then be priced in 128 bits: see [Catalog.Storage].
-const upliftUnit = USD / 1_000_000
-
-// parseUplift reads a factor such as "1.10".
-func (m *model) parseUplift(raw []byte) error {
-	if raw == nil {
-		return nil
-	}
-	var factor Pico
-	if err := factor.UnmarshalJSON(raw); err != nil {
-		return err
-	}
-	switch {
-	case factor < 1*USD || factor > 10*USD:
-		return fmt.Errorf("%s is not from 1 to 10", factor)
-	case factor%upliftUnit != 0:
-		return fmt.Errorf("%s has more than six decimals", factor)
-	}
-	m.uplift = ratioOf(factor)
-	return nil
-}
-
-// parsePeriods reads the list of periods and puts it in order.
-func (m *model) parsePeriods(raw []byte) error {
-	list, err := array(raw)
-	if err != nil {
-		return inField("periods", err)
-	}
-	for i, raw := range list {
-		var p period
-		if err := p.parse(raw, m.id); err != nil {
-			return inField(fmt.Sprintf("periods[%d]", i), err)
-		}
-		m.periods = append(m.periods, p)
-	}
-	slices.SortStableFunc(m.periods, func(a, b period) int { return a.from.Compare(b.from) })
-	for i := 1; i < len(m.periods); i++ {
-		if before := m.periods[i-1]; before.until.IsZero() || before.until.After(m.periods[i].from) {
-			return inField("periods", fmt.Errorf("the one from %s overlaps the one from %s", before.name(), m.periods[i].name()))
+// band returns the band that prices a prompt of this many tokens, or nil.
+func (t *tier) band(prompt int64) *band {
+	for i := range t.bands {
+		if prompt <= t.bands[i].upTo {
+			return &t.bands[i]
 		}
 	}
 	return nil
 }
 
-// parse reads one period; the id names the model.
-func (p *period) parse(raw []byte, id string) error {
-	fields, err := object(raw, "from", "until", "review_by", "source", "tiers", "windows", "storage_usd_per_million_hours")
-	if err != nil {
-		return err
+// upliftFor returns the factor for a regional call, or 1.
+func (m *model) upliftFor(regional bool) ratio {
+	if !regional {
+		return ratio{}
 	}
-	var source string
-	p.storage = unknown
-	err = cmp.Or(
-		inField("from", parseTime(fields["from"], &p.from)),
-		inField("until", parseTime(fields["until"], &p.until)),
-		inField("review_by", parseTime(fields["review_by"], &p.reviewBy)),
-		inField("source", parseText(fields["source"], &source)),
-		inField("storage_usd_per_million_hours", p.parseStorage(fields["storage_usd_per_million_hours"])),
-	)
-	switch {
-	case err != nil:
-		return err
-	case source == "":
-		return inField("source", errors.New("is missing"))
-	case !p.until.IsZero() && !p.from.Before(p.until):
-		return inField("until", errors.New("is not after from"))
-	}
-	id += "/" + p.name() + "/"
-	if err := inField("tiers", p.tiers.parse(fields["tiers"], id, "")); err != nil {
-		return err
-	}
-	return p.parseWindows(fields["windows"], id)
+	return m.uplift
 }
 
-// parseStorage reads US dollars per million tokens and hour as picodollars per token and hour.
-func (p *period) parseStorage(raw []byte) error {
-	if raw == nil {
-		return nil
-	}
-	return parsePrice(raw, &p.storage)
-}
-
-// name is the period's part of a PriceID: its beginning, or "-" where it has none.
-func (p *period) name() string {
-	switch {
-	case p.from.IsZero():
-		return "-"
-	case p.from.Equal(p.from.Truncate(24 * time.Hour)):
-		return p.from.Format(time.DateOnly)
-	}
-	return p.from.Format(time.RFC3339Nano)
-}
-
-// parseWindows reads the list of windows.
-func (p *period) parseWindows(raw []byte, id string) error {
-	if raw == nil {
-		return nil
-	}
-	list, err := array(raw)
-	if err != nil {
-		return inField("windows", err)
-	}
-	for i, raw := range list {
-		field := fmt.Sprintf("windows[%d]", i)
-		w := window{tiers: p.tiers, days: everyDay}
-		if err := w.parse(raw, id); err != nil {
-			return inField(field, err)
-		}
-		if slices.ContainsFunc(p.windows, w.overlaps) {
-			return inField(field, errors.New("overlaps another window"))
-		}
-		p.windows = append(p.windows, w)
+// at returns the prices in force, or nil.
+func (m *model) at(t time.Time) *tierSet {
+	if i := m.periodAt(t); i >= 0 {
+		return m.periods[i].at(t)
 	}
 	return nil
 }
 
-// parse reads one window into w, which already has the period's tiers.
-func (w *window) parse(raw []byte, id string) error {
-	fields, err := object(raw, "from", "until", "days", "tiers")
-	if err != nil {
-		return err
-	}
-	var from, until, days string
-	err = cmp.Or(
-		inField("from", parseClock(fields["from"], &from, &w.from)),
-		inField("until", parseClock(fields["until"], &until, &w.until)),
-		inField("days", parseDays(fields["days"], &days, &w.days)),
-	)
-	switch {
-	case err != nil:
-		return err
-	case w.from >= w.until:
-		return inField("until", errors.New("is not after from"))
-	case days != "":
-		days += ","
-	}
-	return inField("tiers", w.tiers.parse(fields["tiers"], id, "@"+days+from+"-"+until))
-}
-
-// overlaps says whether some moment is in both windows.
-func (w *window) overlaps(v window) bool {
-	return w.days&v.days != 0 && w.from < v.until && v.from < w.until
-}
-
-// parse reads {"standard": [bands]}, each tier in place of what was there. The ids of the tiers are the prefix, their
-// name and the suffix.
-func (s *tierSet) parse(raw []byte, prefix, suffix string) error {
-	seen := 0
-	err := eachField(raw, "", func(name string, raw []byte) error {
-		i, ok := tierOf(name)
-		if !ok {
-			return fmt.Errorf("unknown tier %q", name)
-		}
-		bands, err := parseBands(raw)
-		s[i] = &tier{id: prefix + name + suffix, bands: bands}
-		seen++
-		return inField(name, err)
-	})
-	if err == nil && seen == 0 {
-		return errors.New("has no tier")
-	}
-	return err
-}
-
-// parseTime reads a date or a time; one that is missing stays zero.
-func parseTime(raw []byte, t *time.Time) error {
-	var s string
-	if err := parseText(raw, &s); err != nil || raw == nil {
-		return err
-	}
-	parsed, err := time.Parse(time.DateOnly, s)
-	if err != nil {
-		parsed, err = time.Parse(time.RFC3339, s)
-	}
-	if err != nil || parsed.IsZero() {
-		return fmt.Errorf("%.64q is neither a date (2006-01-02) nor a time (2006-01-02T15:04:05Z)", s)
-	}
-	*t = parsed.UTC()
-	return nil
-}
-
-// parseClock reads a time of day, also as seconds since midnight.
-func parseClock(raw []byte, s *string, seconds *int) error {
-	if err := parseText(raw, s); err != nil {
-		return err
-	}
-	if *s == "24:00" {
-		*seconds = 24 * 60 * 60
-		return nil
-	}
-	t, err := time.Parse("15:04", *s)
-	if err != nil || len(*s) != len("15:04") {
-		return fmt.Errorf("%.64q is not a time of day (15:04)", *s)
-	}
-	*seconds = t.Hour()*60*60 + t.Minute()*60
-	return nil
-}
-
-// dayNames are the days in the order in which a range counts them.
-var dayNames = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
-
-// parseDays reads a set of days such as "mon-fri,sun"; one that is missing leaves days as it was.
-func parseDays(raw []byte, s *string, days *weekdays) error {
-	if err := parseText(raw, s); err != nil || raw == nil {
-		return err
-	}
-	*days = 0
-	for part := range strings.SplitSeq(*s, ",") {
-		first, last, isRange := strings.Cut(part, "-")
-		if !isRange {
-			last = first
-		}
-		from, to := slices.Index(dayNames, first), slices.Index(dayNames, last)
-		if from < 0 || to < from {
-			return fmt.Errorf("%.64q is not a set of days (mon-fri,sun)", *s)
-		}
-		for day := from; day <= to; day++ {
-			*days |= 1 << ((day + 1) % 7)
+// periodAt returns the index of the period in force, or -1.
+func (m *model) periodAt(t time.Time) int {
+	for i := len(m.periods) - 1; i >= 0; i-- {
+		if p := &m.periods[i]; !t.Before(p.from) {
+			if !p.until.IsZero() && !t.Before(p.until) {
+				return -1
+			}
+			return i
 		}
 	}
-	return nil
+	return -1
+}
+
+// at returns the prices in force at a time within the period.
+func (p *period) at(t time.Time) *tierSet {
+	if len(p.windows) == 0 {
+		return &p.tiers
+	}
+	t = t.UTC()
+	hour, minute, second := t.Clock()
+	seconds, day := (hour*60+minute)*60+second, weekdays(1)<<t.Weekday()
+	for i := range p.windows {
+		if w := &p.windows[i]; w.days&day != 0 && w.from <= seconds && seconds < w.until {
+			return &w.tiers
+		}
+	}
+	return &p.tiers
 }

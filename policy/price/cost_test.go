@@ -627,18 +627,26 @@ func TestCostDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkCost(b *testing.B) {
+	benchmarkCost(b, Embedded(), map[string][]Query{
+		"exact":    {query("openai", "o3", "flex")},
+		"snapshot": {query("openai", "gpt-5-2025-08-07", "flex")},
+		"window":   {query("deepseek", "deepseek-v4-pro", "standard")},
+	})
+}
+
+// benchmarkCost asks the catalog for each list of queries in turn.
+func benchmarkCost(b *testing.B, c *Catalog, lists map[string][]Query) {
 	u := Usage{Input: 1_000, CachedInput: 2_000, Output: 300, Reasoning: 100}
-	for name, q := range map[string]Query{
-		"exact":    query("openai", "o3", "flex"),
-		"snapshot": query("openai", "gpt-5-2025-08-07", "flex"),
-		"window":   query("deepseek", "deepseek-v4-pro", "standard"),
-	} {
+	for name, list := range lists {
 		b.Run(name, func(b *testing.B) {
-			c := Embedded()
 			b.ReportAllocs()
+			next := 0
 			for b.Loop() {
-				if _, err := c.Cost(q, u); err != nil {
+				if _, err := c.Cost(list[next], u); err != nil {
 					b.Fatal(err)
+				}
+				if next++; next == len(list) {
+					next = 0
 				}
 			}
 		})

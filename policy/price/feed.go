@@ -73,11 +73,7 @@ func Against(previous *Catalog) FeedOption { return func(l *feedLoader) { l.prev
 // model and field.
 func Strict() FeedOption { return func(l *feedLoader) { l.strict = true } }
 
-const (
-	maxWarnings = 1_000
-	// maxJump is how many times higher or lower than it was a price may be.
-	maxJump = 10
-)
+const maxWarnings = 1_000
 
 // feedLoader makes a Feed.
 type feedLoader struct {

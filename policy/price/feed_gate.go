@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// maxJump is how many times higher or lower than before a price may be.
+const maxJump = 10
+
 // jumped says whether a price of the model is out of all proportion to what it was.
 func jumped(previous *Catalog, key modelKey, m *model) error {
 	before := previous.listed(key)

@@ -381,18 +381,13 @@ func TestBookRace(t *testing.T) {
 // BenchmarkLayers asks a catalog of three layers for what only the last has.
 func BenchmarkLayers(b *testing.B) {
 	c := Layers(aliases(b), namedCatalog(b, "feed", `"x":{"models":{`+flat("y", "1", "")+`}}`), Embedded())
-	u := Usage{Input: 1_000, CachedInput: 2_000, Output: 300, Reasoning: 100}
-	for name, q := range map[string]Query{
-		"last":  query("openai", "o3", "flex"),
-		"alias": query("azure", "prod-chat", "flex"),
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := c.Cost(q, u); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
+	benchmarkCost(b, c, map[string][]Query{
+		"last":     {query("openai", "o3", "flex")},
+		"snapshot": {query("openai", "gpt-5-2025-08-07", "flex")},
+		"alias":    {query("azure", "prod-chat", "flex")},
+		"six": {
+			query("openai", "o3", "flex"), query("openai", "gpt-5-2025-08-07", "flex"), query("openai", "gpt-5-mini", "flex"),
+			query("openai", "o4-mini", "flex"), query("gemini", "gemini-2.5-flash", "standard"), query("openai", "gpt-5.4", "standard"),
+		},
+	})
 }

@@ -56,6 +56,28 @@ func MustUSD(s string) Pico {
 // back.
 func (p Pico) String() string { return sumOf(p).String() }
 
+// Append appends the amount to b, in the form of [Pico.String], without allocating if b has room for 21 bytes.
+func (p Pico) Append(b []byte) []byte {
+	n := uint64(p)
+	if p < 0 {
+		b, n = append(b, '-'), -n
+	}
+	const one = uint64(USD)
+	b = strconv.AppendUint(b, n/one, 10)
+	fraction := n % one
+	if fraction == 0 {
+		return b
+	}
+	// Twelve digits behind the point: a one before them keeps their leading zeros, and then becomes the point.
+	at := len(b)
+	b = strconv.AppendUint(b, one+fraction, 10)
+	b[at] = '.'
+	for b[len(b)-1] == '0' {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
 // MarshalJSON writes the amount as a JSON string that holds the exact decimal: a JSON number would be read as a float
 // by most programs.
 func (p Pico) MarshalJSON() ([]byte, error) { return sumOf(p).MarshalJSON() }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 	"strings"
 	"time"
 )
@@ -75,18 +74,16 @@ func (c *Catalog) Storage(q Query, tokens int64, from, until time.Time) (Storage
 	return StorageCost{Pico(cost), tokenSeconds(tokens, held), f.id(&q, f.model.storageID(start, last))}, nil
 }
 
-// findStorage returns the first model that has a price of storage at the query's time, and the period that it is in.
-func (c *Catalog) findStorage(q *Query) (hit found, start int, err error) {
-	known := false
-	ok := c.search(q.Provider, q.Model, func(f found) bool {
-		known = true
-		hit, start = f, f.model.periodAt(q.At)
-		return start >= 0 && f.model.periods[start].storage >= 0
-	})
-	switch {
-	case ok:
-		return hit, start, nil
-	case !known:
+// findStorage returns the first candidate that has a price of storage at the query's time, and the index of the period.
+func (c *Catalog) findStorage(q *Query) (hit candidate, start int, err error) {
+	var room [roomFor]candidate
+	all := c.search(room[:0], q.Provider, q.Model)
+	for _, m := range all {
+		if i := m.model.periodAt(q.At); i >= 0 && m.model.periods[i].storage >= 0 {
+			return m, i, nil
+		}
+	}
+	if len(all) == 0 {
 		return hit, 0, unpriced(q, c.noModel(q))
 	}
 	return hit, 0, unpriced(q, fmt.Errorf("no price for storage at %s%s", q.At.UTC().Format(time.RFC3339Nano), c.searched()))
@@ -114,45 +111,4 @@ func tokenSeconds(tokens int64, held time.Duration) int64 {
 		return int64(n)
 	}
 	return math.MaxInt64
-}
-
-// wide is a number of 128 bits that is not negative. What does not fit is noted, and is then far beyond any [Pico]: that
-// ends at 2^63 picodollars, which are less than 2^127 when they are counted by the nanosecond of an hour and the
-// millionth of an uplift.
-type wide struct {
-	hi, lo   uint64
-	overflow bool
-}
-
-// add adds the product of the three, none of which is negative.
-func (w *wide) add(tokens int64, held time.Duration, price int64) {
-	var product wide
-	product.hi, product.lo = bits.Mul64(uint64(tokens), uint64(held))
-	product.mul(uint64(price))
-	var carry uint64
-	w.lo, carry = bits.Add64(w.lo, product.lo, 0)
-	w.hi, carry = bits.Add64(w.hi, product.hi, carry)
-	w.overflow = w.overflow || product.overflow || carry != 0
-}
-
-// mul multiplies it.
-func (w *wide) mul(n uint64) {
-	over, hi := bits.Mul64(w.hi, n)
-	up, lo := bits.Mul64(w.lo, n)
-	var carry uint64
-	w.lo = lo
-	w.hi, carry = bits.Add64(hi, up, 0)
-	w.overflow = w.overflow || over != 0 || carry != 0
-}
-
-// div is the quotient, rounded to the nearest, halves to the even one, and whether it fits.
-func (w *wide) div(n uint64) (uint64, bool) {
-	if w.overflow || w.hi >= n {
-		return 0, false
-	}
-	quotient, rest := bits.Div64(w.hi, w.lo, n)
-	if half := n - rest; rest > half || rest == half && quotient&1 == 1 {
-		return quotient + 1, quotient+1 != 0
-	}
-	return quotient, true
 }

@@ -1,6 +1,9 @@
 package price
 
-import "math"
+import (
+	"math"
+	"strconv"
+)
 
 // Usage counts what one call used: tokens, and requests of tools that are charged for. The counts are disjoint: each token
 // is in exactly one of them, but for Reasoning, which says how many of the Output tokens were reasoning. (Providers count otherwise, each in its own way:
@@ -207,4 +210,76 @@ func (u *Usage) counts() counts {
 		codeSessions:     u.CodeSessions,
 		requests:         u.Requests,
 	}
+}
+
+// used is a usage as an array, and which of its counts are not zero: a call uses few of the counters, and each is looked
+// at several times on the way to its price.
+type used struct {
+	counts counts
+	some   uint32 // bit c is counter c
+}
+
+// read fills n, which is zero, with u, and says whether u can be a usage: nothing negative, and no more reasoning than
+// output.
+func (n *used) read(u *Usage) bool {
+	n.counts = u.counts()
+	var all int64
+	for c, count := range &n.counts {
+		all |= count
+		if count != 0 {
+			n.some |= 1 << c
+		}
+	}
+	return all >= 0 && 0 <= u.Reasoning && u.Reasoning <= u.Output
+}
+
+// A Counter is one of the counts of a [Usage], by the name that it has in JSON.
+type Counter struct {
+	Name  string
+	Count *int64
+}
+
+// Counters returns all counts of the usage, those without a price of their own too, in the order of their fields.
+func (u *Usage) Counters() [21]Counter {
+	return [...]Counter{
+		{"input", &u.Input},
+		{"cached_input", &u.CachedInput},
+		{"cache_write", &u.CacheWrite},
+		{"cache_write_1h", &u.CacheWrite1h},
+		{"cache_write_12h", &u.CacheWrite12h},
+		{"output", &u.Output},
+		{"audio_input", &u.AudioInput},
+		{"cached_audio_input", &u.CachedAudioInput},
+		{"audio_output", &u.AudioOutput},
+		{"image_input", &u.ImageInput},
+		{"cached_image_input", &u.CachedImageInput},
+		{"image_output", &u.ImageOutput},
+		{"video_input", &u.VideoInput},
+		{"video_output", &u.VideoOutput},
+		{"reasoning", &u.Reasoning},
+		{"web_searches", &u.WebSearches},
+		{"map_searches", &u.MapSearches},
+		{"file_searches", &u.FileSearches},
+		{"code_sessions", &u.CodeSessions},
+		{"requests", &u.Requests},
+		{"storage_token_seconds", &u.StorageTokenSeconds},
+	}
+}
+
+// AppendJSON appends the usage as a JSON object, as [encoding/json.Marshal] writes it.
+func (u *Usage) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	first := true
+	for _, c := range u.Counters() {
+		if *c.Count == 0 {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = append(append(append(b, '"'), c.Name...), '"', ':')
+		b = strconv.AppendInt(b, *c.Count, 10)
+	}
+	return append(b, '}')
 }

@@ -106,7 +106,6 @@ const (
 	// maxPrice and maxFee are far above any real price, and maxPrice is far below what a slip of unit makes of one.
 	maxPrice = 1_000 * USD
 	maxFee   = 10_000 * USD
-	unknown  = -1
 )
 
 // parsePrice reads US dollars per million tokens as picodollars per token.
