@@ -238,7 +238,7 @@ func TestWithPrices(t *testing.T) {
 			t.Error("nil is taken")
 		}
 	}
-	book := price.NewBook(nil)
+	book := new(price.Book)
 	shared := stackOver(t, newAnswering(), policy.Policy{}, middleware.WithBook(book))
 	book.SetUser(catalog("contract", "7"))
 	if shared.Prices() != book {

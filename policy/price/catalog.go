@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Catalog is a set of prices: by provider, model, moment, tier, length of the prompt and counter. [Embedded] is ours;
-// [Parse] reads another. The zero Catalog knows no price at all. A Catalog never changes and is safe for concurrent use.
+// Catalog is a set of prices by provider, model, time, tier, length of the prompt and counter. [Embedded] returns the one
+// that comes with this package; [Parse] reads another. The zero Catalog has no prices. A Catalog is immutable and safe for
+// concurrent use.
 //
 // # Format
 //
@@ -32,53 +33,54 @@ import (
 //		}]
 //	}}}}}
 //
-// Prices are exact decimals in strings, in US dollars, from "0" (free). Those of usd_per_million are per million tokens,
-// at most "1000", and a whole number of picodollars per token; those of usd_per_thousand are per thousand requests of a
-// tool, at most "10000", and a whole number of picodollars per request. A band has one of the two, or both. The names of
+// Prices are strings with exact decimals, in US dollars, from "0" (free). Prices in usd_per_million are per million tokens:
+// at most "1000", and a whole number of picodollars per token. Prices in usd_per_thousand are per thousand requests of a
+// tool: at most "10000", and a whole number of picodollars per request. A band has one of the two, or both. The names of
 // the prices are those of [Usage]'s JSON. Per million are input, cached_input, cache_write, cache_write_1h,
 // cache_write_12h, output, audio_input, cached_audio_input, audio_output, image_input, cached_image_input, image_output,
 // video_input and video_output; per thousand are web_searches, map_searches, file_searches, code_sessions and requests.
 //
-// A cached_input that is not there has no discount: the band's input price holds. So do cached_audio_input and
-// cached_image_input follow audio_input and image_input. Any other price that is not there is not known, and a usage that
-// needs it is [*Unpriced]. A price of cached or cache-written tokens needs the plain price beside it.
+// A missing cached_input means no discount: the band's input price applies. In the same way cached_audio_input and
+// cached_image_input default to audio_input and image_input. Any other missing price is not known, and a usage that needs
+// it is [*Unpriced]. A price of cached or cache-written tokens requires the plain price in the same band.
 //
-// A tier (standard, flex, priority or batch) is a list of bands. A band holds for prompts of at most up_to tokens,
-// counted by [Usage.Prompt], and it prices the whole request. Bands ascend; the last may have no up_to, and then holds
-// for all the rest. Beyond the last band nothing is known.
+// A tier (standard, flex, priority or batch) is a list of bands. A band applies to prompts of at most up_to tokens, as
+// counted by [Usage.Prompt], and prices the whole request. Bands ascend. The last one may have no up_to, and then applies
+// to all longer prompts. Beyond the last band no price is known.
 //
-// A period holds from its from, until just before its until; both are dates (midnight UTC) or times as in RFC 3339, and
-// one that is missing is open. Periods of a model do not overlap; between them nothing is known. The review_by says when
-// someone should look at the price again, for instance because a promotion ends: see [Catalog.Reviews].
+// A period begins at its from and ends just before its until. Both are dates (midnight UTC) or RFC 3339 times; a missing
+// one is open. Periods of a model must not overlap. Between periods no price is known. The review_by says when the price
+// should be checked again, for example because a promotion ends: see [Catalog.Reviews].
 //
-// A window is a part of the day, in UTC, in which other prices hold: from "00:00" to "24:00" at most, on the days listed
-// ("mon-fri", "sat,sun", all when missing). Its tiers stand in for the period's; a tier that the window does not name
-// keeps the period's price. Windows of a period do not overlap.
+// A window is a part of the day, in UTC, in which other prices apply: at most from "00:00" to "24:00", on the days listed
+// ("mon-fri", "sat,sun"; all days if missing). Its tiers replace those of the period; a tier that the window does not name
+// keeps the period's price. Windows of a period must not overlap.
 //
-// The storage_usd_per_million_hours of a period, at most "1000", is what a million tokens cost for each hour that a
-// context cache holds them, at any tier and in any window: see [Catalog.Storage]. One that is missing is not known.
+// The storage_usd_per_million_hours of a period, at most "1000", is the price of a million tokens for each hour that a
+// context cache holds them, at any tier and in any window: see [Catalog.Storage]. If it is missing, it is not known.
 //
-// The limits are the model's largest prompt and largest output in tokens; 0, or a missing one, is not known. The
-// regional_uplift, from "1" to "10" with at most six decimals, multiplies the total of a call that went to a region-bound
-// host, requests of tools included, and of storage there.
+// The limits are the model's largest prompt and largest output in tokens. A limit that is 0 or missing is not known. The
+// regional_uplift, from "1" to "10" with at most six decimals, multiplies the total of a call to a region-bound host,
+// requests of tools included, and of storage there.
 //
 // # Aliases
 //
-// A model may have another name, such as a deployment's, and a provider may have another's models and prices:
+// A model may have another name, such as that of a deployment, and a provider may have another provider's models and
+// prices:
 //
 //	{"providers": {"azure": {
 //		"same_as": "openai",
 //		"models": {"prod-chat": {"same_as": "openai/gpt-5.4"}}
 //	}}}
 //
-// The price is then looked up under the other name, in the same catalog and, where this one is a layer, in those below it:
-// see [Layers]. A model's alias is "provider/model" and has nothing beside it. A provider's alias holds for the models
-// that the provider does not list itself. An alias does not lead to another.
+// The price is then looked up under the other name, in the same catalog and, if the catalog is a layer, in the layers below
+// it: see [Layers]. A model's alias is "provider/model", and the model has no other fields. A provider's alias applies to
+// the models that the provider does not list itself. An alias must not lead to another alias.
 type Catalog struct {
 	name      string
 	models    map[modelKey]*model
-	providers map[string]string // of each provider that is the same as another, that other
-	layers    []*Catalog        // of what [Layers] made, which has nothing else; else nil
+	providers map[string]string // the aliases of providers: "azure" is the same as "openai"
+	layers    []*Catalog        // only of a catalog that [Layers] made, which has no models and no providers of its own
 
 	memo memo[candidate]
 }
@@ -95,7 +97,7 @@ type modelKey struct{ provider, name string }
 // model is what a catalog knows about one model.
 type model struct {
 	id                  string   // the part of a PriceID before the period
-	sameAs              modelKey // of an alias, which has nothing else; else zero
+	sameAs              modelKey // the target of an alias, which has no other field than id; else zero
 	maxInput, maxOutput int64
 	uplift              ratio
 	periods             []period // ascending
@@ -124,7 +126,7 @@ const everyDay weekdays = 1<<7 - 1
 // tierSet has the prices of each tier, nil where there are none.
 type tierSet [tiers]*tier
 
-// tier is one tier's prices: its bands, ascending, and the PriceID that they go by.
+// tier is one tier's prices: its bands, ascending, and their PriceID.
 type tier struct {
 	id    string
 	bands []band
@@ -134,7 +136,7 @@ type tier struct {
 type band struct {
 	upTo   int64
 	prices prices
-	plain  prices // of the same tokens, had nothing been cached
+	plain  prices // of the same tokens without any cache
 }
 
 // prices has the price of each counter, in picodollars per token or request. A negative price is not known.
@@ -162,16 +164,16 @@ const (
 // tierNames are the tiers as the catalog and a [Query] call them.
 var tierNames = [tiers]string{standard: "standard", flex: "flex", priority: "priority", batch: "batch"}
 
-// tierOf finds a tier by its name.
+// tierOf returns the tier of that name, if there is one.
 func tierOf(name string) (tierName, bool) {
 	i := slices.Index(tierNames[:], name)
 	return tierName(i), i >= 0
 }
 
-// dueBy says whether the period's price should have been reviewed by the time at.
+// dueBy reports whether the period's price should have been reviewed by the given time.
 func (p *period) dueBy(at time.Time) bool { return !p.reviewBy.IsZero() && !at.Before(p.reviewBy) }
 
-// isAlias says whether the model is another name of one.
+// isAlias reports whether the model is an alias.
 func (m *model) isAlias() bool { return m.sameAs != modelKey{} }
 
 // band returns the band that prices a prompt of this many tokens, or nil.

@@ -7,16 +7,16 @@ import (
 )
 
 // Layers returns a catalog that asks the given ones in their order: a user's before a feed's before the embedded one. It
-// skips those that are nil, and it knows no price if none is left. It costs no more to make than the list.
+// skips those that are nil. Without any catalog it has no prices.
 //
-// A call is priced, and a bound found, by the first layer that has prices of the model (by its exact name, then as a dated
-// snapshot) at that time and tier. That layer decides: a counter without a price there is [*Unpriced] even if a later
-// layer has one, since a price made of two lists is nobody's. Storage is priced by the first layer with a price of storage
-// at the beginning. Where no layer has a price, the error is about the one that came nearest: a tier that is missing
-// rather than a time, and a time rather than a model. A limit that one layer does not know is the next one's that does.
+// The first layer that has prices of the model, at that time and tier, prices the call and its bound. It finds the model by
+// the exact name, or else as a dated snapshot. That layer alone decides: a counter without a price in it is [*Unpriced] even
+// if a later layer has a price, because the prices of two lists must not be mixed. Storage is priced by the first layer with
+// a price of storage at the beginning. If no layer has a price, the error is about the layer that came nearest: a missing
+// tier is reported before a missing time, and that before a missing model. A limit is that of the first layer that knows it.
 //
-// An alias of one layer (same_as) is looked up in that layer and in those below it, and is passed over where they have no
-// price of it. The PriceID then names both: "user/azure/prod-chat=embedded/openai/gpt-5.4/-/standard".
+// An alias of a layer (same_as) is looked up in that layer and in those below it, and skipped if they have no price for it.
+// The PriceID then has both names: "user/azure/prod-chat=embedded/openai/gpt-5.4/-/standard".
 func Layers(catalogs ...*Catalog) *Catalog {
 	var layers []*Catalog
 	for _, c := range catalogs {
@@ -30,8 +30,8 @@ func Layers(catalogs ...*Catalog) *Catalog {
 	return &Catalog{layers: layers}
 }
 
-// Limits returns the model's largest prompt and largest output in tokens, 0 where one of them is not known. It finds the
-// model as [Catalog.Cost] does; ok says whether it did.
+// Limits returns the model's largest prompt and largest output in tokens. A limit that is not known is 0. It finds the model
+// as [Catalog.Cost] does; ok says whether it did.
 func (c *Catalog) Limits(provider, model string) (maxInput, maxOutput int64, ok bool) {
 	var room [roomFor]candidate
 	all := c.search(room[:0], provider, model)
@@ -42,8 +42,8 @@ func (c *Catalog) Limits(provider, model string) (maxInput, maxOutput int64, ok 
 	return maxInput, maxOutput, len(all) > 0
 }
 
-// Models returns the names of the provider's models, aliases among them, sorted. What a provider has only by being the
-// same as another one is under that one's name.
+// Models returns the sorted names of the provider's models, aliases of models included. Models that the provider has only
+// through an alias of the provider are listed under the other provider's name.
 func (c *Catalog) Models(provider string) []string {
 	var names []string
 	for _, layer := range c.each() {
@@ -57,8 +57,7 @@ func (c *Catalog) Models(provider string) []string {
 	return slices.Compact(names)
 }
 
-// Reviews returns the models, as "provider/model" and sorted, that have a price which should have been looked at again
-// by the time at. It names them until a newer catalog says otherwise.
+// Reviews returns the models, sorted and as "provider/model", that have a price whose review_by is not after the given time.
 func (c *Catalog) Reviews(at time.Time) []string {
 	var due []string
 	for _, layer := range c.each() {

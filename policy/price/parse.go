@@ -6,12 +6,12 @@ import (
 	"io"
 )
 
-// maxCatalogBytes bounds what Parse reads. The largest feed of prices that we know is well below a tenth of it.
+// maxCatalogBytes bounds what Parse reads. The largest list of prices that we know is less than a tenth of it.
 const maxCatalogBytes = 64 << 20
 
-// Parse reads a catalog in the format that [Catalog] describes. The name is what [Cost.PriceID] starts with. Parse is
-// strict: an unknown or repeated field, a price that is not an exact decimal or is out of bounds, a tier or counter that
-// does not exist, overlapping periods or windows, and bands out of order are errors that name provider, model and field.
+// Parse reads a catalog in the format that [Catalog] describes. Every [Cost.PriceID] from it begins with the name. Parse is
+// strict: an unknown or repeated field, a price that is not an exact decimal or is out of bounds, an unknown tier or
+// counter, overlapping periods or windows, and bands out of order are errors. Each error names provider, model and field.
 func Parse(name string, r io.Reader) (*Catalog, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxCatalogBytes+1))
 	if err == nil && len(text) > maxCatalogBytes {
@@ -95,7 +95,7 @@ func (m *model) parseLimits(raw []byte) error {
 	)
 }
 
-// upliftUnit is the finest part of a factor. What is stored can then be priced in 128 bits: see [Catalog.Storage].
+// upliftUnit is the finest step of a factor. It keeps the cost of storage within 128 bits: see [wide].
 const upliftUnit = USD / 1_000_000
 
 // parseUplift reads a factor such as "1.10".

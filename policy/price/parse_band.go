@@ -45,7 +45,7 @@ func (b *band) parse(raw []byte) error {
 	for c := range b.prices {
 		b.prices[c] = unknown
 	}
-	// A band may have prices of tools alone, as of a search that is not charged by its tokens.
+	// A band may have prices of tools only, for example of a search that is not charged by tokens.
 	if fields["usd_per_thousand"] == nil || fields["usd_per_million"] != nil {
 		if err := b.parsePrices(fields["usd_per_million"], 0, firstTool, parsePrice); err != nil {
 			return inField("usd_per_million", err)
@@ -59,7 +59,7 @@ func (b *band) parse(raw []byte) error {
 	return inField("usd_per_million", b.complete())
 }
 
-// parsePrices reads {"input": "1.25"}, with the counters from first to before last, each by the function.
+// parsePrices reads {"input": "1.25"}. The counters allowed are those from first to before last.
 func (b *band) parsePrices(raw []byte, first, last counter, parse func([]byte, *int64) error) error {
 	known := 0
 	err := eachField(raw, "", func(name string, raw []byte) error {
@@ -81,8 +81,8 @@ func (b *band) parsePrices(raw []byte, first, last counter, parse func([]byte, *
 	return err
 }
 
-// complete refuses a price of cached tokens alone, lets the cached tokens that have no price of their own follow the
-// plain ones, and notes what each would cost as plain ones.
+// complete refuses a price of cached tokens without the plain price. It fills in the price of cached tokens that have
+// none, which is the plain price, and the prices of all tokens without any cache.
 func (b *band) complete() error {
 	for c, plain := range plainCounter {
 		if b.prices[c] >= 0 && b.prices[plain] < 0 {
@@ -103,14 +103,15 @@ func (b *band) complete() error {
 const (
 	perMillion  = 1_000_000
 	perThousand = 1_000
-	// maxPrice and maxFee are far above any real price, and maxPrice is far below what a slip of unit makes of one.
+	// maxPrice and maxFee are far above any real price. A price per token that was written as one per million tokens is
+	// far above maxPrice.
 	maxPrice = 1_000 * USD
 	maxFee   = 10_000 * USD
 )
 
 // parsePrice reads US dollars per million tokens as picodollars per token.
 func parsePrice(raw []byte, price *int64) error {
-	return parseEach(raw, price, perMillion, maxPrice, "per million tokens: not per token, is it?", "per token")
+	return parseEach(raw, price, perMillion, maxPrice, "per million tokens: is it in another unit?", "per token")
 }
 
 // parseFee reads US dollars per thousand requests as picodollars per request.
@@ -118,7 +119,7 @@ func parseFee(raw []byte, price *int64) error {
 	return parseEach(raw, price, perThousand, maxFee, "per thousand requests", "per request")
 }
 
-// parseEach reads the price of so many, from 0 to the most, as that of one.
+// parseEach reads the price of many units, from 0 to most, as the price of one unit.
 func parseEach(raw []byte, price *int64, many, most Pico, ofMany, ofOne string) error {
 	var p Pico
 	if err := p.UnmarshalJSON(raw); err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// parsePeriods reads the list of periods and puts it in order.
+// parsePeriods reads the list of periods and sorts it.
 func (m *model) parsePeriods(raw []byte) error {
 	list, err := array(raw)
 	if err != nil {
@@ -69,7 +69,7 @@ func (p *period) parseStorage(raw []byte) error {
 	return parsePrice(raw, &p.storage)
 }
 
-// name is the period's part of a PriceID: its beginning, or "-" where it has none.
+// name returns the period's part of a PriceID: its beginning, or "-" if it has none.
 func (p *period) name() string {
 	switch {
 	case p.from.IsZero():
@@ -103,7 +103,7 @@ func (p *period) parseWindows(raw []byte, id string) error {
 	return nil
 }
 
-// parse reads one window into w, which already has the period's tiers.
+// parse reads one window into w, which has the period's tiers already.
 func (w *window) parse(raw []byte, id string) error {
 	fields, err := object(raw, "from", "until", "days", "tiers")
 	if err != nil {
@@ -126,13 +126,12 @@ func (w *window) parse(raw []byte, id string) error {
 	return inField("tiers", w.tiers.parse(fields["tiers"], id, "@"+days+from+"-"+until))
 }
 
-// overlaps says whether some moment is in both windows.
+// overlaps reports whether a moment exists that is in both windows.
 func (w *window) overlaps(v window) bool {
 	return w.days&v.days != 0 && w.from < v.until && v.from < w.until
 }
 
-// parse reads {"standard": [bands]}, each tier in place of what was there. The ids of the tiers are the prefix, their
-// name and the suffix.
+// parse reads {"standard": [bands]} and replaces the tiers that it reads. The id of a tier is prefix, name and suffix.
 func (s *tierSet) parse(raw []byte, prefix, suffix string) error {
 	seen := 0
 	err := eachField(raw, "", func(name string, raw []byte) error {
@@ -151,7 +150,7 @@ func (s *tierSet) parse(raw []byte, prefix, suffix string) error {
 	return err
 }
 
-// parseTime reads a date or a time; one that is missing stays zero.
+// parseTime reads a date or a time. If the field is missing, t stays zero.
 func parseTime(raw []byte, t *time.Time) error {
 	var s string
 	if err := parseText(raw, &s); err != nil || raw == nil {
@@ -168,7 +167,7 @@ func parseTime(raw []byte, t *time.Time) error {
 	return nil
 }
 
-// parseClock reads a time of day, also as seconds since midnight.
+// parseClock reads a time of day, both as text and as seconds since midnight.
 func parseClock(raw []byte, s *string, seconds *int) error {
 	if err := parseText(raw, s); err != nil {
 		return err
@@ -185,10 +184,10 @@ func parseClock(raw []byte, s *string, seconds *int) error {
 	return nil
 }
 
-// dayNames are the days in the order in which a range counts them.
+// dayNames are the days in the order of a range.
 var dayNames = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 
-// parseDays reads a set of days such as "mon-fri,sun"; one that is missing leaves days as it was.
+// parseDays reads a set of days such as "mon-fri,sun". If the field is missing, days stays as it was.
 func parseDays(raw []byte, s *string, days *weekdays) error {
 	if err := parseText(raw, s); err != nil || raw == nil {
 		return err

@@ -17,7 +17,7 @@ func ExampleLoadLiteLLM() {
 			"output_cost_per_token": 8e-06, "output_cost_per_token_flex": 4e-06},
 		"wandb/slip": {"litellm_provider": "wandb", "mode": "chat", "input_cost_per_token": 0.135, "output_cost_per_token": 0.54}
 	}`
-	feed, err := price.LoadLiteLLM("litellm", strings.NewReader(list), september)
+	feed, err := price.LoadLiteLLM("litellm", strings.NewReader(list), price.FeedConfig{AsOf: september})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -43,7 +43,7 @@ func ExampleLoadGenAI() {
 			{"prices": {"input_mtok": 2, "output_mtok": 10}},
 			{"constraint": {"start_date": "2026-12-01"}, "prices": {"input_mtok": 4, "output_mtok": 20}}
 		]}]}]`
-	feed, err := price.LoadGenAI("genai", strings.NewReader(list))
+	feed, err := price.LoadGenAI("genai", strings.NewReader(list), price.FeedConfig{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -63,7 +63,7 @@ func ExampleLoadPortkey() {
 	list := `{"gpt-example": {"pricing_config": {
 		"pay_as_you_go": {"request_token": {"price": 0.0002}, "response_token": {"price": 0.0008}},
 		"batch_config": {"request_token": {"price": 0.0001}, "response_token": {"price": 0.0004}}}}}`
-	feed, err := price.LoadPortkey("portkey", "openai", strings.NewReader(list), september)
+	feed, err := price.LoadPortkey("portkey", "openai", strings.NewReader(list), price.FeedConfig{AsOf: september})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -76,23 +76,48 @@ func ExampleLoadPortkey() {
 	// Output: 0.0014 <nil>
 }
 
-func ExampleAgainst() {
-	previous, err := price.LoadPortkey("old", "google",
-		strings.NewReader(`{"m": {"pricing_config": {"pay_as_you_go": {"request_token": {"price": 0.0002}}}}}`), time.Time{})
+// A price that is more than ten times what it was is refused. With Strict, it refuses the whole list.
+func ExampleFeedConfig() {
+	yesterday := `{"m": {"litellm_provider": "acme", "input_cost_per_token": 2e-06}, "n": {"litellm_provider": "acme", "input_cost_per_token": 1e-06}}`
+	today := `{"m": {"litellm_provider": "acme", "input_cost_per_token": 4.5e-05}, "n": {"litellm_provider": "acme", "input_cost_per_token": 1e-06}}`
+	previous, err := price.LoadLiteLLM("litellm", strings.NewReader(yesterday), price.FeedConfig{})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	_, err = price.LoadPortkey("new", "google",
-		strings.NewReader(`{"m": {"pricing_config": {"pay_as_you_go": {"request_token": {"price": 0.0045}}}}}`), time.Time{},
-		price.Against(previous.Catalog), price.Strict())
+	feed, err := price.LoadLiteLLM("litellm", strings.NewReader(today), price.FeedConfig{Previous: previous.Catalog})
+	fmt.Println(feed.Catalog.Models("acme"), feed.Warnings, err)
+	_, err = price.LoadLiteLLM("litellm", strings.NewReader(today), price.FeedConfig{Previous: previous.Catalog, Strict: true})
 	fmt.Println(err)
-	// Output: price: feed "new" (Portkey): m: standard: input: is $45 per million, where it was $2 per million before
+	// Output:
+	// [n] [m: standard: input: is $45 per million, where it was $2 per million before (refused)] <nil>
+	// price: feed "litellm" (LiteLLM): m: standard: input: is $45 per million, where it was $2 per million before
 }
 
-func ExampleStrict() {
-	_, err := price.LoadLiteLLM("litellm",
-		strings.NewReader(`{"m": {"litellm_provider": "wandb", "output_cost_per_token": 0.54}}`), time.Time{}, price.Strict())
-	fmt.Println(err)
-	// Output: price: feed "litellm" (LiteLLM): m: output_cost_per_token: is $0.54 per token, above 1000 per million: a slip of unit?
+// A list without dates says only what holds now. Continue keeps the prices that held until then.
+func ExampleFeed_Continue() {
+	october := september.AddDate(0, 1, 0)
+	load := func(asOf time.Time, usdPerToken string) (*price.Feed, error) {
+		list := `{"m": {"litellm_provider": "acme", "input_cost_per_token": ` + usdPerToken + `}}`
+		return price.LoadLiteLLM("litellm", strings.NewReader(list), price.FeedConfig{AsOf: asOf})
+	}
+	before, err := load(september, "2e-06")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	feed, err := load(october, "1e-06")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	feed.Continue(before, october)
+	q := price.Query{Provider: "acme", Model: "m", Tier: "standard"}
+	for _, q.At = range []time.Time{october.Add(-time.Second), october} {
+		cost, err := feed.Catalog.Cost(q, price.Usage{Input: 1_000_000})
+		fmt.Println(cost.Cost, err)
+	}
+	// Output:
+	// 2 <nil>
+	// 1 <nil>
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// listHost is a server of a list that does not change.
+// listHost serves a list that does not change.
 type listHost string
 
 func (list listHost) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -25,12 +27,12 @@ func (list listHost) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func ExampleRefresher() {
-	book := price.NewBook(nil)
+	var book price.Book
 	r := &feed.Refresher{
 		URL:    "https://lists.example/prices.json",
 		Client: &http.Client{Transport: listHost(`{"gpt-example": {"litellm_provider": "openai", "input_cost_per_token": 2e-06, "max_input_tokens": 8192}}`)},
 		Load: func(r io.Reader, asOf time.Time) (*price.Feed, error) {
-			return price.LoadLiteLLM("litellm", r, asOf, price.Against(price.Embedded()))
+			return price.LoadLiteLLM("litellm", r, price.FeedConfig{AsOf: asOf, Previous: price.Embedded()})
 		},
 	}
 	for range 2 {
@@ -53,15 +55,41 @@ func ExampleRefresher_Run() {
 		URL:    "https://lists.example/prices.json",
 		Client: &http.Client{Transport: listHost(`{"gpt-example": {"litellm_provider": "openai", "input_cost_per_token": 2e-06}}`)},
 		Load: func(r io.Reader, asOf time.Time) (*price.Feed, error) {
-			return price.LoadLiteLLM("litellm", r, asOf)
+			return price.LoadLiteLLM("litellm", r, price.FeedConfig{AsOf: asOf})
 		},
 	}
 	err := r.Run(ctx, 24*time.Hour, func(f *price.Feed) {
 		fmt.Println(f.Models, "model")
-		cancel() // a program would go on, and do this in a goroutine of its own
+		cancel() // a program would let Run continue, in a goroutine of its own
 	})
 	fmt.Println(err)
 	// Output:
 	// 1 model
 	// context canceled
+}
+
+// The network fails at the start of the program: the list of the run before is used.
+func ExampleRefresher_Cached() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	refresher := func(client *http.Client) *feed.Refresher {
+		return &feed.Refresher{
+			URL: "https://lists.example/prices.json", Client: client, Path: filepath.Join(dir, "prices.json"),
+			Load: func(r io.Reader, asOf time.Time) (*price.Feed, error) {
+				return price.LoadLiteLLM("litellm", r, price.FeedConfig{AsOf: asOf})
+			},
+		}
+	}
+	works := listHost(`{"gpt-example": {"litellm_provider": "openai", "input_cost_per_token": 2e-06}}`)
+	if _, _, err := refresher(&http.Client{Transport: works}).Refresh(context.Background()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	list, err := refresher(nil).Cached() // of another run of the program
+	fmt.Println(list.Models, "model", err)
+	// Output: 1 model <nil>
 }
