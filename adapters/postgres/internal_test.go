@@ -70,7 +70,7 @@ func TestArrange(t *testing.T) {
 			r.Attempt, r.Status = random.IntN(3), i
 			r.Outcome = []policy.Outcome{policy.Open, policy.Billed}[random.IntN(2)]
 			if random.IntN(4) == 0 {
-				r.Outcome, r.PriceID = policy.Billed, ledger.Bill
+				r.Outcome, r.PriceID = policy.Billed, ledger.BillPriceID
 			}
 			k := key{r.At.UnixMicro(), r.Call, r.Attempt}
 			if old := want[k]; old == nil || replaces(old, r) {

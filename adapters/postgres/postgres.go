@@ -47,7 +47,7 @@ type Config struct {
 	Schema string
 }
 
-// A Store keeps rows in PostgreSQL. It is a [ledger.Sink] and a [ledger.Source]. Make it with [Open] or [New], and Close
+// A Store keeps rows in PostgreSQL. It is a [ledger.Sink] and a [ledger.Scanner]. Make it with [Open] or [New], and Close
 // it. It is safe for concurrent use.
 type Store struct {
 	pool   *pgxpool.Pool
@@ -62,7 +62,7 @@ type Store struct {
 
 var (
 	_ ledger.Sink   = (*Store)(nil)
-	_ ledger.Source = (*Store)(nil)
+	_ ledger.Scanner = (*Store)(nil)
 )
 
 // Open connects to the database that a connection string names, as pgxpool.ParseConfig reads it: a URL or key=value

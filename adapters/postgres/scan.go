@@ -22,7 +22,7 @@ type place struct {
 	attempt int64
 }
 
-// Scan implements [ledger.Source]. The rows are in the order of their times, in microseconds, then of call and attempt.
+// Scan implements [ledger.Scanner]. The rows are in the order of their times, in microseconds, then of call and attempt.
 // They are read in pages: rows that are stored meanwhile may be among them or not. A filter with a time reads only the
 // months that it needs.
 func (s *Store) Scan(ctx context.Context, f ledger.Filter) iter.Seq2[ledger.Row, error] {

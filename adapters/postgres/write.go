@@ -28,11 +28,11 @@ on conflict (at, call, attempt) do update set provider = excluded.provider, oper
 	served_tier = excluded.served_tier, outcome = excluded.outcome, price_id = excluded.price_id, unpriced = excluded.unpriced,
 	cost_pico = excluded.cost_pico, list_pico = excluded.list_pico, implicit_pico = excluded.implicit_pico,
 	exposure_pico = excluded.exposure_pico, tags = excluded.tags, row = excluded.row
-where excluded.price_id = '` + ledger.Bill + `' or old.outcome = '` + string(policy.Open) + `' and excluded.outcome <> '` + string(policy.Open) + `'`
+where excluded.price_id = '` + ledger.BillPriceID + `' or old.outcome = '` + string(policy.Open) + `' and excluded.outcome <> '` + string(policy.Open) + `'`
 
 // replaces reports whether a row takes the place of one that is there: the same rule, for rows of one batch.
 func replaces(old, row *ledger.Row) bool {
-	return row.PriceID == ledger.Bill || old.Outcome == policy.Open && row.Outcome != policy.Open
+	return row.PriceID == ledger.BillPriceID || old.Outcome == policy.Open && row.Outcome != policy.Open
 }
 
 // columns are rows as the statement has them, an array for each column.

@@ -21,7 +21,7 @@ type place struct {
 	attempt int64
 }
 
-// Scan implements [ledger.Source]. The rows are in the order of their times, then of call and attempt. They are read in
+// Scan implements [ledger.Scanner]. The rows are in the order of their times, then of call and attempt. They are read in
 // pages: rows that are stored meanwhile may be among them or not.
 func (s *Store) Scan(ctx context.Context, f ledger.Filter) iter.Seq2[ledger.Row, error] {
 	return func(yield func(ledger.Row, error) bool) {

@@ -42,7 +42,7 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 )
 
-// A Store keeps rows in a SQLite database. It is a [ledger.Sink] and a [ledger.Source]. Make it with [Open], and Close
+// A Store keeps rows in a SQLite database. It is a [ledger.Sink] and a [ledger.Scanner]. Make it with [Open], and Close
 // it. It is safe for concurrent use.
 type Store struct {
 	write  *sql.DB // of one connection: SQLite has one writer at a time
@@ -52,7 +52,7 @@ type Store struct {
 
 var (
 	_ ledger.Sink   = (*Store)(nil)
-	_ ledger.Source = (*Store)(nil)
+	_ ledger.Scanner = (*Store)(nil)
 )
 
 // Open opens the database at path, and makes it if there is none, for its owner alone to read. Tables of an older

@@ -23,7 +23,7 @@ ON CONFLICT (call, attempt) DO UPDATE SET at = excluded.at, provider = excluded.
 	model = excluded.model, served_tier = excluded.served_tier, outcome = excluded.outcome, price_id = excluded.price_id,
 	unpriced = excluded.unpriced, cost_pico = excluded.cost_pico, list_pico = excluded.list_pico,
 	implicit_pico = excluded.implicit_pico, exposure_pico = excluded.exposure_pico, tags = excluded.tags, row = excluded.row
-WHERE excluded.price_id = '` + ledger.Bill + `' OR rows.outcome = '` + string(policy.Open) + `' AND excluded.outcome <> '` + string(policy.Open) + `'`
+WHERE excluded.price_id = '` + ledger.BillPriceID + `' OR rows.outcome = '` + string(policy.Open) + `' AND excluded.outcome <> '` + string(policy.Open) + `'`
 
 // Write implements [ledger.Sink]. It writes all rows or none, in one transaction.
 func (s *Store) Write(ctx context.Context, rows []ledger.Row) error {

@@ -134,7 +134,7 @@ func (b *book) agree(t *testing.T, want ledger.Totals, lines map[string]bool) {
 		t.Errorf("%+v", s)
 	}
 	sameTotals(t, "memory", b.writer.Totals(), want)
-	got, err := ledger.Sum(b.writer.Scan(t.Context(), ledger.Filter{}))
+	got, err := ledger.TotalsOf(b.writer.Scan(t.Context(), ledger.Filter{}))
 	if err != nil {
 		t.Error(err)
 	}
@@ -191,7 +191,7 @@ func inParts(t *testing.T, totals ledger.Totals, rows []ledger.Row) {
 		t.Fatalf("%d groups and %d hours: too many or too few to say anything", len(totals.By), len(totals.Hours))
 	}
 	without := func(has func(*ledger.Row) bool) ledger.Total {
-		sum, _ := ledger.Sum(func(yield func(ledger.Row, error) bool) {
+		sum, _ := ledger.TotalsOf(func(yield func(ledger.Row, error) bool) {
 			for i := range rows {
 				if !has(&rows[i]) && !yield(rows[i], nil) {
 					return

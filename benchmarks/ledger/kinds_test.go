@@ -16,7 +16,7 @@ import (
 // A durable is a store as tests use it.
 type durable interface {
 	ledger.Sink
-	ledger.Source
+	ledger.Scanner
 }
 
 // A kind is one of the durable stores.

@@ -44,7 +44,7 @@ func TestOutage(t *testing.T) {
 				t.Fatal(err)
 			}
 			stats := w.Stats()
-			kept, err := ledger.Sum(store.Scan(t.Context(), ledger.Filter{}))
+			kept, err := ledger.TotalsOf(store.Scan(t.Context(), ledger.Filter{}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -26,7 +26,7 @@ func sqliteContest() contest {
 type sink struct {
 	store interface {
 		ledger.Sink
-		ledger.Source
+		ledger.Scanner
 	}
 	load *load
 	done func() error // may be nil

@@ -39,7 +39,7 @@ func write(t *testing.T, s ledger.Sink, rows ...ledger.Row) {
 }
 
 // scan returns what a source has, each row as "call/attempt:outcome:cost".
-func scan(t *testing.T, s ledger.Source, f ledger.Filter) (rows []string, err error) {
+func scan(t *testing.T, s ledger.Scanner, f ledger.Filter) (rows []string, err error) {
 	t.Helper()
 	for row, e := range s.Scan(t.Context(), f) {
 		if e != nil {
@@ -51,7 +51,7 @@ func scan(t *testing.T, s ledger.Source, f ledger.Filter) (rows []string, err er
 	return rows, err
 }
 
-func wantRows(t *testing.T, s ledger.Source, f ledger.Filter, want string) {
+func wantRows(t *testing.T, s ledger.Scanner, f ledger.Filter, want string) {
 	t.Helper()
 	rows, err := scan(t, s, f)
 	if got := strings.Join(rows, " "); got != want || err != nil {
@@ -109,7 +109,7 @@ func TestJSONL(t *testing.T) {
 	wantRows(t, j, ledger.Filter{Outcome: policy.Open}, "")
 	wantRows(t, j, ledger.Filter{Call: "b", Outcome: policy.Partial}, "b/2:partial:0.000000000001")
 	bill := row("b", 1, policy.Billed, 2)
-	bill.PriceID = ledger.Bill
+	bill.PriceID = ledger.BillPriceID
 	write(t, j, bill)
 	if err := j.Close(); err != nil {
 		t.Fatal(err)

@@ -78,7 +78,7 @@ func TestSavingsAddUp(t *testing.T) {
 	random := rand.New(rand.NewPCG(20, 21))
 	for range 200 {
 		rows := randomRows(random, 50)
-		totals, err := ledger.Sum(all(nil, rows...))
+		totals, err := ledger.TotalsOf(all(nil, rows...))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +163,7 @@ rows unpriced       1
 	if got, err := ledger.SavingsOf(all(failed, billed("flex", "5", "10"))); err != failed || got.Net.String() != "5" {
 		t.Errorf("%v, %v", got, err)
 	}
-	if got, err := ledger.Sum(all(failed, billed("flex", "5", "10"))); err != failed || got.Cost.String() != "5" {
+	if got, err := ledger.TotalsOf(all(failed, billed("flex", "5", "10"))); err != failed || got.Cost.String() != "5" {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -292,13 +292,13 @@ func ExampleWriteCSV() {
 	// Output: 2 lines
 }
 
-func ExampleSum() {
+func ExampleTotalsOf() {
 	dir, err := os.MkdirTemp("", "ledger")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	totals, err := ledger.Sum(ledger.ReadJSONL(context.Background(), dir, ledger.Filter{Tags: map[string]string{"tenant": "acme"}}))
+	totals, err := ledger.TotalsOf(ledger.ReadJSONL(context.Background(), dir, ledger.Filter{Tags: map[string]string{"tenant": "acme"}}))
 	fmt.Println(totals.Cost, err)
 	// Output: 0 <nil>
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // TestSink tests the sinks that open makes, one item of the contract in each subtest. Each sink must be a
-// [ledger.Source], too.
+// [ledger.Scanner], too.
 //
 // Every subtest has a directory of its own, which open is given and need not use: what is opened with the same
 // directory again, after the sink before was closed, must have the same rows, but that an open one may have become
@@ -61,7 +61,7 @@ type check struct {
 	dir    string
 	open   func(t *testing.T, dir string) ledger.Sink
 	sink   ledger.Sink // nil while it is closed
-	source ledger.Source
+	source ledger.Scanner
 	random *rand.Rand
 	want   model
 	rows   int // made so far
@@ -73,8 +73,8 @@ func (c *check) reopen() {
 	c.close()
 	c.sink = c.open(c.T, c.dir)
 	var ok bool
-	if c.source, ok = c.sink.(ledger.Source); !ok {
-		c.Fatalf("a %T is no ledger.Source", c.sink)
+	if c.source, ok = c.sink.(ledger.Scanner); !ok {
+		c.Fatalf("a %T is no ledger.Scanner", c.sink)
 	}
 }
 

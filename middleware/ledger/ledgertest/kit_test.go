@@ -45,7 +45,7 @@ func (s *table) Write(ctx context.Context, rows []ledger.Row) error {
 		k := key{r.Call, r.Attempt}
 		old, ok := s.rows[k]
 		wasOpen := strings.Contains(old, `"outcome":"open"`)
-		bill := r.PriceID == ledger.Bill && s.fault != "ignores bills"
+		bill := r.PriceID == ledger.BillPriceID && s.fault != "ignores bills"
 		if ok && !bill && (!wasOpen || r.Outcome == policy.Open) && s.fault != "keeps the last" {
 			continue
 		}

@@ -22,7 +22,7 @@ func (m model) put(r *ledger.Row) {
 	row := readBack(r)
 	k := keyOf(&row)
 	old, ok := m[k]
-	if !ok || row.PriceID == ledger.Bill || old.Outcome == policy.Open && row.Outcome != policy.Open {
+	if !ok || row.PriceID == ledger.BillPriceID || old.Outcome == policy.Open && row.Outcome != policy.Open {
 		m[k] = row
 	}
 }

@@ -117,6 +117,6 @@ func opened(r *ledger.Row) ledger.Row {
 // billed returns r with the cost that a bill says.
 func billed(r *ledger.Row, cost price.Pico) ledger.Row {
 	b := *r
-	b.Cost, b.Exposure, b.Unpriced, b.PriceID = ledger.Known(cost), ledger.Amount{}, "", ledger.Bill
+	b.Cost, b.Exposure, b.Unpriced, b.PriceID = ledger.Known(cost), ledger.Amount{}, "", ledger.BillPriceID
 	return b
 }

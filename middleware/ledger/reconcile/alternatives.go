@@ -29,7 +29,7 @@ type alternatives struct {
 
 // add adds a row.
 func (a *alternatives) add(r *ledger.Row, prices *price.Catalog) {
-	if !r.Cost.Known || r.Cost.Pico <= 0 || r.PriceID == ledger.Bill {
+	if !r.Cost.Known || r.Cost.Pico <= 0 || r.PriceID == ledger.BillPriceID {
 		return
 	}
 	a.priced++

@@ -55,7 +55,7 @@ func (o *Options) check() error {
 // Compare compares the rows with the bill, by day and model. The days are those of UTC, and of a row that on which its
 // attempt began. Only days that the bill is about are compared; include the rows of the day before and of the day after,
 // as calls about midnight may be billed on either. The rows may come in any order, but each attempt only once, as from a
-// [ledger.Source].
+// [ledger.Scanner].
 //
 // A row is compared under the model that served it, or that it asked for. Where the bill tells the snapshots of a model
 // apart in another way than the rows do, they are compared together. A bill that has a line without any item is compared

@@ -452,7 +452,7 @@ func TestApply(t *testing.T) {
 		t.Errorf("%+v", got.Total)
 	}
 	rows := m.Rows()
-	if i := slices.IndexFunc(rows, func(r ledger.Row) bool { return r.PriceID == ledger.Bill }); i < 0 {
+	if i := slices.IndexFunc(rows, func(r ledger.Row) bool { return r.PriceID == ledger.BillPriceID }); i < 0 {
 		t.Error("the row was not settled")
 	}
 	// Settled once, the attempt is known, and the bill is even.

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// AppendJSON appends the row as one JSON object without a line break, byte for byte what [json.Marshal] makes of it, and
-// several times as fast. It is a row of the JSONL segments and of entries.jsonl.
+// AppendJSON appends the row to b as one JSON object without a line break. It writes the same bytes as [json.Marshal],
+// several times as fast. This is the format of a line in the JSONL segments and in entries.jsonl.
 func (r *Row) AppendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"call":`...), r.Call)
 	b = strconv.AppendInt(append(b, `,"attempt":`...), int64(r.Attempt), 10)
@@ -50,6 +50,7 @@ func (r *Row) AppendJSON(b []byte) []byte {
 	return append(appendTags(b, r.Tags), '}')
 }
 
+// appendText appends a member, unless the text is empty. The name has its punctuation with it.
 func appendText(b []byte, name, s string) []byte {
 	if s == "" {
 		return b
@@ -57,7 +58,7 @@ func appendText(b []byte, name, s string) []byte {
 	return appendString(append(b, name...), s)
 }
 
-// appendString appends a JSON string. Few need escaping, which is then left to encoding/json.
+// appendString appends a JSON string. If a byte needs escaping, which is rare, encoding/json does it.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if !bare[s[i]] {
@@ -70,7 +71,7 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// bare are the bytes that stand in a JSON string as they are.
+// bare has the bytes that a JSON string contains unescaped.
 var bare = func() (t [256]bool) {
 	for c := byte(' '); c < utf8.RuneSelf; c++ {
 		t[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
@@ -78,7 +79,8 @@ var bare = func() (t [256]bool) {
 	return t
 }()
 
-// appendTime appends a time as in RFC 3339. A year beyond its four digits, which no attempt has, is the zero time.
+// appendTime appends a time as in RFC 3339. A time whose year does not have four digits, which no attempt has, is written
+// as the zero time.
 func appendTime(b []byte, t time.Time) []byte {
 	if year := t.Year(); year < 0 || year > 9999 {
 		t = time.Time{}
@@ -109,7 +111,7 @@ func appendTags(b []byte, tags map[string]string) []byte {
 		return b
 	}
 	b = append(b, `,"tags":{`...)
-	if len(tags) == 1 {
+	if len(tags) == 1 { // the most frequent case, which needs no sorting
 		for name, value := range tags {
 			b = appendTag(b, name, value)
 		}
