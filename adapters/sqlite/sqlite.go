@@ -51,7 +51,7 @@ type Store struct {
 }
 
 var (
-	_ ledger.Sink   = (*Store)(nil)
+	_ ledger.Sink    = (*Store)(nil)
 	_ ledger.Scanner = (*Store)(nil)
 )
 

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/skinflint-go/skinflint/middleware/ledger"
 )
 
 // TestProgram runs all of it, briefly: every way has to keep every row, and both outputs have to hold what they promise.
