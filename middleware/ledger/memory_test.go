@@ -4,12 +4,54 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
+
+var billed = ledger.Row{
+	Call: "01h", Attempt: 1, At: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+	Provider: "openai", Operation: "chat", Model: "gpt-5", ServedModel: "gpt-5-2025-08-07",
+	AskedTier: policy.Flex, ServedTier: policy.Flex, Outcome: policy.Billed, Status: 200,
+	Usage: price.Usage{Input: 10, CachedInput: 5, Output: 7}, UsageSource: ledger.Measured,
+	Cost: ledger.Known(100), List: ledger.Known(250), Implicit: ledger.Known(20), PriceID: "p",
+	Tags: map[string]string{"tenant": "acme"},
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	m := ledger.NewMemory(3)
+	for i := range 10 {
+		m.Add(ledger.Row{Call: fmt.Sprint(i), Attempt: 1, Cost: ledger.Known(1)})
+	}
+	var calls []string
+	for _, r := range m.Rows() {
+		calls = append(calls, r.Call)
+	}
+	if got := strings.Join(calls, ""); got != "789" || m.Totals().Calls != 10 {
+		t.Errorf("rows %s, %d calls", got, m.Totals().Calls)
+	}
+}
+
+func TestMemoryConcurrent(t *testing.T) {
+	m := ledger.NewMemory(100)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 500 {
+				m.Add(billed)
+				m.Rows()
+			}
+		})
+	}
+	all.Wait()
+	if got := m.Totals(); got.Attempts != 4000 || got.Cost.String() != "0.0000004" {
+		t.Errorf("%+v", got.Total)
+	}
+}
 
 // Whatever is resolved, in whatever order, the totals and those of each group are the sums of the rows.
 func TestResolve(t *testing.T) {
@@ -80,7 +122,7 @@ func TestResolveOldRows(t *testing.T) {
 	}
 }
 
-// A call in the background tells its cost by itself, in a row that takes its exposure back: then there is nothing to
+// A later row has the cost of a background call, and takes its exposure back: then there is nothing to
 // resolve any more.
 func TestResolveBackground(t *testing.T) {
 	m := ledger.NewMemory(0)
@@ -92,17 +134,4 @@ func TestResolveBackground(t *testing.T) {
 	if got := m.Totals(); got.Exposure.Sign() != 0 || got.Cost.String() != "0.00000000004" {
 		t.Errorf("%+v", got.Total)
 	}
-}
-
-func ExampleMemory_Resolve() {
-	var rows ledger.Memory
-	rows.Add(ledger.Row{Call: "a", Attempt: 1, Outcome: policy.Ambiguous, Exposure: ledger.Known(price.MustUSD("0.02")), Unpriced: "the connection failed"})
-	fmt.Println(rows.Totals().Cost, rows.Totals().Exposure)
-	if err := rows.Resolve("a", 1, price.MustUSD("0.0031")); err != nil {
-		panic(err)
-	}
-	fmt.Println(rows.Totals().Cost, rows.Totals().Exposure)
-	// Output:
-	// 0 0.02
-	// 0.0031 0
 }
