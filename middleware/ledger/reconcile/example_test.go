@@ -2,7 +2,6 @@ package reconcile_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -34,9 +33,9 @@ func ExampleParseCosts() {
 }
 
 func ExampleParseCSV() {
-	bill, err := reconcile.ParseCSV(strings.NewReader("day,sku,cost\n2026-09-28,gemini-3-pro,1.25\n"), reconcile.CSV{Model: "sku"})
+	bill, err := reconcile.ParseCSV(strings.NewReader("day,sku,cost\n2026-09-28,gemini-3-pro,1.25\n"), reconcile.CSVConfig{Model: "sku"})
 	fmt.Println(len(bill.Lines), bill.Lines[0].Model, bill.Lines[0].Amount, err)
-	_, err = reconcile.ParseCSV(strings.NewReader("day,cost\n2026-09-28,\"1,250.00\"\n"), reconcile.CSV{})
+	_, err = reconcile.ParseCSV(strings.NewReader("day,cost\n2026-09-28,\"1,250.00\"\n"), reconcile.CSVConfig{})
 	fmt.Println(err)
 	// Output:
 	// 1 gemini-3-pro 1.25 <nil>
@@ -62,7 +61,7 @@ func ExampleCompare() {
 		fmt.Println(err)
 		return
 	}
-	report, err := reconcile.Compare(seq(rows()...), bill, reconcile.Options{Provider: "openai"})
+	report, err := reconcile.Compare(seq(rows()...), bill, reconcile.Config{Provider: "openai"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -80,17 +79,16 @@ func ExampleCompare() {
 	//   1 attempt of unknown cost may have cost $0.01, which covers the residual
 }
 
-func ExampleReport_WriteTo() {
+func ExampleReport_String() {
 	bill := &reconcile.Bill{Lines: []reconcile.Line{{
 		Day: time.Date(2026, 9, 28, 0, 0, 0, 0, time.UTC), Model: "gpt-4o-mini-2024-07-18", Amount: price.MustUSD("0.000435"),
 	}}}
-	report, err := reconcile.Compare(seq(rows()...), bill, reconcile.Options{})
-	if err == nil {
-		_, err = report.WriteTo(os.Stdout)
-	}
+	report, err := reconcile.Compare(seq(rows()...), bill, reconcile.Config{})
 	if err != nil {
 		fmt.Println(err)
+		return
 	}
+	fmt.Print(report)
 	// Output:
 	// day         model        billed    ours     reported  exposure  unpriced  residual
 	// 2026-09-28  gpt-4o-mini  0.000435  0.00033  0         0.01      1         0.000105
@@ -103,7 +101,7 @@ func ExampleReport_WriteTo() {
 	//   b attempt 1: $0.000105 (the_one)
 }
 
-func ExampleApply() {
+func ExampleReport_Resolve() {
 	store := ledger.NewMemory(0)
 	for _, r := range rows() {
 		store.Add(r)
@@ -113,9 +111,9 @@ func ExampleApply() {
 	bill := &reconcile.Bill{Lines: []reconcile.Line{{
 		Day: time.Date(2026, 9, 28, 0, 0, 0, 0, time.UTC), Model: "gpt-4o-mini-2024-07-18", Amount: price.MustUSD("0.000435"),
 	}}}
-	report, err := reconcile.Compare(seq(store.Rows()...), bill, reconcile.Options{})
+	report, err := reconcile.Compare(seq(store.Rows()...), bill, reconcile.Config{})
 	if err == nil {
-		err = reconcile.Apply(store, report.Settled)
+		err = report.Resolve(store)
 	}
 	t := store.Totals()
 	fmt.Println("exposure:", t.Exposure, "cost:", t.Cost, err)

@@ -127,23 +127,23 @@ func TestParseCostsErrors(t *testing.T) {
 func TestParseCSV(t *testing.T) {
 	for _, test := range []struct {
 		name, text string
-		opt        reconcile.CSV
+		opt        reconcile.CSVConfig
 		want       string
 	}{
 		{
 			"OpenAI's export", "\ufeffstart_time,end_time,start_time_iso,amount_value,amount_currency,quantity,line_item,project_id\r\n" +
 				"1790467200,1790553600,2026-09-27T00:00:00+00:00,,,,,\r\n" +
 				"1790553600,1790640000,2026-09-28T00:00:00,0.003835980000000000000000000000,usd,,\"gpt-4o, input\",proj_a\r\n",
-			reconcile.CSV{}, "2 days; 2026-09-28 gpt-4o input 0.00383598",
+			reconcile.CSVConfig{}, "2 days; 2026-09-28 gpt-4o input 0.00383598",
 		},
-		{"two columns", "Date,Cost\n2026-09-28,1.5\n2026-09-28,-0.5\n", reconcile.CSV{}, "1 days; 2026-09-28  whole 1.5; 2026-09-28  whole -0.5"},
+		{"two columns", "Date,Cost\n2026-09-28,1.5\n2026-09-28,-0.5\n", reconcile.CSVConfig{}, "1 days; 2026-09-28  whole 1.5; 2026-09-28  whole -0.5"},
 		{
 			"named", "when;what;how much\n2026-09-28T13:00:00+02:00;gemini-3-pro;1e-3\n",
-			reconcile.CSV{Date: "When", Model: "what", Amount: "how much", Comma: ';'}, "1 days; 2026-09-28 gemini-3-pro  0.001",
+			reconcile.CSVConfig{Date: "When", Model: "what", Amount: "how much", Comma: ';'}, "1 days; 2026-09-28 gemini-3-pro  0.001",
 		},
-		{"the model's column counts", "date,model,line_item,amount\n2026-09-28,Prod,\"gpt-4o, output\",1\n", reconcile.CSV{}, "1 days; 2026-09-28 Prod output 1"},
-		{"a field of two lines", "date,description,amount\n2026-09-28,\"web search\ncalls\",1\n", reconcile.CSV{}, "1 days; 2026-09-28  tool 1"},
-		{"no lines", "date,amount\n", reconcile.CSV{}, "0 days"},
+		{"the model's column counts", "date,model,line_item,amount\n2026-09-28,Prod,\"gpt-4o, output\",1\n", reconcile.CSVConfig{}, "1 days; 2026-09-28 Prod output 1"},
+		{"a field of two lines", "date,description,amount\n2026-09-28,\"web search\ncalls\",1\n", reconcile.CSVConfig{}, "1 days; 2026-09-28  tool 1"},
+		{"no lines", "date,amount\n", reconcile.CSVConfig{}, "0 days"},
 	} {
 		b, err := reconcile.ParseCSV(strings.NewReader(test.text), test.opt)
 		if err != nil {
@@ -163,25 +163,25 @@ func TestParseCSV(t *testing.T) {
 func TestParseCSVErrors(t *testing.T) {
 	for _, test := range []struct {
 		text string
-		opt  reconcile.CSV
+		opt  reconcile.CSVConfig
 		want string
 	}{
-		{"", reconcile.CSV{}, "empty"},
-		{"day,model\n", reconcile.CSV{}, "no column amount_value or amount"},
-		{"date,amount\n", reconcile.CSV{Model: "sku"}, "no column sku:"},
-		{"date,amount,Amount\n", reconcile.CSV{}, `two columns "amount"`},
-		{"date,amount\n", reconcile.CSV{Comma: '"'}, "delimiter"},
-		{"date,amount\n2026-09-28,1\n2026-09-28,\"1,234.5\"\n", reconcile.CSV{}, `line 3, column 12 (amount): price: "1,234.5"`},
-		{"date,amount\n2026-09-28,$1\n", reconcile.CSV{}, "line 2, column 12 (amount)"},
-		{"date,amount\n2026-09-28,\n", reconcile.CSV{}, "line 2, column 12 (amount)"},
-		{"date,amount\n28/09/2026,1\n", reconcile.CSV{}, "line 2, column 1 (date)"},
-		{"date,amount\n20260928,1\n", reconcile.CSV{}, "Unix times are in seconds"},
-		{"date,amount\n2026-09-28T00:00:00+02:00,1\n", reconcile.CSV{}, "another time zone"},
-		{"date,amount,currency\n2026-09-28,1,EUR\n", reconcile.CSV{}, `line 2, column 14 (currency): "EUR"`},
-		{"date,amount,currency\n2026-09-28,1,\n", reconcile.CSV{}, "(currency)"},
-		{"date,amount,currency\n2026-09-28,,usd\n", reconcile.CSV{}, "(amount)"},
-		{"date,amount\n2026-09-28,1,2\n", reconcile.CSV{}, "line 2"},
-		{"date,amount\n2026-09-28,\"1\n", reconcile.CSV{}, "quote"},
+		{"", reconcile.CSVConfig{}, "empty"},
+		{"day,model\n", reconcile.CSVConfig{}, "no column amount_value or amount"},
+		{"date,amount\n", reconcile.CSVConfig{Model: "sku"}, "no column sku:"},
+		{"date,amount,Amount\n", reconcile.CSVConfig{}, `two columns "amount"`},
+		{"date,amount\n", reconcile.CSVConfig{Comma: '"'}, "delimiter"},
+		{"date,amount\n2026-09-28,1\n2026-09-28,\"1,234.5\"\n", reconcile.CSVConfig{}, `line 3, column 12 (amount): price: "1,234.5"`},
+		{"date,amount\n2026-09-28,$1\n", reconcile.CSVConfig{}, "line 2, column 12 (amount)"},
+		{"date,amount\n2026-09-28,\n", reconcile.CSVConfig{}, "line 2, column 12 (amount)"},
+		{"date,amount\n28/09/2026,1\n", reconcile.CSVConfig{}, "line 2, column 1 (date)"},
+		{"date,amount\n20260928,1\n", reconcile.CSVConfig{}, "Unix times are in seconds"},
+		{"date,amount\n2026-09-28T00:00:00+02:00,1\n", reconcile.CSVConfig{}, "another time zone"},
+		{"date,amount,currency\n2026-09-28,1,EUR\n", reconcile.CSVConfig{}, `line 2, column 14 (currency): "EUR"`},
+		{"date,amount,currency\n2026-09-28,1,\n", reconcile.CSVConfig{}, "(currency)"},
+		{"date,amount,currency\n2026-09-28,,usd\n", reconcile.CSVConfig{}, "(amount)"},
+		{"date,amount\n2026-09-28,1,2\n", reconcile.CSVConfig{}, "line 2"},
+		{"date,amount\n2026-09-28,\"1\n", reconcile.CSVConfig{}, "quote"},
 	} {
 		_, err := reconcile.ParseCSV(strings.NewReader(test.text), test.opt)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -204,7 +204,7 @@ func TestBillTooLarge(t *testing.T) {
 	if _, err := reconcile.ParseCosts(endless{}); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Error(err)
 	}
-	if _, err := reconcile.ParseCSV(endless{}, reconcile.CSV{}); err == nil || !strings.Contains(err.Error(), "larger than") {
+	if _, err := reconcile.ParseCSV(endless{}, reconcile.CSVConfig{}); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Error(err)
 	}
 }
@@ -222,7 +222,7 @@ func checkBill(t *testing.T, b *reconcile.Bill) {
 			t.Fatalf("a line of %s, which is no day of the bill", l.Day)
 		}
 	}
-	r, err := reconcile.Compare(seq(), b, reconcile.Options{})
+	r, err := reconcile.Compare(seq(), b, reconcile.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func FuzzParseCSV(f *testing.F) {
 	f.Add("date,amount\n2026-09-28,1.5\n")
 	f.Add("start_time,amount_value,amount_currency,line_item,model\r\n1790553600,1,usd,\"gpt-4o, input\",\r\n1790640000,,,,\r\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if b, err := reconcile.ParseCSV(strings.NewReader(text), reconcile.CSV{}); err == nil {
+		if b, err := reconcile.ParseCSV(strings.NewReader(text), reconcile.CSVConfig{}); err == nil {
 			checkBill(t, b)
 		}
 	})

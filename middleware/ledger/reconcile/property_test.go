@@ -76,7 +76,7 @@ func (w *truth) bill(rounding price.Pico, days ...time.Time) *reconcile.Bill {
 			for i, amount := range kinds {
 				amount = (amount + rounding/2) / rounding * rounding
 				b.Lines = append(b.Lines, reconcile.Line{
-					Day: day, Item: fmt.Sprint(model, i), Model: model, Kind: [...]reconcile.Kind{reconcile.Input, reconcile.Output}[i], Amount: amount,
+					Day: day, Item: fmt.Sprint(model, i), Model: model, Kind: [...]string{"input", "output"}[i], Amount: amount,
 				})
 			}
 		}
@@ -86,7 +86,7 @@ func (w *truth) bill(rounding price.Pico, days ...time.Time) *reconcile.Bill {
 
 // Whatever was billed of what nobody knows: the residuals are exact, and nothing is settled otherwise than it was.
 func TestSettledIsTrue(t *testing.T) {
-	settled := make(map[reconcile.Why]int)
+	settled := make(map[string]int)
 	open := 0
 	for seed := range uint64(1500) {
 		random := rand.New(rand.NewPCG(seed, 7))
@@ -107,7 +107,7 @@ func TestSettledIsTrue(t *testing.T) {
 		}
 		random.Shuffle(len(w.rows), func(i, j int) { w.rows[i], w.rows[j] = w.rows[j], w.rows[i] })
 		b := w.bill(rounding, days...)
-		r := compare(t, b, reconcile.Options{Rounding: rounding}, w.rows...)
+		r := compare(t, b, reconcile.Config{Rounding: rounding}, w.rows...)
 
 		for _, day := range days {
 			var residual, want price.Sum
@@ -127,7 +127,7 @@ func TestSettledIsTrue(t *testing.T) {
 			}
 		}
 		open += len(w.cost)
-		for _, s := range r.Settled {
+		for _, s := range r.Resolutions {
 			settled[s.Why]++
 			var wrong price.Sum
 			wrong.Add(s.Cost - w.cost[s.Call])
@@ -140,7 +140,7 @@ func TestSettledIsTrue(t *testing.T) {
 		}
 	}
 	t.Logf("of %d attempts of unknown cost, settled: %v", open, settled)
-	for _, why := range []reconcile.Why{reconcile.Nothing, reconcile.TheOne, reconcile.Everything} {
+	for _, why := range []string{"nothing", "the_one", "everything"} {
 		if settled[why] < 100 {
 			t.Errorf("only %d were settled as %s: the test is too easy", settled[why], why)
 		}

@@ -84,9 +84,9 @@ func line(day time.Time, item, usd string) reconcile.Line {
 	case ok:
 		l.Model = model
 	case item == "":
-		l.Kind = reconcile.Whole
+		l.Kind = "whole"
 	default:
-		l.Kind = reconcile.Tool
+		l.Kind = "tool"
 	}
 	return l
 }
@@ -95,7 +95,7 @@ func bill(lines ...reconcile.Line) *reconcile.Bill {
 	return &reconcile.Bill{Days: []time.Time{day1}, Lines: lines}
 }
 
-func compare(t *testing.T, b *reconcile.Bill, opt reconcile.Options, rows ...ledger.Row) *reconcile.Report {
+func compare(t *testing.T, b *reconcile.Bill, opt reconcile.Config, rows ...ledger.Row) *reconcile.Report {
 	t.Helper()
 	opt.Prices = prices
 	r, err := reconcile.Compare(seq(rows...), b, opt)
@@ -194,7 +194,7 @@ func TestCauses(t *testing.T) {
 			if test.bill != "" {
 				b.Lines = append(b.Lines, line(day1, "m-one, input", test.bill))
 			}
-			e := entry(t, compare(t, b, reconcile.Options{}, test.rows...), day1, "m-one")
+			e := entry(t, compare(t, b, reconcile.Config{}, test.rows...), day1, "m-one")
 			if got := kinds(e); got != test.want {
 				t.Errorf("residual %s: causes %q, want %q\n%+v", e.Residual, got, test.want, e.Causes)
 			}
@@ -204,7 +204,7 @@ func TestCauses(t *testing.T) {
 
 func TestCauseOfItems(t *testing.T) {
 	b := bill(line(day1, "m-one, input", "0.28"), line(day1, "web search tool calls", "0.03"))
-	r := compare(t, b, reconcile.Options{}, priced(noon, "m-one", policy.Standard, small))
+	r := compare(t, b, reconcile.Config{}, priced(noon, "m-one", policy.Standard, small))
 	if got := kinds(entry(t, r, day1, "")); got != "items" {
 		t.Errorf("causes %q", got)
 	}
@@ -228,7 +228,7 @@ func TestMidnightShowsOnBothDays(t *testing.T) {
 		{"0.59", "0.59", [2]string{"", "elsewhere"}},
 	} {
 		b := bill(line(day1, "m-one, input", test.day1), line(day2, "m-one, input", test.day2))
-		r := compare(t, b, reconcile.Options{}, rows...)
+		r := compare(t, b, reconcile.Config{}, rows...)
 		if got := [2]string{kinds(entry(t, r, day1, "m-one")), kinds(entry(t, r, day2, "m-one"))}; got != test.want {
 			t.Errorf("billed %s and %s: %q, want %q", test.day1, test.day2, got, test.want)
 		}
@@ -238,10 +238,10 @@ func TestMidnightShowsOnBothDays(t *testing.T) {
 func TestRoundingOfABill(t *testing.T) {
 	b := bill(line(day1, "m-one, input", "0.21"), line(day1, "m-one, output", "0.08"))
 	row := priced(noon, "m-one", policy.Standard, small)
-	if got := kinds(entry(t, compare(t, b, reconcile.Options{Rounding: price.USD / 100}, row), day1, "m-one")); got != "rounding" {
+	if got := kinds(entry(t, compare(t, b, reconcile.Config{Rounding: price.USD / 100}, row), day1, "m-one")); got != "rounding" {
 		t.Errorf("causes %q, want that two lines in cents are rounded by a cent", got)
 	}
-	if got := kinds(entry(t, compare(t, b, reconcile.Options{Rounding: price.USD / 200}, row), day1, "m-one")); got != "elsewhere" {
+	if got := kinds(entry(t, compare(t, b, reconcile.Config{Rounding: price.USD / 200}, row), day1, "m-one")); got != "elsewhere" {
 		t.Errorf("causes %q", got)
 	}
 }
@@ -275,7 +275,7 @@ func TestModels(t *testing.T) {
 				b.Lines = append(b.Lines, reconcile.Line{Day: day1, Model: name, Amount: 1})
 			}
 			var got []string
-			for _, e := range compare(t, b, reconcile.Options{}, test.rows...).Entries {
+			for _, e := range compare(t, b, reconcile.Config{}, test.rows...).Entries {
 				got = append(got, e.Model)
 			}
 			if s := strings.Join(got, " "); s != test.want {
@@ -289,12 +289,12 @@ func TestWhole(t *testing.T) {
 	rows := []ledger.Row{
 		priced(noon, "m-one", policy.Standard, small), priced(noon, "m-two", policy.Standard, small), ambiguous(noon, "m-one", "1"),
 	}
-	r := compare(t, bill(line(day1, "", "0.56")), reconcile.Options{}, rows...)
-	if len(r.Entries) != 1 || r.Total.Residual.Sign() != 0 || len(r.Settled) != 1 || r.Settled[0].Cost != 0 {
+	r := compare(t, bill(line(day1, "", "0.56")), reconcile.Config{}, rows...)
+	if len(r.Entries) != 1 || r.Total.Residual.Sign() != 0 || len(r.Resolutions) != 1 || r.Resolutions[0].Cost != 0 {
 		t.Errorf("%+v", r)
 	}
-	r = compare(t, bill(line(day1, "", "0.66")), reconcile.Options{}, rows...)
-	if len(r.Settled) != 0 || kinds(&r.Entries[0]) != "exposure" {
+	r = compare(t, bill(line(day1, "", "0.66")), reconcile.Config{}, rows...)
+	if len(r.Resolutions) != 0 || kinds(&r.Entries[0]) != "exposure" {
 		t.Errorf("a bill without items settled what may be an item: %+v", r)
 	}
 }
@@ -324,49 +324,49 @@ func TestSettled(t *testing.T) {
 		name  string
 		rows  []ledger.Row
 		lines []reconcile.Line
-		opt   reconcile.Options
+		opt   reconcile.Config
 		want  string
 	}{
-		{"nothing was billed", []ledger.Row{std, one, two}, m("0.28"), reconcile.Options{}, "0 nothing, 0 nothing"},
-		{"beyond what is known", []ledger.Row{partial}, m("0.28"), reconcile.Options{}, "0.28 nothing"},
-		{"the one", []ledger.Row{std, one}, m("0.4"), reconcile.Options{}, "0.12 the_one"},
-		{"the one, beyond what is known", []ledger.Row{partial}, m("0.4"), reconcile.Options{}, "0.4 the_one"},
-		{"all of the one", []ledger.Row{std, one}, m("0.78"), reconcile.Options{}, "0.5 everything"},
-		{"everything", []ledger.Row{std, one, two}, m("1.03"), reconcile.Options{}, "0.5 everything, 0.25 everything"},
-		{"one of two", []ledger.Row{std, one, two}, m("0.53"), reconcile.Options{}, ""},
-		{"more than all", []ledger.Row{std, one}, m("0.79"), reconcile.Options{}, ""},
-		{"less than nothing", []ledger.Row{std, one}, m("0.27"), reconcile.Options{}, ""},
-		{"too coarse", []ledger.Row{std, one}, m("0.5"), reconcile.Options{Rounding: price.USD}, ""},
-		{"what may cost anything", []ledger.Row{std, one, loose}, m("0.4"), reconcile.Options{}, ""},
-		{"what may cost anything, and did not", []ledger.Row{std, one, loose}, m("0.28"), reconcile.Options{}, "0 nothing"},
-		{"it is the uplift", []ledger.Row{std, one}, m("0.308"), reconcile.Options{}, ""},
-		{"calls of no name", []ledger.Row{std, one, nameless}, m("0.4"), reconcile.Options{}, ""},
-		{"tools", []ledger.Row{std, one}, append(m("0.4"), line(day1, "web search tool calls", "0.01")), reconcile.Options{}, ""},
-		{"tools, but no tokens", []ledger.Row{std, one}, append(m("0.28"), line(day1, "web search tool calls", "0.01")), reconcile.Options{}, "0 nothing"},
-		{"our tools", []ledger.Row{priced(noon, "m-one", policy.Standard, search), one}, m("0.4"), reconcile.Options{}, ""},
-		{"something not understood", []ledger.Row{std, one}, append(m("0.28"), reconcile.Line{Day: day1, Item: "Completions", Kind: reconcile.Other, Amount: 1}), reconcile.Options{}, ""},
-		{"a credit", []ledger.Row{std, one}, append(m("0.3"), line(day1, "m-one, credit", "-0.02")), reconcile.Options{}, ""},
-		{"not complete", []ledger.Row{std, one}, m("0.28"), reconcile.Options{Complete: day2.Add(-1)}, ""},
-		{"complete", []ledger.Row{std, one}, m("0.28"), reconcile.Options{Complete: day2}, "0 nothing"},
-		{"late, and the next day is not there", []ledger.Row{std, late, one}, m("0.28"), reconcile.Options{}, "0 nothing"},
-		{"late, and the next day is even", []ledger.Row{std, late}, append(m("0.28"), next), reconcile.Options{}, "0 nothing"},
-		{"late, and the next day is not even", []ledger.Row{std, late}, append(m("0.28"), line(day2, "m-one, input", "0.1")), reconcile.Options{}, ""},
-		{"another is late", []ledger.Row{std, lateStd, one}, m("0.6"), reconcile.Options{}, ""},
-		{"another is late, and the next day is even", []ledger.Row{std, lateStd, one}, append(m("0.6"), next), reconcile.Options{}, "0.04 the_one"},
-		{"the same, too coarse to show", []ledger.Row{std, lateStd, one}, append(m("0.6"), next), reconcile.Options{Rounding: price.USD / 100}, ""},
-		{"never named", []ledger.Row{ambiguous(noon, "m-two", "0.5")}, m("0.28"), reconcile.Options{}, ""},
-		{"not of that day", []ledger.Row{std, ambiguous(noon.AddDate(0, 0, 5), "m-one", "0.5")}, m("0.28"), reconcile.Options{}, ""},
-		{"told later", []ledger.Row{std, background, poll(noon.Add(time.Hour))}, m("0.56"), reconcile.Options{}, ""},
-		{"told later, and another", []ledger.Row{std, background, poll(noon.Add(time.Hour)), one}, m("0.6"), reconcile.Options{}, "0.04 the_one"},
-		{"told the next day", []ledger.Row{std, background, poll(noon.AddDate(0, 0, 1)), one}, append(m("0.56"), next), reconcile.Options{}, ""},
-		{"another provider's", []ledger.Row{std, one}, m("0.28"), reconcile.Options{Provider: "gemini"}, ""},
+		{"nothing was billed", []ledger.Row{std, one, two}, m("0.28"), reconcile.Config{}, "0 nothing, 0 nothing"},
+		{"beyond what is known", []ledger.Row{partial}, m("0.28"), reconcile.Config{}, "0.28 nothing"},
+		{"the one", []ledger.Row{std, one}, m("0.4"), reconcile.Config{}, "0.12 the_one"},
+		{"the one, beyond what is known", []ledger.Row{partial}, m("0.4"), reconcile.Config{}, "0.4 the_one"},
+		{"all of the one", []ledger.Row{std, one}, m("0.78"), reconcile.Config{}, "0.5 everything"},
+		{"everything", []ledger.Row{std, one, two}, m("1.03"), reconcile.Config{}, "0.5 everything, 0.25 everything"},
+		{"one of two", []ledger.Row{std, one, two}, m("0.53"), reconcile.Config{}, ""},
+		{"more than all", []ledger.Row{std, one}, m("0.79"), reconcile.Config{}, ""},
+		{"less than nothing", []ledger.Row{std, one}, m("0.27"), reconcile.Config{}, ""},
+		{"too coarse", []ledger.Row{std, one}, m("0.5"), reconcile.Config{Rounding: price.USD}, ""},
+		{"what may cost anything", []ledger.Row{std, one, loose}, m("0.4"), reconcile.Config{}, ""},
+		{"what may cost anything, and did not", []ledger.Row{std, one, loose}, m("0.28"), reconcile.Config{}, "0 nothing"},
+		{"it is the uplift", []ledger.Row{std, one}, m("0.308"), reconcile.Config{}, ""},
+		{"calls of no name", []ledger.Row{std, one, nameless}, m("0.4"), reconcile.Config{}, ""},
+		{"tools", []ledger.Row{std, one}, append(m("0.4"), line(day1, "web search tool calls", "0.01")), reconcile.Config{}, ""},
+		{"tools, but no tokens", []ledger.Row{std, one}, append(m("0.28"), line(day1, "web search tool calls", "0.01")), reconcile.Config{}, "0 nothing"},
+		{"our tools", []ledger.Row{priced(noon, "m-one", policy.Standard, search), one}, m("0.4"), reconcile.Config{}, ""},
+		{"something not understood", []ledger.Row{std, one}, append(m("0.28"), reconcile.Line{Day: day1, Item: "Completions", Kind: "other", Amount: 1}), reconcile.Config{}, ""},
+		{"a credit", []ledger.Row{std, one}, append(m("0.3"), line(day1, "m-one, credit", "-0.02")), reconcile.Config{}, ""},
+		{"not complete", []ledger.Row{std, one}, m("0.28"), reconcile.Config{Complete: day2.Add(-1)}, ""},
+		{"complete", []ledger.Row{std, one}, m("0.28"), reconcile.Config{Complete: day2}, "0 nothing"},
+		{"late, and the next day is not there", []ledger.Row{std, late, one}, m("0.28"), reconcile.Config{}, "0 nothing"},
+		{"late, and the next day is even", []ledger.Row{std, late}, append(m("0.28"), next), reconcile.Config{}, "0 nothing"},
+		{"late, and the next day is not even", []ledger.Row{std, late}, append(m("0.28"), line(day2, "m-one, input", "0.1")), reconcile.Config{}, ""},
+		{"another is late", []ledger.Row{std, lateStd, one}, m("0.6"), reconcile.Config{}, ""},
+		{"another is late, and the next day is even", []ledger.Row{std, lateStd, one}, append(m("0.6"), next), reconcile.Config{}, "0.04 the_one"},
+		{"the same, too coarse to show", []ledger.Row{std, lateStd, one}, append(m("0.6"), next), reconcile.Config{Rounding: price.USD / 100}, ""},
+		{"never named", []ledger.Row{ambiguous(noon, "m-two", "0.5")}, m("0.28"), reconcile.Config{}, ""},
+		{"not of that day", []ledger.Row{std, ambiguous(noon.AddDate(0, 0, 5), "m-one", "0.5")}, m("0.28"), reconcile.Config{}, ""},
+		{"told later", []ledger.Row{std, background, poll(noon.Add(time.Hour))}, m("0.56"), reconcile.Config{}, ""},
+		{"told later, and another", []ledger.Row{std, background, poll(noon.Add(time.Hour)), one}, m("0.6"), reconcile.Config{}, "0.04 the_one"},
+		{"told the next day", []ledger.Row{std, background, poll(noon.AddDate(0, 0, 1)), one}, append(m("0.56"), next), reconcile.Config{}, ""},
+		{"another provider's", []ledger.Row{std, one}, m("0.28"), reconcile.Config{Provider: "gemini"}, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			b := bill(test.lines...)
 			r := compare(t, b, test.opt, test.rows...)
 			var got []string
-			for _, s := range r.Settled {
+			for _, s := range r.Resolutions {
 				got = append(got, fmt.Sprint(s.Cost, " ", s.Why))
 			}
 			if s := strings.Join(got, ", "); s != test.want {
@@ -383,7 +383,7 @@ func TestBackgroundOfAnotherDay(t *testing.T) {
 	poll := priced(noon.AddDate(0, 0, 1), "m-one", policy.Standard, small)
 	poll.Parent, poll.Exposure = parent.Call, ledger.Known(price.MustUSD("-0.5"))
 	b := bill(line(day1, "m-one, input", "0.28"), line(day2, "m-one, input", "0"))
-	r := compare(t, b, reconcile.Options{}, parent, poll)
+	r := compare(t, b, reconcile.Config{}, parent, poll)
 	for _, e := range r.Entries {
 		if e.Exposure.Sign() != 0 || e.Unpriced != 0 {
 			t.Errorf("%+v", e.Figures)
@@ -392,7 +392,7 @@ func TestBackgroundOfAnotherDay(t *testing.T) {
 }
 
 func TestBeyond(t *testing.T) {
-	r := compare(t, bill(line(day1, "m-one, input", "0")), reconcile.Options{},
+	r := compare(t, bill(line(day1, "m-one, input", "0")), reconcile.Config{},
 		priced(day0, "m-one", policy.Standard, small), priced(day0, "m-two", policy.Standard, small), priced(day2, "m-one", policy.Standard, small))
 	if len(r.Beyond) != 2 || r.Beyond[0].Rows != 2 || r.Beyond[0].Ours.String() != "0.56" || r.Total.Rows != 0 {
 		t.Errorf("%+v", r)
@@ -400,7 +400,7 @@ func TestBeyond(t *testing.T) {
 }
 
 func TestReportJSON(t *testing.T) {
-	want := compare(t, bill(line(day1, "m-one, input", "0.4")), reconcile.Options{Provider: "openai"},
+	want := compare(t, bill(line(day1, "m-one, input", "0.4")), reconcile.Config{Provider: "openai"},
 		priced(noon, "m-one", policy.Standard, small), ambiguous(noon, "m-one", "0.5"), priced(day0, "m-one", policy.Standard, small))
 	text, err := json.Marshal(want)
 	if err != nil {
@@ -418,7 +418,7 @@ func TestReportJSON(t *testing.T) {
 // What comes from elsewhere does not break the table.
 func TestReportText(t *testing.T) {
 	b := bill(reconcile.Line{Day: day1, Model: "m\x1b[2J\none", Amount: 1})
-	if text := compare(t, b, reconcile.Options{}).String(); strings.Contains(text, "\x1b") || strings.Contains(text, "\none") {
+	if text := compare(t, b, reconcile.Config{}).String(); strings.Contains(text, "\x1b") || strings.Contains(text, "\none") {
 		t.Errorf("%q", text)
 	}
 }
@@ -426,15 +426,15 @@ func TestReportText(t *testing.T) {
 func TestCompareErrors(t *testing.T) {
 	broken := errors.New("disk on fire")
 	failing := func(yield func(ledger.Row, error) bool) { yield(ledger.Row{}, broken) }
-	if _, err := reconcile.Compare(failing, bill(), reconcile.Options{}); !errors.Is(err, broken) {
+	if _, err := reconcile.Compare(failing, bill(), reconcile.Config{}); !errors.Is(err, broken) {
 		t.Error(err)
 	}
-	for _, opt := range []reconcile.Options{{Rounding: -1}, {Boundary: -1}, {Boundary: 13 * time.Hour}} {
+	for _, opt := range []reconcile.Config{{Rounding: -1}, {Boundary: -1}, {Boundary: 13 * time.Hour}} {
 		if _, err := reconcile.Compare(seq(), bill(), opt); err == nil {
 			t.Errorf("%+v was taken", opt)
 		}
 	}
-	if _, err := reconcile.Compare(seq(), nil, reconcile.Options{}); err == nil {
+	if _, err := reconcile.Compare(seq(), nil, reconcile.Config{}); err == nil {
 		t.Error("no bill was taken")
 	}
 }
@@ -444,7 +444,7 @@ func TestApply(t *testing.T) {
 	row := ambiguous(noon, "m-one", "0.5")
 	m.Add(row)
 	settled := []reconcile.Resolution{{Call: "nobody", Attempt: 1}, {Call: row.Call, Attempt: 1, Cost: 7}, {Call: "nobody", Attempt: 2}}
-	err := reconcile.Apply(m, settled)
+	err := (&reconcile.Report{Resolutions: settled}).Resolve(m)
 	if err == nil || strings.Count(err.Error(), "nobody") < 2 {
 		t.Errorf("errors %v, want one for each", err)
 	}
@@ -456,8 +456,8 @@ func TestApply(t *testing.T) {
 		t.Error("the row was not settled")
 	}
 	// Settled once, the attempt is known, and the bill is even.
-	r := compare(t, &reconcile.Bill{Lines: []reconcile.Line{{Day: day1, Model: "m-one", Amount: 7}}}, reconcile.Options{Rounding: 1}, rows...)
-	if r.Total.Residual.Sign() != 0 || len(r.Settled) != 0 {
+	r := compare(t, &reconcile.Bill{Lines: []reconcile.Line{{Day: day1, Model: "m-one", Amount: 7}}}, reconcile.Config{Rounding: 1}, rows...)
+	if r.Total.Residual.Sign() != 0 || len(r.Resolutions) != 0 {
 		t.Errorf("%s", r)
 	}
 }
