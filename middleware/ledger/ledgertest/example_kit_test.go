@@ -7,7 +7,7 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/ledger/ledgertest"
 )
 
-// A program's own sink is tested by a test of a few lines.
+// The test of a sink takes a few lines.
 func ExampleTestSink() {
 	_ = func(t *testing.T) { // func TestMySink
 		ledgertest.TestSink(t, func(t *testing.T, dir string) ledger.Sink {
