@@ -47,26 +47,3 @@ func Example() {
 	}
 	// Output: gpt-5 flex 0.00097125
 }
-
-func ExampleStore_DeleteBefore() {
-	dir, err := os.MkdirTemp("", "")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	ctx := context.Background()
-	store, err := sqlite.Open(ctx, filepath.Join(dir, "ledger.db"))
-	if err != nil {
-		panic(err)
-	}
-	defer store.Close()
-	for _, year := range []int{2024, 2025, 2026} {
-		row := ledger.Row{Call: fmt.Sprint(year), At: time.Date(year, 5, 1, 0, 0, 0, 0, time.UTC), Outcome: policy.Billed}
-		if err := store.Write(ctx, []ledger.Row{row}); err != nil {
-			panic(err)
-		}
-	}
-	deleted, err := store.DeleteBefore(ctx, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-	fmt.Println(deleted, err)
-	// Output: 2 <nil>
-}
