@@ -8,32 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A month in UTC has a partition of its own: year times 12, plus 0 to 11.
-type month int
-
-func monthOf(t time.Time) month {
-	year, m, _ := t.UTC().Date()
-	return month(year*12 + int(m) - 1)
-}
-
-// begin is when the month begins.
-func (m month) begin() time.Time {
-	return time.Date(int(m)/12, time.Month(m%12)+1, 1, 0, 0, 0, 0, time.UTC)
-}
-
-// table is the name of its partition, which [parseTable] reads.
-func (m month) table() string { return fmt.Sprintf("rows_%04d_%02d", m/12, m%12+1) }
-
-func parseTable(name string) (m month, ok bool) {
-	var year, number int
-	if _, err := fmt.Sscanf(name, "rows_%d_%d", &year, &number); err != nil {
-		return 0, false
-	}
-	m = month(year*12 + number - 1)
-	return m, 1 <= year && year <= 9999 && m.table() == name
-}
-
-// lookUp learns which months have a partition.
+// lookUp reads which months have a partition.
 func (s *Store) lookUp(ctx context.Context) error {
 	names, err := s.partitions(ctx, s.pool)
 	if err != nil {
@@ -48,7 +23,7 @@ func (s *Store) lookUp(ctx context.Context) error {
 	return nil
 }
 
-// partitions returns the months that have one.
+// partitions returns the months that have a partition.
 func (s *Store) partitions(ctx context.Context, db interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }) (months []month, err error) {
@@ -67,7 +42,7 @@ func (s *Store) partitions(ctx context.Context, db interface {
 	return months, err
 }
 
-// ensure makes the partitions of the months that have none.
+// ensure creates the partitions of the months that have none.
 func (s *Store) ensure(ctx context.Context, months map[month]bool) error {
 	var missing []month
 	s.mu.Lock()
@@ -81,7 +56,7 @@ func (s *Store) ensure(ctx context.Context, months map[month]bool) error {
 		return nil
 	}
 	err := s.locked(ctx, func(tx pgx.Tx) error {
-		there, err := s.partitions(ctx, tx) // another program may have been first
+		there, err := s.partitions(ctx, tx) // another program may have created some
 		if err != nil {
 			return err
 		}
@@ -93,8 +68,8 @@ func (s *Store) ensure(ctx context.Context, months map[month]bool) error {
 			if have[m] {
 				continue
 			}
-			// A table that is made first and then attached keeps nobody from reading and writing, as "create table
-			// partition of" would, and so waits for nobody.
+			// A table that is created first and then attached does not block readers and writers. The statement "create
+			// table partition of" would block them, and wait for them.
 			table := s.prefix + m.table()
 			const layout = "2006-01-02 15:04:05+00"
 			if _, err := tx.Exec(ctx, fmt.Sprintf(`create table %s (like %srows including all);
@@ -116,9 +91,9 @@ func (s *Store) ensure(ctx context.Context, months map[month]bool) error {
 	return nil
 }
 
-// DropBefore drops the partitions of all months that were over by the time, with every row in them, and returns how
-// many they were. It takes no time to speak of, but waits two seconds at most for those who read; the error then
-// says to try again.
+// DropBefore drops the partitions of all months that ended before the given time, with all their rows, and returns how many
+// it dropped. It is fast, but it has to wait for readers, for at most two seconds. After that it returns an error that says
+// to try again.
 func (s *Store) DropBefore(ctx context.Context, t time.Time) (int, error) {
 	dropped := 0
 	err := s.locked(ctx, func(tx pgx.Tx) error {
@@ -126,7 +101,7 @@ func (s *Store) DropBefore(ctx context.Context, t time.Time) (int, error) {
 		if err != nil {
 			return err
 		}
-		// Whoever comes behind a lock that is waited for waits as well.
+		// While the statement waits for its lock, all later readers wait for it.
 		if _, err := tx.Exec(ctx, "set local lock_timeout = '2s'"); err != nil {
 			return err
 		}
