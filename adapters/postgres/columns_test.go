@@ -10,7 +10,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// FuzzText: what PostgreSQL is given it takes, and of two texts that JSON tells apart it is given different ones.
+// FuzzText: PostgreSQL accepts every text, and texts that differ in JSON stay different.
 func FuzzText(f *testing.F) {
 	f.Add("a\x00", `"a\u0000"`)
 	f.Add("\xff", "\ufffd")

@@ -46,7 +46,7 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// What is not UTF-8 is stored as it is read back, so that it is found again, and known when it is written again.
+// A text that is not UTF-8 is stored as it is read back, so that a filter finds it, and writing it again changes nothing.
 func TestTextThatIsNotUTF8(t *testing.T) {
 	store := open(t, filepath.Join(t.TempDir(), "ledger.db"))
 	rows := rowsOf(0, 3)

@@ -106,7 +106,7 @@ func TestLocked(t *testing.T) {
 		t.Errorf("Write: %v, want the context's error", err)
 	}
 	if took := time.Since(began); took > time.Second {
-		t.Errorf("it took %v to heed the context", took)
+		t.Errorf("it took %v to react to the context", took)
 	}
 	if got := scan(t, store, ledger.Filter{}); len(got) != 10 {
 		t.Errorf("%d rows while the database is locked, want 10", len(got))

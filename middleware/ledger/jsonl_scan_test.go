@@ -38,7 +38,7 @@ func TestJSONLSince(t *testing.T) {
 	}
 }
 
-// A file that is no segment is left alone, whatever its name ends in.
+// A file that is not a segment is ignored, even if its name has the same ending.
 func TestJSONLForeignFiles(t *testing.T) {
 	dir := t.TempDir()
 	j := openJSONL(t, dir, ledger.JSONLConfig{})

@@ -128,7 +128,7 @@ func TestJSONL(t *testing.T) {
 	}
 }
 
-// What one program has, another cannot open.
+// A directory that one program uses cannot be opened by another.
 func TestJSONLLocks(t *testing.T) {
 	dir := t.TempDir()
 	j := openJSONL(t, dir, ledger.JSONLConfig{})
@@ -152,8 +152,8 @@ func TestJSONLBadConfig(t *testing.T) {
 	}
 }
 
-// What was open when the program ended may have been billed; what had ended has ended. The open lines may be segments
-// back, which are not read.
+// An attempt that was open when the program ended may have been billed. The open line may be some segments back, and these
+// are not read.
 func TestJSONLAbandoned(t *testing.T) {
 	dir := t.TempDir()
 	j := openJSONL(t, dir, ledger.JSONLConfig{SegmentBytes: 1})
@@ -244,7 +244,7 @@ func TestJSONLFailingFile(t *testing.T) {
 	wantRows(t, j, ledger.Filter{Outcome: policy.Open}, "c/1:open:unknown")
 }
 
-// Whatever is written, in whatever batches and however often, is there once, and adds up.
+// Rows that are written in any batches, any number of times, are there once, and add up.
 func TestJSONLReplays(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 9))
 	for range 30 {
@@ -285,7 +285,7 @@ func TestJSONLReplays(t *testing.T) {
 	}
 }
 
-// A clock that was ahead once does no harm, however often the program starts afterwards.
+// A clock that was ahead once does no harm at the next starts of the program.
 func TestJSONLFromTheFuture(t *testing.T) {
 	dir := t.TempDir()
 	j := openJSONL(t, dir, ledger.JSONLConfig{})
@@ -306,7 +306,7 @@ func TestJSONLFromTheFuture(t *testing.T) {
 	wantRows(t, openJSONL(t, dir, ledger.JSONLConfig{}), ledger.Filter{}, want.String())
 }
 
-// What is open goes from segment to segment, and does not fill them.
+// Open rows are carried from segment to segment, and do not fill them.
 func TestJSONLCarries(t *testing.T) {
 	dir := t.TempDir()
 	j := openJSONL(t, dir, ledger.JSONLConfig{SegmentBytes: 10_000})

@@ -53,7 +53,7 @@ func TestMemoryConcurrent(t *testing.T) {
 	}
 }
 
-// Whatever is resolved, in whatever order, the totals and those of each group are the sums of the rows.
+// After any resolutions in any order, the totals and those of each group are the sums of the rows.
 func TestResolve(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	m := ledger.NewMemory(0)

@@ -59,7 +59,7 @@ func BenchmarkParseRow(b *testing.B) {
 	}
 }
 
-// What a line holds is in no error.
+// No error quotes a line.
 func TestParseRowDoesNotQuote(t *testing.T) {
 	for _, line := range []string{`{"at":"sk-secret"}`, `{"cost_usd":"sk-secret"}`, `{"call":{"sk-secret":1}}`, `{"tags":{"sk-secret":1}}`, `{"sk-secret`, `sk-secret`, `{"attempt":"sk-secret"}`} {
 		if _, err := ledger.ParseRow([]byte(line)); err == nil || strings.Contains(err.Error(), "secret") {

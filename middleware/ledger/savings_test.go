@@ -68,7 +68,7 @@ func randomRows(random *rand.Rand, n int) (rows []ledger.Row) {
 	return rows
 }
 
-// The causes add up to what is saved, whatever the rows, and rows, groups and hours to the totals.
+// For any rows, the causes add up to what is saved, and rows, groups and hours to the totals.
 func TestSavingsAddUp(t *testing.T) {
 	random := rand.New(rand.NewPCG(20, 21))
 	for range 200 {

@@ -287,7 +287,7 @@ func TestWriterSyncFails(t *testing.T) {
 	})
 }
 
-// Close gives up when its context says so, and says what is lost; a sink that does not heed its own is left behind.
+// Close gives up when its context is done, and says what is lost. It does not wait for a sink that ignores its context.
 func TestWriterCloseGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s faultySink
@@ -344,7 +344,7 @@ func TestWriterSlowSink(t *testing.T) {
 	})
 }
 
-// A logger that blocks, or panics, is no concern of the calls.
+// A logger that blocks or panics does not affect the calls.
 func TestWriterBadLogger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

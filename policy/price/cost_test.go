@@ -462,7 +462,7 @@ func TestTools(t *testing.T) {
 	}
 }
 
-// What was stored has its price elsewhere.
+// Storage is priced by Catalog.Storage, not by Cost.
 func TestCostIgnoresStorage(t *testing.T) {
 	q := query("openai", "o3", "flex")
 	if got := mustCost(t, Embedded(), q, Usage{Input: 1, StorageTokenSeconds: 1 << 62}); got != mustCost(t, Embedded(), q, Usage{Input: 1}) {

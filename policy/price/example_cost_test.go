@@ -33,7 +33,7 @@ func ExampleCatalog_Cost_dated() {
 	// 2 <nil>
 }
 
-// Searches are charged for by the request, beside the tokens.
+// Searches are charged for by the request, in addition to the tokens.
 func ExampleCatalog_Cost_tools() {
 	start := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 	q := price.Query{Provider: "openai", Model: "gpt-6-sol", Tier: "flex", At: start}

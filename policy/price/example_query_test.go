@@ -8,7 +8,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// What is not known is not guessed: a flex price of a model without one is neither zero nor the standard price.
+// A price that is not known is not guessed: the flex price of a model without one is neither zero nor the standard price.
 func ExampleUnpriced() {
 	start := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 	q := price.Query{Provider: "openai", Model: "o3-pro", Tier: "flex", At: start}

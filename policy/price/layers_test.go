@@ -96,7 +96,7 @@ func thinned(t *testing.T, name string, random *rand.Rand) *Catalog {
 	return c
 }
 
-// Layers answer as the first of them does that has prices at that time and tier, whatever its answer is.
+// Layers answer as the first layer does that has prices at that time and tier, even if that answer is an error.
 func TestLayersAreTheFirstThatKnows(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 13))
 	layers := []*Catalog{thinned(t, "user", random), thinned(t, "feed", random), Embedded()}

@@ -18,7 +18,7 @@ func memoNames(c *Catalog) (keys []modelKey) {
 	return keys
 }
 
-// A catalog with a memo answers every question as one without does, in whatever order they come and from many goroutines.
+// A catalog with a memo answers every question as a catalog without one, in any order and from many goroutines.
 func TestMemoChangesNothing(t *testing.T) {
 	random := rand.New(rand.NewPCG(11, 6))
 	for _, c := range []*Catalog{

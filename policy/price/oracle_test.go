@@ -237,7 +237,7 @@ func TestCostAgainstRationals(t *testing.T) {
 	}
 }
 
-// Where no uplift rounds, a price is made of its parts: each counter by itself, with the whole prompt's band.
+// Where no uplift rounds, a price is the sum of its parts: each counter alone, in the band of the whole prompt.
 func TestCostIsTheSumOfItsParts(t *testing.T) {
 	o, c := newOracle(t), Embedded()
 	o.questions(4, 20_000, func(x question) {

@@ -150,8 +150,8 @@ func TestParseExtremes(t *testing.T) {
 	}
 }
 
-// FuzzParse checks that no text makes Parse panic, and that a catalog which it takes prices whatever it is asked for
-// without a panic and without a negative amount.
+// FuzzParse checks that no text makes Parse panic, and that every catalog that it accepts answers all queries without a
+// panic and without a negative amount.
 func FuzzParse(f *testing.F) {
 	const tiers = `"tiers":{"standard":[{"up_to":9,"usd_per_million":{"input":"1.25","output":"10"}}],"flex":[{"usd_per_million":{"input":"0.5"}}]}`
 	f.Add(`{"providers":{"a":{"models":{"m":{"limits":{"max_input":100},"regional_uplift":"1.1",` + onePeriod(tiers) + `}}}}}`)

@@ -74,7 +74,7 @@ func TestRoundUSDRefuses(t *testing.T) {
 	}
 }
 
-// What ParseUSD reads exactly, RoundUSD reads too, and to the same.
+// RoundUSD reads what ParseUSD reads, with the same result.
 func TestRoundUSDOfExactAmounts(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 10_000 {
