@@ -94,3 +94,28 @@ func TestMemoIsBounded(t *testing.T) {
 		t.Errorf("%s took the place of %s", both[1], both[0])
 	}
 }
+
+// BenchmarkSearch finds a snapshot that only the last of three layers has: by the memo, and by the layers' maps as it would
+// be without one.
+func BenchmarkSearch(b *testing.B) {
+	c := Layers(aliases(b), namedCatalog(b, "feed", `"x":{"models":{`+flat("y", "1", "")+`}}`), Embedded())
+	const provider, name = "openai", "gpt-5-2025-08-07"
+	b.Run("memo", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var room [roomFor]candidate
+			if all := c.search(room[:0], provider, name); len(all) == 0 {
+				b.Fatal("not found")
+			}
+		}
+	})
+	b.Run("maps", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var room [roomFor]candidate
+			if all := c.lookUp(room[:0], provider, name); len(all) == 0 {
+				b.Fatal("not found")
+			}
+		}
+	})
+}
