@@ -237,7 +237,7 @@ func TestWithPrices(t *testing.T) {
 			t.Error("nil is taken")
 		}
 	}
-	book := price.NewBook(nil)
+	book := new(price.Book)
 	shared := stackOver(t, newAnswering(), policy.Policy{}, middleware.WithBook(book))
 	book.SetUser(catalog("contract", "7"))
 	if shared.Prices() != book {
@@ -265,7 +265,7 @@ func TestCloseFlushes(t *testing.T) {
 	if err := stack.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	totals, err := ledger.Sum(ledger.ReadJSONL(t.Context(), dir, ledger.Filter{}))
+	totals, err := ledger.TotalsOf(ledger.ReadJSONL(t.Context(), dir, ledger.Filter{}))
 	if err != nil || totals.Attempts != 3 || totals.Total != stack.Totals().Total {
 		t.Errorf("%+v, want %+v: %v", totals.Total, stack.Totals().Total, err)
 	}

@@ -212,7 +212,7 @@ func TestTracker35TieredPricingOnly(t *testing.T) {
 		"qwen-ranges": {"litellm_provider": "openai", "mode": "chat", "tiered_pricing": [
 			{"range": [0, 32000], "input_cost_per_token": 1e-06, "output_cost_per_token": 4e-06},
 			{"range": [32000, 128000], "input_cost_per_token": 2e-06, "output_cost_per_token": 8e-06}]},
-		"qwen-moons": {"litellm_provider": "openai", "mode": "chat", "cost_by_phase_of_the_moon": {"full": 1e-06}}}`), time.Time{})
+		"qwen-moons": {"litellm_provider": "openai", "mode": "chat", "cost_by_phase_of_the_moon": {"full": 1e-06}}}`), price.FeedConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,11 +298,11 @@ func TestTracker38UnitSlipInTheFeed(t *testing.T) {
 	list := func(model, input, cached string) string {
 		return `"` + model + `": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": ` + input + `, "cache_read_input_token_cost": ` + cached + `, "output_cost_per_token": 1.2e-05}`
 	}
-	load := func(entries []string, options ...price.FeedOption) (*price.Feed, error) {
-		return price.LoadLiteLLM("feed", strings.NewReader("{"+strings.Join(entries, ",")+"}"), time.Time{}, options...)
+	load := func(entries []string, c price.FeedConfig) (*price.Feed, error) {
+		return price.LoadLiteLLM("feed", strings.NewReader("{"+strings.Join(entries, ",")+"}"), c)
 	}
 	right := list("right", "2e-06", "2e-07")
-	feed, err := load([]string{list("wandb", "0.54", "2e-07"), right})
+	feed, err := load([]string{list("wandb", "0.54", "2e-07"), right}, price.FeedConfig{})
 	if err != nil || feed.Models != 1 || feed.Skipped != 1 || len(feed.Warnings) != 1 || feed.Warnings[0].Kind != price.Refused || feed.Warnings[0].Model != "wandb" {
 		t.Fatalf("%+v, %v", feed, err)
 	}
@@ -313,11 +313,11 @@ func TestTracker38UnitSlipInTheFeed(t *testing.T) {
 		{name: "the slip", url: openaiURL, request: `{"model":"wandb"}`, answer: answer("wandb"), cost: "unknown"},
 		{name: "the others", url: openaiURL, request: `{"model":"right"}`, answer: answer("right"), cost: "0.0023"}, // 500 x 2 + 500 x 0.2 + 100 x 12
 	}, middleware.WithPrices(feed.Catalog))
-	if _, err := load([]string{list("wandb", "0.54", "2e-07"), right}, price.Strict()); err == nil || !strings.Contains(err.Error(), "wandb") {
+	if _, err := load([]string{list("wandb", "0.54", "2e-07"), right}, price.FeedConfig{Strict: true}); err == nil || !strings.Contains(err.Error(), "wandb") {
 		t.Errorf("a strict loader took it: %v", err)
 	}
 	// A jump of more than ten times against what was known before.
-	again, err := load([]string{list("right", "2e-06", "4.5e-06"), list("new", "1e-06", "1e-07")}, price.Against(feed.Catalog))
+	again, err := load([]string{list("right", "2e-06", "4.5e-06"), list("new", "1e-06", "1e-07")}, price.FeedConfig{Previous: feed.Catalog})
 	if err != nil || again.Models != 1 || len(again.Warnings) != 1 || again.Warnings[0].Kind != price.Refused || again.Warnings[0].Model != "right" {
 		t.Errorf("%+v, %v", again, err)
 	}

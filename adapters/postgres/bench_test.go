@@ -9,7 +9,7 @@ import (
 
 const batch = 512
 
-// BenchmarkWrite compares with an INSERT of the same columns, as arrays, into a table without partitions that heeds no key.
+// BenchmarkWrite compares with an INSERT of the same columns, as arrays, into a table without partitions and without a key.
 func BenchmarkWrite(b *testing.B) {
 	dsn := pgtest.Start(b)
 	b.Run("store", func(b *testing.B) {

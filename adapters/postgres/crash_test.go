@@ -84,7 +84,7 @@ func testKill(t *testing.T, dsn string) {
 			t.Fatal("the program has written nothing")
 		}
 
-		// What the server has got of a program that is gone, it still does.
+		// The server still finishes what it has received from a program that was killed.
 		for busy := 1; busy > 0; {
 			if err := pool.QueryRow(t.Context(), "select count(*) from pg_stat_activity where state = 'active' and query like 'insert into%'").Scan(&busy); err != nil {
 				t.Fatal(err)

@@ -1,78 +1,59 @@
-// Package postgres keeps the rows of a [ledger] in PostgreSQL, for many replicas of a program and for those who ask in
-// SQL what they cost:
+// Package postgres keeps the rows of a ledger in PostgreSQL. It is for many replicas of a program that share one ledger, and
+// makes the rows available to SQL:
 //
 //	store, err := postgres.Open(ctx, os.Getenv("DATABASE_URL"), postgres.Config{})
+//	if err != nil {
+//		return err
+//	}
 //	writer := ledger.NewWriter(store, ledger.WriterConfig{})
+//	defer writer.Close(ctx)
 //
-// It needs PostgreSQL 12 or newer, with a database whose encoding is UTF8, and a user who may create a schema in it, or
-// who owns the one that is there.
+// Give the writer to middleware.WithStore. The package needs PostgreSQL 12 or newer, a database with the encoding UTF8, and a
+// user who owns the schema or may create it.
 //
 // # The table
 //
-// Table rows has one row for each attempt, in a partition for each month in UTC, which are made when they are needed.
-// Column row is the whole of it, one line of JSON as [ledger.Row.AppendJSON] writes it; what is asked for most has a
-// column of its own: at (in microseconds), call and attempt, which are the key; provider, operation, model (that served,
-// or else the one asked for), served_tier, outcome, price_id; unpriced, true where the cost is not known; and cost_pico,
-// list_pico, implicit_pico and exposure_pico, picodollars (1e-12 USD), null where unknown. Column tags is the row's tags,
-// null if it has none. Rows of outcome open are of attempts that have not ended: leave them out of sums.
+// Table rows has one row for each attempt. It has a partition for each month in UTC, which the Store creates when it needs
+// it. Column row is the whole ledger.Row, one line of JSON as its AppendJSON writes it. The most used fields also have
+// columns of their own: at (in microseconds), call and attempt, which are the key; provider, operation, model (the one that
+// served, or else the one asked for), served_tier, outcome, price_id; unpriced, true if the cost is unknown; and cost_pico,
+// list_pico, implicit_pico and exposure_pico, in picodollars (1e-12 USD), null if unknown. Column tags has the row's tags,
+// null if it has none. A row of outcome open is about an attempt that has not ended: exclude it from sums.
 //
 //	select date_trunc('day', at) as day, model, sum(cost_pico) / 1e12 as usd
 //	from skinflint.rows where outcome <> 'open' and tags ->> 'tenant' = 'acme' and at >= '2026-11-01' group by 1, 2
 //
-// PostgreSQL's texts have no NUL. One that has, or that begins with a quotation mark, is in its column as the JSON string
-// of it; a call of more than 1000 bytes is there as its hash. Column row has them as they are.
+// PostgreSQL's texts cannot contain a NUL. A text that does, or that begins with a quotation mark, is in its column as a
+// JSON string. A call of more than 1000 bytes is in its column as a hash. Column row has the texts unchanged.
 //
 // # Safety
 //
-// When a Write returns, its rows are as safe as the server makes what is committed: by its default, on its disk
-// (synchronous_commit, which a connection string can set, too).
+// When Write returns, its rows are committed. By the server's default, they are then on its disk. The setting is
+// synchronous_commit, which a connection string can change.
 package postgres
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/skinflint-go/skinflint/middleware/ledger"
 )
 
-// Config configures a [Store]. The zero value is good.
+// Config configures a [Store]. The zero value is valid.
 type Config struct {
-	// Schema is the name of the schema that the tables are in, which is made if there is none. Default: skinflint.
+	// Schema is the name of the schema with the tables. It is created if it does not exist. Default: skinflint.
 	Schema string
 }
 
-// A Store keeps rows in PostgreSQL. It is a [ledger.Sink] and a [ledger.Source]. Make it with [Open] or [New], and Close
-// it. It is safe for concurrent use.
-type Store struct {
-	pool   *pgxpool.Pool
-	own    bool   // the pool is the store's
-	schema string // the name
-	prefix string // what stands before the name of a table
-	insert string
-
-	mu     sync.Mutex
-	months map[month]bool // that have a partition
-}
-
-var (
-	_ ledger.Sink   = (*Store)(nil)
-	_ ledger.Source = (*Store)(nil)
-)
-
-// Open connects to the database that a connection string names, as pgxpool.ParseConfig reads it: a URL or key=value
-// pairs, completed by the environment (PGHOST, PGUSER, ...). Tables are made, or brought up to date if they are of an
-// older version; those of a newer version are refused. Any number of programs may do so at once. No error has the
-// connection string in it.
+// Open connects to the database of a connection string in the format of pgxpool.ParseConfig: a URL or key=value pairs,
+// completed by the environment (PGHOST, PGUSER, ...). It creates the tables, or migrates those of an older version. Tables of
+// a newer version are refused. Several programs can call it at the same time. Errors do not contain the connection string.
 func Open(ctx context.Context, dsn string, c Config) (*Store, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		// What pgx says quotes the string, and cannot know of all that is secret in it.
+		// The error of pgx quotes the string, and does not recognize every secret in it.
 		return nil, errors.New("postgres: the connection string cannot be read: it has the form " +
 			"postgres://user:password@host:port/database?sslmode=require, with special characters in the password as %xx")
 	}
@@ -89,7 +70,7 @@ func Open(ctx context.Context, dsn string, c Config) (*Store, error) {
 	return s, nil
 }
 
-// New is [Open] for a pool that the program has already, and closes itself, after the Store.
+// New is [Open] for a pool that the program already has. The program closes the pool after the Store.
 func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 	if c.Schema == "" {
 		c.Schema = "skinflint"
@@ -103,54 +84,4 @@ func New(ctx context.Context, pool *pgxpool.Pool, c Config) (*Store, error) {
 		return nil, failed("open schema "+c.Schema, err)
 	}
 	return s, nil
-}
-
-// Close implements [ledger.Sink].
-func (s *Store) Close() error {
-	if s.own {
-		s.pool.Close()
-	}
-	return nil
-}
-
-// failed says what failed, and for what is known what to do.
-func failed(what string, err error) error {
-	advice := ""
-	switch code(err) {
-	case "":
-		var connect *pgconn.ConnectError
-		if errors.As(err, &connect) {
-			advice = "; is the server up, and do host and port fit?"
-		}
-	case "28P01", "28000":
-		advice = "; check user, password and the server's pg_hba.conf"
-	case "3D000":
-		advice = "; create the database"
-	case "42501":
-		advice = "; the user must own the schema, or have the right to create it: GRANT CREATE ON DATABASE"
-	case "53100":
-		advice = "; make room on the server's disk, and try again"
-	case "53300":
-		advice = "; raise the server's max_connections, or lower pool_max_conns in the connection string"
-	case "55P03":
-		advice = "; others are reading it: try again"
-	}
-	return fmt.Errorf("postgres: %s: %w%s", what, err, advice)
-}
-
-// code is the SQLSTATE of an error; empty if it has none.
-func code(err error) string {
-	var e *pgconn.PgError
-	if !errors.As(err, &e) {
-		return ""
-	}
-	return e.Code
-}
-
-// done returns the context's error in place of what it looked like to the driver.
-func done(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
 }

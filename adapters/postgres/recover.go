@@ -7,10 +7,10 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 )
 
-// Recover closes what programs left behind that ended, by a crash, between an attempt and its row: each row of outcome
-// open whose attempt began before the time becomes what [ledger.Abandoned] makes of it, ambiguous, with its exposure.
-// It returns how many they were. Call it at the start, with a time before which no other program that uses the schema
-// can still be at work, for instance a day ago: a row that comes later is not kept.
+// Recover handles the attempts of programs that crashed before the answer ended. Each row of outcome open whose attempt
+// began before the given time becomes what [ledger.Abandoned] returns: ambiguous, with its exposure. Recover returns how many
+// there were. Call it at the start of the program. The attempts that other programs still wait for must have begun after the
+// time, for example a day ago: their rows would not be kept.
 func (s *Store) Recover(ctx context.Context, before time.Time) (int, error) {
 	return ledger.Recover(ctx, s, before)
 }

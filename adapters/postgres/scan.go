@@ -11,20 +11,20 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// page is how many rows are read at a time, so that whoever is slow to scan holds no connection, and no lock or snapshot
-// on the server.
+// page is how many rows are read at a time. A slow caller of Scan thus holds no connection, and no lock or snapshot on the
+// server.
 const page = 500
 
-// A place is where a row is in the order of a scan.
+// A place is the position of a row in the order of a scan.
 type place struct {
 	at      time.Time
 	call    string
 	attempt int64
 }
 
-// Scan implements [ledger.Source]. The rows are in the order of their times, in microseconds, then of call and attempt.
-// They are read in pages: rows that are stored meanwhile may be among them or not. A filter with a time reads only the
-// months that it needs.
+// Scan implements [ledger.Scanner]. The rows are sorted by time in microseconds, then by call and attempt. They are read in
+// pages: rows that are stored during the scan may be returned or not. With a filter that has a time, only the months that it
+// selects are read.
 func (s *Store) Scan(ctx context.Context, f ledger.Filter) iter.Seq2[ledger.Row, error] {
 	return func(yield func(ledger.Row, error) bool) {
 		where, args := selects(&f)
@@ -50,11 +50,11 @@ func (s *Store) Scan(ctx context.Context, f ledger.Filter) iter.Seq2[ledger.Row,
 	}
 }
 
-// page reads the rows after a place, and sets that to the last of them. With an error come the rows before it.
+// page reads the rows after a place, and sets the place to the last of them. With an error it returns the rows before it.
 func (s *Store) page(ctx context.Context, where string, args []any, after *place, first bool) (rows []ledger.Row, err error) {
 	query := "select at, call, attempt, row from " + s.prefix + "rows where " + where
 	if n := len(args); !first {
-		// The first condition is for partitions, the second for the index.
+		// The first condition selects the partitions, the second one uses the index.
 		query += fmt.Sprintf(" and at >= $%d and (at, call, attempt) > ($%[1]d, $%d, $%d)", n+1, n+2, n+3)
 		args = append(args[:n:n], after.at, after.call, after.attempt)
 	}
@@ -77,14 +77,14 @@ func (s *Store) page(ctx context.Context, where string, args []any, after *place
 	return rows, found.Err()
 }
 
-// selects returns a condition that holds for every row that the filter matches, and for few others.
+// selects returns an SQL condition that holds for every row that the filter matches, and for few others.
 func selects(f *ledger.Filter) (where string, args []any) {
 	var b strings.Builder
 	and := func(condition string, arg any) {
 		args = append(args, arg)
 		fmt.Fprintf(&b, " and "+condition, len(args))
 	}
-	// As they stand, these conditions are those of an index.
+	// No parameter for 'open': PostgreSQL uses the index of open rows only if it sees the literal.
 	switch f.Outcome {
 	case "":
 		b.WriteString("outcome <> 'open'")
@@ -98,7 +98,7 @@ func selects(f *ledger.Filter) (where string, args []any) {
 		and("at >= $%d", microseconds(f.Since))
 	}
 	if !f.Until.IsZero() {
-		and("at <= $%d", microseconds(f.Until)) // it may be that of rows some nanoseconds before
+		and("at <= $%d", microseconds(f.Until)) // the column can have the same value for a time before Until
 	}
 	if f.Call != "" {
 		and("call = $%d", callText(f.Call))

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// migrations bring the tables from each version to the next; %[1]s is the schema with its dot. What has been published
-// is not changed any more.
+// migrations bring the tables from each version to the next; %[1]s is the schema with its dot. A published migration must
+// not be changed.
 var migrations = []string{
-	// A call is compared byte by byte, as Go does, whatever the database's language is.
+	// The collation "C" compares calls byte by byte, as Go does, whatever the language of the database is.
 	`create table %[1]srows (
 		at            timestamptz not null,
 		call          text collate "C" not null,
@@ -35,19 +34,7 @@ var migrations = []string{
 	create index rows_open on %[1]srows (at, call, attempt) where outcome = 'open';`,
 }
 
-// locked does something in a transaction which only one of all programs that use the schema has at a time.
-func (s *Store) locked(ctx context.Context, do func(tx pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		name := fnv.New64a()
-		name.Write([]byte("skinflint " + s.schema))
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(name.Sum64())); err != nil {
-			return err
-		}
-		return do(tx)
-	})
-}
-
-// migrate brings the tables up to date.
+// migrate brings the tables to the latest version, and reads which partitions there are.
 func (s *Store) migrate(ctx context.Context) error {
 	var encoding string
 	var number int
@@ -84,8 +71,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	return done(ctx, s.lookUp(ctx))
 }
 
-// version returns the version of the tables; 0 if there are none yet, whose table of the version it then makes. It makes
-// the schema only where there is none, as a user may own that and not be allowed to make another.
+// version returns the version of the tables, or 0 if there are none. It then creates the table of the version. It creates
+// the schema only if it does not exist: a user may own the schema without the right to create one.
 func (s *Store) version(ctx context.Context, tx pgx.Tx) (version int, err error) {
 	err = tx.QueryRow(ctx, "select 1 from pg_namespace where nspname = $1", s.schema).Scan(nil)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -163,7 +163,7 @@ func testColumns(t *testing.T, dsn string) {
 	}
 }
 
-// What PostgreSQL does not take is stored all the same, and known when it is written again.
+// Texts that PostgreSQL does not accept are stored, too, and writing them again changes nothing.
 func testOddTexts(t *testing.T, dsn string) {
 	store := open(t, dsn, "odd")
 	rows := rowsOf(0, 10)
@@ -381,7 +381,7 @@ func testDropBefore(t *testing.T, dsn string) {
 	if got := scan(t, store, ledger.Filter{}); len(got) != 8 || got[0].At.Month() != time.May {
 		t.Errorf("%d rows are left, want 8", len(got))
 	}
-	// Neither the one that has dropped them nor another stumbles over what is gone.
+	// Neither the store that dropped the partitions nor another one fails because they are missing.
 	write(t, second, rows[:2])
 	write(t, store, rows[:3])
 	if got := scan(t, store, ledger.Filter{}); len(got) != 11 {
@@ -389,7 +389,7 @@ func testDropBefore(t *testing.T, dsn string) {
 	}
 }
 
-// Whoever reads for long, in a transaction of its own, keeps nobody from writing to a new month. DropBefore gives up.
+// A long read, in a transaction, does not block a write to a new month. DropBefore gives up.
 func testReaderDoesNotBlock(t *testing.T, dsn string) {
 	store := open(t, dsn, "reader")
 	write(t, store, rowsOf(0, 1))
@@ -416,7 +416,7 @@ func testReaderDoesNotBlock(t *testing.T, dsn string) {
 	}
 }
 
-// A pool of the program's stays open, and one connection is enough, for whoever writes while scanning, too.
+// A pool of the program stays open, and one connection is enough, even to write during a scan.
 func testPool(t *testing.T, dsn string) {
 	pool := other(t, dsn+"&pool_max_conns=1")
 	store, err := postgres.New(t.Context(), pool, postgres.Config{Schema: "pool"})

@@ -8,7 +8,7 @@ import (
 
 const batch = 512
 
-// BenchmarkWrite compares with a prepared INSERT of the same columns that heeds no key.
+// BenchmarkWrite compares with a prepared INSERT of the same columns into a table without a key.
 func BenchmarkWrite(b *testing.B) {
 	b.Run("store", func(b *testing.B) {
 		store := open(b, filepath.Join(b.TempDir(), "ledger.db"))

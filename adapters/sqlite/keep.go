@@ -8,17 +8,17 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 )
 
-// Recover closes what programs left behind that ended, by a crash, between an attempt and its row: each row of outcome
-// open whose attempt began before the time becomes what [ledger.Abandoned] makes of it, ambiguous, with its exposure.
-// It returns how many they were. Call it at the start, with a time before which no other program that uses the database
-// can still be at work: a row that comes later is not kept.
+// Recover handles the attempts of programs that crashed before the answer ended. Each row of outcome open whose attempt
+// began before the given time becomes what [ledger.Abandoned] returns: ambiguous, with its exposure. Recover returns how many
+// there were. Call it at the start of the program. The attempts that other programs still wait for must have begun after the
+// time: their rows would not be kept.
 func (s *Store) Recover(ctx context.Context, before time.Time) (int, error) {
 	return ledger.Recover(ctx, s, before)
 }
 
-// DeleteBefore deletes the rows of attempts that began before the time, and returns how many they were. The file does
-// not shrink: new rows take the room. Rows are deleted by and by, so that others can be written meanwhile; after an
-// error, some may be gone.
+// DeleteBefore deletes the rows of attempts that began before the given time, and returns how many it deleted. The file does
+// not become smaller; new rows use the space. Rows are deleted in several transactions, so that other rows can be written in
+// between. After an error, some of the rows may be deleted.
 func (s *Store) DeleteBefore(ctx context.Context, t time.Time) (int, error) {
 	const most = 5000
 	deleted := 0

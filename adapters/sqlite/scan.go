@@ -11,18 +11,18 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// page is how many rows are read at a time, so that whoever is slow to scan holds no connection, nor the WAL.
+// page is how many rows are read at a time. A slow caller of Scan thus holds neither a connection nor the WAL.
 const page = 500
 
-// A place is where a row is in the order of a scan.
+// A place is the position of a row in the order of a scan.
 type place struct {
 	at      int64
 	call    string
 	attempt int64
 }
 
-// Scan implements [ledger.Source]. The rows are in the order of their times, then of call and attempt. They are read in
-// pages: rows that are stored meanwhile may be among them or not.
+// Scan implements [ledger.Scanner]. The rows are sorted by time, then by call and attempt. They are read in pages: rows that
+// are stored during the scan may be returned or not.
 func (s *Store) Scan(ctx context.Context, f ledger.Filter) iter.Seq2[ledger.Row, error] {
 	return func(yield func(ledger.Row, error) bool) {
 		where, args := selects(&f)
@@ -48,7 +48,7 @@ func (s *Store) Scan(ctx context.Context, f ledger.Filter) iter.Seq2[ledger.Row,
 	}
 }
 
-// page reads the rows after a place, and sets that to the last of them. With an error come the rows before it.
+// page reads the rows after a place, and sets the place to the last of them. With an error it returns the rows before it.
 func (s *Store) page(ctx context.Context, where string, args []any, after *place, first bool) (rows []ledger.Row, err error) {
 	query := "SELECT at, call, attempt, row FROM rows WHERE " + where
 	if !first {
@@ -74,14 +74,14 @@ func (s *Store) page(ctx context.Context, where string, args []any, after *place
 	return rows, found.Err()
 }
 
-// selects returns a condition that holds for every row that the filter matches, and for few others.
+// selects returns an SQL condition that holds for every row that the filter matches, and for few others.
 func selects(f *ledger.Filter) (where string, args []any) {
 	var b strings.Builder
 	and := func(condition string, arg any) {
 		b.WriteString(" AND " + condition)
 		args = append(args, arg)
 	}
-	// As they stand, these conditions are those of an index.
+	// No parameter for 'open': SQLite uses the index of open rows only if it sees the literal.
 	switch f.Outcome {
 	case "":
 		b.WriteString("outcome <> 'open'")
@@ -95,7 +95,7 @@ func selects(f *ledger.Filter) (where string, args []any) {
 		and("at >= ?", nanoseconds(f.Since))
 	}
 	if !f.Until.IsZero() {
-		and("at <= ?", nanoseconds(f.Until)) // it may be the time of rows that have none nearer
+		and("at <= ?", nanoseconds(f.Until)) // the column can have the same value for a time before Until
 	}
 	for _, c := range [...]struct{ condition, want string }{
 		{"call = ?", f.Call}, {"provider = ?", f.Provider}, {"operation = ?", f.Operation}, {"model = ?", f.Model},
@@ -117,7 +117,7 @@ func selects(f *ledger.Filter) (where string, args []any) {
 	return b.String(), args
 }
 
-// simple reports whether a text looks the same in JSON, so that SQLite need not take it out of there.
+// simple reports whether a text is the same in JSON, so that SQLite can compare it without decoding.
 func simple(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || strings.IndexByte(`"\<>&`, c) >= 0 {

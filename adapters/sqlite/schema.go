@@ -7,10 +7,10 @@ import (
 	"fmt"
 )
 
-// applicationID marks a database as a ledger of ours: "skfl".
+// applicationID marks a database as a ledger of this package: "skfl".
 const applicationID = 0x736b666c
 
-// migrations bring the tables from each version to the next. What has been published is not changed any more.
+// migrations bring the tables from each version to the next. A published migration must not be changed.
 var migrations = []string{
 	`CREATE TABLE rows (
 		call          TEXT    NOT NULL,
@@ -35,7 +35,7 @@ var migrations = []string{
 	CREATE INDEX rows_open ON rows (at, call, attempt) WHERE outcome = 'open';`,
 }
 
-// migrate brings the tables up to date, in one transaction, so that several programs can start at once.
+// migrate brings the tables to the latest version in one transaction, so that several programs can start at the same time.
 func migrate(ctx context.Context, tx *sql.Tx) error {
 	var id, version, tables int
 	if err := tx.QueryRowContext(ctx, "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) "+

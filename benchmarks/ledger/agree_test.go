@@ -22,8 +22,8 @@ import (
 )
 
 var (
-	calls = flag.Int("calls", calledByDefault, "how many calls the stores have to agree about")
-	draws = flag.Uint64("draws", 0, "what the calls and their mishaps are drawn from; 0: drawn itself")
+	calls = flag.Int("calls", calledByDefault, "how many calls to make")
+	draws = flag.Uint64("draws", 0, "the seed of the calls and their failures; 0: random")
 )
 
 const calledByDefault = 10_000
@@ -62,9 +62,9 @@ func openBooks(t *testing.T) []book {
 	return books
 }
 
-// TestStoresAgree makes calls of all kinds, of which many go wrong, through one stack. Afterwards, JSONL segments, SQLite
-// and PostgreSQL hold the same rows, sum up to the ledger's totals to the picodollar, in all, by group and by hour, and
-// say what the provider's meter says.
+// TestStoresAgree makes calls of all kinds through one stack, and many of them fail. Afterwards, JSONL segments, SQLite and
+// PostgreSQL have the same rows. These add up to the ledger's totals, to the picodollar, as a whole, by group and by hour,
+// and agree with the provider's meter.
 func TestStoresAgree(t *testing.T) {
 	if *draws == 0 {
 		*draws = rand.Uint64()
@@ -89,18 +89,18 @@ func TestStoresAgree(t *testing.T) {
 		}
 		work := &traffic{client: stack.Client(), unsure: make(map[string]bool)}
 		var all sync.WaitGroup
-		const hands, pause = 64, 5 * time.Minute
-		for hand := range hands {
+		const workers, pause = 64, 5 * time.Minute
+		for worker := range workers {
 			all.Go(func() {
-				for n := hand; n < *calls; n += hands {
-					// Time stands while a store is waited for, so that many calls have to begin at the same instant.
+				for n := worker; n < *calls; n += workers {
+					// The fake time stands still while a call waits for a store, so many calls have to begin at once.
 					time.Sleep(time.Until(time.Now().Truncate(pause).Add(pause)))
 					work.call(t.Context(), n, rand.New(rand.NewPCG(*draws, uint64(n))))
 				}
 			})
 		}
 		all.Wait()
-		time.Sleep(time.Hour) // for what was left
+		time.Sleep(time.Hour) // until all calls have ended
 		synctest.Wait()
 		if err := stack.Close(context.Background()); err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func (b *book) agree(t *testing.T, want ledger.Totals, lines map[string]bool) {
 		t.Errorf("%+v", s)
 	}
 	sameTotals(t, "memory", b.writer.Totals(), want)
-	got, err := ledger.Sum(b.writer.Scan(t.Context(), ledger.Filter{}))
+	got, err := ledger.TotalsOf(b.writer.Scan(t.Context(), ledger.Filter{}))
 	if err != nil {
 		t.Error(err)
 	}
@@ -191,7 +191,7 @@ func inParts(t *testing.T, totals ledger.Totals, rows []ledger.Row) {
 		t.Fatalf("%d groups and %d hours: too many or too few to say anything", len(totals.By), len(totals.Hours))
 	}
 	without := func(has func(*ledger.Row) bool) ledger.Total {
-		sum, _ := ledger.Sum(func(yield func(ledger.Row, error) bool) {
+		sum, _ := ledger.TotalsOf(func(yield func(ledger.Row, error) bool) {
 			for i := range rows {
 				if !has(&rows[i]) && !yield(rows[i], nil) {
 					return

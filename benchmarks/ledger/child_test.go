@@ -20,7 +20,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// What a child is told by its environment.
+// The environment of a child.
 const (
 	childKind  = "LEDGER_TEST_KIND" // the name of a store
 	childPlace = "LEDGER_TEST_PLACE"
@@ -43,7 +43,7 @@ func child(name string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // should nobody kill it
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // if it is not killed
 	defer cancel()
 	var sink durable
 	for _, k := range kinds {
@@ -79,7 +79,7 @@ func child(name string) error {
 			return err
 		}
 	}
-	return errors.New("nobody has killed it")
+	return errors.New("it was not killed")
 }
 
 // A noting Writer notes which rows it has taken: while Add is under way, a Flush need not wait for its row.

@@ -9,7 +9,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// A pricing is what it takes to price a usage.
+// A pricing is a way to price a usage, and its result.
 type pricing struct {
 	name, does string
 	cost       func() (price.Cost, error)
@@ -17,7 +17,7 @@ type pricing struct {
 	allocs     float64
 }
 
-// pricings are by the catalog alone, and by a book of three layers of which the last has the price.
+// pricings returns one way by the embedded catalog alone, and one by a book of three layers of which the last has the price.
 func pricings() ([]pricing, error) {
 	var book price.Book
 	for name, set := range map[string]func(*price.Catalog){"user": book.SetUser, "feed": book.SetFeed} {
@@ -38,7 +38,7 @@ func pricings() ([]pricing, error) {
 	}, nil
 }
 
-// priceAll times them, calls a round.
+// priceAll measures all pricings, with that many calls per round.
 func priceAll(rounds, calls int) ([]pricing, error) {
 	all, err := pricings()
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// delays are how long calls were held up, the longest first, while the sink let nothing through.
+// delays are how long calls waited, the longest first, while the sink blocked.
 type delays struct {
 	callers int
 	took    []time.Duration
 }
 
-// waited is how many calls waited for the sink: OpenWait, or most of it.
+// waited returns how many calls waited for the sink: for OpenWait, or most of it.
 func (d *delays) waited() (n int) {
 	for _, took := range d.took {
 		if took >= openWait*3/4 {
@@ -28,12 +28,12 @@ func (d *delays) waited() (n int) {
 	return n
 }
 
-// at is what a share of the calls took at most, from 0 to 1.
+// at returns what a share of the calls, from 0 to 1, took at most.
 func (d *delays) at(share float64) time.Duration {
 	return d.took[len(d.took)-1-int(share*float64(len(d.took)-1))]
 }
 
-// openWait is what a Writer waits unless told otherwise.
+// openWait is the default of WriterConfig.OpenWait.
 const openWait = 100 * time.Millisecond
 
 // holdUp has callers make that many calls together, each an Open and an Add, by a Writer as it comes, whose sink works at

@@ -12,16 +12,16 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// A quick sink keeps up with any writer, as it keeps nothing.
+// A quick sink keeps up with any writer, because it keeps nothing.
 type quick struct{}
 
 func (quick) Write(context.Context, []ledger.Row) error { return nil }
 func (quick) Close() error                              { return nil }
 
-// A gate is a sink that lets nothing through while it is shut, and heeds no context.
+// A gate is a sink whose Write blocks while it is shut, even if the context is done.
 type gate struct {
 	mu   sync.Mutex
-	open chan struct{} // nil, or closed, lets through
+	open chan struct{} // Write waits until it is closed; nil does not block
 }
 
 func (g *gate) shut() (open func()) {
@@ -43,19 +43,19 @@ func (g *gate) Write(context.Context, []ledger.Row) error {
 
 func (g *gate) Close() error { return nil }
 
-// A handing is what a call pays to hand its row over.
-type handing struct {
+// An enqueuing is the result of an [entry].
+type enqueuing struct {
 	name, does string
 	time       time.Duration
 	allocs     float64
-	rows       int // a second, of one goroutine
+	rows       int // per second, by one goroutine
 }
 
-// A hand makes a sink, and says how to open it in the end.
-type hand struct {
+// An entry is a way in which a call gives its row to a Writer.
+type entry struct {
 	name, does string
-	open       bool // Open instead of Add
-	sink       func(dir string) (ledger.Sink, func(), error)
+	open       bool                                          // Open instead of Add
+	sink       func(dir string) (ledger.Sink, func(), error) // with a function that unblocks the sink at the end
 }
 
 const (
@@ -65,7 +65,7 @@ const (
 	openFiles  = "Open, JSONL"
 )
 
-func hands() []hand {
+func entries() []entry {
 	nothing := func(string) (ledger.Sink, func(), error) { return quick{}, func() {}, nil }
 	blocked := func(string) (ledger.Sink, func(), error) {
 		g := new(gate)
@@ -75,16 +75,16 @@ func hands() []hand {
 		sink, err := ledger.OpenJSONL(dir, ledger.JSONLConfig{})
 		return sink, func() {}, err
 	}
-	return []hand{
+	return []entry{
 		{addQuick, "a sink that keeps up", false, nothing},
-		{addBlocked, "a sink that lets nothing through", false, blocked},
+		{addBlocked, "a sink that blocks", false, blocked},
 		{openQuick, "a sink that keeps up; returns when it has the row", true, nothing},
 		{openFiles, "a ledger.JSONL; returns when the row would outlive the program", true, files},
 	}
 }
 
-// time takes the time that one goroutine needs for a row, and how often it allocates; of what others do meanwhile, too.
-func (h *hand) time(dir string, l *load) (took time.Duration, allocs float64, err error) {
+// time measures the time that one goroutine needs for a row, and the allocations of the whole program per row.
+func (h *entry) time(dir string, l *load) (took time.Duration, allocs float64, err error) {
 	sink, open, err := h.sink(dir)
 	if err != nil {
 		return 0, 0, err
@@ -119,9 +119,9 @@ func (h *hand) time(dir string, l *load) (took time.Duration, allocs float64, er
 	return took, allocs, err
 }
 
-// handOver measures all of them, interleaved.
-func handOver(dir func() (string, error), l *load, rounds int) ([]handing, error) {
-	all := hands()
+// enqueue measures all entries, interleaved.
+func enqueue(dir func() (string, error), l *load, rounds int) ([]enqueuing, error) {
+	all := entries()
 	allocs := make([][]float64, len(all))
 	timings, err := bench.Interleave(rounds, len(all), 0, func(i int) (time.Duration, error) {
 		dir, err := dir()
@@ -135,9 +135,9 @@ func handOver(dir func() (string, error), l *load, rounds int) ([]handing, error
 	if err != nil {
 		return nil, err
 	}
-	results := make([]handing, len(all))
+	results := make([]enqueuing, len(all))
 	for i, h := range all {
-		results[i] = handing{h.name, h.does, timings[i].Time, bench.Median(allocs[i]), int(time.Second / timings[i].Time)}
+		results[i] = enqueuing{h.name, h.does, timings[i].Time, bench.Median(allocs[i]), int(time.Second / timings[i].Time)}
 	}
 	return results, nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 )
 
-// TestAllocations keeps what is on the way of every call from allocating.
+// TestAllocations checks that what every call does for the ledger does not allocate.
 func TestAllocations(t *testing.T) {
 	if bench.RaceDetector() {
 		t.Skip("the race detector allocates")

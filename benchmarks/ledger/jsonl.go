@@ -20,7 +20,7 @@ func jsonl() contest {
 	}}
 }
 
-// countRows counts what a source has.
+// countRows counts the rows.
 func countRows(rows iter.Seq2[ledger.Row, error]) (n int, err error) {
 	for _, err := range rows {
 		if err != nil {
@@ -31,7 +31,7 @@ func countRows(rows iter.Seq2[ledger.Row, error]) (n int, err error) {
 	return n, nil
 }
 
-// A writer is a JSONL behind a Writer, with the time that it takes to add every row.
+// A writer is a JSONL behind a Writer. Its time includes adding every row.
 type writer struct {
 	*ledger.Writer
 	load *load
@@ -42,11 +42,11 @@ func openJSONL(_ context.Context, dir string, l *load) (keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	memory := new(ledger.Memory) // as full as that of a program that has run for a while
+	memory := new(ledger.Memory) // full, as after a while
 	for i := range max(len(l.rows), ledger.DefaultRows) {
 		memory.Add(l.rows[i%len(l.rows)])
 	}
-	// No program makes calls as fast as this one, so that there must be room for all rows.
+	// This program adds rows faster than any program makes calls, so the queue needs room for all of them.
 	return &writer{ledger.NewWriter(files, ledger.WriterConfig{Batch: batch, Queue: len(l.rows), Memory: memory}), l}, nil
 }
 
@@ -69,12 +69,12 @@ func (w *writer) count(ctx context.Context) (int, error) {
 
 func (w *writer) close() error { return w.Close(context.Background()) }
 
-// A file is what a JSONL is in the end.
+// A file is the raw form of a JSONL.
 type file struct {
 	*os.File
 	load   *load
-	encode bool
-	lines  [][]byte // of each batch, if they are ready
+	encode bool     // encode the lines while the clock runs
+	lines  [][]byte // of each batch, unless encode
 	buf    []byte
 }
 

@@ -11,13 +11,13 @@ import (
 	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
 )
 
-// A contest is a store of ours beside the raw thing beneath it.
+// A contest compares a store of this module with the raw file or database beneath it.
 type contest struct {
 	key, name string
-	ways      []way // ours, raw, and others
+	ways      []way // ours first
 }
 
-// A way is one to keep rows for good.
+// A way is a way to keep rows for good.
 type way struct {
 	name, does string
 	open       func(ctx context.Context, dir string, l *load) (keeper, error)
@@ -30,13 +30,13 @@ type keeper interface {
 	close() error
 }
 
-// A standing is how the ways of a contest did.
+// A standing is the result of a contest.
 type standing struct {
 	contest
-	timings []bench.Timing // with ratios to ours: our rows a second by theirs
+	timings []bench.Timing // the ratio is our rows per second divided by theirs
 }
 
-// hold holds a contest, in folders of dir that it removes again.
+// hold runs a contest in new folders of dir, which it removes.
 func (c contest) hold(ctx context.Context, dir string, l *load, rounds int) (*standing, error) {
 	timings, err := bench.Interleave(rounds, len(c.ways), 0, func(i int) (time.Duration, error) {
 		took, err := c.ways[i].time(ctx, dir, l)
@@ -48,7 +48,7 @@ func (c contest) hold(ctx context.Context, dir string, l *load, rounds int) (*st
 	return &standing{c, timings}, err
 }
 
-// time takes the time that the way needs, from an empty store and a clean heap on.
+// time measures the time of the way, from an empty store and a clean heap.
 func (w *way) time(ctx context.Context, dir string, l *load) (took time.Duration, err error) {
 	dir, err = os.MkdirTemp(dir, "")
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// TestKilled kills a program in the middle of its calls, again and again. Whatever the provider has seen has a row, which
-// allows for what was billed; what the program was told is safe is there once; and nothing is left open.
+// TestKilled kills a program during its calls, several times. Every call that the provider has seen has a row, with a cost or
+// an exposure that covers what was billed. Every row that was reported as safe is there once, and no row is open.
 func TestKilled(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// live lets a program live for a while, and adds to safe what it says.
+// live runs a program for a while, and adds the rows that it reports to safe.
 func live(t *testing.T, k kind, place, url string, round int, safe map[string]bool) {
 	t.Helper()
 	program, err := os.Executable()
@@ -69,7 +69,7 @@ func live(t *testing.T, k kind, place, url string, round int, safe map[string]bo
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// What comes without an end was not said.
+	// A line without an end is not a report.
 	lines := bufio.NewReader(out)
 	enough := 1 + rand.IntN(400)
 	for n := 0; ; n++ {
@@ -84,12 +84,11 @@ func live(t *testing.T, k kind, place, url string, round int, safe map[string]bo
 	}
 	cmd.Wait()
 	if cmd.ProcessState.Exited() {
-		t.Fatalf("the program has ended by itself: %s", cmd.ProcessState)
+		t.Fatalf("the program has exited: %s", cmd.ProcessState)
 	}
 }
 
-// waitAlone waits until the server has noticed that nobody else is connected: it ends what it is doing for one that is
-// gone, first.
+// waitAlone waits until the server has no other connection. It first finishes the statements of a client that was killed.
 func waitAlone(t *testing.T, dsn string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

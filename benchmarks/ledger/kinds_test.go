@@ -16,7 +16,7 @@ import (
 // A durable is a store as tests use it.
 type durable interface {
 	ledger.Sink
-	ledger.Source
+	ledger.Scanner
 }
 
 // A kind is one of the durable stores.
@@ -35,7 +35,7 @@ var kinds = []kind{
 	}},
 }
 
-// recovered closes what was under way when a program was killed, if the store has not done so when it was opened.
+// recovered recovers the attempts of a program that was killed, if opening the store has not done so.
 func recovered(ctx context.Context, store durable) error {
 	s, ok := store.(interface {
 		Recover(ctx context.Context, before time.Time) (int, error)
@@ -47,8 +47,8 @@ func recovered(ctx context.Context, store durable) error {
 	return err
 }
 
-// startPostgres starts a server, and returns its connection string; none where PostgreSQL is not installed, unless
-// services are required.
+// startPostgres starts a server and returns its connection string. It returns the empty string if PostgreSQL is not installed
+// and services are not required.
 func startPostgres(t *testing.T) (dsn string) {
 	t.Helper()
 	server, err := pgtest.New()

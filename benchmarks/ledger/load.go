@@ -11,10 +11,10 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// batch is how many rows are written at once: what a Writer takes unless told otherwise.
+// batch is how many rows are written at once: the default of WriterConfig.Batch.
 const batch = 1024
 
-// A load is what every way has to keep: rows, and the lines that they are.
+// A load is what every way has to keep: rows, and the same rows as lines.
 type load struct {
 	rows  []ledger.Row
 	lines []string // without line breaks
@@ -30,7 +30,7 @@ func newLoad(n int, seed uint64) *load {
 	return l
 }
 
-// batches are the bounds of the batches.
+// batches returns the bounds of the batches.
 func (l *load) batches() (bounds [][2]int) {
 	for from := 0; from < len(l.rows); from += batch {
 		bounds = append(bounds, [2]int{from, min(from+batch, len(l.rows))})
@@ -42,7 +42,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 var models = []string{"gpt-5-mini-2025-08-07", "gpt-5-2025-08-07", "claude-sonnet-4-5-20250929", "gemini-2.5-flash"}
 
-// typical is a row as calls of a service with some tenants leave it.
+// typical returns a row of a service with some tenants.
 func typical(i int, random *rand.Rand) ledger.Row {
 	model := random.IntN(len(models))
 	cost := price.Pico(random.Int64N(int64(price.USD / 100)))

@@ -22,25 +22,25 @@ type effort struct {
 	priced       int // usages a round
 }
 
-// full takes some 60 s on two slow cores.
+// full takes about 60 s on two slow cores.
 var full = effort{rows: 20_000, rounds: 9, seed: 1, million: 1_000_000, held: 10_000, priced: 100_000}
 
-// liveHeap is what the program keeps in memory meanwhile, as one that makes calls does. With an empty heap the collector
-// would run every 4 MB, for those who allocate.
+// liveHeap is how much memory the program keeps during the measurement, as a program that makes calls does. With an empty
+// heap the garbage collector would run every 4 MB, and ways that allocate would seem slower.
 const liveHeap = 64 << 20
 
-// A report is all that was found out.
+// A report has all results.
 type report struct {
 	effort
 	standings []*standing
 	add       time.Duration // a row, to a Memory
-	handings  []handing
+	enqueued  []enqueuing
 	delays    []*delays
 	rollup    rollup
 	pricings  []pricing
 }
 
-// share is a store's of another way, nil if it was not measured.
+// share returns how fast a store is compared with another way, or nil if it was not measured.
 func (r *report) share(key string, way int) *float64 {
 	for _, s := range r.standings {
 		if s.key == key {
@@ -51,16 +51,17 @@ func (r *report) share(key string, way int) *float64 {
 	return nil
 }
 
-func (r *report) handing(name string) handing {
-	for _, h := range r.handings {
+// enqueuing returns the result of that name.
+func (r *report) enqueuing(name string) enqueuing {
+	for _, h := range r.enqueued {
 		if h.name == name {
 			return h
 		}
 	}
-	return handing{}
+	return enqueuing{}
 }
 
-// measure measures and checks everything, and tells notes what could not be measured.
+// measure measures and checks everything. It writes to notes what could not be measured.
 func measure(ctx context.Context, size effort, notes io.Writer) (r *report, err error) {
 	if size.rows < 1 || size.rounds < 1 {
 		return nil, fmt.Errorf("%d rows in %d rounds are too few: 1 is the least", size.rows, size.rounds)
@@ -97,7 +98,7 @@ func measure(ctx context.Context, size effort, notes io.Writer) (r *report, err 
 	}
 	r.add = adds[0].Time
 	fresh := func() (string, error) { return os.MkdirTemp(dir, "") }
-	if r.handings, err = handOver(fresh, l, size.rounds); err != nil {
+	if r.enqueued, err = enqueue(fresh, l, size.rounds); err != nil {
 		return nil, err
 	}
 	for _, callers := range []int{1, 16} {

@@ -10,7 +10,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// addTime is how long a Memory takes for a row, of rows that it has some groups for already.
+// addTime returns how long a Memory takes for a row whose groups it has already.
 func addTime(l *load) (time.Duration, error) {
 	m := new(ledger.Memory)
 	add := func() {
@@ -29,14 +29,14 @@ func addTime(l *load) (time.Duration, error) {
 	return took / time.Duration(len(l.rows)), nil
 }
 
-// A rollup is what rows leave in a Memory that keeps one of them.
+// A rollup is what many rows leave in a Memory that keeps one of them.
 type rollup struct {
 	rows, groups, hours int
 	bytes               int64
 }
 
-// rollUp adds rows of which each has a model, a tag and a call that no other has, a hundred of them an hour, and every
-// tenth an exposure that is never resolved: whatever a Memory keeps, it has to bound.
+// rollUp adds rows that each have a model, a tag and a call of their own, a hundred per hour, and every tenth one has an
+// exposure that is never resolved. A Memory has to bound everything that it keeps of them.
 func rollUp(rows int) rollup {
 	before := heap()
 	m := ledger.NewMemory(1)
@@ -60,11 +60,11 @@ func rollUp(rows int) rollup {
 	return left
 }
 
-// heap is what lives on the heap.
+// heap returns the size of the live heap.
 func heap() int64 {
 	var stats runtime.MemStats
 	runtime.GC()
-	runtime.GC() // for what only the first one set free
+	runtime.GC() // for objects that only the first one made unreachable
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)
 }

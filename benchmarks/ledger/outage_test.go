@@ -16,8 +16,9 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// TestOutage stops the database for a while. No call fails for it, or waits for it but those that were on their way when
-// it stopped; no more rows wait than may; and afterwards all are there, but those that had no room, which are counted.
+// TestOutage stops the database for a while. No call fails because of it, and no call waits for it except those that were
+// under way when it stopped. The queue stays within its bound. Afterwards all rows are there, except those that had no room,
+// which are counted.
 func TestOutage(t *testing.T) {
 	server := pgtest.Run(t)
 	for _, c := range []struct {
@@ -44,7 +45,7 @@ func TestOutage(t *testing.T) {
 				t.Fatal(err)
 			}
 			stats := w.Stats()
-			kept, err := ledger.Sum(store.Scan(t.Context(), ledger.Filter{}))
+			kept, err := ledger.TotalsOf(store.Scan(t.Context(), ledger.Filter{}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,13 +77,13 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// An observation is what calls met while the server was stopped.
+// An observation is what happened to calls while the server was stopped.
 type observation struct {
 	took   []time.Duration // sorted
 	queued int             // at most
 }
 
-// outage makes calls without a pause, and meanwhile stops the server and starts it again.
+// outage makes calls without a pause while it stops the server and starts it again.
 func outage(t *testing.T, server *pgtest.Server, w *ledger.Writer) (o observation) {
 	t.Helper()
 	provider := llmtest.NewPipe(llmtest.Config{Chunks: 2})
@@ -96,9 +97,9 @@ func outage(t *testing.T, server *pgtest.Server, w *ledger.Writer) (o observatio
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var all sync.WaitGroup
-	for hand := range 8 {
+	for worker := range 8 {
 		all.Go(func() {
-			for n := hand; ctx.Err() == nil; n += 8 {
+			for n := worker; ctx.Err() == nil; n += 8 {
 				began := time.Now()
 				if !ask(t.Context(), client, provider.URL, n) {
 					t.Errorf("call %d failed", n)

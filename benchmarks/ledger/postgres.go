@@ -13,7 +13,7 @@ import (
 	"github.com/skinflint-go/skinflint/adapters/postgres"
 )
 
-// postgresContest is held in a database, where each round has a schema of its own.
+// postgresContest uses one database, with a new schema for each round.
 func postgresContest(dsn string) contest {
 	n := 0
 	schema := func() string {
@@ -35,14 +35,14 @@ func openPostgres(ctx context.Context, dsn, schema string, l *load) (keeper, err
 	if err != nil {
 		return nil, err
 	}
-	// The first row of a month makes its partition, and is written again with the others, which changes nothing.
+	// The first row creates the partition of the month. Writing it again with the others changes nothing.
 	if err := store.Write(ctx, l.rows[:1]); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	return &sink{store, l, func() error { return drop(dsn, schema) }}, nil
 }
 
-// drop removes what a round has left, so that the next finds the server as this one did.
+// drop removes the schema of a round, so that all rounds find the server in the same state.
 func drop(dsn, schema string) error {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, dsn)
@@ -54,7 +54,7 @@ func drop(dsn, schema string) error {
 	return err
 }
 
-// arrays are the columns of each batch, as the store hands them to the server.
+// arrays are the columns of each batch, in the form in which the store sends them.
 type arrays struct {
 	conn    *pgx.Conn
 	dsn     string
@@ -84,14 +84,14 @@ func openArrays(ctx context.Context, dsn, schema string, l *load) (keeper, error
 	return a, nil
 }
 
-// insert is of the same columns; %s is the schema.
+// insert writes the same columns as the store; %s is the schema.
 const insert = `insert into %s.rows select at, call, attempt, provider, operation, model, served_tier, outcome, price_id, unpriced,
 	cost, list, implicit, exposure, tags::jsonb, line::json
 from unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::boolean[],
 	$11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::text[], $16::text[])
 as new (at, call, attempt, provider, operation, model, served_tier, outcome, price_id, unpriced, cost, list, implicit, exposure, tags, line)`
 
-// columnsOf are the columns of some rows.
+// columnsOf returns the columns of some rows.
 func columnsOf(l *load, from, to int) []any {
 	var at pgtype.FlatArray[time.Time]
 	var attempt pgtype.FlatArray[int64]

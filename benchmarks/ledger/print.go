@@ -9,19 +9,19 @@ import (
 	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
 )
 
-// figures is what -json prints. Shares are of rows per second; null where a server is not installed. Times are of one
-// goroutine, and allocations those of the whole program meanwhile. Those of an enqueuing are the worse of a sink that keeps
-// up and of one that is blocked, those of a pricing the worse of one catalog and of three layers.
+// figures is what -json prints. Shares are of rows per second, and null if a server is not installed. Times are those of one
+// goroutine, and allocations those of the whole program. An enqueuing has the worse figure of a sink that keeps up and of one
+// that is blocked, and a pricing that of one catalog and of three layers.
 type figures struct {
 	JSONL         *float64 `json:"jsonl_share"`
-	JSONLMaking   *float64 `json:"jsonl_encoding_share"` // of a raw one that has to make its lines, too
+	JSONLMaking   *float64 `json:"jsonl_encoding_share"` // of a raw file whose lines have to be encoded, too
 	SQLite        *float64 `json:"sqlite_share"`
 	Postgres      *float64 `json:"postgres_share"`
 	MemoryRows    int64    `json:"memory_rows_s"`
 	EnqueueNS     int64    `json:"enqueue_ns"`
 	EnqueueAllocs float64  `json:"enqueue_allocs"`
 	OpenNS        int64    `json:"open_ns"`           // with a JSONL
-	BlockedMax    float64  `json:"blocked_max_ms"`    // the longest that one caller was held up by a sink that blocks
+	BlockedMax    float64  `json:"blocked_max_ms"`    // the longest wait of one caller for a sink that blocks
 	BlockedSecond float64  `json:"blocked_second_ms"` // the second longest
 	CostNS        int64    `json:"cost_ns"`           // by one catalog
 	CostLayersNS  int64    `json:"cost_layers_ns"`    // by a user's, a feed's and the embedded one
@@ -30,11 +30,11 @@ type figures struct {
 }
 
 func writeJSON(out io.Writer, r *report) error {
-	quick, blocked, one := r.handing(addQuick), r.handing(addBlocked), r.delays[0]
+	quick, blocked, one := r.enqueuing(addQuick), r.enqueuing(addBlocked), r.delays[0]
 	f := figures{
 		JSONL: r.share("jsonl", 1), JSONLMaking: r.share("jsonl", 2), SQLite: r.share("sqlite", 1), Postgres: r.share("postgres", 1),
 		MemoryRows: int64(time.Second / r.add), EnqueueNS: max(quick.time, blocked.time).Nanoseconds(),
-		EnqueueAllocs: bench.Round(max(quick.allocs, blocked.allocs)), OpenNS: r.handing(openFiles).time.Nanoseconds(),
+		EnqueueAllocs: bench.Round(max(quick.allocs, blocked.allocs)), OpenNS: r.enqueuing(openFiles).time.Nanoseconds(),
 		BlockedMax: bench.Round(millis(one.took[0])), BlockedSecond: bench.Round(millis(one.took[1])), RollupBytes: r.rollup.bytes,
 	}
 	f.CostNS = r.pricings[0].time.Nanoseconds()
@@ -55,9 +55,9 @@ func writeTables(out io.Writer, r *report) error {
 		r.rows, batch)
 	r.writeStandings(&b)
 	fmt.Fprintf(&b, "\na Memory takes %d rows a second (%s ns each)\n", time.Second/r.add, nanos(r.add))
-	fmt.Fprintf(&b, "\nhanding a row to a ledger.Writer: one goroutine\n\n")
+	fmt.Fprintf(&b, "\ngiving a row to a ledger.Writer: one goroutine\n\n")
 	lines := [][]string{{"call", "ns", "allocs", "a second", "with"}, {":-", "-:", "-:", "-:", ":-"}}
-	for _, h := range r.handings {
+	for _, h := range r.enqueued {
 		lines = append(lines, []string{h.name, nanos(h.time), fmt.Sprintf("%.2f", h.allocs), fmt.Sprint(h.rows), h.does})
 	}
 	bench.Align(&b, lines)

@@ -22,7 +22,7 @@ var number = regexp.MustCompile(`call-(\d+)\. `)
 
 func sorted[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
-// A bill is what the provider's meter has of a call.
+// A bill is what the provider's meter has for a call.
 type bill struct {
 	times    int
 	latest   llmtest.Generation
@@ -31,7 +31,7 @@ type bill struct {
 	creation bool // of a context cache
 }
 
-// meterOf is the meter, by the numbers of the calls and by the ids of the answers.
+// meterOf returns the meter, by the numbers of the calls and by the ids of the answers.
 func meterOf(t *testing.T, provider *llmtest.Server) (bills map[int]bill, answers map[string]llmtest.Generation) {
 	t.Helper()
 	asked := map[string]int{} // by the fingerprint of what was asked
@@ -59,7 +59,7 @@ func meterOf(t *testing.T, provider *llmtest.Server) (bills map[int]bill, answer
 	return bills, answers
 }
 
-// idOf is the id that an answer has in the ledger: that of a cache's creation is its name.
+// idOf returns the id that an answer has in the ledger. For the creation of a cache it is the name of the cache.
 func idOf(g llmtest.Generation) string {
 	if g.Operation == "createCachedContent" {
 		return g.Cache
@@ -71,7 +71,7 @@ func usageOf(g llmtest.Generation) price.Usage {
 	return price.Usage{Input: g.Prompt - g.Cached, CachedInput: g.Cached, Output: g.Completion, Reasoning: g.Reasoning}
 }
 
-// tierOf is the catalog's name for the tier that served.
+// tierOf returns the catalog's name of the tier that served.
 func tierOf(g llmtest.Generation) string {
 	if g.Tier == "default" {
 		return "standard"
@@ -84,18 +84,18 @@ func costOf(g llmtest.Generation) (price.Pico, error) {
 	return cost.Cost, err
 }
 
-// measured compares a row whose usage was measured with the generation that it is of.
+// measured compares a row whose usage was measured with its generation on the meter.
 func measured(t *testing.T, n int, r *ledger.Row, g llmtest.Generation) {
 	t.Helper()
 	usage := usageOf(g)
 	if g.Provider == "anthropic" {
-		usage.Reasoning = r.Usage.Reasoning // which it does not tell
+		usage.Reasoning = r.Usage.Reasoning // Anthropic does not report it
 	}
 	if r.Usage != usage || string(r.ServedTier) != tierOf(g) {
 		t.Errorf("call %d, %s %s: measured %+v on tier %s, the meter has %+v", n, r.Operation, r.ResponseID, r.Usage, r.ServedTier, g)
 	}
 	amount := r.Cost
-	if r.Operation == wire.CreateCache { // which may be free, and so only exposes what it costs on the meter
+	if r.Operation == wire.CreateCache { // may be free, so the row has the cost as exposure
 		amount = r.Exposure
 	}
 	if want, err := costOf(g); amount.Known != (err == nil) || amount.Pico != want {
@@ -103,7 +103,7 @@ func measured(t *testing.T, n int, r *ledger.Row, g llmtest.Generation) {
 	}
 }
 
-// story tells what became of a call, without what was asked.
+// story returns the requests and rows of a call, without its prompt.
 func story(provider *llmtest.Server, rows []ledger.Row, n int) string {
 	var b strings.Builder
 	for _, r := range provider.Requests() {
@@ -119,75 +119,96 @@ func story(provider *llmtest.Server, rows []ledger.Row, n int) string {
 	return b.String()
 }
 
-// settle lays the rows beside the provider's meter: every call on it has a row, no call is on it twice, what was measured
-// cost what it says, and what a call was billed lies between its cost and that with its exposure.
+// settle compares the rows with the provider's meter. Every call on the meter has a row, no call is on it twice, a measured
+// row costs what the meter says, and what a call was billed is from its cost to its cost with its exposure.
 func settle(t *testing.T, provider *llmtest.Server, rows []ledger.Row, work *traffic) {
 	t.Helper()
 	bills, answers := meterOf(t, provider)
-	seen := map[int]int{}
-	cost, exposure := map[int]price.Pico{}, map[int]price.Pico{}
-	unknown := map[int]bool{}
+	calls := map[int]account{}
 	storage := map[string]price.Pico{}
 	outcomes := map[policy.Outcome]int{}
 	for i := range rows {
 		r := &rows[i]
 		n := numberOf(r.Tags)
-		seen[n]++
 		outcomes[r.Outcome]++
+		a := calls[n]
+		a.rows++
 		if r.Outcome == policy.Storage {
 			storage[r.Cache] += r.Cost.Pico
+			calls[n] = a
 			continue
 		}
-		cost[n] += r.Cost.Pico
-		exposure[n] += r.Exposure.Pico
-		unknown[n] = unknown[n] || !r.Cost.Known && !r.Exposure.Known
+		a.cost += r.Cost.Pico
+		a.exposure += r.Exposure.Pico
+		a.unknown = a.unknown || !r.Cost.Known && !r.Exposure.Known
+		calls[n] = a
 		if r.UsageSource != ledger.Measured {
 			continue
 		}
 		g := answers[r.ResponseID]
-		if r.ResponseID == "" { // embeddings have none
+		if r.ResponseID == "" { // an answer with embeddings has no id
 			g = bills[n].latest
 		}
 		measured(t, n, r, g)
 	}
-	for n, b := range bills {
-		switch {
-		case seen[n] == 0:
-			t.Errorf("call %d was billed, and has no row", n)
-		case b.times > 1:
-			t.Errorf("call %d was billed %d times", n, b.times)
-		case b.creation: // whether that is charged is not documented
-		case b.unpriced && (cost[n] != 0 || !unknown[n]):
-			t.Errorf("call %d: nobody knows the price, and its cost is $%s", n, cost[n])
-		case !b.unpriced && (b.cost < cost[n] || b.cost > cost[n]+exposure[n]):
-			t.Errorf("call %d: billed $%s, cost $%s and exposure $%s: %s", n, b.cost, cost[n], exposure[n], story(provider, rows, n))
-		}
-	}
-	for n := range cost {
-		if bills[n].times == 0 && cost[n] != 0 {
-			t.Errorf("call %d: not billed, and cost $%s", n, cost[n])
-		}
-	}
-	held := 0
-	for _, c := range provider.Caches() {
-		if _, ours := storage[c.Name]; !ours || work.unsure[c.Name] {
-			continue
-		}
-		held++
-		want, err := price.Embedded().Storage(price.Query{Provider: "gemini", Model: c.Model}, c.Tokens, c.Created.Truncate(time.Microsecond), c.Expires)
-		if err != nil || storage[c.Name] != want.Cost {
-			t.Errorf("cache %s: its storage cost $%s, want $%s: %v", c.Name, storage[c.Name], want.Cost, err)
-		}
-	}
+	settleCalls(t, bills, calls, func(n int) string { return story(provider, rows, n) })
+	compared := settleStorage(t, provider, storage, work)
 	for _, o := range []policy.Outcome{policy.NotSent, policy.Rejected, policy.Ambiguous, policy.Billed, policy.Partial, policy.Storage} {
 		if outcomes[o] == 0 {
 			t.Errorf("no row of outcome %s: %v", o, outcomes)
 		}
 	}
-	if held == 0 {
+	t.Logf("%d rows, %d calls billed, %d of %d context caches compared: %s", len(rows), len(bills), compared, len(provider.Caches()), describe(rows))
+}
+
+// An account is what the rows of one call say.
+type account struct {
+	rows           int
+	cost, exposure price.Pico
+	unknown        bool // a row has neither a cost nor an exposure
+}
+
+// settleCalls compares what each call was billed with its rows.
+func settleCalls(t *testing.T, bills map[int]bill, calls map[int]account, story func(n int) string) {
+	t.Helper()
+	for n, b := range bills {
+		a := calls[n]
+		switch {
+		case a.rows == 0:
+			t.Errorf("call %d was billed, and has no row", n)
+		case b.times > 1:
+			t.Errorf("call %d was billed %d times", n, b.times)
+		case b.creation: // the documents do not say whether it is charged
+		case b.unpriced && (a.cost != 0 || !a.unknown):
+			t.Errorf("call %d: its price is not known, and its cost is $%s", n, a.cost)
+		case !b.unpriced && (b.cost < a.cost || b.cost > a.cost+a.exposure):
+			t.Errorf("call %d: billed $%s, cost $%s and exposure $%s: %s", n, b.cost, a.cost, a.exposure, story(n))
+		}
+	}
+	for n, a := range calls {
+		if bills[n].times == 0 && a.cost != 0 {
+			t.Errorf("call %d: not billed, and cost $%s", n, a.cost)
+		}
+	}
+}
+
+// settleStorage compares the storage of context caches with its rows, and returns how many it compared.
+func settleStorage(t *testing.T, provider *llmtest.Server, storage map[string]price.Pico, work *traffic) (compared int) {
+	t.Helper()
+	for _, c := range provider.Caches() {
+		if _, ours := storage[c.Name]; !ours || work.unsure[c.Name] {
+			continue
+		}
+		compared++
+		want, err := price.Embedded().Storage(price.Query{Provider: "gemini", Model: c.Model}, c.Tokens, c.Created.Truncate(time.Microsecond), c.Expires)
+		if err != nil || storage[c.Name] != want.Cost {
+			t.Errorf("cache %s: its storage cost $%s, want $%s: %v", c.Name, storage[c.Name], want.Cost, err)
+		}
+	}
+	if compared == 0 {
 		t.Error("no context cache whose storage can be compared")
 	}
-	t.Logf("%d rows, %d calls billed, %d of %d context caches compared: %s", len(rows), len(bills), held, len(provider.Caches()), describe(rows))
+	return compared
 }
 
 // describe counts the rows of each kind.

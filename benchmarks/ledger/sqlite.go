@@ -18,15 +18,15 @@ func sqliteContest() contest {
 	return contest{"sqlite", "SQLite", []way{
 		{"adapters/sqlite", "Write of each batch: key, time's index, rules of a ledger.Sink", openSQLite},
 		{"raw inserts", "prepared, one transaction a batch, with the key", openTable("PRIMARY KEY (call, attempt)")},
-		{"raw inserts without a key", "the same, into a table that heeds nothing", openTable("CHECK (true)")},
+		{"raw inserts without a key", "the same, into a table without constraints", openTable("CHECK (true)")},
 	}}
 }
 
-// A sink is a store of ours that is a ledger.Sink, and is handed batches.
+// A sink is a store of this module that gets batches.
 type sink struct {
 	store interface {
 		ledger.Sink
-		ledger.Source
+		ledger.Scanner
 	}
 	load *load
 	done func() error // may be nil
@@ -58,7 +58,7 @@ func openSQLite(ctx context.Context, dir string, l *load) (keeper, error) {
 	return &sink{store: store, load: l}, err
 }
 
-// A table is what the store has underneath, with the values of each row ready.
+// A table is the raw form of the store, with the values of each row ready.
 type table struct {
 	db     *sql.DB
 	insert *sql.Stmt
@@ -68,7 +68,7 @@ type table struct {
 
 func openTable(key string) func(context.Context, string, *load) (keeper, error) {
 	return func(ctx context.Context, dir string, l *load) (keeper, error) {
-		// As the store has it.
+		// The same options as in the store.
 		db, err := sql.Open("sqlite", "file:"+filepath.ToSlash(filepath.Join(dir, "raw.db"))+
 			"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate")
 		if err != nil {
@@ -124,7 +124,7 @@ func (t *table) write(ctx context.Context, rows [][]any) error {
 	}
 	defer tx.Rollback()
 	put := tx.StmtContext(ctx, t.insert)
-	ctx = context.WithoutCancel(ctx) // or else the driver starts a goroutine for each row
+	ctx = context.WithoutCancel(ctx) // otherwise the driver starts a goroutine for each row
 	for _, values := range rows {
 		if _, err := put.ExecContext(ctx, values...); err != nil {
 			return err

@@ -43,7 +43,7 @@ type traffic struct {
 
 	mu     sync.Mutex
 	caches []string        // that were created
-	unsure map[string]bool // those of which an answer is missing that would tell how long they are held
+	unsure map[string]bool // caches without the answer that says how long they are kept
 }
 
 // call makes the n-th call, of some kind, and reads the answer, or leaves it.
@@ -167,7 +167,7 @@ func (f *traffic) anyCache(random *rand.Rand) string {
 	return f.caches[len(f.caches)-1-random.IntN(min(20, len(f.caches)))]
 }
 
-// takeCache takes one, so that nobody else changes it meanwhile.
+// takeCache removes one from the list, so that no other call changes it at the same time.
 func (f *traffic) takeCache(random *rand.Rand) string {
 	name := f.anyCache(random)
 	f.mu.Lock()
@@ -180,7 +180,7 @@ func (f *traffic) takeCache(random *rand.Rand) string {
 	return name
 }
 
-// putCache puts it back, or notes that it is not sure how long it is held.
+// putCache puts it back, or records that it is not certain how long it is kept.
 func (f *traffic) putCache(name string, sure bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -191,7 +191,7 @@ func (f *traffic) putCache(name string, sure bool) {
 	}
 }
 
-// weather is a provider on a bad day, and what is drawn of it by the number of a request.
+// weather returns the config of a provider that often fails. What a request meets depends on the seed and its number.
 func weather(seed uint64) llmtest.Config {
 	faults := []llmtest.Fault{
 		llmtest.ResetBeforeAccept, llmtest.ResetAfterAccept, llmtest.CutStream, llmtest.ErrorInStream, llmtest.ServerError,

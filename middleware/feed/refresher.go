@@ -1,4 +1,18 @@
-// Package feed keeps a published list of prices up to date, for a program that asks for it.
+// Package feed keeps a catalog of prices up to date with a list that another project publishes on the network.
+//
+// A program makes a [Refresher] with the address of a list and one of the loaders of package price, and runs it. The
+// package does nothing until then. A new list replaces the old one only if the loader accepts it:
+//
+//	var book price.Book // the prices of the program, see middleware.Stack.Prices
+//	r := &feed.Refresher{
+//		URL:  "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json",
+//		Path: "/var/cache/prices/litellm.json",
+//		Load: func(r io.Reader, asOf time.Time) (*price.Feed, error) {
+//			return price.LoadLiteLLM("litellm", r, price.FeedConfig{AsOf: asOf, Previous: price.Embedded()})
+//		},
+//		OnError: func(err error) { slog.Warn("prices", "err", err) },
+//	}
+//	go r.Run(ctx, 24*time.Hour, func(f *price.Feed) { book.SetFeed(f.Catalog) })
 package feed
 
 import (
@@ -21,41 +35,30 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// A Refresher fetches a published list of prices again and again. Nothing in this package does so by itself: it takes a
-// program that makes a Refresher and calls [Refresher.Refresh] or [Refresher.Run]. A list is only ever replaced by one that
-// Load accepts; else the old one stays.
+// A Refresher fetches a published list of prices: once by [Refresher.Refresh], or at intervals by [Refresher.Run]. URL and
+// Load must be set. If a fetch fails, or Load refuses the new list, the old list stays in use.
 //
-//	book := price.NewBook(nil)
-//	r := &feed.Refresher{
-//		URL:  "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json",
-//		Path: "/var/cache/prices/litellm.json",
-//		Load: func(r io.Reader, asOf time.Time) (*price.Feed, error) {
-//			return price.LoadLiteLLM("litellm", r, asOf, price.Against(price.Embedded()))
-//		},
-//		OnError: func(err error) { slog.Warn("prices", "err", err) },
-//	}
-//	go r.Run(ctx, 24*time.Hour, func(f *price.Feed) { book.SetFeed(f.Catalog) })
-//
-// Its fields are not to be changed once it is in use. It is safe for concurrent use, and not to be copied.
+// Its fields must not be changed after the first call of a method. A Refresher is safe for concurrent use and must not be
+// copied.
 type Refresher struct {
-	// URL is where the list is.
+	// URL is the address of the list.
 	URL string
-	// Client fetches it; nil is [http.DefaultClient]. A fetch takes at most two minutes.
+	// Client fetches the list. Nil means [http.DefaultClient]. A fetch takes at most two minutes.
 	Client *http.Client
-	// Load makes a [price.Feed] of the list, which was fetched at asOf.
+	// Load reads the list, which was fetched at asOf, or refuses it by an error.
 	Load func(r io.Reader, asOf time.Time) (*price.Feed, error)
-	// Path is the file that the last good list is kept in, as it was fetched, for the next start. Beside it is another,
-	// with ".meta" behind the name. Empty keeps none.
+	// Path is the file that keeps the last good list, as it was fetched, for the next start of the program. A second file,
+	// with ".meta" after the name, is written beside it. If Path is empty, no list is kept.
 	Path string
-	// MaxBytes is how large a list may be, decompressed; 0 is 64 MiB.
+	// MaxBytes is how large a list may be, decompressed. 0 means 64 MiB.
 	MaxBytes int64
-	// OnError is told of each failure of [Refresher.Run]; nil ignores them.
+	// OnError is called with each error of [Refresher.Run]. If it is nil, errors are ignored.
 	OnError func(error)
 
 	mu    sync.Mutex
 	meta  refreshMeta
 	feed  *price.Feed
-	given bool // the caller has had the feed
+	given bool // the feed has been returned to the caller
 }
 
 // refreshMeta is what is known of the last good list.
@@ -72,17 +75,18 @@ const (
 	maxBytes     = 64 << 20 // ten times the largest list there is
 )
 
-// Refresh fetches the list, unless the server says that it is still the last good one, and returns the Feed made of it, and
-// whether that is another than Refresh or [Refresher.Cached] returned before. With an error, what there was before holds.
-// Errors do not quote the list.
+// Refresh fetches the list, unless the server says that it has not changed. It returns the Feed, and whether it differs from
+// the one that Refresh or [Refresher.Cached] returned before. After an error the old list stays in use; if the new list is
+// in use and only writing it to Path failed, Refresh returns both the Feed and an error. Errors do not quote the list.
 //
-// A list without dates has its prices from asOf on. Those that were in force until then stay in the new catalog, for calls
-// that are under way, and one that did not change keeps the time at which it was first seen.
+// The prices of a list without dates hold from the time of the fetch. The new catalog keeps the prices that held until then,
+// for calls that are under way, and a price that did not change keeps the time at which it was first seen: see
+// [price.Feed.Continue].
 func (r *Refresher) Refresh(ctx context.Context) (feed *price.Feed, changed bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.feed == nil && r.Path != "" {
-		_, _ = r.cached() // if there is one, the server need not send it again
+		_, _ = r.cached() // if there is a list, the server does not have to send it again
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -110,7 +114,7 @@ func (r *Refresher) Refresh(ctx context.Context) (feed *price.Feed, changed bool
 	return feed, true, nil
 }
 
-// Cached returns the Feed made of the list that was kept in Path, as of when it was fetched. It is for a start at which the
+// Cached returns the Feed of the list in Path, as of the time when it was fetched. It is for a program that starts while the
 // network fails.
 func (r *Refresher) Cached() (*price.Feed, error) {
 	r.mu.Lock()
@@ -148,7 +152,8 @@ func (r *Refresher) cached() (*price.Feed, error) {
 	return feed, err
 }
 
-// about returns what is known of the list in the file. After a crash between two writes that is only when it was written.
+// about returns what is known of the list in the file. After a crash between the writes of the two files, only the time of
+// the write is known.
 func (r *Refresher) about(f *os.File, text []byte) (meta refreshMeta, err error) {
 	about, err := os.ReadFile(r.Path + metaSuffix)
 	if err == nil && json.Unmarshal(about, &meta) == nil && meta.SHA256 == sum(text) {
@@ -164,13 +169,13 @@ func (r *Refresher) about(f *os.File, text []byte) (meta refreshMeta, err error)
 	return refreshMeta{URL: r.URL, Fetched: info.ModTime().UTC(), SHA256: sum(text)}, nil
 }
 
-// metaSuffix is behind the name of the file about a list.
+// metaSuffix ends the name of the file about a list.
 const metaSuffix = ".meta"
 
-// Run calls use with the Feed, and again whenever it has changed, at once and then about every so often, until ctx is
-// done, whose error it returns. Where the first fetch fails, use gets the last good list, if there is one. It calls use
-// from this goroutine. The times vary by a tenth, so that a fleet does not fetch as one. Every is a day if it is not
-// positive.
+// Run fetches the list at once and then at intervals, until ctx is done, and returns the error of ctx. It calls use, in the
+// same goroutine, with the first Feed and with each one that has changed. If the first fetch fails, it calls use with the
+// list in Path, if there is one. The interval is every, or a day if every is not positive; it varies by a tenth, so that the
+// replicas of a program do not all fetch at the same time.
 func (r *Refresher) Run(ctx context.Context, every time.Duration, use func(*price.Feed)) error {
 	if every <= 0 {
 		every = 24 * time.Hour
@@ -194,7 +199,7 @@ func (r *Refresher) Run(ctx context.Context, every time.Duration, use func(*pric
 	}
 }
 
-// turn fetches once, and says whether there is a list.
+// turn fetches once, and reports whether there is a list.
 func (r *Refresher) turn(ctx context.Context, use func(*price.Feed)) bool {
 	feed, changed, err := r.Refresh(ctx)
 	if changed {
@@ -204,14 +209,14 @@ func (r *Refresher) turn(ctx context.Context, use func(*price.Feed)) bool {
 	return changed || err == nil
 }
 
-// report tells of a failure, unless it is the end of the run.
+// report calls OnError, unless the error is the end of the run.
 func (r *Refresher) report(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil && r.OnError != nil {
 		r.OnError(err)
 	}
 }
 
-// fetch gets the list. The text is nil if it is the one that is there.
+// fetch gets the list. The text is nil if the server says that the list has not changed.
 func (r *Refresher) fetch(ctx context.Context) ([]byte, refreshMeta, error) {
 	meta := refreshMeta{URL: r.URL, Fetched: time.Now().UTC()}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL, nil)
@@ -256,13 +261,13 @@ func (r *Refresher) read(from io.Reader) ([]byte, error) {
 	return text, err
 }
 
-// sum is the text's checksum.
+// sum returns the text's checksum.
 func sum(text []byte) string {
 	s := sha256.Sum256(text)
 	return hex.EncodeToString(s[:])
 }
 
-// keep writes the list, and then what is known of it.
+// keep writes the list to Path, and then the file about it.
 func (r *Refresher) keep(text []byte) error {
 	about, err := json.Marshal(r.meta)
 	if err != nil {
@@ -274,7 +279,7 @@ func (r *Refresher) keep(text []byte) error {
 	return replace(r.Path+metaSuffix, about)
 }
 
-// replace puts a file in place of another, whole.
+// replace replaces the file in one step: at any time it has the old text or the new one.
 func replace(path string, text []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {

@@ -64,7 +64,7 @@ func priced(price string) string {
 
 func refresherOf(s *listServer) *feed.Refresher {
 	return &feed.Refresher{URL: "https://lists.example/prices.json", Client: &http.Client{Transport: s}, Load: func(r io.Reader, asOf time.Time) (*price.Feed, error) {
-		return price.LoadLiteLLM("l", r, asOf)
+		return price.LoadLiteLLM("l", r, price.FeedConfig{AsOf: asOf})
 	}}
 }
 

@@ -59,7 +59,7 @@ var csvColumns = []struct {
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
-// amount returns the exact decimal; what is not known is empty.
+// amount returns the exact decimal, or the empty string if the amount is unknown.
 func amount(a Amount) string {
 	if !a.Known {
 		return ""
@@ -76,9 +76,9 @@ func tagsText(r *Row) string {
 	return string(text)
 }
 
-// WriteCSV writes rows as CSV, with a header. Money is an exact decimal, and empty where it is not known; usage and tags
-// are JSON objects, the counts that most rows have are columns, too. A text that a spreadsheet would take for a formula
-// has an apostrophe before it. It ends at the first error of the rows or of w.
+// WriteCSV writes the rows as CSV with a header. Money is an exact decimal, or empty if it is unknown. Usage and tags are
+// JSON objects; the most frequent counts also have columns of their own. A text that a spreadsheet would read as a formula
+// gets an apostrophe before it. WriteCSV stops at the first error of the rows or of w and returns it.
 func WriteCSV(w io.Writer, rows iter.Seq2[Row, error]) error {
 	out := csv.NewWriter(w)
 	record := make([]string, len(csvColumns))
@@ -104,7 +104,7 @@ func WriteCSV(w io.Writer, rows iter.Seq2[Row, error]) error {
 	return out.Error()
 }
 
-// harmless keeps a spreadsheet from taking a text for a formula; a negative number is none.
+// harmless returns the text in a form that a spreadsheet does not read as a formula. A negative number stays as it is.
 func harmless(s string) string {
 	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return s

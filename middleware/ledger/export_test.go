@@ -1,6 +1,12 @@
 package ledger
 
-// FailSync makes the next sync fail: the files are closed under it.
+// The bounds of [Totals], for tests.
+const (
+	MaxGroups = maxGroups
+	MaxHours  = maxHours
+)
+
+// FailSync makes the next sync fail: it closes the files.
 func FailSync(j *JSONL) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -6,18 +6,18 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// A Filter selects rows. Every field that is not zero has to fit; the zero Filter selects all rows but those of outcome
-// open.
+// A Filter selects the rows that match every field that is not zero. The zero Filter selects all rows except those of
+// outcome open; these are only selected by Outcome.
 type Filter struct {
-	Since, Until time.Time // of when the attempt began: from Since on, and before Until
+	Since, Until time.Time // the attempt began at Since or later, and before Until
 	Call         string
 	Provider     string
 	Operation    string
-	Model        string      // the model that served, or where that is not known the one asked for
+	Model        string      // the model that served, or the one asked for if that is not known
 	Tier         policy.Tier // the tier that served
 	Outcome      policy.Outcome
 	Tags         map[string]string
-	Unpriced     bool // only rows whose cost is not known
+	Unpriced     bool // if true, only rows whose cost is unknown
 }
 
 // Match reports whether the filter selects the row.

@@ -8,104 +8,66 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// JSONLConfig configures a [JSONL]. The zero value is good.
+// JSONLConfig configures a [JSONL]. The zero value is valid.
 type JSONLConfig struct {
-	// SegmentBytes is how large a segment grows before the next one begins. Default: 64 MB.
+	// SegmentBytes is the size at which a segment is followed by the next one. Default: 64 MB.
 	SegmentBytes int64
-	// SegmentAge is how old it grows. Default: 24 hours.
+	// SegmentAge is the age at which a segment is followed by the next one. Default: 24 hours.
 	SegmentAge time.Duration
 }
 
-// A JSONL keeps rows in a directory, one JSON object a line, in segments: files that are only appended to, named by the
-// time when they were begun. It is a [Syncer], to be put behind a [Writer], and a [Source].
+// A JSONL is a [Sink] that keeps rows in the files of a directory, one JSON object per line. Use it with a [Writer]. It is
+// also a [Syncer] and a [Scanner]. It is safe for concurrent use.
 //
-// Each line is a [Row] as [Row.AppendJSON] writes it. A row of outcome open is a line, too; the line of its attempt
-// follows, in the same segment or in a later one, which then repeats the open line at its start. So whoever sums up
-// cost_usd over all lines has the whole cost, but for what bills have changed: their rows, which take the place of others,
-// are in a file of their own, named resolved.ndjson.
+// The files are called segments. Segments are only appended to, and named by the time when they began, such as
+// 20261122T120000.000000000Z.jsonl. Each line is a [Row] as [Row.AppendJSON] writes it:
 //
-// A Write that returned outlives the program, and after a Sync the machine. When a program ended in the middle of a
-// line, that line is not read, and all before it is; attempts that it had sent without seeing their end become rows of
-// outcome ambiguous when the directory is opened again. Old segments may be moved away or packed at any time.
+//	{"call":"01jcz","attempt":1,...,"outcome":"open",...}
+//	{"call":"01jcz","attempt":1,...,"outcome":"billed",...,"cost_usd":"0.00097125",...}
 //
-// One JSONL has the directory for itself; a second one, of this program or of another, is refused. A JSONL is safe for
-// concurrent use.
+// The line of an attempt follows its open line, in the same segment or in a later one. Each segment begins with the open
+// lines that have not been followed yet. An open line has no cost, so the sum of cost_usd over all lines is the whole cost,
+// except for changes by bills: rows whose price_id is [BillPriceID] are in a separate file, resolved.ndjson, and replace
+// rows of the segments. Old segments may be moved away or compressed at any time.
+//
+// After Write a row survives a crash of the program, and after Sync one of the machine. If a program ended in the middle of
+// a line, only that line is ignored. When the directory is opened again, an attempt without a row after its open row becomes
+// a row of outcome ambiguous: see [Abandoned].
+//
+// Only one JSONL can use a directory at a time. OpenJSONL refuses a second one, in the same program or in another.
 type JSONL struct {
 	dir  string
 	c    JSONLConfig
 	lock *os.File
 
-	syncing sync.Mutex // is held while files are synced, or closed; locked before mu
+	syncing sync.Mutex // held while files are synced or closed; locked before mu
 
 	mu      sync.Mutex
-	parts   []*part // segments with something that is not synced, and the current one, the last; none before the first row, and after a failure
-	bills   *part
-	latest  string // the name of the latest segment
-	buf     []byte
-	billBuf []byte
-	known   window      // of the latest rows
-	added   []key       // to it, by the Write under way
-	opens   map[key]Row // sent, and not yet ended
+	parts   []*part     // segments that are not fully synced, then the current one; empty before the first row and after a failure
+	bills   *part       // resolved.ndjson; nil until it is needed
+	latest  string      // the name of the latest segment
+	buf     []byte      // lines for the segment
+	billBuf []byte      // lines for resolved.ndjson
+	known   window      // the keys of the latest rows
+	added   []key       // the keys that the current Write added to known
+	opens   map[key]Row // open rows without a later row
 	closed  bool
 }
 
-// A part is a file of which some may not be synced yet.
-type part struct {
-	*os.File
-	begun   time.Time
-	carried int64 // its size when it began
-	size    int64
-	safe    int64 // and of that, synced
-}
-
-// write appends a text, or leaves the file as it was.
-func (p *part) write(text []byte) error {
-	_, err := p.WriteAt(text, p.size)
-	if err != nil {
-		// A part of a line must not stand before the next one. If it cannot be cut off, it is written over.
-		p.Truncate(p.size)
-		return err
-	}
-	p.size += int64(len(text))
-	return nil
-}
-
-// cut gives up what is not synced, and closes the file.
-func (p *part) cut() error {
-	p.Close() // what is wrong with the file has been told
-	return os.Truncate(p.Name(), p.safe)
-}
-
-// key tells attempts apart.
-type key struct {
-	call    string
-	attempt int
-}
-
-func keyOf(r *Row) key { return key{r.Call, r.Attempt} }
-
-const (
-	segmentSuffix = ".jsonl"
-	segmentLayout = "20060102T150405.000000000Z"
-	billsName     = "resolved.ndjson"
-	lockName      = "lock"
-	draftName     = "segment.new"
-)
-
-// OpenJSONL opens a directory, and makes it if there is none. An error says what is wrong with it.
+// OpenJSONL opens a directory for a [JSONL], and creates it if it does not exist. It returns an error if the config is
+// invalid, if another JSONL uses the directory, or if its files cannot be read or written.
 func OpenJSONL(dir string, c JSONLConfig) (*JSONL, error) {
 	j := &JSONL{dir: dir, c: c, opens: make(map[key]Row), known: newWindow(maxKnown)}
 	j.c.SegmentBytes = cmp.Or(c.SegmentBytes, 64<<20)
 	j.c.SegmentAge = cmp.Or(c.SegmentAge, 24*time.Hour)
 	if j.c.SegmentBytes < 0 || j.c.SegmentAge < 0 {
-		return nil, fmt.Errorf("ledger: JSONLConfig: a segment cannot have %d bytes or last %v", c.SegmentBytes, c.SegmentAge)
+		return nil, fmt.Errorf("ledger: JSONLConfig: SegmentBytes is %d and SegmentAge is %v: neither may be negative", c.SegmentBytes, c.SegmentAge)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
@@ -124,9 +86,9 @@ func OpenJSONL(dir string, c JSONLConfig) (*JSONL, error) {
 	return j, nil
 }
 
-// recover learns from the latest segment what was under way when the program before ended, and notes what that means.
-// Whatever was open when a segment began is at its start, so that no other has to be read for it; those before are read
-// only for as many of the latest rows as are to be known again.
+// recover reads the latest segment for attempts that were under way when the last program ended, and writes a row for each.
+// A segment begins with all rows that are open then, so no earlier segment is needed for this. Earlier segments are only
+// read to fill known.
 func (j *JSONL) recover() error {
 	names, err := segmentsOf(j.dir)
 	if err != nil || len(names) == 0 {
@@ -163,49 +125,7 @@ func (j *JSONL) recover() error {
 	return j.sync()
 }
 
-// readKeys returns the keys of a segment's rows, and the open rows that none followed. What cannot be read is for whoever
-// reads the rows.
-func readKeys(path string) (keys []key, opens map[key]Row, err error) {
-	opens = make(map[key]Row)
-	for row, err := range readSegment(path) {
-		var corrupt *CorruptError
-		switch k := keyOf(&row); {
-		case errors.As(err, &corrupt):
-		case err != nil:
-			return nil, nil, err
-		case row.Outcome == policy.Open:
-			opens[k] = row
-		default:
-			delete(opens, k)
-			keys = append(keys, k)
-		}
-	}
-	return keys, opens, nil
-}
-
-// segmentsOf returns the names of a directory's segments, the oldest first. Other files are left alone.
-func segmentsOf(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		if _, ok := begunAt(e.Name()); ok && !e.IsDir() {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil // ReadDir sorts
-}
-
-// begunAt returns when a segment was begun, by its name; false if it is none.
-func begunAt(name string) (time.Time, bool) {
-	text, ok := strings.CutSuffix(name, segmentSuffix)
-	at, err := time.Parse(segmentLayout, text)
-	return at, ok && err == nil
-}
-
-// Write implements [Sink]. The lines are handed to the operating system when it returns: see [JSONL.Sync].
+// Write implements [Sink]. When it returns, the operating system has the lines: see [JSONL.Sync].
 func (j *JSONL) Write(_ context.Context, rows []Row) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -217,17 +137,35 @@ func (j *JSONL) Write(_ context.Context, rows []Row) error {
 
 var errClosed = errors.New("the JSONL is closed")
 
+// write is Write. If it fails, all rows can be written again.
 func (j *JSONL) write(rows []Row) error {
 	if j.closed {
 		return errClosed
 	}
-	j.buf, j.billBuf = j.buf[:0], j.billBuf[:0]
-	j.added = j.added[:0]
+	j.encode(rows)
+	if len(j.buf) > 0 {
+		current, err := j.current()
+		if err == nil {
+			err = current.write(j.buf)
+		}
+		if err != nil {
+			j.known.forget(j.added)
+			return err
+		}
+	}
+	j.noteOpens(rows)
+	// The rows of bills come last. If this fails, the Writer writes all rows again, and the others are known by then.
+	return j.writeBills()
+}
+
+// encode fills buf and billBuf with the lines of the rows that have to be written, and adds their keys to known.
+func (j *JSONL) encode(rows []Row) {
+	j.buf, j.billBuf, j.added = j.buf[:0], j.billBuf[:0], j.added[:0]
 	for i := range rows {
 		r := &rows[i]
 		k := keyOf(r)
 		switch {
-		case r.PriceID == Bill:
+		case r.PriceID == BillPriceID:
 			j.billBuf = append(r.AppendJSON(j.billBuf), '\n')
 			continue
 		case r.Outcome == policy.Open:
@@ -241,19 +179,13 @@ func (j *JSONL) write(rows []Row) error {
 		}
 		j.buf = append(r.AppendJSON(j.buf), '\n')
 	}
-	if len(j.buf) > 0 {
-		current, err := j.current()
-		if err == nil {
-			err = current.write(j.buf)
-		}
-		if err != nil {
-			j.known.forget(j.added)
-			return err
-		}
-	}
+}
+
+// noteOpens keeps opens up to date with rows that were written.
+func (j *JSONL) noteOpens(rows []Row) {
 	for i := range rows {
 		switch r := &rows[i]; {
-		case r.PriceID == Bill:
+		case r.PriceID == BillPriceID:
 		case r.Outcome != policy.Open:
 			if len(j.opens) > 0 {
 				delete(j.opens, keyOf(r))
@@ -262,11 +194,9 @@ func (j *JSONL) write(rows []Row) error {
 			j.opens[keyOf(r)] = *r
 		}
 	}
-	// After the others, which are known again when a failure has both written once more.
-	return j.writeBills()
 }
 
-// current returns the segment to write to.
+// current returns the segment to write to. It begins a new one if there is none, or if the last one is full or old.
 func (j *JSONL) current() (*part, error) {
 	if n := len(j.parts); n > 0 {
 		if p := j.parts[n-1]; p.size-p.carried < j.c.SegmentBytes && time.Since(p.begun) < j.c.SegmentAge {
@@ -280,11 +210,12 @@ func (j *JSONL) current() (*part, error) {
 	return p, err
 }
 
-// begin begins a segment, with what is open. It has its name, by which it is the latest, only when all of that is in it.
+// begin begins a segment, which starts with the open rows. The file gets its name after these are written: the latest
+// segment must have all of them.
 func (j *JSONL) begin() (*part, error) {
 	now := time.Now().UTC()
 	at := now
-	if last, ok := begunAt(j.latest); ok && !at.After(last) { // the clock went back
+	if last, ok := begunAt(j.latest); ok && !at.After(last) { // the clock was set back
 		at = last.Add(1)
 	}
 	name := at.Format(segmentLayout) + segmentSuffix
@@ -313,7 +244,7 @@ func (j *JSONL) begin() (*part, error) {
 	return &part{File: file, begun: now, carried: n, size: n, safe: n}, nil
 }
 
-// writeFile makes a file, and syncs it.
+// writeFile writes a file and syncs it.
 func writeFile(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -323,7 +254,7 @@ func writeFile(path string, text []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// writeBills appends billBuf to the file of bills, or leaves that as it was.
+// writeBills appends billBuf to resolved.ndjson. If it fails, the file is as before.
 func (j *JSONL) writeBills() error {
 	if len(j.billBuf) == 0 {
 		return nil
@@ -343,7 +274,7 @@ func (j *JSONL) writeBills() error {
 	return j.bills.write(j.billBuf)
 }
 
-// Sync implements [Syncer]: what was written is on the disk.
+// Sync implements [Syncer]. When it returns, what was written is on the disk.
 func (j *JSONL) Sync(context.Context) error {
 	if err := j.sync(); err != nil {
 		return fmt.Errorf("ledger: %w", err)
@@ -351,6 +282,7 @@ func (j *JSONL) Sync(context.Context) error {
 	return nil
 }
 
+// sync is Sync. It does not hold mu while it syncs, so that Write can go on.
 func (j *JSONL) sync() error {
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
@@ -378,15 +310,15 @@ func (j *JSONL) sync() error {
 	for i, p := range parts {
 		p.safe = sizes[i]
 	}
-	for len(j.parts) > 1 && j.parts[0].safe == j.parts[0].size { // it was succeeded by another
+	for len(j.parts) > 1 && j.parts[0].safe == j.parts[0].size { // not the current one
 		err = errors.Join(err, j.parts[0].Close())
 		j.parts = j.parts[1:]
 	}
 	return err
 }
 
-// giveUp takes back what was written since the last sync that succeeded: what a failed one has not written may never be,
-// so that another try of it would say nothing. The Writer hands it in again, for new files.
+// giveUp removes what was written since the last successful sync. After a failed fsync the operating system may have dropped
+// the data, and a second fsync would succeed without it. The Writer writes the rows again, to new files.
 func (j *JSONL) giveUp() error {
 	var err error
 	for _, p := range j.parts {
@@ -398,7 +330,7 @@ func (j *JSONL) giveUp() error {
 	}
 	opens := make(map[key]Row)
 	j.known = newWindow(maxKnown)
-	for _, p := range j.parts { // each begins with what was open then
+	for _, p := range j.parts { // the last one has all rows that are open
 		keys, open, readErr := readKeys(p.Name())
 		if readErr != nil {
 			return errors.Join(err, readErr)
@@ -441,42 +373,5 @@ func (j *JSONL) Close() error {
 	return nil
 }
 
-// maxKnown is how many of the latest rows are known again when they are written again.
+// maxKnown is how many of the latest rows are recognized when they are written again.
 const maxKnown = 16384
-
-// A window is a set of the latest keys.
-type window struct {
-	keys  map[key]bool
-	order []key // a ring once it is full
-	next  int
-	most  int
-}
-
-func newWindow(most int) window { return window{keys: make(map[key]bool), most: most} }
-
-func (w *window) has(k key) bool { return w.keys[k] }
-
-// add adds a key, and reports whether it was not there.
-func (w *window) add(k key) bool {
-	n := len(w.keys)
-	if w.keys[k] = true; len(w.keys) == n {
-		return false
-	}
-	if len(w.order) < w.most {
-		w.order = append(w.order, k)
-		return true
-	}
-	delete(w.keys, w.order[w.next])
-	w.order[w.next] = k
-	if w.next++; w.next == w.most {
-		w.next = 0
-	}
-	return true
-}
-
-// forget forgets the keys that were added last. Their places in the order are given up when it comes to them.
-func (w *window) forget(keys []key) {
-	for _, k := range keys {
-		delete(w.keys, k)
-	}
-}

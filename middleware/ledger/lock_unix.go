@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// lockFile opens a file, and locks it until it is closed or the program ends.
+// lockFile opens a file and locks it until it is closed or the program ends.
 func lockFile(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -27,7 +27,7 @@ func lockFile(path string) (*os.File, error) {
 	return file, nil
 }
 
-// syncDir makes the names of new files in a directory safe.
+// syncDir syncs a directory, so that the names of new files in it are safe.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// lockFile opens a file that nobody else can open until it is closed or the program ends.
+// lockFile opens a file that no other program can open until it is closed or the program ends.
 func lockFile(path string) (*os.File, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
@@ -20,5 +20,5 @@ func lockFile(path string) (*os.File, error) {
 	return os.NewFile(uintptr(handle), path), nil
 }
 
-// syncDir does nothing: the system keeps directories safe by itself.
+// syncDir does nothing: the system syncs directories on its own.
 func syncDir(string) error { return nil }

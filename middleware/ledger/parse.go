@@ -10,10 +10,10 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// ParseRow reads a row of a JSONL segment or of entries.jsonl. Members that it does not know are left out, as a later
-// version may have written them. An error says what is wrong, not what the line holds.
+// ParseRow reads a line of a JSONL segment or of entries.jsonl. It ignores unknown members, which a later version may have
+// written. Errors do not quote the line.
 func ParseRow(line []byte) (Row, error) {
-	// What AppendJSON writes is read many times as fast as JSON in general is.
+	// A line that AppendJSON wrote is read many times faster than JSON in general.
 	var r Row
 	c := cursor{rest: string(line)}
 	if c.row(&r) {
@@ -26,20 +26,20 @@ func ParseRow(line []byte) (Row, error) {
 	return r, nil
 }
 
-// whatIsWrong says what is wrong with a line, and does not quote it.
+// whatIsWrong returns an error of encoding/json without what it quotes of the line.
 func whatIsWrong(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Errorf("it is no JSON at byte %d", syntax.Offset)
+		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	case errors.As(err, &kind):
 		return fmt.Errorf("a member is of the wrong type at byte %d", kind.Offset)
 	}
-	return errors.New("a time or an amount of money makes no sense")
+	return errors.New("a time or an amount of money is invalid")
 }
 
-// rowMembers are the members of a row in the order in which AppendJSON writes them.
+// rowMembers are the members of a row, in the order in which AppendJSON writes them.
 var rowMembers = [...]struct {
 	name string
 	read func(*cursor, *Row) bool
@@ -81,11 +81,11 @@ var rowMembers = [...]struct {
 	{"tags", func(c *cursor, r *Row) bool { return c.tags(r) }},
 }
 
-// A cursor reads a line as AppendJSON writes it. Its methods report whether what they are to read is there, and as plain
-// as that; whatever is not is left to encoding/json.
+// A cursor reads a line in the form in which AppendJSON writes it. Its methods return false for anything else, such as an
+// escape or a space; encoding/json then reads the whole line.
 type cursor struct{ rest string }
 
-// skip skips a text.
+// skip skips the text s, and reports whether it was there.
 func (c *cursor) skip(s string) bool {
 	if !strings.HasPrefix(c.rest, s) {
 		return false
@@ -94,7 +94,7 @@ func (c *cursor) skip(s string) bool {
 	return true
 }
 
-// quoted reads a string without escapes, of ASCII.
+// quoted reads a string that has only ASCII characters and no escapes.
 func (c *cursor) quoted() (string, bool) {
 	if c.rest == "" || c.rest[0] != '"' {
 		return "", false
@@ -168,7 +168,7 @@ func (c *cursor) usage(u *price.Usage) bool {
 	})
 }
 
-// members reads an object, with a func that reads the value of a member.
+// members reads an object. The function reads the value of the member with that name.
 func (c *cursor) members(read func(name string) bool) bool {
 	if !c.skip("{") {
 		return false

@@ -1,16 +1,16 @@
 package ledger
 
-// A queue holds rows in chunks, so that it never copies what it holds: a row that comes waits for no other, however many
-// there are. Rows are taken from it by their position, counted from the first, and dropped from the front.
+// A queue holds rows in chunks. It grows without copying rows, so a push takes the same time however long the queue is.
+// Rows are read by their position, counted from the first row, and dropped from the front.
 type queue struct {
-	size   int // of a chunk
-	chunks [][]Row
-	gone   int // rows of the first chunk that were dropped
-	n      int
-	spare  [][]Row
+	size    int // rows of a full chunk
+	chunks  [][]Row
+	dropped int // rows at the start of the first chunk that were dropped
+	n       int // rows in the queue
+	spare   [][]Row
 }
 
-// maxSpare is how many chunks are kept to be filled again.
+// maxSpare is how many empty chunks are kept for reuse.
 const maxSpare = 4
 
 func (q *queue) push(r *Row) {
@@ -20,7 +20,7 @@ func (q *queue) push(r *Row) {
 		switch n := len(q.spare); {
 		case n > 0:
 			chunk, q.spare = q.spare[n-1], q.spare[:n-1]
-		case last >= 0: // there are many rows
+		case last >= 0: // a full chunk is likely to be followed by another
 			chunk = make([]Row, 0, q.size)
 		}
 		q.chunks = append(q.chunks, chunk)
@@ -30,31 +30,31 @@ func (q *queue) push(r *Row) {
 	q.n++
 }
 
-// batch returns rows from the i-th on: all that its chunk has.
+// batch returns the rows from position i to the end of that row's chunk.
 func (q *queue) batch(i int) []Row {
 	if i >= q.n {
 		return nil
 	}
-	i += q.gone
+	i += q.dropped
 	return q.chunks[i/q.size][i%q.size:]
 }
 
-// drop drops the first n rows. Nobody may have them any more.
+// drop removes the first n rows. Slices that batch returned for them must no longer be used.
 func (q *queue) drop(n int) {
 	q.n -= n
 	for n > 0 {
 		chunk := q.chunks[0]
-		k := min(n, len(chunk)-q.gone)
-		clear(chunk[q.gone : q.gone+k])
-		q.gone += k
+		k := min(n, len(chunk)-q.dropped)
+		clear(chunk[q.dropped : q.dropped+k])
+		q.dropped += k
 		n -= k
-		if q.gone < len(chunk) || q.gone < q.size && q.n > 0 {
-			return // there are others, or more to come
+		if q.dropped < len(chunk) || q.dropped < q.size && q.n > 0 {
+			return // the chunk has more rows, or room for more
 		}
 		if len(q.spare) < maxSpare {
 			q.spare = append(q.spare, chunk[:0])
 		}
 		q.chunks[0] = nil
-		q.chunks, q.gone = q.chunks[1:], 0
+		q.chunks, q.dropped = q.chunks[1:], 0
 	}
 }

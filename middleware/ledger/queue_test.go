@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A queue is what a slice would be, whatever is pushed and dropped.
+// A queue has the same rows as a slice after any pushes and drops.
 func TestQueue(t *testing.T) {
 	random := rand.New(rand.NewPCG(30, 31))
 	for range 300 {

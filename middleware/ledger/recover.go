@@ -7,21 +7,22 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// AbandonedReason is the unpriced of a row that stands for an attempt whose program ended before its answer did.
+// AbandonedReason is the unpriced of a row of an attempt whose program ended before the answer did.
 const AbandonedReason = "the program ended before the answer did"
 
-// Abandoned returns the row that stands for an attempt of which nothing is known but that it was about to be sent: it
-// may have been billed, and exposes what the open row says.
+// Abandoned returns the row that replaces an open row whose program has ended. Nothing is known of the attempt but that it
+// was about to be sent. Its outcome is therefore ambiguous, and its exposure is that of the open row.
 func Abandoned(open Row) Row {
 	open.Outcome, open.Reason = policy.Ambiguous, policy.TransportLost
 	open.UsageSource, open.Unpriced = Unknown, AbandonedReason
 	return open
 }
 
-// Recover closes, in a store that several programs share, what those left behind that ended between an attempt and its
-// row: each row of outcome open whose attempt began before the time becomes [Abandoned]. It returns how many they were.
+// Recover replaces each row of outcome open whose attempt began before the given time by what [Abandoned] returns, and
+// returns how many there were. It is for a store that several programs share; the time must be one before which no program
+// that still runs began an attempt.
 func Recover(ctx context.Context, store interface {
-	Source
+	Scanner
 	Sink
 }, before time.Time) (int, error) {
 	var rows []Row

@@ -1,4 +1,3 @@
-// Package ledger keeps account of what calls cost: one [Row] for each attempt, and [Totals] of them.
 package ledger
 
 import (
@@ -8,7 +7,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// An Amount is money that may be unknown, which is not the same as zero. The zero Amount is unknown.
+// An Amount is an amount of money that may be unknown, which is not the same as zero. The zero Amount is unknown.
 type Amount struct {
 	Pico  price.Pico
 	Known bool
@@ -20,7 +19,7 @@ func Known(p price.Pico) Amount { return Amount{p, true} }
 // IsZero reports whether the amount is unknown, so that omitzero leaves it out of JSON.
 func (a Amount) IsZero() bool { return !a.Known }
 
-// MarshalJSON writes the exact decimal as a string; null if it is unknown.
+// MarshalJSON writes the exact decimal as a string, or null if the amount is unknown.
 func (a Amount) MarshalJSON() ([]byte, error) {
 	if !a.Known {
 		return []byte("null"), nil
@@ -53,31 +52,32 @@ func (a Amount) String() string {
 type UsageSource string
 
 const (
-	Measured  UsageSource = "measured"  // the provider said it
-	Estimated UsageSource = "estimated" // we worked it out
-	Unknown   UsageSource = "unknown"   // something was used, and nobody said how much
+	Measured  UsageSource = "measured"  // the provider reported it
+	Estimated UsageSource = "estimated" // this module estimated it
+	Unknown   UsageSource = "unknown"   // something was used, and the amount is not known
 	None      UsageSource = "none"      // nothing was used
 )
 
-// A Row says what one attempt was, and what it did to the bill. It holds no key, prompt or answer.
+// A Row is the record of one attempt: what was asked, what was served, and what it cost. It contains no key, no prompt and
+// no answer.
 type Row struct {
 	Call    string    `json:"call"`            // the same for all attempts of a call
-	Attempt int       `json:"attempt"`         // from 1; 0 for a call that we refused before anything was sent
-	Parent  string    `json:"parent,omitzero"` // the call on whose behalf this one was made
+	Attempt int       `json:"attempt"`         // from 1; 0 for a call that this module refused before it sent anything
+	Parent  string    `json:"parent,omitzero"` // the call that caused this one
 	At      time.Time `json:"at"`              // when the attempt began, UTC
 
 	Provider    string      `json:"provider"`
 	Operation   string      `json:"operation"`
 	Model       string      `json:"model,omitzero"`        // asked for
-	ServedModel string      `json:"served_model,omitzero"` // by the answer
-	AskedTier   policy.Tier `json:"asked_tier,omitzero"`   // on the wire; none if none was named
+	ServedModel string      `json:"served_model,omitzero"` // as the answer says
+	AskedTier   policy.Tier `json:"asked_tier,omitzero"`   // as in the request that was sent; empty if it named none
 	ServedTier  policy.Tier `json:"served_tier,omitzero"`
-	Cache       string      `json:"cache,omitzero"` // the context cache that was named
+	Cache       string      `json:"cache,omitzero"` // the context cache that the request named
 
 	Outcome    policy.Outcome  `json:"outcome"`
-	Evidence   policy.Evidence `json:"evidence,omitzero"` // that a rejected attempt was free
+	Evidence   policy.Evidence `json:"evidence,omitzero"` // how it is known that a rejected attempt was free
 	Reason     policy.Reason   `json:"reason,omitzero"`   // why there was no answer
-	Status     int             `json:"status,omitzero"`   // of HTTP
+	Status     int             `json:"status,omitzero"`   // the HTTP status
 	ErrorCode  string          `json:"error_code,omitzero"`
 	RequestID  string          `json:"request_id,omitzero"`  // the provider's
 	ResponseID string          `json:"response_id,omitzero"` // the provider's
@@ -86,20 +86,20 @@ type Row struct {
 	Usage       price.Usage `json:"usage"`
 	UsageSource UsageSource `json:"usage_source"`
 
-	Cost     Amount `json:"cost_usd,omitzero"`     // by our prices, as served
-	List     Amount `json:"list_usd,omitzero"`     // the same usage at the standard tier, nothing cached
-	Implicit Amount `json:"implicit_usd,omitzero"` // what the provider's own caching took off
-	Explicit Amount `json:"explicit_usd,omitzero"` // what the context cache that was named took off
-	Exposure Amount `json:"exposure_usd,omitzero"` // what it may have cost at most, where that cannot be known
+	Cost     Amount `json:"cost_usd,omitzero"`     // by the catalog's prices, as served
+	List     Amount `json:"list_usd,omitzero"`     // of the same usage at the standard tier, without any cache
+	Implicit Amount `json:"implicit_usd,omitzero"` // saved by the provider's own caching
+	Explicit Amount `json:"explicit_usd,omitzero"` // saved by the context cache that the request named
+	Exposure Amount `json:"exposure_usd,omitzero"` // the most that it may have cost beyond Cost, if that is not known
 	Reported Amount `json:"reported_usd,omitzero"` // what the provider says that it charged
-	PriceID  string `json:"price_id,omitzero"`     // which price was used
+	PriceID  string `json:"price_id,omitzero"`     // the price that was used: see price.Cost
 	Unpriced string `json:"unpriced,omitzero"`     // why Cost is unknown
 
-	Skipped   string `json:"skipped,omitzero"`    // why the request's body was left as it was
-	WireTries int    `json:"wire_tries,omitzero"` // how often net/http wrote the request
-	WaitMS    int64  `json:"wait_ms"`             // waited before it: backoff, limits
-	LatencyMS int64  `json:"latency_ms"`          // from sending to the answer's end
-	SDKRetry  int    `json:"sdk_retry,omitzero"`  // the retry that the SDK above says this is
+	Skipped   string `json:"skipped,omitzero"`    // why the request's body was not edited
+	WireTries int    `json:"wire_tries,omitzero"` // how many times net/http wrote the request
+	WaitMS    int64  `json:"wait_ms"`             // the wait before the attempt: backoff and limits
+	LatencyMS int64  `json:"latency_ms"`          // from sending to the end of the answer
+	SDKRetry  int    `json:"sdk_retry,omitzero"`  // the number of the SDK's own retry, as its header states it
 
-	Tags map[string]string `json:"tags,omitzero"` // not for changing
+	Tags map[string]string `json:"tags,omitzero"` // must not be changed
 }

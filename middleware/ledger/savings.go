@@ -10,44 +10,45 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// Savings say where the savings of some rows come from, and what was lost again. Every amount may be negative. Tier,
-// Fallback, Cache, Storage, Retries and Unlisted add up to Net, which is the Saved of these rows' [Total]. What the
-// provider's own caching gave, Implicit, is in none of them.
+// Savings says where the savings of some rows come from. Every amount may be negative, which is a loss. Tier, Fallback,
+// Cache, Storage, Retries and Unlisted add up to Net, which is the Saved of the [Total] of these rows. Implicit, which the
+// provider's own caching saved, is in none of them.
 type Savings struct {
 	Net      price.Sum `json:"net_usd"`
-	Tier     price.Sum `json:"tier_usd"`     // the first tier of the plan: list price less the price on the tier
-	Fallback price.Sum `json:"fallback_usd"` // the same, of calls that a tier had refused before: standard gives 0, priority costs
-	Cache    price.Sum `json:"cache_usd"`    // reads from context caches, less what it cost to create them
-	Storage  price.Sum `json:"storage_usd"`  // rent for context caches, as a negative amount
+	Tier     price.Sum `json:"tier_usd"`     // list price minus cost, of calls on the first tier of their plan
+	Fallback price.Sum `json:"fallback_usd"` // the same, of calls that another tier rejected before: 0 on standard, negative on priority
+	Cache    price.Sum `json:"cache_usd"`    // reads from context caches, minus the cost of creating them
+	Storage  price.Sum `json:"storage_usd"`  // the storage of context caches, as a negative amount
 	Retries  price.Sum `json:"retries_usd"`  // what attempts without an answer may have cost, as a negative amount
-	Unlisted price.Sum `json:"unlisted_usd"` // costs for which there is no list price to compare with, as a negative amount
+	Unlisted price.Sum `json:"unlisted_usd"` // costs without a list price to compare with, as a negative amount
 
 	Implicit price.Sum `json:"implicit_usd"`
-	Unpriced int64     `json:"unpriced"` // rows whose cost is not known, and so in none of the amounts
+	Unpriced int64     `json:"unpriced"` // rows whose cost is unknown; they are in none of the amounts
 }
 
-// maxRefused is how many calls that a tier refused are remembered until their answer comes.
-const maxRefused = 65536
+// maxRejected is how many calls that a tier rejected are remembered until their answer comes.
+const maxRejected = 65536
 
-// SavingsOf says where the savings of rows come from, in the order in which attempts ended. It ends at the first error,
-// and returns what it has then.
+// SavingsOf returns where the savings of the rows come from. The rows must be in the order in which the attempts ended. It
+// stops at the first error, and returns it with the savings until then.
 func SavingsOf(rows iter.Seq2[Row, error]) (Savings, error) {
 	var s Savings
-	refused := newWindow(maxRefused)
+	rejected := newWindow(maxRejected)
 	for row, err := range rows {
 		if err != nil {
 			return s, err
 		}
 		call := key{call: row.Call}
 		if row.Outcome == policy.Rejected && row.Reason == policy.Capacity {
-			refused.add(call)
+			rejected.add(call)
 		}
-		s.add(&row, refused.has(call))
+		s.add(&row, rejected.has(call))
 	}
 	return s, nil
 }
 
-func (s *Savings) add(r *Row, refused bool) {
+// add adds a row. The call was rejected if an earlier attempt of it met a tier without capacity.
+func (s *Savings) add(r *Row, rejected bool) {
 	var total Total
 	total.add(r)
 	s.Net.AddSum(total.Saved)
@@ -70,14 +71,14 @@ func (s *Savings) add(r *Row, refused bool) {
 		s.Cache.AddSum(one(r.Explicit.Pico))
 		left = left.Minus(one(r.Explicit.Pico))
 	}
-	if refused {
+	if rejected {
 		s.Fallback.AddSum(left)
 	} else {
 		s.Tier.AddSum(left)
 	}
 }
 
-// createCache is the operation that makes a context cache: wire.CreateCache, which this package does not import.
+// createCache is the operation that creates a context cache. It equals wire.CreateCache, which this package does not import.
 const createCache = "create_cache"
 
 // String returns the savings as a table.

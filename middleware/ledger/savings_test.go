@@ -1,15 +1,10 @@
 package ledger_test
 
 import (
-	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"iter"
-	"log"
 	"math/rand/v2"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +14,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// all returns rows as a Source does, and then an error, if there is one.
+// all returns rows as a Scanner does, and then an error, if there is one.
 func all(err error, rows ...ledger.Row) iter.Seq2[ledger.Row, error] {
 	return func(yield func(ledger.Row, error) bool) {
 		for _, r := range rows {
@@ -73,12 +68,12 @@ func randomRows(random *rand.Rand, n int) (rows []ledger.Row) {
 	return rows
 }
 
-// The causes add up to what is saved, whatever the rows, and rows, groups and hours to the totals.
+// For any rows, the causes add up to what is saved, and rows, groups and hours to the totals.
 func TestSavingsAddUp(t *testing.T) {
 	random := rand.New(rand.NewPCG(20, 21))
 	for range 200 {
 		rows := randomRows(random, 50)
-		totals, err := ledger.Sum(all(nil, rows...))
+		totals, err := ledger.TotalsOf(all(nil, rows...))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,150 +158,7 @@ rows unpriced       1
 	if got, err := ledger.SavingsOf(all(failed, billed("flex", "5", "10"))); err != failed || got.Net.String() != "5" {
 		t.Errorf("%v, %v", got, err)
 	}
-	if got, err := ledger.Sum(all(failed, billed("flex", "5", "10"))); err != failed || got.Cost.String() != "5" {
+	if got, err := ledger.TotalsOf(all(failed, billed("flex", "5", "10"))); err != failed || got.Cost.String() != "5" {
 		t.Errorf("%v, %v", got, err)
 	}
-}
-
-func TestWriteCSV(t *testing.T) {
-	random := rand.New(rand.NewPCG(22, 23))
-	rows := randomRows(random, 40)
-	rows[0].Model, rows[0].ErrorCode = "=cmd|' /C calc'!A0", "-1+1"
-	rows[1].Model, rows[1].Exposure = "a,\"b\"\nc", ledger.Known(-5)
-	var b strings.Builder
-	if err := ledger.WriteCSV(&b, all(nil, rows...)); err != nil {
-		t.Fatal(err)
-	}
-	records, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
-	if err != nil || len(records) != len(rows)+1 {
-		t.Fatalf("%d records, %v", len(records), err)
-	}
-	column := func(name string) int { return slices.Index(records[0], name) }
-	var cost, want price.Sum
-	for i, record := range records[1:] {
-		if text := record[column("cost_usd")]; text != "" {
-			cost.Add(price.MustUSD(text))
-		}
-		want.Add(rows[i].Cost.Pico)
-	}
-	if cost != want {
-		t.Errorf("the costs add up to %s, want %s", cost, want)
-	}
-	if got := records[1][column("model")]; got != "'=cmd|' /C calc'!A0" || records[1][column("error_code")] != "'-1+1" {
-		t.Errorf("a formula: %q", records[1])
-	}
-	if records[2][column("model")] != rows[1].Model || records[2][column("exposure_usd")] != "-0.000000000005" {
-		t.Errorf("%q", records[2])
-	}
-	failed := errors.New("failed")
-	if err := ledger.WriteCSV(&b, all(failed, rows[0])); err != failed {
-		t.Error(err)
-	}
-}
-
-// Every member of a row's JSON but the lesser counters of its usage is a column.
-func TestWriteCSVHasAll(t *testing.T) {
-	var b strings.Builder
-	if err := ledger.WriteCSV(&b, all(nil)); err != nil {
-		t.Fatal(err)
-	}
-	columns := strings.Split(strings.TrimSpace(b.String()), ",")
-	for _, name := range memberNames(ledger.Row{}) {
-		if !slices.Contains(columns, name) {
-			t.Errorf("%s is no column", name)
-		}
-	}
-}
-
-func TestHoursAreBounded(t *testing.T) {
-	var m ledger.Memory
-	const hours = 2*ledger.MaxHours + 7
-	for i := range hours {
-		m.Add(ledger.Row{Call: fmt.Sprint(i), Attempt: 1, At: noon.Add(time.Duration(i) * time.Hour), Cost: ledger.Known(1)})
-		if i%100 == 0 { // one that ended very late
-			m.Add(ledger.Row{Call: fmt.Sprint(i), Attempt: 2, At: noon.Add(-time.Hour), Cost: ledger.Known(1)})
-		}
-	}
-	got := m.Totals()
-	var sum price.Sum
-	for _, total := range got.Hours {
-		sum.AddSum(total.Cost)
-	}
-	if len(got.Hours) != ledger.MaxHours+1 || sum != got.Cost {
-		t.Errorf("%d hours that add up to %s of %s", len(got.Hours), sum, got.Cost)
-	}
-	last := noon.Add((hours - 1) * time.Hour).Format(time.RFC3339)
-	if got.Hours[last].Attempts != 1 || got.Hours["other"].Attempts < hours-ledger.MaxHours {
-		t.Errorf("last %+v, other %+v", got.Hours[last], got.Hours["other"])
-	}
-}
-
-func TestTee(t *testing.T) {
-	var sink faultySink
-	var m ledger.Memory
-	w := ledger.NewWriter(&sink, ledger.WriterConfig{Logger: quiet})
-	defer w.Close(t.Context())
-	tee := ledger.Tee{&m, w}
-	tee.Open(open("a", 1, 5))
-	tee.Add(ledger.Row{Call: "a", Attempt: 1, Outcome: policy.Ambiguous, Exposure: ledger.Known(5), Unpriced: "?"})
-	if err := tee.Resolve("a", 1, 3); err != nil {
-		t.Fatal(err)
-	}
-	if err := tee.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := sink.calls(); got != "(a) a a" {
-		t.Errorf("the sink has %q", got)
-	}
-	wantRows(t, tee, ledger.Filter{}, "a/1:ambiguous:0.000000000003")
-	if tee.Totals().Cost != w.Totals().Cost || tee.Totals().Cost.String() != "0.000000000003" || len(tee.Rows()) != 1 {
-		t.Errorf("%+v, %+v", tee.Totals(), w.Totals())
-	}
-	if tee.Resolve("a", 1, 3) == nil || (ledger.Tee{}).Resolve("a", 1, 3) == nil {
-		t.Error("resolved twice, or nowhere")
-	}
-	if _, err := scan(t, ledger.Tee{}, ledger.Filter{}); err == nil {
-		t.Error("nothing was read without an error")
-	}
-}
-
-func ExampleSavingsOf() {
-	var m ledger.Memory
-	m.Add(ledger.Row{Call: "1", Attempt: 1, Outcome: policy.Billed, Cost: ledger.Known(price.MustUSD("0.5")), List: ledger.Known(price.MustUSD("1"))})
-	savings, err := ledger.SavingsOf(m.Scan(context.Background(), ledger.Filter{}))
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println("saved by tiers:", savings.Tier)
-	// Output: saved by tiers: 0.5
-}
-
-func ExampleWriteCSV() {
-	var m ledger.Memory
-	m.Add(ledger.Row{Call: "1", Attempt: 1, Model: "gpt-5", Cost: ledger.Known(price.MustUSD("0.5"))})
-	var b strings.Builder
-	if err := ledger.WriteCSV(&b, m.Scan(context.Background(), ledger.Filter{Model: "gpt-5"})); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(strings.Count(b.String(), "\n"), "lines")
-	// Output: 2 lines
-}
-
-func ExampleSum() {
-	dir, err := os.MkdirTemp("", "ledger")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	totals, err := ledger.Sum(ledger.ReadJSONL(context.Background(), dir, ledger.Filter{Tags: map[string]string{"tenant": "acme"}}))
-	fmt.Println(totals.Cost, err)
-	// Output: 0 <nil>
-}
-
-func ExampleTee() {
-	var latest, forever ledger.Memory
-	store := ledger.Tee{&latest, &forever}
-	store.Add(ledger.Row{Call: "1", Attempt: 1, Cost: ledger.Known(price.MustUSD("0.5"))})
-	fmt.Println(latest.Totals().Cost, forever.Totals().Cost)
-	// Output: 0.5 0.5
 }

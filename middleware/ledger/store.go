@@ -3,67 +3,84 @@ package ledger
 import (
 	"context"
 	"iter"
+
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// A Store takes rows. Add is called once for each attempt, when its answer has ended, by many goroutines at once and on
-// the way of the call: it must not block. [Memory] is one, and a [Writer] is one that keeps rows for good.
+// A Store takes rows. Add is called once for each attempt, when its answer has ended. Many goroutines call it at the same
+// time, and the caller's read of the answer waits for it, so it must not block. [Memory] is a Store, and [Writer] is one
+// that keeps rows for good.
 //
-// What else a store can do it says by its methods: [Opener], [Resolver], [Source] and [Flusher].
+// A Store may implement more interfaces: [Adder], [Opener], [Resolver], [Scanner] and [Flusher].
 type Store interface {
 	Add(Row)
 }
 
-// An Adder is a [Store] that takes a row by its address, which is the caller's again when AddRow returns.
-type Adder interface{ AddRow(*Row) }
+// An Adder is a [Store] that also takes a row by its address, which saves a copy for each attempt. Where a Store has
+// AddRow, Add is not called.
+type Adder interface {
+	// AddRow is Add. The row is the caller's again when AddRow returns.
+	AddRow(*Row)
+}
 
-// An Opener is a [Store] that wants to know of an attempt before its request is written, so that what was sent is known
-// even if the program does not live to see the answer.
+// An Opener is a [Store] that records an attempt before its request is written, so that the attempt is known even if the
+// program ends before the answer does.
 type Opener interface {
-	// Open notes an attempt, by a row of outcome open: what is known of it so far, and as exposure what it may cost at
-	// most. It returns when that is safe, and must not take long, as the request is sent after it. The row that Add is
-	// given later has the same call, attempt and time.
+	// Open records an attempt by a row of outcome open. The row has what is known so far, and its exposure is the most that
+	// the attempt can cost. Open returns when the row is safe. The request is sent after that, so Open must not take long.
+	// The later row of the attempt, which Add gets, has the same call, attempt and time.
 	Open(Row)
 }
 
-// A Flusher is a [Store] that keeps rows later than it takes them.
+// A Flusher is a [Store] that takes a row before it has kept it.
 type Flusher interface {
-	// Flush returns when all rows that were taken before are safe or given up, or ctx is done.
+	// Flush returns when all rows taken before are safe or given up, or when ctx is done. An error says how many rows are
+	// not safe.
 	Flush(ctx context.Context) error
 }
 
-// A Source is where rows are read from.
-type Source interface {
-	// Scan returns the rows that the filter selects, in the order in which they were stored or that of their times. An
-	// error ends it, and comes with the zero Row. Rows that are stored meanwhile may or may not be among them.
+// A Resolver is a [Store] that can replace the unknown cost of an attempt by the cost on a bill.
+type Resolver interface {
+	// Resolve replaces the cost and the exposure of an attempt by its whole cost as the bill states it: 0 if it was not
+	// billed. It returns an error if the store does not know the attempt, or if the attempt has no exposure. The result of a
+	// background call that is fetched later is not checked by the store: see middleware.Stack.Resolve.
+	Resolve(call string, attempt int, cost price.Pico) error
+}
+
+// A Scanner reads rows.
+type Scanner interface {
+	// Scan returns the rows that the filter selects, either in the order in which they were stored or by time. An error comes
+	// with the zero Row and ends the scan. Rows that are stored during the scan may be returned or not.
 	Scan(ctx context.Context, f Filter) iter.Seq2[Row, error]
 }
 
-// A Sink keeps rows for good, for a [Writer], which calls its methods one at a time.
+// A Sink keeps rows for good. A [Writer] calls its methods one at a time. Package ledgertest tests this contract.
 //
-// Rows are told apart by call and attempt (and by their time, which is the same for the same attempt). A Sink holds at
-// most one row for each:
+// The key of a row is its call and attempt. (Rows of one attempt have the same time, which a Sink may include in the key.)
+// A Sink keeps at most one row for each key:
 //
-//   - one of outcome open is kept until the row of its attempt comes, which takes its place;
-//   - one whose price_id is [Bill] takes the place of whatever is there;
-//   - any other is kept only if there is none yet, so that to write a row again changes nothing. A [JSONL] knows the
-//     latest 16384 rows again.
+//   - a row of outcome open is kept until the row of its attempt comes and replaces it;
+//   - a row whose price_id is [BillPriceID] replaces any row;
+//   - any other row is kept only if there is no row yet, so writing a row again changes nothing. [JSONL] remembers the
+//     latest 16384 rows for this.
 type Sink interface {
-	// Write keeps the rows, and returns when they are safe. If it fails, any part of them may have been kept: the same
-	// rows are handed in again, together with later ones or not.
+	// Write keeps the rows and returns when they are safe. If it fails, any of them may have been kept. The Writer then
+	// writes all of them again, alone or together with later rows.
 	Write(ctx context.Context, rows []Row) error
 
-	// Close releases what the sink holds. Every row that was written is safe.
+	// Close releases the sink's resources. All rows written before are safe.
 	Close() error
 }
 
-// A Syncer is a [Sink] whose Write returns early: when the rows would outlive the program, but not yet the machine.
+// A Syncer is a [Sink] whose Write returns early: the rows then survive a crash of the program, but not yet one of the
+// machine.
 type Syncer interface {
 	Sink
 
-	// Sync returns when all rows that were written before it was called are safe. It may be called while Write is.
-	// If it fails, the rows written since the last Sync that did not are written again.
+	// Sync returns when all rows written before the call are safe. It may run at the same time as Write. If it fails, the
+	// Writer writes all rows since the last successful Sync again.
 	Sync(ctx context.Context) error
 }
 
-// Bill is the price_id of a row whose cost is from a bill: see [Resolver].
-const Bill = "bill"
+// BillPriceID is the price_id of a row whose cost comes from a bill: see [Resolver].
+const BillPriceID = "bill"

@@ -9,9 +9,9 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// A Tee is a [Store] that passes rows on to all of its stores, for instance to a [Writer] over files and to one over a
-// database. What is read, [Tee.Totals], [Tee.Rows] and [Tee.Scan], is read from the first that can. It is safe for
-// concurrent use if its stores are.
+// A Tee is a [Store] that gives each row to all of its stores, for example to a [Writer] for files and to one for a
+// database. [Tee.Totals], [Tee.Rows] and [Tee.Scan] read from the first store that can be read. It is safe for concurrent
+// use if its stores are.
 type Tee []Store
 
 // Add implements [Store].
@@ -21,7 +21,7 @@ func (t Tee) Add(r Row) {
 	}
 }
 
-// Open implements [Opener], for those of the stores that do.
+// Open implements [Opener] by calling every store that does.
 func (t Tee) Open(r Row) {
 	for _, s := range t {
 		if o, ok := s.(Opener); ok {
@@ -30,7 +30,7 @@ func (t Tee) Open(r Row) {
 	}
 }
 
-// Flush implements [Flusher], for those of the stores that do.
+// Flush implements [Flusher] by calling every store that does.
 func (t Tee) Flush(ctx context.Context) error {
 	var errs []error
 	for _, s := range t {
@@ -41,7 +41,8 @@ func (t Tee) Flush(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Resolve implements [Resolver], for those of the stores that do. It fails if one of them does, or if there is none.
+// Resolve implements [Resolver] by calling every store that does. It returns an error if one of them fails, or if no store
+// does.
 func (t Tee) Resolve(call string, attempt int, cost price.Pico) error {
 	var errs []error
 	found := false
@@ -57,7 +58,7 @@ func (t Tee) Resolve(call string, attempt int, cost price.Pico) error {
 	return errors.Join(errs...)
 }
 
-// Totals returns the totals of the first store that has some.
+// Totals returns the totals of the first store that has the method.
 func (t Tee) Totals() Totals {
 	for _, s := range t {
 		if s, ok := s.(interface{ Totals() Totals }); ok {
@@ -67,7 +68,7 @@ func (t Tee) Totals() Totals {
 	return Totals{}
 }
 
-// Rows returns the latest rows of the first store that has some.
+// Rows returns the latest rows of the first store that has the method.
 func (t Tee) Rows() []Row {
 	for _, s := range t {
 		if s, ok := s.(interface{ Rows() []Row }); ok {
@@ -77,10 +78,10 @@ func (t Tee) Rows() []Row {
 	return nil
 }
 
-// Scan implements [Source], by the first of the stores that does.
+// Scan implements [Scanner] by the first store that does.
 func (t Tee) Scan(ctx context.Context, f Filter) iter.Seq2[Row, error] {
 	for _, s := range t {
-		if s, ok := s.(Source); ok {
+		if s, ok := s.(Scanner); ok {
 			return s.Scan(ctx, f)
 		}
 	}

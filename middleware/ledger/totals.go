@@ -9,19 +9,21 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// A Total sums rows up. Money is exact: what is not known is not in it, but counted in Unpriced.
+// A Total is the sum of some rows. Money is exact. An unknown cost is not in the sums; Unpriced counts the rows that have
+// one.
 type Total struct {
 	Calls    int64     `json:"calls"`
-	Attempts int64     `json:"attempts"` // sent, or tried to
+	Attempts int64     `json:"attempts"` // attempts to send, also those that failed before they were sent
 	Cost     price.Sum `json:"cost_usd"`
 	List     price.Sum `json:"list_usd"`
-	Saved    price.Sum `json:"saved_usd"`    // List less Cost, Storage, Exposure and Implicit
+	Saved    price.Sum `json:"saved_usd"`    // List minus Cost, Storage, Exposure and Implicit
 	Implicit price.Sum `json:"implicit_usd"` // saved by the provider's own caching
 	Storage  price.Sum `json:"storage_usd"`
 	Exposure price.Sum `json:"exposure_usd"`
 	Unpriced int64     `json:"unpriced"` // rows whose cost is unknown
 }
 
+// add adds a row.
 func (t *Total) add(r *Row) {
 	if r.Attempt <= 1 && r.Outcome != policy.Storage {
 		t.Calls++
@@ -53,29 +55,33 @@ func (t *Total) add(r *Row) {
 	t.Saved.AddSum(saved)
 }
 
+// one returns p as a Sum.
 func one(p price.Pico) (s price.Sum) {
 	s.Add(p)
 	return s
 }
 
-// Totals are a Total of all rows, and one for each model, tier served and tag, and for each hour.
+// Totals has a Total of all rows, and one for each model, tier served, tag and hour. Its size is bounded: there are at most
+// 10,000 groups, and 2,000 hours.
 type Totals struct {
 	Total
-	By map[string]Total `json:"by"` // "model:gpt-5", "tier:flex", "tag:tenant=acme", "other:tag"
 
-	// Hours are the hours of UTC in which attempts began: "2026-11-22T12:00:00Z".
+	// By has the groups: "model:gpt-5", "tier:flex", "tag:tenant=acme". When there are 10,000, rows of further groups are
+	// summed up under "other:model", "other:tier" and "other:tag".
+	By map[string]Total `json:"by"`
+
+	// Hours has the hours, in UTC, in which attempts began: "2026-11-22T12:00:00Z". The latest 2,000 hours are kept, about 12
+	// weeks. Earlier ones are summed up under "other".
 	Hours map[string]Total `json:"hours,omitempty"`
 }
 
+// The bounds of [Totals]. A group takes about 300 bytes.
 const (
-	// MaxGroups is how many groups [Totals] keep, each of some 300 bytes. Rows of further ones are summed up, and
-	// counted, under "other:model", "other:tier" and "other:tag".
-	MaxGroups = 10_000
-	// MaxHours is how many hours they keep: the latest, some 12 weeks. Those before are summed up under "other".
-	MaxHours = 2000
+	maxGroups = 10_000
+	maxHours  = 2000
 )
 
-// A groupKey is a group's key, which costs nothing to make.
+// A groupKey is the key of a group. Unlike a string such as "tag:tenant=acme", it is made without allocating.
 type groupKey struct{ kind, name, value string }
 
 func (k groupKey) String() string {
@@ -85,27 +91,28 @@ func (k groupKey) String() string {
 	return k.kind + ":" + k.name
 }
 
-// A tally is Totals in the making.
+// A tally adds up rows for [Totals].
 type tally struct {
 	all    Total
 	groups map[groupKey]*Total
-	latest [2]latest // the model and the tier of the latest row, as the next one's are often the same
+	latest [2]latest // the groups of the latest row's model and tier: the next row is often in the same
 
-	hours  map[int64]*Total // by the hours since 1970
-	hour   int64            // of the latest row
-	inHour *Total
-	before *Total // of hours that are no longer kept
+	hours  map[int64]*Total // by the number of hours since 1970
+	hour   int64            // the hour of the latest row
+	inHour *Total           // the Total of that hour
+	before *Total           // the hours that are no longer kept
 }
 
+// latest is a group that was found last.
 type latest struct {
 	key   groupKey
 	total *Total
 }
 
-// modelOf returns the model that a row counts for.
+// modelOf returns the model of a row's group.
 func modelOf(r *Row) string { return cmp.Or(r.ServedModel, r.Model) }
 
-// groupsOf returns the groups that a row counts in.
+// groupsOf returns the groups of a row.
 func groupsOf(r *Row) (keys []groupKey) {
 	if model := modelOf(r); model != "" {
 		keys = append(keys, groupKey{"model", model, ""})
@@ -119,13 +126,14 @@ func groupsOf(r *Row) (keys []groupKey) {
 	return keys
 }
 
+// add adds a row.
 func (t *tally) add(r *Row) {
 	t.all.add(r)
 	if model := modelOf(r); model != "" {
-		t.again(&t.latest[0], groupKey{"model", model, ""}, r)
+		t.addLatest(&t.latest[0], groupKey{"model", model, ""}, r)
 	}
 	if r.ServedTier != "" {
-		t.again(&t.latest[1], groupKey{"tier", string(r.ServedTier), ""}, r)
+		t.addLatest(&t.latest[1], groupKey{"tier", string(r.ServedTier), ""}, r)
 	}
 	for name, value := range r.Tags {
 		t.group(groupKey{"tag", name, value}).add(r)
@@ -152,12 +160,13 @@ func (t *tally) hourOf(r *Row) *Total {
 	return in
 }
 
-// newHour makes room for an hour, unless it is before those that are kept.
+// newHour returns the Total of an hour that is new. When all places are taken, the earliest hour gives up its place, which
+// may be the new one.
 func (t *tally) newHour(h int64) *Total {
 	if t.hours == nil {
 		t.hours = make(map[int64]*Total)
 	}
-	if len(t.hours) >= MaxHours {
+	if len(t.hours) >= maxHours {
 		if t.before == nil {
 			t.before = new(Total)
 		}
@@ -176,7 +185,7 @@ func (t *tally) newHour(h int64) *Total {
 	return in
 }
 
-// AddTotal adds what other rows sum up to.
+// AddTotal adds the total of other rows.
 func (t *Total) AddTotal(u Total) {
 	t.Calls += u.Calls
 	t.Attempts += u.Attempts
@@ -189,19 +198,21 @@ func (t *Total) AddTotal(u Total) {
 	t.Unpriced += u.Unpriced
 }
 
-func (t *tally) again(l *latest, k groupKey, r *Row) {
+// addLatest adds a row to a group, which is looked up only if it differs from the latest one.
+func (t *tally) addLatest(l *latest, k groupKey, r *Row) {
 	if l.total == nil || l.key != k {
 		l.key, l.total = k, t.group(k)
 	}
 	l.total.add(r)
 }
 
+// group returns the Total of a group, or that of all other groups of its kind if there is no room for a new one.
 func (t *tally) group(k groupKey) *Total {
 	if t.groups == nil {
 		t.groups = make(map[groupKey]*Total)
 	}
 	g := t.groups[k]
-	if g == nil && len(t.groups) >= MaxGroups {
+	if g == nil && len(t.groups) >= maxGroups {
 		k = groupKey{kind: "other", name: k.kind}
 		g = t.groups[k]
 	}
@@ -212,11 +223,12 @@ func (t *tally) group(k groupKey) *Total {
 	return g
 }
 
+// totals returns the sums.
 func (t *tally) totals() Totals {
 	by := make(map[string]Total, len(t.groups))
 	for k, g := range t.groups {
 		name := k.String()
-		sum := by[name] // tags x=y: z and x: y=z have one name
+		sum := by[name] // two tags can have one name: x with the value y=z, and x=y with the value z
 		sum.AddTotal(*g)
 		by[name] = sum
 	}
@@ -230,8 +242,9 @@ func (t *tally) totals() Totals {
 	return Totals{Total: t.all, By: by, Hours: hours}
 }
 
-// Sum adds rows up, for instance those of a [Source]. It ends at the first error, and returns what it has then.
-func Sum(rows iter.Seq2[Row, error]) (Totals, error) {
+// TotalsOf returns the totals of the rows, for example of those that a [Scanner] returns. It stops at the first error, and
+// returns it with the totals until then.
+func TotalsOf(rows iter.Seq2[Row, error]) (Totals, error) {
 	var t tally
 	for row, err := range rows {
 		if err != nil {
@@ -240,4 +253,29 @@ func Sum(rows iter.Seq2[Row, error]) (Totals, error) {
 		t.add(&row)
 	}
 	return t.totals(), nil
+}
+
+// settle replaces a row by another one of the same model, tier, tags and time.
+func (t *tally) settle(was, now *Row) {
+	t.all.settle(was, now)
+	for _, k := range groupsOf(was) {
+		t.group(k).settle(was, now)
+	}
+	t.hourOf(was).settle(was, now)
+}
+
+// settle replaces an unknown cost, with its exposure, by a known one.
+func (t *Total) settle(was, now *Row) {
+	minus := func(sum *price.Sum, a Amount) {
+		*sum = sum.Minus(one(a.Pico)) // an unknown Amount is 0
+	}
+	t.Cost.Add(now.Cost.Pico)
+	minus(&t.Saved, now.Cost)
+	minus(&t.Cost, was.Cost)
+	t.Saved.Add(was.Cost.Pico)
+	minus(&t.Exposure, was.Exposure)
+	t.Saved.Add(was.Exposure.Pico)
+	if was.Unpriced != "" {
+		t.Unpriced--
+	}
 }

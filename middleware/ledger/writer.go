@@ -15,76 +15,82 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// WriterConfig configures a [Writer]. The zero value is good.
+// WriterConfig configures a [Writer]. The zero value is valid.
 type WriterConfig struct {
-	// Queue is how many rows may wait to be written. When it is full, further ones are not kept by the sink, which
-	// [WriterStats] counts, and the log says once; Memory has them all the same. Default: 32768.
+	// Queue is how many rows may wait to be written. When the queue is full, further rows are lost to the sink: [WriterStats]
+	// counts them, and the log reports the first one. Memory still has them. Default: 32768.
 	Queue int
 
-	// Batch is how many rows are written at once at most. Default: 1024.
+	// Batch is how many rows are written at once, at most. Default: 1024.
 	Batch int
 
-	// OpenWait is how long a call waits at most, before it is sent, until the sink has noted that it will be. When a
-	// sink once took longer, or failed, calls do not wait for it until it works again. Default: 100 ms; negative: never.
+	// OpenWait is how long a call waits, at most, until the sink has its open row. When the sink took longer or failed, calls
+	// do not wait until it works again. Default: 100 ms. If negative, calls never wait.
 	OpenWait time.Duration
 
-	// WriteTimeout ends a Write or Sync that hangs, if the sink heeds its context. Default: 30 seconds.
+	// WriteTimeout limits the time of one Write or Sync of the sink, by its context. Default: 30 seconds.
 	WriteTimeout time.Duration
 
-	// Memory keeps the totals and the latest rows. Default: a new one.
+	// Memory keeps the totals and the latest rows. Default: a new Memory.
 	Memory *Memory
 
-	// Logger is told when the sink begins to fail, when rows are lost, and when it works again. Default: [slog.Default].
+	// Logger reports when the sink begins to fail, when rows are lost, and when the sink works again. Default:
+	// [slog.Default].
 	Logger *slog.Logger
 }
 
-// A Writer is a [Store] that keeps totals and the latest rows in a [Memory], and writes all rows to a [Sink] apart from
-// the calls, in batches: while one is written, the next gathers. Rows that cannot be written wait, and are tried again
-// for as long as it takes.
+// A Writer is a [Store] that keeps totals and the latest rows in a [Memory], and also writes all rows to a [Sink]. It writes
+// them in batches, in a goroutine of its own: while one batch is written, the next one is collected. If the sink fails, the
+// rows wait, and the Writer tries again until it succeeds.
 //
-// It is an [Opener]: before an attempt is sent, its sink has noted it. It is a [Resolver], a [Flusher], and a [Source] if
-// its sink is one. Make it with [NewWriter], and Close it. It is safe for concurrent use.
+// A Writer is also an [Opener]: the sink has the open row of an attempt before the attempt is sent. It is a [Resolver], a
+// [Flusher], and, if its sink is one, a [Scanner]. Create it with [NewWriter], and Close it at the end of the program. It is
+// safe for concurrent use.
 type Writer struct {
 	c      WriterConfig
 	sink   Sink
 	syncer Syncer // the sink, if it is one
 	mem    *Memory
 
-	mu      sync.Mutex
-	rows    queue         // not yet safe
-	written int           // of them: the first have been written, and wait to be safe
-	most    int           // written ever
-	safe    int           // safe or given up ever; rows begin after these
-	wake    chan struct{} // has room for one: there is something to do
-	turn    chan struct{} // closed, and replaced, at every progress
-	stalled bool          // calls do not wait
-	syncing bool
-	stop    bool
-	hasty   bool // nothing is tried again any more
-	ended   chan struct{}
-	ctx     context.Context // of what the sink is asked to do
-	cancel  context.CancelFunc
-	fails   int // in a row
-	kept    int64
-	lost    int64
-	cost    price.Sum // of the lost ones
-	failure error     // the latest, until the sink works
-	told    bool      // of rows that were lost
-	rewind  bool      // a sync has failed: what was written has to be again
-	slow    bool      // the latest Write took longer than calls wait
-	gone    bool      // Close has given up on the sink, which hangs
+	mu sync.Mutex
+	// Rows are numbered from 0 in the order in which they are put into the queue. The numbers below safe are done with, the
+	// next ones are in rows: first those that are written but not synced, then the others.
+	rows    queue
+	written int // how many of rows are written
+	most    int // how many rows have ever been written: the largest safe+written
+	safe    int // how many rows are safe or given up
+
+	wake    chan struct{} // has a buffer of one; a value says that run has something to do
+	turn    chan struct{} // closed and replaced at every progress
+	stalled bool          // calls do not wait for their open rows
+	syncing bool          // the goroutine of sync runs
+	stop    bool          // Close was called
+	hasty   bool          // Close must end: nothing is tried again
+	ended   chan struct{} // closed when run has ended
+	ctx     context.Context
+	cancel  context.CancelFunc // ends all calls of the sink
+
+	fails     int // failures of the sink since its last success
+	kept      int64
+	lost      int64
+	cost      price.Sum // of the lost rows
+	failure   error     // the latest failure; nil when the sink works
+	reported  bool      // the log has reported that rows are lost
+	rewind    bool      // a sync has failed: all of rows have to be written again
+	slow      bool      // the latest Write took longer than OpenWait
+	abandoned bool      // Close has given up: rows that the sink still writes no longer count
 }
 
-// WriterStats say how a [Writer] fares.
+// WriterStats says how a [Writer] works.
 type WriterStats struct {
-	Queued   int       // rows that are not safe yet, open ones too
-	Written  int64     // rows that are
-	Lost     int64     // rows that the sink never got, as the queue was full or the Writer closed
-	LostCost price.Sum // of these, as far as it was known
+	Queued   int       // rows that are not safe yet, open rows included
+	Written  int64     // rows that are safe
+	Lost     int64     // rows that the sink never got, because the queue was full or the Writer was closed
+	LostCost price.Sum // the known cost of the lost rows
 	Err      error     // why the sink fails; nil if it works
 }
 
-// NewWriter returns a Writer that writes to the sink, and closes it when it is closed itself.
+// NewWriter returns a Writer that writes to the sink. Closing the Writer closes the sink.
 func NewWriter(sink Sink, c WriterConfig) *Writer {
 	c.Queue = cmp.Or(max(c.Queue, 0), 32768)
 	c.Batch = cmp.Or(max(c.Batch, 0), 1024)
@@ -112,13 +118,13 @@ func (w *Writer) Add(r Row) {
 	w.put(&r)
 }
 
-// put puts a row at the end of the queue; false if there is no room.
+// put puts a row at the end of the queue. It returns false, and counts the row as lost, if there is no room.
 func (w *Writer) put(r *Row) bool {
 	room := w.c.Queue
 	if r.Outcome == policy.Open {
-		room -= room / 4 // which is for the rows of what has been sent
+		room -= room / 4 // a quarter is reserved for the rows of attempts that were sent
 	}
-	if w.stop || w.rows.n >= room && r.PriceID != Bill { // of these there are few, and they are told only once
+	if w.stop || w.rows.n >= room && r.PriceID != BillPriceID { // rows of bills are few, and come only once
 		w.lose(r)
 		return false
 	}
@@ -127,20 +133,20 @@ func (w *Writer) put(r *Row) bool {
 	return true
 }
 
-// lose counts a row that is not kept.
+// lose counts a row that the sink does not get. An open row does not count: its attempt has another row.
 func (w *Writer) lose(r *Row) {
 	if r.Outcome == policy.Open {
 		return
 	}
 	w.lost++
 	w.cost.Add(r.Cost.Pico)
-	if !w.told {
-		w.told = true
+	if !w.reported {
+		w.reported = true
 		w.say(slog.LevelError, "skinflint: the ledger loses rows, which WriterStats counts: the queue is full, or closed", "queue", w.c.Queue, "err", w.failure)
 	}
 }
 
-// say logs, apart from everything else: a logger may block, or panic.
+// say logs in a goroutine of its own, because a logger may block or panic.
 func (w *Writer) say(level slog.Level, message string, args ...any) {
 	log := w.c.Logger
 	go func() {
@@ -149,7 +155,7 @@ func (w *Writer) say(level slog.Level, message string, args ...any) {
 	}()
 }
 
-// Open implements [Opener].
+// Open implements [Opener]. It waits for at most OpenWait.
 func (w *Writer) Open(r Row) {
 	w.mu.Lock()
 	if !w.put(&r) || w.stalled || w.c.OpenWait < 0 {
@@ -177,7 +183,7 @@ func (w *Writer) Open(r Row) {
 	w.mu.Unlock()
 }
 
-// run writes until the Writer is closed and nothing is left.
+// run writes batches until the Writer is closed and nothing is left to write.
 func (w *Writer) run() {
 	defer close(w.ended)
 	for {
@@ -198,7 +204,7 @@ func (w *Writer) run() {
 	}
 }
 
-// next returns the next rows to write. The end is when the Writer was closed and nothing is left to do.
+// next returns the next rows to write, and whether run has to end.
 func (w *Writer) next() (batch []Row, end bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -212,11 +218,11 @@ func (w *Writer) next() (batch []Row, end bool) {
 	return batch, w.stop && (w.rows.n == 0 || w.hasty) && !w.syncing
 }
 
-// wrote notes what became of a batch.
+// wrote records the result of writing a batch of n rows.
 func (w *Writer) wrote(n int, took time.Duration, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.gone {
+	if w.abandoned {
 		return
 	}
 	w.slow = took >= w.c.OpenWait
@@ -242,7 +248,7 @@ func (w *Writer) wrote(n int, took time.Duration, err error) {
 	w.progress()
 }
 
-// sync makes safe what has been written, until nothing is left of that.
+// sync syncs until all rows that are written are safe.
 func (w *Writer) sync() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -253,7 +259,7 @@ func (w *Writer) sync() {
 		err := w.syncer.Sync(ctx)
 		cancel()
 		w.mu.Lock()
-		if w.gone {
+		if w.abandoned {
 			break
 		}
 		if err != nil {
@@ -269,7 +275,7 @@ func (w *Writer) sync() {
 	w.poke()
 }
 
-// keep forgets the first n rows: they are safe, or given up.
+// keep removes the first n rows from the queue, because they are safe.
 func (w *Writer) keep(n int) {
 	for i := 0; i < n; {
 		batch := w.rows.batch(i)
@@ -286,7 +292,7 @@ func (w *Writer) keep(n int) {
 	w.safe += n
 }
 
-// poke has run look for something to do.
+// poke wakes run.
 func (w *Writer) poke() {
 	select {
 	case w.wake <- struct{}{}:
@@ -294,12 +300,13 @@ func (w *Writer) poke() {
 	}
 }
 
-// progress wakes all who wait for some.
+// progress wakes all goroutines that wait in Open and Flush.
 func (w *Writer) progress() {
 	close(w.turn)
 	w.turn = make(chan struct{})
 }
 
+// failed records a failure of the sink.
 func (w *Writer) failed(err error) {
 	if w.failure == nil {
 		w.say(slog.LevelWarn, "skinflint: the ledger cannot be written, and its rows wait", "err", err, "waiting", w.rows.n)
@@ -309,15 +316,16 @@ func (w *Writer) failed(err error) {
 	w.progress()
 }
 
+// works records a success of the sink.
 func (w *Writer) works() {
 	w.stalled, w.fails = w.slow, 0
 	if w.failure != nil {
 		w.say(slog.LevelInfo, "skinflint: the ledger is written again", "waiting", w.rows.n, "lost", w.lost)
-		w.failure, w.told = nil, false
+		w.failure, w.reported = nil, false
 	}
 }
 
-// pause waits before what has failed is tried again: with full jitter, and 10 seconds at most.
+// pause waits before a retry: for a random time of at most 50 ms after the first failure, and at most 10 s after many.
 func (w *Writer) pause() {
 	w.mu.Lock()
 	fails := w.fails
@@ -332,7 +340,7 @@ func (w *Writer) pause() {
 	}
 }
 
-// Flush implements [Flusher].
+// Flush implements [Flusher]. Its error has the latest failure of the sink, if there is one.
 func (w *Writer) Flush(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -350,8 +358,8 @@ func (w *Writer) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Close writes what is left, as long as ctx lasts, and closes the sink. What could not be written is lost, and the error
-// says how much. Rows that come later are lost, too.
+// Close writes the rows that are left, until ctx is done, and closes the sink. Rows that could not be written are lost; the
+// error says how many, and their cost. Rows that are added later are lost, too. A second Close does nothing.
 func (w *Writer) Close(ctx context.Context) error {
 	w.mu.Lock()
 	again := w.stop
@@ -383,12 +391,12 @@ func (w *Writer) Close(ctx context.Context) error {
 	return errors.Join(w.abandon(context.Cause(ctx)), w.sink.Close())
 }
 
-// abandon loses the rows that are left.
+// abandon gives up the rows that are left. It returns an error if there are any.
 func (w *Writer) abandon(why error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.progress()
-	w.gone = true
+	w.abandoned = true
 	n := w.rows.n
 	for i := 0; i < n; {
 		for batch := w.rows.batch(i); len(batch) > 0; batch = batch[1:] {
@@ -396,14 +404,14 @@ func (w *Writer) abandon(why error) error {
 			i++
 		}
 	}
-	w.rows, w.written, w.safe = queue{size: w.c.Batch}, 0, w.safe+n // the sink may still have them in hand
+	w.rows, w.written, w.safe = queue{size: w.c.Batch}, 0, w.safe+n // a new queue: the sink may still read the old one
 	if n == 0 {
 		return nil
 	}
 	return fmt.Errorf("ledger: %d rows could not be written, and $%s of cost is lost with them and others: %w", n, w.cost, cmp.Or(w.failure, why))
 }
 
-// Resolve implements [Resolver], for the latest rows of which Memory knows: see [Memory.Resolve]. The sink is told.
+// Resolve implements [Resolver] as [Memory.Resolve] does, and writes the row to the sink, where it replaces the earlier one.
 func (w *Writer) Resolve(call string, attempt int, cost price.Pico) error {
 	row, err := w.mem.resolve(call, attempt, cost)
 	if err != nil {
@@ -417,9 +425,9 @@ func (w *Writer) Resolve(call string, attempt int, cost price.Pico) error {
 	return nil
 }
 
-// Load adds the rows that the sink holds and the filter selects to Memory, for a program that starts. Rows that the
-// Writer was given before are not among them if Load is called first. Files that cannot be read in part are an error
-// after all else has been loaded: see [CorruptError].
+// Load adds the rows that are in the sink, and that the filter selects, to Memory. Call it when the program starts, before
+// the first row is added, or rows may count twice. If a part of the files cannot be read, Load returns an error after it has
+// loaded all the rest: see [CorruptError].
 func (w *Writer) Load(ctx context.Context, f Filter) error {
 	for row, err := range w.Scan(ctx, f) {
 		if err != nil {
@@ -430,9 +438,10 @@ func (w *Writer) Load(ctx context.Context, f Filter) error {
 	return nil
 }
 
-// Scan implements [Source], with what the sink has: rows that are not written yet are not among them.
+// Scan implements [Scanner] for the rows in the sink. It does not return rows that are not written yet: see
+// [Writer.Flush].
 func (w *Writer) Scan(ctx context.Context, f Filter) iter.Seq2[Row, error] {
-	if source, ok := w.sink.(Source); ok {
+	if source, ok := w.sink.(Scanner); ok {
 		return source.Scan(ctx, f)
 	}
 	return func(yield func(Row, error) bool) {
@@ -443,10 +452,10 @@ func (w *Writer) Scan(ctx context.Context, f Filter) iter.Seq2[Row, error] {
 // Totals returns the totals of all rows that Memory has seen.
 func (w *Writer) Totals() Totals { return w.mem.Totals() }
 
-// Rows returns the latest rows, oldest first.
+// Rows returns the latest rows, the oldest first.
 func (w *Writer) Rows() []Row { return w.mem.Rows() }
 
-// Stats says how the Writer fares.
+// Stats returns how the Writer works now.
 func (w *Writer) Stats() WriterStats {
 	w.mu.Lock()
 	defer w.mu.Unlock()

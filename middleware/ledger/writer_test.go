@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +20,7 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// A faultySink keeps rows, or not, as it is told.
+// A faultySink keeps rows or fails, as its fields say.
 type faultySink struct {
 	mu      sync.Mutex
 	rows    []ledger.Row
@@ -143,7 +141,7 @@ func TestWriter(t *testing.T) {
 	}
 }
 
-// A sink that is away loses nothing as long as the queue has room, holds up no call, and is told of once.
+// While a sink fails, no row is lost as long as the queue has room, no call waits, and the log reports it once.
 func TestWriterOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s faultySink
@@ -289,7 +287,7 @@ func TestWriterSyncFails(t *testing.T) {
 	})
 }
 
-// Close gives up when its context says so, and says what is lost; a sink that does not heed its own is left behind.
+// Close gives up when its context is done, and says what is lost. It does not wait for a sink that ignores its context.
 func TestWriterCloseGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s faultySink
@@ -346,7 +344,7 @@ func TestWriterSlowSink(t *testing.T) {
 	})
 }
 
-// A logger that blocks, or panics, is no concern of the calls.
+// A logger that blocks or panics does not affect the calls.
 func TestWriterBadLogger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -379,7 +377,7 @@ func (h badHandler) Handle(context.Context, slog.Record) error {
 	panic("logger")
 }
 
-// What a bill says gets through to the sink however full the queue is, as it is told only once.
+// A row of a bill reaches the sink even if the queue is full, because it comes only once.
 func TestWriterResolveWithFullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &faultySink{err: errDown}
@@ -478,30 +476,4 @@ func TestWriterResolve(t *testing.T) {
 	if got, want := fmt.Sprint(again.Totals()), fmt.Sprint(w.Totals()); got != want {
 		t.Errorf("loaded\n%s\nwant\n%s", got, want)
 	}
-}
-
-func ExampleNewWriter() {
-	dir, err := os.MkdirTemp("", "ledger")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	for range 2 { // the program is started twice
-		jsonl, err := ledger.OpenJSONL(dir, ledger.JSONLConfig{})
-		if err != nil {
-			log.Fatal(err)
-		}
-		w := ledger.NewWriter(jsonl, ledger.WriterConfig{})
-		if err := w.Load(context.Background(), ledger.Filter{}); err != nil {
-			log.Fatal(err)
-		}
-		w.Add(ledger.Row{Call: fmt.Sprint("call ", w.Totals().Calls+1), Attempt: 1, Cost: ledger.Known(price.MustUSD("0.002"))})
-		fmt.Println(w.Totals().Calls, "calls, $"+w.Totals().Cost.String())
-		if err := w.Close(context.Background()); err != nil {
-			log.Fatal(err)
-		}
-	}
-	// Output:
-	// 1 calls, $0.002
-	// 2 calls, $0.004
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// parseAlias reads a model's alias, "provider/model". The model has so many fields.
+// parseAlias reads a model's alias, "provider/model". The model's object has the given number of fields.
 func (m *model) parseAlias(raw []byte, fields int) error {
 	if fields > 1 {
 		return errors.New("cannot stand beside prices, limits or an uplift: those are the other model's")
@@ -23,10 +23,7 @@ func (m *model) parseAlias(raw []byte, fields int) error {
 	return nil
 }
 
-// isAlias says whether the model is another name of one.
-func (m *model) isAlias() bool { return m.sameAs != modelKey{} }
-
-// parseProviderAlias reads the name of the provider that another one is the same as.
+// parseProviderAlias reads the provider whose models and prices this provider has.
 func (c *Catalog) parseProviderAlias(provider string, raw []byte) error {
 	var text string
 	if err := parseText(raw, &text); err != nil {
@@ -42,7 +39,7 @@ func (c *Catalog) parseProviderAlias(provider string, raw []byte) error {
 	return nil
 }
 
-// checkAliases refuses aliases that lead to another in the same catalog.
+// checkAliases refuses aliases that lead to another alias in the same catalog.
 func (c *Catalog) checkAliases() error {
 	for provider, other := range c.providers {
 		if _, ok := c.providers[other]; ok {
@@ -50,7 +47,7 @@ func (c *Catalog) checkAliases() error {
 		}
 	}
 	for key, m := range c.models {
-		if m.isAlias() && c.leadsOn(m.sameAs) {
+		if m.isAlias() && c.hasAlias(m.sameAs) {
 			return inField(key.provider, inField(key.name, inField("same_as",
 				fmt.Errorf("%q is an alias itself: name the model that has the prices", m.sameAs.provider+"/"+m.sameAs.name))))
 		}
@@ -58,8 +55,8 @@ func (c *Catalog) checkAliases() error {
 	return nil
 }
 
-// leadsOn says whether there is no price under the key in this catalog, but another alias.
-func (c *Catalog) leadsOn(key modelKey) bool {
+// hasAlias reports whether the key is an alias in this catalog.
+func (c *Catalog) hasAlias(key modelKey) bool {
 	if m := c.own(key.provider, key.name); m != nil {
 		return m.isAlias()
 	}

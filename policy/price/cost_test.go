@@ -5,7 +5,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 )
 
 // query asks the embedded catalog at noon UTC on the day that its tables are from.
@@ -251,49 +250,6 @@ func TestUnpriced(t *testing.T) {
 	}
 }
 
-func TestSnapshots(t *testing.T) {
-	for _, test := range []struct {
-		provider, model, want string // want is the catalog's model, "" for none
-	}{
-		{"openai", "gpt-5", "gpt-5"},
-		{"openai", "gpt-5-2025-08-07", "gpt-5"},
-		{"openai", "gpt-5-20250807", "gpt-5"},
-		{"openai", "models/gpt-5-2025-08-07", "gpt-5"},
-		{"openai", "gpt-4o-2024-05-13", "gpt-4o-2024-05-13"}, // listed, and dearer than gpt-4o
-		{"openai", "gpt-4o-2024-12-17", "gpt-4o"},
-		{"openai", "gpt-3.5-turbo-0125", "gpt-3.5-turbo-0125"},
-		{"openai", "gpt-3.5-turbo-0301", ""},
-		{"openai", "gpt-5-25-08-07", ""},
-		{"openai", "gpt-5-2025-8-7", ""},
-		{"openai", "gpt-52025-08-07", ""},
-		{"openai", "gpt-5 2025-08-07", ""},
-		{"openai", "gpt-5-turbo", ""},
-		{"openai", "gpt-5-latest", ""},
-		{"openai", "gpt-5-mini-latest", ""},
-		{"openai", "chatgpt-4o-latest", "chatgpt-4o-latest"},
-		{"openai", "ft:gpt-4o-2024-08-06:acme", ""},
-		{"openai", "-2025-08-07", ""},
-		{"openai", "", ""},
-		{"gemini", "gemini-2.0-flash-001", "gemini-2.0-flash"},
-		{"gemini", "models/gemini-2.0-flash-001", "gemini-2.0-flash"},
-		{"gemini", "gemini-2.0-flash-01", ""},
-		{"gemini", "gemini-2.0-flash-0011", ""},
-		{"gemini", "gemini-2.0-flash-001-001", ""},
-		{"gemini", "gemini-embedding-001", "gemini-embedding-001"},
-		{"gemini", "gemini-2.5-flash-preview-09-2025", "gemini-2.5-flash-preview-09-2025"},
-		{"gemini", "models/models/gemini-2.5-pro", ""},
-		{"gemini", "gemini-2.5-pro-latest", ""},
-		{"anthropic", "claude-haiku-4-5-20251001", "claude-haiku-4-5"},
-	} {
-		got, err := Embedded().Cost(query(test.provider, test.model, "standard"), Usage{})
-		if test.want == "" {
-			wantUnpriced(t, err, test.model)
-		} else if want := "embedded/" + test.provider + "/" + test.want + "/-/standard"; got.PriceID != want {
-			t.Errorf("%s is priced by %s (%v), want %s", test.model, got.PriceID, err, want)
-		}
-	}
-}
-
 func TestRegionalUplift(t *testing.T) {
 	q := query("openai", "gpt-5.6-sol", "flex")
 	u := Usage{Input: 7, CachedInput: 3}
@@ -506,7 +462,7 @@ func TestTools(t *testing.T) {
 	}
 }
 
-// What was stored has its price elsewhere.
+// Storage is priced by Catalog.Storage, not by Cost.
 func TestCostIgnoresStorage(t *testing.T) {
 	q := query("openai", "o3", "flex")
 	if got := mustCost(t, Embedded(), q, Usage{Input: 1, StorageTokenSeconds: 1 << 62}); got != mustCost(t, Embedded(), q, Usage{Input: 1}) {
@@ -555,59 +511,6 @@ func TestListNotKnown(t *testing.T) {
 	}
 }
 
-func TestBound(t *testing.T) {
-	q := func(model, tier string) Query { return query("openai", model, tier) }
-	for _, test := range []struct {
-		name    string
-		q       Query
-		in, out int64
-		want    string
-	}{
-		{"plain", q("o3", "flex"), 1_000, 1_000, "0.005"},
-		{"nothing", q("o3", "flex"), 0, 0, "0"},
-		{"limits stand in", q("o3", "flex"), -1, -1, "0.6"},
-		{"limits clamp", q("o3", "flex"), 1 << 60, 1 << 60, "0.6"},
-		{"cache writes are dearer", q("gpt-6-sol", "standard"), 1_000, 0, "0.0025"},
-		{"the dearer band, once it can be selected", q("gpt-6-sol", "standard"), 272_000, 100, "0.681"},
-		{"the dearer band, once it can be selected", q("gpt-6-sol", "standard"), 272_001, 100, "1.361505"},
-		{"free output needs no limit", q("text-embedding-3-small", "standard"), 1_000, -1, "0.00002"},
-		{"audio is dearer", query("gemini", "gemini-2.5-flash", "standard"), 1_000, 0, "0.001"},
-		{"no price of output, and none", query("cohere", "embed-v4.0", "standard"), 1_000, 0, "0.00012"},
-	} {
-		if got, err := Embedded().Bound(test.q, test.in, test.out); err != nil || got != MustUSD(test.want) {
-			t.Errorf("%s: %s, %v; want %s", test.name, got, err, test.want)
-		}
-	}
-}
-
-func TestBoundUnpriced(t *testing.T) {
-	for _, test := range []struct {
-		q       Query
-		in, out int64
-		word    string
-	}{
-		{query("openai", "gpt-9", "flex"), 1, 1, "no such model"},
-		{query("openai", "o3-pro", "flex"), 1, 1, "no price for this tier"},
-		{query("openai", "o3", ""), 1, 1, "not known"},
-		{Query{Provider: "openai", Model: "o3", Tier: "flex"}, 1, 1, "start of the request"},
-		{query("openai", "gpt-6-astra", "standard"), -1, 1, "size of the prompt"},
-		{query("openai", "gpt-6-astra", "standard"), 1, -1, "size of the output"},
-		{query("openai", "gpt-5.4", "flex"), 272_001, 1, "long context"},
-		{query("openai", "gpt-5.4", "flex"), -1, 1, "long context"},
-		{query("cohere", "embed-v4.0", "standard"), 1, -1, "any kind of output"},
-		{query("openai", "gpt-6-astra", "standard"), math.MaxInt64, math.MaxInt64, "more than"},
-	} {
-		got, err := Embedded().Bound(test.q, test.in, test.out)
-		wantUnpriced(t, err, test.q.Model, test.word)
-		if got != 0 {
-			t.Errorf("%+v: the bound is %s", test.q, got)
-		}
-	}
-	c := mustParse(t, onePrice(`"output":"1"`))
-	_, err := c.Bound(Query{Provider: "acme", Model: "roadrunner", Tier: "standard", At: time.Now()}, 1, 1)
-	wantUnpriced(t, err, "any kind of input")
-}
-
 func TestCostDoesNotAllocate(t *testing.T) {
 	c := Embedded()
 	for _, q := range []Query{
@@ -627,18 +530,26 @@ func TestCostDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkCost(b *testing.B) {
+	benchmarkCost(b, Embedded(), map[string][]Query{
+		"exact":    {query("openai", "o3", "flex")},
+		"snapshot": {query("openai", "gpt-5-2025-08-07", "flex")},
+		"window":   {query("deepseek", "deepseek-v4-pro", "standard")},
+	})
+}
+
+// benchmarkCost asks the catalog for each list of queries in turn.
+func benchmarkCost(b *testing.B, c *Catalog, lists map[string][]Query) {
 	u := Usage{Input: 1_000, CachedInput: 2_000, Output: 300, Reasoning: 100}
-	for name, q := range map[string]Query{
-		"exact":    query("openai", "o3", "flex"),
-		"snapshot": query("openai", "gpt-5-2025-08-07", "flex"),
-		"window":   query("deepseek", "deepseek-v4-pro", "standard"),
-	} {
+	for name, list := range lists {
 		b.Run(name, func(b *testing.B) {
-			c := Embedded()
 			b.ReportAllocs()
+			next := 0
 			for b.Loop() {
-				if _, err := c.Cost(q, u); err != nil {
+				if _, err := c.Cost(list[next], u); err != nil {
 					b.Fatal(err)
+				}
+				if next++; next == len(list) {
+					next = 0
 				}
 			}
 		})

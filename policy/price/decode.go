@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// The standard decoder takes the last of two fields with one name, takes "From" for "from" and lets null stand for
-// anything. A catalog that was edited by hand should not get away with that, so objects are read field by field here.
+// The standard decoder accepts two fields of one name, "From" for "from", and null for anything. In a catalog that was
+// edited by hand these are mistakes that change prices. This file therefore reads objects field by field, and refuses them.
 
 var (
 	errMissing  = errors.New("is missing")
 	errRepeated = errors.New("is there twice")
 )
 
-// inField says in which field err happened. It passes nil on.
+// inField adds the name of the field to err. It returns nil if err is nil.
 func inField(name string, err error) error {
 	if err == nil {
 		return nil
@@ -26,7 +26,7 @@ func inField(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// object reads a JSON object that has no other fields than the known ones.
+// object reads a JSON object that has only known fields.
 func object(raw []byte, known ...string) (map[string][]byte, error) {
 	fields := make(map[string][]byte, len(known))
 	err := eachField(raw, "", func(name string, value []byte) error {
@@ -39,8 +39,8 @@ func object(raw []byte, known ...string) (map[string][]byte, error) {
 	return fields, err
 }
 
-// eachField calls f for each field of a JSON object, in order, until f fails. A field that is there twice is an error.
-// What is wrong with the object itself is reported under its name, if it has one.
+// eachField calls f for each field of a JSON object, in order, until f fails. A repeated field is an error. An error of the
+// object itself has the name of the object, if that is not empty.
 func eachField(raw []byte, name string, f func(name string, value []byte) error) error {
 	if raw == nil {
 		return named(name, errMissing)
@@ -80,7 +80,7 @@ func nextField(d *json.Decoder) (string, []byte, error) {
 	return key, value, nil
 }
 
-// atEnd reads the closing bracket, after which nothing may follow.
+// atEnd reads the closing bracket. Nothing may follow it.
 func atEnd(d *json.Decoder) error {
 	if _, err := d.Token(); err != nil {
 		return notJSON("the end of the object", err)
@@ -109,7 +109,7 @@ func array(raw []byte) ([]json.RawMessage, error) {
 	return list, nil
 }
 
-// parseText reads a JSON string; one that is missing stays empty.
+// parseText reads a JSON string. If the field is missing, s stays as it was.
 func parseText(raw []byte, s *string) error {
 	if raw == nil {
 		return nil
@@ -120,7 +120,7 @@ func parseText(raw []byte, s *string) error {
 	return json.Unmarshal(raw, s)
 }
 
-// parseTokens reads a JSON number that counts tokens; one that is missing stays as it was.
+// parseTokens reads a JSON number that counts tokens. If the field is missing, n stays as it was.
 func parseTokens(raw []byte, n *int64) error {
 	if raw == nil {
 		return nil
@@ -134,7 +134,7 @@ func parseTokens(raw []byte, n *int64) error {
 	return nil
 }
 
-// named is [inField] where there is a name.
+// named is [inField] for a name that may be empty.
 func named(name string, err error) error {
 	if name == "" {
 		return err
@@ -142,7 +142,7 @@ func named(name string, err error) error {
 	return inField(name, err)
 }
 
-// notJSON says what was wanted, and what the decoder said, if it said anything.
+// notJSON returns an error that says what was wanted, and the decoder's own error if there is one.
 func notJSON(wanted string, err error) error {
 	if err == nil {
 		return fmt.Errorf("want %s", wanted)

@@ -21,7 +21,7 @@ func TestEmbeddedParses(t *testing.T) {
 	}
 }
 
-// table reads one of the tables that the catalog was made from, row by row, where they lie beside the repository.
+// table reads one of the tables that the catalog was made from, row by row, if they are in a directory next to the repository.
 func table(t *testing.T, name string) []map[string]string {
 	t.Helper()
 	f, err := os.Open(filepath.Join("..", "..", "..", "shared", "facts", name))

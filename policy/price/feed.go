@@ -6,38 +6,51 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
-// Feed is a catalog that was made from another project's published list of prices: see [LoadLiteLLM], [LoadGenAI] and
-// [LoadPortkey]. Such a list is read as it is published, and judged as it is read. What a list says in a way that cannot be
-// carried over exactly is left out, and a [Warning] says so; nothing is guessed in its place, so that a usage which needs it
-// is [*Unpriced].
+// Feed is a catalog made from a list of prices that another project publishes: see [LoadLiteLLM], [LoadGenAI] and
+// [LoadPortkey]. A loader reads the list as it is published and checks each price. What it cannot convert exactly it leaves
+// out, with a [Warning]. It guesses nothing instead, so a usage that needs such a price is [*Unpriced].
 //
-// Three things are left out one model at a time, since every published list has some: a price above $1,000 per million
-// tokens or $10,000 per thousand requests (most likely a slip of unit), a price that is negative or no number, and, with
-// [Against], one that jumped tenfold. A list that is refused whole is one that is not JSON of the expected shape, one
-// without a single price, and one more than half of whose priced models are refused: that is a change of unit, or of
-// format, and not a slip. With [Strict], the first model that is refused refuses the list.
+// Every published list has mistakes. A model is left out, alone, if a price of it is above $1,000 per million tokens or
+// $10,000 per thousand requests (most likely the wrong unit), is negative or is not a number, or is more than ten times
+// higher or lower than in [FeedConfig.Previous]. The whole list is refused if it is not JSON of the expected shape, has no
+// price at all, or has more models that are refused than others: then the unit or the format of the list has changed.
 type Feed struct {
 	// Catalog has the prices.
 	Catalog *Catalog
-	// Models is how many names of models have prices in it, and Skipped how many entries of the list were left out.
+	// Models is how many names of models have prices in the Catalog, and Skipped how many entries of the list were left out.
 	Models, Skipped int
-	// Warnings are the first 1,000, and Dropped is how many there were beyond those.
+	// Warnings are the first 1,000 warnings, and Dropped is how many more there were.
 	Warnings []Warning
 	Dropped  int
 }
 
-// Warning says what of a list was not carried over, or not as it was.
+// FeedConfig configures a loader of a [Feed]. The zero value is valid.
+type FeedConfig struct {
+	// AsOf is when the list was fetched. The prices of a list without dates hold from then on, or at any time if AsOf is
+	// zero. [LoadGenAI] ignores it, because its list has dates.
+	AsOf time.Time
+	// Previous refuses a model with a price more than ten times higher or lower than Previous has for the same model, tier,
+	// length of prompt and kind of token at the same time. A price that is free in Previous may have become any. The feed
+	// that the new one replaces is the best to compare with; [Embedded] will do. Nil compares nothing.
+	Previous *Catalog
+	// Strict refuses the whole list if one model is refused, instead of leaving the model out. The error names model and
+	// field.
+	Strict bool
+}
+
+// Warning says what of a list was left out or changed.
 type Warning struct {
 	Kind WarningKind
-	// Model and Field name the place in the list, by the names that it has there.
+	// Model and Field are the place in the list, by the list's own names. Field may be empty.
 	Model, Field string
-	// Text says what is wrong with it.
+	// Text says what is wrong there.
 	Text string
 }
 
-// String is the place, what is wrong with it and what was done about it.
+// String returns the place, what is wrong there and, in brackets, the kind.
 func (w Warning) String() string {
 	place := w.Model
 	if w.Field != "" {
@@ -46,68 +59,48 @@ func (w Warning) String() string {
 	return place + ": " + w.Text + " (" + string(w.Kind) + ")"
 }
 
-// WarningKind says what was done about the matter of a [Warning].
+// WarningKind says what the loader did because of what a [Warning] reports.
 type WarningKind string
 
 const (
-	// Rounded is a price finer than a picodollar, which was rounded to the nearest, half to even.
+	// Rounded says that a price was finer than a picodollar, and was rounded to the nearest one, half to even.
 	Rounded WarningKind = "rounded"
-	// Withheld is a price that was left out, so that the usage it is for stays unpriced. The model has others.
+	// Withheld says that a price was left out. A usage that needs it is unpriced. The model has other prices.
 	Withheld WarningKind = "withheld"
-	// LeftOut is a model that was left out because nothing that it is charged by is counted in a [Usage], because it has
-	// no price, or because what it says cannot be carried over.
+	// LeftOut says that a model was left out: it has no price, a [Usage] does not count what it is charged by, or its entry
+	// cannot be converted.
 	LeftOut WarningKind = "left out"
-	// Refused is a model that was left out because a price of it cannot be right.
+	// Refused says that a model was left out because one of its prices cannot be right.
 	Refused WarningKind = "refused"
 )
 
-// FeedOption is an option of a loader of a [Feed].
-type FeedOption func(*feedLoader)
-
-// Against refuses models with a price more than ten times higher or lower than previous has it: of the same model, tier,
-// length of prompt and kind of token, at the same time. A price that is free in previous may have become any. The
-// embedded catalog will do for previous; the feed that this one takes the place of is better.
-func Against(previous *Catalog) FeedOption { return func(l *feedLoader) { l.previous = previous } }
-
-// Strict refuses the list for the first model that is refused in it, rather than leave the model out. The error names
-// model and field.
-func Strict() FeedOption { return func(l *feedLoader) { l.strict = true } }
-
-const (
-	maxWarnings = 1_000
-	// maxJump is how many times higher or lower than it was a price may be.
-	maxJump = 10
-)
+const maxWarnings = 1_000
 
 // feedLoader makes a Feed.
 type feedLoader struct {
-	feed     Feed
-	list     string // of which project, as errors call it
-	previous *Catalog
-	strict   bool
-	refused  int
-	from     map[modelKey]entry
+	c       FeedConfig
+	feed    Feed
+	list    string // the project that publishes the list, for errors
+	refused int
+	from    map[modelKey]entry
 }
 
-// entry is where a model came from: the name that its list has for it, and its prices as text, to compare.
+// entry is the source of a model: its name in the list, and its prices as text, for comparison.
 type entry struct {
 	name, text string
 }
 
-// newFeed returns a loader of a list.
-func newFeed(list, name string, options []FeedOption) *feedLoader {
-	l := &feedLoader{
+// newFeed returns a loader for one list.
+func newFeed(list, name string, c FeedConfig) *feedLoader {
+	return &feedLoader{
+		c:    c,
 		feed: Feed{Catalog: &Catalog{name: name, models: make(map[modelKey]*model)}},
 		list: list,
 		from: make(map[modelKey]entry),
 	}
-	for _, o := range options {
-		o(l)
-	}
-	return l
 }
 
-// readFeed reads a list whole.
+// readFeed reads a whole list.
 func readFeed(r io.Reader) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxCatalogBytes+1))
 	if err == nil && len(text) > maxCatalogBytes {
@@ -132,7 +125,7 @@ func (l *feedLoader) done(err error) (*Feed, error) {
 	return &l.feed, nil
 }
 
-// warn notes a warning.
+// warn records a warning.
 func (l *feedLoader) warn(kind WarningKind, name, field, text string) {
 	if len(l.feed.Warnings) == maxWarnings {
 		l.feed.Dropped++
@@ -141,15 +134,15 @@ func (l *feedLoader) warn(kind WarningKind, name, field, text string) {
 	l.feed.Warnings = append(l.feed.Warnings, Warning{kind, name, field, text})
 }
 
-// leaveOut notes that an entry is left out.
+// leaveOut records that an entry is left out.
 func (l *feedLoader) leaveOut(name, field, text string) {
 	l.feed.Skipped++
 	l.warn(LeftOut, name, field, text)
 }
 
-// refuse notes that an entry is refused. It returns an error where that refuses the list.
+// refuse records that an entry is refused. It returns an error if that refuses the whole list.
 func (l *feedLoader) refuse(name, field string, err error) error {
-	if l.strict {
+	if l.c.Strict {
 		return named(name, named(field, err))
 	}
 	l.feed.Skipped++
@@ -158,7 +151,7 @@ func (l *feedLoader) refuse(name, field string, err error) error {
 	return nil
 }
 
-// add adds the draft under its key, if it stands up. The name is the list's, and the errors refuse the list.
+// add adds the draft under its key, unless a check leaves it out. The name is the list's. An error refuses the whole list.
 func (l *feedLoader) add(name string, key modelKey, d *draft) error {
 	if why := movingAlias(key); why != "" {
 		l.leaveOut(name, "", why)
@@ -178,7 +171,7 @@ func (l *feedLoader) add(name string, key modelKey, d *draft) error {
 	}
 	m, err := d.parse(l.feed.Catalog.name, key)
 	if err == nil {
-		err = jumped(l.previous, key, m)
+		err = jumped(l.c.Previous, key, m)
 	}
 	if err != nil {
 		return l.refuse(name, "", err)
@@ -188,7 +181,7 @@ func (l *feedLoader) add(name string, key modelKey, d *draft) error {
 	return nil
 }
 
-// repeated deals with a second entry for one model. Where the two disagree, nobody knows which holds.
+// repeated handles a second entry for one model. If the two disagree, either may be wrong, so both are left out.
 func (l *feedLoader) repeated(name string, key modelKey, before entry, text string) {
 	if before.text == text {
 		return
@@ -200,8 +193,8 @@ func (l *feedLoader) repeated(name string, key modelKey, before entry, text stri
 	}
 }
 
-// movingAlias says why a name stands for no model in particular, or nothing. Google's answers name the model that served,
-// and lists differ in what they take such a name for.
+// movingAlias returns why the name stands for no fixed model, or the empty string. Google's answers name the model that
+// served, so such a name is not needed, and lists differ in what they mean by it.
 func movingAlias(key modelKey) string {
 	if strings.HasSuffix(key.name, "-latest") && (key.provider == "gemini" || key.provider == "vertex") {
 		return "is another model from time to time: the answer to a call names the one that served"

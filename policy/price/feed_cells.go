@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// feedCells are the prices of an undated list: of each tier, for prompts longer than a number of tokens.
+// feedCells are the prices of a list without dates: for each tier, and for prompts longer than a number of tokens.
 type feedCells map[feedCell]*draftPrices
 
 type feedCell struct {
@@ -13,7 +13,7 @@ type feedCell struct {
 	above int64
 }
 
-// at returns the prices of a cell, which it makes if need be.
+// at returns the prices of a cell. It creates the cell if there is none.
 func (s feedCells) at(t tierName, above int64) *draftPrices {
 	p := s[feedCell{t, above}]
 	if p == nil {
@@ -24,16 +24,16 @@ func (s feedCells) at(t tierName, above int64) *draftPrices {
 	return p
 }
 
-// withhold forgets prices in all cells.
+// withhold removes prices from all cells: those of the counters from first to before last.
 func (s feedCells) withhold(first, last counter) {
 	for _, p := range s {
 		p.withhold(first, last)
 	}
 }
 
-// tiers turns the cells into bands. Each band has the prices that the list gives for it, and no price of a shorter
-// prompt's. A tier without prices beyond a threshold of the standard tier ends there. If inclusive, a prompt of exactly as
-// many tokens as a threshold says belongs to the longer ones.
+// tiers turns the cells into bands. Each band has only the prices that the list states for it, none of a shorter prompt.
+// A tier without prices beyond a threshold of the standard tier ends there. If inclusive, a prompt with exactly as many
+// tokens as a threshold is in the longer band.
 func (s feedCells) tiers(inclusive bool) (out draftTiers) {
 	for t := range tiers {
 		var starts []int64
@@ -59,13 +59,13 @@ func (s feedCells) tiers(inclusive bool) (out draftTiers) {
 			out[t] = append(out[t], b)
 		}
 		if len(out[t]) > 0 && starts[0] != 0 {
-			out[t] = nil // there is no telling what a short prompt costs, and a band would hold for it
+			out[t] = nil // a band would also apply to short prompts, whose price is not known
 		}
 	}
 	return out
 }
 
-// undated is a draft with one period, from asOf on.
+// undated returns a draft with one period, from asOf on.
 func (s feedCells) undated(source string, asOf time.Time, inclusive bool) *draft {
 	p := draftPeriod{Source: source, Tiers: s.tiers(inclusive)}
 	if !asOf.IsZero() {
@@ -74,12 +74,12 @@ func (s feedCells) undated(source string, asOf time.Time, inclusive bool) *draft
 	return &draft{Periods: []draftPeriod{p}}
 }
 
-// inclusiveThreshold says whether a provider's long context begins at the threshold, not behind it. Source: xAI's page
-// on pricing, LiteLLM's pull request 40174; OpenAI's and Google's thresholds belong to the shorter prompts.
+// inclusiveThreshold reports whether a provider's long context begins at the threshold, not after it. Sources: xAI's page
+// on pricing and LiteLLM's pull request 40174. With OpenAI and Google, a prompt at the threshold is still short.
 func inclusiveThreshold(provider string) bool { return provider == "xai" }
 
-// freeOrNot deals with prices of 0, which lists give for what is free and for what is unknown. They are taken only where
-// every token of the model costs 0. It returns the counters that it hid.
+// freeOrNot handles prices of 0. Lists use them both for what is free and for what is unknown, so they are accepted only if
+// every token of the model costs 0. It returns the counters whose price it removed.
 func (s feedCells) freeOrNot() (withheld []counter) {
 	if !s.charges() {
 		return nil
@@ -92,7 +92,7 @@ func (s feedCells) freeOrNot() (withheld []counter) {
 	return withheld
 }
 
-// hideZero hides the counter's prices of 0, and says whether there was one.
+// hideZero hides the counter's prices of 0, and reports whether there was one.
 func (s feedCells) hideZero(c counter) (found bool) {
 	for _, p := range s {
 		if p[c] == 0 {
@@ -103,7 +103,7 @@ func (s feedCells) hideZero(c counter) (found bool) {
 	return found
 }
 
-// charges says whether any price of a token is above 0.
+// charges reports whether any price of a token is above 0.
 func (s feedCells) charges() bool {
 	for _, p := range s {
 		if slices.Max(p[:firstTool]) > 0 {

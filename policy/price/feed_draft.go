@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// draft is a model on its way from a list into a catalog, in the format of [Catalog].
+// draft is a model of a list in the format of [Catalog], before it is parsed. A draft is written as JSON and read by the
+// catalog's own parser, so that a feed cannot have what the parser refuses.
 type draft struct {
 	Limits  *draftLimits  `json:"limits,omitempty"`
 	Uplift  string        `json:"regional_uplift,omitempty"`
@@ -35,15 +36,15 @@ type draftWindow struct {
 // draftTiers has the bands of each tier.
 type draftTiers [tiers][]draftBand
 
-// draftBand is the prices of prompts of at most upTo tokens; 0 is any prompt.
+// draftBand has the prices of prompts of at most upTo tokens. If upTo is 0, it has those of any prompt.
 type draftBand struct {
 	upTo   int64
 	prices draftPrices
 }
 
-// draftPrices has the price of each counter in picodollars per token or request, and behind those the price of a reasoning
-// token, which the catalog does not know. A negative one is not known; one that is hidden is not taken to follow another,
-// either.
+// draftPrices has the price of each counter in picodollars per token or request. The last element is the price of a
+// reasoning token, which a catalog does not have. A negative price is not known. A hidden price is not known either, and
+// does not default to the plain price as in a catalog.
 type draftPrices [counters + 1]int64
 
 const (
@@ -51,7 +52,7 @@ const (
 	hidden    = unknown - 1
 )
 
-// noPrices has no price of anything.
+// noPrices returns prices that are all unknown.
 func noPrices() (p draftPrices) {
 	for c := range p {
 		p[c] = unknown
@@ -59,18 +60,18 @@ func noPrices() (p draftPrices) {
 	return p
 }
 
-// withhold forgets the prices from the first counter to before the last.
+// withhold removes the prices of the counters from first to before last.
 func (p *draftPrices) withhold(first, last counter) {
 	for c := first; c < last; c++ {
 		p[c] = unknown
 	}
 }
 
-// known says whether there is any price that the catalog knows.
+// known reports whether there is any price that a catalog can have.
 func (p *draftPrices) known() bool { return slices.Max(p[:counters]) >= 0 }
 
-// settle makes the draft one that can be parsed, and says whether there is anything left of it. A period without a price,
-// or with a window without one, is taken out.
+// settle removes what a catalog cannot have, and reports whether anything is left. It removes a period without a price,
+// and a period with a window without one.
 func (d *draft) settle(warn func(field, text string)) bool {
 	var kept []draftPeriod
 	for _, p := range d.Periods {
@@ -86,7 +87,7 @@ func (d *draft) settle(warn func(field, text string)) bool {
 	return len(kept) > 0
 }
 
-// settle takes out what the catalog cannot say, and says whether anything is left.
+// settle removes what a catalog cannot have, and reports whether anything is left.
 func (s *draftTiers) settle(warn func(field, text string)) bool {
 	s.settleReasoning(warn)
 	left := false
@@ -99,7 +100,7 @@ func (s *draftTiers) settle(warn func(field, text string)) bool {
 				}
 			}
 		}
-		// Without the first band it is not known where the second begins to hold, and so on.
+		// A band begins where the one before it ends, so nothing after a missing band can be kept.
 		if gap := slices.IndexFunc(s[t], func(b draftBand) bool { return !b.prices.known() }); gap >= 0 {
 			s[t] = s[t][:gap]
 		}
@@ -108,8 +109,8 @@ func (s *draftTiers) settle(warn func(field, text string)) bool {
 	return left
 }
 
-// settleReasoning withholds the price of output where reasoning, which is part of the output here, has another, or may
-// have: in a band that does not say, of a model with one that does.
+// settleReasoning withholds the price of output where reasoning has another price, because a [Usage] counts reasoning as
+// output. A band that states no price of reasoning is treated in the same way if another band of the model does.
 func (s *draftTiers) settleReasoning(warn func(field, text string)) {
 	apart := false
 	for t := range s {
@@ -129,7 +130,7 @@ func (s *draftTiers) settleReasoning(warn func(field, text string)) {
 	}
 }
 
-// parse parses the draft by all of the catalog's rules.
+// parse parses the draft with the catalog's parser.
 func (d *draft) parse(catalog string, key modelKey) (*model, error) {
 	doc := map[string]any{"providers": map[string]any{key.provider: map[string]any{"models": map[string]any{key.name: d}}}}
 	whole, err := json.Marshal(doc)
@@ -145,18 +146,18 @@ func (d *draft) parse(catalog string, key modelKey) (*model, error) {
 		return nil, errors.New("has a name that is not valid UTF-8")
 	}
 	for i := range d.Periods {
-		d.Periods[i].Tiers.punch(&m.periods[i].tiers)
+		d.Periods[i].Tiers.dropDefaults(&m.periods[i].tiers)
 		for j := range d.Periods[i].Windows {
-			d.Periods[i].Windows[j].Tiers.punch(&m.periods[i].windows[j].tiers)
+			d.Periods[i].Windows[j].Tiers.dropDefaults(&m.periods[i].windows[j].tiers)
 		}
 	}
 	return m, nil
 }
 
-// punch takes out of the parsed prices those of cached tokens that only follow the plain ones, where the list has a price
-// of such tokens in another tier or band of the model: there is a discount, then, and it is not known. (A list that names
-// no such price at all says that there is none, as providers' pages do.)
-func (s *draftTiers) punch(parsed *tierSet) {
+// dropDefaults removes prices of cached tokens that the parser set to the plain price, if the list has a price of such
+// tokens in another tier or band of the model: the discount then exists, but is not known here. (If the list has no such
+// price at all, there is no discount, as on providers' pages.)
+func (s *draftTiers) dropDefaults(parsed *tierSet) {
 	for _, c := range [...]counter{cachedInput, cachedAudioInput, cachedImageInput} {
 		priced := s.price(c)
 		for t := range s {
@@ -179,7 +180,7 @@ func (s *draftTiers) price(c counter) bool {
 	return false
 }
 
-// MarshalJSON writes the tiers as the catalog has them.
+// MarshalJSON writes the tiers in the format of [Catalog].
 func (s draftTiers) MarshalJSON() ([]byte, error) {
 	named := make(map[string][]draftBand)
 	for t, bands := range s {
@@ -190,7 +191,7 @@ func (s draftTiers) MarshalJSON() ([]byte, error) {
 	return json.Marshal(named)
 }
 
-// MarshalJSON writes the band as the catalog has it.
+// MarshalJSON writes the band in the format of [Catalog].
 func (b draftBand) MarshalJSON() ([]byte, error) {
 	var out struct {
 		UpTo        int64           `json:"up_to,omitzero"`
@@ -211,7 +212,7 @@ func (b draftBand) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// clone is a copy that can be settled by itself.
+// clone returns a copy that can be settled independently.
 func (s *draftTiers) clone() (c draftTiers) {
 	for t := range s {
 		c[t] = slices.Clone(s[t])

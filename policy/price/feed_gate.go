@@ -6,7 +6,10 @@ import (
 	"time"
 )
 
-// jumped says whether a price of the model is out of all proportion to what it was.
+// maxJump is how many times higher or lower than before a price may be.
+const maxJump = 10
+
+// jumped returns an error if a price of the model is more than [maxJump] times higher or lower than before.
 func jumped(previous *Catalog, key modelKey, m *model) error {
 	before := previous.listed(key)
 	if before == nil {
@@ -29,7 +32,7 @@ func jumped(previous *Catalog, key modelKey, m *model) error {
 	return nil
 }
 
-// listed returns the model of exactly that name which has prices, or nil.
+// listed returns the model of exactly that name, or nil. It returns no alias.
 func (c *Catalog) listed(key modelKey) *model {
 	if c == nil {
 		return nil
@@ -42,7 +45,7 @@ func (c *Catalog) listed(key modelKey) *model {
 	return nil
 }
 
-// beginnings returns the moments at which a price of either changes.
+// beginnings returns the times at which a period of either model begins.
 func beginnings(a, b *model) []time.Time {
 	var all []time.Time
 	for _, p := range slices.Concat(a.periods, b.periods) {
@@ -51,7 +54,7 @@ func beginnings(a, b *model) []time.Time {
 	return all
 }
 
-// period returns the period at that time, or nil. The zero time is before all others.
+// period returns the period at that time, or nil. The zero time is before all other times.
 func (m *model) period(at time.Time) *period {
 	for i := range m.periods {
 		if p := &m.periods[i]; !at.Before(p.from) && (p.until.IsZero() || at.Before(p.until)) {
@@ -61,7 +64,7 @@ func (m *model) period(at time.Time) *period {
 	return nil
 }
 
-// jumpTo compares the prices of the tier with those of its successor.
+// jumpTo compares the prices of the tier with those of the tier that replaces it.
 func (t *tier) jumpTo(next *tier) error {
 	for _, b := range slices.Concat(t.bands, next.bands) {
 		old, now := t.band(b.upTo), next.band(b.upTo)
@@ -71,15 +74,15 @@ func (t *tier) jumpTo(next *tier) error {
 		for c, name := range counterNames {
 			was, is := old.prices[c], now.prices[c]
 			if was > 0 && is >= 0 && (is > was*maxJump || is*maxJump < was) {
-				return inField(name, fmt.Errorf("is %s, where it was %s before", each(counter(c), is), each(counter(c), was)))
+				return inField(name, fmt.Errorf("is %s, where it was %s before", readable(counter(c), is), readable(counter(c), was)))
 			}
 		}
 	}
 	return nil
 }
 
-// each is a price as a person reads it.
-func each(c counter, pico int64) string {
+// readable returns a price per million or per thousand, as price lists print it.
+func readable(c counter, pico int64) string {
 	if c < firstTool {
 		return "$" + Pico(pico*perMillion).String() + " per million"
 	}

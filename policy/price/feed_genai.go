@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// LoadGenAI reads data.json of pydantic's genai-prices, of version 2 or 3. The name is what [Cost.PriceID] starts with. Its
-// prices are those of the standard tier, from the dates and in the hours of the day that it gives them for. Where several
-// hold at a time, the last of them does; where none does, the first.
+// LoadGenAI reads data.json of pydantic's genai-prices, version 2 or 3. Every [Cost.PriceID] from it begins with the name.
+// The prices are those of the standard tier, for the dates and the hours of the day that the list states. If several prices
+// apply at a time, the last one in the list counts; if none applies, the first one does.
 //
-// Providers are as our packages call them. A model is under its id, and under the other names that its match stands for:
-// those spelled out in the list, and those that the embedded catalog has for the provider. An id comes before a match, and
-// the first model that matches before the next. Names that are in neither are not matched, and a name ending in "-latest"
-// is only ever an id: a match is a guess at what is not known.
-func LoadGenAI(name string, r io.Reader, options ...FeedOption) (*Feed, error) {
-	l := newFeed("genai-prices", name, options)
+// Providers have the names that this module uses. A model is listed under its id, and under other names that its match
+// selects: those that are written in the list, and those that the embedded catalog has for the provider. An id has
+// precedence over a match, and an earlier model over a later one. Names in neither of the two are not matched, because a
+// match can select names that nobody has checked. For the same reason, a name that ends in "-latest" has to be an id.
+func LoadGenAI(name string, r io.Reader, c FeedConfig) (*Feed, error) {
+	l := newFeed("genai-prices", name, c)
 	return l.done(l.genAI(r))
 }
 
@@ -37,17 +37,17 @@ type genModel struct {
 	clauses clause
 }
 
-// genPrices is prices with the condition on which they hold.
+// genPrices are prices with the condition under which they apply.
 type genPrices struct {
 	Constraint *genConstraint             `json:"constraint"`
 	Prices     map[string]json.RawMessage `json:"prices"`
 
 	from   time.Time
-	window *draftWindow // of a part of the day
+	window *draftWindow // the part of the day; nil if the prices apply all day
 	bands  draftTiers
 }
 
-// genConstraint is a date or a part of the day. Only some copies of the list say which in a type.
+// genConstraint is a date or a part of the day. Only some copies of the list have a type that says which.
 type genConstraint struct {
 	Type      string `json:"type"`
 	StartDate string `json:"start_date"`
@@ -121,7 +121,7 @@ func (l *feedLoader) genModel(list, provider string, m *genModel) error {
 	return l.add(name, modelKey{provider, m.ID}, d)
 }
 
-// genConditions reads a model's prices, which may be a list with conditions.
+// genConditions reads a model's prices, which can be a list with conditions.
 func (l *feedLoader) genConditions(name string, raw []byte) ([]genPrices, error) {
 	var list []genPrices
 	if len(raw) > 0 && raw[0] == '[' {
@@ -220,8 +220,8 @@ func genPeriods(list []genPrices) []draftPeriod {
 	return periods
 }
 
-// genPeriod is what holds from that time on: the last prices whose condition is met, with the parts of the day that come
-// behind them in the list, or the first where no condition is met.
+// genPeriod returns what applies from that time on: the last prices whose condition is met, or the first if none is met,
+// and the parts of the day that come after them in the list.
 func genPeriod(list []genPrices, from time.Time) (draftPeriod, bool) {
 	if len(list) == 0 {
 		return draftPeriod{}, false
@@ -249,12 +249,12 @@ func genPeriod(list []genPrices, from time.Time) (draftPeriod, bool) {
 	return period, true
 }
 
-// part is a window with the prices.
+// part returns a window with the prices.
 func (p *genPrices) part(from, until string) draftWindow {
 	return draftWindow{From: from, Until: until, Tiers: p.bands.clone()}
 }
 
-// genCounters has the names of prices, without the unit, of what is counted.
+// genCounters maps the names of prices, without the unit, to counters.
 var genCounters = map[string]counter{
 	"input":               input,
 	"input_text":          input,
@@ -280,7 +280,7 @@ var genCounters = map[string]counter{
 	"output_video":        videoOutput,
 }
 
-// genFees has the names of prices per thousand of what is counted.
+// genFees maps the names of prices per thousand to counters.
 var genFees = map[string]counter{
 	"requests_kcount":         requests,
 	"web_searches_kcount":     webSearches,
@@ -288,7 +288,7 @@ var genFees = map[string]counter{
 	"storage_searches_kcount": fileSearches,
 }
 
-// genElsewhere has the units of what no [Usage] counts, and cached tokens of which it has no count.
+// genElsewhere has the suffixes of prices of what no [Usage] counts, among them some kinds of cached tokens.
 var genElsewhere = []string{"_hours", "_kpages", "_kcount", "audio_write_mtok", "audio_write_5m_mtok", "audio_write_1h_mtok",
 	"image_write_mtok", "image_write_5m_mtok", "image_write_1h_mtok", "video_write_mtok", "video_read_mtok"}
 
@@ -336,10 +336,10 @@ func (l *feedLoader) genBands(name string, fields map[string]json.RawMessage) (o
 	return out, nil
 }
 
-// genStep is the price of one counter for prompts longer than start.
+// genStep is the price of one counter for prompts that are longer than start.
 type genStep struct{ start, pico int64 }
 
-// genSteps reads a price, or a base and tiers.
+// genSteps reads a price, which is a number or a base with tiers.
 func (l *feedLoader) genSteps(name, field string, raw []byte, shift int, c counter) ([]genStep, error) {
 	if len(raw) == 0 || raw[0] != '{' {
 		pico, err := l.number(name, field, raw, shift, c)
@@ -373,7 +373,7 @@ func (l *feedLoader) genSteps(name, field string, raw []byte, shift int, c count
 	return steps, err
 }
 
-// genJoin makes bands of the counters' prices, with an edge wherever one of them has a step.
+// genJoin turns the counters' prices into bands. A band begins wherever a counter has a step.
 func genJoin(series map[counter][]genStep) []draftBand {
 	starts := []int64{0}
 	for _, steps := range series {
@@ -400,7 +400,7 @@ func genJoin(series map[counter][]genStep) []draftBand {
 	return bands
 }
 
-// genNames adds the other names of the provider's models that were taken.
+// genNames adds the other names of the provider's models.
 func (l *feedLoader) genNames(provider string, models []genModel) {
 	names := Embedded().Models(provider)
 	for i := range models {

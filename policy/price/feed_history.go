@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// Continue takes over from a Feed that was made of an older copy of the same list, which has no dates, what was in force
-// until asOf: calls that began before are priced as they were, and a price that did not change keeps the time at which it
-// was first seen. It is to be called before the Feed's Catalog is in use.
+// Continue adds the history of a list without dates. The previous Feed is made from an older copy of the same list, and
+// asOf is the [FeedConfig.AsOf] of this one. Prices of the previous Feed then hold until asOf, so that calls that began
+// before are still priced, and a price that did not change keeps the time at which it was first seen. Call Continue before
+// the Feed's Catalog is used.
 func (f *Feed) Continue(previous *Feed, asOf time.Time) { f.Catalog.remember(previous.Catalog, asOf) }
 
-// remember takes over from an older catalog of the same list, which has no dates, what was in force until asOf. A catalog
-// with dates of its own is left alone.
+// remember adds the periods of an older catalog of the same list, until asOf. It does not change a catalog whose list has
+// dates.
 func (c *Catalog) remember(old *Catalog, asOf time.Time) {
 	if !c.begins(asOf) {
 		return
@@ -24,11 +25,11 @@ func (c *Catalog) remember(old *Catalog, asOf time.Time) {
 		is := c.models[key]
 		switch {
 		case is == nil:
-			gone := *was
-			gone.periods = ended(was.periods, asOf)
-			c.models[key] = &gone
+			removed := *was
+			removed.periods = ended(was.periods, asOf)
+			c.models[key] = &removed
 		case len(is.periods) != 1 || !is.periods[0].from.Equal(asOf):
-		case was.uplift != is.uplift: // which has no dates
+		case was.uplift != is.uplift: // an uplift has no dates, so it would apply to the older prices, too
 		case was.periods[last].same(&is.periods[0]):
 			is.periods = was.periods
 		default:
@@ -37,7 +38,7 @@ func (c *Catalog) remember(old *Catalog, asOf time.Time) {
 	}
 }
 
-// begins says whether some model's prices hold from that time on.
+// begins reports whether the prices of any model begin at that time.
 func (c *Catalog) begins(at time.Time) bool {
 	for _, m := range c.models {
 		if len(m.periods) > 0 && m.periods[0].from.Equal(at) {
@@ -47,14 +48,14 @@ func (c *Catalog) begins(at time.Time) bool {
 	return false
 }
 
-// ended is the periods, of which the last ends then.
+// ended returns a copy of the periods, the last of which ends at that time.
 func ended(periods []period, at time.Time) []period {
 	periods = slices.Clone(periods)
 	periods[len(periods)-1].until = at
 	return periods
 }
 
-// same says whether two periods without windows have the same prices.
+// same reports whether two periods have the same prices and no windows.
 func (p *period) same(q *period) bool {
 	if len(p.windows)+len(q.windows) > 0 || p.storage != q.storage {
 		return false

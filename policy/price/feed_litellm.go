@@ -9,28 +9,28 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// LoadLiteLLM reads LiteLLM's model_prices_and_context_window.json. The list has no dates: its prices hold from asOf on,
-// the time at which it was fetched, or always if that is zero. The name is what [Cost.PriceID] starts with.
+// LoadLiteLLM reads LiteLLM's model_prices_and_context_window.json. The list has no dates: see [FeedConfig.AsOf]. Every
+// [Cost.PriceID] from it begins with the name.
 //
-// Models are under the provider that litellm_provider names, as our packages call it (vertex_ai's are under "vertex", which
-// our dialects price as "gemini"), without the prefix of the key. Prices of the tiers are those with the suffixes _flex,
-// _priority and _batches; those with _above_200k_tokens and the like are bands, and price the whole request, with a prompt
-// of exactly so many tokens in the shorter band (xAI's in the longer). What one band or tier has no price for is not taken
-// from another. A model with tiered_pricing has a band for each of its ranges.
+// A model is under the provider that litellm_provider names, by the provider names of this module, and without the prefix of
+// its key. (The provider vertex_ai becomes "vertex"; the dialects of this module price Vertex AI's models as "gemini".)
+// Prices with the suffixes _flex, _priority and _batches are those of the tiers. Prices with _above_200k_tokens and the like
+// are bands, which price the whole request; a prompt of exactly so many tokens is in the shorter band, but for xAI in the
+// longer one. A price that is missing in one band or tier is not taken from another. A model with tiered_pricing has a band
+// for each of its ranges.
 //
-// Withheld are: the output where reasoning tokens have another price, searches whose price depends on the size of the
-// context, a price of 0 beside others that are not, and all of the input or all of the output where a field with a cost
-// that is not known to this package names it. A model with such a field that names neither is left out.
-func LoadLiteLLM(name string, r io.Reader, asOf time.Time, options ...FeedOption) (*Feed, error) {
-	l := newFeed("LiteLLM", name, options)
-	return l.done(l.liteLLM(r, asOf))
+// Withheld are the output of models whose reasoning tokens have another price, searches whose price depends on the size of
+// the context, and prices of 0 of models that have others. If the name of a cost that this package does not know has input
+// or output in it, all input or all output of the model is withheld; a model with any other unknown cost is left out.
+func LoadLiteLLM(name string, r io.Reader, c FeedConfig) (*Feed, error) {
+	l := newFeed("LiteLLM", name, c)
+	return l.done(l.liteLLM(r))
 }
 
 // liteLLM reads the list.
-func (l *feedLoader) liteLLM(r io.Reader, asOf time.Time) error {
+func (l *feedLoader) liteLLM(r io.Reader) error {
 	text, err := readFeed(r)
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func (l *feedLoader) liteLLM(r io.Reader, asOf time.Time) error {
 			continue
 		}
 		e.feedLoader, e.name, e.cells = l, name, make(feedCells)
-		if err := e.load(asOf); err != nil {
+		if err := e.load(); err != nil {
 			return err
 		}
 	}
@@ -63,16 +63,16 @@ type liteEntry struct {
 	fields map[string]json.RawMessage
 	cells  feedCells
 
-	noInput, noOutput bool   // a cost of it is not understood
-	elsewhere         bool   // something that is not counted here costs money
-	uplift            string // of a region
+	noInput, noOutput bool   // some cost of the input, or of the output, is not known here
+	elsewhere         bool   // the model charges for something that no Usage counts
+	uplift            string // the regional uplift
 }
 
-// errLeftOut ends the reading of an entry that has been left out.
+// errLeftOut stops the reading of an entry that is left out. It is not an error of the list.
 var errLeftOut = errors.New("left out")
 
 // load adds the entry's model.
-func (e *liteEntry) load(asOf time.Time) error {
+func (e *liteEntry) load() error {
 	provider := e.text("litellm_provider")
 	if provider == "" {
 		e.leaveOut(e.name, "litellm_provider", "is missing")
@@ -88,7 +88,7 @@ func (e *liteEntry) load(asOf time.Time) error {
 		return e.end(err)
 	}
 	e.withhold()
-	d := e.cells.undated("LiteLLM, model_prices_and_context_window.json", asOf, inclusiveThreshold(key.provider))
+	d := e.cells.undated("LiteLLM, model_prices_and_context_window.json", e.c.AsOf, inclusiveThreshold(key.provider))
 	d.Uplift = e.uplift
 	if limits := (draftLimits{e.count("max_input_tokens"), e.count("max_output_tokens")}); limits != (draftLimits{}) {
 		d.Limits = &limits
@@ -96,7 +96,7 @@ func (e *liteEntry) load(asOf time.Time) error {
 	return e.add(e.name, key, d)
 }
 
-// end is what an error that ended the entry means for the list.
+// end returns what an error of the entry means for the list: nil if only the entry is left out.
 func (e *liteEntry) end(err error) error {
 	if errors.Is(err, errLeftOut) {
 		return nil
@@ -104,7 +104,7 @@ func (e *liteEntry) end(err error) error {
 	return err
 }
 
-// liteName is the model's name without its provider's prefix.
+// liteName returns the model's name without its provider's prefix.
 func liteName(provider, name string) string {
 	for _, prefix := range [...]string{provider, "azure", "bedrock", "cohere", "vertex_ai"} {
 		if rest, ok := strings.CutPrefix(name, prefix+"/"); ok && rest != "" && strings.HasPrefix(provider, prefix) {
@@ -114,7 +114,7 @@ func liteName(provider, name string) string {
 	return name
 }
 
-// text is a field's text, or nothing.
+// text returns a field's text, or the empty string.
 func (e *liteEntry) text(field string) string {
 	var s string
 	if json.Unmarshal(e.fields[field], &s) != nil {
@@ -123,7 +123,7 @@ func (e *liteEntry) text(field string) string {
 	return s
 }
 
-// count is a field's number of tokens, or 0 where it has none.
+// count returns a field's number of tokens, or 0.
 func (e *liteEntry) count(field string) int64 {
 	n, err := wholeNumber(e.fields[field])
 	if err != nil {
@@ -132,7 +132,7 @@ func (e *liteEntry) count(field string) int64 {
 	return n
 }
 
-// wholeNumber reads a number of tokens, which may be written as a float.
+// wholeNumber reads a number of tokens, which may be written as a float such as 2e5.
 func wholeNumber(raw []byte) (int64, error) {
 	p, exact, err := picoOf(raw, -decimals)
 	if err == nil && (!exact || p < 0) {
@@ -141,11 +141,11 @@ func wholeNumber(raw []byte) (int64, error) {
 	return int64(p), err
 }
 
-// litePrices has the fields with a price of something that is counted.
+// litePrices maps the fields with a price to the counter that they are for.
 var litePrices = map[string]counter{
 	"input_cost_per_token":                      input,
 	"cache_read_input_token_cost":               cachedInput,
-	"input_cost_per_token_cache_hit":            cachedInput, // DeepSeek's, beside the one above
+	"input_cost_per_token_cache_hit":            cachedInput, // DeepSeek's, in addition to the one above
 	"cache_creation_input_token_cost":           cacheWrite,
 	"cache_creation_input_token_cost_above_1hr": cacheWrite1h,
 	"input_cost_per_audio_token":                audioInput,
@@ -165,8 +165,8 @@ var litePrices = map[string]counter{
 	"code_interpreter_cost_per_session":         codeSessions,
 }
 
-// liteElsewhere begins the names of fields with a price of something that no [Usage] counts, so that it cannot change the
-// price of what one does.
+// liteElsewhere has the prefixes of fields with a price of something that no [Usage] counts. Such a price does not change
+// the price of what a Usage counts.
 var liteElsewhere = []string{
 	"annotation_cost_per_page", "cache_creation_input_audio_token_cost", "computer_use_input_cost_per_1k_tokens",
 	"computer_use_output_cost_per_1k_tokens", "file_search_cost_per_gb_per_day", "input_cost_per_audio_per_second",
@@ -177,22 +177,22 @@ var liteElsewhere = []string{
 	"vector_store_cost_per_gb_per_day",
 }
 
-// liteUplifts are the fields with the factor of a region.
+// liteUplifts are the fields with a regional uplift.
 var liteUplifts = []string{
 	"regional_endpoint_uplift_multiplier", "regional_processing_uplift_multiplier_eu", "regional_processing_uplift_multiplier_us",
 }
 
-// isPrice says whether a field is about money.
+// isPrice reports whether a field is about money.
 func isPrice(field string) bool {
 	return strings.Contains(field, "cost") || strings.Contains(field, "pric") || strings.Contains(field, "multiplier")
 }
 
-// liteOther says whether a field has the price of something that is not counted. Tokens of images are.
+// liteOther reports whether a field has the price of something that is not counted. Tokens of images are counted.
 func liteOther(field string) bool {
 	return !strings.Contains(field, "per_image_token") && slices.ContainsFunc(liteElsewhere, func(known string) bool { return strings.HasPrefix(field, known) })
 }
 
-// read takes one field, if it is about money.
+// read reads one field, if it is about money.
 func (e *liteEntry) read(field string, raw []byte) error {
 	if !isPrice(field) {
 		return nil
@@ -221,7 +221,7 @@ func (e *liteEntry) read(field string, raw []byte) error {
 	return e.strange(field)
 }
 
-// liteField takes a field's name apart: base, _above_Nk_tokens, tier. It says whether the tier is one of ours.
+// liteField splits a field's name into base, _above_Nk_tokens and tier. It reports whether the catalog has the tier.
 func liteField(field string) (base string, t tierName, above int64, ours bool) {
 	base, ours = field, true
 	for _, suffix := range [...]struct {
@@ -248,7 +248,7 @@ func liteField(field string) (base string, t tierName, above int64, ours bool) {
 	return rest[:at], t, thousands * 1000, ours
 }
 
-// price takes one price.
+// price reads one price.
 func (e *liteEntry) price(field string, raw []byte, c counter, into *draftPrices) error {
 	shift := 0
 	if c == fileSearches {
@@ -265,7 +265,7 @@ func (e *liteEntry) price(field string, raw []byte, c counter, into *draftPrices
 	return nil
 }
 
-// number reads a price, and warns where it was rounded. A price that cannot be right ends the entry.
+// number reads a price, and warns if it was rounded. A price that cannot be right refuses the entry.
 func (l *feedLoader) number(name, field string, raw []byte, shift int, c counter) (int64, error) {
 	pico, exact, err := priceOf(raw, shift, c)
 	if err != nil {
@@ -280,7 +280,7 @@ func (l *feedLoader) number(name, field string, raw []byte, shift int, c counter
 	return pico, nil
 }
 
-// searches takes the price of a search of the web, if it is one: it may depend on the size of the context.
+// searches reads the price of a web search. It withholds a price that depends on the size of the context.
 func (e *liteEntry) searches(field string, raw []byte) error {
 	var sizes map[string]json.RawMessage
 	if json.Unmarshal(raw, &sizes) != nil {
@@ -302,7 +302,7 @@ func (e *liteEntry) searches(field string, raw []byte) error {
 	return nil
 }
 
-// regional takes the factor of a region, which must be that of all.
+// regional reads a regional uplift. A model whose regions have different ones is left out.
 func (e *liteEntry) regional(field string, raw []byte) error {
 	p, exact, err := picoOf(raw, 0)
 	if err == nil && !exact {
@@ -319,7 +319,7 @@ func (e *liteEntry) regional(field string, raw []byte) error {
 	return nil
 }
 
-// refuseEntry refuses the entry, and ends it.
+// refuseEntry refuses the entry and stops reading it.
 func (e *liteEntry) refuseEntry(field string, err error) error {
 	if err := e.refuse(e.name, field, err); err != nil {
 		return err
@@ -327,7 +327,7 @@ func (e *liteEntry) refuseEntry(field string, err error) error {
 	return errLeftOut
 }
 
-// strange deals with a cost that is not known here. What it may be charged for has no price then.
+// strange handles a cost that is not known here. It withholds the prices of whatever the cost may be charged for.
 func (e *liteEntry) strange(field string) error {
 	switch {
 	case strings.Contains(field, "input") || strings.Contains(field, "cache"):
@@ -343,7 +343,7 @@ func (e *liteEntry) strange(field string) error {
 	return nil
 }
 
-// ranges takes tiered_pricing: a list of prices, each for a range of lengths of the prompt.
+// ranges reads tiered_pricing: a list of prices, each for a range of prompt lengths.
 func (e *liteEntry) ranges() error {
 	raw := e.fields["tiered_pricing"]
 	if raw == nil || string(raw) == "null" {
@@ -363,25 +363,34 @@ func (e *liteEntry) ranges() error {
 		if err != nil {
 			return e.refuseEntry(field+": range", err)
 		}
-		for _, f := range slices.Sorted(maps.Keys(r)) {
-			if c, ok := litePrices[f]; ok && c < firstTool || c == reasoning {
-				err = e.price(field+": "+f, r[f], c, ranged.at(standard, end))
-			} else if isPrice(f) && !liteOther(f) {
-				err = e.strange(field + ": " + f)
-			}
-			if err != nil {
-				return err
-			}
+		if err := e.rangePrices(field, r, ranged.at(standard, end)); err != nil {
+			return err
 		}
 		end = to
 	}
-	// Beyond the last range nothing is known, which a band without a price says.
+	// Beyond the last range no price is known, which a band without a price says.
 	ranged.at(standard, end)
 	e.merge(ranged)
 	return nil
 }
 
-// merge takes the ranges in place of the standard tier's prices of tokens, and its tools for each of them.
+// rangePrices reads the prices of one range.
+func (e *liteEntry) rangePrices(place string, fields map[string]json.RawMessage, into *draftPrices) (err error) {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		field := place + ": " + name
+		if c, ok := litePrices[name]; ok && c < firstTool || c == reasoning {
+			err = e.price(field, fields[name], c, into)
+		} else if isPrice(name) && !liteOther(name) {
+			err = e.strange(field)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merge replaces the standard tier's prices of tokens by the ranges. Each range gets the tier's prices of tools.
 func (e *liteEntry) merge(ranged feedCells) {
 	plain := e.cells.at(standard, 0)
 	for at, p := range ranged {
@@ -407,7 +416,8 @@ func liteRange(raw []byte) (from, to int64, err error) {
 	return from, to, err
 }
 
-// withhold forgets what is not understood, and spreads the prices of tools, which have no tier in this list.
+// withhold removes the prices that cannot be trusted, and copies the prices of tools to all tiers, because the list does
+// not have them by tier.
 func (e *liteEntry) withhold() {
 	plain := e.cells.at(standard, 0)
 	for _, p := range e.cells {

@@ -15,10 +15,11 @@ type clause struct {
 	parts  []clause
 }
 
-// maxClauses is how deep clauses may be nested.
+// maxClauses is how deeply clauses may be nested.
 const maxClauses = 16
 
-// parseClause reads a clause. It says whether it understood all of it; what it did not understand matches nothing.
+// parseClause reads a clause. It reports whether it understood the whole clause. A part that it did not understand matches
+// nothing.
 func parseClause(raw []byte, depth int) (clause, bool) {
 	var fields map[string]json.RawMessage
 	if depth > maxClauses || json.Unmarshal(raw, &fields) != nil || len(fields) != 1 {
@@ -58,7 +59,7 @@ func parseClauses(kind string, raw []byte, depth int) (clause, bool) {
 	return c, understood
 }
 
-// compile compiles the regex. Go has no lookahead; the one form of it that the list uses is ^(?!R), which is not ^(?:R).
+// compile compiles the regex. Go has no lookahead. The list uses one form of it, ^(?!R), which is the negation of ^(?:R).
 func (c *clause) compile() (ok bool) {
 	text := c.text
 	if rest, found := strings.CutPrefix(text, "^(?!"); found {
@@ -74,7 +75,7 @@ func (c *clause) compile() (ok bool) {
 	return err == nil
 }
 
-// match says whether the name meets the condition. Case does not matter.
+// match reports whether the name meets the condition. It ignores case.
 func (c *clause) match(name string) bool {
 	lower := strings.ToLower(name)
 	switch c.kind {
@@ -106,7 +107,7 @@ func (c *clause) match(name string) bool {
 	return false
 }
 
-// names appends the names that the condition spells out. Not all of them need meet it.
+// names appends the names that are written in the condition. Some of them may not meet it.
 func (c *clause) names(to []string) []string {
 	if c.text != "" && c.kind != "regex" {
 		to = append(to, c.text)

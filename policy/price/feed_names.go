@@ -2,7 +2,7 @@ package price
 
 import "strings"
 
-// ourProviders has our names of the providers that lists call by another. All others keep the list's name.
+// ourProviders maps a list's name of a provider to ours. A provider that is not here has the same name in both.
 var ourProviders = map[string]string{
 	"aws":                    "bedrock",
 	"azure-ai":               "azure",
@@ -22,7 +22,7 @@ var ourProviders = map[string]string{
 	"z-ai":                   "zai",
 }
 
-// ourProvider is our name of a list's provider. LiteLLM has a provider for each publisher on Vertex AI.
+// ourProvider returns our name of a list's provider. LiteLLM has one provider for each publisher on Vertex AI.
 func ourProvider(name string) string {
 	if strings.HasPrefix(name, "vertex_ai-") {
 		return "vertex"

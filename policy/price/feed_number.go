@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// priceOf reads the literal of a price in a unit of ten to the power of shift dollars. It refuses what cannot be a price
-// of the counter.
+// priceOf reads a price, written as a JSON number in units of ten to the power of shift dollars. It refuses what cannot be
+// a price of the counter.
 func priceOf(raw []byte, shift int, c counter) (pico int64, exact bool, err error) {
 	p, exact, err := picoOf(raw, shift)
 	switch {
@@ -24,8 +24,8 @@ func priceOf(raw []byte, shift int, c counter) (pico int64, exact bool, err erro
 	return int64(p), exact, nil
 }
 
-// picoOf reads the literal of a number in a unit of ten to the power of shift dollars, without a float in between. It
-// rounds to the nearest picodollar, half to even, and says whether it had no need to.
+// picoOf reads a JSON number in units of ten to the power of shift dollars, without a float in between. It rounds to the
+// nearest picodollar, half to even, and reports whether the result is exact.
 func picoOf(raw []byte, shift int) (p Pico, exact bool, err error) {
 	var n json.Number
 	if len(raw) == 0 || raw[0] == '"' || json.Unmarshal(raw, &n) != nil || n == "" {
@@ -43,7 +43,7 @@ func picoOf(raw []byte, shift int) (p Pico, exact bool, err error) {
 	return p, lastDigit(mantissa)+exponent >= -decimals, err
 }
 
-// lastDigit is the power of ten of the last digit of a decimal that is not 0, or 0 where there is none.
+// lastDigit returns the power of ten of the last digit that is not 0: -2 for "1.250", 3 for "5000".
 func lastDigit(mantissa string) int {
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	if fraction = strings.TrimRight(fraction, "0"); fraction != "" {

@@ -9,23 +9,21 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// LoadPortkey reads one provider's file of Portkey-AI/models, such as pricing/openai.json. The file does not say whose it
-// is: the provider is the name of the file without ".json", or our name. The list has no dates: its prices hold from asOf
-// on, the time at which it was fetched, or always if that is zero. The name is what [Cost.PriceID] starts with. Several
-// files make one catalog by [Layers].
+// LoadPortkey reads one provider's file of Portkey-AI/models, such as pricing/openai.json. The file does not name the
+// provider: pass the name of the file without ".json", or the name that this module uses. The list has no dates: see
+// [FeedConfig.AsOf]. Every [Cost.PriceID] from it begins with the name. Use [Layers] to join several files.
 //
-// Its prices are cents per token. Those of custom_pricing, by tier and length of the prompt, come before those of
-// pricing_config; batch_config is the batch tier's. What one band or tier has no price for is not taken from another, but
-// for tools, which the standard tier's bands take from pricing_config. Where regions beside the default have prices a tenth
-// higher throughout, that is the model's regional uplift; a model with other regional prices is left out. A price of 0
-// stands for one that is missing in these files, and is withheld. So is the output where thinking tokens have another
-// price.
-func LoadPortkey(name, provider string, r io.Reader, asOf time.Time, options ...FeedOption) (*Feed, error) {
-	l := newFeed("Portkey", name, options)
-	return l.done(l.portkey(ourProvider(provider), r, asOf))
+// Prices in the file are cents per token. Prices in custom_pricing, by tier and length of the prompt, replace those in
+// pricing_config; batch_config has the prices of the batch tier. A price that is missing in one band or tier is not taken
+// from another, except for tools, which the standard tier's bands take from pricing_config. If other regions than the
+// default have prices that are all a tenth higher, that is the model's regional uplift; a model with different regional
+// prices is left out. In these files a price of 0 stands for a missing one, and is withheld. The output of models whose
+// thinking tokens have another price is withheld, too.
+func LoadPortkey(name, provider string, r io.Reader, c FeedConfig) (*Feed, error) {
+	l := newFeed("Portkey", name, c)
+	return l.done(l.portkey(ourProvider(provider), r))
 }
 
 // portModel is an entry of the file.
@@ -41,7 +39,7 @@ type portRegion struct {
 	Modes map[string]portMode `json:"execution_modes"`
 }
 
-// portMode is the prices of a tier: by length of the prompt, or for all.
+// portMode has the prices of a tier: by the length of the prompt, or for all prompts.
 type portMode struct {
 	Tiers  map[string]portMode `json:"context_tiers"`
 	Config *portConfig         `json:"pricing_config"`
@@ -54,7 +52,7 @@ type portConfig struct {
 }
 
 // portkey reads the file.
-func (l *feedLoader) portkey(provider string, r io.Reader, asOf time.Time) error {
+func (l *feedLoader) portkey(provider string, r io.Reader) error {
 	if provider == "" {
 		return errors.New("the provider is missing")
 	}
@@ -70,7 +68,7 @@ func (l *feedLoader) portkey(provider string, r io.Reader, asOf time.Time) error
 		if name == "default" {
 			continue
 		}
-		err := l.portModel(modelKey{provider, name}, entries[name], asOf)
+		err := l.portModel(modelKey{provider, name}, entries[name])
 		if err != nil && !errors.Is(err, errLeftOut) {
 			return err
 		}
@@ -79,7 +77,7 @@ func (l *feedLoader) portkey(provider string, r io.Reader, asOf time.Time) error
 }
 
 // portModel adds one model.
-func (l *feedLoader) portModel(key modelKey, raw []byte, asOf time.Time) error {
+func (l *feedLoader) portModel(key modelKey, raw []byte) error {
 	var m portModel
 	if err := json.Unmarshal(raw, &m); err != nil {
 		l.leaveOut(key.name, "", "is not prices in the form of the others")
@@ -90,14 +88,14 @@ func (l *feedLoader) portModel(key modelKey, raw []byte, asOf time.Time) error {
 	if err != nil {
 		return err
 	}
-	d := own.undated("Portkey-AI/models, pricing", asOf, inclusiveThreshold(key.provider))
+	d := own.undated("Portkey-AI/models, pricing", e.c.AsOf, inclusiveThreshold(key.provider))
 	if d.Uplift, err = e.uplift(&m, own); err != nil {
 		return err
 	}
 	return l.add(key.name, key, d)
 }
 
-// uplift returns the factor from the prices to those of the regions beside the default, which must be one.
+// uplift returns the factor from the default prices to those of the other regions. All regions must have the same.
 func (e *portEntry) uplift(m *portModel, own feedCells) (string, error) {
 	if m.Custom == nil {
 		return "", nil
@@ -113,7 +111,7 @@ func (e *portEntry) uplift(m *portModel, own feedCells) (string, error) {
 		}
 		uplift, ok := own.upliftTo(there)
 		if all = append(all, uplift); !ok || uplift != all[0] {
-			e.leaveOut(e.key.name, "custom_pricing.regions."+region, "has prices that are not those of other regions, nor a tenth higher")
+			e.leaveOut(e.key.name, "custom_pricing.regions."+region, "has prices that are neither those of other regions nor a tenth higher")
 			return "", errLeftOut
 		}
 	}
@@ -148,13 +146,13 @@ func (s feedCells) upliftTo(there feedCells) (string, bool) {
 	return "", false
 }
 
-// portEntry is an entry as it is read.
+// portEntry is one entry of the file while it is read.
 type portEntry struct {
 	*feedLoader
 	key modelKey
 }
 
-// region reads the prices of a region. Those of the default are the ones for all, where custom_pricing has no others.
+// region reads the prices of a region. The default has the prices of pricing_config where custom_pricing has no others.
 func (e *portEntry) region(m *portModel, region string) (feedCells, error) {
 	s, tools := make(feedCells), noPrices()
 	if region == "default" {
@@ -200,11 +198,11 @@ func (e *portEntry) custom(s feedCells, m *portModel, region string) error {
 	for _, mode := range slices.Sorted(maps.Keys(there.Modes)) {
 		field := "custom_pricing.regions." + region + ".execution_modes." + mode
 		t, ok := tierOf(mode)
-		if mode == "fast" && e.key.provider == "openai" { // as it calls priority since July 2026
+		if mode == "fast" && e.key.provider == "openai" { // OpenAI's name of priority since July 2026
 			t, ok = priority, true
 		}
 		if !ok {
-			e.warn(Withheld, e.key.name, field, "is no tier of ours")
+			e.warn(Withheld, e.key.name, field, "is not a tier that a catalog has")
 			continue
 		}
 		for at := range s {
@@ -239,7 +237,7 @@ func (e *portEntry) mode(s feedCells, t tierName, field string, mode portMode, t
 	return nil
 }
 
-// threshold is the number of tokens above which the prices under the label hold: by the map, or by the label itself.
+// threshold returns the number of tokens above which the prices under the label apply, by the map or by the label itself.
 func threshold(label string, thresholds map[string]string) (int64, error) {
 	for _, above := range slices.Sorted(maps.Keys(thresholds)) {
 		if thresholds[above] == label {
@@ -253,7 +251,7 @@ func threshold(label string, thresholds map[string]string) (int64, error) {
 	number, thousands := strings.CutSuffix(number, "k")
 	n, err := strconv.ParseInt(number, 10, 32)
 	if !ok || !thousands || err != nil || n <= 0 {
-		return 0, errors.New("does not say from how many tokens on it holds")
+		return 0, errors.New("does not say from how many tokens on it applies")
 	}
 	return n * 1000, nil
 }
@@ -271,7 +269,7 @@ func (e *portEntry) config(s feedCells, t tierName, above int64, c *portConfig) 
 	return e.units(s.at(t, above), field, units)
 }
 
-// portUnits has the units of what is counted.
+// portUnits maps the file's units to counters.
 var portUnits = map[string]counter{
 	"request_token":                input,
 	"cache_read_input_token":       cachedInput,
@@ -283,12 +281,12 @@ var portUnits = map[string]counter{
 	"response_audio_token":         audioOutput,
 	"image_token":                  imageOutput,
 	"web_search":                   webSearches,
-	"search":                       webSearches, // Google's, beside the one above
+	"search":                       webSearches, // Google's, in addition to the one above
 	"maps":                         mapSearches,
 	"file_search":                  fileSearches,
 }
 
-// units reads prices by unit, additional ones within them.
+// units reads prices by unit. The object additional_units has more of them.
 func (e *portEntry) units(p *draftPrices, place string, units map[string]json.RawMessage) error {
 	for _, unit := range slices.Sorted(maps.Keys(units)) {
 		field := place + "." + unit
@@ -329,11 +327,12 @@ func (e *portEntry) units(p *draftPrices, place string, units map[string]json.Ra
 	return nil
 }
 
-// portElsewhere begins the names of units that no [Usage] counts.
+// portElsewhere has the prefixes of units that no [Usage] counts.
 var portElsewhere = []string{"attachment_search", "cache_write_audio_input_token", "code_execution", "image", "input_image",
 	"input_video", "megapixels", "video", "web_search_", "x_search"}
 
-// strange deals with a unit that is not known here. One of tokens may be charged for tokens that are counted as others.
+// strange handles a unit that is not known here. A unit of tokens leaves the model out, because it may be the price of
+// tokens that a Usage counts under another name.
 func (e *portEntry) strange(field, unit string) error {
 	switch {
 	case slices.ContainsFunc(portElsewhere, func(known string) bool { return strings.HasPrefix(unit, known) }):

@@ -25,12 +25,12 @@ func realFeed(t *testing.T, name string) *os.File {
 }
 
 func TestRealLiteLLM(t *testing.T) {
-	f, err := LoadLiteLLM("litellm", realFeed(t, "litellm.json"), time.Time{}, Against(Embedded()))
+	f, err := LoadLiteLLM("litellm", realFeed(t, "litellm.json"), FeedConfig{Previous: Embedded()})
 	checkReal(t, f, err, 1000)
 }
 
 func TestRealGenAI(t *testing.T) {
-	f, err := LoadGenAI("genai", realFeed(t, "genai.json"), Against(Embedded()))
+	f, err := LoadGenAI("genai", realFeed(t, "genai.json"), FeedConfig{Previous: Embedded()})
 	checkReal(t, f, err, 1000)
 }
 
@@ -43,7 +43,7 @@ func TestRealPortkey(t *testing.T) {
 	for _, file := range files {
 		provider := strings.TrimSuffix(filepath.Base(file), ".json")
 		t.Run(provider, func(t *testing.T) {
-			f, err := LoadPortkey("portkey", provider, realFeed(t, filepath.Join("portkey", provider+".json")), time.Time{}, Against(Embedded()))
+			f, err := LoadPortkey("portkey", provider, realFeed(t, filepath.Join("portkey", provider+".json")), FeedConfig{Previous: Embedded()})
 			checkReal(t, f, err, 1)
 		})
 	}
@@ -100,7 +100,7 @@ func differences(c *Catalog, shared *int) (lines []string) {
 					*shared++
 					if was != is {
 						lines = append(lines, "differs: "+key.provider+"/"+key.name+" "+tierNames[t]+" "+name+": ours "+
-							each(counter(c), was)+", the list's "+each(counter(c), is))
+							readable(counter(c), was)+", the list's "+readable(counter(c), is))
 					}
 				}
 			}

@@ -3,12 +3,10 @@ package price
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -98,7 +96,7 @@ func thinned(t *testing.T, name string, random *rand.Rand) *Catalog {
 	return c
 }
 
-// Layers answer as the first of them does that has prices at that time and tier, whatever its answer is.
+// Layers answer as the first layer does that has prices at that time and tier, even if that answer is an error.
 func TestLayersAreTheFirstThatKnows(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 13))
 	layers := []*Catalog{thinned(t, "user", random), thinned(t, "feed", random), Embedded()}
@@ -205,91 +203,6 @@ func TestLayersStorage(t *testing.T) {
 	wantUnpriced(t, err, "no such model", `"user"`, `"embedded"`)
 }
 
-// aliases is a user's catalog with other names for what is in it, and in the embedded one.
-func aliases(t testing.TB) *Catalog {
-	return namedCatalog(t, "user", `
-		"openai":{"models":{`+flat("gpt-5", "7", "")+`}},
-		"azure":{"same_as":"openai","models":{
-			"prod-chat":{"same_as":"openai/gpt-5.4"},
-			"prod-five":{"same_as":"openai/gpt-5"},
-			"groq":{"same_as":"groq/openai/gpt-oss-20b"},
-			"nothing":{"same_as":"openai/gpt-9"},
-			`+flat("o3", "1", "")+`}},
-		"loop":{"same_as":"around"},
-		"near":{"models":{"o3":{"same_as":"near/o3-pro"}}}`)
-}
-
-func TestAliases(t *testing.T) {
-	below := namedCatalog(t, "below", `"around":{"same_as":"loop"},"near":{"models":{"o3-pro":{"same_as":"openai/o3-pro"},`+flat("o3", "5", "")+`}}`)
-	c := Layers(aliases(t), below, Embedded())
-	for _, test := range []struct {
-		provider, model, tier string
-		want                  string // "" is unpriced
-	}{
-		{"azure", "prod-chat", "standard", "user/azure/prod-chat=embedded/openai/gpt-5.4/-/standard"},
-		{"azure", "prod-chat", "flex", "user/azure/prod-chat=embedded/openai/gpt-5.4/-/flex"},
-		{"azure", "prod-five", "standard", "user/azure/prod-five=user/openai/gpt-5/-/standard"},
-		{"azure", "prod-five", "flex", "user/azure/prod-five=embedded/openai/gpt-5/-/flex"},
-		{"azure", "groq", "standard", "user/azure/groq=embedded/groq/openai/gpt-oss-20b/-/standard"},
-		{"azure", "gpt-5.4-mini", "standard", "user/azure/gpt-5.4-mini=embedded/openai/gpt-5.4-mini/-/standard"},
-		{"azure", "models/gpt-5.4-mini-2026-03-17", "standard", "user/azure/gpt-5.4-mini-2026-03-17=embedded/openai/gpt-5.4-mini/-/standard"},
-		{"azure", "gpt-5", "standard", "user/azure/gpt-5=user/openai/gpt-5/-/standard"},
-		{"azure", "o3", "standard", "user/azure/o3/-/standard"},
-		{"azure", "o3", "flex", ""}, // what the provider lists itself is not the other's
-		{"azure", "nothing", "standard", ""},
-		{"azure", "gpt-9", "standard", ""},
-		{"loop", "o3", "standard", ""},
-		{"near", "o3", "standard", "below/near/o3/-/standard"}, // the alias leads nowhere, since one hop is all
-	} {
-		q := query(test.provider, test.model, test.tier)
-		got, err := c.Cost(q, Usage{Input: 1})
-		if got.PriceID != test.want || (err == nil) != (test.want != "") {
-			t.Errorf("%s/%s %s is priced by %q, %v; want %q", test.provider, test.model, test.tier, got.PriceID, err, test.want)
-		}
-	}
-	_, err := c.Cost(query("azure", "nothing", "standard"), Usage{})
-	wantUnpriced(t, err, "azure/nothing", "same as openai/gpt-9", `"user"`, `"embedded"`)
-	if in, out, ok := c.Limits("azure", "prod-chat"); in != 1_050_000 || out != 128_000 || !ok {
-		t.Errorf("the limits of an alias are %d and %d, %t", in, out, ok)
-	}
-	alone := aliases(t)
-	if got := mustCost(t, alone, query("azure", "prod-five", "standard"), Usage{Input: 1}); got.Cost != 7_000_000 {
-		t.Errorf("in one catalog an alias costs %+v", got)
-	}
-	_, err = alone.Cost(query("azure", "prod-chat", "standard"), Usage{})
-	wantUnpriced(t, err, "no such model in catalog \"user\", where it is the same as openai/gpt-5.4")
-}
-
-func TestParseRefusesAliases(t *testing.T) {
-	const prices = `"periods":[{"source":"s","tiers":{"standard":[{"usd_per_million":{"input":"1"}}]}}]`
-	for body, want := range map[string]string{
-		`"a":{"models":{"m":{"same_as":"b/n",` + prices + `}}}`:                         "a: m: same_as: cannot stand beside",
-		`"a":{"models":{"m":{"same_as":"b/n","limits":{}}}}`:                            "a: m: same_as: cannot stand beside",
-		`"a":{"models":{"m":{"same_as":"n"}}}`:                                          `a: m: same_as: "n" is not the name of a model`,
-		`"a":{"models":{"m":{"same_as":"/n"}}}`:                                         `same_as: "/n" is not the name`,
-		`"a":{"models":{"m":{"same_as":"b/"}}}`:                                         `same_as: "b/" is not the name`,
-		`"a":{"models":{"m":{"same_as":5}}}`:                                            "a: m: same_as: want a string",
-		`"a":{"models":{"m":{"same_as":null}}}`:                                         "a: m: same_as: want a string",
-		`"a":{"models":{"m":{}}}`:                                                       "a: m: periods: is missing",
-		`"a":{"same_as":""}`:                                                            "a: same_as: is empty",
-		`"a":{"same_as":5}`:                                                             "a: same_as: want a string",
-		`"a":{"same_as":"b","models":5}`:                                                "a: models: want an object",
-		`"a":{"same_as":"a"}`:                                                           `a: same_as: "a" is an alias itself`,
-		`"a":{"same_as":"b"},"b":{"same_as":"c"}`:                                       `a: same_as: "b" is an alias itself`,
-		`"a":{"models":{"m":{"same_as":"a/m"}}}`:                                        `a: m: same_as: "a/m" is an alias itself`,
-		`"a":{"models":{"m":{"same_as":"b/n"}}},"b":{"models":{"n":{"same_as":"c/o"}}}`: `"b/n" is an alias itself`,
-		`"a":{"models":{"m":{"same_as":"b/n-2026-01-01"}}},"b":{"models":{"n":{"same_as":"c/o"}}}`:         "is an alias itself",
-		`"a":{"models":{"m":{"same_as":"b/n"}}},"b":{"same_as":"c"}`:                                       `"b/n" is an alias itself`,
-		`"a":{"models":{"m":{"same_as":"b/n"}}},"b":{"same_as":"c","models":{"n":{` + prices + `,"x":1}}}`: `unknown field "x"`,
-	} {
-		c, err := Parse("test", strings.NewReader(`{"providers":{`+body+`}}`))
-		if c != nil || err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v; want %q", body, err, want)
-		}
-	}
-	namedCatalog(t, "test", `"a":{"models":{"m":{"same_as":"b/n"}}},"b":{"same_as":"c","models":{"n":{`+prices+`}}}`)
-}
-
 // The way through layers needs no memory either, but for the one string of an alias.
 func TestLayersAllocate(t *testing.T) {
 	c := Layers(aliases(t), namedCatalog(t, "feed", `"x":{"models":{`+flat("y", "1", "")+`}}`), Embedded())
@@ -310,89 +223,59 @@ func TestLayersAllocate(t *testing.T) {
 	}
 }
 
-func TestBook(t *testing.T) {
-	var zero Book
-	if zero.Catalog() != Embedded() || NewBook(nil).Catalog() != Embedded() {
-		t.Error("an empty book is not the embedded catalog")
-	}
-	catalog := func(name, price string) *Catalog {
-		return namedCatalog(t, name, `"openai":{"models":{`+flat("o3", price, "")+`}}`)
-	}
-	user, feed, base := catalog("user", "1"), catalog("feed", "2"), catalog("base", "3")
-	wantFrom := func(b *Book, want string) {
-		t.Helper()
-		if got := mustCost(t, b.Catalog(), query("openai", "o3", "standard"), Usage{}); !strings.HasPrefix(got.PriceID, want+"/") {
-			t.Errorf("the price is %q, want one of %s", got.PriceID, want)
-		}
-	}
-	b := NewBook(base)
-	wantFrom(b, "base")
-	b.SetFeed(feed)
-	wantFrom(b, "feed")
-	before := b.Catalog()
-	b.SetUser(user)
-	wantFrom(b, "user")
-	if got := mustCost(t, before, query("openai", "o3", "standard"), Usage{}); got.PriceID != "feed/openai/o3/-/standard" {
-		t.Errorf("a catalog changed after it was handed out: %s", got.PriceID)
-	}
-	b.SetFeed(nil)
-	b.SetUser(nil)
-	wantFrom(b, "base")
-	b.SetBase(nil)
-	wantFrom(b, "embedded")
-	zero.SetUser(user)
-	wantFrom(&zero, "user")
-	if n := testing.AllocsPerRun(100, func() { b.Catalog() }); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-// Whoever reads while others replace the layers sees a whole catalog, and at the end the last of each.
-func TestBookRace(t *testing.T) {
-	var b Book
-	made := make([]*Catalog, 8)
-	for i := range made {
-		made[i] = namedCatalog(t, fmt.Sprint(i), `"openai":{"models":{`+flat("own", "1", "")+`}}`)
-	}
-	var group sync.WaitGroup
-	for i, c := range made {
-		group.Go(func() {
-			for range 200 {
-				b.SetUser(c)
-				b.SetFeed(made[(i+1)%len(made)])
-				b.SetBase(nil)
-			}
-		})
-		group.Go(func() {
-			for range 200 {
-				if _, err := b.Catalog().Cost(query("openai", "o3", "standard"), Usage{Input: 1}); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	group.Wait()
-	b.SetUser(made[3])
-	if got := mustCost(t, b.Catalog(), query("openai", "own", "standard"), Usage{}); got.PriceID != "3/openai/own/-/standard" {
-		t.Errorf("at the end the price is %s", got.PriceID)
-	}
-}
-
 // BenchmarkLayers asks a catalog of three layers for what only the last has.
 func BenchmarkLayers(b *testing.B) {
 	c := Layers(aliases(b), namedCatalog(b, "feed", `"x":{"models":{`+flat("y", "1", "")+`}}`), Embedded())
-	u := Usage{Input: 1_000, CachedInput: 2_000, Output: 300, Reasoning: 100}
-	for name, q := range map[string]Query{
-		"last":  query("openai", "o3", "flex"),
-		"alias": query("azure", "prod-chat", "flex"),
+	benchmarkCost(b, c, map[string][]Query{
+		"last":     {query("openai", "o3", "flex")},
+		"snapshot": {query("openai", "gpt-5-2025-08-07", "flex")},
+		"alias":    {query("azure", "prod-chat", "flex")},
+		"six": {
+			query("openai", "o3", "flex"), query("openai", "gpt-5-2025-08-07", "flex"), query("openai", "gpt-5-mini", "flex"),
+			query("openai", "o4-mini", "flex"), query("gemini", "gemini-2.5-flash", "standard"), query("openai", "gpt-5.4", "standard"),
+		},
+	})
+}
+
+func TestLimits(t *testing.T) {
+	c := Embedded()
+	for _, test := range []struct {
+		provider, model string
+		in, out         int64
+		ok              bool
+	}{
+		{"openai", "o4-mini", 200_000, 100_000, true},
+		{"openai", "o4-mini-2025-04-16", 200_000, 100_000, true},
+		{"gemini", "models/gemini-embedding-001", 2048, 0, true},
+		{"openai", "gpt-6-astra", 0, 0, true},
+		{"openai", "gpt-9", 0, 0, false},
 	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := c.Cost(q, u); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+		in, out, ok := c.Limits(test.provider, test.model)
+		if in != test.in || out != test.out || ok != test.ok {
+			t.Errorf("%s/%s: %d, %d, %t; want %d, %d, %t", test.provider, test.model, in, out, ok, test.in, test.out, test.ok)
+		}
+	}
+}
+
+func TestModels(t *testing.T) {
+	names := Embedded().Models("openai")
+	if len(names) != 57 || !slices.IsSorted(names) || !slices.Contains(names, "o3") {
+		t.Errorf("%d models of OpenAI: %q", len(names), names)
+	}
+	if names := Embedded().Models("acme"); names != nil {
+		t.Errorf("models of nobody: %q", names)
+	}
+}
+
+func TestReviews(t *testing.T) {
+	for day, want := range map[string][]string{
+		"2026-11-20": nil,
+		"2026-11-21": {"openai/gpt-5.6-sol"},
+		"2026-12-01": {"gemini/gemini-4-argon", "openai/gpt-5.6-sol"},
+		"2027-01-01": {"gemini/gemini-3.6-flash", "gemini/gemini-3.7-flash", "gemini/gemini-3.8-flash", "gemini/gemini-4-argon", "openai/gpt-5.6-sol"},
+	} {
+		if got := Embedded().Reviews(at(day)); !slices.Equal(got, want) {
+			t.Errorf("by %s these are due: %q, want %q", day, got, want)
+		}
 	}
 }

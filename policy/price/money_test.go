@@ -37,24 +37,24 @@ func TestParseUSD(t *testing.T) {
 
 func TestParseUSDRefuses(t *testing.T) {
 	for text, want := range map[string]error{
-		"":                      errJunk,
-		"-":                     errJunk,
-		".":                     errJunk,
-		".5":                    errJunk,
-		"5.":                    errJunk,
-		"+1":                    errJunk,
-		"--1":                   errJunk,
-		"1e3":                   errJunk,
-		"1,000":                 errJunk,
-		"1_000":                 errJunk,
-		" 1":                    errJunk,
-		"1 ":                    errJunk,
-		"1.2.3":                 errJunk,
-		"0x10":                  errJunk,
-		"NaN":                   errJunk,
-		"Inf":                   errJunk,
-		"$1":                    errJunk,
-		"１":                     errJunk,
+		"":                      errNotNumber,
+		"-":                     errNotNumber,
+		".":                     errNotNumber,
+		".5":                    errNotNumber,
+		"5.":                    errNotNumber,
+		"+1":                    errNotNumber,
+		"--1":                   errNotNumber,
+		"1e3":                   errNotNumber,
+		"1,000":                 errNotNumber,
+		"1_000":                 errNotNumber,
+		" 1":                    errNotNumber,
+		"1 ":                    errNotNumber,
+		"1.2.3":                 errNotNumber,
+		"0x10":                  errNotNumber,
+		"NaN":                   errNotNumber,
+		"Inf":                   errNotNumber,
+		"$1":                    errNotNumber,
+		"１":                     errNotNumber,
 		"0.0000000000001":       errTooFine,
 		"1.1234567890123":       errTooFine,
 		"9223372.036854775808":  errTooMuch,
@@ -248,4 +248,17 @@ func FuzzParseUSD(f *testing.F) {
 			t.Fatalf("%q came back as %q, which is %d, %v; want %d", text, p, again, err, p)
 		}
 	})
+}
+
+func TestPicoAppend(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	amounts := []Pico{0, 1, -1, USD, -USD, USD - 1, USD + 1, 10 * USD, math.MaxInt64, math.MinInt64, 120_000_000_000}
+	for range 10_000 {
+		amounts = append(amounts, Pico(int64(random.Uint64())>>random.IntN(64)))
+	}
+	for _, p := range amounts {
+		if got, want := string(p.Append([]byte("$"))), "$"+sumOf(p).String(); got != want {
+			t.Fatalf("%d is %s, want %s", int64(p), got, want)
+		}
+	}
 }

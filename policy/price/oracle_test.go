@@ -237,7 +237,7 @@ func TestCostAgainstRationals(t *testing.T) {
 	}
 }
 
-// Where no uplift rounds, a price is made of its parts: each counter by itself, with the whole prompt's band.
+// Where no uplift rounds, a price is the sum of its parts: each counter alone, in the band of the whole prompt.
 func TestCostIsTheSumOfItsParts(t *testing.T) {
 	o, c := newOracle(t), Embedded()
 	o.questions(4, 20_000, func(x question) {
@@ -267,43 +267,6 @@ func TestCostIsTheSumOfItsParts(t *testing.T) {
 			t.Fatalf("%+v of %+v: the parts are %s, the whole is %s", x.u, x.q, sum, whole.Cost)
 		}
 	})
-}
-
-// Whatever a call within the bound's limits turns out to use, it costs no more.
-func TestBoundBounds(t *testing.T) {
-	o, c := newOracle(t), Embedded()
-	random := rand.New(rand.NewPCG(5, 6))
-	checked := 0
-	o.questions(7, 80_000, func(x question) {
-		// Tools are not in a bound, but for the request itself.
-		x.u.WebSearches, x.u.MapSearches, x.u.FileSearches, x.u.CodeSessions = 0, 0, 0, 0
-		got, err := c.Cost(x.q, x.u)
-		in, out := x.u.Prompt(), x.u.Output+x.u.AudioOutput+x.u.ImageOutput+x.u.VideoOutput
-		if limits := x.m.Limits; err != nil || limits["max_input"] > 0 && in > limits["max_input"] || limits["max_output"] > 0 && out > limits["max_output"] {
-			return
-		}
-		maxIn, maxOut := in+random.Int64N(100_000), out+random.Int64N(5_000)
-		if x.m.Limits["max_input"] > 0 && random.IntN(3) == 0 {
-			maxIn = -1
-		}
-		if x.m.Limits["max_output"] > 0 && random.IntN(3) == 0 {
-			maxOut = -1
-		}
-		bound, err := c.Bound(x.q, maxIn, maxOut)
-		if err != nil {
-			if mayEnd := x.m.tiersAt(x.q.At).ends(x.q.Tier); !mayEnd {
-				t.Fatalf("no bound for %d and %d of %+v: %v", maxIn, maxOut, x.q, err)
-			}
-			return
-		}
-		checked++
-		if got.Cost > bound || got.Uncached > bound {
-			t.Fatalf("%+v of %+v costs %+v, above the bound of %s", x.u, x.q, got, bound)
-		}
-	})
-	if checked < 15_000 {
-		t.Errorf("only %d bounds were checked", checked)
-	}
 }
 
 // ends says whether the tier has a last band beyond which nothing is known, or no price of output.

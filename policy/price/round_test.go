@@ -50,15 +50,15 @@ func TestRoundUSD(t *testing.T) {
 
 func TestRoundUSDRefuses(t *testing.T) {
 	for text, want := range map[string]error{
-		"": errJunk, "-": errJunk, ".": errJunk, "e": errJunk, ".5": errJunk, "5.": errJunk, "5.e1": errJunk, ".e1": errJunk,
-		"+1": errJunk, "--1": errJunk, "- 1": errJunk, " 1": errJunk, "1 ": errJunk, "1\n": errJunk, "1\x00": errJunk,
-		"e5": errJunk, "1e": errJunk, "1e+": errJunk, "1e-": errJunk, "1e+-1": errJunk, "1e1.5": errJunk, "1e1e1": errJunk, "1E1e1": errJunk,
-		"1EE1": errJunk, "1e 1": errJunk, "1e0x1": errJunk, "1e1_0": errJunk, "1_0": errJunk, "1,000": errJunk, "1.2.3": errJunk,
-		"0x10": errJunk, "0x1p4": errJunk, "1/2": errJunk, "NaN": errJunk, "Inf": errJunk, "-Infinity": errJunk, "$1": errJunk,
-		"１": errJunk, "٣": errJunk, "null": errJunk, `"1"`: errJunk, "1e９": errJunk,
+		"": errNotNumber, "-": errNotNumber, ".": errNotNumber, "e": errNotNumber, ".5": errNotNumber, "5.": errNotNumber, "5.e1": errNotNumber, ".e1": errNotNumber,
+		"+1": errNotNumber, "--1": errNotNumber, "- 1": errNotNumber, " 1": errNotNumber, "1 ": errNotNumber, "1\n": errNotNumber, "1\x00": errNotNumber,
+		"e5": errNotNumber, "1e": errNotNumber, "1e+": errNotNumber, "1e-": errNotNumber, "1e+-1": errNotNumber, "1e1.5": errNotNumber, "1e1e1": errNotNumber, "1E1e1": errNotNumber,
+		"1EE1": errNotNumber, "1e 1": errNotNumber, "1e0x1": errNotNumber, "1e1_0": errNotNumber, "1_0": errNotNumber, "1,000": errNotNumber, "1.2.3": errNotNumber,
+		"0x10": errNotNumber, "0x1p4": errNotNumber, "1/2": errNotNumber, "NaN": errNotNumber, "Inf": errNotNumber, "-Infinity": errNotNumber, "$1": errNotNumber,
+		"１": errNotNumber, "٣": errNotNumber, "null": errNotNumber, `"1"`: errNotNumber, "1e９": errNotNumber,
 		// Exponents and lengths beyond what any amount needs, which would take memory to expand.
-		"1e65": errJunk, "1e-65": errJunk, "0e1000000000": errJunk, "1e99999999999999999999": errJunk, "1e-99999999999999999999": errJunk,
-		strings.Repeat("9", 65): errJunk, "0." + strings.Repeat("0", 64): errJunk,
+		"1e65": errNotNumber, "1e-65": errNotNumber, "0e1000000000": errNotNumber, "1e99999999999999999999": errNotNumber, "1e-99999999999999999999": errNotNumber,
+		strings.Repeat("9", 65): errNotNumber, "0." + strings.Repeat("0", 64): errNotNumber,
 		"9223372.0368547758075": errTooMuch, "9223372.036854775808": errTooMuch, "-9223372.036854775809": errTooMuch,
 		"-9223372.03685477580851": errTooMuch, "1e7": errTooMuch, "-1e7": errTooMuch, "1e64": errTooMuch, "-9e64": errTooMuch,
 		strings.Repeat("9", 64): errTooMuch, strings.Repeat("9", 64) + "e64": errTooMuch,
@@ -74,7 +74,7 @@ func TestRoundUSDRefuses(t *testing.T) {
 	}
 }
 
-// What ParseUSD reads exactly, RoundUSD reads too, and to the same.
+// RoundUSD reads what ParseUSD reads, with the same result.
 func TestRoundUSDOfExactAmounts(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 10_000 {
@@ -124,7 +124,7 @@ func checkRounded(t *testing.T, text string) {
 		exponent.SetString(parts[4], 10)
 	}
 	if len(parts[2])+len(parts[3]) > maxDigits || exponent.CmpAbs(big.NewInt(maxDigits)) > 0 {
-		if !errors.Is(err, errJunk) {
+		if !errors.Is(err, errNotNumber) {
 			t.Fatalf("RoundUSD(%q) = %d, %v, and it is out of bounds", text, got, err)
 		}
 		return

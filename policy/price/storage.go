@@ -4,67 +4,45 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 	"strings"
 	"time"
 )
 
 // StorageCost is what it costs to keep tokens in a context cache.
 type StorageCost struct {
-	// Cost is what it costs.
+	// Cost is the cost.
 	Cost Pico
-	// TokenSeconds is the tokens times the seconds that they were kept, rounded to the nearest, halves to the even one. It
+	// TokenSeconds is the number of tokens times the seconds that they were kept, rounded to the nearest, half to even. It
 	// saturates at [math.MaxInt64].
 	TokenSeconds int64
-	// PriceID names the catalog, provider, model and period that the price is from:
-	// "embedded/gemini/gemini-2.5-pro/-/storage". Several periods are joined by "+".
+	// PriceID names the catalog, provider, model and period of the price: "embedded/gemini/gemini-2.5-pro/-/storage".
+	// Several periods are joined by "+".
 	PriceID string
 }
 
 // nanosPerHour is how many nanoseconds an hour has.
 const nanosPerHour = uint64(time.Hour)
 
-// Storage prices a context cache that holds so many tokens from one moment until just before another: for as long as it
-// really was there, to the nanosecond, and where its price changes meanwhile, each part at its own. Of the query it takes
-// Provider, Model and Regional. The sum is exact, and rounded once, to the nearest picodollar, halves to the even one.
+// Storage prices a context cache that holds the tokens from one time until just before another. It charges the exact time,
+// to the nanosecond. If the price changes in between, each part has its own price. Storage uses the query's Provider, Model
+// and Regional only. The sum is exact and rounded once, to the nearest picodollar, half to even.
 //
-// The error is an [*Unpriced] where a moment has no price, where the model or a moment is not known, or where the cost does
-// not fit in a [Pico]; also for a negative number of tokens and for an end before the beginning.
+// The error is an [*Unpriced] if some time in between has no price, if the model or a time is not known, if the number of
+// tokens is negative, if the end is before the beginning, or if the cost does not fit in a [Pico].
 func (c *Catalog) Storage(q Query, tokens int64, from, until time.Time) (StorageCost, error) {
 	q.Tier, q.At = "", from
-	// The wall clock says when prices change, and two wall clocks add up where a part was measured by the other one.
+	// Prices change by the wall clock. Without the monotonic clock, the parts of an interval add up to the whole of it.
 	from, until = from.Round(0), until.Round(0)
-	held := until.Sub(from)
-	switch {
-	case tokens < 0:
-		return StorageCost{}, unpriced(&q, fmt.Errorf("the number of stored tokens is negative: %d", tokens))
-	case from.IsZero() || until.IsZero():
-		return StorageCost{}, unpriced(&q, errors.New("the time of the storage is not known"))
-	case held < 0:
-		return StorageCost{}, unpriced(&q, fmt.Errorf("the storage ends %s before it begins", -held))
-	case !from.Add(held).Equal(until):
-		return StorageCost{}, unpriced(&q, errors.New("the storage is longer than 292 years"))
+	if err := checkInterval(tokens, from, until); err != nil {
+		return StorageCost{}, unpriced(&q, err)
 	}
 	f, start, err := c.findStorage(&q)
 	if err != nil {
 		return StorageCost{}, err
 	}
-	var total wide
-	last := start
-	for i := start; ; i++ {
-		if i == len(f.model.periods) || f.model.periods[i].storage < 0 || f.model.periods[i].from.After(from) {
-			return StorageCost{}, unpriced(&q, fmt.Errorf("no price for storage at %s", from.UTC().Format(time.RFC3339Nano)))
-		}
-		p := &f.model.periods[i]
-		end := until
-		if !p.until.IsZero() && p.until.Before(until) {
-			end = p.until
-		}
-		last = i
-		total.add(tokens, end.Sub(from), p.storage)
-		if from = end; from.Equal(until) {
-			break
-		}
+	total, last, err := f.model.storage(start, tokens, from, until)
+	if err != nil {
+		return StorageCost{}, unpriced(&q, err)
 	}
 	up := f.model.upliftFor(q.Regional)
 	total.mul(max(up.num, 1))
@@ -72,27 +50,60 @@ func (c *Catalog) Storage(q Query, tokens int64, from, until time.Time) (Storage
 	if !ok || cost > math.MaxInt64 {
 		return StorageCost{}, unpriced(&q, errOverflow)
 	}
-	return StorageCost{Pico(cost), tokenSeconds(tokens, held), f.id(&q, f.model.storageID(start, last))}, nil
+	return StorageCost{Pico(cost), tokenSeconds(tokens, until.Sub(from)), f.id(&q, f.model.storageID(start, last))}, nil
 }
 
-// findStorage returns the first model that has a price of storage at the query's time, and the period that it is in.
-func (c *Catalog) findStorage(q *Query) (hit found, start int, err error) {
-	known := false
-	ok := c.search(q.Provider, q.Model, func(f found) bool {
-		known = true
-		hit, start = f, f.model.periodAt(q.At)
-		return start >= 0 && f.model.periods[start].storage >= 0
-	})
+// checkInterval refuses a storage that cannot be.
+func checkInterval(tokens int64, from, until time.Time) error {
+	held := until.Sub(from)
 	switch {
-	case ok:
-		return hit, start, nil
-	case !known:
+	case tokens < 0:
+		return fmt.Errorf("the number of stored tokens is negative: %d", tokens)
+	case from.IsZero() || until.IsZero():
+		return errors.New("the time of the storage is not known")
+	case held < 0:
+		return fmt.Errorf("the storage ends %s before it begins", -held)
+	case !from.Add(held).Equal(until): // Sub saturates
+		return errors.New("the storage is longer than 292 years")
+	}
+	return nil
+}
+
+// storage returns the price of the storage in picodollars times the nanoseconds of an hour, and the last period that it
+// touches. The period that it begins in is start.
+func (m *model) storage(start int, tokens int64, from, until time.Time) (total wide, last int, err error) {
+	for i := start; ; i++ {
+		if i == len(m.periods) || m.periods[i].storage < 0 || m.periods[i].from.After(from) {
+			return wide{}, 0, fmt.Errorf("no price for storage at %s", from.UTC().Format(time.RFC3339Nano))
+		}
+		p := &m.periods[i]
+		end := until
+		if !p.until.IsZero() && p.until.Before(until) {
+			end = p.until
+		}
+		total.add(tokens, end.Sub(from), p.storage)
+		if from = end; from.Equal(until) {
+			return total, i, nil
+		}
+	}
+}
+
+// findStorage returns the first candidate that has a price of storage at the query's time, and the index of the period.
+func (c *Catalog) findStorage(q *Query) (hit candidate, start int, err error) {
+	var room [roomFor]candidate
+	all := c.search(room[:0], q.Provider, q.Model)
+	for _, m := range all {
+		if i := m.model.periodAt(q.At); i >= 0 && m.model.periods[i].storage >= 0 {
+			return m, i, nil
+		}
+	}
+	if len(all) == 0 {
 		return hit, 0, unpriced(q, c.noModel(q))
 	}
 	return hit, 0, unpriced(q, fmt.Errorf("no price for storage at %s%s", q.At.UTC().Format(time.RFC3339Nano), c.searched()))
 }
 
-// storageID is the PriceID of storage in the periods from first to last.
+// storageID returns the PriceID of storage in the periods from first to last.
 func (m *model) storageID(first, last int) string {
 	var names strings.Builder
 	names.WriteString(m.id)
@@ -106,7 +117,7 @@ func (m *model) storageID(first, last int) string {
 	return names.String()
 }
 
-// tokenSeconds is the tokens times the seconds.
+// tokenSeconds returns the tokens times the seconds, rounded.
 func tokenSeconds(tokens int64, held time.Duration) int64 {
 	var product wide
 	product.add(tokens, held, 1)
@@ -114,45 +125,4 @@ func tokenSeconds(tokens int64, held time.Duration) int64 {
 		return int64(n)
 	}
 	return math.MaxInt64
-}
-
-// wide is a number of 128 bits that is not negative. What does not fit is noted, and is then far beyond any [Pico]: that
-// ends at 2^63 picodollars, which are less than 2^127 when they are counted by the nanosecond of an hour and the
-// millionth of an uplift.
-type wide struct {
-	hi, lo   uint64
-	overflow bool
-}
-
-// add adds the product of the three, none of which is negative.
-func (w *wide) add(tokens int64, held time.Duration, price int64) {
-	var product wide
-	product.hi, product.lo = bits.Mul64(uint64(tokens), uint64(held))
-	product.mul(uint64(price))
-	var carry uint64
-	w.lo, carry = bits.Add64(w.lo, product.lo, 0)
-	w.hi, carry = bits.Add64(w.hi, product.hi, carry)
-	w.overflow = w.overflow || product.overflow || carry != 0
-}
-
-// mul multiplies it.
-func (w *wide) mul(n uint64) {
-	over, hi := bits.Mul64(w.hi, n)
-	up, lo := bits.Mul64(w.lo, n)
-	var carry uint64
-	w.lo = lo
-	w.hi, carry = bits.Add64(hi, up, 0)
-	w.overflow = w.overflow || over != 0 || carry != 0
-}
-
-// div is the quotient, rounded to the nearest, halves to the even one, and whether it fits.
-func (w *wide) div(n uint64) (uint64, bool) {
-	if w.overflow || w.hi >= n {
-		return 0, false
-	}
-	quotient, rest := bits.Div64(w.hi, w.lo, n)
-	if half := n - rest; rest > half || rest == half && quotient&1 == 1 {
-		return quotient + 1, quotient+1 != 0
-	}
-	return quotient, true
 }

@@ -104,7 +104,7 @@ func TestStorageUnpriced(t *testing.T) {
 	}
 }
 
-// What costs next to nothing can be stored beyond what token-seconds can count.
+// Storage at a very low price can exceed the range of token-seconds.
 func TestStorageSaturates(t *testing.T) {
 	c := mustParse(t, `"periods":[{"source":"s","storage_usd_per_million_hours":"0","tiers":{"standard":[{"usd_per_million":{"input":"1"}}]}}]`)
 	got, err := c.Storage(Query{Provider: "acme", Model: "roadrunner"}, math.MaxInt64, at("1800-01-01"), at("2026-01-01"))
@@ -189,7 +189,7 @@ func TestStorageAgainstRationals(t *testing.T) {
 	}
 }
 
-// Two parts of an interval cost what the whole does, but for the rounding of each.
+// The two parts of an interval cost as much as the whole, except for the rounding of each.
 func TestStorageAddsUp(t *testing.T) {
 	c, _ := steps(t, "1.1")
 	storageQuestions(10_000, func(tokens int64, from, until time.Time, random *rand.Rand) {

@@ -1,11 +1,14 @@
 package price
 
-import "math"
+import (
+	"math"
+	"strconv"
+)
 
 // Usage counts what one call used: tokens, and requests of tools that are charged for. The counts are disjoint: each token
-// is in exactly one of them, but for Reasoning, which says how many of the Output tokens were reasoning. (Providers count otherwise, each in its own way:
-// a cached token is often in the prompt's count as well. Whoever fills a Usage takes that apart.) The zero value is a
-// call that used nothing.
+// is in exactly one of them. The exception is Reasoning, which says how many of the Output tokens were reasoning. Providers
+// count differently; in most answers a cached token is also in the count of the prompt. The code that fills a Usage has to
+// separate the counts. The zero value is a call that used nothing.
 type Usage struct {
 	// Input counts plain prompt tokens: neither read from a cache nor written to one, and not audio.
 	Input int64 `json:"input,omitzero"`
@@ -26,7 +29,7 @@ type Usage struct {
 	// AudioOutput counts generated audio tokens.
 	AudioOutput int64 `json:"audio_output,omitzero"`
 	// ImageInput counts image tokens of the prompt where they have a price of their own, as in the editing of images. Where
-	// an image in the prompt costs what text does, its tokens are in Input.
+	// an image in the prompt costs as much as text, its tokens are in Input.
 	ImageInput int64 `json:"image_input,omitzero"`
 	// CachedImageInput counts such image tokens that were read from a cache.
 	CachedImageInput int64 `json:"cached_image_input,omitzero"`
@@ -39,24 +42,24 @@ type Usage struct {
 	// Reasoning says how many of the Output tokens were reasoning. It has no price of its own.
 	Reasoning int64 `json:"reasoning,omitzero"`
 
-	// WebSearches counts searches of the web that the provider made, or prompts grounded by them, as it charges for them.
+	// WebSearches counts searches of the web by the provider, or prompts grounded by them: the unit that it charges for.
 	WebSearches int64 `json:"web_searches,omitzero"`
-	// MapSearches counts the same of a map.
+	// MapSearches counts searches of a map in the same way.
 	MapSearches int64 `json:"map_searches,omitzero"`
-	// FileSearches counts searches of files that are kept with the provider.
+	// FileSearches counts searches of files that are stored with the provider.
 	FileSearches int64 `json:"file_searches,omitzero"`
 	// CodeSessions counts sessions of containers in which the provider ran code.
 	CodeSessions int64 `json:"code_sessions,omitzero"`
-	// Requests counts requests, where one costs something beside its tokens.
+	// Requests counts requests, where a request itself has a price in addition to its tokens.
 	Requests int64 `json:"requests,omitzero"`
 
-	// StorageTokenSeconds counts the tokens that a context cache held, times the seconds that it held them, rounded. It
-	// has its price by [Catalog.Storage], and none in a call's.
+	// StorageTokenSeconds counts the tokens that a context cache held times the seconds that it held them, rounded.
+	// [Catalog.Storage] prices it; [Catalog.Cost] ignores it.
 	StorageTokenSeconds int64 `json:"storage_token_seconds,omitzero"`
 }
 
-// Prompt is how many tokens the whole prompt has: everything on the input side, cached or not, text, audio, image or
-// video. It is what selects the band of a long context. It saturates at [math.MaxInt64].
+// Prompt returns how many tokens the whole prompt has: all input, cached or not, text, audio, image or video. This number
+// selects the band of prices for a long context. It saturates at [math.MaxInt64].
 func (u Usage) Prompt() int64 {
 	n := addTokens(u.Input, u.CachedInput)
 	for _, tokens := range [...]int64{
@@ -67,7 +70,7 @@ func (u Usage) Prompt() int64 {
 	return n
 }
 
-// Add returns u and v added up, counter by counter. Each counter saturates at [math.MaxInt64].
+// Add returns the sum of u and v, counter by counter. Each counter saturates at [math.MaxInt64].
 func (u Usage) Add(v Usage) Usage {
 	return Usage{
 		Input:               addTokens(u.Input, v.Input),
@@ -94,7 +97,7 @@ func (u Usage) Add(v Usage) Usage {
 	}
 }
 
-// addTokens is a+b, or the nearest int64 to it.
+// addTokens returns a+b, or the nearest int64 to it.
 func addTokens(a, b int64) int64 {
 	switch {
 	case b > 0 && a > math.MaxInt64-b:
@@ -158,7 +161,7 @@ var counterNames = [counters]string{
 	requests:         "requests",
 }
 
-// plainCounter is what each counter's tokens would have been, had nothing been cached.
+// plainCounter maps each counter to the one that its tokens would be in without any cache.
 var plainCounter = [counters]counter{
 	input:            input,
 	cachedInput:      input,
@@ -184,7 +187,7 @@ var plainCounter = [counters]counter{
 // counts is a usage as an array, one entry for each counter.
 type counts [counters]int64
 
-// counts is u as an array.
+// counts returns u as an array.
 func (u *Usage) counts() counts {
 	return counts{
 		input:            u.Input,
@@ -207,4 +210,78 @@ func (u *Usage) counts() counts {
 		codeSessions:     u.CodeSessions,
 		requests:         u.Requests,
 	}
+}
+
+// used is a usage as an array, with a bit set of the counts that are not zero. A call uses few of the counters, and a
+// price looks at each of them several times.
+type used struct {
+	counts counts
+	some   uint32 // bit c is counter c
+}
+
+// read fills n, which must be zero, with u. It reports whether u is possible: no count is negative, and there is no more
+// reasoning than output.
+func (n *used) read(u *Usage) bool {
+	n.counts = u.counts()
+	var all int64
+	for c, count := range &n.counts {
+		all |= count
+		if count != 0 {
+			n.some |= 1 << c
+		}
+	}
+	return all >= 0 && 0 <= u.Reasoning && u.Reasoning <= u.Output
+}
+
+// A Counter is one of the counts of a [Usage].
+type Counter struct {
+	// Name is the name of the count in JSON.
+	Name string
+	// Count points to the count, which may be read and set.
+	Count *int64
+}
+
+// Counters returns all counts of the usage in the order of its fields, including those without a price.
+func (u *Usage) Counters() [21]Counter {
+	return [...]Counter{
+		{"input", &u.Input},
+		{"cached_input", &u.CachedInput},
+		{"cache_write", &u.CacheWrite},
+		{"cache_write_1h", &u.CacheWrite1h},
+		{"cache_write_12h", &u.CacheWrite12h},
+		{"output", &u.Output},
+		{"audio_input", &u.AudioInput},
+		{"cached_audio_input", &u.CachedAudioInput},
+		{"audio_output", &u.AudioOutput},
+		{"image_input", &u.ImageInput},
+		{"cached_image_input", &u.CachedImageInput},
+		{"image_output", &u.ImageOutput},
+		{"video_input", &u.VideoInput},
+		{"video_output", &u.VideoOutput},
+		{"reasoning", &u.Reasoning},
+		{"web_searches", &u.WebSearches},
+		{"map_searches", &u.MapSearches},
+		{"file_searches", &u.FileSearches},
+		{"code_sessions", &u.CodeSessions},
+		{"requests", &u.Requests},
+		{"storage_token_seconds", &u.StorageTokenSeconds},
+	}
+}
+
+// AppendJSON appends the usage to b as a JSON object, exactly as [encoding/json.Marshal] writes it.
+func (u *Usage) AppendJSON(b []byte) []byte {
+	b = append(b, '{')
+	first := true
+	for _, c := range u.Counters() {
+		if *c.Count == 0 {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = append(append(append(b, '"'), c.Name...), '"', ':')
+		b = strconv.AppendInt(b, *c.Count, 10)
+	}
+	return append(b, '}')
 }

@@ -3,6 +3,8 @@ package price
 import (
 	"encoding/json"
 	"math"
+	"math/rand/v2"
+	"reflect"
 	"testing"
 )
 
@@ -81,6 +83,23 @@ func TestCountersAreTheUsage(t *testing.T) {
 	for c, got := range full.counts() {
 		if want := fields[counterNames[c]]; got != want || want == 0 {
 			t.Errorf("%s counts %d, want %d", counterNames[c], got, want)
+		}
+	}
+}
+
+func TestUsageAppendJSON(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 1000 {
+		var u Usage
+		v := reflect.ValueOf(&u).Elem()
+		for i := range v.NumField() {
+			if random.IntN(3) == 0 {
+				v.Field(i).SetInt(int64(random.Uint64()) >> random.IntN(64))
+			}
+		}
+		want, err := json.Marshal(u)
+		if got := string(u.AppendJSON(nil)); err != nil || got != string(want) {
+			t.Fatalf("it is %s, want %s (%v)", got, want, err)
 		}
 	}
 }

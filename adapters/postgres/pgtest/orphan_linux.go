@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// noOrphan has a process end, in good order, when the thread ends that has started it.
+// noOrphan makes the process stop when the thread that started it ends.
 func noOrphan(cmd *exec.Cmd) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)

@@ -4,5 +4,5 @@ package pgtest
 
 import "os/exec"
 
-// noOrphan does nothing: a test that is killed leaves its server behind.
+// noOrphan does nothing: on this system, the server of a test that is killed continues to run.
 func noOrphan(*exec.Cmd) {}

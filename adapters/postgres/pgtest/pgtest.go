@@ -1,6 +1,6 @@
-// Package pgtest runs a PostgreSQL server for a test or a benchmark: one of its own, with an empty database, on a free
-// port of the loopback interface, that is gone afterwards. The programs initdb and postgres must be installed; they
-// are looked for in PATH and where Debian has them.
+// Package pgtest runs a PostgreSQL server for a test or a benchmark. The server has an empty database, listens on a free
+// port of the loopback interface, and is removed afterwards. The programs initdb and postgres must be installed; they are
+// searched in PATH and where Debian installs them.
 package pgtest
 
 import (
@@ -23,14 +23,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Start starts a server for a test, and returns its connection string. It ends with the test. Where PostgreSQL is not
-// installed, the test is skipped, or fails if SKINFLINT_REQUIRE_SERVICES=1.
+// Start starts a server that ends with the test, and returns its connection string. If PostgreSQL is not installed, the test
+// is skipped; with SKINFLINT_REQUIRE_SERVICES=1 it fails.
 func Start(t testing.TB) (dsn string) {
 	t.Helper()
 	return Run(t).DSN()
 }
 
-// Run is Start for a test that stops and starts the server.
+// Run is [Start] for a test that stops and starts the server.
 func Run(t testing.TB) *Server {
 	t.Helper()
 	s, err := New()
@@ -48,11 +48,12 @@ func Run(t testing.TB) *Server {
 	return s
 }
 
-// ErrNotInstalled says that there is no PostgreSQL on this machine.
+// ErrNotInstalled is the error if PostgreSQL is not installed.
 var ErrNotInstalled = errors.New("pgtest: PostgreSQL is not installed: initdb and postgres are neither in PATH nor in /usr/lib/postgresql/*/bin")
 
-// A Server is a PostgreSQL server. Make it with [New] or [Run], and Close it. On Linux, it ends as well when the program
-// is killed; its data then stays in the directory for temporary files. Its methods are for one goroutine at a time.
+// A Server is a PostgreSQL server. Create it with [New] or [Run], and Close it at the end. On Linux, the server also ends
+// when the program is killed; its data then remains in the directory for temporary files. A Server is not safe for
+// concurrent use.
 type Server struct {
 	dir      string // of its data, and of its own
 	bin      string // of its programs
@@ -63,7 +64,7 @@ type Server struct {
 	log      tail
 }
 
-// New makes a server and starts it. Close it in the end. The error is [ErrNotInstalled] if it cannot be.
+// New creates a server and starts it. The error is [ErrNotInstalled] if PostgreSQL is not installed.
 func New() (*Server, error) {
 	bin, err := programs()
 	if err != nil {
@@ -82,7 +83,7 @@ func New() (*Server, error) {
 	return s, nil
 }
 
-// programs returns the folder of initdb and postgres.
+// programs returns the directory of initdb and postgres.
 func programs() (string, error) {
 	if initdb, err := exec.LookPath("initdb"); err == nil {
 		if initdb, err = filepath.EvalSymlinks(initdb); err == nil {
@@ -102,7 +103,7 @@ func programs() (string, error) {
 
 const owner = "skinflint"
 
-// init makes the database.
+// init creates the database.
 func (s *Server) init() error {
 	password := filepath.Join(s.dir, "password")
 	if err := os.WriteFile(password, []byte(s.password), 0o600); err != nil {
@@ -119,9 +120,10 @@ func (s *Server) init() error {
 	return nil
 }
 
+// data returns the directory of the database.
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
-// command prepares one of PostgreSQL's programs, which refuse to be run by root.
+// command prepares a command of PostgreSQL. These refuse to run as root.
 func (s *Server) command(name string, args ...string) (*exec.Cmd, error) {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.dir
@@ -131,7 +133,7 @@ func (s *Server) command(name string, args ...string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// DSN is the connection string, which stays the same when the server is stopped and started.
+// DSN returns the connection string. It stays the same when the server is stopped and started.
 func (s *Server) DSN() string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/postgres?sslmode=disable", owner, s.password, s.port)
 }
@@ -139,7 +141,7 @@ func (s *Server) DSN() string {
 // patience is how long a server may take to start, and to stop.
 const patience = time.Minute
 
-// Start starts the server after a Stop, and returns when it takes connections.
+// Start starts the server after a Stop, and returns when it accepts connections.
 func (s *Server) Start() error {
 	if s.process != nil {
 		return errors.New("pgtest: the server runs already")
@@ -159,6 +161,7 @@ func (s *Server) Start() error {
 	return err
 }
 
+// freePort returns a port of the loopback interface that no program uses.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -168,6 +171,7 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
+// start starts the server on its port.
 func (s *Server) start() error {
 	cmd, err := s.command("postgres", "-D", s.data(), "-p", strconv.Itoa(s.port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
@@ -203,22 +207,22 @@ func (s *Server) start() error {
 		select {
 		case <-exited:
 			s.process = nil
-			return fmt.Errorf("pgtest: postgres has ended:\n%s", s.log.String())
+			return fmt.Errorf("pgtest: postgres has exited:\n%s", s.log.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return errors.Join(fmt.Errorf("pgtest: postgres takes no connections: %w\n%s", err, s.log.String()), s.Stop())
+			return errors.Join(fmt.Errorf("pgtest: postgres accepts no connections: %w\n%s", err, s.log.String()), s.Stop())
 		}
 	}
 }
 
-// Stop ends the server, and with it its connections, in good order. To stop a stopped server does nothing.
+// Stop stops the server and closes its connections. It does nothing if the server is stopped already.
 func (s *Server) Stop() error {
 	if s.process == nil {
 		return nil
 	}
 	process := s.process.Process
-	if process.Signal(os.Interrupt) != nil { // which a system may not have
+	if process.Signal(os.Interrupt) != nil { // not every system has the signal
 		process.Kill()
 	}
 	var err error
@@ -233,7 +237,7 @@ func (s *Server) Stop() error {
 	return err
 }
 
-// Close stops the server, and removes its data.
+// Close stops the server and removes its data.
 func (s *Server) Close() error {
 	return errors.Join(s.Stop(), os.RemoveAll(s.dir))
 }

@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// unprivileged lets root run a program as the user postgres, or nobody, whom everything in dir then belongs to.
+// unprivileged lets root run the command as the user postgres, or as nobody, and makes that user the owner of dir.
 func unprivileged(cmd *exec.Cmd, dir string) error {
 	if os.Geteuid() != 0 {
 		return nil

@@ -1,4 +1,6 @@
-// Package ledgertest has the contract of a [ledger.Sink] that is also a [ledger.Source] as a test, the way
-// testing/slogtest has that of a handler. A store of one's own that passes it can be put behind a [ledger.Writer]: no
-// row is lost, none counts twice, and sums are exact, whatever is written again.
+// Package ledgertest tests the contract of a [ledger.Sink], as testing/slogtest tests that of a handler.
+//
+// A program that keeps its rows in a store of its own writes a type that implements [ledger.Sink] and [ledger.Scanner], and
+// a test of a few lines that calls [TestSink]. A sink that passes it can be used with a [ledger.Writer]: no row is lost, no
+// row counts twice, and sums are exact, whatever the Writer writes again after a failure.
 package ledgertest

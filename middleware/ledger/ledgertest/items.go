@@ -14,7 +14,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// roundTrip: every field of a row is read back as it was written, odd texts and amounts too. To write nothing is no
+// roundTrip: every field of a row is read back as it was written, with unusual texts and amounts, too. Writing no rows is no
 // error.
 func roundTrip(c *check) {
 	c.compare()
@@ -27,54 +27,15 @@ func roundTrip(c *check) {
 	c.compare()
 }
 
-// replay: what a Writer may do when writes fail changes nothing: a part of the rows is kept, and all are written again,
-// alone or with later ones, or in smaller batches.
+// replay: what a Writer does after failures changes nothing. Only some of the rows were kept, and all of them are written
+// again, alone or with later ones, or in smaller batches.
 func replay(c *check) {
 	for range 20 {
-		var rows []ledger.Row
-		for range 1 + c.random.IntN(60) {
-			row := c.row()
-			later := []ledger.Row{row}
-			if c.random.IntN(2) == 0 {
-				rows = append(rows, opened(&row))
-			}
-			if c.random.IntN(4) == 0 {
-				later = append(later, billed(&row, price.Pico(c.random.Int64())))
-			}
-			if c.random.IntN(8) == 0 {
-				later = append(later, opened(&row), row)
-			}
-			for _, r := range later { // somewhere behind the one before, with others between them
-				rows = append(rows, r)
-				if n := len(rows); c.random.IntN(2) == 0 && n > 1 && rows[n-2].Call != r.Call {
-					rows[n-1], rows[n-2] = rows[n-2], rows[n-1]
-				}
-			}
-		}
+		rows := c.history()
 		for i := range rows {
 			c.want.put(&rows[i])
 		}
-		for safe := 0; safe < len(rows); {
-			end := safe + 1 + c.random.IntN(len(rows)-safe)
-			var part []ledger.Row
-			for _, row := range rows[safe:end] {
-				if c.random.IntN(2) == 0 {
-					part = append(part, row)
-				}
-			}
-			switch c.random.IntN(4) {
-			case 0:
-				c.send(part) // the write failed half-way
-			case 1:
-				c.send(rows[safe:end]) // it was done, and the answer was lost
-			case 2:
-				c.send(rows[safe:end])
-				safe += c.random.IntN(end - safe + 1) // a sync failed
-			default:
-				c.send(rows[safe:end])
-				safe = end
-			}
-		}
+		c.writeUnreliably(rows)
 	}
 	c.compare()
 	c.want = make(model)
@@ -85,8 +46,58 @@ func replay(c *check) {
 	c.compare()
 }
 
-// openGivesWay: the row of an attempt takes the place of the one that was noted when it was sent, and an open row that
-// comes late is not kept. Open rows are only scanned when they are asked for.
+// history returns rows of some attempts in an order in which a Writer can write them: those of one attempt are in order,
+// and rows of other attempts may stand between them.
+func (c *check) history() (rows []ledger.Row) {
+	for range 1 + c.random.IntN(60) {
+		row := c.row()
+		later := []ledger.Row{row}
+		if c.random.IntN(2) == 0 {
+			rows = append(rows, opened(&row))
+		}
+		if c.random.IntN(4) == 0 {
+			later = append(later, billed(&row, price.Pico(c.random.Int64())))
+		}
+		if c.random.IntN(8) == 0 {
+			later = append(later, opened(&row), row)
+		}
+		for _, r := range later {
+			rows = append(rows, r)
+			if n := len(rows); c.random.IntN(2) == 0 && n > 1 && rows[n-2].Call != r.Call {
+				rows[n-1], rows[n-2] = rows[n-2], rows[n-1]
+			}
+		}
+	}
+	return rows
+}
+
+// writeUnreliably writes the rows as a Writer does while writes and syncs fail at random.
+func (c *check) writeUnreliably(rows []ledger.Row) {
+	for safe := 0; safe < len(rows); {
+		end := safe + 1 + c.random.IntN(len(rows)-safe)
+		var part []ledger.Row
+		for _, row := range rows[safe:end] {
+			if c.random.IntN(2) == 0 {
+				part = append(part, row)
+			}
+		}
+		switch c.random.IntN(4) {
+		case 0:
+			c.send(part) // the write failed after some of the rows
+		case 1:
+			c.send(rows[safe:end]) // the write was done, and its answer was lost
+		case 2:
+			c.send(rows[safe:end])
+			safe += c.random.IntN(end - safe + 1) // a sync failed
+		default:
+			c.send(rows[safe:end])
+			safe = end
+		}
+	}
+}
+
+// openGivesWay: the row of an attempt replaces its open row, and an open row that comes later is not kept. A scan returns
+// open rows only if the filter selects them.
 func openGivesWay(c *check) {
 	together, apart, late, lateTogether, alone, twice := c.row(), c.row(), c.row(), c.row(), c.row(), c.row()
 	c.write(opened(&apart), opened(&alone), opened(&twice))
@@ -103,7 +114,7 @@ func openGivesWay(c *check) {
 	}
 }
 
-// firstStays: of two rows of an attempt that has ended, the one that came first is kept.
+// firstStays: of two rows of an attempt that has ended, the first one is kept.
 func firstStays(c *check) {
 	rows := c.rowsOf(10)
 	c.write(rows...)
@@ -120,8 +131,7 @@ func firstStays(c *check) {
 	c.compare()
 }
 
-// billReplaces: a row whose cost is from a bill takes the place of whatever is there, another such row too, and keeps
-// it.
+// billReplaces: a row whose cost is from a bill replaces any row, another such row included, and is replaced by no other.
 func billReplaces(c *check) {
 	rows := c.rowsOf(6)
 	for i := range rows {
@@ -141,7 +151,7 @@ func billReplaces(c *check) {
 	c.compare()
 }
 
-// order: rows are scanned in the order in which they were stored, or in that of their times.
+// order: rows are scanned in the order in which they were stored, or by time.
 func order(c *check) {
 	const n = 1500
 	at := make([]time.Time, n)
@@ -238,7 +248,7 @@ func filters(c *check) {
 	}
 }
 
-// sums: the amounts of the rows that are read add up to those that were written, beyond what an int64 or a float holds.
+// sums: the amounts that are read add up to those that were written, even if an int64 or a float cannot hold the sum.
 func sums(c *check) {
 	c.write(c.rowsOf(800)...)
 	add := func(s *[5]price.Sum, r *ledger.Row) {
@@ -260,8 +270,8 @@ func sums(c *check) {
 	}
 }
 
-// breakOff: whoever scans may stop at any row, as often as may be, and everything works on.
-func breakOff(c *check) {
+// stopEarly: a scan may stop at any row, and the sink still works.
+func stopEarly(c *check) {
 	c.write(c.rowsOf(1200)...)
 	for i := range 25 {
 		n := 0
@@ -278,71 +288,78 @@ func breakOff(c *check) {
 	c.compare()
 }
 
-// scanWhileWriting: a scan that runs beside writes has every row that was safe when it began, none twice, and none that
-// was not written.
+// scanWhileWriting: a scan during writes returns every row that was safe when it began, none twice, and none that was not
+// written.
 func scanWhileWriting(c *check) {
-	batches := make([][]ledger.Row, 30)
-	written := make(model)
-	for i := range batches {
-		batches[i] = c.rowsOf(40)
-		for j := range batches[i] {
-			written.put(&batches[i][j])
+	w := writing{batches: make([][]ledger.Row, 30), written: make(model)}
+	for i := range w.batches {
+		w.batches[i] = c.rowsOf(40)
+		for j := range w.batches[i] {
+			w.written.put(&w.batches[i][j])
 		}
 	}
-	var safe atomic.Int64
 	var done atomic.Bool
-	scan := func() error {
-		before := int(safe.Load())
-		seen := make(map[key]bool)
-		for row, err := range c.source.Scan(c.ctx, ledger.Filter{}) {
-			if err != nil {
-				return err
-			}
-			k := keyOf(&row)
-			want, ok := written[k]
-			if !ok || seen[k] || text(&row) != text(&want) {
-				return fmt.Errorf("attempt %d of call %.40q: written: %t, twice: %t, as %s", k.attempt, k.call, ok, seen[k], text(&row))
-			}
-			seen[k] = true
-		}
-		for i := range before {
-			for j := range batches[i] {
-				row := readBack(&batches[i][j])
-				if !seen[keyOf(&row)] {
-					return fmt.Errorf("a row of batch %d is not there, though it was safe before", i)
-				}
-			}
-		}
-		return nil
-	}
 	var scans sync.WaitGroup
 	for range 3 {
 		scans.Go(func() {
 			for !done.Load() {
-				if err := scan(); err != nil {
-					c.Errorf("a scan beside writes: %v", err)
+				if err := w.scan(c); err != nil {
+					c.Errorf("a scan during writes: %v", err)
 					return
 				}
 			}
 		})
 	}
 	var failure error
-	for _, batch := range batches {
+	for _, batch := range w.batches {
 		if failure = c.sink.Write(c.ctx, batch); failure != nil {
 			break
 		}
-		safe.Add(1)
+		w.safe.Add(1)
 	}
 	done.Store(true)
 	scans.Wait()
 	if failure != nil {
-		c.Fatalf("Write beside scans: %v", failure)
+		c.Fatalf("Write during scans: %v", failure)
 	}
-	c.want = written
+	c.want = w.written
 	c.compare()
 }
 
-// writeWhileScanning: whoever scans may write between two rows.
+// writing is the state of writes that other goroutines scan.
+type writing struct {
+	batches [][]ledger.Row
+	written model        // all rows of the batches
+	safe    atomic.Int64 // how many batches are written
+}
+
+// scan scans once, and returns an error if a row is wrong or missing.
+func (w *writing) scan(c *check) error {
+	before := int(w.safe.Load())
+	seen := make(map[key]bool)
+	for row, err := range c.source.Scan(c.ctx, ledger.Filter{}) {
+		if err != nil {
+			return err
+		}
+		k := keyOf(&row)
+		want, ok := w.written[k]
+		if !ok || seen[k] || text(&row) != text(&want) {
+			return fmt.Errorf("attempt %d of call %.40q: written: %t, twice: %t, as %s", k.attempt, k.call, ok, seen[k], text(&row))
+		}
+		seen[k] = true
+	}
+	for i := range before {
+		for j := range w.batches[i] {
+			row := readBack(&w.batches[i][j])
+			if !seen[keyOf(&row)] {
+				return fmt.Errorf("a row of batch %d is missing, though it was safe before", i)
+			}
+		}
+	}
+	return nil
+}
+
+// writeWhileScanning: a row may be written between two rows of a scan.
 func writeWhileScanning(c *check) {
 	c.write(c.rowsOf(30)...)
 	n := 0
@@ -362,13 +379,13 @@ func writeWhileScanning(c *check) {
 	c.compare()
 }
 
-// cancelled: a write or a scan whose context is done fails or is complete, and everything works on.
+// cancelled: a write or a scan whose context is done either fails or is complete, and the sink still works.
 func cancelled(c *check) {
 	rows := c.rowsOf(1200)
-	gone, cancel := context.WithCancel(c.ctx)
+	done, cancel := context.WithCancel(c.ctx)
 	cancel()
 	for range 3 {
-		if err := c.sink.Write(gone, rows[:500]); err == nil {
+		if err := c.sink.Write(done, rows[:500]); err == nil {
 			c.compareAfter(rows[:500])
 		}
 	}
@@ -395,7 +412,7 @@ func cancelled(c *check) {
 		}
 	}
 	for range 5 {
-		scan(gone, func() {})
+		scan(done, func() {})
 		soon, cancel := context.WithCancel(c.ctx)
 		scan(soon, cancel)
 		cancel()
@@ -403,7 +420,7 @@ func cancelled(c *check) {
 	c.compare()
 }
 
-// compareAfter compares when a write that might have failed says that it has not.
+// compareAfter compares after a write that reported no error.
 func (c *check) compareAfter(rows []ledger.Row) {
 	c.Helper()
 	for i := range rows {
@@ -412,7 +429,7 @@ func (c *check) compareAfter(rows []ledger.Row) {
 	c.compare()
 }
 
-// reopen: what was written is there when the sink is opened again, and to write it again changes nothing.
+// reopen: a sink that is opened again has the rows that were written, and writing them again changes nothing.
 func reopen(c *check) {
 	c.reopen() // empty
 	rows := c.rowsOf(300)

@@ -22,7 +22,7 @@ type key struct {
 	attempt int
 }
 
-// A table is a sink in memory. Its faults are what the kit has to find.
+// A table is a sink in memory. TestSink must find its fault.
 type table struct {
 	fault string
 	mu    sync.Mutex
@@ -42,22 +42,27 @@ func (s *table) Write(ctx context.Context, rows []ledger.Row) error {
 		if err != nil {
 			return err
 		}
-		k := key{r.Call, r.Attempt}
-		old, ok := s.rows[k]
-		wasOpen := strings.Contains(old, `"outcome":"open"`)
-		bill := r.PriceID == ledger.Bill && s.fault != "ignores bills"
-		if ok && !bill && (!wasOpen || r.Outcome == policy.Open) && s.fault != "keeps the last" {
-			continue
-		}
-		if r.Cost.Known && s.fault == "loses a picodollar" && r.Cost.Pico > 1<<53 {
-			r.Cost.Pico--
-		}
-		if s.fault == "counts twice" && ok && wasOpen {
-			s.rows[key{r.Call + "'", r.Attempt}] = old
-		}
-		s.rows[k] = string(r.AppendJSON(nil))
+		s.put(&r)
 	}
 	return nil
+}
+
+// put keeps a row, by the rules of a sink and with the table's fault.
+func (s *table) put(r *ledger.Row) {
+	k := key{r.Call, r.Attempt}
+	old, ok := s.rows[k]
+	wasOpen := strings.Contains(old, `"outcome":"open"`)
+	bill := r.PriceID == ledger.BillPriceID && s.fault != "ignores bills"
+	if ok && !bill && (!wasOpen || r.Outcome == policy.Open) && s.fault != "keeps the last" {
+		return
+	}
+	if r.Cost.Known && s.fault == "loses a picodollar" && r.Cost.Pico > 1<<53 {
+		r.Cost.Pico--
+	}
+	if s.fault == "counts twice" && ok && wasOpen {
+		s.rows[key{r.Call + "'", r.Attempt}] = old
+	}
+	s.rows[k] = string(r.AppendJSON(nil))
 }
 
 func (s *table) Close() error {
@@ -98,7 +103,7 @@ func (s *table) Scan(ctx context.Context, f ledger.Filter) iter.Seq2[ledger.Row,
 	}
 }
 
-// testTables tests tables with a fault.
+// testTables tests tables with that fault, or none.
 func testTables(t *testing.T, fault string) {
 	tables := make(map[string]*table)
 	ledgertest.TestSink(t, func(_ *testing.T, dir string) ledger.Sink {
@@ -123,7 +128,7 @@ func TestJSONL(t *testing.T) {
 
 const faultVariable = "LEDGERTEST_FAULT"
 
-// TestFaulty is run by TestFaultsAreFound, in a process of its own, as it shall fail.
+// TestFaulty is run by TestFaultsAreFound in a process of its own, because it has to fail.
 func TestFaulty(t *testing.T) {
 	fault := os.Getenv(faultVariable)
 	if fault == "" {

@@ -5,9 +5,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-const openOutcome = policy.Open
-
-// A key tells attempts apart.
+// A key identifies an attempt.
 type key struct {
 	call    string
 	attempt int
@@ -15,26 +13,27 @@ type key struct {
 
 func keyOf(r *ledger.Row) key { return key{r.Call, r.Attempt} }
 
-// A model is what a sink should hold: the rules of [ledger.Sink] in the plainest form.
+// A model is what a sink should hold. It is the simplest implementation of the rules of [ledger.Sink].
 type model map[key]ledger.Row
 
+// put keeps a row, by the rules.
 func (m model) put(r *ledger.Row) {
 	row := readBack(r)
 	k := keyOf(&row)
 	old, ok := m[k]
-	if !ok || row.PriceID == ledger.Bill || old.Outcome == policy.Open && row.Outcome != policy.Open {
+	if !ok || row.PriceID == ledger.BillPriceID || old.Outcome == policy.Open && row.Outcome != policy.Open {
 		m[k] = row
 	}
 }
 
-// readBack returns the row as its line says it: a text that is not UTF-8 is not the same.
+// readBack returns the row as it is read from its line. A text that is not UTF-8 changes on the way.
 func readBack(r *ledger.Row) ledger.Row {
 	row, err := ledger.ParseRow(r.AppendJSON(nil))
 	if err != nil {
-		panic("a row that is made up cannot be read: " + err.Error())
+		panic("a generated row cannot be read: " + err.Error())
 	}
 	return row
 }
 
-// text is the row as one line.
+// text returns the row as one line.
 func text(r *ledger.Row) string { return string(r.AppendJSON(nil)) }

@@ -12,20 +12,20 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// texts are what a row's texts are made of: what databases, JSON and Go have each their own idea of.
+// texts are the texts in rows: among them are many that databases, JSON and Go treat in different ways.
 var texts = []string{
 	"gpt-5", "acme", "flex", "null", "{}", "open", "0", " ", `a "quoted" one`, `"`, `'`, "''; DROP TABLE rows; --", "%_*", "$1", "?",
 	"<b>&", "line\nbreak", "größer", "GRÖSSER", "\xff\xfe", "half\xc3", "\ufffd", "\u2028", `back\slash`, `\u0000`, `"a\u0000b"`, "\x7f",
 	"a\x00b", "\x00", "a.b[0]", "👩‍👩‍👧", "e\u0301",
 }
 
-// long is longer than what databases have in an index.
+// long is longer than a database can have in an index.
 var long = strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyz ", 200)
 
-// begin is when most rows begin; others lie around it.
+// begin is the time from which most rows begin.
 var begin = time.Date(2026, 10, 20, 0, 0, 0, 0, time.UTC)
 
-// farTimes are when few rows begin.
+// farTimes are the times of a few rows.
 var farTimes = []time.Time{
 	{}, time.Unix(0, 0).UTC(), time.Date(1969, 12, 31, 23, 59, 59, 999999999, time.UTC), time.Date(2000, 2, 29, 0, 0, 0, 1, time.UTC),
 	time.Date(2026, 12, 31, 23, 59, 59, 999999999, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -37,16 +37,17 @@ var outcomes = []policy.Outcome{
 	policy.NotSent, policy.Rejected, policy.Ambiguous, policy.Billed, policy.Partial, policy.Refused, policy.Storage,
 }
 
+// pick returns a random element.
 func pick[T any](c *check, from []T) T { return from[c.random.IntN(len(from))] }
 
-// row makes up a row of an attempt of its own that has ended: each field is set, or left out now and then.
+// row returns a random row of a new attempt that has ended. Each field is set or empty.
 func (c *check) row() ledger.Row {
 	var r ledger.Row
 	c.fill(reflect.ValueOf(&r).Elem())
 	c.rows++
 	r.Call, r.Attempt = fmt.Sprintf("call-%06d", c.rows), c.random.IntN(4)
 	if c.random.IntN(4) == 0 {
-		// A call is ours, so it is UTF-8; nothing else about it is promised.
+		// This module generates the ids of calls, so they are UTF-8. Nothing else about them is certain.
 		r.Call, r.Attempt = strings.ToValidUTF8(pick(c, texts), "_"), c.rows
 	}
 	r.At = begin.Add(time.Duration(c.random.Int64N(int64(60 * 24 * time.Hour))))
@@ -63,7 +64,7 @@ func (c *check) row() ledger.Row {
 	return r
 }
 
-// fill fills fields by their kind, so that one that is added to the row is tested, too.
+// fill sets fields by their kind, so that a new field of the row is tested without a change here.
 func (c *check) fill(v reflect.Value) {
 	if c.random.IntN(3) == 0 {
 		return
@@ -93,11 +94,11 @@ func (c *check) fill(v reflect.Value) {
 			}
 		}
 	default:
-		panic("a row has a field of a kind that this package does not know: " + v.Kind().String())
+		panic("ledgertest: a row has a field of an unknown kind: " + v.Kind().String())
 	}
 }
 
-// rowsOf makes up n rows of an attempt each.
+// rowsOf returns n random rows, each of another attempt.
 func (c *check) rowsOf(n int) []ledger.Row {
 	rows := make([]ledger.Row, n)
 	for i := range rows {
@@ -106,7 +107,7 @@ func (c *check) rowsOf(n int) []ledger.Row {
 	return rows
 }
 
-// opened returns the row that was noted before the attempt of r was sent.
+// opened returns the row that was written before the attempt of r was sent.
 func opened(r *ledger.Row) ledger.Row {
 	return ledger.Row{
 		Call: r.Call, Attempt: r.Attempt, At: r.At, Provider: r.Provider, Operation: r.Operation, Model: r.Model, Tags: r.Tags,
@@ -114,9 +115,9 @@ func opened(r *ledger.Row) ledger.Row {
 	}
 }
 
-// billed returns r with the cost that a bill says.
+// billed returns r with a cost from a bill.
 func billed(r *ledger.Row, cost price.Pico) ledger.Row {
 	b := *r
-	b.Cost, b.Exposure, b.Unpriced, b.PriceID = ledger.Known(cost), ledger.Amount{}, "", ledger.Bill
+	b.Cost, b.Exposure, b.Unpriced, b.PriceID = ledger.Known(cost), ledger.Amount{}, "", ledger.BillPriceID
 	return b
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// ParseCosts reads what OpenAI answers to GET /v1/organization/costs: one page, or all of them one after another, in
-// order. Ask for group_by=line_item, as otherwise nothing says which model was charged, and for whole days in UTC (the
-// bucket_width 1d, which is the only one there is). An amount is read as it is written, and rounded to a picodollar.
+// ParseCosts reads OpenAI's answer to GET /v1/organization/costs: one page, or all pages one after another, in order. Request
+// group_by=line_item, because otherwise the answer does not say which model was charged, and days in UTC (bucket_width=1d,
+// the only one that OpenAI offers). Amounts are rounded to a picodollar. A bill is at most 64 MiB.
 //
-// A bill that is not complete would settle what it must not: it is an error if the last page has more to come, or a
-// bucket is there twice. Other errors are a currency that is not USD, a bucket that is not a day, and a field that is
-// missing or is not what it should be; they name the page, the field and, if it is no JSON, the line.
+// An incomplete bill could resolve attempts wrongly. It is therefore an error if the last page has a next page, or if a
+// bucket comes twice. Other errors are a currency that is not USD, a bucket that is not a day, and a field that is missing
+// or invalid. Each error names the page and the field or, for invalid JSON, the line.
 func ParseCosts(r io.Reader) (*Bill, error) {
 	text, err := readAll(r)
 	if err != nil {
@@ -59,7 +59,7 @@ func ParseCosts(r io.Reader) (*Bill, error) {
 	return &bill, nil
 }
 
-// jsonError says where in the text it is that JSON ends.
+// jsonError adds the line at which the JSON is invalid.
 func jsonError(text []byte, offset int64, err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
@@ -74,6 +74,7 @@ func jsonError(text []byte, offset int64, err error) error {
 	return fmt.Errorf("line %d: %w", lineOf(text, offset), err)
 }
 
+// lineOf returns the number of the line with that offset.
 func lineOf(text []byte, offset int64) int {
 	return 1 + bytes.Count(text[:min(max(offset, 0), int64(len(text)))], []byte("\n"))
 }
@@ -101,7 +102,7 @@ type costsResult struct {
 	ProjectID *string `json:"project_id"`
 }
 
-// read adds the page to the bill.
+// read adds the page to the bill. The days of earlier pages are in seen.
 func (p *costsPage) read(bill *Bill, seen map[time.Time]bool) error {
 	if err := wantObject(p.Object, "page"); err != nil {
 		return err
@@ -134,7 +135,7 @@ func (p *costsPage) read(bill *Bill, seen map[time.Time]bool) error {
 	return nil
 }
 
-// wantObject refuses what is something else: usage, say, or a result where there should be a page.
+// wantObject refuses an object of another type, for example an answer with usage instead of costs.
 func wantObject(got, want string) error {
 	if got != want {
 		return fmt.Errorf("object: want %q, not %.64q", want, got)
@@ -142,7 +143,7 @@ func wantObject(got, want string) error {
 	return nil
 }
 
-// day is the day that the bucket is.
+// day returns the day of the bucket.
 func (b *costsBucket) day() (time.Time, error) {
 	if err := wantObject(b.Object, "bucket"); err != nil {
 		return time.Time{}, err
@@ -165,7 +166,7 @@ func (b *costsBucket) day() (time.Time, error) {
 	return time.Unix(from, 0).UTC(), nil
 }
 
-// line is the result as a line of the bill.
+// line returns the result as a line of the bill.
 func (c *costsResult) line(day time.Time) (Line, error) {
 	if err := wantObject(c.Object, "organization.costs.result"); err != nil {
 		return Line{}, err
@@ -180,7 +181,7 @@ func (c *costsResult) line(day time.Time) (Line, error) {
 	case !isUSD(*c.Amount.Currency):
 		return Line{}, fmt.Errorf("amount.currency: %.16q is not USD, and is not converted", *c.Amount.Currency)
 	}
-	// It is a number by the documents, and has been seen as a string.
+	// The documents say that the value is a number. Some answers have a string.
 	number := string(c.Amount.Value)
 	if s, ok := strings.CutPrefix(number, `"`); ok {
 		number = strings.TrimSuffix(s, `"`)

@@ -14,28 +14,28 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// CSV says what the columns of a file are called, in any case of letters. One that is not named is looked for under the
-// names that it has in the exports we know; if there are several such columns, the first of these names counts.
-type CSV struct {
-	Date     string // or start_time, date, day, usage_date
-	Amount   string // or amount_value, amount, amount_usd, cost_usd, cost
-	Item     string // or line_item, description; not needed
-	Model    string // or model; not needed
-	Currency string // or amount_currency, currency; not needed: the amounts then are in USD
-	Project  string // or project_id, project; not needed
+// CSVConfig names the columns of a CSV file; upper and lower case are the same. The zero value finds them by the names that
+// they have in known exports. If several of these are present, the first one in the list counts.
+type CSVConfig struct {
+	Date     string // default: start_time, date, day, usage_date
+	Amount   string // default: amount_value, amount, amount_usd, cost_usd, cost
+	Item     string // default: line_item, description; may be absent
+	Model    string // default: model; may be absent
+	Currency string // default: amount_currency, currency; if absent, the amounts are in USD
+	Project  string // default: project_id, project; may be absent
 
-	Comma rune // what parts the fields; 0 is a comma
+	Comma rune // the field separator; 0 is a comma
 }
 
-// column is one that is looked for, by the names that it may have.
+// column is a column to be found in the header.
 type column struct {
-	named  string // by the caller
-	needed bool
-	names  []string
-	at     int // -1 if there is none
+	named  string   // by the config; then, the name that it was found by
+	needed bool     // its absence is an error
+	names  []string // by default
+	at     int      // its index; -1 if it is absent
 }
 
-// The columns that are looked for.
+// The indexes of a layout.
 const (
 	colDate = iota
 	colAmount
@@ -46,23 +46,23 @@ const (
 	columns
 )
 
-// ParseCSV reads a bill from CSV with a header: a line for each amount, with its date. Further columns are passed over.
+// ParseCSV reads a bill from CSV with a header. Each line has an amount and its date. It ignores other columns.
 //
-// A date is a day (2006-01-02), a time as in RFC 3339, or Unix seconds; days are those of UTC. An amount is a decimal, in
-// which a thousands separator, a sign of a currency or a decimal comma is an error, as is a currency that is not USD. A
-// line without amount and currency tells that its day has no cost, if there is a column for the currency. The model is
-// that of the model's column, or else the one that the item names.
+// A date is a day (2006-01-02), an RFC 3339 time, or Unix seconds; days are in UTC. An amount is a decimal. A thousands
+// separator, a currency sign and a decimal comma are errors, and so is a currency that is not USD. If there is a column for
+// the currency, a line without amount and currency says that its day has no cost. The model is that of the model's column,
+// or else the one that the item names. A bill is at most 64 MiB.
 //
-// Each error names the line and, for a field, its column as a count of bytes, and its name.
-func ParseCSV(r io.Reader, opt CSV) (*Bill, error) {
+// Each error names the line and, for a field, its column (counted in bytes) and name.
+func ParseCSV(r io.Reader, c CSVConfig) (*Bill, error) {
 	text, err := readAll(r)
 	if err != nil {
 		return nil, err
 	}
 	in := csv.NewReader(bytes.NewReader(text))
 	in.ReuseRecord = true
-	if opt.Comma != 0 {
-		in.Comma = opt.Comma
+	if c.Comma != 0 {
+		in.Comma = c.Comma
 	}
 	header, err := in.Read()
 	if err == io.EOF {
@@ -71,7 +71,7 @@ func ParseCSV(r io.Reader, opt CSV) (*Bill, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reconcile: the header: %w", err)
 	}
-	cols, err := opt.find(header)
+	cols, err := c.find(header)
 	if err != nil {
 		return nil, fmt.Errorf("reconcile: the header: %w", err)
 	}
@@ -102,46 +102,54 @@ func ParseCSV(r io.Reader, opt CSV) (*Bill, error) {
 	return &bill, nil
 }
 
+// A layout is where the columns of a file are.
 type layout [columns]column
 
 // find finds the columns in the header.
-func (opt *CSV) find(header []string) (*layout, error) {
+func (c *CSVConfig) find(header []string) (*layout, error) {
 	cols := &layout{
-		colDate:     {opt.Date, true, []string{"start_time", "date", "day", "usage_date"}, -1},
-		colAmount:   {opt.Amount, true, []string{"amount_value", "amount", "amount_usd", "cost_usd", "cost"}, -1},
-		colItem:     {opt.Item, false, []string{"line_item", "description"}, -1},
-		colModel:    {opt.Model, false, []string{"model"}, -1},
-		colCurrency: {opt.Currency, false, []string{"amount_currency", "currency"}, -1},
-		colProject:  {opt.Project, false, []string{"project_id", "project"}, -1},
+		colDate:     {c.Date, true, []string{"start_time", "date", "day", "usage_date"}, -1},
+		colAmount:   {c.Amount, true, []string{"amount_value", "amount", "amount_usd", "cost_usd", "cost"}, -1},
+		colItem:     {c.Item, false, []string{"line_item", "description"}, -1},
+		colModel:    {c.Model, false, []string{"model"}, -1},
+		colCurrency: {c.Currency, false, []string{"amount_currency", "currency"}, -1},
+		colProject:  {c.Project, false, []string{"project_id", "project"}, -1},
 	}
 	for i := range cols {
-		c := &cols[i]
-		names := c.names
-		if c.named != "" {
-			names, c.needed = []string{c.named}, true
-		}
-		for _, name := range names {
-			for at, title := range header {
-				if !strings.EqualFold(strings.TrimSpace(title), name) {
-					continue
-				}
-				if c.at >= 0 {
-					return nil, fmt.Errorf("there are two columns %q", name)
-				}
-				c.at, c.named = at, name
-			}
-			if c.at >= 0 {
-				break
-			}
-		}
-		if c.at < 0 && c.needed {
-			return nil, fmt.Errorf("no column %s: name the one that it is", strings.Join(names, " or "))
+		if err := cols[i].find(header); err != nil {
+			return nil, err
 		}
 	}
 	return cols, nil
 }
 
-// get is a field of the record, "" if there is no such column.
+// find finds the column in the header.
+func (c *column) find(header []string) error {
+	names := c.names
+	if c.named != "" {
+		names, c.needed = []string{c.named}, true
+	}
+	for _, name := range names {
+		for at, title := range header {
+			if !strings.EqualFold(strings.TrimSpace(title), name) {
+				continue
+			}
+			if c.at >= 0 {
+				return fmt.Errorf("there are two columns %q", name)
+			}
+			c.at, c.named = at, name
+		}
+		if c.at >= 0 {
+			return nil
+		}
+	}
+	if c.needed {
+		return fmt.Errorf("no column %s: name the one that it is", strings.Join(names, " or "))
+	}
+	return nil
+}
+
+// get returns a field of the record, or the empty string if the file does not have the column.
 func (cols *layout) get(record []string, which int) string {
 	if at := cols[which].at; at >= 0 {
 		return record[at]
@@ -149,7 +157,8 @@ func (cols *layout) get(record []string, which int) string {
 	return ""
 }
 
-// line is the record as a line of the bill, or empty if it only tells that there was no cost. An error is in that column.
+// line returns the record as a line of the bill. It is empty if the record only says that the day has no cost. An error is
+// about the field of the column that is returned.
 func (cols *layout) line(record []string) (l Line, empty bool, which int, err error) {
 	if l.Day, err = parseDay(cols.get(record, colDate)); err != nil {
 		return l, false, colDate, err
@@ -172,7 +181,7 @@ func (cols *layout) line(record []string) (l Line, empty bool, which int, err er
 	return l, false, 0, nil
 }
 
-// parseDay reads a date, as the beginning of its day in UTC.
+// parseDay reads a date and returns the beginning of its day in UTC.
 func parseDay(s string) (time.Time, error) {
 	if t, err := time.Parse(time.DateOnly, s); err == nil {
 		return inRange(s, t)
@@ -189,6 +198,7 @@ func parseDay(s string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%.40q is not a date: want 2006-01-02, RFC 3339 or Unix seconds", s)
 }
 
+// inRange returns the beginning of the day of a time, if a bill can have the time.
 func inRange(s string, t time.Time) (time.Time, error) {
 	if n := t.Unix(); n < minUnix || n > maxUnix {
 		return time.Time{}, fmt.Errorf("%.40q is not a date between the years 2000 and 3000 (Unix times are in seconds)", s)

@@ -2,80 +2,129 @@ package reconcile
 
 import (
 	"maps"
-	"slices"
+	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// The ends of a day.
-const (
-	start = iota
-	end
-)
-
-// A group is what is compared: of one day and model.
+// A group is what is compared: the lines and the rows of one day and model.
 type group struct {
 	Figures
 	models set
-	lines  int64              // of the bill
-	items  map[Kind]price.Sum // what the bill says, by kind
-	tools  bool               // our cost holds some that the bill has in other lines
-	alts   alternatives       // what would be billed in other ways
-	near   [2]price.Sum       // the cost of the calls that are near an end of the day
-	stir   [2]price.Sum       // the same, with what they may have cost beyond
-	busy   [2]bool            // there are calls near it that may cost something
-	hangs  [2]bool            // there are calls near it whose cost is not known
-	open   []attempt          // whose cost may be settled
-	bounds price.Sum          // what they may cost beyond what is known, at most
-	loose  int64              // rows that may have cost anything
-	told   set                // the calls of the background whose cost rows of the group tell
-	unsure bool               // something of it is billed on another day, or taken off
-	named  bool               // the bill names the model on some day
+	named  bool // the bill names the model, on this day or another
+	unsure bool // a part of it is billed on another day, or there is a credit
+
+	// Of the bill.
+	lines int64
+	items map[string]price.Sum // the amounts by kind
+
+	// Of the rows.
+	alts      alternatives // what they would cost if they were billed in another way
+	tools     bool         // their cost includes tools, which the bill has in other lines
+	open      []attempt    // attempts whose cost may be resolved
+	openMost  price.Sum    // what these may cost beyond what is known, at most
+	unbounded int64        // rows of unknown cost without any bound
+	results   set          // background calls whose cost the group's rows have
+	near      [2]nearSide  // the calls near each end of the day
 }
 
-// An attempt is one whose cost may be settled.
+// A nearSide is about the calls near one end of a day, which may be billed on the other side of it.
+type nearSide struct {
+	cost price.Sum // their cost
+	most price.Sum // their cost and exposure
+	any  bool      // there is a call that may cost something
+	open bool      // there is a call of unknown cost
+}
+
+// add adds the calls of another group.
+func (n *nearSide) add(m *nearSide) {
+	n.cost.AddSum(m.cost)
+	n.most.AddSum(m.most)
+	n.any = n.any || m.any
+	n.open = n.open || m.open
+}
+
+// An attempt is one whose cost may be resolved.
 type attempt struct {
 	call     string
 	number   int
-	known    price.Pico // what it has cost for certain
-	exposure price.Pico // what it may have cost beyond
-	near     [2]bool
-	billed   bool // an answer began: a row may tell the cost later
+	known    price.Pico // its known cost
+	exposure price.Pico // the most that it may have cost beyond that
+	near     [2]bool    // it is near that end of the day
+	billed   bool       // an answer began, so a later row may have the cost
 	unpriced bool
 }
 
-// oddities are what makes a day's residuals less certain than they look.
-type oddities struct {
-	tools bool // the bill has lines of tools
-	other bool // it has lines that are not understood
-	stray bool // we have rows that may be billed under any model
+func newGroup() *group {
+	return &group{models: make(set), items: make(map[string]price.Sum), results: make(set)}
 }
 
-// join brings the groups together whose models are compared together.
-func (c *comparison) join() {
-	keys := c.names.keys()
-	billed := make(set)
-	for name := range c.names.billed {
-		billed[keys[name]] = true
-	}
-	joined := make(map[key]*group, len(c.groups))
-	for _, k := range c.sorted() {
-		g := c.groups[k]
-		if name, ok := keys[k.model]; ok {
-			k.model = name
-		}
-		if to := joined[k]; to != nil {
-			to.add(g)
-		} else {
-			joined[k] = g
-		}
-		joined[k].named = billed[k.model] || c.whole
-	}
-	c.groups = joined
+// addLine adds a line of the bill.
+func (g *group) addLine(l *Line) {
+	g.unsure = g.unsure || l.Amount < 0
+	g.lines++
+	g.Billed.Add(l.Amount)
+	sum := g.items[l.Kind]
+	sum.Add(l.Amount)
+	g.items[l.Kind] = sum
 }
 
-// add adds what another group holds.
-func (g *group) add(h *group) {
+// addRow adds a row, which is near these ends of its day.
+func (g *group) addRow(r *ledger.Row, near [2]bool) {
+	g.Rows++
+	g.Ours.Add(r.Cost.Pico)
+	g.Reported.Add(r.Reported.Pico)
+	g.Exposure.Add(r.Exposure.Pico)
+	if r.Unpriced != "" {
+		g.Unpriced++
+	}
+	if isUnbounded(r) {
+		g.unbounded++
+	}
+	for side := range near {
+		if near[side] {
+			n := nearSide{cost: sumOf(r.Cost.Pico), most: sumOf(r.Cost.Pico), open: mayCost(r)}
+			n.most.Add(max(r.Exposure.Pico, 0))
+			n.any = n.open || r.Cost.Pico != 0
+			g.near[side].add(&n)
+		}
+	}
+	if isOpen(r) {
+		g.open = append(g.open, attempt{
+			r.Call, r.Attempt, r.Cost.Pico, r.Exposure.Pico, near, r.Outcome == policy.Billed, r.Unpriced != "",
+		})
+	}
+	if r.Parent != "" && r.Exposure.Known && r.Exposure.Pico < 0 {
+		g.results[r.Parent] = true
+	}
+	g.tools = g.tools || usesTools(&r.Usage)
+}
+
+// nearEnds reports which ends of its day a call was close to.
+func nearEnds(r *ledger.Row, boundary time.Duration) (near [2]bool) {
+	begin := dayOf(r.At).begin()
+	done := r.At.Add(time.Duration(min(max(r.LatencyMS, 0), 1000*daySecs)) * time.Millisecond)
+	near[start] = r.At.Sub(begin) < boundary
+	near[end] = begin.AddDate(0, 0, 1).Sub(done) < boundary
+	if r.Outcome == policy.Billed && r.UsageSource == ledger.Unknown {
+		near[end] = true // a background call, which ends at an unknown time
+	}
+	return near
+}
+
+// isOpen reports whether a row's cost is unknown and has a bound.
+func isOpen(r *ledger.Row) bool { return r.Exposure.Known && r.Exposure.Pico > 0 }
+
+// isUnbounded reports whether a row's cost is unknown and has no bound.
+func isUnbounded(r *ledger.Row) bool { return r.Unpriced != "" && !r.Exposure.Known }
+
+// mayCost reports whether a row may have a cost that is not known.
+func mayCost(r *ledger.Row) bool { return isOpen(r) || isUnbounded(r) }
+
+// join adds another group.
+func (g *group) join(h *group) {
 	g.Figures.add(&h.Figures)
 	maps.Copy(g.models, h.models)
 	g.lines += h.lines
@@ -87,87 +136,13 @@ func (g *group) add(h *group) {
 	g.tools = g.tools || h.tools
 	g.alts.join(&h.alts)
 	for side := range g.near {
-		g.near[side].AddSum(h.near[side])
-		g.stir[side].AddSum(h.stir[side])
-		g.busy[side] = g.busy[side] || h.busy[side]
-		g.hangs[side] = g.hangs[side] || h.hangs[side]
+		g.near[side].add(&h.near[side])
 	}
 	g.open = append(g.open, h.open...)
-	g.loose += h.loose
-	maps.Copy(g.told, h.told)
+	g.unbounded += h.unbounded
+	maps.Copy(g.results, h.results)
 	g.unsure = g.unsure || h.unsure
 }
 
-// settleBackground takes the attempts out of the open ones whose cost a later row tells, as the ledger does. Where that
-// is a row of another group, the exposure that it took back is given to the group that had it.
-func (c *comparison) settleBackground() {
-	keys := c.sorted()
-	teller := make(map[string]*group)
-	for _, k := range keys {
-		for call := range c.groups[k].told {
-			teller[call] = c.groups[k]
-		}
-	}
-	for _, k := range keys {
-		g := c.groups[k]
-		g.open = slices.DeleteFunc(g.open, func(a attempt) bool {
-			t := teller[a.call]
-			if t == nil || !a.billed {
-				return false
-			}
-			if a.unpriced {
-				g.Unpriced--
-			}
-			if t == g {
-				delete(t.told, a.call)
-				return true
-			}
-			g.Exposure = g.Exposure.Minus(sumOf(a.exposure))
-			t.Exposure.Add(a.exposure)
-			g.unsure = true
-			return true
-		})
-		for _, a := range g.open {
-			g.bounds.Add(a.exposure)
-		}
-	}
-	for _, k := range keys {
-		g := c.groups[k]
-		g.unsure = g.unsure || len(g.told) > 0
-		if (k.model == "" && !c.whole || !g.named) && (len(g.open) > 0 || g.loose > 0) {
-			odd := c.odd[k.day]
-			odd.stray = true
-			c.odd[k.day] = odd
-		}
-	}
-}
-
-func sumOf(p price.Pico) (s price.Sum) {
-	s.Add(p)
-	return s
-}
-
-// abs is the amount without its sign.
-func abs(s price.Sum) price.Sum {
-	if s.Sign() < 0 {
-		return price.Sum{}.Minus(s)
-	}
-	return s
-}
-
-// within says whether the amount is no more than that, either way.
-func within(s price.Sum, most price.Sum) bool { return abs(s).Cmp(most) <= 0 }
-
+// residual returns what was billed minus what the rows say.
 func (g *group) residual() price.Sum { return g.Billed.Minus(g.Ours) }
-
-// tolerance is what the bill's rounding can make of a difference: half of it for each line. No line is one of nothing.
-func (c *comparison) tolerance(g *group) (t price.Sum) {
-	half := sumOf(c.opt.Rounding - c.opt.Rounding/2)
-	for n := max(g.lines, 1); n > 0; n >>= 1 {
-		if n&1 == 1 {
-			t.AddSum(half)
-		}
-		half.AddSum(half)
-	}
-	return t
-}

@@ -1,0 +1,31 @@
+package ledger_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+func ExampleTotalsOf() {
+	var m ledger.Memory
+	at := time.Date(2026, 11, 22, 12, 30, 0, 0, time.UTC)
+	for call, model := range []string{"gpt-5", "gpt-5-mini", "gpt-5"} {
+		m.Add(ledger.Row{Call: fmt.Sprint(call), Attempt: 1, At: at, ServedModel: model, Outcome: policy.Billed, Cost: ledger.Known(price.MustUSD("0.25"))})
+	}
+	totals, err := ledger.TotalsOf(m.Scan(context.Background(), ledger.Filter{}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("all:", totals.Cost)
+	fmt.Println("gpt-5:", totals.By["model:gpt-5"].Cost)
+	fmt.Println("from 12:00 to 13:00:", totals.Hours["2026-11-22T12:00:00Z"].Cost)
+	// Output:
+	// all: 0.75
+	// gpt-5: 0.5
+	// from 12:00 to 13:00: 0.75
+}
