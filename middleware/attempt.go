@@ -82,6 +82,7 @@ func (a *attempt) begin() {
 		c.step.Tier = c.wire.Tier
 	}
 	c.attempts++
+	c.hold()
 	a.start, a.atEnd = now, c.atEnd
 	c.atEnd = nil
 	c.fill(&a.row)
@@ -383,6 +384,7 @@ func (a *attempt) Observe(p []byte) (int, transport.Seen) {
 func (a *attempt) End(how transport.End, err error) {
 	if !a.reads {
 		a.closed = true
+		a.done(&a.row)
 		return
 	}
 	whole := a.reader.End(how)
@@ -437,6 +439,7 @@ func (a *attempt) close(err error) {
 
 // done does what the links registered for the attempt's end; row is nil if it was never sent.
 func (a *attempt) done(row *ledger.Row) {
+	defer a.c.release()
 	funcs := a.atEnd
 	a.atEnd = nil
 	end(funcs, row)

@@ -336,6 +336,9 @@ func (c *call) emitRefusal() {
 
 // retryCount returns the number of the retry that an SDK made by Stainless (OpenAI's, Anthropic's) says a request is.
 func retryCount(v string) int {
+	if v == "" {
+		return 0
+	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 0 || n > 1000 {
 		return 0

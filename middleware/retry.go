@@ -17,7 +17,10 @@ func Retry(p policy.Policy) transport.Middleware {
 }
 
 // A retryLink decides whether a call is sent again. Its quota is shared by all calls of the chains that it is in.
-type retryLink struct{ quotas quotas }
+type retryLink struct {
+	noLink
+	quotas quotas
+}
 
 // begin refuses a call that the SDK above repeats on its own although it was billed, may have been, or still runs.
 func (l *retryLink) begin(c *call) error {
@@ -34,15 +37,6 @@ func (l *retryLink) begin(c *call) error {
 		return c.refuse(&Error{Kind: ErrRepeat,
 			Detail: "the SDK above sends it again on its own, and what it sent before may have been billed",
 			Hint:   "turn the SDK's own retries off, or allow this by policy.AllowDoubleBilling"})
-	}
-	return nil
-}
-
-// before has the call run until the attempt's answer has ended.
-func (l *retryLink) before(c *call) error {
-	if c.repeat.known {
-		c.hold()
-		c.atEnd = append(c.atEnd, func(*ledger.Row) { c.release() })
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type Body struct {
 	skipped  string
 	fields   Fields
 	room     [4]member // for fields
+	copied   [64]byte  // for their values
 }
 
 // Inspect looks over the headers of a request, and returns what it found, valid as long as the Body is. A caller that has
@@ -163,7 +164,7 @@ func (b *Body) scanData(s *bodyScanner, paths *Paths) (err error) {
 func (b *Body) takeFields(s *bodyScanner) {
 	b.fields = s.Fields
 	b.fields.members = append(b.room[:0], s.members...)
-	b.fields.copied = bytes.Clone(s.copied)
+	b.fields.copied = append(b.copied[:0], s.copied...)
 	b.fields.elements.ranges = append([]Range(nil), s.elements.ranges...)
 }
 
