@@ -116,8 +116,8 @@ func (anthropicMessages) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	if _, ok := doc.Get(messageEvent.id); ok || kind == "message_start" {
 		p = &messageEvent
 	}
-	keep(&a.ResponseID, doc, p.id, "")
-	keep(&a.Model, doc, p.model, c.Model)
+	keep(&a.ResponseID, doc, p.id)
+	keepName(&a.Model, doc, p.model)
 	readMessageUsage(doc, p, a)
 	noteUnknownCount(doc, a)
 	readMessageExtras(doc, p, a)

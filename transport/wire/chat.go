@@ -159,8 +159,8 @@ var chatAnswers = withUnknownCounts(transport.MustPaths(append(append([]string{
 //	{"id":"chatcmpl-1","model":"gpt-5","service_tier":"default","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1,
 //		"total_tokens":10,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":1}}}
 func chatAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path) {
-	keep(&a.ResponseID, doc, atID, "")
-	keep(&a.Model, doc, atModel, c.Model)
+	keep(&a.ResponseID, doc, atID)
+	keepName(&a.Model, doc, atModel)
 	code, failed := errorCode(doc)
 	if failed {
 		a.Failed, a.ErrorCode = true, code

@@ -139,8 +139,8 @@ func editTimeout(c *Call, w Want, e *Edits) {
 //	{"candidates":[{"content":{"parts":[{"text":"Hello"}]},"finishReason":"STOP"}],"modelVersion":"gemini-3-pro","responseId":"r",
 //		"usageMetadata":{"promptTokenCount":9,"cachedContentTokenCount":4,"candidatesTokenCount":1,"thoughtsTokenCount":5,"totalTokenCount":15}}
 func generateAnswer(c *Call, doc *transport.Fields, a *Answer) {
-	keep(&a.ResponseID, doc, atResponseID, "")
-	keep(&a.Model, doc, atModelVersion, c.Model)
+	keep(&a.ResponseID, doc, atResponseID)
+	keepName(&a.Model, doc, atModelVersion)
 	readSearches(c, doc, a)
 	if code, failed := googleErrorCode(doc); failed {
 		a.Failed, a.ErrorCode = true, code

@@ -71,8 +71,8 @@ func interactionAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	if _, ok := doc.Get(interactionEvent.id); ok {
 		p = &interactionEvent
 	}
-	keep(&a.ResponseID, doc, p.id, "")
-	keep(&a.Model, doc, p.model, c.Model)
+	keep(&a.ResponseID, doc, p.id)
+	keepName(&a.Model, doc, p.model)
 	a.Model = lastSegment(a.Model)
 	if code, failed := googleErrorCode(doc); failed {
 		a.Failed, a.ErrorCode = true, code

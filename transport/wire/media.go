@@ -47,7 +47,7 @@ func mediaRequest(c *Call, body *transport.Fields) {
 
 // mediaAnswer reads what the answers of both have.
 func mediaAnswer(c *Call, doc *transport.Fields, a *Answer) {
-	keep(&a.Model, doc, atModel, c.Model)
+	keepName(&a.Model, doc, atModel)
 	if code, failed := errorCode(doc); failed {
 		a.Failed, a.ErrorCode = true, code
 	}

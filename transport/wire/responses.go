@@ -111,8 +111,8 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.
 	if _, ok := doc.Get(responseEvent.id); ok {
 		p = &responseEvent
 	}
-	keep(&a.ResponseID, doc, p.id, "")
-	keep(&a.Model, doc, p.model, c.Model)
+	keep(&a.ResponseID, doc, p.id)
+	keepName(&a.Model, doc, p.model)
 	status := readStatus(doc, p.status, p.background, a)
 	for _, path := range [...]transport.Path{p.errorCode, p.errorType, p.errorMessage} {
 		if raw, ok := doc.Get(path); ok && string(raw) != "null" {

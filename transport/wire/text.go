@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"unicode"
@@ -37,22 +38,26 @@ func quoted(name string) string {
 	return string(b)
 }
 
-// keep sets *to to the text at a path, if there is one. A text that is in *to already, or equals like, costs no
-// allocation: each event of a stream repeats the id and the model.
-func keep(to *string, doc *transport.Fields, path transport.Path, like string) {
-	raw, ok := doc.Get(path)
-	if !ok || len(raw) < 3 || raw[0] != '"' {
-		return
-	}
-	switch text := raw[1 : len(raw)-1]; {
-	case string(text) == *to:
-	case string(text) == like:
-		*to = like
-	default:
+// keep sets *to to the text at a path, if there is one. A text that is in *to already costs no allocation: each event of a
+// stream repeats the id and the model.
+func keep(to *string, doc *transport.Fields, path transport.Path) {
+	if raw, ok := doc.Get(path); ok && differs(raw, *to) {
 		if text, ok := jsontext.Unquote(raw); ok {
 			*to = printable(text)
 		}
 	}
+}
+
+// keepName is keep for a name that is used often, such as a model's: see nameAt.
+func keepName(to *string, doc *transport.Fields, path transport.Path) {
+	if raw, ok := doc.Get(path); ok && differs(raw, *to) {
+		*to = cmp.Or(nameAt(doc, path), *to)
+	}
+}
+
+// differs reports whether raw is a JSON string other than "", and other than the text.
+func differs(raw []byte, text string) bool {
+	return len(raw) > 2 && raw[0] == '"' && string(raw[1:len(raw)-1]) != text
 }
 
 // present reports whether a member is there with a value other than null or "".
@@ -69,10 +74,20 @@ func isTrue(body *transport.Fields, path transport.Path) bool {
 
 // modelOf returns the model that a body names, or otherwise if it names none.
 func modelOf(body *transport.Fields, otherwise string) string {
-	if model := body.Text(atModel); model != "" {
-		return printable(model)
+	if model := nameAt(body, atModel); model != "" {
+		return model
 	}
 	return otherwise
+}
+
+// nameAt returns the name at a path, fit for a row; "" if there is none. A name that is used often costs no allocation.
+func nameAt(doc *transport.Fields, path transport.Path) string {
+	raw, _ := doc.Get(path)
+	if len(raw) > 2 && raw[0] == '"' && jsontext.Plain(raw[1:len(raw)-1]) {
+		return printable(intern(raw[1 : len(raw)-1]))
+	}
+	text, _ := jsontext.Unquote(raw)
+	return printable(text)
 }
 
 // maxName is how much of a model's name, or of an id, goes into a row, in bytes.
