@@ -281,3 +281,30 @@ func TestLimitGivesUpAtTheDeadline(t *testing.T) {
 		}
 	})
 }
+
+// A limit holds for calls that nobody understands, too, and not for what costs nothing.
+func TestLimitsOfUnknownCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, jsonType, "{}")}}
+		stack := stackOver(t, base, policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 60, Burst: 1}}})
+		start := time.Now()
+		for _, path := range []string{"audio/speech", "audio/speech", "responses/r"} {
+			method := http.MethodPost
+			if path == "responses/r" {
+				method = http.MethodGet
+			}
+			req, err := http.NewRequest(method, "https://api.openai.com/v1/"+path, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := stack.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("three calls took %v", took)
+		}
+	})
+}

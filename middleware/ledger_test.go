@@ -1,0 +1,178 @@
+package middleware_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+)
+
+// An openStore is a Memory that is told of attempts before they are sent.
+type openStore struct {
+	ledger.Memory
+	mu    sync.Mutex
+	opens []ledger.Row
+}
+
+func (s *openStore) Open(r ledger.Row) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opens = append(s.opens, r)
+}
+
+// unended returns the open rows that no row has followed.
+func (s *openStore) unended() (left []ledger.Row) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.opens {
+		ended := func(r ledger.Row) bool { return r.Call == o.Call && r.Attempt == o.Attempt && r.At.Equal(o.At) }
+		if !slices.ContainsFunc(s.Rows(), ended) {
+			left = append(left, o)
+		}
+	}
+	return left
+}
+
+// The ledger knows of an attempt, and what it may cost at most, before its request is written; the row of each attempt has
+// the same call, number and time.
+func TestOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var store openStore
+		sent := 0
+		refused := says(429, jsonType, `{"error":{"code":"rate_limit_exceeded","type":"requests","message":"slow down"}}`)
+		base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+			sent++
+			open := store.unended()
+			if len(open) != 1 || open[0].Attempt != sent || open[0].Outcome != policy.Open || open[0].Exposure.Pico <= 0 || open[0].Cost.Known ||
+				open[0].Tags["tenant"] != "acme" || open[0].Model != "gpt-5" || open[0].AskedTier != policy.Flex {
+				t.Errorf("before request %d is sent: %+v", sent, open)
+			}
+			if sent == 1 {
+				return refused(req)
+			}
+			return nil, errors.New("reset")
+		})
+		stack := stackOver(t, base, policy.Policy{Tier: policy.Flex}, middleware.WithStore(&store))
+		if _, err := askFor(t, policy.With(t.Context(), policy.Tag("tenant", "acme")), stack, `{"model":"gpt-5","max_tokens":10,"messages":[]}`); err == nil {
+			t.Error("it has an answer")
+		}
+		if left := store.unended(); len(left) > 0 || sent != 2 || len(store.opens) != 2 {
+			t.Errorf("%d sent, %d opened, still open: %+v", sent, len(store.opens), left)
+		}
+	})
+}
+
+// What costs nothing is not noted, and what is refused by us before it is sent is not left open, not even by a second chain
+// beneath.
+func TestOpenOfWhatIsNotSent(t *testing.T) {
+	var store openStore
+	base := newAPI()
+	count := "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:countTokens"
+	base.on("POST "+count, says(200, jsonType, `{"totalTokens":5}`))
+	stack := stackOver(t, base, policy.Policy{}, middleware.WithStore(&store))
+	mustDo(t, stack, "POST", count, `{"contents":[]}`)
+	if len(store.opens) != 0 {
+		t.Errorf("opened %+v", store.opens)
+	}
+
+	foreign := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) { return next.RoundTrip(req) })
+	never := transport.RoundTripperFunc(func(*http.Request) (*http.Response, error) {
+		t.Error("it was sent")
+		return nil, errors.New("no")
+	})
+	rt := transport.Chain(never, middleware.Ledger(&store), middleware.Retry(policy.Policy{}), foreign, middleware.Budget(policy.Policy{}))
+	if _, err := askFor(t, t.Context(), rt, `{"model":"gpt-5","max_tokens":10,"messages":[]}`); !errors.Is(err, middleware.ErrPolicy) {
+		t.Fatalf("%v", err)
+	}
+	if left := store.unended(); len(left) != 0 || len(store.opens) != 1 {
+		t.Errorf("opened %d, still open: %+v, rows %+v", len(store.opens), left, store.Rows())
+	}
+	if rows := store.Rows(); rows[len(rows)-1].Outcome != policy.Refused {
+		t.Errorf("%+v", rows)
+	}
+}
+
+// A store that panics when it is told costs the call nothing.
+func TestOpenPanics(t *testing.T) {
+	stack := stackOver(t, newAnswering(), policy.Policy{}, middleware.WithStore(panickingOpener{}))
+	if got, err := askFor(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil || got == "" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+type panickingOpener struct{}
+
+func (panickingOpener) Add(ledger.Row) {}
+
+func (panickingOpener) Open(ledger.Row) { panic("store") }
+
+// Two ledgers, and retries: a row for each attempt in each.
+func TestTwoLedgers(t *testing.T) {
+	base := &script{answers: []func(*http.Request) (*http.Response, error){
+		says(429, "application/json", `{"error":{"code":"slow_down"}}`), says(200, "application/json", served),
+	}}
+	a, b := ledger.NewMemory(0), ledger.NewMemory(0)
+	rt := transport.Chain(base, middleware.Retry(policy.Policy{BackoffBase: 1, BackoffMax: 1}), middleware.Ledger(a), middleware.Ledger(b))
+	if _, err := askFor(t, t.Context(), rt, chatBody); err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Rows()) != 2 || len(b.Rows()) != 2 {
+		t.Errorf("%d and %d rows", len(a.Rows()), len(b.Rows()))
+	}
+}
+
+// A store that panics, and a watcher that ends its goroutine, hurt neither calls nor Close.
+func TestPanickingStore(t *testing.T) {
+	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
+	seen := 0
+	stack := stackOver(t, base, policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}},
+		middleware.WithStore(storeFunc(func(ledger.Row) { panic("store") })),
+		middleware.OnRow(func(ledger.Row) { seen++; runtime.Goexit() }))
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		if _, err := askFor(t, ctx, stack, chatBody); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := stack.Close(ctx); err != nil || seen != 3 {
+		t.Errorf("%v, %d rows seen", err, seen)
+	}
+}
+
+type storeFunc func(ledger.Row)
+
+func (f storeFunc) Add(r ledger.Row) { f(r) }
+
+// No row, error or log line holds a key, a prompt or an answer.
+func TestRowsHoldNoSecrets(t *testing.T) {
+	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ServerError, llmtest.BadRequest, llmtest.NoFault)}, policy.Policy{}, func(w *world) {
+		for range 3 {
+			w.call(w.Context(), chatBody)
+		}
+		text, err := json.Marshal(w.stack.Rows())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{"sk-secret", "Who saves", "messages"} {
+			if bytes.Contains(text, []byte(secret)) {
+				t.Errorf("%q in %s", secret, text)
+			}
+		}
+	})
+}

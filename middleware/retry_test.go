@@ -1,0 +1,121 @@
+package middleware_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+)
+
+func TestFlexAloneWaits(t *testing.T) {
+	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
+		start := time.Now()
+		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
+			t.Fatal(status, err)
+		}
+		// The provider asked for 300 s; at most a tenth is added.
+		if waited := time.Since(start); waited < 300*time.Second || waited > 330*time.Second {
+			t.Errorf("waited %v", waited)
+		}
+		w.wantRows("1 flex rejected documented capacity", "2 flex billed")
+		if got := w.stack.Rows()[1].WaitMS; got < 300_000 {
+			t.Errorf("wait_ms %d", got)
+		}
+	})
+}
+
+func TestRateLimitIsWaitedFor(t *testing.T) {
+	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.RateLimited, llmtest.RateLimited)}, flexFirst, func(w *world) {
+		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
+			t.Fatal(status, err)
+		}
+		w.wantRows("1 flex rejected inferred rate", "2 flex rejected inferred rate", "3 flex billed")
+		w.balance()
+	})
+}
+
+func TestWaitThatTheDeadlineForbids(t *testing.T) {
+	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(9)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
+		ctx := policy.With(w.Context(), policy.FinishBy(time.Now().Add(2*time.Minute)))
+		start := time.Now()
+		status, answer, err := w.call(ctx, chatBody)
+		if status != 429 || err != nil || !strings.Contains(answer, "flex_unavailable") {
+			t.Errorf("the provider's answer does not reach the caller: %d %q %v", status, answer, err)
+		}
+		if time.Since(start) != 0 {
+			t.Errorf("waited %v for nothing", time.Since(start))
+		}
+		w.wantBilled(0)
+	})
+}
+
+func TestClientTimeoutEndsAWait(t *testing.T) {
+	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(9)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
+		w.client.Timeout = 30 * time.Second
+		start := time.Now()
+		// The wait asked for is longer than the timeout: the answer comes at once.
+		if status, _, err := w.call(w.Context(), chatBody); status != 429 || err != nil || time.Since(start) != 0 {
+			t.Errorf("%d, %v after %v", status, err, time.Since(start))
+		}
+	})
+}
+
+// A connection that is refused has cost nothing, so the call is sent again.
+func TestNotSent(t *testing.T) {
+	inWorld(t, llmtest.Config{RefuseDials: func(n int) bool { return n < 2 }}, policy.Policy{}, func(w *world) {
+		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
+			t.Fatal(status, err)
+		}
+		w.wantRows("1 not_sent transport_error", "2 not_sent transport_error", "3 billed")
+		w.wantBilled(1)
+	})
+}
+
+func TestAllowDoubleBilling(t *testing.T) {
+	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetAfterAccept, llmtest.ServerErrorAfterWork)}, policy.Policy{}, func(w *world) {
+		if status, _, err := w.call(policy.With(w.Context(), policy.AllowDoubleBilling()), chatBody); status != 200 || err != nil {
+			t.Fatal(status, err)
+		}
+		w.wantRows("1 ambiguous transport_error", "2 ambiguous server_error", "3 billed")
+		w.wantBilled(3)
+		w.bounded()
+	})
+}
+
+// What would be sent again just as it was refused is not, and what a model refuses is remembered.
+func TestRefusedRequestsAreNotRepeated(t *testing.T) {
+	refusesTier := says(400, "application/json", `{"error":{"message":"service_tier flex not available"}}`)
+	base := &script{answers: []func(*http.Request) (*http.Response, error){refusesTier}}
+	req, err := http.NewRequest(http.MethodPost, "https://api.deepseek.com/chat/completions", strings.NewReader(`{"model":"llama","service_tier":"flex"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := stackOver(t, base, policy.Policy{Fallback: policy.Standard}).RoundTrip(req)
+	if err != nil || resp.StatusCode != 400 || len(base.bodies) != 1 {
+		t.Errorf("%v, sent %q", err, base.bodies)
+	}
+
+	refusesUsage := &script{}
+	refusesUsage.answers = []func(*http.Request) (*http.Response, error){func(req *http.Request) (*http.Response, error) {
+		if strings.Contains(refusesUsage.bodies[len(refusesUsage.bodies)-1], "include_usage") {
+			return says(400, "application/json", `{"error":{"message":"unknown field stream_options"}}`)(req)
+		}
+		return says(200, "text/event-stream", "data: [DONE]\n\n")(req)
+	}}
+	stack := stackOver(t, refusesUsage, policy.Policy{})
+	for range 2 {
+		if _, err := askFor(t, t.Context(), stack, streamBody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(refusesUsage.bodies); n != 3 {
+		t.Errorf("two calls took %d requests, want 3", n)
+	}
+	own := strings.Replace(streamBody, `"stream":true`, `"stream":true,"stream_options":{"include_usage":true}`, 1)
+	if _, err := askFor(t, t.Context(), stack, own); err != nil || len(refusesUsage.bodies) != 4 {
+		t.Errorf("%v, %d requests", err, len(refusesUsage.bodies))
+	}
+}
