@@ -145,7 +145,7 @@ func TestStreamsThatAreCut(t *testing.T) {
 		},
 	} {
 		_, row := converse(t, test.url, test.body, func(*http.Request) (*http.Response, error) {
-			body := io.MultiReader(strings.NewReader(test.stream), failing{errors.New("reset")})
+			body := io.MultiReader(strings.NewReader(test.stream), iotest.ErrReader(errors.New("reset")))
 			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {eventType}}, Body: io.NopCloser(body)}, nil
 		})
 		if row.Outcome != policy.Partial || row.Cost.Known && row.UsageSource != ledger.Estimated || row.Exposure == row.Reported && row.Exposure.Known {
@@ -154,17 +154,13 @@ func TestStreamsThatAreCut(t *testing.T) {
 	}
 }
 
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
-
 // What may have been billed is exposed up to a bound, beside the cost and never in it, until a bill says what it was.
 func TestExposureAndResolve(t *testing.T) {
 	faults := llmtest.Sequence(llmtest.NoFault, llmtest.ResetAfterAccept, llmtest.ServerError)
 	inWorld(t, llmtest.Config{Faults: faults}, policy.Policy{}, func(w *world) {
 		ctx, call := policy.Track(policy.With(w.Context(), policy.Tag("tenant", "acme")))
 		for range 3 {
-			w.call(ctx, bounded)
+			w.call(ctx, boundedBody)
 		}
 		rows, totals := w.stack.Rows(), w.stack.Totals()
 		lost, failed := rows[1], rows[2]
@@ -240,15 +236,30 @@ func TestRetryBeneathIsExposed(t *testing.T) {
 	})
 	stack := stackOver(t, again(http.DefaultTransport), policy.Policy{})
 	for range 2 {
-		resp, err := stack.Client().Post(s.URL+"/v1/chat/completions", "application/json", strings.NewReader(bounded))
+		resp, err := stack.Client().Post(s.URL+"/v1/chat/completions", "application/json", strings.NewReader(boundedBody))
 		if err != nil {
 			continue
 		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
+		drain(resp)
 	}
 	r := stack.Rows()[1]
 	if processed.Load() > 2 && !r.Exposure.Known {
 		t.Errorf("processed %d for 2 calls: row %s wire %d cost %v exposure %v", processed.Load(), r.Outcome, r.WireTries, r.Cost, r.Exposure)
 	}
+}
+
+// What xAI reports as cached is text, so that images in the prompt are charged as fresh
+// even where more is cached than the prompt has of text.
+func TestXAIChargesImagesAsFresh(t *testing.T) {
+	billedCall{url: "https://api.x.ai/v1/chat/completions", request: `{"model":"grok-4-1-fast-non-reasoning"}`,
+		answer: `{"model":"grok-4-1-fast-non-reasoning","usage":{"prompt_tokens":678,"completion_tokens":4,"total_tokens":682,
+			"prompt_tokens_details":{"text_tokens":422,"image_tokens":256,"cached_tokens":1056},"cost_in_usd_ticks":1060000}}`,
+		cost: "0.000106"}.check(t) // 256 x 0.2 + 1056 x 0.05 + 4 x 0.5
+}
+
+// xAI answers for grok-3-mini by a name of its own.
+func TestXAINamesItsEffort(t *testing.T) {
+	billedCall{url: "https://api.x.ai/v1/chat/completions", request: `{"model":"grok-3-mini"}`,
+		answer: `{"model":"grok-3-mini-high","usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}`,
+		cost:   "0.000035"}.check(t)
 }

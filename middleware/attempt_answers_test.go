@@ -126,7 +126,7 @@ func TestPiecesDoNotMatter(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %q", s.name, lead), func(t *testing.T) {
 				answer := lead + s.right()
 				for size := 1; size <= len(answer); size++ {
-					r := s.play(t, &piecewise{answer, size}, nil)
+					r := s.play(t, inPieces(answer, size), nil)
 					if r.row.Outcome != policy.Billed || r.row.Cost.String() != s.cost {
 						t.Fatalf("pieces of %d: %+v", size, r.row)
 					}
@@ -145,7 +145,7 @@ func TestClosingAfterTheLastEvent(t *testing.T) {
 				req.Body.Close()
 				// It does not say that it has ended: the connection stays open.
 				return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {s.contentType}},
-					Body: io.NopCloser(io.MultiReader(&piecewise{answer, size}, iotest.ErrReader(errors.New("read beyond the end"))))}, nil
+					Body: io.NopCloser(io.MultiReader(inPieces(answer, size), iotest.ErrReader(errors.New("read beyond the end"))))}, nil
 			}), policy.Policy{LeaveStreams: true})
 			resp, err := stack.RoundTrip(httptest.NewRequest(http.MethodPost, s.url, strings.NewReader(s.body)))
 			if err != nil {
@@ -381,7 +381,7 @@ func TestPackedAnswers(t *testing.T) {
 		for _, encoding := range []string{"gzip", "GZIP", " x-gzip "} {
 			answer := zipped(t, s.right())
 			for _, size := range []int{1, 7, len(answer)} {
-				r := s.play(t, &piecewise{string(answer), size}, encoded(encoding))
+				r := s.play(t, inPieces(string(answer), size), encoded(encoding))
 				if r.row.Outcome != policy.Billed || r.row.Cost.String() != s.cost || int(r.read) != len(answer) {
 					t.Errorf("%s, %q in pieces of %d: %+v", s.name, encoding, size, r.row)
 				}

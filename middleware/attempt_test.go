@@ -83,8 +83,7 @@ func TestRequestIsUntouched(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
+		drain(resp)
 		if !reflect.DeepEqual(req.Header, header) || *req.URL != url || req.ContentLength != size || req.Body != body {
 			t.Errorf("the request was changed: %+v", req)
 		}
@@ -99,9 +98,9 @@ func TestRequestIsUntouched(t *testing.T) {
 // Headers that stand in other cases than net/http writes them are the same headers.
 func TestHeadersInAnyCase(t *testing.T) {
 	for _, name := range []func(string) string{strings.ToLower, strings.ToUpper, http.CanonicalHeaderKey} {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){
+		base := newScript(
 			says(429, jsonType, `{"error":{"code":"slow_down"}}`), says(200, jsonType, served),
-		}}
+		)
 		stack := stackOver(t, base, policy.Policy{Tier: policy.Flex, BackoffBase: 1, BackoffMax: 1})
 		req := httptest.NewRequest(http.MethodPost, openaiURL, strings.NewReader(chatBody))
 		req.Header = http.Header{
@@ -128,7 +127,7 @@ func TestHeadersInAnyCase(t *testing.T) {
 		}
 	}
 	// Content-Encoding in lower case: the body is not JSON, whatever it looks like.
-	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, jsonType, served)}}
+	base := newScript(says(200, jsonType, served))
 	stack := stackOver(t, base, policy.Policy{Tier: policy.Flex})
 	req := httptest.NewRequest(http.MethodPost, openaiURL, strings.NewReader(chatBody))
 	req.Header["content-encoding"] = []string{"br"}
@@ -174,8 +173,7 @@ func TestServerTimeout(t *testing.T) {
 			if err != nil {
 				w.Fatal(err)
 			}
-			io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
+			drain(resp)
 			if got := w.provider.Requests()[0].Header.Get("X-Server-Timeout"); got != test.want {
 				w.Errorf("%+v: %q", test, got)
 			}
@@ -269,9 +267,9 @@ func TestLeaveStreams(t *testing.T) {
 // A stream that says nothing of its type is read as one, and what we asked for is hidden.
 func TestStreamOfPlainText(t *testing.T) {
 	stream := fmt.Sprintf("data: {\"choices\":[{}]}\n\ndata: %s\n\ndata: [DONE]\n\n", strings.Replace(served, "[{}]", "[]", 1))
-	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "text/plain; charset=utf-8", stream)}}
+	base := newScript(says(200, "text/plain; charset=utf-8", stream))
 	stack := stackOver(t, base, policy.Policy{})
-	got, err := askFor(t, t.Context(), stack, streamBody)
+	got, err := chat(t, t.Context(), stack, streamBody)
 	if err != nil || strings.Contains(got, "usage") || !strings.Contains(got, "[DONE]") {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -283,7 +281,7 @@ func TestStreamOfPlainText(t *testing.T) {
 // Asking for an encoding oneself, in whatever case, leaves a stream as it was asked for: what is packed cannot be hidden.
 func TestAcceptEncodingInAnyCase(t *testing.T) {
 	for _, key := range []string{"Accept-Encoding", "accept-encoding", "ACCEPT-ENCODING"} {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, eventType, "data: [DONE]\n\n")}}
+		base := newScript(says(200, eventType, "data: [DONE]\n\n"))
 		req := httptest.NewRequest(http.MethodPost, openaiURL, strings.NewReader(streamBody))
 		req.Header[key] = []string{"gzip"}
 		resp, err := stackOver(t, base, policy.Policy{}).RoundTrip(req)
@@ -301,10 +299,10 @@ func TestAcceptEncodingInAnyCase(t *testing.T) {
 func TestUsageIsReadBeforeTheBufferIsReused(t *testing.T) {
 	event := `data: {"id":"right","model":"gpt-5","service_tier":"flex","choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":2000,"total_tokens":3000}}`
 	other := "\n\n: " + strings.Replace(event, "1000", "1   ", 1) + "\n\ndata: [DONE]\n\n"
-	base := &script{answers: []func(*http.Request) (*http.Response, error){func(*http.Request) (*http.Response, error) {
+	base := newScript(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}},
 			Body: io.NopCloser(io.MultiReader(strings.NewReader(event), strings.NewReader(other)))}, nil
-	}}}
+	})
 	stack := stackOver(t, base, policy.Policy{LeaveStreams: true})
 	req, err := http.NewRequest(http.MethodPost, openaiURL, strings.NewReader(streamBody))
 	if err != nil {
@@ -449,16 +447,16 @@ func TestBrokenRefusal(t *testing.T) {
 // A refusal counts when all of it has come: what is missing could say that waiting does not help.
 func TestSlowRefusalIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){func(*http.Request) (*http.Response, error) {
+		base := newScript(func(*http.Request) (*http.Response, error) {
 			r, w := io.Pipe()
 			time.AfterFunc(3*time.Second, func() {
 				io.WriteString(w, `{"error":{"code":"insufficient_quota"}}`)
 				w.Close()
 			})
 			return &http.Response{StatusCode: 429, Header: http.Header{}, Body: r}, nil
-		}}}
+		})
 		stack := stackOver(t, base, policy.Policy{})
-		got, err := askFor(t, t.Context(), stack, chatBody)
+		got, err := chat(t, t.Context(), stack, chatBody)
 		if err != nil || !strings.Contains(got, "insufficient_quota") {
 			t.Errorf("the caller got %q, %v", got, err)
 		}
@@ -516,8 +514,7 @@ func TestExpectContinue(t *testing.T) {
 		if err != nil || resp.StatusCode != 200 {
 			w.Fatal(resp, err)
 		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
+		drain(resp)
 		for _, n := range uploads {
 			sent += n
 		}
@@ -613,14 +610,14 @@ func TestEndless1xx(t *testing.T) {
 }
 
 func TestNilBodies(t *testing.T) {
-	none := func(status int) func(*http.Request) (*http.Response, error) {
+	none := func(status int) answerFunc {
 		return func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: status, Header: http.Header{}}, nil
 		}
 	}
-	base := &script{answers: []func(*http.Request) (*http.Response, error){none(429), none(200)}}
+	base := newScript(none(429), none(200))
 	stack := stackOver(t, base, policy.Policy{BackoffBase: 1, BackoffMax: 1})
-	if _, err := askFor(t, t.Context(), stack, chatBody); err != nil || len(base.bodies) != 2 {
+	if _, err := chat(t, t.Context(), stack, chatBody); err != nil || len(base.bodies) != 2 {
 		t.Errorf("%v, sent %d times", err, len(base.bodies))
 	}
 }
@@ -669,12 +666,12 @@ func TestPanickingBase(t *testing.T) {
 				t.Error("the panic is lost")
 			}
 		}()
-		askFor(t, t.Context(), rt, chatBody)
+		chat(t, t.Context(), rt, chatBody)
 	}()
 	panics = false
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	if _, err := askFor(t, ctx, rt, chatBody); err != nil {
+	if _, err := chat(t, ctx, rt, chatBody); err != nil {
 		t.Errorf("the permit is lost: %v", err)
 	}
 }

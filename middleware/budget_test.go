@@ -60,12 +60,12 @@ func TestMaxCostBoundsDoubleBilling(t *testing.T) {
 
 // A model that refuses the tier is asked without one, which may cost more than the plan: the cost limit holds all the same.
 func TestMaxCostHoldsWithoutTheTier(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){
+	base := newScript(
 		says(400, "application/json", `{"error":{"message":"no flex","param":"service_tier"}}`), says(200, "application/json", served),
-	}}
+	)
 	stack := stackOver(t, base, policy.Policy{Tier: policy.Flex})
 	body := `{"max_tokens":1000,` + chatBody[1:]
-	_, err := askFor(t, policy.With(t.Context(), policy.MaxCost(price.MustUSD("0.0055"))), stack, body)
+	_, err := chat(t, policy.With(t.Context(), policy.MaxCost(price.MustUSD("0.0055"))), stack, body)
 	var refusal *middleware.Error
 	if !errors.As(err, &refusal) || !errors.Is(err, middleware.ErrCost) || refusal.Attempts != 1 {
 		t.Errorf("%v", err)

@@ -23,7 +23,7 @@ import (
 
 // A call made under the context of another's answer, and one that a base makes for itself, are calls of their own.
 func TestContextsDoNotLeakCalls(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
+	base := newScript(says(200, "application/json", served))
 	var inner context.Context
 	remember := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		inner = req.Context()
@@ -35,7 +35,7 @@ func TestContextsDoNotLeakCalls(t *testing.T) {
 		if inner != nil {
 			ctx = inner
 		}
-		if _, err := askFor(t, ctx, stack, body); err != nil {
+		if _, err := chat(t, ctx, stack, body); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -46,9 +46,9 @@ func TestContextsDoNotLeakCalls(t *testing.T) {
 }
 
 func TestFinishByInThePast(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
+	base := newScript(says(200, "application/json", served))
 	stack := stackOver(t, base, policy.Policy{})
-	_, err := askFor(t, policy.With(t.Context(), policy.FinishBy(time.Now().Add(-time.Hour))), stack, chatBody)
+	_, err := chat(t, policy.With(t.Context(), policy.FinishBy(time.Now().Add(-time.Hour))), stack, chatBody)
 	if !errors.Is(err, middleware.ErrDeadline) || len(base.bodies) != 0 {
 		t.Errorf("%v, sent %d times", err, len(base.bodies))
 	}
@@ -99,7 +99,7 @@ func TestLongBodyWithoutGetBody(t *testing.T) {
 }
 
 func TestBrokenGetBody(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
+	base := newScript(says(200, "application/json", served))
 	stack := stackOver(t, base, policy.Policy{Tier: policy.Flex})
 	req, err := http.NewRequest(http.MethodPost, openaiURL, strings.NewReader(chatBody))
 	if err != nil {
@@ -290,9 +290,9 @@ func TestCachedContentThatCannotBeUsed(t *testing.T) {
 }
 
 func TestCachedContentWhereThereAreNoCaches(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
+	base := newScript(says(200, "application/json", served))
 	stack := stackOver(t, base, policy.Policy{})
-	_, err := askFor(t, policy.With(t.Context(), policy.CachedContent("cachedContents/x")), stack, chatBody)
+	_, err := chat(t, policy.With(t.Context(), policy.CachedContent("cachedContents/x")), stack, chatBody)
 	if !errors.Is(err, middleware.ErrPolicy) || len(base.bodies) != 0 {
 		t.Errorf("%v, sent %d times", err, len(base.bodies))
 	}

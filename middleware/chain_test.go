@@ -24,7 +24,6 @@ import (
 // Each link works on any base, alone and in any company, foreign links among them.
 func TestLinksAlone(t *testing.T) {
 	flex := policy.Policy{Tier: policy.Flex, Fallback: policy.Standard}
-	foreign := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) { return next.RoundTrip(req) })
 	for _, test := range []struct {
 		name   string
 		links  func(ledger.Store) []transport.Middleware
@@ -62,7 +61,7 @@ func TestLinksAlone(t *testing.T) {
 			return []transport.Middleware{middleware.Ledger(s), middleware.Retry(flex), middleware.Tier(flex)}
 		}, 200, "flex default", 2},
 		{"between foreign links", func(s ledger.Store) []transport.Middleware {
-			return []transport.Middleware{foreign, middleware.Ledger(s), middleware.Retry(flex), middleware.Tier(flex), foreign}
+			return []transport.Middleware{foreignLink, middleware.Ledger(s), middleware.Retry(flex), middleware.Tier(flex), foreignLink}
 		}, 200, "flex default", 2},
 		{"two retries are one", func(s ledger.Store) []transport.Middleware {
 			return []transport.Middleware{middleware.Ledger(s), middleware.Retry(flex), middleware.Retry(flex), middleware.Tier(flex)}
@@ -170,18 +169,17 @@ func TestChainRefusesWhatNoLinkEnforces(t *testing.T) {
 // A chain beneath another chain is a mistake, which is refused; it leaves one row, and no attempt. The same stack lets a
 // call pass: it was wrapped in itself.
 func TestChainBeneathAChain(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
+	base := newScript(says(200, "application/json", served))
 	inner := stackOver(t, base, policy.Policy{})
-	pass := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) { return next.RoundTrip(req) })
 	for name, beneath := range map[string]http.RoundTripper{
 		"a stack":                       inner,
-		"a link behind a foreign one":   transport.Chain(base, pass, middleware.Limit(policy.Limit{Concurrency: 1})),
+		"a link behind a foreign one":   transport.Chain(base, foreignLink, middleware.Limit(policy.Limit{Concurrency: 1})),
 		"a client of a stack":           transport.RoundTripperFunc(inner.Client().Transport.RoundTrip),
 		"links that another chain made": transport.Chain(base, middleware.Retry(policy.Policy{})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			outer := stackOver(t, beneath, policy.Policy{})
-			_, err := askFor(t, t.Context(), outer, chatBody)
+			_, err := chat(t, t.Context(), outer, chatBody)
 			if !errors.Is(err, middleware.ErrPolicy) || !strings.Contains(err.Error(), "beneath another") {
 				t.Fatal(err)
 			}
@@ -194,8 +192,8 @@ func TestChainBeneathAChain(t *testing.T) {
 	if len(base.bodies) != 0 {
 		t.Errorf("sent %q", base.bodies)
 	}
-	twice := inner.Chain(transport.Chain(inner, pass))
-	if _, err := askFor(t, t.Context(), twice, chatBody); err != nil {
+	twice := inner.Chain(transport.Chain(inner, foreignLink))
+	if _, err := chat(t, t.Context(), twice, chatBody); err != nil {
 		t.Fatal(err)
 	}
 	if rows := inner.Rows(); len(base.bodies) != 1 || len(rows) != 1 || rows[0].Outcome != policy.Billed {
@@ -288,7 +286,7 @@ func TestFreeOperations(t *testing.T) {
 // What costs nothing is left alone, answers and errors alike.
 func TestFreeCallsAreLeftAlone(t *testing.T) {
 	for method, path := range map[string]string{"GET": "https://api.openai.com/v1/models", "POST": "https://api.anthropic.com/v1/messages/count_tokens"} {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){says(500, "application/json", `{}`)}}
+		base := newScript(says(500, "application/json", `{}`))
 		req := httptest.NewRequest(method, path, strings.NewReader(`{}`))
 		resp, err := stackOver(t, base, policy.Policy{}).RoundTrip(req)
 		if err != nil || resp.Header["X-Should-Retry"] != nil {
@@ -301,7 +299,7 @@ func TestFreeCallsAreLeftAlone(t *testing.T) {
 // to repeat, either; what the provider refused it may.
 func TestUnknownOperations(t *testing.T) {
 	for status, forbidden := range map[int]string{200: "false", 429: "", 500: "false", 400: ""} {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){says(status, "application/json", `{"error":{"message":"no"}}`)}}
+		base := newScript(says(status, "application/json", `{"error":{"message":"no"}}`))
 		stack := stackOver(t, base, policy.Policy{})
 		req := httptest.NewRequest(http.MethodPost, "https://api.openai.com/v1/videos", strings.NewReader(`{}`))
 		resp, err := stack.RoundTrip(req)

@@ -61,7 +61,7 @@ func TestSetPolicy(t *testing.T) {
 		stack := stackOver(t, base, policy.Policy{Tier: policy.Flex, Fallback: policy.Standard, Patience: 2 * time.Second})
 		ended := make(chan error)
 		go func() {
-			_, err := askFor(t, context.Background(), stack, `{"model":"gpt-5"}`)
+			_, err := chat(t, context.Background(), stack, `{"model":"gpt-5"}`)
 			ended <- err
 		}()
 		synctest.Wait()
@@ -72,7 +72,7 @@ func TestSetPolicy(t *testing.T) {
 		if err := stack.SetPolicy(policy.Policy{}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := askFor(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil {
+		if _, err := chat(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil {
 			t.Error(err)
 		}
 		if err := <-ended; err != nil {
@@ -91,7 +91,7 @@ func TestSetPolicyKeepsLimits(t *testing.T) {
 		stack := stackOver(t, newAnswering(), policy.Policy{Limits: []policy.Limit{limit}})
 		took := func() time.Duration {
 			start := time.Now()
-			if _, err := askFor(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil {
+			if _, err := chat(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil {
 				t.Fatal(err)
 			}
 			return time.Since(start)

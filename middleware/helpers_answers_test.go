@@ -208,19 +208,19 @@ func around(head, text string, size int64, tail string) io.Reader {
 	return io.MultiReader(strings.NewReader(head), io.LimitReader(filler, size/int64(len(text))*int64(len(text))), strings.NewReader(tail))
 }
 
-// piecewise is a text in pieces of a size.
-type piecewise struct {
-	rest string
-	size int
+// chopped reads in pieces of the given sizes.
+type chopped struct {
+	r     io.Reader
+	sizes func() int
 }
 
-func (p *piecewise) Read(b []byte) (int, error) {
-	if p.rest == "" {
-		return 0, io.EOF
-	}
-	n := copy(b, p.rest[:min(p.size, len(p.rest))])
-	p.rest = p.rest[n:]
-	return n, nil
+func (c *chopped) Read(p []byte) (int, error) {
+	return c.r.Read(p[:min(len(p), c.sizes())])
+}
+
+// inPieces reads a text in pieces of a size.
+func inPieces(text string, size int) io.Reader {
+	return &chopped{r: strings.NewReader(text), sizes: func() int { return size }}
 }
 
 // trickle gives a byte every 300 ms, until it is closed.

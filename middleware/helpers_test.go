@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -144,7 +145,7 @@ const chatBody = `{"model":"gpt-5","messages":[{"role":"user","content":"Who sav
 
 const streamBody = `{"model":"gpt-5","stream":true,"messages":[{"role":"user","content":"Who streams?"}]}`
 
-const bounded = `{"model":"gpt-5","max_tokens":100,"messages":[{"role":"user","content":"Who saves?"}]}`
+const boundedBody = `{"model":"gpt-5","max_tokens":100,"messages":[{"role":"user","content":"Who saves?"}]}`
 
 const served = `{"id":"c","model":"gpt-5","service_tier":"default","choices":[{}],"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}}`
 
@@ -170,12 +171,17 @@ func stackOver(t testing.TB, base http.RoundTripper, p policy.Policy, options ..
 	return stack
 }
 
+// An answerFunc answers a request that a base gets.
+type answerFunc = func(*http.Request) (*http.Response, error)
+
 // A script answers requests in turn, and remembers their bodies and headers.
 type script struct {
-	answers []func(*http.Request) (*http.Response, error)
+	answers []answerFunc
 	bodies  []string
 	headers []http.Header
 }
+
+func newScript(answers ...answerFunc) *script { return &script{answers: answers} }
 
 func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	body, _ := io.ReadAll(req.Body)
@@ -185,7 +191,8 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	return s.answers[min(n, len(s.answers)-1)](req)
 }
 
-func says(status int, contentType, body string) func(*http.Request) (*http.Response, error) {
+// says answers with a status and a body.
+func says(status int, contentType, body string) answerFunc {
 	return func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {contentType}}, Body: io.NopCloser(strings.NewReader(body))}, nil
 	}
@@ -194,12 +201,13 @@ func says(status int, contentType, body string) func(*http.Request) (*http.Respo
 // An api answers by method and URL, and remembers what it was sent. It can be changed while it is used.
 type api struct {
 	mu      sync.Mutex
-	answers map[string]func(*http.Request) (*http.Response, error)
+	answers map[string]answerFunc
 	sent    []string // "POST https://... {body}"
 	headers []http.Header
 }
 
-func (a *api) on(request string, answer func(*http.Request) (*http.Response, error)) {
+// on sets the answer to a request, such as "GET https://api.openai.com/v1/models".
+func (a *api) on(request string, answer answerFunc) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.answers[request] = answer
@@ -222,7 +230,7 @@ func (a *api) RoundTrip(req *http.Request) (*http.Response, error) {
 	return answer(req)
 }
 
-func newAPI() *api { return &api{answers: map[string]func(*http.Request) (*http.Response, error){}} }
+func newAPI() *api { return &api{answers: map[string]answerFunc{}} }
 
 func newAnswering() http.RoundTripper {
 	return transport.RoundTripperFunc(says(200, jsonType,
@@ -254,20 +262,10 @@ func mustDo(t *testing.T, rt http.RoundTripper, method, url, body string) string
 	return got
 }
 
-// ask sends a body through rt and returns the answer's body.
-func askFor(t *testing.T, ctx context.Context, rt http.RoundTripper, body string) (string, error) {
+// chat sends a chat's body through rt to OpenAI and returns the answer's body.
+func chat(t *testing.T, ctx context.Context, rt http.RoundTripper, body string) (string, error) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, openaiURL, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := rt.RoundTrip(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	got, err := io.ReadAll(resp.Body)
-	return string(got), err
+	return do(t, ctx, rt, http.MethodPost, openaiURL, body)
 }
 
 // send sends a call through rt and returns its status.
@@ -288,17 +286,16 @@ func send(t *testing.T, rt http.RoundTripper, url string, options ...policy.Opti
 
 // converse sends one body to a URL through the zero policy, which is answered with the same over and over, and returns
 // how often it was sent and the last row.
-func converse(t *testing.T, url, body string, answer func(*http.Request) (*http.Response, error)) (sent int, row ledger.Row) {
+func converse(t *testing.T, url, body string, answer answerFunc) (sent int, row ledger.Row) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){answer}}
+		base := newScript(answer)
 		stack := stackOver(t, base, policy.Policy{})
 		resp, err := stack.Client().Post(url, jsonType, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
+		drain(resp)
 		rows := stack.Rows()
 		if len(rows) == 0 {
 			t.Fatalf("%s left no row", url)
@@ -308,8 +305,8 @@ func converse(t *testing.T, url, body string, answer func(*http.Request) (*http.
 	return sent, row
 }
 
-// h2cServer speaks just enough HTTP/2: the first streams are answered, and later ones processed and reset with PROTOCOL_ERROR.
-func h2cServer(t *testing.T, l net.Listener, processed *atomic.Int32, warm int32) {
+// http2Server speaks just enough HTTP/2: the first streams are answered, and later ones processed and reset with PROTOCOL_ERROR.
+func http2Server(l net.Listener, processed *atomic.Int32, warm int32) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -351,8 +348,70 @@ func h2cServer(t *testing.T, l net.Listener, processed *atomic.Int32, warm int32
 	}
 }
 
-func h2cBase() *http.Transport {
+func unencryptedHTTP2() *http.Transport {
 	base := &http.Transport{Protocols: new(http.Protocols)}
 	base.Protocols.SetUnencryptedHTTP2(true)
 	return base
+}
+
+// tried is what became of a call of an SDK.
+type tried struct {
+	tries  int
+	status int
+	header http.Header
+	body   string
+	err    error
+}
+
+// likeStainless makes a call as the SDKs made by Stainless do: it sends it again after any error, 408, 409, 429 and 5xx,
+// unless the answer's x-should-retry says otherwise, and after an answer whose body breaks off.
+func likeStainless(t *testing.T, w *world, hc *http.Client, retries int) (out tried) {
+	for n := 0; n <= retries; n++ {
+		req := w.request(t.Context(), chatBody)
+		req.Header.Set("X-Stainless-Lang", "go")
+		req.Header.Set("X-Stainless-Retry-Count", fmt.Sprint(n))
+		out.tries++
+		var resp *http.Response
+		resp, out.err = hc.Do(req)
+		again := out.err != nil
+		if out.err == nil {
+			var body []byte
+			body, out.err = io.ReadAll(resp.Body)
+			resp.Body.Close()
+			out.status, out.header, out.body = resp.StatusCode, resp.Header, string(body)
+			switch resp.Header.Get("X-Should-Retry") {
+			case "true":
+				again = true
+			case "false":
+			default:
+				again = out.err != nil || out.status == 408 || out.status == 409 || out.status == 429 || out.status >= 500
+			}
+		}
+		if !again {
+			return out
+		}
+		time.Sleep(time.Second)
+	}
+	return out
+}
+
+// catalogOf parses a catalog of one provider's models.
+func catalogOf(t *testing.T, provider, models string) *price.Catalog {
+	t.Helper()
+	c, err := price.Parse("test", strings.NewReader(`{"providers":{"`+provider+`":{"models":{`+models+`}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// foreignLink is a link of another library that passes every request on.
+var foreignLink = transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	return next.RoundTrip(req)
+})
+
+// drain reads a response to its end and closes it.
+func drain(resp *http.Response) {
+	io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
 }

@@ -1,7 +1,6 @@
 package middleware_test
 
 import (
-	"net/http"
 	"testing"
 
 	"github.com/skinflint-go/skinflint/middleware"
@@ -13,14 +12,14 @@ import (
 // The outermost policy rules what no link decides by its own; that of Identify rules everything.
 func TestWhichPolicyCounts(t *testing.T) {
 	stream := says(200, "text/event-stream", "data: [DONE]\n\n")
-	base := &script{answers: []func(*http.Request) (*http.Response, error){stream}}
+	base := newScript(stream)
 	rt := transport.Chain(base, middleware.Retry(policy.Policy{LeaveStreams: true}), middleware.Ledger(ledger.NewMemory(1)))
-	if _, err := askFor(t, t.Context(), rt, streamBody); err != nil || base.bodies[0] != streamBody {
+	if _, err := chat(t, t.Context(), rt, streamBody); err != nil || base.bodies[0] != streamBody {
 		t.Errorf("%v, sent %q", err, base.bodies)
 	}
-	refuses := &script{answers: []func(*http.Request) (*http.Response, error){says(429, "application/json", `{"error":{"code":"slow_down"}}`)}}
+	refuses := newScript(says(429, "application/json", `{"error":{"code":"slow_down"}}`))
 	rt = transport.Chain(refuses, middleware.Identify(policy.Policy{MaxAttempts: 1}), middleware.Retry(policy.Policy{}))
-	if _, err := askFor(t, t.Context(), rt, chatBody); err != nil || len(refuses.bodies) != 1 {
+	if _, err := chat(t, t.Context(), rt, chatBody); err != nil || len(refuses.bodies) != 1 {
 		t.Errorf("%v, sent %d times", err, len(refuses.bodies))
 	}
 }

@@ -21,7 +21,7 @@ func TestMaxCostSeesWhatIsReferredTo(t *testing.T) {
 		{geminiURL, `{"generationConfig":{"maxOutputTokens":10},"contents":[{"parts":[{"inlineData":{"data":"AAAA"}}]}]}`},
 		{"https://api.openai.com/v1/audio/speech", `{"model":"tts"}`},
 	} {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, jsonType, "{}")}}
+		base := newScript(says(200, jsonType, "{}"))
 		ctx := policy.With(context.Background(), policy.MaxCost(price.MustUSD("0.01")))
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, test.url, strings.NewReader(test.body))
 		if err != nil {

@@ -66,7 +66,7 @@ func TestOpen(t *testing.T) {
 			return nil, errors.New("reset")
 		})
 		stack := stackOver(t, base, policy.Policy{Tier: policy.Flex}, middleware.WithStore(&store))
-		if _, err := askFor(t, policy.With(t.Context(), policy.Tag("tenant", "acme")), stack, `{"model":"gpt-5","max_tokens":10,"messages":[]}`); err == nil {
+		if _, err := chat(t, policy.With(t.Context(), policy.Tag("tenant", "acme")), stack, `{"model":"gpt-5","max_tokens":10,"messages":[]}`); err == nil {
 			t.Error("it has an answer")
 		}
 		if left := store.unended(); len(left) > 0 || sent != 2 || len(store.opens) != 2 {
@@ -88,13 +88,12 @@ func TestOpenOfWhatIsNotSent(t *testing.T) {
 		t.Errorf("opened %+v", store.opens)
 	}
 
-	foreign := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) { return next.RoundTrip(req) })
 	never := transport.RoundTripperFunc(func(*http.Request) (*http.Response, error) {
 		t.Error("it was sent")
 		return nil, errors.New("no")
 	})
-	rt := transport.Chain(never, middleware.Ledger(&store), middleware.Retry(policy.Policy{}), foreign, middleware.Budget(policy.Policy{}))
-	if _, err := askFor(t, t.Context(), rt, `{"model":"gpt-5","max_tokens":10,"messages":[]}`); !errors.Is(err, middleware.ErrPolicy) {
+	rt := transport.Chain(never, middleware.Ledger(&store), middleware.Retry(policy.Policy{}), foreignLink, middleware.Budget(policy.Policy{}))
+	if _, err := chat(t, t.Context(), rt, `{"model":"gpt-5","max_tokens":10,"messages":[]}`); !errors.Is(err, middleware.ErrPolicy) {
 		t.Fatalf("%v", err)
 	}
 	if left := store.unended(); len(left) != 0 || len(store.opens) != 1 {
@@ -108,7 +107,7 @@ func TestOpenOfWhatIsNotSent(t *testing.T) {
 // A store that panics when it is told costs the call nothing.
 func TestOpenPanics(t *testing.T) {
 	stack := stackOver(t, newAnswering(), policy.Policy{}, middleware.WithStore(panickingOpener{}))
-	if got, err := askFor(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil || got == "" {
+	if got, err := chat(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil || got == "" {
 		t.Errorf("%q, %v", got, err)
 	}
 }
@@ -121,12 +120,12 @@ func (panickingOpener) Open(ledger.Row) { panic("store") }
 
 // Two ledgers, and retries: a row for each attempt in each.
 func TestTwoLedgers(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){
+	base := newScript(
 		says(429, "application/json", `{"error":{"code":"slow_down"}}`), says(200, "application/json", served),
-	}}
+	)
 	a, b := ledger.NewMemory(0), ledger.NewMemory(0)
 	rt := transport.Chain(base, middleware.Retry(policy.Policy{BackoffBase: 1, BackoffMax: 1}), middleware.Ledger(a), middleware.Ledger(b))
-	if _, err := askFor(t, t.Context(), rt, chatBody); err != nil {
+	if _, err := chat(t, t.Context(), rt, chatBody); err != nil {
 		t.Fatal(err)
 	}
 	if len(a.Rows()) != 2 || len(b.Rows()) != 2 {
@@ -136,14 +135,14 @@ func TestTwoLedgers(t *testing.T) {
 
 // A store that panics, and a watcher that ends its goroutine, hurt neither calls nor Close.
 func TestPanickingStore(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
+	base := newScript(says(200, "application/json", served))
 	seen := 0
 	stack := stackOver(t, base, policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}},
 		middleware.WithStore(storeFunc(func(ledger.Row) { panic("store") })),
 		middleware.OnRow(func(ledger.Row) { seen++; runtime.Goexit() }))
 	for range 3 {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		if _, err := askFor(t, ctx, stack, chatBody); err != nil {
+		if _, err := chat(t, ctx, stack, chatBody); err != nil {
 			t.Fatal(err)
 		}
 		cancel()

@@ -285,7 +285,7 @@ func TestLimitGivesUpAtTheDeadline(t *testing.T) {
 // A limit holds for calls that nobody understands, too, and not for what costs nothing.
 func TestLimitsOfUnknownCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, jsonType, "{}")}}
+		base := newScript(says(200, jsonType, "{}"))
 		stack := stackOver(t, base, policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 60, Burst: 1}}})
 		start := time.Now()
 		for _, path := range []string{"audio/speech", "audio/speech", "responses/r"} {

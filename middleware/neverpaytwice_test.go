@@ -2,7 +2,6 @@ package middleware_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -204,8 +203,7 @@ func Test21IdempotencyKey(t *testing.T) {
 			}
 			var resp *http.Response
 			if resp, last = rt.RoundTrip(req); last == nil {
-				io.Copy(io.Discard, resp.Body)
-				resp.Body.Close()
+				drain(resp)
 			}
 			if chained && req.Header.Get("X-Idempotency-Key") == "" {
 				t.Error("the caller's own header has changed")
@@ -240,47 +238,6 @@ func Test22OneBudgetForAll(t *testing.T) {
 			}
 		})
 	}
-}
-
-// tried is what became of a call of an SDK.
-type tried struct {
-	tries  int
-	status int
-	header http.Header
-	body   string
-	err    error
-}
-
-// likeStainless makes a call as the SDKs made by Stainless do: it sends it again after any error, 408, 409, 429 and 5xx,
-// unless the answer's x-should-retry says otherwise, and after an answer whose body breaks off.
-func likeStainless(t *testing.T, w *world, hc *http.Client, retries int) (out tried) {
-	for n := 0; n <= retries; n++ {
-		req := w.request(t.Context(), chatBody)
-		req.Header.Set("X-Stainless-Lang", "go")
-		req.Header.Set("X-Stainless-Retry-Count", fmt.Sprint(n))
-		out.tries++
-		var resp *http.Response
-		resp, out.err = hc.Do(req)
-		again := out.err != nil
-		if out.err == nil {
-			var body []byte
-			body, out.err = io.ReadAll(resp.Body)
-			resp.Body.Close()
-			out.status, out.header, out.body = resp.StatusCode, resp.Header, string(body)
-			switch resp.Header.Get("X-Should-Retry") {
-			case "true":
-				again = true
-			case "false":
-			default:
-				again = out.err != nil || out.status == 408 || out.status == 409 || out.status == 429 || out.status >= 500
-			}
-		}
-		if !again {
-			return out
-		}
-		time.Sleep(time.Second)
-	}
-	return out
 }
 
 // 23: what the server asks to wait, in all the ways that servers have to say it.
@@ -329,7 +286,7 @@ func Test23RetryAfter(t *testing.T) {
 
 func geminiCall(t *testing.T) (wire.Call, wire.Dialect) {
 	t.Helper()
-	req := httptest.NewRequest(http.MethodPost, "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent", nil)
+	req := httptest.NewRequest(http.MethodPost, geminiURL, nil)
 	d, c, ok := new(wire.Router).Recognise(req.Method, req.URL)
 	if !ok {
 		t.Fatal("not recognised")
@@ -347,16 +304,16 @@ func Test24TooLongToWait(t *testing.T) {
 		"max_elapsed": {policy.Policy{MaxElapsed: 59 * time.Second}, time.Hour},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			base := &script{answers: []func(*http.Request) (*http.Response, error){func(req *http.Request) (*http.Response, error) {
+			base := newScript(func(req *http.Request) (*http.Response, error) {
 				resp, err := says(429, "application/json", `{"error":{"code":"rate_limit_exceeded"}}`)(req)
 				resp.Header.Set("Retry-After", "60")
 				return resp, err
-			}}}
+			})
 			stack := stackOver(t, base, within.policy)
 			ctx, cancel := context.WithTimeout(t.Context(), within.left)
 			defer cancel()
 			start := time.Now()
-			got, err := askFor(t, ctx, stack, chatBody)
+			got, err := chat(t, ctx, stack, chatBody)
 			if err != nil || !strings.Contains(got, "rate_limit_exceeded") || time.Since(start) != 0 || len(base.bodies) != 1 {
 				t.Errorf("%s: after %v, %d attempts: %q, %v", name, time.Since(start), len(base.bodies), got, err)
 			}
@@ -388,11 +345,11 @@ func Test26ShouldRetry(t *testing.T) {
 		w.wantBilled(0)
 	})
 	synctest.Test(t, func(t *testing.T) {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){func(req *http.Request) (*http.Response, error) {
+		base := newScript(func(req *http.Request) (*http.Response, error) {
 			resp, err := says(500, "application/json", `{"error":{"code":"server_error"}}`)(req)
 			resp.Header.Set("X-Should-Retry", "true")
 			return resp, err
-		}}}
+		})
 		stack := stackOver(t, base, policy.Policy{})
 		req := httptest.NewRequest(http.MethodPost, openaiURL, strings.NewReader(chatBody))
 		resp, err := stack.RoundTrip(req)
@@ -437,29 +394,25 @@ func Test27Drain(t *testing.T) {
 	}
 	// A refusal that is complete, on a body that never ends.
 	synctest.Test(t, func(t *testing.T) {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){func(*http.Request) (*http.Response, error) {
-			rest := trickle(endless{})
+		base := newScript(func(*http.Request) (*http.Response, error) {
+			rest := trickle(&fill{text: " "})
 			whole := io.MultiReader(strings.NewReader(`{"error":{"code":"rate_limit_exceeded"}}`), rest)
 			return &http.Response{StatusCode: 429, Header: http.Header{}, Body: struct {
 				io.Reader
 				io.Closer
 			}{whole, rest}}, nil
-		}, says(200, "application/json", served)}}
+		}, says(200, "application/json", served))
 		stack := stackOver(t, base, policy.Policy{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		start := time.Now()
-		_, err := askFor(t, ctx, stack, chatBody)
+		_, err := chat(t, ctx, stack, chatBody)
 		if took := time.Since(start); err != nil || len(base.bodies) != 2 || took > time.Minute {
 			t.Errorf("after %v, %d attempts: %v", took, len(base.bodies), err)
 		}
 		time.Sleep(time.Second) // for what trickles to find out that it was closed
 	})
 }
-
-type endless struct{}
-
-func (endless) Read(p []byte) (int, error) { return copy(p, bytes.Repeat([]byte(" "), len(p))), nil }
 
 var errGone = errors.New("the user has gone")
 

@@ -21,8 +21,8 @@ func TestProtocolErrorWithoutTLS(t *testing.T) {
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
 	defer l.Close()
 	var processed atomic.Int32
-	go h2cServer(t, l, &processed, 1)
-	base := h2cBase()
+	go http2Server(l, &processed, 1)
+	base := unencryptedHTTP2()
 	defer base.CloseIdleConnections()
 	stack := stackOver(t, transport.RoundTripperFunc(base.RoundTrip), policy.Policy{})
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
@@ -31,8 +31,7 @@ func TestProtocolErrorWithoutTLS(t *testing.T) {
 		req, _ := http.NewRequestWithContext(ctx, "POST", "http://"+l.Addr().String()+"/v1/chat/completions", strings.NewReader(chatBody))
 		resp, err := s.RoundTrip(req)
 		if err == nil {
-			io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
+			drain(resp)
 		}
 	}
 	if n := processed.Load(); n != 2 {
@@ -45,10 +44,10 @@ func TestProtocolErrorOfOneClientOfTwo(t *testing.T) {
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
 	defer l.Close()
 	var processed atomic.Int32
-	go h2cServer(t, l, &processed, 1)
+	go http2Server(l, &processed, 1)
 	host := "http://llm.internal/v1/chat/completions"
 	dial := func(context.Context, string, string) (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) }
-	h2 := h2cBase()
+	h2 := unencryptedHTTP2()
 	h2.DialContext = dial
 	one := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -68,8 +67,7 @@ func TestProtocolErrorOfOneClientOfTwo(t *testing.T) {
 		req, _ := http.NewRequestWithContext(ctx, "POST", host, strings.NewReader(chatBody))
 		resp, err := stack.Middleware(req, (&http.Client{Transport: rt}).Do)
 		if err == nil {
-			io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
+			drain(resp)
 		}
 	}
 	if n := processed.Load(); n != 2 {

@@ -3,7 +3,6 @@ package middleware_test
 import (
 	"context"
 	"errors"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -33,8 +32,7 @@ func TestRetryQuotaOfKeysInURLs(t *testing.T) {
 		for _, key := range []string{"bad", "good"} {
 			resp, err := w.client.Post(w.provider.URL+"/v1beta/models/gemini-2.5-flash:generateContent?key="+key, "application/json", strings.NewReader(`{"contents":[{"parts":[{"text":"x"}]}]}`))
 			if err == nil {
-				io.Copy(io.Discard, resp.Body)
-				resp.Body.Close()
+				drain(resp)
 			} else if key == "good" {
 				w.Errorf("%s: %v", key, err)
 			}

@@ -18,7 +18,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"text/tabwriter"
 
@@ -189,7 +188,7 @@ func (x *exchange) play(how replay, want verdict, random *rand.Rand) (p played) 
 		}
 	}()
 	base := &recordedBase{x: x, sizes: sizes(how.single, random)}
-	kept := &rowStore{}
+	kept := ledger.NewMemory(0)
 	stack, err := middleware.New(
 		middleware.WithBase(base), middleware.WithStore(kept),
 		// One attempt: a recorded refusal would only be played again.
@@ -214,12 +213,12 @@ func (x *exchange) play(how replay, want verdict, random *rand.Rand) (p played) 
 		return played{reason: "body broken", detail: err.Error()}
 	}
 	got := string(read)
-	p = played{rows: len(kept.rows), asked: base.body != sent, hidden: got != x.ResponseBody}
+	p = played{rows: len(kept.Rows()), asked: base.body != sent, hidden: got != x.ResponseBody}
 	for _, check := range []func() (string, string){
-		func() (string, string) { return checkResponse(x, resp, len(kept.rows) > 0) },
+		func() (string, string) { return checkResponse(x, resp, len(kept.Rows()) > 0) },
 		func() (string, string) { return checkBody(x, how, sent, got) },
 		func() (string, string) { return checkRequest(how, sent, req, base) },
-		func() (string, string) { return checkRow(x, want, kept.rows) },
+		func() (string, string) { return checkRow(x, want, kept.Rows()) },
 	} {
 		if p.reason, p.detail = check(); p.reason != "" {
 			break
@@ -359,16 +358,6 @@ func (b *recordedBase) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// chopped reads in pieces of the given sizes.
-type chopped struct {
-	r     io.Reader
-	sizes func() int
-}
-
-func (c *chopped) Read(p []byte) (int, error) {
-	return c.r.Read(p[:min(len(p), c.sizes())])
-}
-
 // sizes are those of reads: one byte, or anything up to some thousands, small ones as often as large ones.
 func sizes(single bool, random *rand.Rand) func() int {
 	if single {
@@ -459,18 +448,6 @@ func difference(want, got string) string {
 }
 
 // ---- the row
-
-// rowStore keeps rows.
-type rowStore struct {
-	mu   sync.Mutex
-	rows []ledger.Row
-}
-
-func (s *rowStore) Add(r ledger.Row) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.rows = append(s.rows, r)
-}
 
 // checkRow holds the rows of an exchange against the oracle's verdict.
 func checkRow(x *exchange, want verdict, rows []ledger.Row) (string, string) {

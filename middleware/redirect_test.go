@@ -54,9 +54,9 @@ func TestRedirectHosts(t *testing.T) {
 		"http://api.openai.com/v1": true, "https://api.openai.com:444/": true, "https://api.openai.com.evil.example/": true,
 		"//evil.example/": true, "https://user@evil.example/": true, "": false, "::bad": false,
 	} {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){func(*http.Request) (*http.Response, error) {
+		base := newScript(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 307, Header: http.Header{"Location": {where}}, Body: http.NoBody}, nil
-		}}}
+		})
 		stack := stackOver(t, base, policy.Policy{})
 		req := httptest.NewRequest(http.MethodPost, openaiURL, strings.NewReader(chatBody))
 		if _, err := stack.RoundTrip(req); errors.Is(err, middleware.ErrRedirect) != away {
@@ -120,8 +120,7 @@ func TestClientBeneathIsNotLedAwayAfter1xx(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
+		drain(resp)
 	}
 	if got.Load() != nil {
 		t.Errorf("another host got %q", got.Load())

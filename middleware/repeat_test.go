@@ -73,7 +73,7 @@ func TestWhatIsARepetition(t *testing.T) {
 		tracked, _ := policy.Track(w.Context())
 		other, _ := policy.Track(w.Context())
 		try(w.Context(), 0, "a", chatBody)
-		try(tracked, 0, "a", bounded)
+		try(tracked, 0, "a", boundedBody)
 		for _, test := range []struct {
 			ctx       context.Context
 			n         int
@@ -83,10 +83,10 @@ func TestWhatIsARepetition(t *testing.T) {
 			{w.Context(), 1, "a", chatBody, true},
 			{w.Context(), 0, "a", chatBody, false}, // the program asks anew
 			{w.Context(), 1, "b", chatBody, false},
-			{w.Context(), 1, "a", bounded, false}, // that one was tracked
-			{tracked, 1, "a", bounded, true},
+			{w.Context(), 1, "a", boundedBody, false}, // that one was tracked
+			{tracked, 1, "a", boundedBody, true},
 			{tracked, 2, "b", chatBody, true}, // the call is the same, whatever the key, and however the SDK words it
-			{other, 1, "a", bounded, false},
+			{other, 1, "a", boundedBody, false},
 			{policy.With(w.Context(), policy.AllowDoubleBilling()), 1, "a", chatBody, false},
 		} {
 			status, refusal := try(test.ctx, test.n, test.key, test.body)
@@ -146,8 +146,7 @@ func TestRepetitionIsKnown(t *testing.T) {
 				if err != nil {
 					w.Fatal(test.name, err)
 				}
-				io.Copy(io.Discard, resp.Body)
-				resp.Body.Close()
+				drain(resp)
 				if got := resp.Header.Get("Skinflint-Refusal") == "repeat"; n == 1 && got != test.repeat {
 					w.Errorf("%s: status %d, %v", test.name, resp.StatusCode, resp.Header)
 				}
@@ -199,8 +198,7 @@ func TestRepeatsWithoutADeadline(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
+			drain(resp)
 			return resp.StatusCode
 		}
 		first := make(chan int)

@@ -3,7 +3,6 @@ package middleware_test
 import (
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -36,15 +35,7 @@ func TestHTTP2ProtocolErrorIsNotReplayedForEver(t *testing.T) {
 	}
 	defer l.Close()
 	var processed atomic.Int32
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go resetAll(conn, &processed)
-		}
-	}()
+	go http2Server(l, &processed, 0)
 	base := transport.Base()
 	base.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // a test's own server
 	stack := stackOver(t, base, policy.Policy{})
@@ -64,37 +55,13 @@ func TestHTTP2ProtocolErrorIsNotReplayedForEver(t *testing.T) {
 	stack.CloseIdleConnections()
 }
 
-// resetAll speaks just enough HTTP/2 to read requests to their end, and reset them.
-func resetAll(conn net.Conn, processed *atomic.Int32) {
-	defer conn.Close()
-	io.ReadFull(conn, make([]byte, 24))           // the preface
-	conn.Write([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}) // SETTINGS
-	head := make([]byte, 9)
-	for {
-		if _, err := io.ReadFull(conn, head); err != nil {
-			return
-		}
-		io.ReadFull(conn, make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2])))
-		const data, settings, endStream, ack = 0, 4, 1, 1
-		switch kind, flags := head[3], head[4]; {
-		case kind == settings && flags&ack == 0:
-			conn.Write([]byte{0, 0, 0, settings, ack, 0, 0, 0, 0})
-		case kind == data && flags&endStream != 0:
-			processed.Add(1)
-			reset := []byte{0, 0, 4, 3, 0, head[5], head[6], head[7], head[8], 0, 0, 0, 0}
-			binary.BigEndian.PutUint32(reset[9:], 1) // PROTOCOL_ERROR
-			conn.Write(reset)
-		}
-	}
-}
-
 // net/http sends a POST without a body again, without end.
 func TestPostWithoutABody(t *testing.T) {
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
 	defer l.Close()
 	var processed atomic.Int32
-	go h2cServer(t, l, &processed, 0)
-	base := h2cBase()
+	go http2Server(l, &processed, 0)
+	base := unencryptedHTTP2()
 	defer base.CloseIdleConnections()
 	stack := stackOver(t, base, policy.Policy{})
 	ctx, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
@@ -136,8 +103,7 @@ func TestNothingWritten(t *testing.T) {
 				t.Errorf("%s, call %d: %v", mode, i, err)
 				continue
 			}
-			io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
+			drain(resp)
 			dead.Store(true)
 		}
 		base.CloseIdleConnections()
@@ -179,8 +145,7 @@ func TestPassiveCallsNotProcessed(t *testing.T) {
 							w.Errorf("%v", err)
 							return
 						}
-						io.Copy(io.Discard, resp.Body)
-						resp.Body.Close()
+						drain(resp)
 					})
 				})
 			}
@@ -212,9 +177,8 @@ func TestBodyForWhatStandsBeneath(t *testing.T) {
 			if err != nil || resp.StatusCode != 200 {
 				w.Fatal(resp, err)
 			}
-			io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-			_, err = hc.Do(w.request(w.Context(), bounded))
+			drain(resp)
+			_, err = hc.Do(w.request(w.Context(), boundedBody))
 			if http2 && (!errors.Is(err, middleware.ErrAmbiguous) || !errors.Is(err, transport.ErrReplay)) {
 				w.Errorf("HTTP/2 %v: %v", http2, err)
 			}
@@ -256,8 +220,7 @@ func TestStaleConnections(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
+		drain(resp)
 	}
 	for range 8 {
 		all.Go(call)
@@ -284,7 +247,7 @@ func TestStaleClose(t *testing.T) {
 		if status, _, err := w.call(w.Context(), chatBody); status != 200 {
 			w.Fatal(err)
 		}
-		if _, _, err := w.call(w.Context(), bounded); !errors.Is(err, middleware.ErrAmbiguous) {
+		if _, _, err := w.call(w.Context(), boundedBody); !errors.Is(err, middleware.ErrAmbiguous) {
 			w.Errorf("%v", err)
 		}
 		w.wantRows("1 billed", "1 ambiguous transport_error")
@@ -386,8 +349,7 @@ func TestStaleKeepAlives(t *testing.T) {
 				req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://llm.invalid/v1/chat/completions", strings.NewReader(chatBody))
 				resp, err := stack.RoundTrip(req)
 				if err == nil {
-					io.Copy(io.Discard, resp.Body)
-					resp.Body.Close()
+					drain(resp)
 				}
 				time.Sleep(test.server)
 			}
@@ -411,7 +373,7 @@ func TestStaleKeepAlives(t *testing.T) {
 
 // A key that a foreign link adds does not reach the wire either.
 func TestIdempotencyKeyOfAForeignLink(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
+	base := newScript(says(200, "application/json", served))
 	adds := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		req = req.Clone(req.Context())
 		req.Header.Set("Idempotency-Key", "k")
@@ -422,7 +384,7 @@ func TestIdempotencyKeyOfAForeignLink(t *testing.T) {
 		transport.Chain(base, adds, middleware.Retry(policy.Policy{})),
 		stack.Chain(transport.Chain(stack, adds)),
 	} {
-		if _, err := askFor(t, t.Context(), rt, chatBody); err != nil {
+		if _, err := chat(t, t.Context(), rt, chatBody); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -453,8 +415,7 @@ func TestIdempotencyKeyOfABatch(t *testing.T) {
 		req.Header.Set("Idempotency-Key", "stainless-go-1")
 		resp, err := stack.Client().Do(req)
 		if err == nil {
-			io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
+			drain(resp)
 		}
 	}
 	if created.Load() != 1 {

@@ -168,8 +168,7 @@ func TestHeaderOfTheBaseIsLeftAlone(t *testing.T) {
 		wg.Go(func() {
 			resp, err := stack.Client().Post("https://api.openai.com/v1/chat/completions", "application/json", strings.NewReader(chatBody))
 			if err == nil {
-				io.Copy(io.Discard, resp.Body)
-				resp.Body.Close()
+				drain(resp)
 			}
 		})
 	}

@@ -88,7 +88,7 @@ func TestAllowDoubleBilling(t *testing.T) {
 // What would be sent again just as it was refused is not, and what a model refuses is remembered.
 func TestRefusedRequestsAreNotRepeated(t *testing.T) {
 	refusesTier := says(400, "application/json", `{"error":{"message":"service_tier flex not available"}}`)
-	base := &script{answers: []func(*http.Request) (*http.Response, error){refusesTier}}
+	base := newScript(refusesTier)
 	req, err := http.NewRequest(http.MethodPost, "https://api.deepseek.com/chat/completions", strings.NewReader(`{"model":"llama","service_tier":"flex"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestRefusedRequestsAreNotRepeated(t *testing.T) {
 	}
 
 	refusesUsage := &script{}
-	refusesUsage.answers = []func(*http.Request) (*http.Response, error){func(req *http.Request) (*http.Response, error) {
+	refusesUsage.answers = []answerFunc{func(req *http.Request) (*http.Response, error) {
 		if strings.Contains(refusesUsage.bodies[len(refusesUsage.bodies)-1], "include_usage") {
 			return says(400, "application/json", `{"error":{"message":"unknown field stream_options"}}`)(req)
 		}
@@ -107,7 +107,7 @@ func TestRefusedRequestsAreNotRepeated(t *testing.T) {
 	}}
 	stack := stackOver(t, refusesUsage, policy.Policy{})
 	for range 2 {
-		if _, err := askFor(t, t.Context(), stack, streamBody); err != nil {
+		if _, err := chat(t, t.Context(), stack, streamBody); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,7 +115,7 @@ func TestRefusedRequestsAreNotRepeated(t *testing.T) {
 		t.Errorf("two calls took %d requests, want 3", n)
 	}
 	own := strings.Replace(streamBody, `"stream":true`, `"stream":true,"stream_options":{"include_usage":true}`, 1)
-	if _, err := askFor(t, t.Context(), stack, own); err != nil || len(refusesUsage.bodies) != 4 {
+	if _, err := chat(t, t.Context(), stack, own); err != nil || len(refusesUsage.bodies) != 4 {
 		t.Errorf("%v, %d requests", err, len(refusesUsage.bodies))
 	}
 }

@@ -25,8 +25,7 @@ func TestMiddleware(t *testing.T) {
 		if err != nil || resp.StatusCode != 200 {
 			w.Fatal(resp, err)
 		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
+		drain(resp)
 		w.wantRows("1 rejected inferred rate", "2 billed")
 		for range 2 {
 			below.Timeout = time.Minute
@@ -74,8 +73,7 @@ func TestMiddlewareOnTheWire(t *testing.T) {
 				if resp, err = w.stack.Middleware(req, w.provider.Client().Do); err != nil {
 					w.Fatal(err)
 				}
-				io.Copy(io.Discard, resp.Body)
-				resp.Body.Close()
+				drain(resp)
 			}
 			if resp.StatusCode != test.status || resp.Header.Get("Skinflint-Refusal") != test.refusal {
 				w.Errorf("%+v: status %d, %v", test, resp.StatusCode, resp.Header)

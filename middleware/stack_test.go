@@ -70,8 +70,7 @@ func TestWrap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	io.Copy(io.Discard, resp.Body)
-	resp.Body.Close()
+	drain(resp)
 	if len(stack.Rows()) != 1 {
 		t.Errorf("%d rows", len(stack.Rows()))
 	}
@@ -83,7 +82,7 @@ func TestWrap(t *testing.T) {
 
 // Wrap keeps the stack's base for a client that has no transport of its own.
 func TestWrapKeepsTheBase(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, "application/json", served)}}
+	base := newScript(says(200, "application/json", served))
 	hc := stackOver(t, base, policy.Policy{}).Wrap(&http.Client{Timeout: time.Minute})
 	resp, err := hc.Post(openaiURL, "application/json", strings.NewReader(chatBody))
 	if err != nil {
@@ -148,7 +147,7 @@ func TestWithPrices(t *testing.T) {
 	stack := stackOver(t, newAnswering(), policy.Policy{}, middleware.WithPrices(catalog("contract", "7")))
 	want := func(cost, id string) {
 		t.Helper()
-		if _, err := askFor(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil {
+		if _, err := chat(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil {
 			t.Fatal(err)
 		}
 		rows := stack.Rows()
@@ -232,8 +231,7 @@ func TestDeploymentNamedInTheAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
+		drain(resp)
 		if r := stack.Rows()[0]; !r.Cost.Known {
 			t.Errorf("model %q, served %q: %s", r.Model, r.ServedModel, r.Unpriced)
 		}
@@ -276,7 +274,7 @@ func TestCloseFlushes(t *testing.T) {
 	defer w.Close(t.Context())
 	stack := stackOver(t, newAnswering(), policy.Policy{}, middleware.WithStore(w))
 	for range 3 {
-		if _, err := askFor(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil {
+		if _, err := chat(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -539,15 +539,15 @@ func (x *statedCost) row(t *testing.T, prices *price.Catalog) ledger.Row {
 			answer = chunks(head+`"choices":[{"index":0,"delta":{"content":"x"}}]}`, answer)
 		}
 	}
-	kept := &rowStore{}
-	stack := stackOver(t, &script{answers: []func(*http.Request) (*http.Response, error){says(200, contentType, answer)}},
+	kept := ledger.NewMemory(0)
+	stack := stackOver(t, newScript(says(200, contentType, answer)),
 		policy.Policy{}, middleware.WithPrices(prices), middleware.WithStore(kept))
 	request := fmt.Sprintf(`{"model":%q,"stream":%t,"stream_options":{"include_usage":true}}`, cmp.Or(x.RequestModel, x.Model), x.Stream)
 	mustDo(t, stack, http.MethodPost, "https://"+x.Host+x.Path, request)
-	if len(kept.rows) != 1 {
-		t.Fatalf("%s: rows %+v", x.Source, kept.rows)
+	if len(kept.Rows()) != 1 {
+		t.Fatalf("%s: rows %+v", x.Source, kept.Rows())
 	}
-	return kept.rows[0]
+	return kept.Rows()[0]
 }
 
 // ---- Perplexity

@@ -50,7 +50,7 @@ func storageOf(t *testing.T, requests ...func(t *testing.T, stack *middleware.St
 
 // A context cache costs for as long as it is held, by whatever means that is known: it is $4.50 an hour for a million tokens.
 func TestStorage(t *testing.T) {
-	send := func(method, url string, answer func(*http.Request) (*http.Response, error)) func(*testing.T, *middleware.Stack, *api) {
+	send := func(method, url string, answer answerFunc) func(*testing.T, *middleware.Stack, *api) {
 		return func(t *testing.T, stack *middleware.Stack, base *api) {
 			base.on(method+" "+url, answer)
 			req, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(`{}`))

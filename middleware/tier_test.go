@@ -3,7 +3,6 @@ package middleware_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"reflect"
 	"strings"
@@ -73,8 +72,7 @@ func TestTierRefusedIsRemembered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
+		drain(resp)
 		time.Sleep(time.Hour)
 		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
 			t.Fatal(status, err)
@@ -86,20 +84,20 @@ func TestTierRefusedIsRemembered(t *testing.T) {
 
 // Only the tier that was refused is remembered.
 func TestRefusedTierIsTheOneRemembered(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){
+	base := newScript(
 		says(400, "application/json", `{"error":{"param":"service_tier"}}`), says(200, "application/json", served),
-	}}
+	)
 	p := flexFirst
 	p.FlexMinimum = time.Nanosecond
 	p.Limits = []policy.Limit{{RequestsPerMinute: 1, Burst: 1}}
 	synctest.Test(t, func(t *testing.T) {
 		stack := stackOver(t, base, p)
 		soon := policy.With(t.Context(), policy.FinishBy(time.Now().Add(10*time.Second)))
-		if _, err := askFor(t, soon, stack, chatBody); !errors.Is(err, middleware.ErrLimit) {
+		if _, err := chat(t, soon, stack, chatBody); !errors.Is(err, middleware.ErrLimit) {
 			t.Fatalf("%v", err)
 		}
 		time.Sleep(2 * time.Minute)
-		if _, err := askFor(t, t.Context(), stack, chatBody); err != nil || !strings.Contains(base.bodies[len(base.bodies)-1], `"default"`) {
+		if _, err := chat(t, t.Context(), stack, chatBody); err != nil || !strings.Contains(base.bodies[len(base.bodies)-1], `"default"`) {
 			t.Errorf("%v, sent %q", err, base.bodies)
 		}
 		stack.Close(context.Background())
@@ -156,9 +154,9 @@ func TestVertexTierGoesByHeader(t *testing.T) {
 
 // Flex that has no room on Vertex AI: the header of the next attempt is another's, not the one of before.
 func TestVertexFallsBack(t *testing.T) {
-	base := &script{answers: []func(*http.Request) (*http.Response, error){
+	base := newScript(
 		says(429, "application/json", `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"Resource exhausted."}}`), says(200, "application/json", geminiServed),
-	}}
+	)
 	stack := stackOver(t, base, flexFirst)
 	mustDo(t, stack, "POST", vertexURL, `{"contents":[]}`)
 	var sent []string

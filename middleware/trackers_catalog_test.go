@@ -2,7 +2,6 @@ package middleware_test
 
 import (
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -269,12 +268,12 @@ func TestTracker37SmallAmounts(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(moment(t, noon)))
-		base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, jsonType,
-			`{"model":"gpt-5-nano","service_tier":"flex","usage":{"prompt_tokens":1,"completion_tokens":0,"total_tokens":1,"prompt_tokens_details":{"cached_tokens":1}}}`)}}
+		base := newScript(says(200, jsonType,
+			`{"model":"gpt-5-nano","service_tier":"flex","usage":{"prompt_tokens":1,"completion_tokens":0,"total_tokens":1,"prompt_tokens_details":{"cached_tokens":1}}}`))
 		stack := stackOver(t, base, policy.Policy{})
 		const calls = 1000
 		for range calls {
-			if _, err := askFor(t, t.Context(), stack, `{"model":"gpt-5-nano","service_tier":"flex"}`); err != nil {
+			if _, err := chat(t, t.Context(), stack, `{"model":"gpt-5-nano","service_tier":"flex"}`); err != nil {
 				t.Fatal(err)
 			}
 		}

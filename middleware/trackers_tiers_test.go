@@ -170,7 +170,7 @@ func TestTracker06PartsAddUp(t *testing.T) {
 		}
 		stack := stackOver(t, base, policy.Policy{})
 		for range base.answers {
-			if _, err := askFor(t, t.Context(), stack, chatBody); err != nil {
+			if _, err := chat(t, t.Context(), stack, chatBody); err != nil {
 				t.Fatal(err)
 			}
 		}
