@@ -19,7 +19,7 @@ import (
 )
 
 // The speeches are right to begin with, or nothing that follows means anything.
-func TestSpeeches(t *testing.T) {
+func TestSampleAnswers(t *testing.T) {
 	for _, s := range speeches {
 		r := s.play(t, strings.NewReader(s.right()), nil)
 		if r.err != nil || r.row.Outcome != policy.Billed || r.row.Cost.String() != s.cost || r.row.Usage.Input != 10 || r.row.Usage.Output != 20 {
@@ -84,7 +84,7 @@ func TestLargestUsage(t *testing.T) {
 }
 
 // Where the tokens may not be all that is charged for, a row has no cost that looks exact.
-func TestWhatTokensDoNotTell(t *testing.T) {
+func TestChargesBeyondTokens(t *testing.T) {
 	const (
 		responses = "https://api.openai.com/v1/responses"
 		messages  = "https://api.anthropic.com/v1/messages"
@@ -132,7 +132,7 @@ func TestWhatTokensDoNotTell(t *testing.T) {
 }
 
 // A stream of several answers has not ended with the first of them, and what it says that it cost so far is no bound.
-func TestStreamsThatAreCut(t *testing.T) {
+func TestCutStreams(t *testing.T) {
 	for name, test := range map[string]struct{ url, body, stream string }{
 		"two candidates": {
 			"https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",

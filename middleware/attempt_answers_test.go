@@ -24,7 +24,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-func TestAnswersThatAreNotWhatTheySeem(t *testing.T) {
+func TestMisleadingAnswers(t *testing.T) {
 	for _, test := range []struct {
 		name, contentType, encoding, body string
 		outcome                           policy.Outcome
@@ -72,7 +72,7 @@ func TestAnswersThatAreNotWhatTheySeem(t *testing.T) {
 }
 
 // Answers that have no body, or are not ours to read, pass as they are: the same body, status and headers.
-func TestAnswersWithoutABody(t *testing.T) {
+func TestAnswersWithoutBody(t *testing.T) {
 	for _, test := range []struct {
 		method string
 		status int
@@ -117,7 +117,7 @@ func TestAnswersWithoutABody(t *testing.T) {
 
 // How the network cuts an answer into pieces, and what white space leads it, changes nothing: not what the row says, and
 // not if the caller stops reading once it has the last byte.
-func TestPiecesDoNotMatter(t *testing.T) {
+func TestAnswersInPieces(t *testing.T) {
 	for _, s := range speeches {
 		for _, lead := range []string{"", "\n", "\r\n  \t "} {
 			if lead != "" && s.contentType == eventType {
@@ -190,7 +190,7 @@ func TestCutAnswers(t *testing.T) {
 }
 
 // A body that trickles, silent for hours between bytes, is read as it comes: the caller waits for the server, not for us.
-func TestTrickledAnswers(t *testing.T) {
+func TestSlowAnswers(t *testing.T) {
 	for _, s := range speeches {
 		synctest.Test(t, func(t *testing.T) {
 			answer := s.right()
@@ -376,7 +376,7 @@ func zipped(t testing.TB, text string) []byte {
 func encoded(encoding string) http.Header { return http.Header{"Content-Encoding": {encoding}} }
 
 // The caller asked for gzip, and so gets it, byte for byte; the row says what it would have said without.
-func TestPackedAnswers(t *testing.T) {
+func TestCompressedAnswers(t *testing.T) {
 	for _, s := range speeches {
 		for _, encoding := range []string{"gzip", "GZIP", " x-gzip "} {
 			answer := zipped(t, s.right())
@@ -400,7 +400,7 @@ func TestPackedAnswers(t *testing.T) {
 
 // What is packed and cut, or is not what its header says, is the caller's all the same; what it says is believed as far as
 // it goes, and no further.
-func TestPackedAnswersThatAreBroken(t *testing.T) {
+func TestBrokenCompressedAnswers(t *testing.T) {
 	for _, s := range speeches {
 		whole := zipped(t, s.right())
 		for at := range len(whole) {
@@ -438,7 +438,7 @@ func TestPackedAnswersThatAreBroken(t *testing.T) {
 
 // Ten gigabytes in a few megabytes, and as much as there may be in less: memory and time are bounded, and the row says why
 // it has no price.
-func TestBombs(t *testing.T) {
+func TestDecompressionBombs(t *testing.T) {
 	const unpacked = 10 << 30
 	for _, s := range []*speech{speechOf("chat, JSON"), speechOf("Gemini, array"), speechOf("Anthropic, SSE")} {
 		for _, bomb := range []struct{ name, text string }{
@@ -466,7 +466,7 @@ func TestBombs(t *testing.T) {
 
 // A refusal that came packed, as the caller asked, says the same as one that did not: whether to wait, and whether it is
 // free. The caller gets it as it came.
-func TestPackedRefusals(t *testing.T) {
+func TestCompressedRejections(t *testing.T) {
 	for _, test := range []struct {
 		name, url, body, answer string
 		want                    policy.Reason
@@ -506,7 +506,7 @@ func TestPackedRefusals(t *testing.T) {
 
 // A server that packs a stream although nobody asked: what it said is passed on when it comes, not held back to hide
 // something in it that cannot be found.
-func TestPackedStreamIsNotHeldBack(t *testing.T) {
+func TestCompressedStreamIsNotHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
 		stack := stackOver(t, transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
@@ -535,7 +535,7 @@ func TestPackedStreamIsNotHeldBack(t *testing.T) {
 
 // What failed is answered within a second, whatever its body does: the caller gets the beginning, reads on for as long as
 // there is something, and can close it.
-func TestBadErrorBodies(t *testing.T) {
+func TestErrorBodies(t *testing.T) {
 	const quota = `{"error":{"code":"insufficient_quota"}}`
 	for _, test := range []struct {
 		name   string

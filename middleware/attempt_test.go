@@ -58,7 +58,7 @@ func TestFaults(t *testing.T) {
 }
 
 // The body's bytes but for the tier reach the provider as they were.
-func TestTheBodyIsOtherwiseLeftAlone(t *testing.T) {
+func TestEditKeepsOtherBytes(t *testing.T) {
 	inWorld(t, llmtest.Config{}, policy.Policy{Tier: policy.Flex}, func(w *world) {
 		body := "{ \"messages\":[{\"role\":\"user\",\"content\":\"\\u003c\"}],\n \"seed\": 12345678901234567890, \"x\":1e400, \"model\":\"gpt-5\" }\n"
 		if status, _, err := w.call(w.Context(), body); status != 200 || err != nil {
@@ -238,7 +238,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-func TestStreamUsageRefused(t *testing.T) {
+func TestStreamUsageRejected(t *testing.T) {
 	inWorld(t, llmtest.Config{NoStreamOptions: true}, policy.Policy{}, func(w *world) {
 		if status, _, err := w.call(w.Context(), streamBody); status != 200 || err != nil {
 			t.Fatal(status, err)
@@ -322,7 +322,7 @@ func TestUsageIsReadBeforeTheBufferIsReused(t *testing.T) {
 	}
 }
 
-func TestStreamsThatEndBadly(t *testing.T) {
+func TestStreamFaults(t *testing.T) {
 	for fault, want := range map[llmtest.Fault]string{
 		llmtest.CutStream: "1 partial", llmtest.ErrorInStream: "1 partial", llmtest.ResetAfterAccept: "1 ambiguous transport_error",
 	} {
@@ -354,7 +354,7 @@ func TestStreamClosedEarly(t *testing.T) {
 	})
 }
 
-func TestStreamForgotten(t *testing.T) {
+func TestStreamNotRead(t *testing.T) {
 	inWorld(t, llmtest.Config{}, policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}}, func(w *world) {
 		if _, err := w.client.Do(w.request(w.Context(), streamBody)); err != nil {
 			t.Fatal(err)
@@ -388,7 +388,7 @@ func TestStreamCancelled(t *testing.T) {
 }
 
 // A 429 without end: the attempt counts as refused, and its beginning and the rest reach the caller.
-func TestEndlessRefusal(t *testing.T) {
+func TestEndlessRejection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
 		base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
@@ -422,7 +422,7 @@ func TestEndlessRefusal(t *testing.T) {
 }
 
 // A refusal that breaks off is none: nobody knows what it would have said.
-func TestBrokenRefusal(t *testing.T) {
+func TestIncompleteRejection(t *testing.T) {
 	sent := 0
 	base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		sent++
@@ -445,7 +445,7 @@ func TestBrokenRefusal(t *testing.T) {
 }
 
 // A refusal counts when all of it has come: what is missing could say that waiting does not help.
-func TestSlowRefusalIsNotRepeated(t *testing.T) {
+func TestSlowRejectionIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := newScript(func(*http.Request) (*http.Response, error) {
 			r, w := io.Pipe()
@@ -468,7 +468,7 @@ func TestSlowRefusalIsNotRepeated(t *testing.T) {
 
 // What a provider documents as free is believed of the provider: on its own host, and with an error that is its own. A
 // gateway's word, or a page of something in between, may hide an answer that was billed.
-func TestDocumentedOnlyByTheProvider(t *testing.T) {
+func TestEvidenceIsTheProvidersOwn(t *testing.T) {
 	const (
 		page   = "<html>gateway time-out</html>"
 		google = `{"error":{"code":500,"message":"Internal error","status":"INTERNAL"}}`
@@ -539,7 +539,7 @@ func (c *counted) Read(p []byte) (int, error) {
 
 // A refusal that comes while a long body is still going up does not hurt the attempt after it: each has a reader of its
 // own. net/http may lose such an answer on HTTP/1, as the connection goes with it, and then nobody knows.
-func TestEarlyRefusal(t *testing.T) {
+func TestEarlyRejection(t *testing.T) {
 	body := `{"model":"gpt-5","messages":[{"role":"user","content":"` + strings.Repeat("x", 4<<20) + `"}]}`
 	for _, http2 := range []bool{false, true} {
 		faults := llmtest.ScriptFunc(func(n int) llmtest.Fault {

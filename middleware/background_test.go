@@ -114,7 +114,7 @@ func TestBackgroundEnds(t *testing.T) {
 }
 
 // An answer that was complete when it came has been counted, however it is asked for again.
-func TestFetchingWhatWasCounted(t *testing.T) {
+func TestFetchAfterCounting(t *testing.T) {
 	plain := strings.Replace(completed, `"background":true`, `"background":false`, 1)
 	body := strings.Replace(backgroundBody, `"background":true,`, "", 1)
 	for _, test := range []struct{ name, body, contentType, answer, again string }{
@@ -139,7 +139,7 @@ func TestFetchingWhatWasCounted(t *testing.T) {
 }
 
 // A stream that broke off is fetched: the call that began it is the parent.
-func TestBackgroundStreamThatBreaksOff(t *testing.T) {
+func TestBackgroundStreamCut(t *testing.T) {
 	base := newAPI()
 	stack := stackOver(t, base, policy.Policy{})
 	base.on("POST "+responsesURL, says(200, "text/event-stream", event("created", queued)))
@@ -188,7 +188,7 @@ func TestBackgroundConcurrentFetches(t *testing.T) {
 }
 
 // What is asked for in the background is neither sent again nor changed: it is a GET, of something that was paid for.
-func TestFetchesAreOnlyWatched(t *testing.T) {
+func TestFetchesAreUnchanged(t *testing.T) {
 	base := newAPI()
 	stack := stackOver(t, base, policy.Policy{Tier: policy.Flex, Limits: []policy.Limit{{RequestsPerMinute: 1, Burst: 1}}})
 	base.on("GET "+asked, says(429, "application/json", `{"error":{"code":"slow_down"}}`))

@@ -59,7 +59,7 @@ func TestMaxCostBoundsDoubleBilling(t *testing.T) {
 }
 
 // A model that refuses the tier is asked without one, which may cost more than the plan: the cost limit holds all the same.
-func TestMaxCostHoldsWithoutTheTier(t *testing.T) {
+func TestMaxCostWithoutTheTier(t *testing.T) {
 	base := newScript(
 		says(400, "application/json", `{"error":{"message":"no flex","param":"service_tier"}}`), says(200, "application/json", served),
 	)
@@ -80,7 +80,7 @@ func TestMaxCostHoldsWithoutTheTier(t *testing.T) {
 
 // A limit on the cost does not hold where a call may use tools that cost by the use, and an exposure says that it is
 // without them.
-func TestToolsHaveNoBound(t *testing.T) {
+func TestMaxCostOfTools(t *testing.T) {
 	for name, test := range map[string]struct{ url, body string }{
 		"OpenAI":    {"https://api.openai.com/v1/responses", `{"model":"gpt-5-nano","max_output_tokens":10,"tools":[{"type":"web_search"}]}`},
 		"Gemini":    {geminiURL, `{"generationConfig":{"maxOutputTokens":10},"tools":[{"googleSearch":{}}]}`},

@@ -243,7 +243,7 @@ func TestCachedContentByName(t *testing.T) {
 }
 
 // A call that cannot use the cache is refused: an answer without it would be wrong.
-func TestCachedContentThatCannotBeUsed(t *testing.T) {
+func TestCachedContentCannotBeUsed(t *testing.T) {
 	const embed = "https://generativelanguage.googleapis.com/v1beta/models/gemini-embedding-001:embedContent"
 	for _, test := range []struct {
 		name, cache, url, body string
@@ -289,7 +289,7 @@ func TestCachedContentThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestCachedContentWhereThereAreNoCaches(t *testing.T) {
+func TestCachedContentWithoutCaches(t *testing.T) {
 	base := newScript(says(200, "application/json", served))
 	stack := stackOver(t, base, policy.Policy{})
 	_, err := chat(t, policy.With(t.Context(), policy.CachedContent("cachedContents/x")), stack, chatBody)

@@ -243,7 +243,7 @@ func TestForeignAnswer(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoCallPassesUntouched(t *testing.T) {
+func TestOtherRequestsAreUntouched(t *testing.T) {
 	stack, err := middleware.New(middleware.WithBase(transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: req.Body, Request: req}, nil
 	})))
@@ -284,7 +284,7 @@ func TestFreeOperations(t *testing.T) {
 }
 
 // What costs nothing is left alone, answers and errors alike.
-func TestFreeCallsAreLeftAlone(t *testing.T) {
+func TestFreeCallsAreUnchanged(t *testing.T) {
 	for method, path := range map[string]string{"GET": "https://api.openai.com/v1/models", "POST": "https://api.anthropic.com/v1/messages/count_tokens"} {
 		base := newScript(says(500, "application/json", `{}`))
 		req := httptest.NewRequest(method, path, strings.NewReader(`{}`))
@@ -331,7 +331,7 @@ func TestUnknownOperations(t *testing.T) {
 }
 
 // An attempt whose time ran out before anything was sent was not billed.
-func TestTimeoutBeforeAnythingWasSent(t *testing.T) {
+func TestTimeoutBeforeSending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			time.Sleep(time.Minute)

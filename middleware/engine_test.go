@@ -20,7 +20,7 @@ import (
 )
 
 // http.Client's Timeout is told once, in the log, and only where there is one.
-func TestClientTimeoutIsTold(t *testing.T) {
+func TestClientTimeoutIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {

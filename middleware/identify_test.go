@@ -10,7 +10,7 @@ import (
 )
 
 // The outermost policy rules what no link decides by its own; that of Identify rules everything.
-func TestWhichPolicyCounts(t *testing.T) {
+func TestPolicyInForce(t *testing.T) {
 	stream := says(200, "text/event-stream", "data: [DONE]\n\n")
 	base := newScript(stream)
 	rt := transport.Chain(base, middleware.Retry(policy.Policy{LeaveStreams: true}), middleware.Ledger(ledger.NewMemory(1)))

@@ -13,7 +13,7 @@ import (
 )
 
 // What a request refers to counts: a limit on what a call may cost does not take its bytes for all of its input.
-func TestMaxCostSeesWhatIsReferredTo(t *testing.T) {
+func TestMaxCostOfReferences(t *testing.T) {
 	for _, test := range []struct{ url, body string }{
 		{"https://api.openai.com/v1/responses", `{"model":"gpt-5","max_output_tokens":10,"previous_response_id":"r"}`},
 		{"https://api.openai.com/v1/responses", `{"model":"gpt-5","max_output_tokens":10,"tools":[{"type":"mcp"}]}`},

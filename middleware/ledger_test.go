@@ -77,7 +77,7 @@ func TestOpen(t *testing.T) {
 
 // What costs nothing is not noted, and what is refused by us before it is sent is not left open, not even by a second chain
 // beneath.
-func TestOpenOfWhatIsNotSent(t *testing.T) {
+func TestOpenNotSent(t *testing.T) {
 	var store openStore
 	base := newAPI()
 	count := "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:countTokens"

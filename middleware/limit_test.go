@@ -95,7 +95,7 @@ func TestCancelledWaitersCostNothing(t *testing.T) {
 }
 
 // The first in the queue leaves: the next one takes its place, not a later one.
-func TestHeadOfTheQueueLeaves(t *testing.T) {
+func TestCancelledHeadOfTheQueue(t *testing.T) {
 	inWorld(t, llmtest.Config{}, perMinute(60), func(w *world) {
 		got := w.inOrder(4, func(i int) error {
 			ctx := w.Context()
@@ -223,7 +223,7 @@ func TestLimitsMatch(t *testing.T) {
 }
 
 // A race of cancellations against permits loses none and gives none twice.
-func TestPermitsUnderFire(t *testing.T) {
+func TestPermitsUnderCancellation(t *testing.T) {
 	server := llmtest.NewServer(llmtest.Config{})
 	defer server.Close()
 	stack, err := middleware.New(middleware.WithBase(server.Transport()), middleware.WithPolicy(policy.Policy{

@@ -40,7 +40,7 @@ func TestProtocolErrorWithoutTLS(t *testing.T) {
 }
 
 // And where another client speaks HTTP/1 to a host of the same name.
-func TestProtocolErrorOfOneClientOfTwo(t *testing.T) {
+func TestProtocolErrorWithTwoClients(t *testing.T) {
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
 	defer l.Close()
 	var processed atomic.Int32

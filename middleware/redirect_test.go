@@ -66,7 +66,7 @@ func TestRedirectHosts(t *testing.T) {
 }
 
 // What the http.Client beneath the func would follow without a body, 301 to 303, it does not follow either: the key would go with it.
-func TestClientBeneathIsNotLedAway(t *testing.T) {
+func TestRedirectOfClientBeneath(t *testing.T) {
 	var key atomic.Value
 	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { key.Store(r.Method + " " + r.Header.Get("X-Api-Key")) }))
 	defer b.Close()
@@ -90,7 +90,7 @@ func TestClientBeneathIsNotLedAway(t *testing.T) {
 }
 
 // Nor after an answer that only announced one, on a connection that was used.
-func TestClientBeneathIsNotLedAwayAfter1xx(t *testing.T) {
+func TestRedirectOfClientBeneathAfter1xx(t *testing.T) {
 	var got atomic.Value
 	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, _ := io.ReadAll(r.Body)

@@ -21,7 +21,7 @@ import (
 
 // An SDK's own repetition of what may have been billed is not sent: not after a lost answer, not after one that broke
 // off, and not after the SDK's own timeout, by which it has not even heard from us.
-func TestRepetitionOfTheSDK(t *testing.T) {
+func TestSDKRepeatsAreRefused(t *testing.T) {
 	for _, test := range []struct {
 		fault    llmtest.Fault
 		timeout  time.Duration // of the http.Client
@@ -54,7 +54,7 @@ func TestRepetitionOfTheSDK(t *testing.T) {
 }
 
 // A repetition is known by the key and the body, or by the call that the program tracks; anything else is another call.
-func TestWhatIsARepetition(t *testing.T) {
+func TestWhatCountsAsARepeat(t *testing.T) {
 	faults := llmtest.Sequence(llmtest.ResetAfterAccept, llmtest.ResetAfterAccept)
 	inWorld(t, llmtest.Config{Faults: faults}, policy.Policy{}, func(w *world) {
 		try := func(ctx context.Context, n int, key, body string) (int, string) {
@@ -109,7 +109,7 @@ func TestWhatIsARepetition(t *testing.T) {
 // What an SDK sends again of itself is known although it is not quite the same: its token was renewed, its body cannot be
 // had again, or there were too many to remember each. And an answer that came too late for the SDK is known, and one that
 // broke off.
-func TestRepetitionIsKnown(t *testing.T) {
+func TestChangedRepeatsAreRecognised(t *testing.T) {
 	long := `{"model":"gpt-5","messages":[{"role":"user","content":"` + strings.Repeat("x", 100<<10) + `"}]}`
 	for _, test := range []struct {
 		name    string

@@ -25,7 +25,7 @@ import (
 
 // A server that reads whole requests over HTTP/2 and then resets their streams with PROTOCOL_ERROR: net/http would send
 // each again, without end. It may once, as it cannot be told from a server that says it did not process the request.
-func TestHTTP2ProtocolErrorIsNotReplayedForEver(t *testing.T) {
+func TestHTTP2ProtocolErrorIsNotRepeated(t *testing.T) {
 	certificates := httptest.NewUnstartedServer(nil)
 	certificates.StartTLS()
 	defer certificates.Close()
@@ -74,7 +74,7 @@ func TestPostWithoutABody(t *testing.T) {
 }
 
 // On a used connection of HTTP/1 that turns out to be dead before anything was written, net/http sends the request again: below any chain of those that share the transport.
-func TestNothingWritten(t *testing.T) {
+func TestDeadConnectionIsReplaced(t *testing.T) {
 	for _, mode := range []string{"same chain", "ErrorsAs chain"} {
 		var accepted atomic.Int32
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -125,7 +125,7 @@ func (d deadOn2) Write(p []byte) (int, error) {
 }
 
 // What is only watched is sent again like anything else, if the server says that it did not process it.
-func TestPassiveCallsNotProcessed(t *testing.T) {
+func TestObservedCallsNotProcessed(t *testing.T) {
 	for _, fault := range []llmtest.Fault{llmtest.GoAway, llmtest.RefusedStream} {
 		for _, url := range []string{"/v1beta/models/gemini-2.5-flash:countTokens", "https://api.openai.com/v1/videos"} {
 			for _, chained := range []bool{false, true} {
@@ -155,7 +155,7 @@ func TestPassiveCallsNotProcessed(t *testing.T) {
 
 // What stands beneath may send a request again when it has been answered: to sign it anew, for instance. On a broken
 // connection it may not.
-func TestBodyForWhatStandsBeneath(t *testing.T) {
+func TestBaseMayRepeatAfterAnAnswer(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		inWorld(t, llmtest.Config{HTTP2: http2, Faults: llmtest.Sequence(llmtest.BadRequest, llmtest.NoFault, llmtest.ResetAfterAccept)}, policy.Policy{}, func(w *world) {
 			again := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {

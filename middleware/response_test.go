@@ -119,7 +119,7 @@ func TestErrorForms(t *testing.T) {
 }
 
 // A context that is done stays the context's error, in every form.
-func TestDoneContextStays(t *testing.T) {
+func TestContextErrorStays(t *testing.T) {
 	for _, form := range []middleware.ErrorForm{middleware.AsError, middleware.AsResponse} {
 		inWorld(t, llmtest.Config{Latency: time.Hour}, policy.Policy{}, func(w *world) {
 			ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
@@ -136,7 +136,7 @@ func TestDoneContextStays(t *testing.T) {
 }
 
 // A refusal in the form of a response frees what it holds: permits, bodies, rows.
-func TestResponseFormLeavesNothingBehind(t *testing.T) {
+func TestRefusalResponseReleasesPermits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		faults := llmtest.ScriptFunc(func(int) llmtest.Fault { return llmtest.ResetBeforeAccept })
 		provider := llmtest.NewPipe(llmtest.Config{Faults: faults})
@@ -156,7 +156,7 @@ func TestResponseFormLeavesNothingBehind(t *testing.T) {
 }
 
 // A base may give the same header with every answer.
-func TestHeaderOfTheBaseIsLeftAlone(t *testing.T) {
+func TestHeaderOfTheBaseIsUnchanged(t *testing.T) {
 	header := http.Header{"Content-Type": {"application/json"}}
 	base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		req.Body.Close()

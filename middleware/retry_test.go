@@ -10,7 +10,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-func TestFlexAloneWaits(t *testing.T) {
+func TestFlexWithoutFallbackWaits(t *testing.T) {
 	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
 		start := time.Now()
 		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
@@ -27,7 +27,7 @@ func TestFlexAloneWaits(t *testing.T) {
 	})
 }
 
-func TestRateLimitIsWaitedFor(t *testing.T) {
+func TestRetryWaitsForRateLimit(t *testing.T) {
 	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.RateLimited, llmtest.RateLimited)}, flexFirst, func(w *world) {
 		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
 			t.Fatal(status, err)
@@ -37,7 +37,7 @@ func TestRateLimitIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestWaitThatTheDeadlineForbids(t *testing.T) {
+func TestNoWaitBeyondTheDeadline(t *testing.T) {
 	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(9)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
 		ctx := policy.With(w.Context(), policy.FinishBy(time.Now().Add(2*time.Minute)))
 		start := time.Now()
@@ -52,7 +52,7 @@ func TestWaitThatTheDeadlineForbids(t *testing.T) {
 	})
 }
 
-func TestClientTimeoutEndsAWait(t *testing.T) {
+func TestNoWaitBeyondTheClientTimeout(t *testing.T) {
 	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(9)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
 		w.client.Timeout = 30 * time.Second
 		start := time.Now()
@@ -64,7 +64,7 @@ func TestClientTimeoutEndsAWait(t *testing.T) {
 }
 
 // A connection that is refused has cost nothing, so the call is sent again.
-func TestNotSent(t *testing.T) {
+func TestRetryOfRefusedDials(t *testing.T) {
 	inWorld(t, llmtest.Config{RefuseDials: func(n int) bool { return n < 2 }}, policy.Policy{}, func(w *world) {
 		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
 			t.Fatal(status, err)
@@ -86,7 +86,7 @@ func TestAllowDoubleBilling(t *testing.T) {
 }
 
 // What would be sent again just as it was refused is not, and what a model refuses is remembered.
-func TestRefusedRequestsAreNotRepeated(t *testing.T) {
+func TestRejectedRequestsAreNotRepeated(t *testing.T) {
 	refusesTier := says(400, "application/json", `{"error":{"message":"service_tier flex not available"}}`)
 	base := newScript(refusesTier)
 	req, err := http.NewRequest(http.MethodPost, "https://api.deepseek.com/chat/completions", strings.NewReader(`{"model":"llama","service_tier":"flex"}`))

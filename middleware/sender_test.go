@@ -44,7 +44,7 @@ func TestMiddleware(t *testing.T) {
 
 // Over HTTP/2, the func knows what the server did not process, as the chain does; and what redirects the client beneath
 // it would follow, it does not.
-func TestMiddlewareOnTheWire(t *testing.T) {
+func TestMiddlewareFaults(t *testing.T) {
 	for _, test := range []struct {
 		fault    llmtest.Fault
 		http2    bool

@@ -59,7 +59,7 @@ func TestTierOfTheBody(t *testing.T) {
 	})
 }
 
-func TestTierRefusedIsRemembered(t *testing.T) {
+func TestRejectedTierIsRemembered(t *testing.T) {
 	inWorld(t, llmtest.Config{FlexModels: []string{"o3"}}, flexFirst, func(w *world) {
 		for range 2 {
 			if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
@@ -83,7 +83,7 @@ func TestTierRefusedIsRemembered(t *testing.T) {
 }
 
 // Only the tier that was refused is remembered.
-func TestRefusedTierIsTheOneRemembered(t *testing.T) {
+func TestOnlyTheRejectedTierIsRemembered(t *testing.T) {
 	base := newScript(
 		says(400, "application/json", `{"error":{"param":"service_tier"}}`), says(200, "application/json", served),
 	)
