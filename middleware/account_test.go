@@ -18,9 +18,9 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// The speeches are right to begin with, or nothing that follows means anything.
+// The sample answers are priced as they should be. The tests of broken ones start from them.
 func TestSampleAnswers(t *testing.T) {
-	for _, s := range speeches {
+	for _, s := range samples {
 		r := s.play(t, strings.NewReader(s.right()), nil)
 		if r.err != nil || r.row.Outcome != policy.Billed || r.row.Cost.String() != s.cost || r.row.Usage.Input != 10 || r.row.Usage.Output != 20 {
 			t.Errorf("%s: %v, %+v", s.name, r.err, r.row)
@@ -28,9 +28,9 @@ func TestSampleAnswers(t *testing.T) {
 	}
 }
 
-// Counts that are none: negative, broken, huge, or of another type. What cannot be trusted has no price.
+// Counts that are negative, broken, huge or of another type are not believed, and the row has no price.
 func TestBadUsage(t *testing.T) {
-	for _, s := range speeches {
+	for _, s := range samples {
 		for _, count := range []string{
 			"-1", "-10", "10.5", "1e1", "1E+30", "0.0", "-0", "1e-400", "99999999999999", "1099511627777", "18446744073709551626",
 			strings.Repeat("9", 5000), `"10"`, `""`, `"\u0031\u0030"`, "true", "[]", "[10]", "{}", `{"n":10}`, "null",
@@ -45,9 +45,9 @@ func TestBadUsage(t *testing.T) {
 	}
 }
 
-// Counts that are only sometimes there must not be passed over where they make no sense: less would be charged for.
+// Counts that an answer need not have are not skipped if they make no sense: the price would be too low.
 func TestBadUsageDetails(t *testing.T) {
-	for _, test := range []struct{ speech, before, detail string }{
+	for _, test := range []struct{ sample, before, detail string }{
 		{"chat, JSON", `"completion_tokens"`, `"prompt_tokens_details":{"cached_tokens":COUNT},`},
 		{"chat, SSE", `"completion_tokens"`, `"prompt_tokens_details":{"audio_tokens":COUNT},`},
 		{"chat, SSE", `"completion_tokens"`, `"completion_tokens_details":{"reasoning_tokens":COUNT},`},
@@ -59,9 +59,9 @@ func TestBadUsageDetails(t *testing.T) {
 		{"Anthropic, JSON", `"output_tokens"`, `"cache_creation_input_tokens":COUNT,`},
 		{"Anthropic, SSE", `"output_tokens":1`, `"cache_read_input_tokens":COUNT,`},
 	} {
-		s := speechOf(test.speech)
+		s := sampleNamed(test.sample)
 		for _, count := range []string{"-1", "1.5", "1e1", "99999999999999", `"1"`, "[]", strings.Repeat("9", 5000)} {
-			t.Run(fmt.Sprintf("%s, %s %.20s", test.speech, test.detail, count), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, %s %.20s", test.sample, test.detail, count), func(t *testing.T) {
 				detail := strings.Replace(test.detail, "COUNT", count, 1)
 				r := s.play(t, strings.NewReader(strings.Replace(s.right(), test.before, detail+test.before, 1)), nil)
 				if r.row.Cost.Known || r.row.Outcome != policy.Billed {
@@ -72,9 +72,9 @@ func TestBadUsageDetails(t *testing.T) {
 	}
 }
 
-// The largest count that is believed has a price, or none: never one that has run over.
+// The largest count that is believed has a price or none, but never one that has overflowed.
 func TestLargestUsage(t *testing.T) {
-	for _, s := range speeches {
+	for _, s := range samples {
 		answer := strings.ReplaceAll(s.counting("1099511627776"), `:30`, ":1099511627796")
 		r := s.play(t, strings.NewReader(answer), nil)
 		if r.row.Cost.Known && r.row.Cost.Pico < price.MustUSD("10000") {
@@ -83,7 +83,7 @@ func TestLargestUsage(t *testing.T) {
 	}
 }
 
-// Where the tokens may not be all that is charged for, a row has no cost that looks exact.
+// Where the tokens may not be all that is charged for, the row has no cost.
 func TestChargesBeyondTokens(t *testing.T) {
 	const (
 		responses = "https://api.openai.com/v1/responses"
@@ -124,14 +124,15 @@ func TestChargesBeyondTokens(t *testing.T) {
 		"a chat":                      {openaiURL, `{"model":"gpt-5"}`, strings.Replace(chat, "video_of_citation", "text", 1), true},
 		"Claude, running code":        {messages, `{"model":"claude-opus-4-6"}`, fmt.Sprintf(claude, `,"server_tool_use":{"code_execution_requests":1}`), false},
 	} {
-		_, row := converse(t, test.url, test.body, says(200, jsonType, test.answer))
+		_, row := callWith(t, test.url, test.body, says(200, jsonType, test.answer))
 		if row.Cost.Known != test.priced || row.Usage.Output != 20 || (row.Unpriced == "") != test.priced {
 			t.Errorf("%s: cost %v, unpriced %q, %+v", name, row.Cost, row.Unpriced, row.Usage)
 		}
 	}
 }
 
-// A stream of several answers has not ended with the first of them, and what it says that it cost so far is no bound.
+// A stream of several answers does not end with the first of them, and the cost that it reports before its end is no
+// bound.
 func TestCutStreams(t *testing.T) {
 	for name, test := range map[string]struct{ url, body, stream string }{
 		"two candidates": {
@@ -144,7 +145,7 @@ func TestCutStreams(t *testing.T) {
 			`data: {"model":"sonar","choices":[{"delta":{}}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2,"cost":{"total_cost":0.00001}}}` + "\n\n",
 		},
 	} {
-		_, row := converse(t, test.url, test.body, func(*http.Request) (*http.Response, error) {
+		_, row := callWith(t, test.url, test.body, func(*http.Request) (*http.Response, error) {
 			body := io.MultiReader(strings.NewReader(test.stream), iotest.ErrReader(errors.New("reset")))
 			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {eventType}}, Body: io.NopCloser(body)}, nil
 		})
@@ -154,7 +155,7 @@ func TestCutStreams(t *testing.T) {
 	}
 }
 
-// What may have been billed is exposed up to a bound, beside the cost and never in it, until a bill says what it was.
+// What may have been billed is exposed up to a bound. It is not part of the cost until a bill resolves it.
 func TestExposureAndResolve(t *testing.T) {
 	faults := llmtest.Sequence(llmtest.NoFault, llmtest.ResetAfterAccept, llmtest.ServerError)
 	inWorld(t, llmtest.Config{Faults: faults}, policy.Policy{}, func(w *world) {
@@ -173,7 +174,7 @@ func TestExposureAndResolve(t *testing.T) {
 		if totals.Cost != sum(rows[0].Cost.Pico) || totals.Exposure != call.Exposure() || totals.Unpriced != 2 {
 			w.Errorf("%+v", totals)
 		}
-		// The bill has the one, and not the other.
+		// One of them is on the bill, the other is not.
 		for i, cost := range []price.Pico{price.MustUSD("0.000123"), 0} {
 			if err := w.stack.Resolve(rows[i+1].Call, 1, cost); err != nil {
 				w.Fatal(err)
@@ -186,7 +187,7 @@ func TestExposureAndResolve(t *testing.T) {
 			call    string
 			attempt int
 			cost    price.Pico
-		}{{"nobody", 1, 1}, {rows[0].Call, 1, 1}, {rows[1].Call, 2, 1}, {rows[1].Call, 1, -1}} {
+		}{{"unknown", 1, 1}, {rows[0].Call, 1, 1}, {rows[1].Call, 2, 1}, {rows[1].Call, 1, -1}} {
 			if err := w.stack.Resolve(bad.call, bad.attempt, bad.cost); err == nil {
 				w.Errorf("%+v: no error", bad)
 			}
@@ -211,7 +212,7 @@ func sum(amounts ...price.Pico) (s price.Sum) {
 	return s
 }
 
-// What something beneath sends again of itself is exposed.
+// A request that a RoundTripper beneath the chain sends again on its own is exposed.
 func TestRetryBeneathIsExposed(t *testing.T) {
 	var processed atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -248,8 +249,8 @@ func TestRetryBeneathIsExposed(t *testing.T) {
 	}
 }
 
-// What xAI reports as cached is text, so that images in the prompt are charged as fresh
-// even where more is cached than the prompt has of text.
+// xAI counts only text as cached. Images in the prompt are charged as fresh, even where more is cached than the prompt
+// has of text.
 func TestXAIChargesImagesAsFresh(t *testing.T) {
 	billedCall{url: "https://api.x.ai/v1/chat/completions", request: `{"model":"grok-4-1-fast-non-reasoning"}`,
 		answer: `{"model":"grok-4-1-fast-non-reasoning","usage":{"prompt_tokens":678,"completion_tokens":4,"total_tokens":682,
@@ -257,7 +258,7 @@ func TestXAIChargesImagesAsFresh(t *testing.T) {
 		cost: "0.000106"}.check(t) // 256 x 0.2 + 1056 x 0.05 + 4 x 0.5
 }
 
-// xAI answers for grok-3-mini by a name of its own.
+// xAI answers for grok-3-mini under another name.
 func TestXAINamesItsEffort(t *testing.T) {
 	billedCall{url: "https://api.x.ai/v1/chat/completions", request: `{"model":"grok-3-mini"}`,
 		answer: `{"model":"grok-3-mini-high","usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}`,

@@ -24,6 +24,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
+// Answers that are not what their headers say reach the caller, and their rows say why they have no price.
 func TestMisleadingAnswers(t *testing.T) {
 	for _, test := range []struct {
 		name, contentType, encoding, body string
@@ -71,7 +72,7 @@ func TestMisleadingAnswers(t *testing.T) {
 	}
 }
 
-// Answers that have no body, or are not ours to read, pass as they are: the same body, status and headers.
+// Answers without a body keep their status, headers and body.
 func TestAnswersWithoutBody(t *testing.T) {
 	for _, test := range []struct {
 		method string
@@ -110,15 +111,14 @@ func TestAnswersWithoutBody(t *testing.T) {
 			t.Fatalf("%d: %+v", test.status, rows)
 		}
 		if test.want != policy.Rejected {
-			checkHonest(t, rows[0])
+			checkCost(t, rows[0])
 		}
 	}
 }
 
-// How the network cuts an answer into pieces, and what white space leads it, changes nothing: not what the row says, and
-// not if the caller stops reading once it has the last byte.
+// It makes no difference into which pieces the network cuts an answer, or what white space precedes it.
 func TestAnswersInPieces(t *testing.T) {
-	for _, s := range speeches {
+	for _, s := range samples {
 		for _, lead := range []string{"", "\n", "\r\n  \t "} {
 			if lead != "" && s.contentType == eventType {
 				continue // a stream of events has its own rules, which have their own tests
@@ -136,14 +136,14 @@ func TestAnswersInPieces(t *testing.T) {
 	}
 }
 
-// A caller that has the last event and closes the body has had the whole answer, wherever the network cut it.
+// A caller that closes the body after its last event has had the whole answer, whatever the pieces were.
 func TestClosingAfterTheLastEvent(t *testing.T) {
-	for _, s := range speeches {
+	for _, s := range samples {
 		answer := s.right()
 		for size := 1; size <= len(answer); size++ {
 			stack := stackOver(t, transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 				req.Body.Close()
-				// It does not say that it has ended: the connection stays open.
+				// The answer is not ended: the connection stays open.
 				return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {s.contentType}},
 					Body: io.NopCloser(io.MultiReader(inPieces(answer, size), iotest.ErrReader(errors.New("read beyond the end"))))}, nil
 			}), policy.Policy{LeaveStreams: true})
@@ -163,10 +163,9 @@ func TestClosingAfterTheLastEvent(t *testing.T) {
 	}
 }
 
-// An answer that is cut, with or without a length that says so: what came is the caller's, with the error, and a row does
-// not say more than it knows.
+// Of an answer that is cut, the caller gets what came and the error. Its row says no more than is known.
 func TestCutAnswers(t *testing.T) {
-	for _, s := range speeches {
+	for _, s := range samples {
 		t.Run(s.name, func(t *testing.T) {
 			answer := s.right()
 			for at := range len(answer) {
@@ -189,9 +188,9 @@ func TestCutAnswers(t *testing.T) {
 	}
 }
 
-// A body that trickles, silent for hours between bytes, is read as it comes: the caller waits for the server, not for us.
+// A body that is silent for hours between bytes is read as it comes.
 func TestSlowAnswers(t *testing.T) {
-	for _, s := range speeches {
+	for _, s := range samples {
 		synctest.Test(t, func(t *testing.T) {
 			answer := s.right()
 			r, w := io.Pipe()
@@ -211,11 +210,11 @@ func TestSlowAnswers(t *testing.T) {
 	}
 }
 
-// Answers that are long in one place: a line, a string, an array, white space. They take as much memory as short ones, and
-// what comes after the long place is still read.
+// Answers that are long in one place (a line, a string, an array, white space) take as much memory as short ones, and
+// what follows the long place is read.
 func TestLongAnswers(t *testing.T) {
-	size := long(100 << 20)
-	for _, s := range speeches {
+	size := longSize(100 << 20)
+	for _, s := range samples {
 		for _, long := range []struct{ name, text string }{
 			{"text", "x"}, {"escapes", `\"`}, {"brackets in a string", `]}[{`}, {"marks in a string", `\"usage\":`},
 		} {
@@ -235,21 +234,22 @@ func TestLongAnswers(t *testing.T) {
 	}
 }
 
-// long is how long an answer is that is to be long. The race detector takes ten times as long for each byte.
-func long(size int64) int64 {
+// longSize is the length of a long answer. The race detector takes ten times as long for each byte.
+func longSize(size int64) int64 {
 	if raceEnabled {
 		return size / 16
 	}
 	return size
 }
 
-// maxPeak is as much as the heap may grow by a long answer: what little is kept, and the garbage that is not yet collected.
+// maxPeak is how much the heap may grow during a long answer: what is kept of it, and garbage that is not collected
+// yet.
 const maxPeak = 12 << 20
 
-// Bodies that have nothing to do with an answer, or break off in one: bounded, and honest.
+// Bodies that are no answer at all take bounded memory, and get no price.
 func TestHostileAnswers(t *testing.T) {
-	size := long(4 << 20)
-	for _, s := range []*speech{speechOf("chat, JSON"), speechOf("chat, SSE"), speechOf("responses, SSE"), speechOf("Gemini, array"), speechOf("Anthropic, SSE")} {
+	size := longSize(4 << 20)
+	for _, s := range []*sample{sampleNamed("chat, JSON"), sampleNamed("chat, SSE"), sampleNamed("responses, SSE"), sampleNamed("Gemini, array"), sampleNamed("Anthropic, SSE")} {
 		event := ""
 		if s.contentType == eventType {
 			event = "data: "
@@ -295,7 +295,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// Headers are the provider's to write, and control characters in them a terminal's or a log's to fear: none gets into a row.
+// A row holds no control characters, whatever the headers and the answer hold: they could harm a terminal or a log.
 func TestControlCharacters(t *testing.T) {
 	const evil = "a\x00b\r\nX: y\x1b[31m\x7f\u009b31m\u0085é\xff\xc2"
 	header := http.Header{}
@@ -310,8 +310,8 @@ func TestControlCharacters(t *testing.T) {
 		t.Fatal(err)
 	}
 	escaped := strings.Trim(string(text), `"`)
-	found := map[string]string{} // which members of rows, and for example what
-	for _, s := range speeches {
+	found := map[string]string{} // the members of rows, with an example of each
+	for _, s := range samples {
 		for _, status := range []int{200, 400, 429} {
 			answer := s.right()
 			if status != 200 {
@@ -344,7 +344,7 @@ func TestControlCharacters(t *testing.T) {
 	}
 }
 
-// findControls adds the members of a row that hold control characters, or are longer than they may be.
+// findControls adds the members of a row that hold control characters or are too long.
 func findControls(t *testing.T, row ledger.Row, found map[string]string) {
 	t.Helper()
 	text, err := json.Marshal(row)
@@ -362,7 +362,8 @@ func findControls(t *testing.T, row ledger.Row, found map[string]string) {
 	}
 }
 
-func zipped(t testing.TB, text string) []byte {
+// gzipped returns a text in gzip.
+func gzipped(t testing.TB, text string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -373,13 +374,14 @@ func zipped(t testing.TB, text string) []byte {
 	return b.Bytes()
 }
 
+// encoded returns the header of an answer in an encoding.
 func encoded(encoding string) http.Header { return http.Header{"Content-Encoding": {encoding}} }
 
-// The caller asked for gzip, and so gets it, byte for byte; the row says what it would have said without.
+// A caller that asked for gzip gets it byte for byte, and the row is that of the same answer without compression.
 func TestCompressedAnswers(t *testing.T) {
-	for _, s := range speeches {
+	for _, s := range samples {
 		for _, encoding := range []string{"gzip", "GZIP", " x-gzip "} {
-			answer := zipped(t, s.right())
+			answer := gzipped(t, s.right())
 			for _, size := range []int{1, 7, len(answer)} {
 				r := s.play(t, inPieces(string(answer), size), encoded(encoding))
 				if r.row.Outcome != policy.Billed || r.row.Cost.String() != s.cost || int(r.read) != len(answer) {
@@ -388,8 +390,8 @@ func TestCompressedAnswers(t *testing.T) {
 			}
 		}
 		for _, answer := range [][]byte{
-			slices.Concat(zipped(t, s.right()[:9]), zipped(t, ""), zipped(t, s.right()[9:])), // members, which are one file
-			zipped(t, s.right()+strings.Repeat("\n", 1<<20)),
+			slices.Concat(gzipped(t, s.right()[:9]), gzipped(t, ""), gzipped(t, s.right()[9:])), // three members of one file
+			gzipped(t, s.right()+strings.Repeat("\n", 1<<20)),
 		} {
 			if r := s.play(t, bytes.NewReader(answer), encoded("gzip")); r.row.Outcome != policy.Billed || r.row.Cost.String() != s.cost {
 				t.Errorf("%s: %+v", s.name, r.row)
@@ -398,11 +400,11 @@ func TestCompressedAnswers(t *testing.T) {
 	}
 }
 
-// What is packed and cut, or is not what its header says, is the caller's all the same; what it says is believed as far as
-// it goes, and no further.
+// A compressed answer that is cut, or is not what its header says, reaches the caller. It is believed as far as it can
+// be read.
 func TestBrokenCompressedAnswers(t *testing.T) {
-	for _, s := range speeches {
-		whole := zipped(t, s.right())
+	for _, s := range samples {
+		whole := gzipped(t, s.right())
 		for at := range len(whole) {
 			for _, err := range []error{nil, io.ErrUnexpectedEOF} {
 				body := io.Reader(bytes.NewReader(whole[:at]))
@@ -419,12 +421,12 @@ func TestBrokenCompressedAnswers(t *testing.T) {
 		for _, test := range []struct {
 			name, encoding, body, why string
 		}{
-			{"not packed", "gzip", s.right(), "does not have the encoding"},
+			{"not compressed", "gzip", s.right(), "does not have the encoding"},
 			{"nothing", "gzip", "", "does not have the encoding"},
 			{"a page", "gzip", "<html>", "does not have the encoding"},
 			{"br", "br", "\x8b\x03\x80abc\x03", "not read: br"},
 			{"zstd", "zstd", "\x28\xb5\x2f\xfd", "not read: zstd"},
-			{"twice", "gzip, gzip", string(zipped(t, string(whole))), "not read: unknown"},
+			{"twice", "gzip, gzip", string(gzipped(t, string(whole))), "not read: unknown"},
 			{"a header of control bytes", "g\x00z\r\nip", string(whole), "not read: unknown"},
 			{"a wrong checksum", "gzip", string(flipped), ""},
 		} {
@@ -436,18 +438,17 @@ func TestBrokenCompressedAnswers(t *testing.T) {
 	}
 }
 
-// Ten gigabytes in a few megabytes, and as much as there may be in less: memory and time are bounded, and the row says why
-// it has no price.
+// A few megabytes that expand to gigabytes take bounded memory and time, and the row says why there is no price.
 func TestDecompressionBombs(t *testing.T) {
 	const unpacked = 10 << 30
-	for _, s := range []*speech{speechOf("chat, JSON"), speechOf("Gemini, array"), speechOf("Anthropic, SSE")} {
+	for _, s := range []*sample{sampleNamed("chat, JSON"), sampleNamed("Gemini, array"), sampleNamed("Anthropic, SSE")} {
 		for _, bomb := range []struct{ name, text string }{
 			{"zeros", "\x00"}, {"spaces", " "}, {"brackets", "["}, {"blank lines", "\n"}, {"events", "data: {}\n\n"}, {"elements", "{},"},
 		} {
-			part := string(zipped(t, strings.Repeat(bomb.text, 10<<20/len(bomb.text))))
+			part := string(gzipped(t, strings.Repeat(bomb.text, 10<<20/len(bomb.text))))
 			head := ""
 			if bomb.text == "{}," {
-				head = string(zipped(t, "["))
+				head = string(gzipped(t, "["))
 			}
 			for name, size := range map[string]int64{"too long to keep": unpacked / (10 << 20) * int64(len(part)), "short enough": 3 << 20} {
 				t.Run(s.name+", "+bomb.name+", "+name, func(t *testing.T) {
@@ -464,8 +465,7 @@ func TestDecompressionBombs(t *testing.T) {
 	}
 }
 
-// A refusal that came packed, as the caller asked, says the same as one that did not: whether to wait, and whether it is
-// free. The caller gets it as it came.
+// A compressed rejection means the same as one that is not compressed, and reaches the caller as it came.
 func TestCompressedRejections(t *testing.T) {
 	for _, test := range []struct {
 		name, url, body, answer string
@@ -478,7 +478,7 @@ func TestCompressedRejections(t *testing.T) {
 		for _, encoding := range []string{"", "gzip"} {
 			body := []byte(test.answer)
 			if encoding != "" {
-				body = zipped(t, test.answer)
+				body = gzipped(t, test.answer)
 			}
 			stack := stackOver(t, transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 				req.Body.Close()
@@ -504,8 +504,7 @@ func TestCompressedRejections(t *testing.T) {
 	}
 }
 
-// A server that packs a stream although nobody asked: what it said is passed on when it comes, not held back to hide
-// something in it that cannot be found.
+// A stream that the server compresses unasked reaches the caller at once: no event in it can be hidden.
 func TestCompressedStreamIsNotHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
@@ -533,8 +532,8 @@ func TestCompressedStreamIsNotHeldBack(t *testing.T) {
 	})
 }
 
-// What failed is answered within a second, whatever its body does: the caller gets the beginning, reads on for as long as
-// there is something, and can close it.
+// A failed call is answered within a second, whatever its body does. The caller gets the beginning of the body, can
+// read on, and can close it.
 func TestErrorBodies(t *testing.T) {
 	const quota = `{"error":{"code":"insufficient_quota"}}`
 	for _, test := range []struct {
@@ -549,7 +548,7 @@ func TestErrorBodies(t *testing.T) {
 		{"fast without end", func() io.ReadCloser { return io.NopCloser(&fill{text: "x"}) }, strings.Repeat("x", 1<<20), false},
 		{"a message without end", func() io.ReadCloser { return io.NopCloser(around(`{"error":{"message":"`, "x", 1<<40, "")) }, `{"error":{"message":"xxx`, false},
 		{"white space without end", func() io.ReadCloser { return io.NopCloser(around(quota, " ", 1<<40, "")) }, quota + strings.Repeat(" ", 1<<20), true},
-		{"rubbish behind it", func() io.ReadCloser { return io.NopCloser(around(quota, "x", 1<<40, "")) }, quota + "xxx", false},
+		{"garbage after it", func() io.ReadCloser { return io.NopCloser(around(quota, "x", 1<<40, "")) }, quota + "xxx", false},
 		{"a million deep", func() io.ReadCloser { return io.NopCloser(around("", `{"error":`, 20<<20, "")) }, `{"error":{"error":`, false},
 		{"a page", func() io.ReadCloser { return io.NopCloser(strings.NewReader("<html>")) }, "<html>", true},
 		{"broken", func() io.ReadCloser {
@@ -558,7 +557,7 @@ func TestErrorBodies(t *testing.T) {
 		{"empty reads", func() io.ReadCloser { return io.NopCloser(&halting{strings.NewReader(quota), false}) }, quota, true},
 		{"nothing", func() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }, "", true},
 	} {
-		for _, s := range []*speech{speechOf("chat, JSON"), speechOf("responses, SSE"), speechOf("Gemini, JSON"), speechOf("Anthropic, SSE")} {
+		for _, s := range []*sample{sampleNamed("chat, JSON"), sampleNamed("responses, SSE"), sampleNamed("Gemini, JSON"), sampleNamed("Anthropic, SSE")} {
 			for _, status := range []int{429, 500, 302, 999} {
 				t.Run(fmt.Sprint(test.name, ", ", s.name, ", ", status), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) { badError(t, s, status, test.body(), test.begins, test.whole) })
@@ -568,7 +567,7 @@ func TestErrorBodies(t *testing.T) {
 	}
 }
 
-// halting reads nothing every other time.
+// A halting reader returns no bytes every other time.
 type halting struct {
 	io.Reader
 	odd bool
@@ -581,7 +580,8 @@ func (h *halting) Read(p []byte) (int, error) {
 	return h.Reader.Read(p)
 }
 
-func badError(t *testing.T, s *speech, status int, body io.ReadCloser, begins string, whole bool) {
+// badError makes a call that is answered with the status and the body.
+func badError(t *testing.T, s *sample, status int, body io.ReadCloser, begins string, whole bool) {
 	sent := 0
 	stack := stackOver(t, transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		sent++
@@ -612,9 +612,9 @@ func badError(t *testing.T, s *speech, status int, body io.ReadCloser, begins st
 	}
 	switch row := rows[0]; {
 	case row.Outcome == policy.Rejected && (!whole || row.Cost != ledger.Known(0) || row.Evidence == ""):
-		t.Errorf("not all of the refusal came, or it cost something: %+v", row)
+		t.Errorf("an incomplete rejection counts as one, or it has a cost: %+v", row)
 	case row.Outcome != policy.Rejected && (row.Outcome != policy.Ambiguous || row.Cost.Known || row.Unpriced == "" || !row.Exposure.Known):
 		t.Errorf("%+v", row)
 	}
-	time.Sleep(time.Second) // for those who write to a body that is closed
+	time.Sleep(time.Second) // so that writers see that the body is closed
 }

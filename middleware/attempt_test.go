@@ -25,7 +25,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// What each fault does: to the call, to the ledger, and to the bill.
+// Each fault has its effect on the call, on the ledger and on the bill.
 func TestFaults(t *testing.T) {
 	for _, test := range []struct {
 		fault  llmtest.Fault
@@ -57,7 +57,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// The body's bytes but for the tier reach the provider as they were.
+// An edit of the tier leaves all other bytes of the body as they were.
 func TestEditKeepsOtherBytes(t *testing.T) {
 	inWorld(t, llmtest.Config{}, policy.Policy{Tier: policy.Flex}, func(w *world) {
 		body := "{ \"messages\":[{\"role\":\"user\",\"content\":\"\\u003c\"}],\n \"seed\": 12345678901234567890, \"x\":1e400, \"model\":\"gpt-5\" }\n"
@@ -71,7 +71,7 @@ func TestEditKeepsOtherBytes(t *testing.T) {
 	})
 }
 
-// The caller's request is left as it was, to the last field.
+// The caller's request stays as it was, in every field.
 func TestRequestIsUntouched(t *testing.T) {
 	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1)}, flexFirst, func(w *world) {
 		req := w.request(w.Context(), chatBody)
@@ -95,7 +95,7 @@ func TestRequestIsUntouched(t *testing.T) {
 	})
 }
 
-// Headers that stand in other cases than net/http writes them are the same headers.
+// Headers are recognised in any case.
 func TestHeadersInAnyCase(t *testing.T) {
 	for _, name := range []func(string) string{strings.ToLower, strings.ToUpper, http.CanonicalHeaderKey} {
 		base := newScript(
@@ -136,7 +136,8 @@ func TestHeadersInAnyCase(t *testing.T) {
 	}
 }
 
-// Google is told how long an attempt has; where nothing ends it, flex gets the 15 minutes that it may take.
+// A call to Google carries the time that its attempt has left. Without a deadline, flex gets the 15 minutes that it may
+// take.
 func TestServerTimeout(t *testing.T) {
 	const generate = "/v1beta/models/gemini-2.5-flash:generateContent"
 	const onVertex = "/v1/projects/p/locations/global/publishers/google/models/gemini-2.5-flash:generateContent"
@@ -194,7 +195,7 @@ func TestStalledCall(t *testing.T) {
 	})
 }
 
-// The attempt's timeout covers the body, and ends with it, not at the answer's last word.
+// An attempt's timeout runs until the body has been read.
 func TestAttemptTimeoutAndTheBody(t *testing.T) {
 	inWorld(t, llmtest.Config{ChunkDelay: time.Second}, policy.Policy{AttemptTimeout: time.Minute}, func(w *world) {
 		status, answer, err := w.call(w.Context(), streamBody)
@@ -264,7 +265,7 @@ func TestLeaveStreams(t *testing.T) {
 	})
 }
 
-// A stream that says nothing of its type is read as one, and what we asked for is hidden.
+// A stream with another content type is read as a stream, and the usage that we asked for is hidden.
 func TestStreamOfPlainText(t *testing.T) {
 	stream := fmt.Sprintf("data: {\"choices\":[{}]}\n\ndata: %s\n\ndata: [DONE]\n\n", strings.Replace(served, "[{}]", "[]", 1))
 	base := newScript(says(200, "text/plain; charset=utf-8", stream))
@@ -278,7 +279,7 @@ func TestStreamOfPlainText(t *testing.T) {
 	}
 }
 
-// Asking for an encoding oneself, in whatever case, leaves a stream as it was asked for: what is packed cannot be hidden.
+// A stream is not asked for its usage if the caller asked for an encoding: a compressed event cannot be hidden.
 func TestAcceptEncodingInAnyCase(t *testing.T) {
 	for _, key := range []string{"Accept-Encoding", "accept-encoding", "ACCEPT-ENCODING"} {
 		base := newScript(says(200, eventType, "data: [DONE]\n\n"))
@@ -295,7 +296,7 @@ func TestAcceptEncodingInAnyCase(t *testing.T) {
 	}
 }
 
-// Chunks that end between an event and its line end, read into one buffer.
+// A chunk may end between an event and its line end, and the caller may read the next one into the same buffer.
 func TestUsageIsReadBeforeTheBufferIsReused(t *testing.T) {
 	event := `data: {"id":"right","model":"gpt-5","service_tier":"flex","choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":2000,"total_tokens":3000}}`
 	other := "\n\n: " + strings.Replace(event, "1000", "1   ", 1) + "\n\ndata: [DONE]\n\n"
@@ -348,12 +349,13 @@ func TestStreamClosedEarly(t *testing.T) {
 		resp.Body.Close()
 		w.wantRows("1 partial")
 		if _, complete := call.Cost(); complete || call.Err() == nil {
-			t.Error("the caller is told that the cost is known")
+			t.Error("Cost says that it is complete")
 		}
 		w.bounded()
 	})
 }
 
+// A stream that is neither read nor closed ends after a time, and gives its permit back.
 func TestStreamNotRead(t *testing.T) {
 	inWorld(t, llmtest.Config{}, policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}}, func(w *world) {
 		if _, err := w.client.Do(w.request(w.Context(), streamBody)); err != nil {
@@ -362,7 +364,7 @@ func TestStreamNotRead(t *testing.T) {
 		time.Sleep(10*time.Minute + time.Second)
 		synctest.Wait()
 		w.wantRows("1 partial")
-		// Its permit is free again.
+		// Its permit has come back.
 		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
 			t.Fatal(status, err)
 		}
@@ -387,7 +389,7 @@ func TestStreamCancelled(t *testing.T) {
 	})
 }
 
-// A 429 without end: the attempt counts as refused, and its beginning and the rest reach the caller.
+// A 429 with an endless body counts as rejected, and all of the body reaches the caller.
 func TestEndlessRejection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
@@ -417,11 +419,11 @@ func TestEndlessRejection(t *testing.T) {
 			t.Errorf("%q, %v", buf, err)
 		}
 		resp.Body.Close()
-		time.Sleep(time.Second) // for the writer to notice
+		time.Sleep(time.Second) // so that the writer sees the close
 	})
 }
 
-// A refusal that breaks off is none: nobody knows what it would have said.
+// An incomplete rejection does not count as one: it is not known what the rest would have said.
 func TestIncompleteRejection(t *testing.T) {
 	sent := 0
 	base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
@@ -444,7 +446,7 @@ func TestIncompleteRejection(t *testing.T) {
 	}
 }
 
-// A refusal counts when all of it has come: what is missing could say that waiting does not help.
+// A rejection counts only once all of it has come: the rest could say that waiting does not help.
 func TestSlowRejectionIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := newScript(func(*http.Request) (*http.Response, error) {
@@ -466,8 +468,8 @@ func TestSlowRejectionIsNotRepeated(t *testing.T) {
 	})
 }
 
-// What a provider documents as free is believed of the provider: on its own host, and with an error that is its own. A
-// gateway's word, or a page of something in between, may hide an answer that was billed.
+// An error counts as documented to be free only if it comes from the provider's own host, in the provider's own shape.
+// What a gateway or a proxy says may hide an answer that was billed.
 func TestEvidenceIsTheProvidersOwn(t *testing.T) {
 	const (
 		page   = "<html>gateway time-out</html>"
@@ -489,14 +491,14 @@ func TestEvidenceIsTheProvidersOwn(t *testing.T) {
 		{"https://openrouter.ai/api/v1/chat/completions", 524, page, false},
 		{"https://openrouter.ai/api/v1/chat/completions", 502, `{"error":{"code":502,"message":"Provider returned error"}}`, true},
 	} {
-		sent, row := converse(t, test.url, `{"model":"m"}`, says(test.status, jsonType, test.body))
+		sent, row := callWith(t, test.url, `{"model":"m"}`, says(test.status, jsonType, test.body))
 		if free := row.Outcome == policy.Rejected && sent > 1; free != test.free {
 			t.Errorf("%s, %d %.20s: sent %d times, %s %s", test.url, test.status, test.body, sent, row.Outcome, row.Evidence)
 		}
 	}
 }
 
-// With Expect: 100-continue, a refusal costs no upload, and the attempt after it works.
+// With Expect: 100-continue, a rejection costs no upload, and the next attempt works.
 func TestExpectContinue(t *testing.T) {
 	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.EarlyRateLimited)}, policy.Policy{}, func(w *world) {
 		w.provider.Transport().ExpectContinueTimeout = time.Minute
@@ -518,7 +520,7 @@ func TestExpectContinue(t *testing.T) {
 		for _, n := range uploads {
 			sent += n
 		}
-		// It is looked through once, and uploaded once.
+		// It is scanned once, and uploaded once.
 		if got := w.provider.Requests(); len(got) != 2 || len(got[0].Body) != 0 || len(got[1].Body) != len(body) || sent != 2*len(body) {
 			w.Errorf("%d requests, %d bytes read of %d", len(got), sent, len(body))
 		}
@@ -537,8 +539,8 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A refusal that comes while a long body is still going up does not hurt the attempt after it: each has a reader of its
-// own. net/http may lose such an answer on HTTP/1, as the connection goes with it, and then nobody knows.
+// A rejection that comes during the upload of a long body does not disturb the next attempt, which has a reader of its
+// own. Over HTTP/1, net/http may lose such an answer together with its connection; the attempt is then ambiguous.
 func TestEarlyRejection(t *testing.T) {
 	body := `{"model":"gpt-5","messages":[{"role":"user","content":"` + strings.Repeat("x", 4<<20) + `"}]}`
 	for _, http2 := range []bool{false, true} {
@@ -566,7 +568,7 @@ func TestEarlyRejection(t *testing.T) {
 	}
 }
 
-// Answers that only announce one do not go on for ever.
+// Endless informational responses are cut off.
 func TestEndless1xx(t *testing.T) {
 	for _, chained := range []bool{false, true} {
 		l, _ := net.Listen("tcp", "127.0.0.1:0")
@@ -622,7 +624,7 @@ func TestNilBodies(t *testing.T) {
 	}
 }
 
-// An upgraded connection is handed on as it is.
+// An upgraded connection reaches the caller unchanged.
 func TestUpgrade(t *testing.T) {
 	body := &struct{ io.ReadWriteCloser }{}
 	base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
@@ -636,6 +638,7 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// A base that returns neither a response nor an error makes the attempt ambiguous.
 func TestBaseThatBreaksItsContract(t *testing.T) {
 	stack, err := middleware.New(middleware.WithBase(transport.RoundTripperFunc(func(*http.Request) (*http.Response, error) { return nil, nil })))
 	if err != nil {
@@ -649,7 +652,7 @@ func TestBaseThatBreaksItsContract(t *testing.T) {
 	}
 }
 
-// A base that panics loses no permit, and its panic is the caller's.
+// A panic of the base reaches the caller, and no permit is lost.
 func TestPanickingBase(t *testing.T) {
 	panics := true
 	base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {

@@ -17,7 +17,7 @@ const (
 	asked          = responsesURL + "/resp_1"
 )
 
-// A call in the background exposes what it may cost, until its answer is fetched and tells what it did cost.
+// A call in the background exposes what it may cost until its answer is fetched and reports what it did cost.
 func TestBackground(t *testing.T) {
 	base := newAPI()
 	stack := stackOver(t, base, policy.Policy{})
@@ -38,11 +38,11 @@ func TestBackground(t *testing.T) {
 		}
 	}
 	if rows := stack.Rows(); len(rows) != 1 {
-		t.Fatalf("work that goes on left a row: %+v", rows[1:])
+		t.Fatalf("work in progress left a row: %+v", rows[1:])
 	}
 
 	base.on("GET "+asked, says(200, "application/json", completed))
-	for range 3 { // whoever asks again is told the same, and is not charged
+	for range 3 { // later fetches get the same answer, and are not charged for
 		if got := mustDo(t, stack, "GET", asked, ""); got != completed {
 			t.Errorf("the caller got %q", got)
 		}
@@ -63,7 +63,7 @@ func TestBackground(t *testing.T) {
 	}
 }
 
-// In which ways the work can end, and what that does to the row of before.
+// The work can end in several ways; each has its effect on the exposure of the first row.
 func TestBackgroundEnds(t *testing.T) {
 	stopped := func(status string) string { return strings.Replace(completed, "completed", status, 1) }
 	unused := func(status string) string { return strings.Replace(inProgress, "in_progress", status, 1) }
@@ -80,11 +80,11 @@ func TestBackgroundEnds(t *testing.T) {
 		{"by another query", "application/json", asked + "?include[]=x", completed, 2, false},
 		{"streamed", "text/event-stream", asked + "?stream=true", event("created", queued) + event("in_progress", inProgress) + event("completed", completed), 2, false},
 		{"streamed from the middle", "text/event-stream", asked + "?stream=true&starting_after=42", event("completed", completed), 2, false},
-		{"streamed, and broken off", "text/event-stream", asked + "?stream=true", event("created", queued) + event("in_progress", inProgress), 1, true},
+		{"streamed, and cut", "text/event-stream", asked + "?stream=true", event("created", queued) + event("in_progress", inProgress), 1, true},
 		{"not found", "application/json", asked, `{"error":{"code":"not_found"}}`, 1, true},
-		{"another's", "application/json", asked, strings.Replace(completed, "resp_1", "resp_2", 1), 2, true},
+		{"of another response", "application/json", asked, strings.Replace(completed, "resp_1", "resp_2", 1), 2, true},
 		{"a page", "text/html", asked, "<html>", 1, true},
-		// Nobody can say what these cost, so what the call may cost at most is as exposed as before.
+		// The cost of these is not known, so the exposure of the call stays.
 		{"with images, which have no price", "application/json", asked, strings.Replace(completed, `"usage":{`, `"tool_usage":{"image_gen":{"output_tokens":1}},"usage":{`, 1), 2, true},
 		{"with a search", "application/json", asked, strings.Replace(completed, `"usage":{`, `"tool_usage":{"web_search":{"num_requests":1}},"usage":{`, 1), 2, false},
 		{"with usage that makes no sense", "application/json", asked, strings.Replace(completed, `"total_tokens":30`, `"total_tokens":-30`, 1), 2, true},
@@ -113,7 +113,7 @@ func TestBackgroundEnds(t *testing.T) {
 	}
 }
 
-// An answer that was complete when it came has been counted, however it is asked for again.
+// An answer that was complete at once has been counted, however it is fetched again.
 func TestFetchAfterCounting(t *testing.T) {
 	plain := strings.Replace(completed, `"background":true`, `"background":false`, 1)
 	body := strings.Replace(backgroundBody, `"background":true,`, "", 1)
@@ -138,7 +138,7 @@ func TestFetchAfterCounting(t *testing.T) {
 	}
 }
 
-// A stream that broke off is fetched: the call that began it is the parent.
+// A stream that was cut is fetched again; the call that began it is the parent.
 func TestBackgroundStreamCut(t *testing.T) {
 	base := newAPI()
 	stack := stackOver(t, base, policy.Policy{})
@@ -152,7 +152,7 @@ func TestBackgroundStreamCut(t *testing.T) {
 	}
 }
 
-// A response that this process did not ask for counts once; those who fetch it at the same time do not count it twice.
+// A response that another process asked for is counted once, and concurrent fetches do not count it twice.
 func TestBackgroundConcurrentFetches(t *testing.T) {
 	for _, own := range []bool{true, false} {
 		base := newAPI()
@@ -187,7 +187,7 @@ func TestBackgroundConcurrentFetches(t *testing.T) {
 	}
 }
 
-// What is asked for in the background is neither sent again nor changed: it is a GET, of something that was paid for.
+// A fetch is neither changed nor sent again: it is a GET of what was paid for already.
 func TestFetchesAreUnchanged(t *testing.T) {
 	base := newAPI()
 	stack := stackOver(t, base, policy.Policy{Tier: policy.Flex, Limits: []policy.Limit{{RequestsPerMinute: 1, Burst: 1}}})

@@ -14,6 +14,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
+// A call is sent only if it cannot cost more than its limit.
 func TestMaxCost(t *testing.T) {
 	for _, test := range []struct {
 		name, body string
@@ -43,7 +44,7 @@ func TestMaxCost(t *testing.T) {
 	}
 }
 
-// With a cost limit, attempts that may have been billed are repeated only while the limit can pay for all of them.
+// With a cost limit, attempts that may have been billed are repeated only while the limit covers all of them.
 func TestMaxCostBoundsDoubleBilling(t *testing.T) {
 	faults := llmtest.ScriptFunc(func(int) llmtest.Fault { return llmtest.ServerErrorAfterWork })
 	inWorld(t, llmtest.Config{Faults: faults}, policy.Policy{AllowDoubleBilling: true}, func(w *world) {
@@ -58,7 +59,7 @@ func TestMaxCostBoundsDoubleBilling(t *testing.T) {
 	})
 }
 
-// A model that refuses the tier is asked without one, which may cost more than the plan: the cost limit holds all the same.
+// A call whose tier was rejected is sent without it, which may cost more. The cost limit holds for that, too.
 func TestMaxCostWithoutTheTier(t *testing.T) {
 	base := newScript(
 		says(400, "application/json", `{"error":{"message":"no flex","param":"service_tier"}}`), says(200, "application/json", served),
@@ -78,8 +79,8 @@ func TestMaxCostWithoutTheTier(t *testing.T) {
 	}
 }
 
-// A limit on the cost does not hold where a call may use tools that cost by the use, and an exposure says that it is
-// without them.
+// A call with tools that are charged by use has no bound, so a cost limit refuses it. Without a limit its row says that
+// the exposure is without tools.
 func TestMaxCostOfTools(t *testing.T) {
 	for name, test := range map[string]struct{ url, body string }{
 		"OpenAI":    {"https://api.openai.com/v1/responses", `{"model":"gpt-5-nano","max_output_tokens":10,"tools":[{"type":"web_search"}]}`},
@@ -108,6 +109,7 @@ func TestMaxCostOfTools(t *testing.T) {
 	}
 }
 
+// Budget refuses a call without the help of other links.
 func TestBudgetAlone(t *testing.T) {
 	server := llmtest.NewServer(llmtest.Config{})
 	defer server.Close()

@@ -21,7 +21,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// A call made under the context of another's answer, and one that a base makes for itself, are calls of their own.
+// A call under the context of an earlier call's attempt is a call of its own.
 func TestContextsDoNotLeakCalls(t *testing.T) {
 	base := newScript(says(200, "application/json", served))
 	var inner context.Context
@@ -45,6 +45,7 @@ func TestContextsDoNotLeakCalls(t *testing.T) {
 	}
 }
 
+// A deadline that is over refuses the call before it is sent.
 func TestFinishByInThePast(t *testing.T) {
 	base := newScript(says(200, "application/json", served))
 	stack := stackOver(t, base, policy.Policy{})
@@ -54,6 +55,7 @@ func TestFinishByInThePast(t *testing.T) {
 	}
 }
 
+// A wait ends when the context is cancelled, and the error has the cause.
 func TestCancelledWait(t *testing.T) {
 	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(9)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
 		ctx, cancel := context.WithCancelCause(w.Context())
@@ -75,6 +77,7 @@ func TestCancelledWait(t *testing.T) {
 	})
 }
 
+// A long body without GetBody is sent once, unchanged.
 func TestLongBodyWithoutGetBody(t *testing.T) {
 	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1), Faults: llmtest.Sequence(llmtest.RateLimited)}, flexFirst, func(w *world) {
 		body := `{"model":"gpt-5","messages":[{"role":"user","content":"` + strings.Repeat("x", 70_000) + `"}]}`
@@ -98,6 +101,7 @@ func TestLongBodyWithoutGetBody(t *testing.T) {
 	})
 }
 
+// A GetBody that fails ends the call before it is sent.
 func TestBrokenGetBody(t *testing.T) {
 	base := newScript(says(200, "application/json", served))
 	stack := stackOver(t, base, policy.Policy{Tier: policy.Flex})
@@ -105,7 +109,7 @@ func TestBrokenGetBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("gone") }
+	req.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("closed") }
 	start := time.Now()
 	if _, err := stack.RoundTrip(req); !errors.Is(err, middleware.ErrBody) || time.Since(start) > 5*time.Second {
 		t.Errorf("%v after %v", err, time.Since(start))
@@ -115,7 +119,8 @@ func TestBrokenGetBody(t *testing.T) {
 	}
 }
 
-// A POST to a known provider that no dialect understands is sent once, as it is, and leaves a row that says so.
+// A POST to a known provider that no dialect recognises is sent once, unchanged, and leaves a row of an unknown
+// operation.
 func TestUnknownOperation(t *testing.T) {
 	const speech = "https://api.openai.com/v1/audio/speech"
 	for _, test := range []struct {
@@ -125,7 +130,7 @@ func TestUnknownOperation(t *testing.T) {
 		cost      ledger.Amount
 	}{
 		{"speech", speech, 200, policy.Billed, ledger.Amount{}},
-		{"refused", speech, 429, policy.Rejected, ledger.Known(0)},
+		{"rejected", speech, 429, policy.Rejected, ledger.Known(0)},
 		{"failed", speech, 500, policy.Ambiguous, ledger.Amount{}},
 		{"another provider's", "https://api.mistral.ai/v1/ocr", 200, policy.Billed, ledger.Amount{}},
 		{"Gemini's", "https://generativelanguage.googleapis.com/v1beta/models/veo-3:predictLongRunning", 200, policy.Billed, ledger.Amount{}},
@@ -152,7 +157,7 @@ func TestUnknownOperation(t *testing.T) {
 	}
 }
 
-// Nothing of such a body is kept: what is written is read on the other side before more is written.
+// The body of an unknown operation is not buffered: what is written is read by the base before more is written.
 func TestUnknownOperationStreamsItsBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
@@ -193,7 +198,7 @@ func TestUnknownOperationStreamsItsBody(t *testing.T) {
 	})
 }
 
-// A context that names a cache has every call use it, as its own API writes it; a body that names one has its own way.
+// A context that names a cache has every call use it, in the form of the call's API. A cache that the body names stays.
 func TestCachedContentByName(t *testing.T) {
 	const face = `{"model":"gemini-2.5-flash","extra_body":%s}`
 	for _, test := range []struct{ name, url, cache, body, sent, row string }{
@@ -209,9 +214,9 @@ func TestCachedContentByName(t *testing.T) {
 		{"face: none there", geminiFaceURL, "", `{"model":"gemini-2.5-flash"}`, `{"extra_body":{"google":{"cached_content":"cachedContents/abc"}},"model":"gemini-2.5-flash"}`, ""},
 		{"face: null", geminiFaceURL, "", fmt.Sprintf(face, "null"), fmt.Sprintf(face, `{"google":{"cached_content":"cachedContents/abc"}}`), ""},
 		{"face: null within", geminiFaceURL, "", fmt.Sprintf(face, `{"google":null}`), fmt.Sprintf(face, `{"google":{"cached_content":"cachedContents/abc"}}`), ""},
-		{"face: beside others", geminiFaceURL, "", fmt.Sprintf(face, `{"other": [1], "google":{"thinking_config":{"include_thoughts":true}}}`),
+		{"face: with others", geminiFaceURL, "", fmt.Sprintf(face, `{"other": [1], "google":{"thinking_config":{"include_thoughts":true}}}`),
 			fmt.Sprintf(face, `{"other": [1], "google":{"cached_content":"cachedContents/abc","thinking_config":{"include_thoughts":true}}}`), ""},
-		{"face: beside other providers", geminiFaceURL, "", fmt.Sprintf(face, `{"other":{"google":1}}`),
+		{"face: with other providers", geminiFaceURL, "", fmt.Sprintf(face, `{"other":{"google":1}}`),
 			fmt.Sprintf(face, `{"google":{"cached_content":"cachedContents/abc"},"other":{"google":1}}`), ""},
 		{"face: its own", geminiFaceURL, "", fmt.Sprintf(face, `{"google":{"cached_content":"cachedContents/own"}}`), fmt.Sprintf(face, `{"google":{"cached_content":"cachedContents/own"}}`), "cachedContents/own"},
 
@@ -254,7 +259,7 @@ func TestCachedContentCannotBeUsed(t *testing.T) {
 		{"responses", "", responsesURL, backgroundBody, nil, middleware.ErrPolicy},
 		{"Anthropic", "", "https://api.anthropic.com/v1/messages", `{}`, nil, middleware.ErrPolicy},
 		{"embeddings", "", embed, `{}`, nil, middleware.ErrPolicy},
-		{"an operation that nobody knows", "", "https://api.openai.com/v1/audio/speech", `{}`, nil, middleware.ErrPolicy},
+		{"an unknown operation", "", "https://api.openai.com/v1/audio/speech", `{}`, nil, middleware.ErrPolicy},
 		{"a name that is none", "abc", geminiURL, `{}`, nil, middleware.ErrPolicy},
 		{"Vertex's name on Gemini", vertexCache, geminiURL, `{}`, nil, middleware.ErrPolicy},
 		{"a name that is none on Vertex", "abc", vertexURL, `{}`, nil, middleware.ErrPolicy},
@@ -289,6 +294,7 @@ func TestCachedContentCannotBeUsed(t *testing.T) {
 	}
 }
 
+// A provider without context caches refuses a call that names one.
 func TestCachedContentWithoutCaches(t *testing.T) {
 	base := newScript(says(200, "application/json", served))
 	stack := stackOver(t, base, policy.Policy{})

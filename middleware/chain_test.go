@@ -21,7 +21,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// Each link works on any base, alone and in any company, foreign links among them.
+// Each link works over any base, alone, with others and with foreign links.
 func TestLinksAlone(t *testing.T) {
 	flex := policy.Policy{Tier: policy.Flex, Fallback: policy.Standard}
 	for _, test := range []struct {
@@ -115,7 +115,7 @@ func TestLinksRefuseABadPolicy(t *testing.T) {
 	}
 }
 
-// A chain refuses what its links were given, or the context asks for, and none of them does. It names the field.
+// A chain refuses settings and context options that none of its links enforces, and names them.
 func TestChainRefusesWhatNoLinkEnforces(t *testing.T) {
 	server := llmtest.NewServer(llmtest.Config{})
 	defer server.Close()
@@ -166,8 +166,8 @@ func TestChainRefusesWhatNoLinkEnforces(t *testing.T) {
 	}
 }
 
-// A chain beneath another chain is a mistake, which is refused; it leaves one row, and no attempt. The same stack lets a
-// call pass: it was wrapped in itself.
+// A chain beneath another chain refuses the call, which leaves one row and no attempt. A stack that is wrapped in
+// itself lets the call through.
 func TestChainBeneathAChain(t *testing.T) {
 	base := newScript(says(200, "application/json", served))
 	inner := stackOver(t, base, policy.Policy{})
@@ -201,7 +201,7 @@ func TestChainBeneathAChain(t *testing.T) {
 	}
 }
 
-// A link over http.DefaultTransport, which is what a nil base means.
+// A nil base is http.DefaultTransport.
 func TestLinkOverNil(t *testing.T) {
 	server := llmtest.NewServer(llmtest.Config{})
 	defer server.Close()
@@ -215,7 +215,7 @@ func TestLinkOverNil(t *testing.T) {
 	}
 }
 
-// A foreign link that answers by itself, between ours, costs nothing and hangs nothing.
+// A foreign link between ours that answers on its own takes no permit with it.
 func TestForeignAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		provider := llmtest.NewPipe(llmtest.Config{})
@@ -243,6 +243,7 @@ func TestForeignAnswer(t *testing.T) {
 	})
 }
 
+// A request that is no call, and its response, are not changed.
 func TestOtherRequestsAreUntouched(t *testing.T) {
 	stack, err := middleware.New(middleware.WithBase(transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: req.Body, Request: req}, nil
@@ -257,7 +258,7 @@ func TestOtherRequestsAreUntouched(t *testing.T) {
 	}
 }
 
-// What costs nothing by itself leaves no row, and is not looked at.
+// Operations that cost nothing leave no row, and are not changed.
 func TestFreeOperations(t *testing.T) {
 	for _, request := range []string{
 		"POST https://api.openai.com/v1/files", "POST https://api.openai.com/v1/uploads",
@@ -283,7 +284,7 @@ func TestFreeOperations(t *testing.T) {
 	}
 }
 
-// What costs nothing is left alone, answers and errors alike.
+// The answers of calls that cost nothing are not changed, errors among them.
 func TestFreeCallsAreUnchanged(t *testing.T) {
 	for method, path := range map[string]string{"GET": "https://api.openai.com/v1/models", "POST": "https://api.anthropic.com/v1/messages/count_tokens"} {
 		base := newScript(says(500, "application/json", `{}`))
@@ -295,8 +296,8 @@ func TestFreeCallsAreUnchanged(t *testing.T) {
 	}
 }
 
-// Calls of an operation that nobody understands are not ours to send again. What may have been billed the SDK is told not
-// to repeat, either; what the provider refused it may.
+// Calls of an unknown operation are sent once. The SDK above must not repeat what may have been billed, and may repeat
+// what the provider rejected.
 func TestUnknownOperations(t *testing.T) {
 	for status, forbidden := range map[int]string{200: "false", 429: "", 500: "false", 400: ""} {
 		base := newScript(says(status, "application/json", `{"error":{"message":"no"}}`))
@@ -307,7 +308,7 @@ func TestUnknownOperations(t *testing.T) {
 			t.Errorf("%d: %v, %v", status, resp, err)
 		}
 	}
-	// What hands in work that is charged for later is one, whatever the context wants for calls that are charged at once.
+	// Work that is submitted now and charged later counts as such a call. Options for calls that are charged at once do not apply to it.
 	lost := errors.New("lost")
 	stack := stackOver(t, transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		req.Body.Close()
@@ -330,7 +331,7 @@ func TestUnknownOperations(t *testing.T) {
 	}
 }
 
-// An attempt whose time ran out before anything was sent was not billed.
+// An attempt that times out before anything is sent was not billed.
 func TestTimeoutBeforeSending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

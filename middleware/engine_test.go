@@ -19,7 +19,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// http.Client's Timeout is told once, in the log, and only where there is one.
+// A Timeout of http.Client is logged once.
 func TestClientTimeoutIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
@@ -30,7 +30,7 @@ func TestClientTimeoutIsLogged(t *testing.T) {
 				w.Fatal(err)
 			}
 			if got := strings.Count(log.String(), "the http.Client has a Timeout"); got != min(n, 1) {
-				w.Errorf("told %d times after %d calls: %s", got, n+1, log.String())
+				w.Errorf("logged %d times after %d calls: %s", got, n+1, log.String())
 			}
 		}
 		if !strings.Contains(log.String(), "timeout=1m0s") {
@@ -39,7 +39,7 @@ func TestClientTimeoutIsLogged(t *testing.T) {
 	}, middleware.WithLogger(logger))
 }
 
-// A policy is replaced for calls that begin from then on: one that is under way ends by its own.
+// A new policy holds for calls that begin later. A call under way keeps its own.
 func TestSetPolicy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -84,7 +84,7 @@ func TestSetPolicy(t *testing.T) {
 	})
 }
 
-// Limits that stay as they are keep their state when the policy is replaced.
+// Limits that do not change keep their state when the policy is replaced.
 func TestSetPolicyKeepsLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit := policy.Limit{RequestsPerMinute: 1}

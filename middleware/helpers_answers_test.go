@@ -26,16 +26,16 @@ const (
 const (
 	geminiStreamURL = "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:streamGenerateContent"
 	anthropicURL    = "https://api.anthropic.com/v1/messages"
-	// Every piece tells the usage up to then.
+	// Every piece reports the usage so far.
 	geminiFirst = `{"responseId":"r","modelVersion":"gemini-2.5-flash","candidates":[{"content":{"parts":[{"text":"TEXT"}]}}],` +
 		`"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":1,"totalTokenCount":11,"serviceTier":"standard"}}`
 	geminiPiece = `{"responseId":"r","modelVersion":"gemini-2.5-flash","candidates":[{"content":{"parts":[{"text":"TEXT"}]},"finishReason":"STOP"}],` +
 		`"usageMetadata":{"promptTokenCount":"USAGE","candidatesTokenCount":20,"totalTokenCount":30,"serviceTier":"standard"}}`
 )
 
-// A speech is one way in which a provider answers a call. In its answer, "USAGE" (with its quotes) stands for the count of
-// input tokens, and TEXT for any amount of text.
-type speech struct {
+// A sample is one form in which a provider answers a call. In its answer, "USAGE" (with its quotes) stands for the
+// count of input tokens, and TEXT for any amount of text.
+type sample struct {
 	name        string
 	url         string
 	body        string // of the request, which bounds what it can cost
@@ -44,7 +44,7 @@ type speech struct {
 	cost        string // of 10 tokens in and 20 out
 }
 
-var speeches = []speech{
+var samples = []sample{
 	{"chat, JSON", openaiURL, `{"model":"gpt-5","max_tokens":100}`, jsonType,
 		`{"id":"c","model":"gpt-5","service_tier":"default","choices":[{"message":{"content":"TEXT"}}],"usage":{"prompt_tokens":"USAGE","completion_tokens":20,"total_tokens":30}}`, "0.0002125"},
 	{"chat, SSE", openaiURL, `{"model":"gpt-5","max_tokens":100,"stream":true,"stream_options":{"include_usage":true}}`, eventType,
@@ -70,18 +70,19 @@ var speeches = []speech{
 			"event: message_stop\n" + `data: {"type":"message_stop"}` + "\n\n", "0.00033"},
 }
 
-func speechOf(name string) *speech {
-	return &speeches[slices.IndexFunc(speeches, func(s speech) bool { return s.name == name })]
+// sampleNamed returns the sample of that name.
+func sampleNamed(name string) *sample {
+	return &samples[slices.IndexFunc(samples, func(s sample) bool { return s.name == name })]
 }
 
-// counting returns the answer with that JSON in place of its input tokens' count.
-func (s *speech) counting(count string) string { return strings.Replace(s.answer, `"USAGE"`, count, 1) }
+// counting returns the answer with that JSON as the count of its input tokens.
+func (s *sample) counting(count string) string { return strings.Replace(s.answer, `"USAGE"`, count, 1) }
 
-// right is the answer as it should be.
-func (s *speech) right() string { return strings.ReplaceAll(s.counting("10"), "TEXT", "hello") }
+// right returns the answer as it should be.
+func (s *sample) right() string { return strings.ReplaceAll(s.counting("10"), "TEXT", "hello") }
 
-// A rendering is what came of a call: its row, and whether the caller read what was sent.
-type rendering struct {
+// A sampleResult is what became of a sample's call: its row, and what the caller read.
+type sampleResult struct {
 	row  ledger.Row
 	err  error // of reading the answer
 	sent uint32
@@ -89,9 +90,9 @@ type rendering struct {
 	read int64
 }
 
-// play sends the speech's call over a base that answers with the body, reads the answer to its end, and checks that every
-// byte of it came through and that there is one honest row.
-func (s *speech) play(t *testing.T, body io.Reader, header http.Header) rendering {
+// play makes the sample's call, which is answered with the body, and reads the answer to its end. It checks that all
+// bytes reach the caller, and that there is one row, which says what is known of the cost.
+func (s *sample) play(t *testing.T, body io.Reader, header http.Header) sampleResult {
 	t.Helper()
 	sum, got := crc32.NewIEEE(), crc32.NewIEEE()
 	h := http.Header{"Content-Type": {s.contentType}}
@@ -112,7 +113,7 @@ func (s *speech) play(t *testing.T, body io.Reader, header http.Header) renderin
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rendering{}
+	r := sampleResult{}
 	r.read, r.err = io.Copy(struct{ io.Writer }{got}, struct{ io.Reader }{resp.Body})
 	resp.Body.Close()
 	r.sent, r.got = sum.Sum32(), got.Sum32()
@@ -124,12 +125,12 @@ func (s *speech) play(t *testing.T, body io.Reader, header http.Header) renderin
 		t.Fatalf("%d rows: %+v", len(rows), rows)
 	}
 	r.row = rows[0]
-	checkHonest(t, r.row)
+	checkCost(t, r.row)
 	return r
 }
 
-// measure is play, and says how much the heap grew meanwhile at most.
-func (s *speech) measure(t *testing.T, body io.Reader, header http.Header) (peak uint64, r rendering) {
+// measure does what play does, and also returns how much the heap grew at most.
+func (s *sample) measure(t *testing.T, body io.Reader, header http.Header) (peak uint64, r sampleResult) {
 	t.Helper()
 	runtime.GC()
 	var before runtime.MemStats
@@ -139,7 +140,7 @@ func (s *speech) measure(t *testing.T, body io.Reader, header http.Header) (peak
 	return gauge.peak - min(gauge.peak, before.HeapAlloc), r
 }
 
-// A gauge notes how large the heap is while its Reader is read.
+// A gauge measures the heap while its Reader is read.
 type gauge struct {
 	io.Reader
 	next, read int
@@ -157,31 +158,30 @@ func (g *gauge) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// checkHonest: a row of something that was served says what it cost, or why nobody can say and how much it is at most. It
-// never says that it was nothing.
-func checkHonest(t *testing.T, row ledger.Row) {
+// checkCost checks that a row says what the call has cost, or why that is not known and the most that it can be. The
+// cost of an answer is never nothing.
+func checkCost(t *testing.T, row ledger.Row) {
 	t.Helper()
 	switch {
 	case row.Cost.Known == (row.Unpriced != ""):
 		t.Errorf("cost %v, but unpriced %q", row.Cost, row.Unpriced)
 	case row.Cost.Known && row.UsageSource == ledger.Estimated && row.Outcome == policy.Partial && row.Exposure.Known:
-		// What had been used when it broke off, and what may have come after that.
+		// The usage until it was cut, and what may have been used after that.
 	case row.Cost.Known && (row.Cost.Pico <= 0 || row.UsageSource != ledger.Measured):
 		t.Errorf("cost %v by usage that is %s", row.Cost, row.UsageSource)
 	case !row.Cost.Known && row.UsageSource == ledger.None:
-		t.Errorf("unpriced (%s), and yet nothing was used", row.Unpriced)
+		t.Errorf("unpriced (%s), although nothing was used", row.Unpriced)
 	case !row.Cost.Known && (!row.Exposure.Known || row.Exposure.Pico <= 0):
 		t.Errorf("unpriced (%s), and the exposure is %v", row.Unpriced, row.Exposure)
 	}
 }
 
-// covers reports whether what a row says that the call cost, and what it says it may have cost beside that, is no less than
-// it did cost. This is what a budget relies on.
+// covers reports whether cost and exposure of a row are together at least what the call has cost. Budgets rely on that.
 func covers(row ledger.Row, cost string) bool {
 	return row.Cost.Pico+row.Exposure.Pico >= price.MustUSD(cost)
 }
 
-// A fill is a text over and over.
+// A fill is a reader of a text that is repeated without end.
 type fill struct {
 	text string
 	at   int
@@ -196,13 +196,13 @@ func (f *fill) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// within is an answer with so much of the text in place of its last TEXT, made while it is read.
+// within returns the answer with so many bytes of the text in place of its last TEXT.
 func within(answer, text string, size int64) io.Reader {
 	at := strings.LastIndex(answer, "TEXT")
 	return around(strings.ReplaceAll(answer[:at], "TEXT", ""), text, size, answer[at+len("TEXT"):])
 }
 
-// around is so much of a text between two others.
+// around returns so many bytes of a text between two others, without holding them in memory.
 func around(head, text string, size int64, tail string) io.Reader {
 	filler := &fill{text: strings.Repeat(text, max(1, 4096/len(text)))}
 	return io.MultiReader(strings.NewReader(head), io.LimitReader(filler, size/int64(len(text))*int64(len(text))), strings.NewReader(tail))
@@ -223,7 +223,7 @@ func inPieces(text string, size int) io.Reader {
 	return &chopped{r: strings.NewReader(text), sizes: func() int { return size }}
 }
 
-// trickle gives a byte every 300 ms, until it is closed.
+// trickle returns a body that gives a byte every 300 ms until it is closed.
 func trickle(from io.Reader) io.ReadCloser {
 	r, w := io.Pipe()
 	go func() {
@@ -238,7 +238,7 @@ func trickle(from io.Reader) io.ReadCloser {
 	return r
 }
 
-// event is a server-sent event of a response.
+// event returns a server-sent event of a response.
 func event(kind, response string) string {
 	return fmt.Sprintf("event: response.%s\ndata: {\"type\":\"response.%s\",\"sequence_number\":1,\"response\":%s}\n\n", kind, kind, response)
 }

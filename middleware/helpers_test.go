@@ -25,7 +25,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// A world is a stack over a simulated provider, in a bubble of its own time.
+// A world is a stack over a simulated provider, in a bubble with a clock of its own.
 type world struct {
 	*testing.T
 	provider *llmtest.Server
@@ -33,7 +33,7 @@ type world struct {
 	client   *http.Client
 }
 
-// inWorld runs f in a bubble: waits take no real time, and a goroutine left behind fails the test.
+// inWorld runs f in a bubble: waits take no real time, and a goroutine that is left over fails the test.
 func inWorld(t *testing.T, cfg llmtest.Config, p policy.Policy, f func(w *world), options ...middleware.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -171,10 +171,11 @@ func stackOver(t testing.TB, base http.RoundTripper, p policy.Policy, options ..
 	return stack
 }
 
-// An answerFunc answers a request that a base gets.
+// An answerFunc answers a request, as a base does.
 type answerFunc = func(*http.Request) (*http.Response, error)
 
-// A script answers requests in turn, and remembers their bodies and headers.
+// A script is a base that answers requests in turn, the last answer again and again. It records their bodies and
+// headers.
 type script struct {
 	answers []answerFunc
 	bodies  []string
@@ -198,7 +199,7 @@ func says(status int, contentType, body string) answerFunc {
 	}
 }
 
-// An api answers by method and URL, and remembers what it was sent. It can be changed while it is used.
+// An api is a base that answers by method and URL. It records what it was sent, and can be changed while it is used.
 type api struct {
 	mu      sync.Mutex
 	answers map[string]answerFunc
@@ -284,9 +285,9 @@ func send(t *testing.T, rt http.RoundTripper, url string, options ...policy.Opti
 	return resp.StatusCode, err
 }
 
-// converse sends one body to a URL through the zero policy, which is answered with the same over and over, and returns
-// how often it was sent and the last row.
-func converse(t *testing.T, url, body string, answer answerFunc) (sent int, row ledger.Row) {
+// callWith sends a body to a URL through the zero policy. All attempts get the same answer. It returns how many there
+// were, and the last row.
+func callWith(t *testing.T, url, body string, answer answerFunc) (sent int, row ledger.Row) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		base := newScript(answer)
@@ -305,7 +306,8 @@ func converse(t *testing.T, url, body string, answer answerFunc) (sent int, row 
 	return sent, row
 }
 
-// http2Server speaks just enough HTTP/2: the first streams are answered, and later ones processed and reset with PROTOCOL_ERROR.
+// http2Server speaks just enough HTTP/2 to answer the first requests on a listener, as many as warm, and to read later
+// ones and reset their streams with PROTOCOL_ERROR.
 func http2Server(l net.Listener, processed *atomic.Int32, warm int32) {
 	for {
 		c, err := l.Accept()
@@ -348,14 +350,15 @@ func http2Server(l net.Listener, processed *atomic.Int32, warm int32) {
 	}
 }
 
+// unencryptedHTTP2 returns a transport that speaks HTTP/2 without TLS.
 func unencryptedHTTP2() *http.Transport {
 	base := &http.Transport{Protocols: new(http.Protocols)}
 	base.Protocols.SetUnencryptedHTTP2(true)
 	return base
 }
 
-// tried is what became of a call of an SDK.
-type tried struct {
+// An sdkCall is the result of a call by an SDK.
+type sdkCall struct {
 	tries  int
 	status int
 	header http.Header
@@ -363,9 +366,9 @@ type tried struct {
 	err    error
 }
 
-// likeStainless makes a call as the SDKs made by Stainless do: it sends it again after any error, 408, 409, 429 and 5xx,
-// unless the answer's x-should-retry says otherwise, and after an answer whose body breaks off.
-func likeStainless(t *testing.T, w *world, hc *http.Client, retries int) (out tried) {
+// callAsStainless makes a call as the SDKs made by Stainless do. They send it again after any error, after 408, 409,
+// 429 and 5xx unless x-should-retry says otherwise, and after an answer whose body is cut.
+func callAsStainless(t *testing.T, w *world, hc *http.Client, retries int) (out sdkCall) {
 	for n := 0; n <= retries; n++ {
 		req := w.request(t.Context(), chatBody)
 		req.Header.Set("X-Stainless-Lang", "go")

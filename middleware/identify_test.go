@@ -9,7 +9,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// The outermost policy rules what no link decides by its own; that of Identify rules everything.
+// The policies of the links are taken together. That of Identify replaces them all.
 func TestPolicyInForce(t *testing.T) {
 	stream := says(200, "text/event-stream", "data: [DONE]\n\n")
 	base := newScript(stream)
@@ -17,9 +17,9 @@ func TestPolicyInForce(t *testing.T) {
 	if _, err := chat(t, t.Context(), rt, streamBody); err != nil || base.bodies[0] != streamBody {
 		t.Errorf("%v, sent %q", err, base.bodies)
 	}
-	refuses := newScript(says(429, "application/json", `{"error":{"code":"slow_down"}}`))
-	rt = transport.Chain(refuses, middleware.Identify(policy.Policy{MaxAttempts: 1}), middleware.Retry(policy.Policy{}))
-	if _, err := chat(t, t.Context(), rt, chatBody); err != nil || len(refuses.bodies) != 1 {
-		t.Errorf("%v, sent %d times", err, len(refuses.bodies))
+	rejecting := newScript(says(429, "application/json", `{"error":{"code":"slow_down"}}`))
+	rt = transport.Chain(rejecting, middleware.Identify(policy.Policy{MaxAttempts: 1}), middleware.Retry(policy.Policy{}))
+	if _, err := chat(t, t.Context(), rt, chatBody); err != nil || len(rejecting.bodies) != 1 {
+		t.Errorf("%v, sent %d times", err, len(rejecting.bodies))
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// What a request refers to counts: a limit on what a call may cost does not take its bytes for all of its input.
+// The size of a request does not bound its input if it refers to something else, so a cost limit refuses it.
 func TestMaxCostOfReferences(t *testing.T) {
 	for _, test := range []struct{ url, body string }{
 		{"https://api.openai.com/v1/responses", `{"model":"gpt-5","max_output_tokens":10,"previous_response_id":"r"}`},

@@ -20,7 +20,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// An openStore is a Memory that is told of attempts before they are sent.
+// An openStore is a Memory that is also shown attempts before they are sent.
 type openStore struct {
 	ledger.Memory
 	mu    sync.Mutex
@@ -46,13 +46,13 @@ func (s *openStore) unended() (left []ledger.Row) {
 	return left
 }
 
-// The ledger knows of an attempt, and what it may cost at most, before its request is written; the row of each attempt has
+// The ledger is shown an attempt, and the most that it can cost, before the request is written. The attempt's row has
 // the same call, number and time.
 func TestOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var store openStore
 		sent := 0
-		refused := says(429, jsonType, `{"error":{"code":"rate_limit_exceeded","type":"requests","message":"slow down"}}`)
+		rejected := says(429, jsonType, `{"error":{"code":"rate_limit_exceeded","type":"requests","message":"slow down"}}`)
 		base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 			sent++
 			open := store.unended()
@@ -61,7 +61,7 @@ func TestOpen(t *testing.T) {
 				t.Errorf("before request %d is sent: %+v", sent, open)
 			}
 			if sent == 1 {
-				return refused(req)
+				return rejected(req)
 			}
 			return nil, errors.New("reset")
 		})
@@ -75,8 +75,8 @@ func TestOpen(t *testing.T) {
 	})
 }
 
-// What costs nothing is not noted, and what is refused by us before it is sent is not left open, not even by a second chain
-// beneath.
+// A call that costs nothing is not opened, and an attempt that we refuse before it is sent is not left open, not even
+// if a second chain beneath refuses it.
 func TestOpenNotSent(t *testing.T) {
 	var store openStore
 	base := newAPI()
@@ -104,7 +104,7 @@ func TestOpenNotSent(t *testing.T) {
 	}
 }
 
-// A store that panics when it is told costs the call nothing.
+// A store that panics in Open does not disturb the call.
 func TestOpenPanics(t *testing.T) {
 	stack := stackOver(t, newAnswering(), policy.Policy{}, middleware.WithStore(panickingOpener{}))
 	if got, err := chat(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil || got == "" {
@@ -118,7 +118,7 @@ func (panickingOpener) Add(ledger.Row) {}
 
 func (panickingOpener) Open(ledger.Row) { panic("store") }
 
-// Two ledgers, and retries: a row for each attempt in each.
+// Each of two ledgers gets a row for each attempt.
 func TestTwoLedgers(t *testing.T) {
 	base := newScript(
 		says(429, "application/json", `{"error":{"code":"slow_down"}}`), says(200, "application/json", served),
@@ -133,7 +133,7 @@ func TestTwoLedgers(t *testing.T) {
 	}
 }
 
-// A store that panics, and a watcher that ends its goroutine, hurt neither calls nor Close.
+// A store that panics, and a watcher that ends its goroutine, disturb neither calls nor Close.
 func TestPanickingStore(t *testing.T) {
 	base := newScript(says(200, "application/json", served))
 	seen := 0

@@ -16,7 +16,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// HTTP/2 is known without TLS, on the first call of a chain over a connection that another has used.
+// HTTP/2 is recognised without TLS, and by a chain whose first call uses a connection of another chain.
 func TestProtocolErrorWithoutTLS(t *testing.T) {
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
 	defer l.Close()
@@ -39,7 +39,7 @@ func TestProtocolErrorWithoutTLS(t *testing.T) {
 	}
 }
 
-// And where another client speaks HTTP/1 to a host of the same name.
+// HTTP/2 is recognised where another client speaks HTTP/1 to the same host name.
 func TestProtocolErrorWithTwoClients(t *testing.T) {
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
 	defer l.Close()

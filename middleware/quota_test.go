@@ -11,7 +11,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// A retry that was cancelled while it waited has taken nothing out of the quota.
+// A retry that is cancelled during its wait takes nothing from the quota.
 func TestRetryQuotaIsGivenBack(t *testing.T) {
 	inWorld(t, llmtest.Config{RefuseDials: func(n int) bool { return n < 2 }}, policy.Policy{RetryQuota: 1, BackoffBase: time.Minute, BackoffMax: time.Minute, MaxWait: time.Hour}, func(w *world) {
 		ctx, cancel := context.WithCancel(w.Context())
@@ -26,7 +26,7 @@ func TestRetryQuotaIsGivenBack(t *testing.T) {
 	})
 }
 
-// A key in the URL is a key, too.
+// A key in the URL has a quota of its own.
 func TestRetryQuotaOfKeysInURLs(t *testing.T) {
 	inWorld(t, llmtest.Config{RefuseDials: func(n int) bool { return n < 3 }}, policy.Policy{RetryQuota: 1, MaxAttempts: 2}, func(w *world) {
 		for _, key := range []string{"bad", "good"} {

@@ -14,8 +14,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// A redirect within the host is for http.Client to follow, and what it sends then is a call of its own; one to another
-// host is an error: following it would replay the prompt there, and show the key.
+// A redirect within the host is followed by http.Client, and makes a new call. A redirect to another host is an error:
+// it would send the prompt again, and show the key.
 func TestRedirects(t *testing.T) {
 	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.RedirectSame)}, flexFirst, func(w *world) {
 		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
@@ -47,9 +47,9 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// Where another host begins.
+// A redirect is to another host if the host name, the port or the use of TLS differs.
 func TestRedirectHosts(t *testing.T) {
-	for where, away := range map[string]bool{
+	for where, elsewhere := range map[string]bool{
 		"/elsewhere": false, "?again=1": false, "https://api.openai.com/v2": false, "https://API.openai.com:443/v2": false,
 		"http://api.openai.com/v1": true, "https://api.openai.com:444/": true, "https://api.openai.com.evil.example/": true,
 		"//evil.example/": true, "https://user@evil.example/": true, "": false, "::bad": false,
@@ -59,13 +59,14 @@ func TestRedirectHosts(t *testing.T) {
 		})
 		stack := stackOver(t, base, policy.Policy{})
 		req := httptest.NewRequest(http.MethodPost, openaiURL, strings.NewReader(chatBody))
-		if _, err := stack.RoundTrip(req); errors.Is(err, middleware.ErrRedirect) != away {
+		if _, err := stack.RoundTrip(req); errors.Is(err, middleware.ErrRedirect) != elsewhere {
 			t.Errorf("%q: %v", where, err)
 		}
 	}
 }
 
-// What the http.Client beneath the func would follow without a body, 301 to 303, it does not follow either: the key would go with it.
+// An http.Client beneath the stack does not follow a redirect to another host, not even without a body (301 to 303):
+// the key would be sent.
 func TestRedirectOfClientBeneath(t *testing.T) {
 	var key atomic.Value
 	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { key.Store(r.Method + " " + r.Header.Get("X-Api-Key")) }))
@@ -89,7 +90,7 @@ func TestRedirectOfClientBeneath(t *testing.T) {
 	}
 }
 
-// Nor after an answer that only announced one, on a connection that was used.
+// Nor does it after an informational response on a reused connection.
 func TestRedirectOfClientBeneathAfter1xx(t *testing.T) {
 	var got atomic.Value
 	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

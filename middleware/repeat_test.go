@@ -19,8 +19,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// An SDK's own repetition of what may have been billed is not sent: not after a lost answer, not after one that broke
-// off, and not after the SDK's own timeout, by which it has not even heard from us.
+// An SDK's own repeat of a call that may have been billed is not sent: after a lost answer, after one that was cut, and
+// after the SDK's own timeout.
 func TestSDKRepeatsAreRefused(t *testing.T) {
 	for _, test := range []struct {
 		fault    llmtest.Fault
@@ -38,7 +38,7 @@ func TestSDKRepeatsAreRefused(t *testing.T) {
 	} {
 		inWorld(t, llmtest.Config{Faults: llmtest.Sequence(test.fault)}, policy.Policy{}, func(w *world) {
 			w.client.Timeout = test.timeout
-			got := likeStainless(w.T, w, w.client, 2)
+			got := callAsStainless(w.T, w, w.client, 2)
 			if got.status != test.status || got.header.Get("Skinflint-Refusal") != test.refusal || got.tries != test.tries {
 				w.Errorf("%v: status %d, %q after %d tries: %s, %v", test.fault, got.status, got.header.Get("Skinflint-Refusal"), got.tries, got.body, got.err)
 			}
@@ -53,7 +53,7 @@ func TestSDKRepeatsAreRefused(t *testing.T) {
 	}
 }
 
-// A repetition is known by the key and the body, or by the call that the program tracks; anything else is another call.
+// A repeat is recognised by key and body, or by the call that the program tracks.
 func TestWhatCountsAsARepeat(t *testing.T) {
 	faults := llmtest.Sequence(llmtest.ResetAfterAccept, llmtest.ResetAfterAccept)
 	inWorld(t, llmtest.Config{Faults: faults}, policy.Policy{}, func(w *world) {
@@ -81,11 +81,11 @@ func TestWhatCountsAsARepeat(t *testing.T) {
 			repeat    bool
 		}{
 			{w.Context(), 1, "a", chatBody, true},
-			{w.Context(), 0, "a", chatBody, false}, // the program asks anew
+			{w.Context(), 0, "a", chatBody, false}, // a new call of the program
 			{w.Context(), 1, "b", chatBody, false},
-			{w.Context(), 1, "a", boundedBody, false}, // that one was tracked
+			{w.Context(), 1, "a", boundedBody, false}, // that call was tracked
 			{tracked, 1, "a", boundedBody, true},
-			{tracked, 2, "b", chatBody, true}, // the call is the same, whatever the key, and however the SDK words it
+			{tracked, 2, "b", chatBody, true}, // the same call, with another key and another body
 			{other, 1, "a", boundedBody, false},
 			{policy.With(w.Context(), policy.AllowDoubleBilling()), 1, "a", chatBody, false},
 		} {
@@ -106,9 +106,8 @@ func TestWhatCountsAsARepeat(t *testing.T) {
 	})
 }
 
-// What an SDK sends again of itself is known although it is not quite the same: its token was renewed, its body cannot be
-// had again, or there were too many to remember each. And an answer that came too late for the SDK is known, and one that
-// broke off.
+// A repeat is recognised although its token was renewed, its body cannot be read again, or there were too many calls to
+// remember. A repeat of an answer that was cut, or that came too late for the SDK, is recognised as well.
 func TestChangedRepeatsAreRecognised(t *testing.T) {
 	long := `{"model":"gpt-5","messages":[{"role":"user","content":"` + strings.Repeat("x", 100<<10) + `"}]}`
 	for _, test := range []struct {
@@ -118,7 +117,7 @@ func TestChangedRepeatsAreRecognised(t *testing.T) {
 		repeat  bool
 	}{
 		{"the same", llmtest.ResetAfterAccept, func(int, *http.Request) {}, true},
-		{"a free refusal", llmtest.BadRequest, func(int, *http.Request) {}, false},
+		{"a free rejection", llmtest.BadRequest, func(int, *http.Request) {}, false},
 		{"a renewed token", llmtest.ResetAfterAccept, func(n int, req *http.Request) {
 			req.Header.Set("Authorization", fmt.Sprint("Bearer eyJ", n))
 		}, true},
@@ -132,11 +131,11 @@ func TestChangedRepeatsAreRecognised(t *testing.T) {
 		{"no GetBody, and long", llmtest.ResetAfterAccept, func(_ int, req *http.Request) {
 			req.Body, req.ContentLength, req.GetBody = io.NopCloser(strings.NewReader(long)), int64(len(long)), nil
 		}, true},
-		{"an answer that broke off", llmtest.CutStream, func(int, *http.Request) {}, true},
+		{"an answer that was cut", llmtest.CutStream, func(int, *http.Request) {}, true},
 		{"an answer", llmtest.NoFault, func(int, *http.Request) {}, true},
 	} {
 		inWorld(t, llmtest.Config{Faults: llmtest.Sequence(test.fault)}, policy.Policy{}, func(w *world) {
-			ctx, cancel := context.WithTimeout(w.Context(), time.Minute) // as an SDK's own
+			ctx, cancel := context.WithTimeout(w.Context(), time.Minute) // the SDK's own
 			defer cancel()
 			for n := range 2 {
 				req := w.request(ctx, chatBody)
@@ -153,7 +152,7 @@ func TestChangedRepeatsAreRecognised(t *testing.T) {
 			}
 		})
 	}
-	// More than are remembered: then each may be one.
+	// More calls than are remembered: each may be a repeat.
 	if raceEnabled {
 		return // it takes half a minute, one call after the other
 	}
@@ -174,14 +173,14 @@ func TestChangedRepeatsAreRecognised(t *testing.T) {
 	}
 }
 
-// An SDK behind a proxy gives a call up by a timeout that nobody here knows of, and repeats it: after the answer has passed,
-// or while the call still runs. Neither is billed a second time. What the program asks once more is another call.
+// An SDK behind a proxy may give up a call by a timeout of its own, and repeat it while the call still runs or after
+// its answer has come. Neither is billed twice. A new call of the program is not a repeat.
 func TestRepeatsWithoutADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hold, refuse := make(chan struct{}), false
+		hold, reject := make(chan struct{}), false
 		base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
 			<-hold
-			if refuse {
+			if reject {
 				return says(429, jsonType, `{"error":{"code":"insufficient_quota","type":"insufficient_quota","message":"none left"}}`)(req)
 			}
 			return newAnswering().RoundTrip(req)
@@ -217,13 +216,13 @@ func TestRepeatsWithoutADeadline(t *testing.T) {
 		if got := ask("0"); got != 200 {
 			t.Errorf("asked once more: %d", got)
 		}
-		refuse = true
+		reject = true
 		if got := ask("0"); got != 429 {
-			t.Errorf("asked once more, and refused: %d", got)
+			t.Errorf("asked once more, and rejected: %d", got)
 		}
-		refuse = false
+		reject = false
 		if got := ask("1"); got != 200 {
-			t.Errorf("repeated after a refusal: %d", got)
+			t.Errorf("repeated after a rejection: %d", got)
 		}
 		if n := stack.Totals().Attempts; n != 4 {
 			t.Errorf("%d attempts", n)

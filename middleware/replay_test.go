@@ -23,8 +23,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// A server that reads whole requests over HTTP/2 and then resets their streams with PROTOCOL_ERROR: net/http would send
-// each again, without end. It may once, as it cannot be told from a server that says it did not process the request.
+// A server reads whole requests over HTTP/2 and resets their streams with PROTOCOL_ERROR. net/http would send each
+// request again without end.
 func TestHTTP2ProtocolErrorIsNotRepeated(t *testing.T) {
 	certificates := httptest.NewUnstartedServer(nil)
 	certificates.StartTLS()
@@ -55,7 +55,7 @@ func TestHTTP2ProtocolErrorIsNotRepeated(t *testing.T) {
 	stack.CloseIdleConnections()
 }
 
-// net/http sends a POST without a body again, without end.
+// A POST without a body, which net/http would send again without end, is sent once.
 func TestPostWithoutABody(t *testing.T) {
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
 	defer l.Close()
@@ -73,7 +73,8 @@ func TestPostWithoutABody(t *testing.T) {
 	}
 }
 
-// On a used connection of HTTP/1 that turns out to be dead before anything was written, net/http sends the request again: below any chain of those that share the transport.
+// On a reused HTTP/1 connection that is dead before anything is written, net/http sends the request again. It may do so
+// beneath every chain that uses the transport.
 func TestDeadConnectionIsReplaced(t *testing.T) {
 	for _, mode := range []string{"same chain", "ErrorsAs chain"} {
 		var accepted atomic.Int32
@@ -88,7 +89,7 @@ func TestDeadConnectionIsReplaced(t *testing.T) {
 		base := &http.Transport{DialContext: func(ctx context.Context, n, a string) (net.Conn, error) {
 			c, err := net.Dial(n, a)
 			if dials++; dials == 1 {
-				return deadOn2{c, &dead}, err
+				return deadConn{c, &dead}, err
 			}
 			return c, err
 		}}
@@ -111,20 +112,20 @@ func TestDeadConnectionIsReplaced(t *testing.T) {
 	}
 }
 
-// deadOn2 is a connection that takes nothing more when it is dead.
-type deadOn2 struct {
+// A deadConn is a connection that takes nothing more once it is dead.
+type deadConn struct {
 	net.Conn
 	dead *atomic.Bool
 }
 
-func (d deadOn2) Write(p []byte) (int, error) {
+func (d deadConn) Write(p []byte) (int, error) {
 	if d.dead.Load() {
 		return 0, errors.New("broken pipe")
 	}
 	return d.Conn.Write(p)
 }
 
-// What is only watched is sent again like anything else, if the server says that it did not process it.
+// Calls that are only observed are sent again, like any other, if the server says that it did not process them.
 func TestObservedCallsNotProcessed(t *testing.T) {
 	for _, fault := range []llmtest.Fault{llmtest.GoAway, llmtest.RefusedStream} {
 		for _, url := range []string{"/v1beta/models/gemini-2.5-flash:countTokens", "https://api.openai.com/v1/videos"} {
@@ -153,8 +154,8 @@ func TestObservedCallsNotProcessed(t *testing.T) {
 	}
 }
 
-// What stands beneath may send a request again when it has been answered: to sign it anew, for instance. On a broken
-// connection it may not.
+// A RoundTripper beneath may send a request again after it was answered, for instance to sign it anew, but not after a
+// broken connection.
 func TestBaseMayRepeatAfterAnAnswer(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		inWorld(t, llmtest.Config{HTTP2: http2, Faults: llmtest.Sequence(llmtest.BadRequest, llmtest.NoFault, llmtest.ResetAfterAccept)}, policy.Policy{}, func(w *world) {
@@ -186,8 +187,8 @@ func TestBaseMayRepeatAfterAnAnswer(t *testing.T) {
 	}
 }
 
-// Every idle connection has been closed by the server: net/http finds that out one by one, before it writes anything,
-// and the call is served on a new one, in one attempt.
+// The server has closed every idle connection. net/http notices that before it writes anything, and the call is served
+// on a new connection, in one attempt.
 func TestStaleConnections(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -240,8 +241,7 @@ func TestStaleConnections(t *testing.T) {
 	}
 }
 
-// A server that closes a connection just as a request is written to it ends that request ambiguously, and so it is not
-// sent again. Base closes connections before servers do.
+// If the server closes a connection while a request is written, the attempt is ambiguous and not sent again.
 func TestStaleClose(t *testing.T) {
 	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.StaleClose)}, policy.Policy{}, func(w *world) {
 		if status, _, err := w.call(w.Context(), chatBody); status != 200 {
@@ -258,7 +258,7 @@ func TestStaleClose(t *testing.T) {
 	})
 }
 
-// pipes is a listener whose connections are made by its own dial.
+// pipes is a listener of connections that its own dial makes.
 type pipes struct{ conns chan net.Conn }
 
 func (p *pipes) Accept() (net.Conn, error) {
@@ -281,7 +281,7 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return b, nil
 }
 
-// buffered is the client's end of a connection: what it writes is under way when Write returns, as with TCP.
+// buffered is the client's end of a connection. As with TCP, Write returns before the other side has read.
 type buffered struct {
 	net.Conn
 	out chan []byte
@@ -307,8 +307,7 @@ func (b *buffered) Close() error {
 	return nil
 }
 
-// slowEnd is the server's end of a connection: that it closes is known to the other side a millisecond later, as on any
-// network.
+// slowEnd is the server's end of a connection. The other side sees a close a millisecond later, as on any network.
 type slowEnd struct{ net.Conn }
 
 func (s slowEnd) Close() error {
@@ -316,10 +315,10 @@ func (s slowEnd) Close() error {
 	return nil
 }
 
-// A server that keeps idle connections for a minute, and a program that makes a call every minute: with a client that
-// keeps them for longer, as http.DefaultTransport's 90 seconds, the call meets the closing connection, and nobody knows
-// what became of it. Base lets go of them before. Where the server is quicker even than Base, such calls are ambiguous,
-// and none is sent twice.
+// A server closes idle connections after a minute, and a program makes a call every minute. A client that keeps
+// connections for longer, such as http.DefaultTransport with its 90 seconds, writes calls to connections that are being
+// closed, and their outcome is not known. Base closes connections earlier. If the server is even quicker, such calls
+// are ambiguous, and none is sent twice.
 func TestStaleKeepAlives(t *testing.T) {
 	const calls = 300
 	for _, test := range []struct {
@@ -371,7 +370,7 @@ func TestStaleKeepAlives(t *testing.T) {
 	}
 }
 
-// A key that a foreign link adds does not reach the wire either.
+// An idempotency key that a foreign link adds is not sent.
 func TestIdempotencyKeyOfAForeignLink(t *testing.T) {
 	base := newScript(says(200, "application/json", served))
 	adds := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
@@ -393,13 +392,13 @@ func TestIdempotencyKeyOfAForeignLink(t *testing.T) {
 	}
 }
 
-// What only hands in work has no Idempotency-Key on the wire either.
+// An idempotency key of a batch is not sent.
 func TestIdempotencyKeyOfABatch(t *testing.T) {
 	var created atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		if strings.HasSuffix(r.URL.Path, "/batches") && created.Add(1) == 1 {
-			panic(http.ErrAbortHandler) // created, and the connection dies
+			panic(http.ErrAbortHandler) // it was created, and the connection breaks
 		}
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, served)

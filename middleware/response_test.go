@@ -20,10 +20,10 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// What a call is refused with, and fails with, in the form that the client is to have it in.
+// Refusals and failures come in the form that was chosen for the client.
 func TestErrorForms(t *testing.T) {
 	reset := llmtest.ScriptFunc(func(int) llmtest.Fault { return llmtest.ResetAfterAccept })
-	gone := func(int) bool { return true }
+	refused := func(int) bool { return true }
 	slow := policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 1, Burst: 1}}, MaxAttempts: 1}
 	for _, test := range []struct {
 		name    string
@@ -40,7 +40,7 @@ func TestErrorForms(t *testing.T) {
 		{"policy", llmtest.Config{}, policy.Policy{}, policy.MaxAttempts(-1), 0, middleware.ErrPolicy, 400, "policy"},
 		{"deadline", llmtest.Config{}, policy.Policy{}, policy.FinishBy(time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)), 0, middleware.ErrDeadline, 424, "deadline"},
 		{"ambiguous", llmtest.Config{Faults: reset}, policy.Policy{}, nil, 0, middleware.ErrAmbiguous, 424, "ambiguous"},
-		{"not sent", llmtest.Config{RefuseDials: gone}, policy.Policy{}, nil, 0, middleware.ErrNotSent, 424, "not_sent"},
+		{"not sent", llmtest.Config{RefuseDials: refused}, policy.Policy{}, nil, 0, middleware.ErrNotSent, 424, "not_sent"},
 		{"timeout", llmtest.Config{Latency: time.Hour}, policy.Policy{AttemptTimeout: time.Minute}, nil, 0, middleware.ErrTimeout, 424, "timeout"},
 	} {
 		for _, form := range []middleware.ErrorForm{middleware.AsError, middleware.AsResponse, middleware.AsHeadersSay} {
@@ -105,7 +105,7 @@ func TestErrorForms(t *testing.T) {
 							if strings.Contains(path, "gemini") == (shape.Error.Status == "") {
 								w.Errorf("%s", data)
 							}
-							// What an SDK hides, the program finds where it tracks the call.
+							// A program whose SDK hides the error finds it in the tracked call.
 							var e *middleware.Error
 							if err := call.Err(); !errors.As(err, &e) || !errors.Is(err, test.kind) {
 								w.Errorf("tracked: %v", err)
@@ -118,7 +118,7 @@ func TestErrorForms(t *testing.T) {
 	}
 }
 
-// A context that is done stays the context's error, in every form.
+// A call whose context is done returns the context's error, in every form.
 func TestContextErrorStays(t *testing.T) {
 	for _, form := range []middleware.ErrorForm{middleware.AsError, middleware.AsResponse} {
 		inWorld(t, llmtest.Config{Latency: time.Hour}, policy.Policy{}, func(w *world) {
@@ -135,7 +135,7 @@ func TestContextErrorStays(t *testing.T) {
 	}
 }
 
-// A refusal in the form of a response frees what it holds: permits, bodies, rows.
+// A refusal in the form of a response releases permits and bodies, and leaves a row.
 func TestRefusalResponseReleasesPermits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		faults := llmtest.ScriptFunc(func(int) llmtest.Fault { return llmtest.ResetBeforeAccept })
@@ -155,7 +155,7 @@ func TestRefusalResponseReleasesPermits(t *testing.T) {
 	})
 }
 
-// A base may give the same header with every answer.
+// A base may return the same header with every answer.
 func TestHeaderOfTheBaseIsUnchanged(t *testing.T) {
 	header := http.Header{"Content-Type": {"application/json"}}
 	base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
+// Without a fallback, a call waits for the tier as long as the provider says.
 func TestFlexWithoutFallbackWaits(t *testing.T) {
 	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
 		start := time.Now()
@@ -37,6 +38,7 @@ func TestRetryWaitsForRateLimit(t *testing.T) {
 	})
 }
 
+// If the wait would pass the deadline, the provider's answer reaches the caller at once.
 func TestNoWaitBeyondTheDeadline(t *testing.T) {
 	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(9)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
 		ctx := policy.With(w.Context(), policy.FinishBy(time.Now().Add(2*time.Minute)))
@@ -56,14 +58,14 @@ func TestNoWaitBeyondTheClientTimeout(t *testing.T) {
 	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(9)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
 		w.client.Timeout = 30 * time.Second
 		start := time.Now()
-		// The wait asked for is longer than the timeout: the answer comes at once.
+		// The provider asks for a longer wait than the timeout: the answer comes at once.
 		if status, _, err := w.call(w.Context(), chatBody); status != 429 || err != nil || time.Since(start) != 0 {
 			t.Errorf("%d, %v after %v", status, err, time.Since(start))
 		}
 	})
 }
 
-// A connection that is refused has cost nothing, so the call is sent again.
+// A connection that is refused costs nothing, so the call is sent again.
 func TestRetryOfRefusedDials(t *testing.T) {
 	inWorld(t, llmtest.Config{RefuseDials: func(n int) bool { return n < 2 }}, policy.Policy{}, func(w *world) {
 		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
@@ -74,6 +76,7 @@ func TestRetryOfRefusedDials(t *testing.T) {
 	})
 }
 
+// AllowDoubleBilling has attempts sent again that may have been billed.
 func TestAllowDoubleBilling(t *testing.T) {
 	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetAfterAccept, llmtest.ServerErrorAfterWork)}, policy.Policy{}, func(w *world) {
 		if status, _, err := w.call(policy.With(w.Context(), policy.AllowDoubleBilling()), chatBody); status != 200 || err != nil {
@@ -85,10 +88,10 @@ func TestAllowDoubleBilling(t *testing.T) {
 	})
 }
 
-// What would be sent again just as it was refused is not, and what a model refuses is remembered.
+// A rejected request is not sent again unchanged, and what a model rejects is remembered.
 func TestRejectedRequestsAreNotRepeated(t *testing.T) {
-	refusesTier := says(400, "application/json", `{"error":{"message":"service_tier flex not available"}}`)
-	base := newScript(refusesTier)
+	rejectsTier := says(400, "application/json", `{"error":{"message":"service_tier flex not available"}}`)
+	base := newScript(rejectsTier)
 	req, err := http.NewRequest(http.MethodPost, "https://api.deepseek.com/chat/completions", strings.NewReader(`{"model":"llama","service_tier":"flex"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -98,24 +101,24 @@ func TestRejectedRequestsAreNotRepeated(t *testing.T) {
 		t.Errorf("%v, sent %q", err, base.bodies)
 	}
 
-	refusesUsage := &script{}
-	refusesUsage.answers = []answerFunc{func(req *http.Request) (*http.Response, error) {
-		if strings.Contains(refusesUsage.bodies[len(refusesUsage.bodies)-1], "include_usage") {
+	rejectsUsage := &script{}
+	rejectsUsage.answers = []answerFunc{func(req *http.Request) (*http.Response, error) {
+		if strings.Contains(rejectsUsage.bodies[len(rejectsUsage.bodies)-1], "include_usage") {
 			return says(400, "application/json", `{"error":{"message":"unknown field stream_options"}}`)(req)
 		}
 		return says(200, "text/event-stream", "data: [DONE]\n\n")(req)
 	}}
-	stack := stackOver(t, refusesUsage, policy.Policy{})
+	stack := stackOver(t, rejectsUsage, policy.Policy{})
 	for range 2 {
 		if _, err := chat(t, t.Context(), stack, streamBody); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(refusesUsage.bodies); n != 3 {
+	if n := len(rejectsUsage.bodies); n != 3 {
 		t.Errorf("two calls took %d requests, want 3", n)
 	}
 	own := strings.Replace(streamBody, `"stream":true`, `"stream":true,"stream_options":{"include_usage":true}`, 1)
-	if _, err := chat(t, t.Context(), stack, own); err != nil || len(refusesUsage.bodies) != 4 {
-		t.Errorf("%v, %d requests", err, len(refusesUsage.bodies))
+	if _, err := chat(t, t.Context(), stack, own); err != nil || len(rejectsUsage.bodies) != 4 {
+		t.Errorf("%v, %d requests", err, len(rejectsUsage.bodies))
 	}
 }

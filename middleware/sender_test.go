@@ -11,7 +11,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// The stack as a func, as the SDKs of Stainless take middleware; what stands below may be a client with a timeout.
+// Middleware works as the SDKs made by Stainless use it, over a client that may have a timeout.
 func TestMiddleware(t *testing.T) {
 	faults := llmtest.Sequence(llmtest.RateLimited, llmtest.NoFault, llmtest.ResetAfterAccept, llmtest.Stall)
 	inWorld(t, llmtest.Config{Faults: faults}, policy.Policy{}, func(w *world) {
@@ -42,8 +42,8 @@ func TestMiddleware(t *testing.T) {
 	})
 }
 
-// Over HTTP/2, the func knows what the server did not process, as the chain does; and what redirects the client beneath
-// it would follow, it does not.
+// Over HTTP/2, Middleware recognises what the server did not process. A client beneath it follows no redirect to
+// another host.
 func TestMiddlewareFaults(t *testing.T) {
 	for _, test := range []struct {
 		fault    llmtest.Fault

@@ -19,6 +19,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
+// The zero policy leaves a request as it is.
 func TestZeroPolicyChangesNothing(t *testing.T) {
 	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
 		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
@@ -31,6 +32,7 @@ func TestZeroPolicyChangesNothing(t *testing.T) {
 	})
 }
 
+// A policy or an option that makes no sense is an error that names it.
 func TestBadPolicy(t *testing.T) {
 	var field *policy.FieldError
 	_, err := middleware.New(middleware.WithPolicy(policy.Policy{Tier: policy.Flex, Fallback: policy.Flex}))
@@ -54,6 +56,7 @@ func TestBadPolicy(t *testing.T) {
 	}
 }
 
+// Wrap returns a copy of a client, over the client's own transport.
 func TestWrap(t *testing.T) {
 	server := llmtest.NewServer(llmtest.Config{})
 	defer server.Close()
@@ -80,7 +83,7 @@ func TestWrap(t *testing.T) {
 	wrapped.CloseIdleConnections()
 }
 
-// Wrap keeps the stack's base for a client that has no transport of its own.
+// Wrap uses the stack's base for a client without a transport.
 func TestWrapKeepsTheBase(t *testing.T) {
 	base := newScript(says(200, "application/json", served))
 	hc := stackOver(t, base, policy.Policy{}).Wrap(&http.Client{Timeout: time.Minute})
@@ -94,6 +97,7 @@ func TestWrapKeepsTheBase(t *testing.T) {
 	}
 }
 
+// Concurrent calls are billed once each, and their rows add up.
 func TestConcurrentCalls(t *testing.T) {
 	server := llmtest.NewServer(llmtest.Config{Flex: llmtest.Probability(30, 1), CachedPercent: 25})
 	defer server.Close()
@@ -133,8 +137,8 @@ func TestConcurrentCalls(t *testing.T) {
 	}
 }
 
-// Contract prices come before a feed, a feed before the catalog, and each can be replaced while calls run. The row says
-// which it was.
+// Prices of a contract come before a feed, and a feed before the catalog. Each can be replaced while calls run, and the
+// row names which was used.
 func TestWithPrices(t *testing.T) {
 	catalog := func(name, input string) *price.Catalog {
 		c, err := price.Parse(name, strings.NewReader(fmt.Sprintf(`{"providers":{"openai":{"models":{"gpt-5":{"periods":[
@@ -177,7 +181,7 @@ func TestWithPrices(t *testing.T) {
 	want("0.00007", "contract/openai/gpt-5/-/standard")
 }
 
-// The models behind Azure's deployments price and match their calls, until the answer itself names one.
+// Calls of Azure's deployments are matched and priced by the models behind them, unless the answer names a model.
 func TestDeployments(t *testing.T) {
 	const byPath = "https://x.openai.azure.com/openai/deployments/prod/chat/completions?api-version=2025-01-01"
 	const byBody = "https://x.openai.azure.com/openai/v1/chat/completions"
@@ -210,7 +214,7 @@ func TestDeployments(t *testing.T) {
 	}
 }
 
-// An answer that calls its model by the deployment's name is priced by WithDeployments.
+// An answer that names the deployment instead of the model is priced by WithDeployments.
 func TestDeploymentNamedInTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := llmtest.NewPipe(llmtest.Config{})
@@ -238,7 +242,7 @@ func TestDeploymentNamedInTheAnswer(t *testing.T) {
 	})
 }
 
-// A host that says nothing is taken for the provider that the program names, in rows, tiers and prices.
+// A host that says nothing counts as the provider that the program names, in rows, tiers and prices.
 func TestProviderOfATestHost(t *testing.T) {
 	const url, body = "http://127.0.0.1:8080/openai/v1/chat/completions", `{"model":"llama-3.3-70b-versatile"}`
 	answer := strings.Replace(strings.Replace(served, "gpt-5", "llama-3.3-70b-versatile", 1), "default", "on_demand", 1)
@@ -263,7 +267,7 @@ func TestProviderOfATestHost(t *testing.T) {
 	}
 }
 
-// Close has the store's rows safe.
+// Close flushes the store.
 func TestCloseFlushes(t *testing.T) {
 	dir := t.TempDir()
 	jsonl, err := ledger.OpenJSONL(dir, ledger.JSONLConfig{})

@@ -21,14 +21,14 @@ const (
 	vertexByOwner = "https://aiplatform.googleapis.com/v1beta1/projects/mine/locations/global/cachedContents/1"
 )
 
-// heldUntil is an answer about a context cache of a million tokens.
+// heldUntil returns an answer about a context cache of a million tokens.
 func heldUntil(name string, until time.Duration) string {
 	now := time.Now().UTC()
 	return `{"name":"` + name + `","model":"models/gemini-2.5-pro","createTime":"` + now.Format(time.RFC3339Nano) +
 		`","expireTime":"` + now.Add(until).Format(time.RFC3339Nano) + `","usageMetadata":{"totalTokenCount":1000000}}`
 }
 
-// storageOf sends requests one after the other, an hour apart, and returns what storage costs by the rows.
+// storageOf makes requests an hour apart, and returns the rows of storage and the totals.
 func storageOf(t *testing.T, requests ...func(t *testing.T, stack *middleware.Stack, base *api)) (total ledger.Totals, rows []ledger.Row) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -48,7 +48,7 @@ func storageOf(t *testing.T, requests ...func(t *testing.T, stack *middleware.St
 	return total, rows
 }
 
-// A context cache costs for as long as it is held, by whatever means that is known: it is $4.50 an hour for a million tokens.
+// A context cache costs $4.50 an hour for a million tokens, for as long as it is held.
 func TestStorage(t *testing.T) {
 	send := func(method, url string, answer answerFunc) func(*testing.T, *middleware.Stack, *api) {
 		return func(t *testing.T, stack *middleware.Stack, base *api) {

@@ -16,6 +16,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
+// Without capacity on flex, the call is sent on standard at once, and both attempts have rows.
 func TestFlexThenStandard(t *testing.T) {
 	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1), CachedPercent: 50}, flexFirst, func(w *world) {
 		start := time.Now()
@@ -59,6 +60,7 @@ func TestTierOfTheBody(t *testing.T) {
 	})
 }
 
+// A rejected tier is remembered for an hour, for each key.
 func TestRejectedTierIsRemembered(t *testing.T) {
 	inWorld(t, llmtest.Config{FlexModels: []string{"o3"}}, flexFirst, func(w *world) {
 		for range 2 {
@@ -77,12 +79,12 @@ func TestRejectedTierIsRemembered(t *testing.T) {
 		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
 			t.Fatal(status, err)
 		}
-		refused, served := "1 flex rejected inferred tier_refused", "2 standard billed"
-		w.wantRows(refused, served, "1 standard billed", refused, served, refused, served)
+		rejected, served := "1 flex rejected inferred tier_refused", "2 standard billed"
+		w.wantRows(rejected, served, "1 standard billed", rejected, served, rejected, served)
 	})
 }
 
-// Only the tier that was refused is remembered.
+// Only the tier that was rejected is remembered.
 func TestOnlyTheRejectedTierIsRemembered(t *testing.T) {
 	base := newScript(
 		says(400, "application/json", `{"error":{"param":"service_tier"}}`), says(200, "application/json", served),
@@ -104,7 +106,7 @@ func TestOnlyTheRejectedTierIsRemembered(t *testing.T) {
 	})
 }
 
-// On Vertex AI the tier goes by a header, in a copy of the caller's, whatever case its own stands in.
+// On Vertex AI the tier goes by a header, in a copy of the caller's headers. The caller's own stays, in any case.
 func TestVertexTierGoesByHeader(t *testing.T) {
 	const key = "X-Vertex-AI-LLM-Shared-Request-Type"
 	elsewhere := strings.Replace(vertexURL, "global", "europe-west1", 1)
@@ -152,7 +154,7 @@ func TestVertexTierGoesByHeader(t *testing.T) {
 	}
 }
 
-// Flex that has no room on Vertex AI: the header of the next attempt is another's, not the one of before.
+// Without capacity on Vertex AI's flex, the next attempt is sent without the header.
 func TestVertexFallsBack(t *testing.T) {
 	base := newScript(
 		says(429, "application/json", `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"Resource exhausted."}}`), says(200, "application/json", geminiServed),

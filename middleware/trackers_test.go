@@ -1,8 +1,8 @@
 package middleware_test
 
 // What other projects' issue trackers say has gone wrong with the price of a call: each test here is one such bug, named
-// by its number in our table and told in one line, with where it was reported. Most go through the whole stack, from what
-// a provider answers to the row; every sum of money is worked out by hand, from the prices that stand beside it.
+// by its number in our table and described in one line, with where it was reported. Most go through the whole stack, from what
+// a provider answers to the row; every sum of money is worked out by hand, from the prices that stand next to it.
 //
 // Where they are:
 //

@@ -16,7 +16,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// Watchers see every row in order, and neither a slow nor a panicking one hurts a call.
+// Watchers see every row in order. Neither a slow watcher nor a panic disturbs a call.
 func TestWatchers(t *testing.T) {
 	var log bytes.Buffer
 	var seen []string
