@@ -174,24 +174,7 @@ func TestExposureAndResolve(t *testing.T) {
 		if totals.Cost != sum(rows[0].Cost.Pico) || totals.Exposure != call.Exposure() || totals.Unpriced != 2 {
 			w.Errorf("%+v", totals)
 		}
-		// One of them is on the bill, the other is not.
-		for i, cost := range []price.Pico{price.MustUSD("0.000123"), 0} {
-			if err := w.stack.Resolve(rows[i+1].Call, 1, cost); err != nil {
-				w.Fatal(err)
-			}
-			if err := w.stack.Resolve(rows[i+1].Call, 1, cost); err == nil {
-				w.Error("resolved twice")
-			}
-		}
-		for _, bad := range []struct {
-			call    string
-			attempt int
-			cost    price.Pico
-		}{{"unknown", 1, 1}, {rows[0].Call, 1, 1}, {rows[1].Call, 2, 1}, {rows[1].Call, 1, -1}} {
-			if err := w.stack.Resolve(bad.call, bad.attempt, bad.cost); err == nil {
-				w.Errorf("%+v: no error", bad)
-			}
-		}
+		w.resolve(rows)
 		totals = w.stack.Totals()
 		want := sum(rows[0].Cost.Pico, price.MustUSD("0.000123"))
 		for name, total := range map[string]ledger.Total{"all": totals.Total, "tag": totals.By["tag:tenant=acme"], "model": totals.By["model:gpt-5"]} {
@@ -205,6 +188,29 @@ func TestExposureAndResolve(t *testing.T) {
 	})
 }
 
+// resolve resolves the last two of three rows, one of which is on the bill, and tries what cannot be resolved.
+func (w *world) resolve(rows []ledger.Row) {
+	w.Helper()
+	for i, cost := range []price.Pico{price.MustUSD("0.000123"), 0} {
+		if err := w.stack.Resolve(rows[i+1].Call, 1, cost); err != nil {
+			w.Fatal(err)
+		}
+		if err := w.stack.Resolve(rows[i+1].Call, 1, cost); err == nil {
+			w.Error("resolved twice")
+		}
+	}
+	for _, bad := range []struct {
+		call    string
+		attempt int
+		cost    price.Pico
+	}{{"unknown", 1, 1}, {rows[0].Call, 1, 1}, {rows[1].Call, 2, 1}, {rows[1].Call, 1, -1}} {
+		if err := w.stack.Resolve(bad.call, bad.attempt, bad.cost); err == nil {
+			w.Errorf("%+v: no error", bad)
+		}
+	}
+}
+
+// sum adds amounts of money.
 func sum(amounts ...price.Pico) (s price.Sum) {
 	for _, p := range amounts {
 		s.Add(p)

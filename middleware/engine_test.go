@@ -56,7 +56,7 @@ func TestSetPolicy(t *testing.T) {
 			if tier == "flex" {
 				return says(429, jsonType, `{"error":{"code":"resource_unavailable","type":"invalid_request_error","message":"no capacity"}}`)(req)
 			}
-			return newAnswering().RoundTrip(req)
+			return answering().RoundTrip(req)
 		})
 		stack := stackOver(t, base, policy.Policy{Tier: policy.Flex, Fallback: policy.Standard, Patience: 2 * time.Second})
 		ended := make(chan error)
@@ -88,7 +88,7 @@ func TestSetPolicy(t *testing.T) {
 func TestSetPolicyKeepsLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limit := policy.Limit{RequestsPerMinute: 1}
-		stack := stackOver(t, newAnswering(), policy.Policy{Limits: []policy.Limit{limit}})
+		stack := stackOver(t, answering(), policy.Policy{Limits: []policy.Limit{limit}})
 		took := func() time.Duration {
 			start := time.Now()
 			if _, err := chat(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil {

@@ -50,6 +50,7 @@ func inWorld(t *testing.T, cfg llmtest.Config, p policy.Policy, f func(w *world)
 	})
 }
 
+// request returns a chat's request with a key.
 func (w *world) request(ctx context.Context, body string) *http.Request {
 	w.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.provider.URL+"/v1/chat/completions", strings.NewReader(body))
@@ -80,6 +81,7 @@ func (w *world) rows() (short []string) {
 	return short
 }
 
+// wantRows compares what rows returns.
 func (w *world) wantRows(want ...string) {
 	w.Helper()
 	if got := w.rows(); !slices.Equal(got, want) {
@@ -87,6 +89,7 @@ func (w *world) wantRows(want ...string) {
 	}
 }
 
+// wantBilled compares how many generations the provider has billed.
 func (w *world) wantBilled(n int) {
 	w.Helper()
 	if got := len(w.provider.Meter()); got != n {
@@ -111,7 +114,7 @@ func (w *world) balance() {
 		delete(measured, g.ID)
 	}
 	if len(measured) > 0 {
-		w.Errorf("rows for what was never billed: %v", measured)
+		w.Errorf("rows for usage that was never billed: %v", measured)
 	}
 }
 
@@ -139,21 +142,21 @@ func (w *world) bounded() {
 	}
 }
 
+// flexFirst asks for flex, and falls back to standard.
 var flexFirst = policy.Policy{Tier: policy.Flex, Fallback: policy.Standard}
 
-const chatBody = `{"model":"gpt-5","messages":[{"role":"user","content":"Who saves?"}]}`
-
-const streamBody = `{"model":"gpt-5","stream":true,"messages":[{"role":"user","content":"Who streams?"}]}`
-
-const boundedBody = `{"model":"gpt-5","max_tokens":100,"messages":[{"role":"user","content":"Who saves?"}]}`
-
-const served = `{"id":"c","model":"gpt-5","service_tier":"default","choices":[{}],"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}}`
-
-const openaiURL = "https://api.openai.com/v1/chat/completions"
-
-const responsesURL = "https://api.openai.com/v1/responses"
-
+// Bodies of chats, and an answer to them of 10 tokens in and 20 out.
 const (
+	chatBody    = `{"model":"gpt-5","messages":[{"role":"user","content":"Who saves?"}]}`
+	streamBody  = `{"model":"gpt-5","stream":true,"messages":[{"role":"user","content":"Who streams?"}]}`
+	boundedBody = `{"model":"gpt-5","max_tokens":100,"messages":[{"role":"user","content":"Who saves?"}]}`
+	served      = `{"id":"c","model":"gpt-5","service_tier":"default","choices":[{}],"usage":{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30}}`
+)
+
+// Where calls go, and what Gemini answers.
+const (
+	openaiURL     = "https://api.openai.com/v1/chat/completions"
+	responsesURL  = "https://api.openai.com/v1/responses"
 	geminiURL     = "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent"
 	geminiFaceURL = "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions"
 	vertexURL     = "https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/google/models/gemini-2.5-flash:generateContent"
@@ -162,6 +165,7 @@ const (
 	geminiServed  = `{"modelVersion":"gemini-2.5-flash","responseId":"r","candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":10,"cachedContentTokenCount":4,"candidatesTokenCount":20,"totalTokenCount":30}}`
 )
 
+// stackOver returns a stack over a base.
 func stackOver(t testing.TB, base http.RoundTripper, p policy.Policy, options ...middleware.Option) *middleware.Stack {
 	t.Helper()
 	stack, err := middleware.New(append([]middleware.Option{middleware.WithBase(base), middleware.WithPolicy(p)}, options...)...)
@@ -182,6 +186,7 @@ type script struct {
 	headers []http.Header
 }
 
+// newScript returns a script of at least one answer.
 func newScript(answers ...answerFunc) *script { return &script{answers: answers} }
 
 func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -207,6 +212,9 @@ type api struct {
 	headers []http.Header
 }
 
+// newAPI returns an api without answers.
+func newAPI() *api { return &api{answers: map[string]answerFunc{}} }
+
 // on sets the answer to a request, such as "GET https://api.openai.com/v1/models".
 func (a *api) on(request string, answer answerFunc) {
 	a.mu.Lock()
@@ -231,9 +239,8 @@ func (a *api) RoundTrip(req *http.Request) (*http.Response, error) {
 	return answer(req)
 }
 
-func newAPI() *api { return &api{answers: map[string]answerFunc{}} }
-
-func newAnswering() http.RoundTripper {
+// answering returns a base that answers every chat, with 10 tokens in and 5 out.
+func answering() http.RoundTripper {
 	return transport.RoundTripperFunc(says(200, jsonType,
 		`{"id":"c","model":"gpt-5","service_tier":"default","choices":[{}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}`))
 }
@@ -254,6 +261,7 @@ func do(t *testing.T, ctx context.Context, rt http.RoundTripper, method, url, bo
 	return string(got), err
 }
 
+// mustDo is do, and fails the test on an error.
 func mustDo(t *testing.T, rt http.RoundTripper, method, url, body string) string {
 	t.Helper()
 	got, err := do(t, t.Context(), rt, method, url, body)

@@ -106,7 +106,7 @@ func TestOpenNotSent(t *testing.T) {
 
 // A store that panics in Open does not disturb the call.
 func TestOpenPanics(t *testing.T) {
-	stack := stackOver(t, newAnswering(), policy.Policy{}, middleware.WithStore(panickingOpener{}))
+	stack := stackOver(t, answering(), policy.Policy{}, middleware.WithStore(panickingOpener{}))
 	if got, err := chat(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil || got == "" {
 		t.Errorf("%q, %v", got, err)
 	}

@@ -183,7 +183,7 @@ func TestRepeatsWithoutADeadline(t *testing.T) {
 			if reject {
 				return says(429, jsonType, `{"error":{"code":"insufficient_quota","type":"insufficient_quota","message":"none left"}}`)(req)
 			}
-			return newAnswering().RoundTrip(req)
+			return answering().RoundTrip(req)
 		})
 		stack := stackOver(t, base, policy.Policy{})
 		ask := func(count string) (status int) {

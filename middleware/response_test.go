@@ -25,16 +25,7 @@ func TestErrorForms(t *testing.T) {
 	reset := llmtest.ScriptFunc(func(int) llmtest.Fault { return llmtest.ResetAfterAccept })
 	refused := func(int) bool { return true }
 	slow := policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 1, Burst: 1}}, MaxAttempts: 1}
-	for _, test := range []struct {
-		name    string
-		cfg     llmtest.Config
-		policy  policy.Policy
-		option  policy.Option
-		before  int
-		kind    error
-		status  int
-		refusal string
-	}{
+	for _, f := range []failure{
 		{"cost", llmtest.Config{}, policy.Policy{}, policy.MaxCost(1), 0, middleware.ErrCost, 402, "max_cost"},
 		{"limit", llmtest.Config{}, slow, policy.FinishBy(time.Date(2000, 1, 1, 0, 0, 10, 0, time.UTC)), 1, middleware.ErrLimit, 429, "limit"},
 		{"policy", llmtest.Config{}, policy.Policy{}, policy.MaxAttempts(-1), 0, middleware.ErrPolicy, 400, "policy"},
@@ -46,75 +37,100 @@ func TestErrorForms(t *testing.T) {
 		for _, form := range []middleware.ErrorForm{middleware.AsError, middleware.AsResponse, middleware.AsHeadersSay} {
 			for _, path := range []string{"/v1/chat/completions", "/v1beta/models/gemini-2.5-flash:generateContent", "/v1/messages"} {
 				for _, stainless := range []bool{false, true} {
-					t.Run(fmt.Sprint(test.name, form, path, stainless), func(t *testing.T) {
-						inWorld(t, test.cfg, test.policy, func(w *world) {
-							hc := w.stack.ErrorsAs(form).Client()
-							body := `{"model":"claude-sonnet-4-5","max_tokens":100,"messages":[{"role":"user","content":"Who saves?"}]}`
-							if strings.Contains(path, "gemini") {
-								body = `{"contents":[{"parts":[{"text":"Who saves?"}]}]}`
-							}
-							ctx := w.Context()
-							for range test.before {
-								if _, _, err := w.call(ctx, chatBody); err != nil {
-									w.Fatal(err)
-								}
-							}
-							if test.option != nil {
-								ctx = policy.With(ctx, test.option)
-							}
-							ctx, call := policy.Track(ctx)
-							req, _ := http.NewRequestWithContext(ctx, http.MethodPost, w.provider.URL+path, strings.NewReader(body))
-							if stainless {
-								req.Header["x-stainless-lang"] = []string{"go"}
-							}
-							resp, err := hc.Do(req)
-							asResponse := form == middleware.AsResponse || form == middleware.AsHeadersSay && stainless
-							if test.kind == middleware.ErrLimit && strings.Contains(path, "v1") && err == nil && !asResponse {
-								w.Errorf("answered: %v", resp.Status)
-							}
-							if !asResponse {
-								var e *middleware.Error
-								if !errors.As(err, &e) || !errors.Is(err, test.kind) || e.Temporary() || e.Timeout() {
-									w.Errorf("error %v", err)
-								}
-								return
-							}
-							if err != nil {
-								w.Fatal(err)
-							}
-							data, err := io.ReadAll(resp.Body)
-							resp.Body.Close()
-							if err != nil || resp.StatusCode != test.status || resp.Header.Get("Skinflint-Refusal") != test.refusal ||
-								resp.Header.Get("X-Should-Retry") != "false" || resp.ContentLength != int64(len(data)) || resp.Request == nil {
-								w.Errorf("%v %v, %v", resp.Status, resp.Header, err)
-							}
-							var shape struct {
-								Error struct {
-									Code    int
-									Message string
-									Status  string
-									Type    string
-								}
-							}
-							if err := json.Unmarshal(data, &shape); err != nil || shape.Error.Message == "" {
-								w.Errorf("%v: %s", err, data)
-							}
-							if strings.Contains(path, "messages") != (shape.Error.Code == 0) || shape.Error.Code != 0 && shape.Error.Code != test.status {
-								w.Errorf("code %d in %s", shape.Error.Code, data)
-							}
-							if strings.Contains(path, "gemini") == (shape.Error.Status == "") {
-								w.Errorf("%s", data)
-							}
-							// A program whose SDK hides the error finds it in the tracked call.
-							var e *middleware.Error
-							if err := call.Err(); !errors.As(err, &e) || !errors.Is(err, test.kind) {
-								w.Errorf("tracked: %v", err)
-							}
-						})
+					t.Run(fmt.Sprint(f.name, form, path, stainless), func(t *testing.T) {
+						inWorld(t, f.cfg, f.policy, func(w *world) { f.check(w, form, path, stainless) })
 					})
 				}
 			}
 		}
+	}
+}
+
+// A failure is a call that is refused or fails, and what the client gets then.
+type failure struct {
+	name    string
+	cfg     llmtest.Config
+	policy  policy.Policy
+	option  policy.Option
+	before  int // calls
+	kind    error
+	status  int
+	refusal string
+}
+
+// check makes the call and checks the form in which it fails.
+func (f failure) check(w *world, form middleware.ErrorForm, path string, stainless bool) {
+	resp, tracked, err := f.call(w, form, path, stainless)
+	asResponse := form == middleware.AsResponse || form == middleware.AsHeadersSay && stainless
+	if f.kind == middleware.ErrLimit && strings.Contains(path, "v1") && err == nil && !asResponse {
+		w.Errorf("answered: %v", resp.Status)
+	}
+	if !asResponse {
+		var e *middleware.Error
+		if !errors.As(err, &e) || !errors.Is(err, f.kind) || e.Temporary() || e.Timeout() {
+			w.Errorf("error %v", err)
+		}
+		return
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	f.checkResponse(w, resp, path)
+	// A program whose SDK hides the error finds it in the tracked call.
+	var e *middleware.Error
+	if err := tracked.Err(); !errors.As(err, &e) || !errors.Is(err, f.kind) {
+		w.Errorf("tracked: %v", err)
+	}
+}
+
+// call makes the call, after those that come before it.
+func (f failure) call(w *world, form middleware.ErrorForm, path string, stainless bool) (*http.Response, *policy.Call, error) {
+	body := `{"model":"claude-sonnet-4-5","max_tokens":100,"messages":[{"role":"user","content":"Who saves?"}]}`
+	if strings.Contains(path, "gemini") {
+		body = `{"contents":[{"parts":[{"text":"Who saves?"}]}]}`
+	}
+	ctx := w.Context()
+	for range f.before {
+		if _, _, err := w.call(ctx, chatBody); err != nil {
+			w.Fatal(err)
+		}
+	}
+	if f.option != nil {
+		ctx = policy.With(ctx, f.option)
+	}
+	ctx, tracked := policy.Track(ctx)
+	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, w.provider.URL+path, strings.NewReader(body))
+	if stainless {
+		req.Header["x-stainless-lang"] = []string{"go"}
+	}
+	resp, err := w.stack.ErrorsAs(form).Client().Do(req)
+	return resp, tracked, err
+}
+
+// checkResponse checks a response in the provider's shape.
+func (f failure) checkResponse(w *world, resp *http.Response, path string) {
+	data, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || resp.StatusCode != f.status || resp.Header.Get("Skinflint-Refusal") != f.refusal ||
+		resp.Header.Get("X-Should-Retry") != "false" || resp.ContentLength != int64(len(data)) || resp.Request == nil {
+		w.Errorf("%v %v, %v", resp.Status, resp.Header, err)
+	}
+	var shape struct {
+		Error struct {
+			Code    int
+			Message string
+			Status  string
+			Type    string
+		}
+	}
+	if err := json.Unmarshal(data, &shape); err != nil || shape.Error.Message == "" {
+		w.Errorf("%v: %s", err, data)
+	}
+	if strings.Contains(path, "messages") != (shape.Error.Code == 0) || shape.Error.Code != 0 && shape.Error.Code != f.status {
+		w.Errorf("code %d in %s", shape.Error.Code, data)
+	}
+	if strings.Contains(path, "gemini") == (shape.Error.Status == "") {
+		w.Errorf("%s", data)
 	}
 }
 

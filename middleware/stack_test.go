@@ -148,7 +148,7 @@ func TestWithPrices(t *testing.T) {
 		}
 		return c
 	}
-	stack := stackOver(t, newAnswering(), policy.Policy{}, middleware.WithPrices(catalog("contract", "7")))
+	stack := stackOver(t, answering(), policy.Policy{}, middleware.WithPrices(catalog("contract", "7")))
 	want := func(cost, id string) {
 		t.Helper()
 		if _, err := chat(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil {
@@ -172,7 +172,7 @@ func TestWithPrices(t *testing.T) {
 		}
 	}
 	book := price.NewBook(nil)
-	shared := stackOver(t, newAnswering(), policy.Policy{}, middleware.WithBook(book))
+	shared := stackOver(t, answering(), policy.Policy{}, middleware.WithBook(book))
 	book.SetUser(catalog("contract", "7"))
 	if shared.Prices() != book {
 		t.Error("it has another book")
@@ -185,12 +185,9 @@ func TestWithPrices(t *testing.T) {
 func TestDeployments(t *testing.T) {
 	const byPath = "https://x.openai.azure.com/openai/deployments/prod/chat/completions?api-version=2025-01-01"
 	const byBody = "https://x.openai.azure.com/openai/v1/chat/completions"
-	prices, err := price.Parse("contract", strings.NewReader(`{"providers":{"azure":{"models":{
+	prices := catalogOf(t, "azure", `
 		"gpt-5":{"periods":[{"source":"test","tiers":{"standard":[{"usd_per_million":{"input":"1.25","output":"10"}}]}}]},
-		"gpt-5-mini":{"periods":[{"source":"test","tiers":{"standard":[{"usd_per_million":{"input":"0.25","output":"2"}}]}}]}}}}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+		"gpt-5-mini":{"periods":[{"source":"test","tiers":{"standard":[{"usd_per_million":{"input":"0.25","output":"2"}}]}}]}`)
 	answer := func(model string) string { return strings.Replace(served, "gpt-5", model, 1) }
 	for _, test := range []struct{ name, url, body, answer, model, cost string }{
 		{"by the path", byPath, `{"model":"whatever"}`, answer(""), "gpt-5", "0.0002125"},
@@ -219,11 +216,8 @@ func TestDeploymentNamedInTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := llmtest.NewPipe(llmtest.Config{})
 		defer server.Close()
-		catalog, err := price.Parse("test", strings.NewReader(`{"providers":{"azure":{"models":{"gpt-5":{"periods":[{"source":"test","tiers":{
-			"standard":[{"usd_per_million":{"input":"1.25","output":"10"}}]}}]}}}}}`))
-		if err != nil {
-			t.Fatal(err)
-		}
+		catalog := catalogOf(t, "azure", `"gpt-5":{"periods":[{"source":"test","tiers":{
+			"standard":[{"usd_per_million":{"input":"1.25","output":"10"}}]}}]}`)
 		stack, err := middleware.New(middleware.WithBase(server.Transport()), middleware.WithCatalog(catalog),
 			middleware.WithDeployments(map[string]string{"house": "gpt-5"}))
 		if err != nil {
@@ -276,7 +270,7 @@ func TestCloseFlushes(t *testing.T) {
 	}
 	w := ledger.NewWriter(jsonl, ledger.WriterConfig{})
 	defer w.Close(t.Context())
-	stack := stackOver(t, newAnswering(), policy.Policy{}, middleware.WithStore(w))
+	stack := stackOver(t, answering(), policy.Policy{}, middleware.WithStore(w))
 	for range 3 {
 		if _, err := chat(t, t.Context(), stack, `{"model":"gpt-5"}`); err != nil {
 			t.Fatal(err)
