@@ -182,6 +182,65 @@ func TestOvertakenAtMost32Times(t *testing.T) {
 	}
 }
 
+// Each head of a line can be overtaken 32 times: that others overtook the one before it does not count.
+func TestOvertakenCountsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 1}))
+		a := admit(t, l, "a")
+		ctx, cancel := context.WithCancel(t.Context())
+		first := wait(ctx, l, request("a", "b"))
+		second := wait(t.Context(), l, request("a", "b"))
+		for range 32 {
+			release(admit(t, l, "b"))
+		}
+		cancel()
+		synctest.Wait()
+		for range 32 {
+			release(admit(t, l, "b"))
+		}
+		third := wait(t.Context(), l, request("b"))
+		if first.admitted() || second.ended || third.ended {
+			t.Errorf("%+v, %+v, %+v", first, second, third)
+		}
+		release(a)
+		if !second.admitted() {
+			t.Errorf("%+v", second)
+		}
+		release(second.permit)
+	})
+}
+
+// The tokens of two rates may come alternately, and later waiters take each of them. After 32 of those a token is kept for
+// the head that needs both.
+func TestOvertakenByTwoRates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		second := policy.Limit{RequestsPerMinute: 60, Burst: 1}
+		l := limit.NewLocal(named("a", second), named("b", second))
+		admit(t, l, "a")
+		time.Sleep(500 * time.Millisecond)
+		admit(t, l, "b")
+		head := wait(t.Context(), l, request("a", "b"))
+		var later []*waiting
+		for range 50 {
+			later = append(later, wait(t.Context(), l, request("a")), wait(t.Context(), l, request("b")))
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		overtakers := 0
+		for _, w := range later {
+			if !w.admitted() {
+				t.Errorf("%+v", w)
+			}
+			if w.took < head.took {
+				overtakers++
+			}
+		}
+		if !head.admitted() || overtakers != 32 {
+			t.Errorf("the head %+v was overtaken %d times", head, overtakers)
+		}
+	})
+}
+
 // A place is kept for the head of a line only: where there are further places, later waiters still go.
 func TestKeptPlaceIsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
