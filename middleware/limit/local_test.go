@@ -241,6 +241,28 @@ func TestOvertakenByTwoRates(t *testing.T) {
 	})
 }
 
+// When a head for which a place is kept leaves, the waiters that the place was kept from go on.
+func TestKeptPlaceIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 1}))
+		admit(t, l, "a")
+		ctx, cancel := context.WithCancel(t.Context())
+		head := wait(ctx, l, request("a", "b"))
+		for range 32 {
+			release(admit(t, l, "b"))
+		}
+		later := wait(t.Context(), l, request("b"))
+		if later.ended {
+			t.Fatalf("%+v", later)
+		}
+		cancel()
+		synctest.Wait()
+		if head.err == nil || !later.admitted() {
+			t.Errorf("the head %+v, the waiter %+v", head, later)
+		}
+	})
+}
+
 // A place is kept for the head of a line only: where there are further places, later waiters still go.
 func TestKeptPlaceIsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -326,6 +348,34 @@ func TestCancelledWaiterAnywhere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A waiter that is admitted just as it gives up has its permit: none is lost.
+func TestAdmittedWhenCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal(policy.Limit{Concurrency: 1})
+		permit := admit(t, l)
+		ctx, cancel := context.WithCancel(t.Context())
+		w := wait(lateContext{ctx, permit.Release}, l, request())
+		cancel()
+		synctest.Wait()
+		if !w.admitted() {
+			t.Fatalf("%+v", w)
+		}
+		release(w.permit)
+		admit(t, l)
+	})
+}
+
+// A lateContext calls a func when it is asked for its cause, which is when a waiter has seen that it is done.
+type lateContext struct {
+	context.Context
+	asked func()
+}
+
+func (c lateContext) Value(key any) any {
+	c.asked()
+	return c.Context.Value(key)
 }
 
 // A rate that would make a request wait beyond its deadline refuses it at once, and says for how long it would have.
