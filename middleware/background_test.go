@@ -47,7 +47,7 @@ func TestBackground(t *testing.T) {
 		t.Fatalf("%d rows: %+v", len(rows), rows)
 	}
 	second := rows[1]
-	if second.Cost.String() != "0.0002125" || second.UsageSource != ledger.Measured || second.Unpriced != "" {
+	if !second.Cost.Known || second.Cost.String() != "0.0002125" || second.UsageSource != ledger.Measured || second.Unpriced != "" {
 		t.Errorf("%+v", second)
 	}
 	if second.Usage.Input != 10 || second.Usage.Output != 20 || second.ServedTier != policy.Standard || second.ServedModel != "gpt-5" {
