@@ -12,7 +12,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// BenchmarkCall measures what a call of 2 KB costs beyond its network: the same calls over a base that answers from memory.
+// BenchmarkCall measures what a call of 2 KB costs apart from its network. The base answers from memory.
 func BenchmarkCall(b *testing.B) {
 	const answer = `{"id":"chatcmpl-1","object":"chat.completion","created":1790000000,"model":"gpt-5-2025-08-07","choices":[{"index":0,"message":{"role":"assistant","content":"It is."},"finish_reason":"stop"}],"usage":{"prompt_tokens":437,"completion_tokens":74,"total_tokens":511,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":64,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}},"service_tier":"flex","system_fingerprint":null}`
 	header := http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"req_1"}}

@@ -22,7 +22,7 @@ func perMinute(n int) policy.Policy {
 	return policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: n, Burst: 1}}}
 }
 
-// inOrder starts n calls a millisecond apart and returns how long after the start each was answered, in seconds.
+// inOrder starts n calls a millisecond apart. It returns how long after the start each was answered, in seconds.
 func (w *world) inOrder(n int, call func(i int) error) []float64 {
 	took := make([]float64, n)
 	start := time.Now()
@@ -40,6 +40,7 @@ func (w *world) inOrder(n int, call func(i int) error) []float64 {
 	return took
 }
 
+// simple makes a call that must be answered with 200.
 func (w *world) simple(int) error {
 	status, _, err := w.call(w.Context(), chatBody)
 	if err == nil && status != 200 {
@@ -57,6 +58,7 @@ func TestRateIsKeptInOrder(t *testing.T) {
 	})
 }
 
+// A burst is admitted at once, and later calls at the limit's rate.
 func TestBurst(t *testing.T) {
 	inWorld(t, llmtest.Config{}, policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 60, Burst: 3}}}, func(w *world) {
 		got := w.inOrder(5, w.simple)
@@ -66,16 +68,16 @@ func TestBurst(t *testing.T) {
 	})
 }
 
-// Fifty callers who give up cost those who do not nothing.
+// Callers that give up take no tokens from those that wait.
 func TestCancelledWaitersCostNothing(t *testing.T) {
 	inWorld(t, llmtest.Config{}, perMinute(60), func(w *world) {
 		if err := w.simple(0); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(w.Context())
-		var gone sync.WaitGroup
+		var quitters sync.WaitGroup
 		for range 50 {
-			gone.Go(func() {
+			quitters.Go(func() {
 				if _, _, err := w.call(ctx, chatBody); !errors.Is(err, context.Canceled) || !errors.Is(err, middleware.ErrLimit) {
 					t.Errorf("a cancelled wait: %v", err)
 				}
@@ -83,7 +85,7 @@ func TestCancelledWaitersCostNothing(t *testing.T) {
 		}
 		synctest.Wait()
 		cancel()
-		gone.Wait()
+		quitters.Wait()
 		start := time.Now()
 		if err := w.simple(0); err != nil || time.Since(start) > time.Second {
 			t.Errorf("the next caller waited %v, %v", time.Since(start), err)
@@ -94,8 +96,8 @@ func TestCancelledWaitersCostNothing(t *testing.T) {
 	})
 }
 
-// The first in the queue leaves: the next one takes its place, not a later one.
-func TestHeadOfTheQueueLeaves(t *testing.T) {
+// When the first waiter gives up, the second takes its place.
+func TestCancelledHeadOfTheQueue(t *testing.T) {
 	inWorld(t, llmtest.Config{}, perMinute(60), func(w *world) {
 		got := w.inOrder(4, func(i int) error {
 			ctx := w.Context()
@@ -116,6 +118,7 @@ func TestHeadOfTheQueueLeaves(t *testing.T) {
 	})
 }
 
+// A wait for a rate that is longer than the deadline allows fails at once, and takes no token.
 func TestRateBeyondTheDeadline(t *testing.T) {
 	inWorld(t, llmtest.Config{}, perMinute(6), func(w *world) {
 		if err := w.simple(0); err != nil {
@@ -135,7 +138,7 @@ func TestRateBeyondTheDeadline(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", refusal, want)
 		}
 		w.wantRows("1 billed", "0 refused")
-		// It took no token with it.
+		// It has taken no token.
 		if err := w.simple(0); err != nil || time.Since(start) > 10*time.Second {
 			t.Errorf("the next waited %v, %v", time.Since(start), err)
 		}
@@ -172,7 +175,7 @@ func TestConcurrency(t *testing.T) {
 	})
 }
 
-// Permits come back on every way that an attempt can end.
+// Permits come back however an attempt ends.
 func TestPermitsComeBack(t *testing.T) {
 	faults := []llmtest.Fault{llmtest.ResetBeforeAccept, llmtest.ResetAfterAccept, llmtest.CutStream, llmtest.ServerError, llmtest.BadRequest, llmtest.NoFault}
 	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(faults...), RefuseDials: func(n int) bool { return n == 1 }},
@@ -195,7 +198,7 @@ func TestPermitsComeBack(t *testing.T) {
 		})
 }
 
-// Each attempt passes the limits anew, and calls that match none of them never wait.
+// Each attempt waits for the limits that match its call, and no other.
 func TestLimitsMatch(t *testing.T) {
 	p := policy.Policy{Tier: policy.Flex, Fallback: policy.Standard, Limits: []policy.Limit{
 		{Match: policy.Match{Tags: map[string]string{"job": "slow"}}, RequestsPerMinute: 60, Burst: 1},
@@ -222,8 +225,8 @@ func TestLimitsMatch(t *testing.T) {
 	})
 }
 
-// A race of cancellations against permits loses none and gives none twice.
-func TestPermitsUnderFire(t *testing.T) {
+// Cancellations that race with permits lose none, and free none twice.
+func TestPermitsUnderCancellation(t *testing.T) {
 	server := llmtest.NewServer(llmtest.Config{})
 	defer server.Close()
 	stack, err := middleware.New(middleware.WithBase(server.Transport()), middleware.WithPolicy(policy.Policy{
@@ -267,6 +270,7 @@ func TestPermitsUnderFire(t *testing.T) {
 	last.Wait()
 }
 
+// A wait for a busy limit ends at the deadline.
 func TestLimitGivesUpAtTheDeadline(t *testing.T) {
 	inWorld(t, llmtest.Config{ChunkDelay: time.Hour}, policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}}, func(w *world) {
 		resp, err := w.client.Do(w.request(w.Context(), streamBody))
@@ -278,6 +282,33 @@ func TestLimitGivesUpAtTheDeadline(t *testing.T) {
 		_, _, err = w.call(policy.With(w.Context(), policy.FinishBy(start.Add(time.Minute))), chatBody)
 		if !errors.Is(err, middleware.ErrLimit) || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute {
 			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// A limit also holds for calls of unknown operations, but not for calls that cost nothing.
+func TestLimitsOfUnknownCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := newScript(says(200, jsonType, "{}"))
+		stack := stackOver(t, base, policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 60, Burst: 1}}})
+		start := time.Now()
+		for _, path := range []string{"audio/speech", "audio/speech", "responses/r"} {
+			method := http.MethodPost
+			if path == "responses/r" {
+				method = http.MethodGet
+			}
+			req, err := http.NewRequest(method, "https://api.openai.com/v1/"+path, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := stack.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+		}
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("three calls took %v", took)
 		}
 	})
 }

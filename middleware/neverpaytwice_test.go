@@ -2,7 +2,6 @@ package middleware_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,10 +24,10 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// What a RoundTripper that sends again must get right, one numbered test each: 19 to 31 of the list by which the chain is
-// built. What the server accepted is counted by the server.
+// These tests are numbers 19 to 31 of the list of what a RoundTripper that retries must get right. The server counts what it
+// has accepted.
 
-// 19: sent again is what was refused, and what failed while nothing was written; what was written decides.
+// 19: an attempt is repeated if it was rejected, or failed before anything was written.
 func Test19OnlyWhatWasNotSent(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -105,7 +104,7 @@ func Test19Dial(t *testing.T) {
 	})
 }
 
-// 19: neither has a TLS handshake that fails; and when the attempts are used up, the error says that nothing was billed.
+// 19: nor has a TLS handshake that fails. When the attempts are used up, the error says that nothing was billed.
 func Test19Handshake(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -133,7 +132,7 @@ func Test19Handshake(t *testing.T) {
 	}
 }
 
-// 19: what the server goes on refusing, by HTTP/2's own means, is sent again as a refusal is: with a wait.
+// 19: a request that the server keeps rejecting by the means of HTTP/2 is repeated like any rejection, with a wait.
 func Test19RefusedForLong(t *testing.T) {
 	faults := llmtest.Sequence(llmtest.RefusedStream, llmtest.GoAway, llmtest.RefusedStream, llmtest.RefusedStream)
 	inWorld(t, llmtest.Config{HTTP2: true, Faults: faults}, policy.Policy{OnlyDocumented: true}, func(w *world) {
@@ -169,8 +168,8 @@ func Test20NeverAfterSuccess(t *testing.T) {
 	}
 }
 
-// 21: net/http sends a POST with an Idempotency-Key again of itself when a used connection dies. The first half shows
-// that it does, the second that it does not below the chain.
+// 21: net/http sends a POST with an Idempotency-Key again on its own when a reused connection breaks. The first half shows
+// that it does, the second that it does not beneath the chain.
 func Test21IdempotencyKey(t *testing.T) {
 	for _, chained := range []bool{false, true} {
 		var processed atomic.Int64
@@ -181,7 +180,7 @@ func Test21IdempotencyKey(t *testing.T) {
 		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
 			if processed.Add(1) == 2 {
-				panic(http.ErrAbortHandler) // the work is done, and the connection dies
+				panic(http.ErrAbortHandler) // the work is done, and the connection breaks
 			}
 			w.Header().Set("Content-Type", "application/json")
 			io.WriteString(w, served)
@@ -204,8 +203,7 @@ func Test21IdempotencyKey(t *testing.T) {
 			}
 			var resp *http.Response
 			if resp, last = rt.RoundTrip(req); last == nil {
-				io.Copy(io.Discard, resp.Body)
-				resp.Body.Close()
+				drain(resp)
 			}
 			if chained && req.Header.Get("X-Idempotency-Key") == "" {
 				t.Error("the caller's own header has changed")
@@ -222,7 +220,7 @@ func Test21IdempotencyKey(t *testing.T) {
 	}
 }
 
-// 22: an SDK above that sends again of itself does not multiply: its attempts are the policy's.
+// 22: the retries of an SDK above do not multiply the policy's attempts.
 func Test22OneBudgetForAll(t *testing.T) {
 	for name, fault := range map[string]llmtest.Fault{
 		"rate limit": llmtest.RateLimited, "ambiguous 500": llmtest.ServerError, "reset": llmtest.ResetAfterAccept, "overloaded": llmtest.Overloaded,
@@ -230,7 +228,7 @@ func Test22OneBudgetForAll(t *testing.T) {
 		cfg := llmtest.Config{Faults: llmtest.ScriptFunc(func(int) llmtest.Fault { return fault })}
 		inWorld(t, cfg, policy.Policy{MaxAttempts: 3}, func(w *world) {
 			t := w.T
-			got := likeStainless(t, w, w.client, 2)
+			got := callAsStainless(t, w, w.client, 2)
 			want := 3
 			if fault == llmtest.ServerError || fault == llmtest.ResetAfterAccept {
 				want = 1
@@ -242,48 +240,7 @@ func Test22OneBudgetForAll(t *testing.T) {
 	}
 }
 
-// tried is what became of a call of an SDK.
-type tried struct {
-	tries  int
-	status int
-	header http.Header
-	body   string
-	err    error
-}
-
-// likeStainless makes a call as the SDKs made by Stainless do: it sends it again after any error, 408, 409, 429 and 5xx,
-// unless the answer's x-should-retry says otherwise, and after an answer whose body breaks off.
-func likeStainless(t *testing.T, w *world, hc *http.Client, retries int) (out tried) {
-	for n := 0; n <= retries; n++ {
-		req := w.request(t.Context(), chatBody)
-		req.Header.Set("X-Stainless-Lang", "go")
-		req.Header.Set("X-Stainless-Retry-Count", fmt.Sprint(n))
-		out.tries++
-		var resp *http.Response
-		resp, out.err = hc.Do(req)
-		again := out.err != nil
-		if out.err == nil {
-			var body []byte
-			body, out.err = io.ReadAll(resp.Body)
-			resp.Body.Close()
-			out.status, out.header, out.body = resp.StatusCode, resp.Header, string(body)
-			switch resp.Header.Get("X-Should-Retry") {
-			case "true":
-				again = true
-			case "false":
-			default:
-				again = out.err != nil || out.status == 408 || out.status == 409 || out.status == 429 || out.status >= 500
-			}
-		}
-		if !again {
-			return out
-		}
-		time.Sleep(time.Second)
-	}
-	return out
-}
-
-// 23: what the server asks to wait, in all the ways that servers have to say it.
+// 23: the wait that a server asks for is read in every form.
 func Test23RetryAfter(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	const month = 30 * 24 * time.Hour
@@ -329,7 +286,7 @@ func Test23RetryAfter(t *testing.T) {
 
 func geminiCall(t *testing.T) (wire.Call, wire.Dialect) {
 	t.Helper()
-	req := httptest.NewRequest(http.MethodPost, "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent", nil)
+	req := httptest.NewRequest(http.MethodPost, geminiURL, nil)
 	d, c, ok := new(wire.Router).Recognise(req.Method, req.URL)
 	if !ok {
 		t.Fatal("not recognised")
@@ -337,7 +294,7 @@ func geminiCall(t *testing.T) (wire.Call, wire.Dialect) {
 	return c, d
 }
 
-// 24: a wait beyond the deadline, or beyond max_wait, is not begun: the 429 is the answer, at once.
+// 24: a wait beyond the deadline or max_wait is not begun: the 429 is the answer, at once.
 func Test24TooLongToWait(t *testing.T) {
 	for name, within := range map[string]struct {
 		policy policy.Policy
@@ -347,16 +304,16 @@ func Test24TooLongToWait(t *testing.T) {
 		"max_elapsed": {policy.Policy{MaxElapsed: 59 * time.Second}, time.Hour},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			base := &script{answers: []func(*http.Request) (*http.Response, error){func(req *http.Request) (*http.Response, error) {
+			base := newScript(func(req *http.Request) (*http.Response, error) {
 				resp, err := says(429, "application/json", `{"error":{"code":"rate_limit_exceeded"}}`)(req)
 				resp.Header.Set("Retry-After", "60")
 				return resp, err
-			}}}
+			})
 			stack := stackOver(t, base, within.policy)
 			ctx, cancel := context.WithTimeout(t.Context(), within.left)
 			defer cancel()
 			start := time.Now()
-			got, err := askFor(t, ctx, stack, chatBody)
+			got, err := chat(t, ctx, stack, chatBody)
 			if err != nil || !strings.Contains(got, "rate_limit_exceeded") || time.Since(start) != 0 || len(base.bodies) != 1 {
 				t.Errorf("%s: after %v, %d attempts: %q, %v", name, time.Since(start), len(base.bodies), got, err)
 			}
@@ -364,7 +321,7 @@ func Test24TooLongToWait(t *testing.T) {
 	}
 }
 
-// 25: never earlier than the server said; the jitter only adds, and backoff is a floor of its own.
+// 25: a retry is never earlier than the server said: jitter only adds to the wait.
 func Test25JitterOnlyAdds(t *testing.T) {
 	random := rand.New(rand.NewPCG(25, 25))
 	least, most := time.Hour, time.Duration(0)
@@ -377,7 +334,7 @@ func Test25JitterOnlyAdds(t *testing.T) {
 	}
 }
 
-// 26: a server's x-should-retry: false is obeyed; its true widens nothing.
+// 26: a server's x-should-retry: false is obeyed; x-should-retry: true allows no more retries.
 func Test26ShouldRetry(t *testing.T) {
 	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ShouldRetryFalse)}, policy.Policy{}, func(w *world) {
 		t := w.T
@@ -388,11 +345,11 @@ func Test26ShouldRetry(t *testing.T) {
 		w.wantBilled(0)
 	})
 	synctest.Test(t, func(t *testing.T) {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){func(req *http.Request) (*http.Response, error) {
+		base := newScript(func(req *http.Request) (*http.Response, error) {
 			resp, err := says(500, "application/json", `{"error":{"code":"server_error"}}`)(req)
 			resp.Header.Set("X-Should-Retry", "true")
 			return resp, err
-		}}}
+		})
 		stack := stackOver(t, base, policy.Policy{})
 		req := httptest.NewRequest(http.MethodPost, openaiURL, strings.NewReader(chatBody))
 		resp, err := stack.RoundTrip(req)
@@ -402,7 +359,7 @@ func Test26ShouldRetry(t *testing.T) {
 	})
 }
 
-// 27: what is left of a refusal's body is read before the wait, so that the connection is kept; but not without end.
+// 27: the body of a rejection is read to its end before the wait, so that the connection is reused; an endless one is not.
 func Test27Drain(t *testing.T) {
 	for _, size := range []int{100, 60 << 10} {
 		var connections atomic.Int32
@@ -435,40 +392,36 @@ func Test27Drain(t *testing.T) {
 		stack.CloseIdleConnections()
 		server.Close()
 	}
-	// A refusal that is complete, on a body that never ends.
+	// A rejection that is complete, followed by white space without end.
 	synctest.Test(t, func(t *testing.T) {
-		base := &script{answers: []func(*http.Request) (*http.Response, error){func(*http.Request) (*http.Response, error) {
-			rest := trickle(endless{})
+		base := newScript(func(*http.Request) (*http.Response, error) {
+			rest := trickle(&fill{text: " "})
 			whole := io.MultiReader(strings.NewReader(`{"error":{"code":"rate_limit_exceeded"}}`), rest)
 			return &http.Response{StatusCode: 429, Header: http.Header{}, Body: struct {
 				io.Reader
 				io.Closer
 			}{whole, rest}}, nil
-		}, says(200, "application/json", served)}}
+		}, says(200, "application/json", served))
 		stack := stackOver(t, base, policy.Policy{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		start := time.Now()
-		_, err := askFor(t, ctx, stack, chatBody)
+		_, err := chat(t, ctx, stack, chatBody)
 		if took := time.Since(start); err != nil || len(base.bodies) != 2 || took > time.Minute {
 			t.Errorf("after %v, %d attempts: %v", took, len(base.bodies), err)
 		}
-		time.Sleep(time.Second) // for what trickles to find out that it was closed
+		time.Sleep(time.Second) // so that the writer of the body sees the close
 	})
 }
 
-type endless struct{}
+var errLeft = errors.New("the user has left")
 
-func (endless) Read(p []byte) (int, error) { return copy(p, bytes.Repeat([]byte(" "), len(p))), nil }
-
-var errGone = errors.New("the user has gone")
-
-// 28: a call that is cancelled while it waits ends at once, with the context's error and its cause, and says how far it was.
+// 28: a call that is cancelled during a wait ends at once, with the context's error, its cause and the number of attempts.
 func Test28CancelledWait(t *testing.T) {
 	faults := llmtest.Sequence(llmtest.RateLimited, llmtest.RateLimited)
 	inWorld(t, llmtest.Config{Faults: faults}, policy.Policy{BackoffBase: time.Minute, BackoffMax: time.Minute, MaxWait: time.Hour}, func(w *world) {
 		t := w.T
-		for _, cause := range []error{nil, errGone} {
+		for _, cause := range []error{nil, errLeft} {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(500*time.Millisecond, func() { cancel(cause) })
 			start := time.Now()
@@ -484,7 +437,7 @@ func Test28CancelledWait(t *testing.T) {
 	})
 }
 
-// 29: in the end the caller gets the last response, its body unread.
+// 29: when no attempt is left, the caller gets the last response, its body unread.
 func Test29LastResponse(t *testing.T) {
 	cfg := llmtest.Config{Faults: llmtest.ScriptFunc(func(int) llmtest.Fault { return llmtest.RateLimited })}
 	inWorld(t, cfg, policy.Policy{MaxAttempts: 3}, func(w *world) {
@@ -502,8 +455,7 @@ func Test29LastResponse(t *testing.T) {
 	})
 }
 
-// 30: a timeout is the attempt's own: the wait before the next is the caller's time, and an answer may be read slowly as
-// long as its attempt may run.
+// 30: the timeout is for one attempt, including its body. Waits between attempts do not count.
 func Test30AttemptTimeout(t *testing.T) {
 	cfg := llmtest.Config{Faults: llmtest.Sequence(llmtest.RateLimited, llmtest.RateLimited), ChunkDelay: time.Second, Chunks: 20}
 	p := policy.Policy{AttemptTimeout: 40 * time.Second, BackoffBase: time.Minute, BackoffMax: time.Minute}
@@ -535,7 +487,7 @@ func Test30AttemptTimeout(t *testing.T) {
 		}
 		w.wantRows("1 partial")
 	})
-	// A body that has arrived is the caller's, however long reading it takes.
+	// A body that has arrived can be read after the timeout.
 	inWorld(t, llmtest.Config{}, policy.Policy{AttemptTimeout: time.Second}, func(w *world) {
 		t := w.T
 		resp, err := w.client.Do(w.request(t.Context(), chatBody))
@@ -553,7 +505,7 @@ func Test30AttemptTimeout(t *testing.T) {
 	})
 }
 
-// 31: while everything fails, retries come to an end for the whole process; when calls succeed, they begin again.
+// 31: while everything fails, all calls together have a limited number of retries. Successes give them back.
 func Test31RetryQuota(t *testing.T) {
 	var down atomic.Int32 // how many dials are refused; negative: all
 	down.Store(-1)
@@ -593,7 +545,7 @@ func Test31RetryQuota(t *testing.T) {
 		if got := len(w.stack.Rows()) - before; got != 1000+20 {
 			t.Errorf("%d attempts after 100 successes", got)
 		}
-		// A retry that succeeds gives its place back: one place is enough for any number of them.
+		// A retry that succeeds gives back what it took.
 		down.Store(0)
 		for range 5 {
 			w.call(t.Context(), chatBody)
@@ -611,7 +563,7 @@ func Test31RetryQuota(t *testing.T) {
 	})
 }
 
-// 31: capacity and rate do not count, and every key has a quota of its own.
+// 31: rejections for capacity and rate do not count, and every key has a quota of its own.
 func Test31WhatCounts(t *testing.T) {
 	cfg := llmtest.Config{Faults: llmtest.ScriptFunc(func(n int) llmtest.Fault {
 		if n%2 == 0 {

@@ -17,8 +17,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// Whatever goes wrong, a call is billed at most once, what the ledger measured is what the meter has, what it does not
-// know is within the exposure, and the rows add up to the totals.
+// Whatever goes wrong, a call is billed at most once. Measured rows agree with the meter, what is not known is within
+// the exposure, and the rows add up to the totals.
 func TestBilledAtMostOnce(t *testing.T) {
 	seed := rand.Uint64()
 	faults := []llmtest.Fault{
@@ -56,17 +56,17 @@ func billedAtMostOnce(t *testing.T, seed uint64, http2 bool, faults []llmtest.Fa
 		w := &world{t, provider, stack, stack.Client()}
 		random := rand.New(rand.NewPCG(seed, 1))
 		for i := range 1000 {
-			w.anyCall(i, random)
+			w.randomCall(i, random)
 		}
-		w.settleUp(seed)
+		w.checkAccounts(seed)
 		if err := stack.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// anyCall makes a call of some kind, and reads its answer or gives up half way.
-func (w *world) anyCall(i int, random *rand.Rand) {
+// randomCall makes a call of some kind. It reads the answer, or gives up half way.
+func (w *world) randomCall(i int, random *rand.Rand) {
 	w.Helper()
 	model := []string{"gpt-5", "gpt-5-mini", "gpt-4o"}[random.IntN(3)]
 	body := fmt.Sprintf(`{"model":%q,"max_tokens":500,"stream":%v,"messages":[{"role":"user","content":"call %d %s"}]}`,
@@ -89,7 +89,8 @@ func (w *world) anyCall(i int, random *rand.Rand) {
 	io.Copy(io.Discard, resp.Body)
 }
 
-func (w *world) settleUp(seed uint64) {
+// checkAccounts checks meter, rows and totals against each other.
+func (w *world) checkAccounts(seed uint64) {
 	w.Helper()
 	billed := map[string]int{}
 	for _, g := range w.provider.Meter() {

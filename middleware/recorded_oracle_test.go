@@ -27,9 +27,9 @@ type verdict struct {
 type demand int
 
 const (
-	noCall   demand = iota // free, or of a kind that nobody promised: a row, if there is one, must not claim usage
-	anyCall                // a call whose way of counting nobody documents: a row, if there is one, may say anything
-	mayCall                // a call that costs money and that nobody promised: a row, if there is one, must be right
+	noCall   demand = iota // free, or of a kind that is not supported: a row, if there is one, must not claim usage
+	anyCall                // a call whose way of counting is not documented: a row, if there is one, may say anything
+	mayCall                // a call that costs money and is not supported: a row, if there is one, must be right
 	mustCall               // exactly one row
 )
 
@@ -53,7 +53,7 @@ func judge(x *exchange) verdict {
 		return v
 	}
 	if x.Status < 200 || x.Status > 299 {
-		return v // a refusal uses nothing that it would tell
+		return v // a rejection has no usage
 	}
 	documents := documentsOf(x.ResponseBody)
 	v.failed = anyFailed(documents)
@@ -182,7 +182,7 @@ func eventsOf(body string) []string {
 }
 
 // parse returns the one JSON value of s; nil if it is not one. (A made-up recording has lost the blank lines between
-// its events. By the rules of SSE it is a single one then, whose data are several documents: nobody can read that.)
+// its events. By the rules of SSE it is a single one then, whose data are several documents: that cannot be read.)
 func parse(s string) any {
 	d := json.NewDecoder(strings.NewReader(s))
 	d.UseNumber()
@@ -243,7 +243,7 @@ func anyFailed(documents []object) bool {
 
 // ---- OpenAI and those who speak as it does
 
-// openAIUsage is the last usage that is told, in any of the places where one is told: at the top, in Groq's x_groq, and
+// openAIUsage is the last usage that is reported, in any of the places for it: at the top, in Groq's x_groq, and
 // in the response of a terminal event.
 func openAIUsage(documents []object, how counting) (u price.Usage, has, doubtful bool) {
 	var last object
@@ -467,7 +467,7 @@ func TestOracle(t *testing.T) {
 		{"xai, more cached than prompted", "api.x.ai", "/v1/chat/completions",
 			`{"usage":{"prompt_tokens":7,"completion_tokens":1,"total_tokens":67,"prompt_tokens_details":{"cached_tokens":163},"completion_tokens_details":{"reasoning_tokens":59}}}`,
 			price.Usage{CachedInput: 163, Output: 60, Reasoning: 59}},
-		{"mistral, audio beside the prompt", "api.mistral.ai", "/v1/chat/completions",
+		{"mistral, audio besides the prompt", "api.mistral.ai", "/v1/chat/completions",
 			`{"usage":{"prompt_audio_seconds":4,"prompt_tokens":9,"completion_tokens":201,"total_tokens":585,"prompt_tokens_details":{"audio_tokens":375}}}`,
 			price.Usage{Input: 9, AudioInput: 375, Output: 201}},
 		{"transcription", "api.openai.com", "/v1/audio/transcriptions",

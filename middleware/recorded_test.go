@@ -18,7 +18,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"text/tabwriter"
 
@@ -27,7 +26,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// recordedTraffic is real traffic, recorded by other projects. It is kept beside the repository, not in it.
+// recordedTraffic is real traffic, recorded by other projects. It is kept outside of the repository.
 const recordedTraffic = "../../shared/data/traffic/recorded.jsonl.gz"
 
 // exceptions are the records, by their source, whose usage is not held against the oracle, and why.
@@ -70,7 +69,7 @@ func TestRecordedTraffic(t *testing.T) {
 	t.Logf("\n%s", table)
 }
 
-// sharedLines reads JSON documents from a zipped file, and skips the test where it is not.
+// sharedLines reads JSON documents from a gzipped file, and skips the test where it is not.
 func sharedLines(t *testing.T, what, path string) *json.Decoder {
 	t.Helper()
 	f, err := os.Open(path)
@@ -126,11 +125,11 @@ type audit struct {
 	provider string
 	reported int
 
-	exchanges, calls, told, rows, equal, asked, hidden int
-	reasons                                            map[string]int
+	exchanges, calls, shown, rows, equal, asked, hidden int
+	reasons                                             map[string]int
 }
 
-// wrong notes that something is; the first few of each provider are told in full.
+// wrong notes that something is; the first few of each provider are shown in full.
 func (a *audit) wrong(x *exchange, how replay, reason, detail string) {
 	a.t.Helper()
 	a.reasons[reason]++
@@ -148,7 +147,7 @@ func (a *audit) exchange(x *exchange) {
 	if want.call == mustCall {
 		a.calls++
 		if want.has {
-			a.told++
+			a.shown++
 		}
 	}
 	var sum played
@@ -189,7 +188,7 @@ func (x *exchange) play(how replay, want verdict, random *rand.Rand) (p played) 
 		}
 	}()
 	base := &recordedBase{x: x, sizes: sizes(how.single, random)}
-	kept := &rowStore{}
+	kept := ledger.NewMemory(0)
 	stack, err := middleware.New(
 		middleware.WithBase(base), middleware.WithStore(kept),
 		// One attempt: a recorded refusal would only be played again.
@@ -214,12 +213,12 @@ func (x *exchange) play(how replay, want verdict, random *rand.Rand) (p played) 
 		return played{reason: "body broken", detail: err.Error()}
 	}
 	got := string(read)
-	p = played{rows: len(kept.rows), asked: base.body != sent, hidden: got != x.ResponseBody}
+	p = played{rows: len(kept.Rows()), asked: base.body != sent, hidden: got != x.ResponseBody}
 	for _, check := range []func() (string, string){
-		func() (string, string) { return checkResponse(x, resp, len(kept.rows) > 0) },
+		func() (string, string) { return checkResponse(x, resp, len(kept.Rows()) > 0) },
 		func() (string, string) { return checkBody(x, how, sent, got) },
 		func() (string, string) { return checkRequest(how, sent, req, base) },
-		func() (string, string) { return checkRow(x, want, kept.rows) },
+		func() (string, string) { return checkRow(x, want, kept.Rows()) },
 	} {
 		if p.reason, p.detail = check(); p.reason != "" {
 			break
@@ -279,7 +278,7 @@ func (x *exchange) request(how replay) (*http.Request, error) {
 		return nil, err
 	}
 	for k, v := range x.RequestHeaders {
-		// A caller who names an encoding itself is not asked for anything: the default replays take that away.
+		// A stream is not asked for its usage if the caller names an encoding, so most replays remove that header.
 		if !slices.Contains(ownedByHTTP, k) && (how.leave || k != "accept-encoding") {
 			req.Header.Set(k, v)
 		}
@@ -357,16 +356,6 @@ func (b *recordedBase) RoundTrip(req *http.Request) (*http.Response, error) {
 		Header: b.x.header(), Request: req,
 		Body: io.NopCloser(&chopped{r: strings.NewReader(b.x.ResponseBody), sizes: b.sizes}),
 	}, nil
-}
-
-// chopped reads in pieces of the given sizes.
-type chopped struct {
-	r     io.Reader
-	sizes func() int
-}
-
-func (c *chopped) Read(p []byte) (int, error) {
-	return c.r.Read(p[:min(len(p), c.sizes())])
 }
 
 // sizes are those of reads: one byte, or anything up to some thousands, small ones as often as large ones.
@@ -460,18 +449,6 @@ func difference(want, got string) string {
 
 // ---- the row
 
-// rowStore keeps rows.
-type rowStore struct {
-	mu   sync.Mutex
-	rows []ledger.Row
-}
-
-func (s *rowStore) Add(r ledger.Row) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.rows = append(s.rows, r)
-}
-
 // checkRow holds the rows of an exchange against the oracle's verdict.
 func checkRow(x *exchange, want verdict, rows []ledger.Row) (string, string) {
 	rows = slices.DeleteFunc(rows, func(r ledger.Row) bool { return r.Outcome == policy.Storage }) // of a context cache
@@ -485,13 +462,13 @@ func checkRow(x *exchange, want verdict, rows []ledger.Row) (string, string) {
 	}
 	row := &rows[0]
 	measured := row.UsageSource == ledger.Measured
-	told := fmt.Sprintf("%s of %s: %+v (%s, unpriced: %q), want %+v", row.Provider, row.Operation, row.Usage, row.UsageSource, row.Unpriced, want.usage)
+	detail := fmt.Sprintf("%s of %s: %+v (%s, unpriced: %q), want %+v", row.Provider, row.Operation, row.Usage, row.UsageSource, row.Unpriced, want.usage)
 	switch want.call {
 	case anyCall:
 		return "", ""
 	case noCall:
 		if measured {
-			return "usage of what is no call", told
+			return "usage of what is no call", detail
 		}
 		return "", ""
 	}
@@ -502,31 +479,31 @@ func checkRow(x *exchange, want verdict, rows []ledger.Row) (string, string) {
 	case want.call == mayCall && row.Operation == "unknown" && !measured:
 		return "", "" // it says itself that it does not understand the call
 	case !want.has && measured:
-		return "usage made up", told
+		return "usage made up", detail
 	case want.has && !measured && !(want.doubtful && row.UsageSource == ledger.Unknown && row.Unpriced != ""):
-		return "usage missed", told
+		return "usage missed", detail
 	case want.has && row.Usage != want.usage:
-		return "usage differs", told
+		return "usage differs", detail
 	}
 	return checkOutcome(x, want, row)
 }
 
 // checkOutcome holds a row's outcome against what came: never billed for an error, never free for an answer.
 func checkOutcome(x *exchange, want verdict, row *ledger.Row) (string, string) {
-	told := fmt.Sprintf("%s %s %s %q", row.Outcome, row.Evidence, row.Reason, row.ErrorCode)
+	detail := fmt.Sprintf("%s %s %s %q", row.Outcome, row.Evidence, row.Reason, row.ErrorCode)
 	switch {
 	case row.Status != x.Status:
 		return "row's status", fmt.Sprintf("%d", row.Status)
 	case x.Status < 200 || x.Status > 299:
 		if row.Outcome != policy.Rejected && row.Outcome != policy.Ambiguous {
-			return "outcome of a refusal", told
+			return "outcome of a rejection", detail
 		}
 	case want.failed:
 		if row.Outcome != policy.Partial || row.ErrorCode == "" {
-			return "outcome of an error within 2xx", told
+			return "outcome of an error within 2xx", detail
 		}
 	case want.has && row.Outcome != policy.Billed:
-		return "outcome of an answer", told
+		return "outcome of an answer", detail
 	}
 	return "", ""
 }
@@ -545,7 +522,7 @@ func (t *tally) String() string {
 	sum := &audit{provider: "all", reasons: map[string]int{}}
 	for _, a := range t.audits {
 		a.write(w)
-		sum.exchanges, sum.calls, sum.told = sum.exchanges+a.exchanges, sum.calls+a.calls, sum.told+a.told
+		sum.exchanges, sum.calls, sum.shown = sum.exchanges+a.exchanges, sum.calls+a.calls, sum.shown+a.shown
 		sum.rows, sum.equal, sum.asked, sum.hidden = sum.rows+a.rows, sum.equal+a.equal, sum.asked+a.asked, sum.hidden+a.hidden
 		for reason, n := range a.reasons {
 			sum.reasons[reason] += n
@@ -562,5 +539,5 @@ func (a *audit) write(w io.Writer) {
 		why = append(why, fmt.Sprintf("%s: %d", reason, a.reasons[reason]))
 	}
 	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n",
-		a.provider, a.exchanges, a.calls, a.told, a.rows, a.asked, a.hidden, a.equal, a.calls-a.equal, strings.Join(why, ", "))
+		a.provider, a.exchanges, a.calls, a.shown, a.rows, a.asked, a.hidden, a.equal, a.calls-a.equal, strings.Join(why, ", "))
 }

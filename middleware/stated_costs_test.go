@@ -21,7 +21,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// statedCosts are real calls of which the provider said what it charged. They are kept beside the repository, not in it.
+// statedCosts are real calls of which the provider said what it charged. They are kept outside of the repository.
 const statedCosts = "../../shared/data/traffic/costs.jsonl.gz"
 
 // A statedCost is one of them.
@@ -37,7 +37,7 @@ type statedCost struct {
 
 	stated price.Pico   // what the provider says that it charged
 	counts price.Usage  // by the oracle
-	parts  []*statedCut // of stated, if the provider tells them
+	parts  []*statedCut // of stated, if the provider states them
 }
 
 // A statedCut is what a provider says that some of the tokens cost.
@@ -136,7 +136,7 @@ func (x *statedCost) read() (err error) {
 			}
 		}
 	}
-	// OpenRouter tells the halves of its cost, too, unless there was a discount on their sum.
+	// OpenRouter also states the halves of its cost, unless there was a discount on their sum.
 	details := at(usage, "cost_details")
 	in, ok := details["upstream_inference_prompt_cost"].(json.Number)
 	out, also := details["upstream_inference_completions_cost"].(json.Number)
@@ -255,7 +255,7 @@ func (p priceList) catalog(t *testing.T, provider, model string, request price.P
 	return c
 }
 
-// fit returns the list of prices that explains most of the calls, the first of several; nil if they do not tell one. It
+// fit returns the list of prices that explains most of the calls, the first of several; nil if they do not determine one. It
 // tries those that follow from just as many equations as there are prices.
 func fit(calls []*statedCost) (best priceList) {
 	var active []int
@@ -442,7 +442,7 @@ func (k statedKey) judge(t *testing.T, calls []*statedCost) *judgement {
 	j.fitted = len(even)
 	switch j.prices = fit(even); {
 	case j.prices == nil:
-		j.unjudged["whose even calls do not tell all prices"] = len(odd)
+		j.unjudged["whose even calls do not determine all prices"] = len(odd)
 		return j
 	case perplexity:
 		k.judgePerplexity(t, j, odd)
@@ -539,20 +539,20 @@ func (x *statedCost) row(t *testing.T, prices *price.Catalog) ledger.Row {
 			answer = chunks(head+`"choices":[{"index":0,"delta":{"content":"x"}}]}`, answer)
 		}
 	}
-	kept := &rowStore{}
-	stack := stackOver(t, &script{answers: []func(*http.Request) (*http.Response, error){says(200, contentType, answer)}},
+	kept := ledger.NewMemory(0)
+	stack := stackOver(t, newScript(says(200, contentType, answer)),
 		policy.Policy{}, middleware.WithPrices(prices), middleware.WithStore(kept))
 	request := fmt.Sprintf(`{"model":%q,"stream":%t,"stream_options":{"include_usage":true}}`, cmp.Or(x.RequestModel, x.Model), x.Stream)
 	mustDo(t, stack, http.MethodPost, "https://"+x.Host+x.Path, request)
-	if len(kept.rows) != 1 {
-		t.Fatalf("%s: rows %+v", x.Source, kept.rows)
+	if len(kept.Rows()) != 1 {
+		t.Fatalf("%s: rows %+v", x.Source, kept.Rows())
 	}
-	return kept.rows[0]
+	return kept.Rows()[0]
 }
 
 // ---- Perplexity
 
-// Perplexity charges for each request beside its tokens, and rounds what it says of the tokens: in 2025 and 2026 to six,
+// Perplexity charges for each request besides its tokens, and rounds what it says of the tokens: in 2025 and 2026 to six,
 // five or three decimals of a dollar. The library counts the tokens, and leaves such a call without a cost, as the fee goes
 // by how much was searched. So the fee is taken from what the provider says of it, and what is judged is the rest.
 

@@ -2,7 +2,6 @@ package middleware_test
 
 import (
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -224,7 +223,7 @@ func TestTracker35TieredPricingOnly(t *testing.T) {
 		{name: "its end", url: openaiURL, request: `{"model":"qwen-ranges"}`, answer: answer("qwen-ranges", "32000", "33000"), cost: "0.036"},       // 1, 4
 		{name: "the second", url: openaiURL, request: `{"model":"qwen-ranges"}`, answer: answer("qwen-ranges", "100000", "101000"), cost: "0.208"},  // 2, 8
 		{name: "beyond the last", url: openaiURL, request: `{"model":"qwen-ranges"}`, answer: answer("qwen-ranges", "200000", "201000"), cost: "unknown"},
-		{name: "a shape that nobody knows", url: openaiURL, request: `{"model":"qwen-moons"}`, answer: answer("qwen-moons", "1000", "2000"), cost: "unknown"},
+		{name: "an unknown shape", url: openaiURL, request: `{"model":"qwen-moons"}`, answer: answer("qwen-moons", "1000", "2000"), cost: "unknown"},
 	}, middleware.WithPrices(feed.Catalog))
 }
 
@@ -251,7 +250,7 @@ func TestTracker36NamesOfModels(t *testing.T) {
 	checkAll(t, []billedCall{
 		{name: "the answer says which", url: latest, request: `{}`, cost: "0.000192",
 			answer: gemini("gemini-2.5-flash", `"promptTokenCount":1000,"cachedContentTokenCount":400,"candidatesTokenCount":0,"totalTokenCount":1000`)},
-		{name: "nobody says which", url: latest, request: `{}`, cost: "unknown",
+		{name: "without a statement of which", url: latest, request: `{}`, cost: "unknown",
 			answer: gemini("", `"promptTokenCount":1000,"cachedContentTokenCount":400,"candidatesTokenCount":0,"totalTokenCount":1000`)},
 	})
 }
@@ -269,12 +268,12 @@ func TestTracker37SmallAmounts(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(moment(t, noon)))
-		base := &script{answers: []func(*http.Request) (*http.Response, error){says(200, jsonType,
-			`{"model":"gpt-5-nano","service_tier":"flex","usage":{"prompt_tokens":1,"completion_tokens":0,"total_tokens":1,"prompt_tokens_details":{"cached_tokens":1}}}`)}}
+		base := newScript(says(200, jsonType,
+			`{"model":"gpt-5-nano","service_tier":"flex","usage":{"prompt_tokens":1,"completion_tokens":0,"total_tokens":1,"prompt_tokens_details":{"cached_tokens":1}}}`))
 		stack := stackOver(t, base, policy.Policy{})
 		const calls = 1000
 		for range calls {
-			if _, err := askFor(t, t.Context(), stack, `{"model":"gpt-5-nano","service_tier":"flex"}`); err != nil {
+			if _, err := chat(t, t.Context(), stack, `{"model":"gpt-5-nano","service_tier":"flex"}`); err != nil {
 				t.Fatal(err)
 			}
 		}

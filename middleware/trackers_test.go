@@ -1,8 +1,8 @@
 package middleware_test
 
 // What other projects' issue trackers say has gone wrong with the price of a call: each test here is one such bug, named
-// by its number in our table and told in one line, with where it was reported. Most go through the whole stack, from what
-// a provider answers to the row; every sum of money is worked out by hand, from the prices that stand beside it.
+// by its number in our table and described in one line, with where it was reported. Most go through the whole stack, from what
+// a provider answers to the row; every sum of money is worked out by hand, from the prices that stand next to it.
 //
 // Where they are:
 //
@@ -89,8 +89,7 @@ func (x billedCall) row(t *testing.T, options ...middleware.Option) (row ledger.
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
+		drain(resp)
 		rows := stack.Rows()
 		if len(rows) != 1 {
 			t.Fatalf("%s: %d rows: %+v", x.name, len(rows), rows)
@@ -134,16 +133,6 @@ func pieces(data ...string) string {
 	return "data: " + strings.Join(data, "\r\n\r\ndata: ") + "\r\n\r\n"
 }
 
-// catalogOf parses a catalog of one provider's models.
-func catalogOf(t *testing.T, provider, models string) *price.Catalog {
-	t.Helper()
-	c, err := price.Parse("test", strings.NewReader(`{"providers":{"`+provider+`":{"models":{`+models+`}}}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 // A costing is a usage that a catalog has to price.
 type costing struct {
 	model string // "provider/model"
@@ -176,7 +165,7 @@ func (c costing) check(t *testing.T, prices *price.Catalog) {
 }
 
 // later gives an answer some time after it was asked for.
-func later(after time.Duration, answer func(*http.Request) (*http.Response, error)) func(*http.Request) (*http.Response, error) {
+func later(after time.Duration, answer answerFunc) answerFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		time.Sleep(after)
 		return answer(req)

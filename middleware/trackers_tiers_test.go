@@ -84,7 +84,7 @@ func TestTracker03ServedTierWins(t *testing.T) {
 		{name: "Gemini, which downgrades in silence", url: geminiURL, request: `{"service_tier":"priority"}`,
 			answer: `{"modelVersion":"gemini-2.5-flash","usageMetadata":{"promptTokenCount":1000,"candidatesTokenCount":500,"totalTokenCount":1500,"serviceTier":"standard"}}`,
 			cost:   "0.00155", tier: policy.Standard},
-		// Nobody says which tier served: neither price would be known to be right.
+		// It is not said which tier served, so neither price is known to be right.
 		{name: "not said", url: openaiURL, request: `{"model":"gpt-5","service_tier":"priority"}`,
 			answer: `{"model":"gpt-5",` + gpt5Usage + `}`, cost: "unknown"},
 	})
@@ -122,7 +122,7 @@ func TestTracker05ProvidersOwnCost(t *testing.T) {
 	if row := call.check(t, middleware.WithPrices(prices)); row.Reported != ledger.Known(price.MustUSD("0.0045")) {
 		t.Errorf("reported %v", row.Reported)
 	}
-	// Theirs stands beside ours where the two differ, and neither takes the other's place.
+	// Where theirs and ours differ, the row has both.
 	call.name, call.answer = "different", answer("acme/m", "4.6e-3")
 	if row := call.check(t, middleware.WithPrices(prices)); row.Reported != ledger.Known(price.MustUSD("0.0046")) {
 		t.Errorf("reported %v", row.Reported)
@@ -138,7 +138,7 @@ func TestTracker05ProvidersOwnCost(t *testing.T) {
 	if row := estimate.check(t); row.Reported != ledger.Known(price.MustUSD("0.000123")) {
 		t.Errorf("reported %v", row.Reported)
 	}
-	// xAI tells it in ticks, of which a dollar has 10,000,000,000.
+	// xAI states it in ticks, of which a dollar has 10,000,000,000.
 	ticks := billedCall{name: "ticks", url: "https://api.x.ai/v1/chat/completions", request: `{"model":"grok-4.3"}`,
 		answer: `{"model":"grok-4.3","service_tier":"default","usage":{"prompt_tokens":1000,"completion_tokens":100,"total_tokens":1100,"cost_in_usd_ticks":15000000}}`,
 		cost:   "0.0015"} // 1000 x 1.25 + 100 x 2.5
@@ -170,7 +170,7 @@ func TestTracker06PartsAddUp(t *testing.T) {
 		}
 		stack := stackOver(t, base, policy.Policy{})
 		for range base.answers {
-			if _, err := askFor(t, t.Context(), stack, chatBody); err != nil {
+			if _, err := chat(t, t.Context(), stack, chatBody); err != nil {
 				t.Fatal(err)
 			}
 		}

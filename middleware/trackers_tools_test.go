@@ -22,7 +22,7 @@ func TestTracker27Batch(t *testing.T) {
 		{model: "gemini/gemini-2.5-flash", tier: "batch", usage: usage, want: "0.0014"},     // 0.15, 1.25
 		{model: "openai/gpt-5.1-codex", tier: "batch", usage: usage, want: "for this tier"}, // has none, rather than another's
 	})
-	// To hand one in is no call that costs nothing: its row says that nobody knows yet.
+	// To submit one is not free: its row says that the cost is not known yet.
 	for _, url := range []string{
 		"https://api.openai.com/v1/batches",
 		"https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:batchGenerateContent",
@@ -157,7 +157,7 @@ func TestTracker30RegionalUplift(t *testing.T) {
 		{"eu.api.openai.com", "gpt-5", "0.01125"},     // came out before
 		{"eu.api.openai.com", "gpt-5.2", "0.01575"},   // 1.75, 14: came out before
 		{"eu.api.openai.com", "gpt-6-astra", "0.066"}, // (10 + 50) x 1.1
-		{"eu.example.com", "gpt-5.4", "0.0175"},       // nobody's region
+		{"eu.example.com", "gpt-5.4", "0.0175"},       // of no region
 	} {
 		call := chat(x.host, x.model)
 		call.cost = x.cost

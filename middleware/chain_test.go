@@ -1,9 +1,13 @@
 package middleware_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,26 +21,9 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// send sends a call through rt and returns its status.
-func send(t *testing.T, rt http.RoundTripper, url string, options ...policy.Option) (int, error) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(policy.With(t.Context(), options...), http.MethodPost, url+"/v1/chat/completions", strings.NewReader(chatBody))
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := rt.RoundTrip(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	_, err = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode, err
-}
-
-// Each link works on any base, alone and in any company, foreign links among them.
+// Each link works over any base, alone, with others and with foreign links.
 func TestLinksAlone(t *testing.T) {
 	flex := policy.Policy{Tier: policy.Flex, Fallback: policy.Standard}
-	foreign := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) { return next.RoundTrip(req) })
 	for _, test := range []struct {
 		name   string
 		links  func(ledger.Store) []transport.Middleware
@@ -74,7 +61,7 @@ func TestLinksAlone(t *testing.T) {
 			return []transport.Middleware{middleware.Ledger(s), middleware.Retry(flex), middleware.Tier(flex)}
 		}, 200, "flex default", 2},
 		{"between foreign links", func(s ledger.Store) []transport.Middleware {
-			return []transport.Middleware{foreign, middleware.Ledger(s), middleware.Retry(flex), middleware.Tier(flex), foreign}
+			return []transport.Middleware{foreignLink, middleware.Ledger(s), middleware.Retry(flex), middleware.Tier(flex), foreignLink}
 		}, 200, "flex default", 2},
 		{"two retries are one", func(s ledger.Store) []transport.Middleware {
 			return []transport.Middleware{middleware.Ledger(s), middleware.Retry(flex), middleware.Retry(flex), middleware.Tier(flex)}
@@ -128,7 +115,7 @@ func TestLinksRefuseABadPolicy(t *testing.T) {
 	}
 }
 
-// A chain refuses what its links were given, or the context asks for, and none of them does. It names the field.
+// A chain refuses settings and context options that none of its links enforces, and names them.
 func TestChainRefusesWhatNoLinkEnforces(t *testing.T) {
 	server := llmtest.NewServer(llmtest.Config{})
 	defer server.Close()
@@ -179,7 +166,42 @@ func TestChainRefusesWhatNoLinkEnforces(t *testing.T) {
 	}
 }
 
-// A link over http.DefaultTransport, which is what a nil base means.
+// A chain beneath another chain refuses the call, which leaves one row and no attempt. A stack that is wrapped in
+// itself lets the call through.
+func TestChainBeneathAChain(t *testing.T) {
+	base := newScript(says(200, "application/json", served))
+	inner := stackOver(t, base, policy.Policy{})
+	for name, beneath := range map[string]http.RoundTripper{
+		"a stack":                       inner,
+		"a link behind a foreign one":   transport.Chain(base, foreignLink, middleware.Limit(policy.Limit{Concurrency: 1})),
+		"a client of a stack":           transport.RoundTripperFunc(inner.Client().Transport.RoundTrip),
+		"links that another chain made": transport.Chain(base, middleware.Retry(policy.Policy{})),
+	} {
+		t.Run(name, func(t *testing.T) {
+			outer := stackOver(t, beneath, policy.Policy{})
+			_, err := chat(t, t.Context(), outer, chatBody)
+			if !errors.Is(err, middleware.ErrPolicy) || !strings.Contains(err.Error(), "beneath another") {
+				t.Fatal(err)
+			}
+			rows := outer.Rows()
+			if len(rows) != 1 || rows[0].Outcome != policy.Refused || rows[0].Attempt != 0 || outer.Totals().Exposure.Sign() != 0 {
+				t.Errorf("%+v", rows)
+			}
+		})
+	}
+	if len(base.bodies) != 0 {
+		t.Errorf("sent %q", base.bodies)
+	}
+	twice := inner.Chain(transport.Chain(inner, foreignLink))
+	if _, err := chat(t, t.Context(), twice, chatBody); err != nil {
+		t.Fatal(err)
+	}
+	if rows := inner.Rows(); len(base.bodies) != 1 || len(rows) != 1 || rows[0].Outcome != policy.Billed {
+		t.Errorf("sent %d times, %+v", len(base.bodies), rows)
+	}
+}
+
+// A nil base is http.DefaultTransport.
 func TestLinkOverNil(t *testing.T) {
 	server := llmtest.NewServer(llmtest.Config{})
 	defer server.Close()
@@ -193,7 +215,7 @@ func TestLinkOverNil(t *testing.T) {
 	}
 }
 
-// A foreign link that answers by itself, between ours, costs nothing and hangs nothing.
+// A foreign link between ours that answers on its own takes no permit with it.
 func TestForeignAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		provider := llmtest.NewPipe(llmtest.Config{})
@@ -221,11 +243,108 @@ func TestForeignAnswer(t *testing.T) {
 	})
 }
 
-func TestBudgetAlone(t *testing.T) {
-	server := llmtest.NewServer(llmtest.Config{})
-	defer server.Close()
-	rt := transport.Chain(server.Transport(), middleware.Budget(policy.Policy{}))
-	if _, err := send(t, rt, server.URL, policy.MaxCost(price.MustUSD("0.000001"))); !errors.Is(err, middleware.ErrCost) {
-		t.Error(err)
+// A request that is no call, and its response, are not changed.
+func TestOtherRequestsAreUntouched(t *testing.T) {
+	stack, err := middleware.New(middleware.WithBase(transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: req.Body, Request: req}, nil
+	})))
+	if err != nil {
+		t.Fatal(err)
 	}
+	req := httptest.NewRequest(http.MethodPost, "http://example.com/v1/files", strings.NewReader("x"))
+	resp, err := stack.RoundTrip(req)
+	if err != nil || resp.Request != req || resp.Body != req.Body || len(stack.Rows()) != 0 {
+		t.Errorf("%v, rows %v", err, stack.Rows())
+	}
+}
+
+// Operations that cost nothing leave no row, and are not changed.
+func TestFreeOperations(t *testing.T) {
+	for _, request := range []string{
+		"POST https://api.openai.com/v1/files", "POST https://api.openai.com/v1/uploads",
+		"POST https://api.openai.com/v1/uploads/u/parts", "POST https://api.openai.com/v1/batches/b/cancel", "GET https://api.openai.com/v1/files/f/content",
+		"POST https://api.openai.com/v1/responses/resp_1/cancel", "DELETE https://api.openai.com/v1/responses/resp_1",
+		"HEAD https://api.openai.com/v1/responses/resp_1", "GET https://api.openai.com/v1/responses/resp_1/input_items",
+		"POST https://generativelanguage.googleapis.com/upload/v1beta/files",
+		"POST https://api.openai.com/v1/moderations",
+	} {
+		var got *http.Request
+		answer := &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(completed))}
+		stack := stackOver(t, transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) { got = req; return answer, nil }), policy.Policy{Tier: policy.Flex})
+		method, url, _ := strings.Cut(request, " ")
+		req, err := http.NewRequestWithContext(policy.With(t.Context(), policy.CachedContent("cachedContents/abc")), method, url, strings.NewReader(`{"model":"gpt-5"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := answer.Body
+		resp, err := stack.RoundTrip(req)
+		if err != nil || got != req || resp != answer || resp.Body != body || len(stack.Rows()) != 0 {
+			t.Errorf("%s: %v, rows %+v", request, err, stack.Rows())
+		}
+	}
+}
+
+// The answers of calls that cost nothing are not changed, errors among them.
+func TestFreeCallsAreUnchanged(t *testing.T) {
+	for method, path := range map[string]string{"GET": "https://api.openai.com/v1/models", "POST": "https://api.anthropic.com/v1/messages/count_tokens"} {
+		base := newScript(says(500, "application/json", `{}`))
+		req := httptest.NewRequest(method, path, strings.NewReader(`{}`))
+		resp, err := stackOver(t, base, policy.Policy{}).RoundTrip(req)
+		if err != nil || resp.Header["X-Should-Retry"] != nil {
+			t.Errorf("%s: %v, %v", path, resp, err)
+		}
+	}
+}
+
+// Calls of an unknown operation are sent once. The SDK above must not repeat what may have been billed, and may repeat
+// what the provider rejected.
+func TestUnknownOperations(t *testing.T) {
+	for status, forbidden := range map[int]string{200: "false", 429: "", 500: "false", 400: ""} {
+		base := newScript(says(status, "application/json", `{"error":{"message":"no"}}`))
+		stack := stackOver(t, base, policy.Policy{})
+		req := httptest.NewRequest(http.MethodPost, "https://api.openai.com/v1/videos", strings.NewReader(`{}`))
+		resp, err := stack.RoundTrip(req)
+		if err != nil || resp.Header.Get("X-Should-Retry") != forbidden || len(base.bodies) != 1 {
+			t.Errorf("%d: %v, %v", status, resp, err)
+		}
+	}
+	// Work that is submitted now and charged later counts as such a call. Options for calls that are charged at once do not apply to it.
+	lost := errors.New("lost")
+	stack := stackOver(t, transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		req.Body.Close()
+		return nil, lost
+	}), policy.Policy{})
+	for _, path := range []string{"https://api.openai.com/v1/batches", "https://api.openai.com/v1/fine_tuning/jobs", "https://api.anthropic.com/v1/messages/batches"} {
+		ctx := policy.With(t.Context(), policy.MaxCost(1), policy.CachedContent("cachedContents/abc"))
+		for n, want := range []string{"ambiguous", "repeat"} {
+			req := httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(`{}`))
+			req.Header.Set("X-Stainless-Retry-Count", fmt.Sprint(n))
+			if resp, err := stack.RoundTrip(req); err != nil || resp.StatusCode != 424 || resp.Header.Get("Skinflint-Refusal") != want {
+				t.Errorf("%s: %v, %v", path, resp, err)
+			}
+		}
+	}
+	req := httptest.NewRequest(http.MethodPost, "https://api.openai.com/v1/videos", strings.NewReader(`{}`))
+	req.Header.Set("X-Stainless-Lang", "go")
+	if resp, err := stack.RoundTrip(req); err != nil || resp.StatusCode != 424 {
+		t.Errorf("%v, %v", resp, err)
+	}
+}
+
+// An attempt that times out before anything is sent was not billed.
+func TestTimeoutBeforeSending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			time.Sleep(time.Minute)
+			return nil, context.DeadlineExceeded
+		}}
+		stack := stackOver(t, base, policy.Policy{AttemptTimeout: time.Second})
+		ctx, call := policy.Track(t.Context())
+		req, _ := http.NewRequestWithContext(ctx, "POST", "http://llm.invalid/v1/chat/completions", strings.NewReader(chatBody))
+		_, err := stack.RoundTrip(req)
+		if strings.Contains(err.Error(), "may have been billed") {
+			t.Errorf("row %s; %v; tracked: %v", stack.Rows()[0].Outcome, err, call.Err())
+		}
+		time.Sleep(time.Hour)
+	})
 }

@@ -1,0 +1,124 @@
+package middleware_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+)
+
+// Without a fallback, a call waits for the tier as long as the provider says.
+func TestFlexWithoutFallbackWaits(t *testing.T) {
+	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
+		start := time.Now()
+		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
+			t.Fatal(status, err)
+		}
+		// The provider asked for 300 s; at most a tenth is added.
+		if waited := time.Since(start); waited < 300*time.Second || waited > 330*time.Second {
+			t.Errorf("waited %v", waited)
+		}
+		w.wantRows("1 flex rejected documented capacity", "2 flex billed")
+		if got := w.stack.Rows()[1].WaitMS; got < 300_000 {
+			t.Errorf("wait_ms %d", got)
+		}
+	})
+}
+
+func TestRetryWaitsForRateLimit(t *testing.T) {
+	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.RateLimited, llmtest.RateLimited)}, flexFirst, func(w *world) {
+		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
+			t.Fatal(status, err)
+		}
+		w.wantRows("1 flex rejected inferred rate", "2 flex rejected inferred rate", "3 flex billed")
+		w.balance()
+	})
+}
+
+// If the wait would pass the deadline, the provider's answer reaches the caller at once.
+func TestNoWaitBeyondTheDeadline(t *testing.T) {
+	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(9)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
+		ctx := policy.With(w.Context(), policy.FinishBy(time.Now().Add(2*time.Minute)))
+		start := time.Now()
+		status, answer, err := w.call(ctx, chatBody)
+		if status != 429 || err != nil || !strings.Contains(answer, "flex_unavailable") {
+			t.Errorf("the provider's answer does not reach the caller: %d %q %v", status, answer, err)
+		}
+		if time.Since(start) != 0 {
+			t.Errorf("waited %v for nothing", time.Since(start))
+		}
+		w.wantBilled(0)
+	})
+}
+
+func TestNoWaitBeyondTheClientTimeout(t *testing.T) {
+	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(9)}, policy.Policy{Tier: policy.Flex}, func(w *world) {
+		w.client.Timeout = 30 * time.Second
+		start := time.Now()
+		// The provider asks for a longer wait than the timeout: the answer comes at once.
+		if status, _, err := w.call(w.Context(), chatBody); status != 429 || err != nil || time.Since(start) != 0 {
+			t.Errorf("%d, %v after %v", status, err, time.Since(start))
+		}
+	})
+}
+
+// A connection that is refused costs nothing, so the call is sent again.
+func TestRetryOfRefusedDials(t *testing.T) {
+	inWorld(t, llmtest.Config{RefuseDials: func(n int) bool { return n < 2 }}, policy.Policy{}, func(w *world) {
+		if status, _, err := w.call(w.Context(), chatBody); status != 200 || err != nil {
+			t.Fatal(status, err)
+		}
+		w.wantRows("1 not_sent transport_error", "2 not_sent transport_error", "3 billed")
+		w.wantBilled(1)
+	})
+}
+
+// AllowDoubleBilling has attempts sent again that may have been billed.
+func TestAllowDoubleBilling(t *testing.T) {
+	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetAfterAccept, llmtest.ServerErrorAfterWork)}, policy.Policy{}, func(w *world) {
+		if status, _, err := w.call(policy.With(w.Context(), policy.AllowDoubleBilling()), chatBody); status != 200 || err != nil {
+			t.Fatal(status, err)
+		}
+		w.wantRows("1 ambiguous transport_error", "2 ambiguous server_error", "3 billed")
+		w.wantBilled(3)
+		w.bounded()
+	})
+}
+
+// A rejected request is not sent again unchanged, and what a model rejects is remembered.
+func TestRejectedRequestsAreNotRepeated(t *testing.T) {
+	rejectsTier := says(400, "application/json", `{"error":{"message":"service_tier flex not available"}}`)
+	base := newScript(rejectsTier)
+	req, err := http.NewRequest(http.MethodPost, "https://api.deepseek.com/chat/completions", strings.NewReader(`{"model":"llama","service_tier":"flex"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := stackOver(t, base, policy.Policy{Fallback: policy.Standard}).RoundTrip(req)
+	if err != nil || resp.StatusCode != 400 || len(base.bodies) != 1 {
+		t.Errorf("%v, sent %q", err, base.bodies)
+	}
+
+	rejectsUsage := &script{}
+	rejectsUsage.answers = []answerFunc{func(req *http.Request) (*http.Response, error) {
+		if strings.Contains(rejectsUsage.bodies[len(rejectsUsage.bodies)-1], "include_usage") {
+			return says(400, "application/json", `{"error":{"message":"unknown field stream_options"}}`)(req)
+		}
+		return says(200, "text/event-stream", "data: [DONE]\n\n")(req)
+	}}
+	stack := stackOver(t, rejectsUsage, policy.Policy{})
+	for range 2 {
+		if _, err := chat(t, t.Context(), stack, streamBody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(rejectsUsage.bodies); n != 3 {
+		t.Errorf("two calls took %d requests, want 3", n)
+	}
+	own := strings.Replace(streamBody, `"stream":true`, `"stream":true,"stream_options":{"include_usage":true}`, 1)
+	if _, err := chat(t, t.Context(), stack, own); err != nil || len(rejectsUsage.bodies) != 4 {
+		t.Errorf("%v, %d requests", err, len(rejectsUsage.bodies))
+	}
+}
