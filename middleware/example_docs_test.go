@@ -22,9 +22,11 @@ import (
 
 // The Examples of this file are the Go code of the pages in docs folders.
 
+const question = `{"model":"gpt-5","max_tokens":50,"messages":[{"role":"user","content":"Who saves?"}]}`
+
 // askOnce makes one call, and reads its answer.
 func askOnce(ctx context.Context, client *http.Client, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/chat/completions", strings.NewReader(ask))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/chat/completions", strings.NewReader(question))
 	if err != nil {
 		return err
 	}
@@ -233,7 +235,7 @@ func ExampleWithDialects_compatible() {
 	if err != nil {
 		panic(err)
 	}
-	req, err := http.NewRequest(http.MethodPost, "https://llm.acme.example/v1/chat/completions", strings.NewReader(ask))
+	req, err := http.NewRequest(http.MethodPost, "https://llm.acme.example/v1/chat/completions", strings.NewReader(question))
 	if err != nil {
 		panic(err)
 	}
