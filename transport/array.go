@@ -46,7 +46,7 @@ func (a *arrayReader) Observe(p []byte) (n int, seen Seen) {
 			}
 		case a.state == afterArray:
 			return len(p), seen
-		case c == ' ' || c == '\n' || c == '\r' || c == '\t':
+		case isSpace(c):
 			i++
 		case a.state == beforeArray:
 			a.state = afterArray

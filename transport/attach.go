@@ -145,7 +145,7 @@ func (w *splicer) result() (out []byte, err error) {
 
 // fixContentLength corrects a Content-Length that stands among the headers, in any case, as some SDKs write it.
 func (b *Body) fixContentLength(req *http.Request, size int) {
-	if b.headers.Of(req.Header) && !b.headers.length {
+	if b.headers.isOf(req.Header) && !b.headers.length {
 		return
 	}
 	cloned := false

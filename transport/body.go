@@ -53,7 +53,7 @@ func (b *Body) Inspect(h http.Header) *Headers {
 // writers return is not looked at. They are written nothing of a body that is taken over, and only a part of one whose
 // reading failed: see [Body.Written].
 func (b *Body) Load(req *http.Request, paths *Paths, also ...io.Writer) error {
-	if !b.inspected || !b.headers.Of(req.Header) {
+	if !b.inspected || !b.headers.isOf(req.Header) {
 		b.headers.inspect(req.Header)
 	}
 	*b = Body{headers: b.headers, known: req.ContentLength > 0, size: -1, skipped: b.headers.skipped}

@@ -396,14 +396,14 @@ func TestBodyInspect(t *testing.T) {
 	req := post(t, `{}`)
 	var b Body
 	headers := b.Inspect(req.Header)
-	if !headers.Of(req.Header) || headers.Of(req.Header.Clone()) || headers.Of(nil) {
+	if !headers.isOf(req.Header) || headers.isOf(req.Header.Clone()) || headers.isOf(nil) {
 		t.Error("of another map")
 	}
 	for _, encoding := range []string{"", "gzip", ""} {
 		req.Header.Set("Content-Encoding", encoding)
 		req.Body, _ = req.GetBody()
 		if encoding == "gzip" {
-			if b.Inspect(req.Header); !headers.Of(req.Header) {
+			if b.Inspect(req.Header); !headers.isOf(req.Header) {
 				t.Error("Inspect returned something else than the Body's own")
 			}
 		}
@@ -414,7 +414,7 @@ func TestBodyInspect(t *testing.T) {
 	other := post(t, `{}`)
 	other.Header = http.Header{"X-Goog-Api-Key": {"k"}}
 	b.Inspect(req.Header)
-	if err := b.Load(other, testPaths); err != nil || headers.Credentials.GoogleKey != "k" || !headers.Of(other.Header) {
+	if err := b.Load(other, testPaths); err != nil || headers.Credentials.GoogleKey != "k" || !headers.isOf(other.Header) {
 		t.Errorf("%v, %+v", err, headers)
 	}
 }

@@ -66,7 +66,7 @@ const (
 // handler, and keeps no more of them than the watched values. A Documents is ready for one body after Begin. It is not
 // safe for concurrent use.
 //
-// It is made to be an [Observer], or a part of one: see [Watcher.Watch].
+// It is made to be a part of an [Observer]: see [Watcher.Watch].
 type Documents struct {
 	handler DocumentHandler
 	format  Format

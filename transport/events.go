@@ -266,7 +266,7 @@ func (e *events) readField(p []byte, complete bool) []byte {
 	}
 	n := copy(e.head[e.headLen:], p)
 	head := e.head[:e.headLen+n]
-	bare := complete && n == len(p) // the line is only a name, without a colon
+	nameOnly := complete && n == len(p) // a line without a colon
 	switch {
 	case bytes.HasPrefix(head, []byte("data:")):
 		e.startData()
@@ -275,10 +275,10 @@ func (e *events) readField(p []byte, complete bool) []byte {
 	case bytes.HasPrefix(head, []byte("event:")):
 		e.field, e.named, e.space = fieldEvent, 0, true
 		return p[6-e.headLen:]
-	case bare && string(head) == "data":
+	case nameOnly && string(head) == "data":
 		e.startData()
 		return nil
-	case bare && string(head) == "event":
+	case nameOnly && string(head) == "event":
 		e.field, e.named = fieldEvent, 0
 		return nil
 	case !strings.HasPrefix("data:", string(head)) && !strings.HasPrefix("event:", string(head)):

@@ -40,8 +40,8 @@ type Credentials struct {
 	GoogleKey     string // X-Goog-Api-Key
 }
 
-// Of reports whether h is the map that was looked at, with as many keys as it had then.
-func (n *Headers) Of(h http.Header) bool {
+// isOf reports whether h is the map that was looked at, with as many keys as it had then.
+func (n *Headers) isOf(h http.Header) bool {
 	return n.of != nil && len(n.of) == len(h) && reflect.ValueOf(n.of).Pointer() == reflect.ValueOf(h).Pointer()
 }
 

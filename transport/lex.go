@@ -123,10 +123,15 @@ func nextToken(p []byte, i int) (int, byte) {
 }
 
 func skipSpace(p []byte, i int) int {
-	for i < len(p) && p[i] <= ' ' && (p[i] == ' ' || p[i] == '\n' || p[i] == '\r' || p[i] == '\t') {
+	for i < len(p) && isSpace(p[i]) {
 		i++
 	}
 	return i
+}
+
+// isSpace reports whether c is white space between tokens.
+func isSpace(c byte) bool {
+	return c <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t')
 }
 
 // skipColon returns the index of the value behind the colon that comes next; -1 if there is no colon, or nothing behind.

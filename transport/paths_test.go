@@ -2,6 +2,8 @@ package transport
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -38,5 +40,51 @@ func TestUnknown(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestNewPaths(t *testing.T) {
+	many := make([]string, maxPaths+1)
+	for i := range many {
+		many[i] = fmt.Sprint("p", i)
+	}
+	for name, test := range map[string]struct {
+		paths []string
+		want  string // of the error
+	}{
+		"none":          {nil, ""},
+		"four names":    {[]string{"a.b.c.d"}, ""},
+		"as many":       {many[:maxPaths], ""},
+		"five names":    {[]string{"a.b.c.d.e"}, `"a.b.c.d.e"`},
+		"an empty path": {[]string{"a", ""}, `""`},
+		"an empty name": {[]string{"a..b"}, `"a..b"`},
+		"too many":      {many, "65"},
+	} {
+		if _, err := NewPaths(test.paths...); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %s", name, err, test.want)
+		}
+	}
+}
+
+// As many paths as there can be are all found, those with the same beginnings and those of the same length, too.
+func TestManyPaths(t *testing.T) {
+	var names []string
+	doc := `{"x":{"y":{`
+	for i := range maxPaths {
+		names = append(names, fmt.Sprintf("x.y.member%02d", i))
+		doc += fmt.Sprintf(`"member%02d":%d,`, i, i)
+	}
+	paths := MustPaths(names...)
+	f, err := Find([]byte(doc+`"z":0}}}`), paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range names {
+		if got, ok := f.Get(PathOf(name)); !ok || string(got) != fmt.Sprint(i) {
+			t.Errorf("%s: %s, %v", name, got, ok)
+		}
+	}
+	if f.Has(PathOf("x.y.z")) || f.Has(PathOf("never.watched")) || f.Has(0) {
+		t.Error("found what was not looked for")
 	}
 }

@@ -116,12 +116,14 @@ func (s *scanner) read(p []byte, stop bool) int {
 		case scanFailed:
 			return len(p)
 		default:
-			c := p[i]
-			if c == ' ' || c == '\n' || c == '\t' || c == '\r' {
+			switch c := p[i]; {
+			case isSpace(c):
 				i++
-				continue
+			case s.state == wantCommaOrEnd:
+				i = s.readCommaOrEnd(p, i, c)
+			default:
+				i = s.readToken(p, i, c)
 			}
-			i = s.readToken(p, i, c)
 		}
 	}
 	if s.active > 0 && s.keeps {
@@ -131,7 +133,8 @@ func (s *scanner) read(p []byte, stop bool) int {
 	return i
 }
 
-// readToken reads the byte c at p[i], which is neither white space nor within a string, number or literal.
+// readToken reads the byte c at p[i], which is neither white space nor within a string, number or literal, nor comes after
+// a value.
 func (s *scanner) readToken(p []byte, i int, c byte) int {
 	switch s.state {
 	case wantValue:
@@ -155,14 +158,12 @@ func (s *scanner) readToken(p []byte, i int, c byte) int {
 			s.state = wantValue
 			return i + 1
 		}
-	case wantCommaOrEnd:
-		return s.readCommaOrEnd(p, i, c)
 	}
 	s.unexpected(c, i)
 	return len(p)
 }
 
-// readCommaOrEnd reads what comes after a value.
+// readCommaOrEnd reads the byte c at p[i], which comes after a value.
 func (s *scanner) readCommaOrEnd(p []byte, i int, c byte) int {
 	object := s.inObject()
 	if c == ',' {

@@ -26,7 +26,7 @@ type Trace struct {
 
 	asked    sync.Once // net/http asked for a connection
 	watched  atomic.Bool
-	reused   atomic.Bool
+	reused   atomic.Bool // the request went over a connection that had been used before
 	http2    atomic.Bool
 	headers  atomic.Int32
 	answers  atomic.Int32 // that have begun to arrive
@@ -184,9 +184,6 @@ func (t *Trace) Reported() bool { return t.watched.Load() }
 
 // HTTP2 reports whether the request went over HTTP/2; without TLS, this is known only with Foreign.
 func (t *Trace) HTTP2() bool { return t.http2.Load() }
-
-// Reused reports whether the request went over a connection that had been used before.
-func (t *Trace) Reused() bool { return t.reused.Load() }
 
 // Writes returns how often the request's headers were written: once, unless net/http sent it again after the server had
 // said that it did not process it, and 0 if they were not written, or the base did not report.

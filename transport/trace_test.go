@@ -127,19 +127,15 @@ func FuzzUnprocessed(f *testing.F) {
 func ExampleWithTrace() {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	for range 2 {
-		var trace transport.Trace
-		req, _ := http.NewRequestWithContext(transport.WithTrace(context.Background(), &trace), http.MethodGet, server.URL, nil)
-		resp, err := server.Client().Do(req)
-		if err != nil {
-			panic(err)
-		}
-		resp.Body.Close()
-		fmt.Println("written", trace.Writes(), "time, on a used connection:", trace.Reused())
+	var trace transport.Trace
+	req, _ := http.NewRequestWithContext(transport.WithTrace(context.Background(), &trace), http.MethodGet, server.URL, nil)
+	resp, err := server.Client().Do(req)
+	if err != nil {
+		panic(err)
 	}
-	// Output:
-	// written 1 time, on a used connection: false
-	// written 1 time, on a used connection: true
+	resp.Body.Close()
+	fmt.Println("reported:", trace.Reported(), "written:", trace.Writes(), "HTTP/2:", trace.HTTP2())
+	// Output: reported: true written: 1 HTTP/2: false
 }
 
 func TestTrace(t *testing.T) {
