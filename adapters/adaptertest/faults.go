@@ -78,13 +78,13 @@ var providerFates = map[string]map[llmtest.Fault]fate{
 	"vertex": googleFates,
 }
 
-// googleFates differ because Google's documents say that a 500 costs nothing.
+// googleFates differ because Google's documents say that a 500 costs nothing. One whose body is not complete in time,
+// as that of TrickledError, is no proof.
 var googleFates = map[llmtest.Fault]fate{
 	llmtest.ErrorInStream:        {resent, 500, 0, policy.Rejected},
 	llmtest.ServerError:          {resent, 500, 0, policy.Rejected},
 	llmtest.ServerErrorAfterWork: {resent, 500, 0, policy.Rejected},
 	llmtest.FlexUnavailable:      {resent, 503, 0, policy.Rejected},
-	llmtest.TrickledError:        {resent, 500, 0, policy.Rejected},
 }
 
 // http2Fates are those over HTTP/2, which says of some requests that they were not worked on. That is believed.

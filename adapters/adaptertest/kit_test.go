@@ -78,7 +78,7 @@ var bugs = map[string]struct {
 				return ask(context.Background(), model, text)
 			}
 		}),
-		[]string{"tracked", "context", "refusals/max_cost", "context/done"},
+		[]string{"tracked", "context", "refusals/max_cost", "context/deadline"},
 	},
 	"the usage is wrong": {
 		describe(func(c *adaptertest.Client) {

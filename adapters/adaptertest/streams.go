@@ -35,7 +35,7 @@ func streamUsage(w *World) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.usage(answer, w.Server.Meter()[1])
+	w.usage(answer, w.meter(2)[1])
 	for _, r := range w.Server.Requests() {
 		w.usageAskedFor(r)
 	}
@@ -52,8 +52,8 @@ func streamClosed(w *World) {
 		w.Error(err)
 	}
 	w.Wire(1, 1)
-	if rows := w.Stack.Rows(); len(rows) != 1 || rows[0].Outcome != policy.Partial || !rows[0].Exposure.Known {
-		w.Errorf("rows: %+v", rows)
+	if row := w.rows(1)[0]; row.Outcome != policy.Partial || !row.Exposure.Known {
+		w.Errorf("row: %+v", row)
 	}
 	if _, err := w.Client.Ask(w.Context(), w.adapter.model(), "Who is next?"); err != nil {
 		w.Error(err)
@@ -72,7 +72,7 @@ func streamLate(w *World) {
 		w.Error("the program got none of the text")
 	}
 	w.Wire(1, 1)
-	if rows := w.Stack.Rows(); len(rows) != 1 || rows[0].Outcome != policy.Partial || call.Err() == nil || time.Since(began) != 5*time.Minute {
-		w.Errorf("after %v: tracked %v; rows: %+v", time.Since(began), call.Err(), rows)
+	if row := w.rows(1)[0]; row.Outcome != policy.Partial || call.Err() == nil || time.Since(began) != 5*time.Minute {
+		w.Errorf("after %v: tracked %v; row: %+v", time.Since(began), call.Err(), row)
 	}
 }

@@ -175,6 +175,26 @@ func (w *World) Wire(sent, billed int) {
 	}
 }
 
+// rows returns the rows, of which there must be n.
+func (w *World) rows(n int) []ledger.Row {
+	w.Helper()
+	rows := w.Stack.Rows()
+	if len(rows) != n {
+		w.Fatalf("%d rows, want %d: %+v", len(rows), n, rows)
+	}
+	return rows
+}
+
+// meter returns the generations that the provider billed, of which there must be n.
+func (w *World) meter(n int) []llmtest.Generation {
+	w.Helper()
+	meter := w.Server.Meter()
+	if len(meter) != n {
+		w.Fatalf("%d generations billed, want %d: %+v", len(meter), n, meter)
+	}
+	return meter
+}
+
 // ended checks how a call ended: by an error of the kind is, a context's, or as the SDK turns that into another.
 func (w *World) ended(err error, want Ending, is error) {
 	w.Helper()
