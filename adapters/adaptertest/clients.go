@@ -51,9 +51,8 @@ func dialRefused(w *World) {
 		w.Errorf("tracked: %v", call.Err())
 	}
 	w.Wire(0, 0)
-	const attempts = 6 // a zero policy's
-	if rows := w.Stack.Rows(); len(rows) != attempts || rows[attempts-1].Outcome != policy.NotSent {
-		w.Errorf("%d rows, want %d: %+v", len(rows), attempts, rows)
+	if rows := w.rows(attempts); rows[attempts-1].Outcome != policy.NotSent || w.dials != attempts {
+		w.Errorf("%d dials, want %d; rows: %+v", w.dials, attempts, rows)
 	}
 }
 

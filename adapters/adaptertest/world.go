@@ -37,6 +37,7 @@ type World struct {
 	adapter *Adapter
 	stream  bool // the case is about streams
 	retries bool // the SDK's own retries are on
+	dials   int  // how often Config.RefuseDials was asked
 }
 
 // A Setup says how a World is made. Its zero value is a provider on its best day, under a zero policy.
@@ -61,11 +62,15 @@ func (a *Adapter) Run(t *testing.T, s Setup, f func(w *World)) {
 func (a *Adapter) run(t *testing.T, s Setup, f func(w *World), w *World) {
 	t.Helper()
 	w.adapter, w.TB = a, t
+	config := s.Config
+	if refuse := config.RefuseDials; refuse != nil {
+		config.RefuseDials = func(n int) bool { w.dials++; return refuse(n) }
+	}
 	if a.MadeOutside {
 		base := new(laterBase)
 		w.build(s, base)
 		synctest.Test(t, func(t *testing.T) {
-			w.TB, w.Server = t, llmtest.NewPipe(s.Config)
+			w.TB, w.Server = t, llmtest.NewPipe(config)
 			defer w.Server.Close()
 			base.RoundTripper = w.Server.Transport()
 			f(w)
@@ -75,7 +80,7 @@ func (a *Adapter) run(t *testing.T, s Setup, f func(w *World), w *World) {
 		return
 	}
 	synctest.Test(t, func(t *testing.T) {
-		w.TB, w.Server = t, llmtest.NewPipe(s.Config)
+		w.TB, w.Server = t, llmtest.NewPipe(config)
 		defer w.Server.Close()
 		w.build(s, w.Server.Transport())
 		f(w)
