@@ -51,11 +51,16 @@ type Adapter struct {
 	// request says "0" or has none of its own retries.
 	RetryCount string
 
-	// TimeoutIsRetried says that Options.Timeout is a timeout of one attempt, which the SDK resends if Options.Retries
-	// is set. If it is false, the timeout ends the call.
-	TimeoutIsRetried bool
+	// RetriesTimeout says that Options.Timeout is a timeout of one attempt, which the SDK resends if Options.Retries is
+	// set. If it is false, the timeout ends the call.
+	RetriesTimeout bool
+
+	// RetriesLost says that the SDK resends an attempt that the timeout of its http.Client has ended, if Options.Retries
+	// is set: to the SDK that is a lost connection.
+	RetriesLost bool
 
 	// Cut is how a call ends whose answer breaks off. CutStream is the same for a stream. The zero Ending is any error.
+	// Their Text is that of HTTP/1, such as "unexpected EOF". Over HTTP/2 it is then "INTERNAL_ERROR".
 	Cut, CutStream Ending
 
 	// ErrorEvent is how a stream ends after an error event. The zero Ending is any error.

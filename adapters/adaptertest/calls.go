@@ -13,18 +13,31 @@ import (
 
 var flexFirst = policy.Policy{Tier: policy.Flex, Fallback: policy.Standard}
 
+// plan is a policy that asks for the flex tier, and changes nothing at providers that do not know it. Azure knows it, and
+// rejects it.
+func (a *Adapter) plan() policy.Policy {
+	if a.Provider == "azure" {
+		return policy.Policy{}
+	}
+	return flexFirst
+}
+
 // callCases are about what a call costs, and about what a policy and a context ask for.
 func callCases(a *Adapter) []testCase {
 	cs := []testCase{
-		{name: "answers", setup: Setup{Config: llmtest.Config{CachedPercent: 50}, Policy: flexFirst}, test: answers},
+		{name: "answers", setup: Setup{Config: llmtest.Config{CachedPercent: 50}, Policy: a.plan()}, test: answers},
 		{name: "answer/tier", needs: []Ability{ReadTier}, modes: unaryOnly, test: answerTier},
 		{name: "answer/usage", needs: []Ability{ReadUsage}, modes: unaryOnly, test: answerUsage},
-		{name: "tracked", setup: Setup{Config: trackedConfig(a), Policy: flexFirst}, test: tracked},
-		{name: "concurrent", setup: Setup{Policy: flexFirst}, modes: unaryOnly, test: concurrent},
+		{name: "tracked", setup: Setup{Config: trackedConfig(a), Policy: a.plan()}, test: tracked},
+		{name: "concurrent", setup: Setup{Policy: a.plan()}, modes: unaryOnly, test: concurrent},
 	}
 	if a.takes(policy.Flex) {
 		cs = append(cs, testCase{name: "fallback", test: fallback,
 			setup: Setup{Config: llmtest.Config{Flex: llmtest.Refuse(1), CachedPercent: 50}, Policy: flexFirst}})
+	}
+	if a.Provider == "azure" {
+		cs = append(cs, testCase{name: "tier_rejected", test: tierRejected,
+			setup: Setup{Config: llmtest.Config{CachedPercent: 50}, Policy: flexFirst}})
 	}
 	if a.takes(policy.Priority) {
 		cs = append(cs, testCase{name: "context", setup: Setup{Config: llmtest.Config{CachedPercent: 50}}, test: contextOptions})
@@ -110,6 +123,20 @@ func fallback(w *World) {
 	}
 	if r := rows[2]; r.Call == rows[0].Call || r.ServedTier != policy.Flex || r.Usage.CachedInput == 0 {
 		w.Errorf("second call: %+v", r)
+	}
+	w.Balance()
+}
+
+// tierRejected asks for a tier that the model does not have. The call is served on the standard tier.
+func tierRejected(w *World) {
+	ctx, call := policy.Track(w.Context())
+	w.must(ctx, longText)
+	rows := w.rows(2)
+	if r := rows[0]; r.Outcome != policy.Rejected || r.AskedTier != policy.Flex || r.Cost != ledger.Known(0) {
+		w.Errorf("first attempt: %+v", r)
+	}
+	if cost, complete := call.Cost(); !complete || cost.String() != rows[1].Cost.String() || call.Attempts() != 2 || call.Err() != nil {
+		w.Errorf("tracked: %d attempts, cost %v, error %v; row: %+v", call.Attempts(), cost, call.Err(), rows[1])
 	}
 	w.Balance()
 }

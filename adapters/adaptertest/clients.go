@@ -126,7 +126,7 @@ func httpClientTimeout(w *World) {
 	switch {
 	case w.adapter.Middleware:
 		w.refused(err, isAmbiguous)
-	case w.retries:
+	case w.retries && w.adapter.RetriesLost:
 		w.refused(err, isRepeat)
 	default:
 		w.ended(err, w.adapter.Late, context.DeadlineExceeded)
@@ -141,7 +141,7 @@ func httpClientTimeout(w *World) {
 func ownTimeout(w *World) {
 	began := time.Now()
 	_, err := w.ask(w.Context(), "Who is late?")
-	if w.adapter.TimeoutIsRetried && w.retries {
+	if w.adapter.RetriesTimeout && w.retries {
 		w.refused(err, isRepeat)
 	} else {
 		w.ended(err, w.adapter.Late, context.DeadlineExceeded)

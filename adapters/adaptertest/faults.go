@@ -172,7 +172,7 @@ func meets(w *World, fault llmtest.Fault, http2, repeated bool) {
 		sent, billed, want.end = 2, 1, served
 	}
 	w.Wire(sent, billed)
-	w.fateMet(answer, err, want)
+	w.fateMet(answer, err, want, http2)
 	w.callMet(call, want)
 	rows := w.Stack.Rows()
 	if tracked && (len(rows) != sent || rows[0].Outcome != want.outcome || call.Attempts() != sent) {
@@ -192,7 +192,7 @@ func meets(w *World, fault llmtest.Fault, http2, repeated bool) {
 }
 
 // fateMet checks what the program sees.
-func (w *World) fateMet(answer Answer, err error, want fate) {
+func (w *World) fateMet(answer Answer, err error, want fate, http2 bool) {
 	w.Helper()
 	switch want.end {
 	case served:
@@ -212,16 +212,24 @@ func (w *World) fateMet(answer Answer, err error, want fate) {
 			w.Errorf("answer %+v", answer)
 		}
 	case cut:
-		if w.stream {
-			w.ended(err, w.adapter.CutStream, nil)
-		} else {
-			w.ended(err, w.adapter.Cut, nil)
-		}
+		w.ended(err, w.adapter.cutEnding(w.stream, http2), nil)
 	case errorEvent:
 		w.ended(err, w.adapter.ErrorEvent, nil)
 	case timedOut:
 		w.ended(err, w.adapter.Late, context.DeadlineExceeded)
 	}
+}
+
+// cutEnding is how a call ends whose answer breaks off.
+func (a *Adapter) cutEnding(stream, http2 bool) Ending {
+	e := a.Cut
+	if stream {
+		e = a.CutStream
+	}
+	if http2 && e.Text != "" {
+		e.Text = "INTERNAL_ERROR"
+	}
+	return e
 }
 
 // callMet checks what policy.Track says of the call.
@@ -251,9 +259,8 @@ func (w *World) reasonMet(fault llmtest.Fault) {
 		return
 	}
 	row := rows[len(rows)-1]
-	switch {
-	case fault == llmtest.ErrorInStream && w.stream && row.ErrorCode == "",
-		fault == llmtest.QuotaExceeded && row.Reason != policy.Quota && w.adapter.Provider != "anthropic": // which has no code for it
+	named := w.adapter.Provider != "anthropic" && w.adapter.Provider != "azure" // these have no code for an empty account
+	if fault == llmtest.ErrorInStream && w.stream && row.ErrorCode == "" || fault == llmtest.QuotaExceeded && named && row.Reason != policy.Quota {
 		w.Errorf("row: %+v", row)
 	}
 }

@@ -44,10 +44,11 @@ var (
 			first := append(anthropic.Options(w.Stack, o.HTTPClient), option.WithAPIKey("sk-test"))
 			return caller{sdk.NewClient(append(first, opts...)...)}.client()
 		},
-		Failure:          failure,
-		RetryCount:       "X-Stainless-Retry-Count",
-		TimeoutIsRetried: true,
-		ErrorEvent:       adaptertest.Ending{Status: http.StatusOK},
+		Failure:        failure,
+		RetryCount:     "X-Stainless-Retry-Count",
+		RetriesTimeout: true,
+		RetriesLost:    true,
+		ErrorEvent:     adaptertest.Ending{Status: http.StatusOK},
 		Cannot: map[adaptertest.Ability]string{
 			adaptertest.StreamUsage: "a stream has its usage always",
 		},

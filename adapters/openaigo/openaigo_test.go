@@ -40,8 +40,9 @@ var (
 			first := append(openaigo.Options(w.Stack, o.HTTPClient), option.WithAPIKey("sk-test"))
 			return caller{openai.NewClient(append(first, opts...)...)}.client()
 		},
-		Failure:    failure,
-		RetryCount: "X-Stainless-Retry-Count",
+		Failure:     failure,
+		RetryCount:  "X-Stainless-Retry-Count",
+		RetriesLost: true,
 	}
 	onMiddleware = func() adaptertest.Adapter {
 		a := onClient
