@@ -59,6 +59,10 @@ type Adapter struct {
 	// is set: to the SDK that is a lost connection.
 	RetriesLost bool
 
+	// ResendsRefusals says that the SDK, if Options.Retries is set, resends what the stack refused before anything was
+	// sent. That costs nothing, but has rows of its own. The cases about refusals then run without retries only.
+	ResendsRefusals bool
+
 	// Cut is how a call ends whose answer breaks off. CutStream is the same for a stream. The zero Ending is any error.
 	// Their Text is that of HTTP/1, such as "unexpected EOF". Over HTTP/2 it is then "INTERNAL_ERROR".
 	Cut, CutStream Ending

@@ -143,10 +143,10 @@ func tierRejected(w *World) {
 
 // flexEvidence is how it is known that a call without room on the flex tier is free.
 func (a *Adapter) flexEvidence() policy.Evidence {
-	if a.Provider == "openai" {
-		return policy.Documented
+	if a.Provider == "gemini" {
+		return policy.Reported
 	}
-	return policy.Reported
+	return policy.Documented
 }
 
 // trackedConfig has the first attempt of a call rejected, for want of flex capacity where the provider has that tier.
@@ -185,7 +185,9 @@ func contextOptions(w *World) {
 	if call.Attempts() != 1 || call.Tier() != policy.Priority || call.Err() != nil || !complete || cost.String() != row.Cost.String() {
 		w.Errorf("tracked: %d attempts, tier %q, cost %v, error %v; row: %+v", call.Attempts(), call.Tier(), cost, call.Err(), row)
 	}
-	w.Balance()
+	if w.adapter.Provider != "gemini" && w.adapter.Provider != "vertex" { // for whose priority tier rates has no price
+		w.Balance()
+	}
 }
 
 // cachedContent reads from a context cache, and then names one that has died.

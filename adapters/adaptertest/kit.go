@@ -94,7 +94,7 @@ func (c *testCase) run(t *testing.T, a *Adapter, v variant) {
 
 // cases returns the cases for an adapter.
 func cases(a *Adapter) []testCase {
-	return slices.Concat(callCases(a), streamCases(), refusalCases(), clientCases(a), faultCases(a))
+	return slices.Concat(callCases(a), streamCases(), refusalCases(a), clientCases(a), faultCases(a))
 }
 
 func always(f llmtest.Fault) llmtest.Script {

@@ -58,7 +58,7 @@ func (w *World) refused(err error, want refusal) {
 }
 
 // refusalCases are about what the stack refuses. None of it is sent, whatever the SDK's retries are.
-func refusalCases() []testCase {
+func refusalCases(a *Adapter) []testCase {
 	var cs []testCase
 	for _, c := range []struct {
 		name    string
@@ -73,7 +73,7 @@ func refusalCases() []testCase {
 		{"deadline", refusedDeadline, []policy.Option{policy.FinishBy(time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC))}, 0},
 	} {
 		cs = append(cs, testCase{
-			name: "refusals/" + c.name, retries: true,
+			name: "refusals/" + c.name, retries: !a.ResendsRefusals,
 			setup: Setup{Policy: policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 1}}}},
 			test: func(w *World) {
 				ctx := policy.With(w.Context(), c.options...)

@@ -92,7 +92,6 @@ func repeating() *genai.GenerateContentConfig {
 }
 
 func TestInteractionsAreSentOnce(t *testing.T) {
-	clean(t)
 	for _, status := range []int{408, 409, 502, 504} {
 		bubble(t, fmt.Sprint(status), func(t *testing.T) {
 			var sent atomic.Int64
@@ -122,7 +121,6 @@ func TestInteractionsAreSentOnce(t *testing.T) {
 }
 
 func TestInteractionsWithATimeoutAreSentOnce(t *testing.T) {
-	clean(t)
 	for name, opts := range map[string][]operations.Option{"by default": nil, "with retries": insistently()} {
 		bubble(t, name, func(t *testing.T) {
 			sent := 0
@@ -144,7 +142,6 @@ func TestInteractionsWithATimeoutAreSentOnce(t *testing.T) {
 
 // What is asked of the provider is what the SDK would ask.
 func TestInteractionsAskAsTheSDKDoes(t *testing.T) {
-	clean(t)
 	for name, cfg := range map[string]genai.ClientConfig{
 		"gemini":  {Backend: genai.BackendGeminiAPI, APIKey: "AI-test"},
 		"vertex":  {Backend: genai.BackendVertexAI, Project: "p", Location: "global", HTTPClient: &http.Client{}},
@@ -199,7 +196,6 @@ func TestInteractionsAskAsTheSDKDoes(t *testing.T) {
 
 // A single call's RetryOptions repeat nothing that may have been billed.
 func TestRetryOptionsOfACall(t *testing.T) {
-	clean(t)
 	for _, fault := range []llmtest.Fault{llmtest.ResetAfterAccept, llmtest.Stall, llmtest.Slow} {
 		for _, stream := range []bool{false, true} {
 			bubble(t, fmt.Sprint(fault, stream), func(t *testing.T) {
@@ -236,7 +232,6 @@ func TestRetryOptionsOfACall(t *testing.T) {
 
 // The same holds where http.Client copies the header for each try, and for an answer that was billed.
 func TestRetryOptionsInOtherWords(t *testing.T) {
-	clean(t)
 	for name, c := range map[string]struct {
 		base   string
 		retry  genai.HTTPRetryOptions
@@ -259,7 +254,6 @@ func TestRetryOptionsInOtherWords(t *testing.T) {
 
 // The stack sends again as often as its policy says, whatever the SDK is told, and the program sees how that ended.
 func TestTheStackStillRetries(t *testing.T) {
-	clean(t)
 	for name, c := range map[string]struct {
 		send func(context.Context, *genai.Client) error
 		sdk  bool
@@ -302,7 +296,6 @@ func (f *failingToken) Token(context.Context) (*auth.Token, error) {
 
 // What was never sent may be tried again, and what costs nothing, too.
 func TestRepetitionsThatCostNothing(t *testing.T) {
-	clean(t)
 	synctest.Test(t, func(t *testing.T) {
 		var sent atomic.Int64
 		client, _ := over(t, genai.ClientConfig{}, policy.Policy{}, answering(&sent, 200))
@@ -338,7 +331,6 @@ func TestRepetitionsThatCostNothing(t *testing.T) {
 
 // The parts of a file go to one address, and a part without an answer of note is sent again.
 func TestUploads(t *testing.T) {
-	clean(t)
 	synctest.Test(t, func(t *testing.T) {
 		var parts int
 		client, _ := over(t, genai.ClientConfig{}, policy.Policy{}, func(req *http.Request) (*http.Response, error) {
@@ -363,7 +355,6 @@ func TestUploads(t *testing.T) {
 
 // Calls alike, one after the other and at once, are calls of their own; so is each part of an answer that is continued.
 func TestCallsAlike(t *testing.T) {
-	clean(t)
 	var sent atomic.Int64
 	client, stack := over(t, genai.ClientConfig{}, policy.Policy{}, answering(&sent, 502, 200))
 	var failed atomic.Int64
@@ -405,7 +396,6 @@ func TestCallsAlike(t *testing.T) {
 
 // A redirect to where the request came from is followed.
 func TestRedirectToItself(t *testing.T) {
-	clean(t)
 	n := 0
 	var first *url.URL
 	client, _ := over(t, genai.ClientConfig{}, policy.Policy{}, func(req *http.Request) (*http.Response, error) {
