@@ -106,7 +106,8 @@ func fateOf(a *Adapter, fault llmtest.Fault, http2, stream bool) fate {
 	if fault == llmtest.RedirectSame && a.Middleware { // the http.Client that would follow it is beneath
 		return fate{notFollowed, 307, 0, policy.Rejected}
 	}
-	if f, ok := http2Fates[fault]; ok && http2 {
+	// A base that is not net/http's own transport is not believed.
+	if f, ok := http2Fates[fault]; ok && http2 && !a.MadeOutside {
 		return f
 	}
 	if f, ok := providerFates[a.Provider][fault]; ok {

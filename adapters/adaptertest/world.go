@@ -38,6 +38,8 @@ type World struct {
 	stream  bool // the case is about streams
 	retries bool // the SDK's own retries are on
 	dials   int  // how often Config.RefuseDials was asked
+
+	httpClient *http.Client // of Setup.HTTPClient
 }
 
 // A Setup says how a World is made. Its zero value is a provider on its best day, under a zero policy.
@@ -110,6 +112,7 @@ func (w *World) build(s Setup, base http.RoundTripper) {
 	o.Retries = o.Retries || w.retries
 	if s.HTTPClient != nil {
 		o.HTTPClient = s.HTTPClient(base)
+		w.httpClient = o.HTTPClient
 	}
 	w.Client = w.adapter.New(w, o)
 	if gap := w.adapter.gap(w.Client); gap != "" {
