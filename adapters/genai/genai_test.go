@@ -22,9 +22,6 @@ import (
 
 	"cloud.google.com/go/auth"
 	"google.golang.org/genai"
-	"google.golang.org/genai/interactions/models/interactions"
-	"google.golang.org/genai/interactions/models/operations"
-	"google.golang.org/genai/interactions/retry"
 
 	"github.com/skinflint-go/skinflint/adapters/adaptertest"
 	adapter "github.com/skinflint-go/skinflint/adapters/genai"
@@ -342,31 +339,6 @@ func TestRetryOptions(t *testing.T) {
 		if _, err := adapter.NewClient(t.Context(), cfg, stack); (err != nil) != c.bad || c.bad && !strings.Contains(err.Error(), "MaxAttempts") {
 			t.Errorf("%+v: %v", c.retry, err)
 		}
-	}
-}
-
-func TestInteractionsWithoutRetries(t *testing.T) {
-	sent := 0
-	base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
-		req.Body.Close()
-		sent++
-		return answer(req, http.StatusServiceUnavailable, `{"error":{"code":"unavailable","message":"No."}}`), nil
-	})
-	stack, err := middleware.New(middleware.WithBase(base))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := adapter.NewClient(t.Context(), &genai.ClientConfig{Backend: genai.BackendGeminiAPI, APIKey: "AI-test"}, stack)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx := policy.With(t.Context(), policy.MaxAttempts(1))
-	input := interactions.NewInteractionsInput("Who asks?")
-	body := interactions.CreateModelInteraction{Model: interactions.ModelGemini25Flash, Input: &input}
-	_, err = client.Interactions.Create(ctx, operations.CreateInteractionRequest{Body: operations.NewCreateInteractionRequestBody(body)},
-		operations.WithRetries(retry.Config{Strategy: "none"}))
-	if rows := stack.Rows(); err == nil || sent != 1 || len(rows) != 1 || rows[0].Operation != "interactions" || rows[0].Model != flash {
-		t.Errorf("%d requests: %v; rows: %+v", sent, err, rows)
 	}
 }
 

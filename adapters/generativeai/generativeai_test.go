@@ -250,28 +250,6 @@ func TestErrorsReachTheSDK(t *testing.T) {
 	}
 }
 
-// Google's servers wait 10 minutes for flex unless they are told otherwise.
-func TestServerTimeout(t *testing.T) {
-	client, _, server := setup(t, llmtest.Config{}, flexFirst)
-	model := client.GenerativeModel(flash)
-	ctx, cancel := generativeai.FlexContext(t.Context())
-	defer cancel()
-	own := callctx.SetHeaders(ctx, "x-server-timeout", "900")
-	for _, ctx := range []context.Context{ctx, own, t.Context()} {
-		if _, err := model.GenerateContent(ctx, genai.Text("How long?")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := model.GenerateContentStream(t.Context(), genai.Text("How long?")).Next(); err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []string{"1800", "900", "600", "900"} {
-		if got := strings.Join(server.Requests()[i].Header.Values("X-Server-Timeout"), ","); got != want {
-			t.Errorf("request %d: X-Server-Timeout %q, want %q", i, got, want)
-		}
-	}
-}
-
 // The SDK takes an error within a stream for one more answer, and its end for the end.
 func TestErrorInStream(t *testing.T) {
 	client, stack, _ := setup(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.CutStream, llmtest.ErrorInStream)}, policy.Policy{})
@@ -302,76 +280,6 @@ func TestCountTokensIsFree(t *testing.T) {
 // always is a script of one fault.
 func always(f llmtest.Fault) llmtest.Script {
 	return llmtest.ScriptFunc(func(int) llmtest.Fault { return f })
-}
-
-// Left to itself the SDK would resend for as long as the context lasts.
-func TestUnavailableEndsTheCall(t *testing.T) {
-	p := policy.Policy{MaxAttempts: 2, BackoffBase: time.Millisecond, BackoffMax: time.Millisecond}
-	client, stack, server := setup(t, llmtest.Config{Faults: always(llmtest.Overloaded)}, p)
-	_, err := client.GenerativeModel(flash).GenerateContent(t.Context(), genai.Text("Who waits?"))
-	var e *generativeai.UnavailableError
-	if !errors.As(err, &e) || e.StatusCode != 503 || e.Status != "UNAVAILABLE" || e.Message == "" {
-		t.Fatalf("error: %v", err)
-	}
-	var again interface {
-		Temporary() bool
-		Timeout() bool
-		NonRetriable()
-	}
-	if !errors.As(error(e), &again) || again.Temporary() || again.Timeout() {
-		t.Errorf("%#v", e)
-	}
-	if n, rows := len(server.Requests()), stack.Rows(); n != 2 || len(rows) != 2 || rows[0].Call != rows[1].Call {
-		t.Errorf("%d requests, rows: %+v", n, rows)
-	}
-
-	_, err = client.EmbeddingModel("gemini-embedding-001").EmbedContent(t.Context(), genai.Text("Who embeds?"))
-	if !errors.As(err, &e) || len(server.Requests()) != 4 {
-		t.Errorf("embedding: %v, %d requests", err, len(server.Requests()))
-	}
-
-	var plain *googleapi.Error
-	e = nil
-	_, err = client.GenerativeModel(flash).GenerateContentStream(t.Context(), genai.Text("Who streams?")).Next()
-	if !errors.As(err, &plain) || plain.Code != 503 || errors.As(err, &e) || len(server.Requests()) != 6 {
-		t.Errorf("stream: %v, %d requests", err, len(server.Requests()))
-	}
-}
-
-// The SDK goes by the code in the body.
-func TestUnavailableByItsBody(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		status int
-		body   string
-		want   int // 0: an UnavailableError; else the code of the SDK's own error
-	}{
-		{"in both", 503, `{"error":{"code":503,"status":"UNAVAILABLE","message":"No\nroom."}}`, 0},
-		{"only in the body", 500, `{"error":{"code":503,"status":"UNAVAILABLE"}}`, 0},
-		{"only in the status", 503, `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}`, 429},
-		{"no code", 503, `{"error":{"message":"No."}}`, 0},
-		{"no JSON", 503, `<html>` + strings.Repeat("x", 100_000), 0},
-		{"another", 500, `{"error":{"code":500,"message":"` + strings.Repeat("x", 100_000) + `"}}`, 500},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			sent := 0
-			client, _ := over(t, transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
-				sent++
-				return answer(req, c.status, c.body), nil
-			}), policy.Policy{MaxAttempts: 1})
-			_, err := client.GenerativeModel(flash).GenerateContent(t.Context(), genai.Text("Who waits?"))
-			var e *generativeai.UnavailableError
-			var plain *googleapi.Error
-			switch {
-			case sent != 1:
-				t.Errorf("%d requests", sent)
-			case c.want == 0 && (!errors.As(err, &e) || e.StatusCode != c.status || strings.Contains(err.Error(), "\n")):
-				t.Errorf("error: %v", err)
-			case c.want != 0 && (!errors.As(err, &plain) || plain.Code != c.want || len(plain.Body) != len(c.body)):
-				t.Errorf("error: %.200v", err)
-			}
-		})
-	}
 }
 
 // answer returns an answer in JSON.
@@ -532,48 +440,5 @@ func TestNewClientRefuses(t *testing.T) {
 		} else if strings.Contains(err.Error(), "AI-test") {
 			t.Errorf("%s: the error has the key: %v", name, err)
 		}
-	}
-}
-
-func TestFlexDeadline(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		tier   policy.Tier
-		within func(context.Context) (context.Context, context.CancelFunc)
-		after  time.Duration
-		told   bool
-	}{
-		{"the SDK's own", policy.Flex, context.WithCancel, 10 * time.Minute, true},
-		{"standard", policy.Standard, context.WithCancel, 10 * time.Minute, false},
-		{"FlexContext", policy.Flex, generativeai.FlexContext, generativeai.FlexTimeout, false},
-		{"the program's", policy.Flex, func(ctx context.Context) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithTimeout(ctx, 12*time.Minute)
-			inner, stop := generativeai.FlexContext(ctx)
-			return inner, func() { stop(); cancel() }
-		}, 12 * time.Minute, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			base := new(later)
-			client, stack := over(t, base, policy.Policy{Tier: c.tier})
-			synctest.Test(t, func(t *testing.T) {
-				server := llmtest.NewPipe(llmtest.Config{Faults: always(llmtest.Stall)})
-				defer server.Close()
-				base.RoundTripper = server.Transport()
-				ctx, cancel := c.within(context.WithoutCancel(t.Context()))
-				defer cancel()
-				start := time.Now()
-				_, err := client.GenerativeModel(flash).GenerateContent(ctx, genai.Text("Who is late?"))
-				var e *generativeai.FlexDeadlineError
-				if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) != c.told || time.Since(start) != c.after {
-					t.Errorf("after %v: %v", time.Since(start), err)
-				}
-				if e != nil && (!e.Timeout() || e.Temporary() || !strings.Contains(err.Error(), "FlexContext")) {
-					t.Errorf("%v", err)
-				}
-				if rows := stack.Rows(); len(rows) != 1 || rows[0].Outcome != policy.Ambiguous {
-					t.Errorf("rows: %+v", rows)
-				}
-			})
-		})
 	}
 }
