@@ -48,7 +48,7 @@ type Adapter struct {
 	Failure func(error) Failure
 
 	// RetryCount is the header in which the SDK counts its own retries, "" if there is none. The kit checks that every
-	// request says "0" or has none of its own retries.
+	// request says "0".
 	RetryCount string
 
 	// RetriesTimeout says that Options.Timeout is a timeout of one attempt, which the SDK resends if Options.Retries is

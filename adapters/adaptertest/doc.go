@@ -16,5 +16,5 @@
 // logs why.
 //
 // What is particular to one SDK is tested beside its adapter. [Adapter.Run] gives such a test the same [World]: a stack
-// over a simulated provider, with checks of its own.
+// over a simulated provider, and checks for both.
 package adaptertest

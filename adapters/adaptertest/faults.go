@@ -29,7 +29,7 @@ const (
 	followed               // with an answer, after a redirect to the same host
 	final                  // with the provider's error
 	ambiguous              // with our error: it may have been billed
-	redirected             // with our error: it would have gone to another host
+	redirected             // with our error: another host would have got it
 	notFollowed            // with the redirect itself, which some SDKs take for an empty answer
 	cut                    // with half an answer
 	errorEvent             // with half a stream and an error
@@ -103,7 +103,7 @@ func fateOf(a *Adapter, fault llmtest.Fault, http2, stream bool) fate {
 	if fault == llmtest.ErrorInStream && stream {
 		return fate{errorEvent, 200, 1, policy.Partial}
 	}
-	if fault == llmtest.RedirectSame && a.Middleware { // the http.Client that would follow it is beneath
+	if fault == llmtest.RedirectSame && a.Middleware { // the http.Client that would follow it is below
 		return fate{notFollowed, 307, 0, policy.Rejected}
 	}
 	// A base that is not net/http's own transport is not believed.
@@ -116,7 +116,8 @@ func fateOf(a *Adapter, fault llmtest.Fault, http2, stream bool) fate {
 	return fates[fault]
 }
 
-// faultCases have every fault befall the first request of a call, and then every request.
+// faultCases return two cases for every fault and version of HTTP: in one, the first request of a call meets the fault,
+// in the other every request does.
 func faultCases(a *Adapter) []testCase {
 	var cs []testCase
 	for fault := llmtest.NoFault; fault <= llmtest.ShouldRetryFalse; fault++ {

@@ -116,7 +116,7 @@ func describe(change func(*adaptertest.Client)) adaptertest.Adapter {
 	return a
 }
 
-// TestBugsAreFound runs TestPlain with each bug, in a process of its own, as a test cannot fail and pass at once.
+// TestBugsAreFound runs TestPlain with each bug, in another process, because a failure there is expected.
 func TestBugsAreFound(t *testing.T) {
 	for bug, want := range bugs {
 		t.Run(bug, func(t *testing.T) {

@@ -53,7 +53,7 @@ type Setup struct {
 	HTTPClient func(base http.RoundTripper) *http.Client
 }
 
-// Run runs f in a bubble, with a World of its own. Waits take no real time, and a goroutine that is left behind fails the
+// Run runs f in a bubble, with a new World. Waits take no real time, and a goroutine that is left behind fails the
 // test. When f has returned, the stack is closed.
 func (a *Adapter) Run(t *testing.T, s Setup, f func(w *World)) {
 	t.Helper()
@@ -93,7 +93,7 @@ func (a *Adapter) run(t *testing.T, s Setup, f func(w *World), w *World) {
 // A laterBase is a RoundTripper that is set after the stack was made over it.
 type laterBase struct{ http.RoundTripper }
 
-// CloseIdleConnections does nothing: when it is called, the bubble of the connections is gone.
+// CloseIdleConnections does nothing: when it is called, the bubble of the connections has ended.
 func (*laterBase) CloseIdleConnections() {}
 
 // build makes the stack and the client.

@@ -22,7 +22,7 @@
 //
 //   - By default it resends 408, 409, 429, 5xx, lost connections, answers that break off, and attempts that take too long,
 //     twice. The adapter turns that off, because the stack does it. A program may turn it on again. Every answer to a call
-//     then tells the SDK not to resend it, and the stack answers a call that the SDK resends after a timeout, and that may
+//     then says that the SDK must not resend it, and the stack answers a call that the SDK resends after a timeout, and that may
 //     have been billed, with 424 and "repeat". It recognizes a resent call by the header X-Stainless-Retry-Count, which
 //     must not be removed, or by [policy.Track] if a middleware of the program changes each try, for example by a date in
 //     the body.

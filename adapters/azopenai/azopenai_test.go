@@ -31,7 +31,7 @@ const endpoint = "https://mine.openai.azure.com"
 
 var key = azcore.NewKeyCredential("key-test")
 
-// prices are those that a program has with Azure; the embedded catalog has none.
+// prices are what a program pays to Azure. The embedded catalog has no prices for Azure.
 const prices = `{"providers": {"azure": {"models": {
 	"gpt-5": {"limits": {"max_output": 128000}, "periods": [{"source": "test", "tiers": {
 		"standard": [{"usd_per_million": {"input": "1.25", "cached_input": "0.125", "output": "10"}}],
@@ -330,7 +330,7 @@ func TestRetryOptions(t *testing.T) {
 	}
 }
 
-// A doer is a Transporter that is no http.Client.
+// A doer is a Transporter that is not an http.Client.
 type doer struct {
 	rt http.RoundTripper
 	n  int
@@ -349,7 +349,7 @@ func (stamp) Do(req *azpolicy.Request) (*http.Response, error) {
 	return req.Next()
 }
 
-// The program's options are kept, and left as they are.
+// The program's options are used and not changed.
 func TestOptionsAreLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := llmtest.NewPipe(llmtest.Config{Faults: llmtest.Sequence(llmtest.Slow, llmtest.RateLimited)})

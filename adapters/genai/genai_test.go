@@ -307,7 +307,7 @@ func TestErrorsReachTheSDK(t *testing.T) {
 	}
 }
 
-// The shortest time that a call has is what Google's servers are told.
+// The stack sends Google the shortest time that a call has.
 func TestServerTimeout(t *testing.T) {
 	onGemini.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
 		ctx, cancel := context.WithTimeout(policy.With(w.Context(), policy.OnTier(policy.Priority)), 15*time.Minute)
@@ -350,7 +350,7 @@ func answer(req *http.Request, status int, body string) *http.Response {
 	}
 }
 
-// A caller's own client, its transport and its config are left as they are, and others who use it see no credential.
+// The program's http.Client, its transport and its config are not changed, and other users of them see no credential.
 func TestConfigIsLeftAlone(t *testing.T) {
 	for _, f := range apis {
 		t.Run(f.Provider, func(t *testing.T) {
@@ -372,7 +372,7 @@ func TestConfigIsLeftAlone(t *testing.T) {
 				t.Errorf("config: %+v", cfg)
 			}
 			if client.ClientConfig().HTTPClient.Timeout != time.Minute {
-				t.Error("the timeout is gone")
+				t.Error("the timeout is lost")
 			}
 			if _, err := client.Models.GenerateContent(t.Context(), flash, genai.Text("Whose client?"), nil); err != nil {
 				t.Fatal(err)
@@ -393,7 +393,7 @@ func TestConfigIsLeftAlone(t *testing.T) {
 	}
 }
 
-// A client that is given has to authenticate by itself, where there are no credentials in the config.
+// The program's http.Client has to authenticate if there are no credentials in the config.
 func TestClientThatAuthenticates(t *testing.T) {
 	server := llmtest.NewServer(llmtest.Config{})
 	defer server.Close()
@@ -494,7 +494,7 @@ func TestErrorsHoldNoKey(t *testing.T) {
 	}
 }
 
-// Credentials stay with the host, where a redirect is followed at all: a call that costs money is not sent elsewhere.
+// A redirect to another host gets no credentials. A call that costs money does not follow it at all.
 func TestCredentialsStayWithTheHost(t *testing.T) {
 	const body = `{"totalTokens":3,"candidates":[{"content":{"role":"model","parts":[{"text":"Hm."}]},"finishReason":"STOP"}]}`
 	for _, f := range apis {

@@ -31,7 +31,7 @@ func interact(ctx context.Context, client *genai.Client, opts ...operations.Opti
 	return err
 }
 
-// insistently has the SDK repeat whatever it can.
+// insistently makes the SDK resend whatever it can.
 func insistently() []operations.Option {
 	return []operations.Option{operations.WithRetries(retry.Config{
 		Strategy: "attempt-count-backoff", Backoff: &retry.BackoffStrategy{InitialInterval: 500, MaxInterval: 8000, Exponent: 2, MaxElapsedTime: 30_000},
@@ -88,7 +88,7 @@ func TestInteractionsWithATimeoutAreSentOnce(t *testing.T) {
 	}
 }
 
-// What is asked of the provider is what the SDK would ask.
+// The requests of our Interactions are those of the SDK's own.
 func TestInteractionsAskAsTheSDKDoes(t *testing.T) {
 	for name, cfg := range map[string]genai.ClientConfig{
 		"gemini":  {Backend: genai.BackendGeminiAPI, APIKey: "AI-test"},

@@ -46,12 +46,12 @@ func over(t *testing.T, cfg genai.ClientConfig, p policy.Policy, base func(*http
 	return client, stack
 }
 
-// bubble runs a subtest whose time is not the world's.
+// bubble runs a subtest in a bubble of synctest.
 func bubble(t *testing.T, name string, f func(*testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
 }
 
-// answering returns a base that gives these answers, the last one for ever, and counts.
+// answering returns a base that counts requests and answers with these statuses, and then always with the last one.
 func answering(n *atomic.Int64, statuses ...int) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
@@ -67,12 +67,12 @@ func answering(n *atomic.Int64, statuses ...int) func(*http.Request) (*http.Resp
 	}
 }
 
-// repeating is a config whose call the SDK repeats, four times.
+// repeating is a config that makes the SDK resend a call four times.
 func repeating() *genai.GenerateContentConfig {
 	return &genai.GenerateContentConfig{HTTPOptions: &genai.HTTPOptions{RetryOptions: &genai.HTTPRetryOptions{}}}
 }
 
-// A single call's RetryOptions repeat nothing that may have been billed.
+// The RetryOptions of a single call resend nothing that may have been billed.
 func TestRetryOptionsOfACall(t *testing.T) {
 	for _, fault := range []llmtest.Fault{llmtest.ResetAfterAccept, llmtest.Stall, llmtest.Slow} {
 		for _, stream := range []bool{false, true} {
@@ -108,7 +108,7 @@ func TestRetryOptionsOfACall(t *testing.T) {
 	}
 }
 
-// The same holds where http.Client copies the header for each try, and for an answer that was billed.
+// That also holds if http.Client copies the header for each try, and for an answer that was billed.
 func TestRetryOptionsInOtherWords(t *testing.T) {
 	for name, c := range map[string]struct {
 		base   string
@@ -130,7 +130,8 @@ func TestRetryOptionsInOtherWords(t *testing.T) {
 	}
 }
 
-// The stack sends again as often as its policy says, whatever the SDK is told, and the program sees how that ended.
+// The stack resends a call as often as its policy says, whatever the options of the SDK say, and the program sees how that
+// ended.
 func TestTheStackStillRetries(t *testing.T) {
 	for name, c := range map[string]struct {
 		send func(context.Context, *genai.Client) error
@@ -172,7 +173,7 @@ func (f *failingToken) Token(context.Context) (*auth.Token, error) {
 	return &auth.Token{Value: "ya29.test", Expiry: time.Now().Add(time.Hour)}, nil
 }
 
-// What was never sent may be tried again, and what costs nothing, too.
+// A call that was never sent may be tried again, and so may one that costs nothing.
 func TestRepetitionsThatCostNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent atomic.Int64
@@ -207,7 +208,7 @@ func TestRepetitionsThatCostNothing(t *testing.T) {
 	})
 }
 
-// The parts of a file go to one address, and a part without an answer of note is sent again.
+// All parts of a file are sent to one address. A part whose answer has no upload status is sent again.
 func TestUploads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var parts int
@@ -231,7 +232,7 @@ func TestUploads(t *testing.T) {
 	})
 }
 
-// Calls alike, one after the other and at once, are calls of their own; so is each part of an answer that is continued.
+// Equal calls, one after the other or at once, are separate calls. So is each part of an answer that is continued.
 func TestCallsAlike(t *testing.T) {
 	var sent atomic.Int64
 	client, stack := over(t, genai.ClientConfig{}, policy.Policy{}, answering(&sent, 502, 200))
@@ -272,7 +273,7 @@ func TestCallsAlike(t *testing.T) {
 	}
 }
 
-// A redirect to where the request came from is followed.
+// A redirect to the request's own address is followed.
 func TestRedirectToItself(t *testing.T) {
 	n := 0
 	var first *url.URL

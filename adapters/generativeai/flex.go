@@ -48,7 +48,7 @@ func (e *FlexDeadlineError) Timeout() bool { return true }
 // Temporary returns false.
 func (e *FlexDeadlineError) Temporary() bool { return false }
 
-// sdkTimeout is the deadline that the SDK sets. sdkSlack is how much of it may have passed before the adapter sees the
+// sdkTimeout is the deadline that the SDK sets. sdkSlack is how much of it may be over before the adapter sees the
 // request.
 const (
 	sdkTimeout = 10 * time.Minute

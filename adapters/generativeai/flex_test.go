@@ -17,7 +17,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// Google's servers wait 10 minutes for flex unless they are told otherwise.
+// Google's servers wait 10 minutes for flex unless X-Server-Timeout says more.
 func TestServerTimeout(t *testing.T) {
 	client, _, server := setup(t, llmtest.Config{}, flexFirst)
 	model := client.GenerativeModel(flash)
@@ -41,11 +41,11 @@ func TestServerTimeout(t *testing.T) {
 
 func TestFlexDeadline(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		tier   policy.Tier
-		within func(context.Context) (context.Context, context.CancelFunc)
-		after  time.Duration
-		told   bool
+		name      string
+		tier      policy.Tier
+		within    func(context.Context) (context.Context, context.CancelFunc)
+		after     time.Duration
+		explained bool
 	}{
 		{"the SDK's own", policy.Flex, context.WithCancel, 10 * time.Minute, true},
 		{"standard", policy.Standard, context.WithCancel, 10 * time.Minute, false},
@@ -68,7 +68,7 @@ func TestFlexDeadline(t *testing.T) {
 				start := time.Now()
 				_, err := client.GenerativeModel(flash).GenerateContent(ctx, genai.Text("Who is late?"))
 				var e *generativeai.FlexDeadlineError
-				if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) != c.told || time.Since(start) != c.after {
+				if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) != c.explained || time.Since(start) != c.after {
 					t.Errorf("after %v: %v", time.Since(start), err)
 				}
 				if e != nil && (!e.Timeout() || e.Temporary() || !strings.Contains(err.Error(), "FlexContext")) {

@@ -28,7 +28,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// google is the SDK's own endpoint, spelt so that its gRPC client cannot dial it: no test leaves this machine.
+// google is the SDK's own endpoint, written so that its gRPC client cannot dial it: no test uses the network.
 var google = option.WithEndpoint("https://generativelanguage.googleapis.com:443")
 
 const (
@@ -290,8 +290,8 @@ func answer(req *http.Request, status int, body string) *http.Response {
 	}
 }
 
-// later is a RoundTripper that is known later: the SDK's gRPC client starts goroutines that never end, so a client has
-// to be made outside of the bubble that it is used in.
+// later is a RoundTripper that is set later. The SDK's gRPC client starts goroutines that never end, so a client has to be
+// made outside of the bubble.
 type later struct{ http.RoundTripper }
 
 // An iterator cannot be closed. The stack closes the stream for it; if it did not, the bubble would not end.
@@ -342,7 +342,7 @@ func TestCancelledStream(t *testing.T) {
 	})
 }
 
-// The key goes to Google, and to nobody else.
+// The key is sent to Google and to the endpoint, and to no other host.
 func TestKeyStaysWithTheHost(t *testing.T) {
 	const body = `{"totalTokens":3,"candidates":[{"content":{"role":"model","parts":[{"text":"Hm."}]},"finishReason":1}]}`
 	for _, c := range []struct{ name, endpoint, to, want string }{
@@ -403,7 +403,7 @@ func TestKeyStaysWithTheHost(t *testing.T) {
 	}
 }
 
-// The SDK's headers are in lower case, and one map for all attempts.
+// The names of the SDK's headers are in lower case, and all attempts share one map.
 func TestKeyReplacesAnother(t *testing.T) {
 	client, _, server := setup(t, llmtest.Config{}, policy.Policy{})
 	ctx := callctx.SetHeaders(t.Context(), "x-goog-api-key", "another", "x-goog-user-project", "p")

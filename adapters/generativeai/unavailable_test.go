@@ -20,7 +20,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// Left to itself the SDK would resend for as long as the context lasts.
+// The SDK alone would resend for as long as the context lasts.
 func TestUnavailableEndsTheCall(t *testing.T) {
 	p := policy.Policy{MaxAttempts: 2, BackoffBase: time.Millisecond, BackoffMax: time.Millisecond}
 	client, stack, server := setup(t, llmtest.Config{Faults: always(llmtest.Overloaded)}, p)
@@ -54,7 +54,7 @@ func TestUnavailableEndsTheCall(t *testing.T) {
 	}
 }
 
-// The SDK goes by the code in the body.
+// The SDK takes the code from the body.
 func TestUnavailableByItsBody(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -103,7 +103,7 @@ func describe(name string, a adaptertest.Adapter, build func(*adaptertest.World)
 	return m
 }
 
-// openAIEndings returns the description of a model of llms/openai, which gives errors away for texts.
+// openAIEndings completes the description of a model of llms/openai, which replaces errors by texts.
 func openAIEndings(a adaptertest.Adapter) adaptertest.Adapter {
 	a.AsResponse = true
 	a.Late = adaptertest.Ending{Text: "request timeout"}
@@ -119,7 +119,7 @@ func newOpenAI(opts ...openai.Option) func(*adaptertest.World) (llms.Model, erro
 	return func(w *adaptertest.World) (llms.Model, error) { return langchaingo.NewOpenAI(w.Stack, opts...) }
 }
 
-// azureCatalog has the prices that a program has with Azure. The embedded catalog has none.
+// azureCatalog has what a program pays to Azure. The embedded catalog has no prices for Azure.
 func azureCatalog() *price.Catalog {
 	catalog, err := price.Parse("mine", strings.NewReader(`{"providers":{"azure":{"models":{"gpt-5":{"limits":{"max_output":128000},
 		"periods":[{"source":"test","tiers":{

@@ -20,8 +20,8 @@
 // These are properties of v3.96.0:
 //
 //   - By default it resends 408, 409, 429, 5xx and lost connections, twice. The adapter turns that off, because the stack
-//     does it. A program may turn it on again. Nothing is billed twice then: every answer to a call tells the SDK not to
-//     resend it. The SDK does resend a call when its http.Client.Timeout has passed. The stack answers that with 424 and
+//     does it. A program may turn it on again. Nothing is billed twice then: every answer to a call says that the SDK
+//     must not resend it. The SDK does resend a call when its http.Client.Timeout is over. The stack answers that with 424 and
 //     "repeat". It recognizes a resent call by the header X-Stainless-Retry-Count, which must not be removed, or by
 //     [policy.Track] if a middleware of the program changes each try, for example by a date in the body.
 //   - The SDK's own http.Client gives up after 10 minutes without an answer, which is too short for the flex tier. The
