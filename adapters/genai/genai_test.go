@@ -496,43 +496,47 @@ func TestErrorsHoldNoKey(t *testing.T) {
 
 // A redirect to another host gets no credentials. A call that costs money does not follow it at all.
 func TestCredentialsStayWithTheHost(t *testing.T) {
-	const body = `{"totalTokens":3,"candidates":[{"content":{"role":"model","parts":[{"text":"Hm."}]},"finishReason":"STOP"}]}`
-	for _, f := range apis {
-		for to, keeps := range map[string]bool{
+	for _, a := range apis {
+		for to, same := range map[string]bool{
 			"/elsewhere":                  true,
 			"https://evil.example/v1beta": false,
 			"http://127.0.0.1/v1beta":     false,
 		} {
-			var sent []string
-			base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
-				req.Body.Close()
-				sent = append(sent, req.Header.Get("X-Goog-Api-Key")+req.Header.Get("Authorization")+req.Header.Get("X-Goog-User-Project"))
-				if len(sent) == 1 {
-					r := answer(req, http.StatusTemporaryRedirect, "")
-					r.Header.Set("Location", to)
-					return r, nil
-				}
-				return answer(req, http.StatusOK, body), nil
-			})
-			stack, err := middleware.New(middleware.WithBase(base))
-			if err != nil {
-				t.Fatal(err)
-			}
-			client, err := adapter.NewClient(t.Context(), &f.config, stack)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := client.Models.CountTokens(t.Context(), flash, genai.Text("Who knows?"), nil); err != nil {
-				t.Fatal(err)
-			}
-			if len(sent) != 2 || sent[0] == "" || (sent[1] == sent[0]) != keeps || !keeps && sent[1] != "" {
-				t.Errorf("%s, %s: %q", f.Provider, to, sent)
-			}
-			sent = nil
-			_, err = client.Models.GenerateContent(t.Context(), flash, genai.Text("Who knows?"), nil)
-			if keeps && (err != nil || len(sent) != 2) || !keeps && (!errors.Is(err, middleware.ErrRedirect) || len(sent) != 1) {
-				t.Errorf("%s, %s: %q, %v", f.Provider, to, sent, err)
-			}
+			t.Run(a.Provider+" to "+to, func(t *testing.T) { redirected(t, a, to, same) })
 		}
+	}
+}
+
+// redirected has the first request of each call redirected, to the same host or another one.
+func redirected(t *testing.T, a api, to string, same bool) {
+	const body = `{"totalTokens":3,"candidates":[{"content":{"role":"model","parts":[{"text":"Hm."}]},"finishReason":"STOP"}]}`
+	var sent []string // the credentials of each request
+	stack, err := middleware.New(middleware.WithBase(transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		req.Body.Close()
+		sent = append(sent, req.Header.Get("X-Goog-Api-Key")+req.Header.Get("Authorization")+req.Header.Get("X-Goog-User-Project"))
+		if len(sent) == 1 {
+			r := answer(req, http.StatusTemporaryRedirect, "")
+			r.Header.Set("Location", to)
+			return r, nil
+		}
+		return answer(req, http.StatusOK, body), nil
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := adapter.NewClient(t.Context(), &a.config, stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Models.CountTokens(t.Context(), flash, genai.Text("Who knows?"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(sent) != 2 || sent[0] == "" || (sent[1] == sent[0]) != same || !same && sent[1] != "" {
+		t.Errorf("credentials of a free call: %q", sent)
+	}
+	sent = nil
+	_, err = client.Models.GenerateContent(t.Context(), flash, genai.Text("Who knows?"), nil)
+	if same && (err != nil || len(sent) != 2) || !same && (!errors.Is(err, middleware.ErrRedirect) || len(sent) != 1) {
+		t.Errorf("credentials of a call that costs money: %q, %v", sent, err)
 	}
 }

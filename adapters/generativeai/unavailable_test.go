@@ -29,14 +29,7 @@ func TestUnavailableEndsTheCall(t *testing.T) {
 	if !errors.As(err, &e) || e.StatusCode != 503 || e.Status != "UNAVAILABLE" || e.Message == "" {
 		t.Fatalf("error: %v", err)
 	}
-	var again interface {
-		Temporary() bool
-		Timeout() bool
-		NonRetriable()
-	}
-	if !errors.As(error(e), &again) || again.Temporary() || again.Timeout() {
-		t.Errorf("%#v", e)
-	}
+	isFinal(t, e)
 	if n, rows := len(server.Requests()), stack.Rows(); n != 2 || len(rows) != 2 || rows[0].Call != rows[1].Call {
 		t.Errorf("%d requests, rows: %+v", n, rows)
 	}
@@ -51,6 +44,19 @@ func TestUnavailableEndsTheCall(t *testing.T) {
 	_, err = client.GenerativeModel(flash).GenerateContentStream(t.Context(), genai.Text("Who streams?")).Next()
 	if !errors.As(err, &plain) || plain.Code != 503 || errors.As(err, &e) || len(server.Requests()) != 6 {
 		t.Errorf("stream: %v, %d requests", err, len(server.Requests()))
+	}
+}
+
+// isFinal checks that an error says to code above that the call should not be sent again.
+func isFinal(t *testing.T, err error) {
+	t.Helper()
+	var again interface {
+		Temporary() bool
+		Timeout() bool
+		NonRetriable()
+	}
+	if !errors.As(err, &again) || again.Temporary() || again.Timeout() {
+		t.Errorf("%#v", err)
 	}
 }
 
