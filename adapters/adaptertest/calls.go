@@ -82,7 +82,7 @@ func answers(w *World) {
 // usageAskedFor checks that the stack asked for the usage of a stream, where the provider has to be asked.
 func (w *World) usageAskedFor(r llmtest.Request) {
 	w.Helper()
-	if w.stream && strings.HasSuffix(r.Path, "/chat/completions") && r.Provider != "azure" && !r.IncludeUsage {
+	if w.stream && strings.HasSuffix(r.Path, "/chat/completions") && !r.IncludeUsage {
 		w.Error("the usage of a stream was not asked for")
 	}
 }

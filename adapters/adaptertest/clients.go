@@ -24,7 +24,10 @@ func clientCases(a *Adapter) []testCase {
 	refusing := llmtest.Config{RefuseDials: func(int) bool { return true }}
 	stalled := llmtest.Config{Faults: always(llmtest.Stall)}
 	cs := []testCase{
-		{name: "dial_refused", setup: Setup{Config: refusing}, retries: true, test: dialRefused},
+		{name: "dial_refused", setup: Setup{Config: refusing}, retries: true,
+			test: func(w *World) { dialRefused(w, attempts) }},
+		{name: "dial_refused/max_attempts", setup: Setup{Config: refusing, Policy: policy.Policy{MaxAttempts: 3}}, retries: true,
+			test: func(w *World) { dialRefused(w, 3) }},
 		{name: "context/deadline", setup: Setup{Config: stalled}, retries: true, test: contextDeadline},
 		{name: "context/cancelled", setup: Setup{Config: stalled}, retries: true, test: contextCancelled},
 		{name: "context/done", retries: true, test: contextDone},
@@ -43,7 +46,7 @@ func clientCases(a *Adapter) []testCase {
 }
 
 // dialRefused cannot reach the provider. The stack tries as often as its policy allows, and the SDK not once more.
-func dialRefused(w *World) {
+func dialRefused(w *World, attempts int) {
 	ctx, call := policy.Track(w.Context())
 	_, err := w.ask(ctx, "Who is there?")
 	w.refused(err, isNotSent)

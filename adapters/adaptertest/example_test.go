@@ -16,7 +16,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// The adapter of an SDK is tested by a description of the SDK and one call.
+// An adapter is tested by a description of its SDK and one call. The SDK here is a client of OpenAI in a hundred lines.
 func ExampleTest() {
 	_ = func(t *testing.T) { // func TestAdapter
 		adaptertest.Test(t, plain(newSDK))

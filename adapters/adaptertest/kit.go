@@ -7,11 +7,26 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// Test runs every case that the description allows, each as a subtest: "refusals/limit/stream/retries" and so on. A case
-// about calls and streams runs for both, and a case about retries runs with the SDK's own retries off and on.
+// Test runs every case that the description allows, each as a subtest. A case about calls and streams runs for both, and a
+// case about retries runs with the SDK's own retries off and on, as in "refusals/limit/stream/retries". These are the cases:
 //
-// The cases change no environment variables and share nothing, but each runs on its own: a bubble of testing/synctest
-// cannot be run in parallel with its parent.
+//	answers         every answer has a row, and the rows equal the provider's meter
+//	answer/...      the program sees the served tier and the usage
+//	fallback        a call without room on the flex tier is served on the standard tier
+//	tier_rejected   a call to a model without the tier is served on the standard tier (Azure only)
+//	context         a context sets the tier, a tag and a time to finish by
+//	tracked         policy.Track follows a call of two attempts
+//	cache           a context cache is read, and a dead one is the provider's error
+//	concurrent      50 calls and streams at once
+//	stream/...      streams are read, closed early, cut by a deadline, and have their usage
+//	refusals/...    what the stack refuses is not sent, and the program sees why
+//	dial_refused    the stack alone tries again when the provider cannot be reached
+//	context/...     a deadline, a cancellation, and a context that is done before the call
+//	http_client/... the program's http.Client is used, and its timeout is never paid for twice
+//	timeout/...     the SDK's own timeout is never paid for twice
+//	faults/...      every fault of package llmtest, over HTTP/1 and HTTP/2, once and each time
+//
+// The cases read the environment as the SDK does: see [Unsetenv]. They do not run in parallel.
 func Test(t *testing.T, a Adapter) {
 	t.Helper()
 	if fault := a.fault(); fault != "" {
@@ -34,7 +49,7 @@ func Test(t *testing.T, a Adapter) {
 type testCase struct {
 	name    string
 	setup   Setup
-	needs   []Ability
+	needs   []Ability // what the SDK must be able to do
 	modes   modes
 	retries bool // it runs with the SDK's own retries, too
 	test    func(w *World)
@@ -49,7 +64,7 @@ const (
 	streamOnly
 )
 
-// A variant is one run of a case.
+// A variant is one run of a case: with a stream or without, with the SDK's own retries or without.
 type variant struct{ stream, retries bool }
 
 func (v variant) name() string {
@@ -73,6 +88,7 @@ func (c *testCase) missing(a *Adapter) (Ability, string) {
 	return "", ""
 }
 
+// variants returns the variants that the case runs in.
 func (c *testCase) variants(a *Adapter) (vs []variant) {
 	for _, retries := range []bool{false, true} {
 		for _, stream := range []bool{false, true} {
@@ -87,6 +103,7 @@ func (c *testCase) variants(a *Adapter) (vs []variant) {
 	return vs
 }
 
+// run runs one variant of the case.
 func (c *testCase) run(t *testing.T, a *Adapter, v variant) {
 	t.Helper()
 	a.run(t, c.setup, c.test, &World{stream: v.stream, retries: v.retries})
@@ -97,6 +114,7 @@ func cases(a *Adapter) []testCase {
 	return slices.Concat(callCases(a), streamCases(), refusalCases(a), clientCases(a), faultCases(a))
 }
 
+// always is a script of one fault.
 func always(f llmtest.Fault) llmtest.Script {
 	return llmtest.ScriptFunc(func(int) llmtest.Fault { return f })
 }

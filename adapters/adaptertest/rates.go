@@ -8,6 +8,7 @@ var rates = map[string][3]int64{
 	"gpt-5 priority":                  {2_500_000, 250_000, 20_000_000},
 	"gpt-5-mini standard":             {250_000, 25_000, 2_000_000},
 	"gpt-5-mini flex":                 {125_000, 12_500, 1_000_000},
+	"gpt-5-mini priority":             {450_000, 45_000, 3_600_000},
 	"gemini-2.5-flash standard":       {300_000, 30_000, 2_500_000},
 	"gemini-2.5-flash flex":           {150_000, 15_000, 1_250_000},
 	"gemini-2.5-pro standard":         {1_250_000, 125_000, 10_000_000},

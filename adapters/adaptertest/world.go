@@ -208,6 +208,7 @@ func (w *World) ended(err error, want Ending, is error) {
 	w.Helper()
 	switch {
 	case want.Hidden != "":
+		w.Logf("the error is not checked: %s", want.Hidden)
 	case err == nil:
 		w.Error("no error")
 	case want.Status != 0 && w.adapter.Failure(err).Status != want.Status:

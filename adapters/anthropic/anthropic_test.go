@@ -151,11 +151,15 @@ func ask(w *adaptertest.World, client sdk.Client) {
 func TestHeadersOfTheSDK(t *testing.T) {
 	for _, a := range []adaptertest.Adapter{onClient, onMiddleware} {
 		a.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
-			if _, err := w.Client.Ask(w.Context(), sonnet, "Who asks?"); err != nil {
-				w.Fatal(err)
+			for _, ask := range []func(context.Context, string, string) (adaptertest.Answer, error){w.Client.Ask, w.Client.Stream} {
+				if _, err := ask(w.Context(), sonnet, "Who asks?"); err != nil {
+					w.Fatal(err)
+				}
 			}
-			if r := w.Server.Requests()[0]; r.Header.Get("X-Api-Key") != "sk-test" || r.Header.Get("Anthropic-Version") == "" {
-				w.Errorf("request: %+v", r)
+			for _, r := range w.Server.Requests() {
+				if r.Header.Get("X-Api-Key") != "sk-test" || r.Header.Get("Anthropic-Version") == "" {
+					w.Errorf("request: %+v", r)
+				}
 			}
 		})
 	}

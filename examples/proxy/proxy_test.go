@@ -197,7 +197,7 @@ func TestFailures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := "http://" + free.Addr().String()
+	unreachable := "http://" + free.Addr().String()
 	free.Close()
 	once := policyFile(t, "defaults:\n  retry: {max_attempts: 1}\n")
 	sim := provider(t, llmtest.Config{Faults: llmtest.ScriptFunc(func(int) llmtest.Fault { return llmtest.ResetAfterAccept })})
@@ -209,8 +209,8 @@ func TestFailures(t *testing.T) {
 		{"lost", sim.URL, "/v1/chat/completions", bodyFor("openai", false), 424, "may have been billed"},
 		{"lost, Gemini", sim.URL, paths["gemini"], bodyFor("gemini", false), 424, "FAILED_PRECONDITION"},
 		{"lost, Anthropic", sim.URL, paths["anthropic"], bodyFor("anthropic", false), 424, `{"type":"error"`},
-		{"nobody there", nobody, "/v1/chat/completions", bodyFor("openai", false), 424, "nothing was billed"},
-		{"nobody there, no call", nobody, "/v1/whatever", "{}", 502, "skinflint_upstream"},
+		{"unreachable", unreachable, "/v1/chat/completions", bodyFor("openai", false), 424, "nothing was billed"},
+		{"unreachable, not a call", unreachable, "/v1/whatever", "{}", 502, "skinflint_upstream"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := start(t, c.upstream, "-policy", once)
