@@ -20,7 +20,7 @@ const (
 )
 
 // clientCases are about contexts, timeouts and the program's http.Client.
-func clientCases(a *Adapter) []testCase {
+func clientCases() []testCase {
 	refusing := llmtest.Config{RefuseDials: func(int) bool { return true }}
 	stalled := llmtest.Config{Faults: always(llmtest.Stall)}
 	cs := []testCase{

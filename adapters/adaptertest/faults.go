@@ -99,6 +99,7 @@ var onceOnly = map[llmtest.Fault]bool{
 	llmtest.RefusedStream: true, llmtest.GoAway: true, llmtest.ProtocolError: true,
 }
 
+// fateOf returns the fate of a call that meets a fault.
 func fateOf(a *Adapter, fault llmtest.Fault, http2, stream bool) fate {
 	if fault == llmtest.ErrorInStream && stream {
 		return fate{errorEvent, 200, 1, policy.Partial}
@@ -118,7 +119,7 @@ func fateOf(a *Adapter, fault llmtest.Fault, http2, stream bool) fate {
 
 // faultCases return two cases for every fault and version of HTTP: in one, the first request of a call meets the fault,
 // in the other every request does.
-func faultCases(a *Adapter) []testCase {
+func faultCases() []testCase {
 	var cs []testCase
 	for fault := llmtest.NoFault; fault <= llmtest.ShouldRetryFalse; fault++ {
 		for _, http2 := range []bool{false, true} {
@@ -126,14 +127,15 @@ func faultCases(a *Adapter) []testCase {
 				if repeated && onceOnly[fault] {
 					continue
 				}
-				cs = append(cs, faultCase(a, fault, http2, repeated))
+				cs = append(cs, faultCase(fault, http2, repeated))
 			}
 		}
 	}
 	return cs
 }
 
-func faultCase(a *Adapter, fault llmtest.Fault, http2, repeated bool) testCase {
+// faultCase returns one of them.
+func faultCase(fault llmtest.Fault, http2, repeated bool) testCase {
 	version, times, script := "http1", "once", llmtest.Sequence(fault)
 	if http2 {
 		version = "http2"
@@ -147,8 +149,8 @@ func faultCase(a *Adapter, fault llmtest.Fault, http2, repeated bool) testCase {
 		retries: true,
 		test:    func(w *World) { meets(w, fault, http2, repeated) },
 	}
-	if fault == llmtest.ErrorInStream && !a.can(ReadErrorEvents) {
-		c.modes = unaryOnly
+	if fault == llmtest.ErrorInStream {
+		c.streamNeeds = ReadErrorEvents
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package adaptertest
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -32,10 +33,13 @@ func Test(t *testing.T, a Adapter) {
 	if fault := a.fault(); fault != "" {
 		t.Fatal("adaptertest: ", fault)
 	}
+	for _, what := range slices.Sorted(maps.Keys(a.Cannot)) {
+		t.Logf("this SDK cannot %s: %s", what, a.Cannot[what])
+	}
 	for _, c := range cases(&a) {
 		t.Run(c.name, func(t *testing.T) {
 			if what, reason := c.missing(&a); reason != "" {
-				t.Logf("left out: this SDK cannot %s: %s", what, reason)
+				t.Logf("left out, as this SDK cannot %s: %s", what, reason)
 				return
 			}
 			for _, v := range c.variants(&a) {
@@ -52,7 +56,10 @@ type testCase struct {
 	needs   []Ability // what the SDK must be able to do
 	modes   modes
 	retries bool // it runs with the SDK's own retries, too
-	test    func(w *World)
+
+	streamNeeds Ability // what the SDK must be able to do for the variants with a stream; "": nothing
+
+	test func(w *World)
 }
 
 // modes are the ways to make a call that a case is about.
@@ -95,6 +102,7 @@ func (c *testCase) variants(a *Adapter) (vs []variant) {
 			switch {
 			case retries && !(c.retries && a.can(Retries)):
 			case stream && c.modes == unaryOnly, !stream && c.modes == streamOnly:
+			case stream && !a.can(c.streamNeeds):
 			default:
 				vs = append(vs, variant{stream, retries})
 			}
@@ -111,7 +119,7 @@ func (c *testCase) run(t *testing.T, a *Adapter, v variant) {
 
 // cases returns the cases for an adapter.
 func cases(a *Adapter) []testCase {
-	return slices.Concat(callCases(a), streamCases(), refusalCases(a), clientCases(a), faultCases(a))
+	return slices.Concat(callCases(a), streamCases(), refusalCases(a), clientCases(), faultCases())
 }
 
 // always is a script of one fault.

@@ -37,6 +37,7 @@ type config struct {
 type caller interface {
 	ask(ctx context.Context, model, text string) (adaptertest.Answer, error)
 	stream(ctx context.Context, model, text string) (adaptertest.Answer, error)
+	streamUsage(ctx context.Context, model, text string) (adaptertest.Answer, error)
 	open(ctx context.Context, model, text string) (io.Closer, error)
 }
 
@@ -66,11 +67,8 @@ func (v version) describe(asMiddleware bool) adaptertest.Adapter {
 				}
 			}
 			client := v.new(c)
-			return adaptertest.Client{Ask: client.ask, Stream: client.stream, Open: client.open}
+			return adaptertest.Client{Ask: client.ask, Stream: client.stream, StreamUsage: client.streamUsage, Open: client.open}
 		},
 		Failure: v.failure,
-		Cannot: map[adaptertest.Ability]string{
-			adaptertest.StreamUsage: "the test of package openaigo does it; there is no need to do it for each version",
-		},
 	}
 }

@@ -51,6 +51,19 @@ func (c v3) stream(ctx context.Context, model, text string) (answer adaptertest.
 	return answer, events.Err()
 }
 
+func (c v3) streamUsage(ctx context.Context, model, text string) (answer adaptertest.Answer, err error) {
+	params := c.question(model, text)
+	params.StreamOptions.IncludeUsage = openai.Bool(true)
+	events := c.client.Chat.Completions.NewStreaming(ctx, params)
+	defer events.Close()
+	for events.Next() {
+		if u := events.Current().Usage; u.PromptTokens > 0 {
+			answer.Input, answer.Output = u.PromptTokens, u.CompletionTokens
+		}
+	}
+	return answer, events.Err()
+}
+
 func (c v3) open(ctx context.Context, model, text string) (io.Closer, error) {
 	events := c.client.Chat.Completions.NewStreaming(ctx, c.question(model, text))
 	if !events.Next() {
