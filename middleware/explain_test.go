@@ -27,7 +27,7 @@ func TestExplain(t *testing.T) {
 		"without a bound":   {chatRequest(t, "POST", openaiURL, `{"model":"mystery"}`), []string{"openai chat of mystery"}, "costs at most"},
 		"too late for flex": {chatRequest(t, "POST", openaiURL, boundedBody).WithContext(soon), []string{"tier standard (too little time for flex)"}, ""},
 		"no JSON":           {chatRequest(t, "POST", openaiURL, `text`), []string{"body left as it is"}, ""},
-		"a fetch":           {chatRequest(t, "GET", responsesURL+"/resp_1", ""), []string{"body left as it is only watched"}, "flex"},
+		"a fetch":           {chatRequest(t, "GET", responsesURL+"/resp_1", ""), []string{"body left as it is only observed"}, "flex"},
 		"no call":           {chatRequest(t, "POST", "https://example.com/v1/files", "x"), []string{"no call that skinflint recognises"}, "costs"},
 	} {
 		t.Run(name, func(t *testing.T) {

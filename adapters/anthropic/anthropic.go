@@ -1,42 +1,53 @@
-// Package anthropic puts a [middleware.Stack] under github.com/anthropics/anthropic-sdk-go, Anthropic's SDK. In a program
-// that uses it, one line changes:
+// Package anthropic puts a [middleware.Stack] under Anthropic's SDK, github.com/anthropics/anthropic-sdk-go. A program
+// changes one line:
 //
 //	client := skinflintanthropic.NewClient(os.Getenv("ANTHROPIC_API_KEY"), stack)
 //
-// Errors of the provider reach the program as the SDK's own *anthropic.Error, and so does what the stack refuses or gives
-// up, as the SDK sends whatever ends in another error again: StatusCode is 402 for a cost limit, 429 for a limit of ours, 400
-// for a policy that makes no sense, and 424 for everything else, an attempt that may have been billed first of all. Error
-// says why, Type ("skinflint_ambiguous") and the header Skinflint-Refusal of Response ("ambiguous") say what it was.
-// [policy.Track] brings the [*middleware.Error] behind it past the SDK, as its Call's Err. A context that is done is the
-// context's own error.
+// # Errors
 //
-// What is peculiar to this SDK, in v1.84.0:
+// An error of the provider is the SDK's own *anthropic.Error. So is a refusal of the stack, and an attempt that may have
+// been billed, because the SDK would resend any other error:
 //
-//   - It resends 408, 409, 429, 5xx, lost connections, answers that break off, and attempts that take too long, twice by
-//     default. Here that is off, as the stack does it. Where a program turns it on, every answer to a call tells the SDK not
-//     to resend it, and what the SDK repeats for want of time, after it may have been billed, is answered with 424 and "repeat".
-//     That it is one, the SDK says in X-Stainless-Retry-Count, which has to stay; and where a middleware of the program's own
-//     makes each try another (by a date in the body), it is known by [policy.Track].
-//   - Package bedrock of the SDK speaks another API, whose calls pass the stack untouched.
-//   - Every call that is not a stream ends after 10 minutes, whatever http.Client there is, the stack's repetitions included.
-//     option.WithRequestTimeout sets another time. A stream has none, unless that option sets one.
-//   - Where MaxTokens may take longer, above 21,333 and for some models above less, the SDK demands a stream, and sends
-//     nothing. With option.WithRequestTimeout it sends that, too.
-//   - It waits for as long as Retry-After says, be it a day. The stack has patience for a policy's MaxWait, and then hands
-//     on the answer, which the SDK does not wait for. With its retries on, what is no call, such as a list of models, is
-//     left to the SDK.
-//   - A stream that is read to its end need not be closed; one that is left does. An error in a stream is an
+//   - StatusCode is 402 for a cost limit, 429 for a limit of the policy, 400 for an invalid policy, and 424 for everything
+//     else, such as an attempt that may have been billed.
+//   - Error says why.
+//   - Type ("skinflint_ambiguous"), and the header Skinflint-Refusal of Response ("ambiguous"), name the kind.
+//
+// [policy.Track] gives access to the [*middleware.Error] itself, by the Err of its Call. If the context is done, the error
+// is the context's.
+//
+// # The SDK
+//
+// These are properties of v1.84.0:
+//
+//   - By default it resends 408, 409, 429, 5xx, lost connections, answers that break off, and attempts that take too long,
+//     twice. The adapter turns that off, because the stack does it. A program may turn it on again. Every answer to a call
+//     then says that the SDK must not resend it, and the stack answers a call that the SDK resends after a timeout, and that may
+//     have been billed, with 424 and "repeat". It recognizes a resent call by the header X-Stainless-Retry-Count, which
+//     must not be removed, or by [policy.Track] if a middleware of the program changes each try, for example by a date in
+//     the body.
+//   - Package bedrock of the SDK uses another API. The stack passes its calls on unchanged.
+//   - A call that is not a stream ends after 10 minutes, whatever the http.Client says, the attempts of the stack included.
+//     option.WithRequestTimeout sets another time. A stream has no timeout unless that option sets one.
+//   - If a call may take longer than that, because of a MaxTokens above 21,333 or, for some models, above less, the SDK
+//     demands a stream and sends nothing. With option.WithRequestTimeout it sends the call.
+//   - It waits as long as Retry-After says, even for a day. The stack waits for a policy's MaxWait at most and then returns
+//     the answer, for which the SDK does not wait. If the SDK's retries are on, it resends requests that are no calls, such
+//     as a list of models.
+//   - A stream that is read to its end need not be closed. Any other has to be. An error within a stream is an
 //     *anthropic.Error, too, with StatusCode 200.
-//   - Anthropic has no flex tier: a policy's Tier changes nothing. ServiceTier stands as the program sets it.
-//   - vertex.WithCredentials puts an http.Client with the token above the one that it finds, and has to come behind
-//     [Options]; [NewClient] would take it away again.
+//   - Anthropic has no flex tier, so a policy's Tier changes nothing. The program's ServiceTier is sent as it is.
+//   - vertex.WithCredentials puts an http.Client that adds the token above the one that it finds. Pass it after
+//     [Options]. [NewClient] would replace that http.Client.
 //
-// Where an option is all that can be given, the stack fits as a middleware, without this package:
+// # As a middleware
+//
+// Some programs can only pass an option. There the stack is a middleware, without this package:
 //
 //	client := anthropic.NewClient(option.WithMiddleware(stack.Middleware), option.WithMaxRetries(0))
 //
-// It then stands above the SDK's http.Client, with that client's timeouts: the SDK's own gives up after 10 minutes without
-// an answer. A redirect ends the call there: the client beneath would follow it wherever it leads.
+// The stack is then above the SDK's http.Client and subject to its timeouts: the SDK's own gives up after 10 minutes
+// without an answer. The stack ends a call that is redirected: the http.Client below would follow the redirect to any host.
 package anthropic
 
 import (
@@ -49,12 +60,12 @@ import (
 	"github.com/skinflint-go/skinflint/middleware"
 )
 
-// NewClient returns a client of Anthropic's API over the stack. An empty key leaves it to the options or, by the SDK, to the
-// environment.
+// NewClient returns a client of Anthropic's API over the stack. It may be used by several goroutines. If the key is empty,
+// it comes from the options, or from ANTHROPIC_API_KEY, which the SDK reads.
 //
-// The options are those of the SDK's NewClient: a base URL, headers, a timeout. They may turn the SDK's retries on, which
-// are off. But option.WithHTTPClient has no effect: see [Options] for a program with an http.Client of its own. Given to a
-// single call, it goes past the stack.
+// The options are those of the SDK's NewClient, such as a base URL, headers or a timeout. The SDK's retries are off unless
+// an option turns them on. option.WithHTTPClient has no effect here; use [Options] for an http.Client of the program.
+// Passed to a single call, that option bypasses the stack.
 func NewClient(key string, stack *middleware.Stack, opts ...option.RequestOption) sdk.Client {
 	first := []option.RequestOption{option.WithMaxRetries(0)}
 	if key != "" {
@@ -63,18 +74,18 @@ func NewClient(key string, stack *middleware.Stack, opts ...option.RequestOption
 	return sdk.NewClient(slices.Concat(first, opts, []option.RequestOption{through(stack, nil)})...)
 }
 
-// Options returns the options that put the stack under a client which the program makes itself, or has a framework make.
-// They belong before its own, which may turn the SDK's retries on again:
+// Options returns the options that put the stack under a client which the program, or a framework, makes itself. Pass them
+// before other options, which may turn the SDK's retries on again:
 //
 //	client := anthropic.NewClient(append(skinflintanthropic.Options(stack, hc), option.WithAPIKey(key))...)
 //
-// An http.Client keeps its cookie jar, redirect policy and timeout, and its transport is what the stack sends through: see
-// [middleware.Stack.Wrap]. hc itself is left as it is, and may be nil.
+// The client uses a copy of hc with the same cookie jar, redirect policy and timeout, and the stack sends through its
+// transport, as [middleware.Stack.Wrap] says. hc may be nil.
 func Options(stack *middleware.Stack, hc *http.Client) []option.RequestOption {
 	return []option.RequestOption{option.WithMaxRetries(0), through(stack, hc)}
 }
 
-// through has the SDK send through the stack, and be told of refusals by answers.
+// through makes the SDK send through the stack, which answers what it refuses by a response.
 func through(stack *middleware.Stack, hc *http.Client) option.RequestOption {
 	return option.WithHTTPClient(stack.ErrorsAs(middleware.AsResponse).Wrap(hc))
 }

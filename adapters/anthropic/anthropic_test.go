@@ -3,8 +3,10 @@ package anthropic_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
-	"net/http/cookiejar"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,86 +14,176 @@ import (
 	sdk "github.com/anthropics/anthropic-sdk-go"
 	"github.com/anthropics/anthropic-sdk-go/option"
 
+	"github.com/skinflint-go/skinflint/adapters/adaptertest"
 	"github.com/skinflint-go/skinflint/adapters/anthropic"
-	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
-	"github.com/skinflint-go/skinflint/policy"
-	"github.com/skinflint-go/skinflint/policy/price"
-	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// Anthropic has no flex tier: a policy that asks for one is for other providers' calls, and changes nothing here.
-var flexFirst = policy.Policy{Tier: policy.Flex, Fallback: policy.Standard}
+func TestMain(m *testing.M) {
+	adaptertest.Unsetenv("ANTHROPIC_")
+	os.Exit(m.Run())
+}
 
-func TestCosts(t *testing.T) {
-	for _, p := range plugs {
-		for _, stream := range []bool{false, true} {
-			t.Run(p.name, func(t *testing.T) {
-				inWorld(t, llmtest.Config{CachedPercent: 50}, flexFirst, func(w *world) {
-					client := p.new(w, nil)
-					for _, model := range []sdk.Model{sonnet, haiku} {
-						for _, text := range []string{"Who saves?", strings.Repeat("Who remembers? ", 1000)} {
-							if answer, err := ask(w.Context(), client, model, text, stream); err != nil || answer == "" {
-								w.Fatalf("answer %q, error %v", answer, err)
-							}
-						}
-					}
-					rows := w.stack.Rows()
-					if len(rows) != 4 || rows[0].Stream != stream || rows[1].Usage.CachedInput == 0 {
-						w.Errorf("rows: %+v", rows)
-					}
-					for _, r := range w.server.Requests() {
-						if r.Tier != "" || r.Header.Get("X-Api-Key") != "sk-test" || r.Header.Get("Anthropic-Version") == "" {
-							w.Errorf("request: %+v", r)
-						}
-					}
-					w.balance()
-				})
-			})
+const (
+	sonnet = "claude-sonnet-4-5"
+	haiku  = "claude-haiku-4-5"
+)
+
+// onClient describes the SDK with the stack as its http.Client, and onMiddleware with the stack as a middleware.
+var (
+	onClient = adaptertest.Adapter{
+		Provider:   "anthropic",
+		Models:     []string{sonnet, haiku},
+		AsResponse: true,
+		New: func(w *adaptertest.World, o adaptertest.Options) adaptertest.Client {
+			opts := sdkOptions(o)
+			if o.HTTPClient == nil {
+				return caller{anthropic.NewClient("sk-test", w.Stack, opts...)}.client()
+			}
+			first := append(anthropic.Options(w.Stack, o.HTTPClient), option.WithAPIKey("sk-test"))
+			return caller{sdk.NewClient(append(first, opts...)...)}.client()
+		},
+		Failure:        failure,
+		RetryCount:     "X-Stainless-Retry-Count",
+		RetriesTimeout: true,
+		RetriesLost:    true,
+		ErrorEvent:     adaptertest.Ending{Status: http.StatusOK},
+		Cannot: map[adaptertest.Ability]string{
+			adaptertest.StreamUsage: "a stream has its usage always",
+		},
+	}
+	onMiddleware = func() adaptertest.Adapter {
+		a := onClient
+		a.Middleware = true
+		a.New = func(w *adaptertest.World, o adaptertest.Options) adaptertest.Client {
+			below := o.HTTPClient
+			if below == nil {
+				below = &http.Client{Transport: w.Base}
+			}
+			return caller{sdk.NewClient(append([]option.RequestOption{
+				option.WithAPIKey("sk-test"), option.WithHTTPClient(below), option.WithMiddleware(w.Stack.Middleware), option.WithMaxRetries(0),
+			}, sdkOptions(o)...)...)}.client()
 		}
+		return a
+	}()
+)
+
+func TestClient(t *testing.T) { adaptertest.Test(t, onClient) }
+
+func TestMiddleware(t *testing.T) { adaptertest.Test(t, onMiddleware) }
+
+func sdkOptions(o adaptertest.Options) (opts []option.RequestOption) {
+	if o.Retries {
+		opts = append(opts, option.WithMaxRetries(2))
+	}
+	if o.Timeout > 0 {
+		opts = append(opts, option.WithRequestTimeout(o.Timeout))
+	}
+	return opts
+}
+
+// A caller makes the calls of the kit.
+type caller struct{ sdk.Client }
+
+func (c caller) client() adaptertest.Client {
+	return adaptertest.Client{Ask: c.ask, Stream: c.stream, Open: c.open}
+}
+
+func question(model sdk.Model, text string) sdk.MessageNewParams {
+	return sdk.MessageNewParams{
+		Model: model, MaxTokens: 1000, Messages: []sdk.MessageParam{sdk.NewUserMessage(sdk.NewTextBlock(text))},
+	}
+}
+
+func (c caller) ask(ctx context.Context, model, text string) (adaptertest.Answer, error) {
+	got, err := c.Messages.New(ctx, question(model, text))
+	if err != nil {
+		return adaptertest.Answer{}, err
+	}
+	return adaptertest.Answer{
+		Text: got.Content[0].Text, Tier: string(got.Usage.ServiceTier), Input: got.Usage.InputTokens, Output: got.Usage.OutputTokens,
+	}, nil
+}
+
+func (c caller) stream(ctx context.Context, model, text string) (answer adaptertest.Answer, err error) {
+	events := c.Messages.NewStreaming(ctx, question(model, text))
+	defer events.Close()
+	var sum sdk.Message
+	for events.Next() {
+		if err := sum.Accumulate(events.Current()); err != nil {
+			return answer, err
+		}
+	}
+	for _, block := range sum.Content {
+		answer.Text += block.Text
+	}
+	return answer, events.Err()
+}
+
+func (c caller) open(ctx context.Context, model, text string) (io.Closer, error) {
+	events := c.Messages.NewStreaming(ctx, question(model, text))
+	if !events.Next() {
+		return nil, events.Err()
+	}
+	return events, nil
+}
+
+func failure(err error) adaptertest.Failure {
+	var e *sdk.Error
+	if !errors.As(err, &e) {
+		return adaptertest.Failure{}
+	}
+	return adaptertest.Failure{
+		Status: e.StatusCode, Code: string(e.Type()), Message: e.Error(),
+		Refusal: e.Response.Header.Get("Skinflint-Refusal"), RetryAfter: e.Response.Header.Get("Retry-After"),
+	}
+}
+
+// ask makes a plain call that has to succeed.
+func ask(w *adaptertest.World, client sdk.Client) {
+	w.Helper()
+	if _, err := (caller{client}).ask(w.Context(), sonnet, "Who asks?"); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func TestHeadersOfTheSDK(t *testing.T) {
+	for _, a := range []adaptertest.Adapter{onClient, onMiddleware} {
+		a.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
+			for _, ask := range []func(context.Context, string, string) (adaptertest.Answer, error){w.Client.Ask, w.Client.Stream} {
+				if _, err := ask(w.Context(), sonnet, "Who asks?"); err != nil {
+					w.Fatal(err)
+				}
+			}
+			for _, r := range w.Server.Requests() {
+				if r.Header.Get("X-Api-Key") != "sk-test" || r.Header.Get("Anthropic-Version") == "" {
+					w.Errorf("request: %+v", r)
+				}
+			}
+		})
 	}
 }
 
 func TestThinking(t *testing.T) {
-	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
+	onClient.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
 		params := question(sonnet, "Who thinks?")
 		params.MaxTokens, params.Thinking = 4000, sdk.ThinkingConfigParamOfEnabled(2000)
-		client := anthropic.NewClient("sk-test", w.stack)
+		client := anthropic.NewClient("sk-test", w.Stack)
 		if _, err := client.Messages.New(w.Context(), params); err != nil {
 			w.Fatal(err)
 		}
-		if r := w.stack.Rows()[0]; r.Usage.Reasoning == 0 {
+		if r := w.Stack.Rows()[0]; r.Usage.Reasoning == 0 {
 			w.Errorf("row: %+v", r)
 		}
-		w.balance()
+		w.Balance()
 	})
 }
 
-func TestLeftStream(t *testing.T) {
-	limited := policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}}
-	inWorld(t, llmtest.Config{ChunkDelay: time.Second}, limited, func(w *world) {
-		client := anthropic.NewClient("sk-test", w.stack)
-		events := client.Messages.NewStreaming(w.Context(), question(sonnet, "Who leaves?"))
-		if !events.Next() {
-			w.Fatal(events.Err())
-		}
-		if err := events.Close(); err != nil {
-			w.Error(err)
-		}
-		if rows := w.stack.Rows(); len(rows) != 1 || rows[0].Outcome != policy.Partial || !rows[0].Exposure.Known {
-			w.Errorf("rows: %+v", rows)
-		}
-		if _, err := ask(w.Context(), client, sonnet, "Who is next?", false); err != nil {
-			w.Error(err)
-		}
-	})
-}
-
-// The SDK leaves a stream open that it has read to its end; its row is closed all the same.
-func TestStreamThatNobodyCloses(t *testing.T) {
-	inWorld(t, llmtest.Config{}, policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}}, func(w *world) {
-		client := anthropic.NewClient("sk-test", w.stack)
+// The SDK does not close a stream that it has read to its end. The row is closed all the same.
+func TestStreamThatIsNotClosed(t *testing.T) {
+	onClient.Run(t, adaptertest.Setup{Policy: onePermit}, func(w *adaptertest.World) {
+		client := anthropic.NewClient("sk-test", w.Stack)
 		for range 2 {
 			events := client.Messages.NewStreaming(w.Context(), question(sonnet, "Who forgets?"))
 			for events.Next() {
@@ -100,77 +192,20 @@ func TestStreamThatNobodyCloses(t *testing.T) {
 				w.Fatal(err)
 			}
 		}
-		w.balance()
+		w.Balance()
 	})
 }
 
-func TestTrack(t *testing.T) {
-	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.Overloaded)}, policy.Policy{}, func(w *world) {
-		ctx, call := policy.Track(policy.With(w.Context(), policy.Tag("tenant", "acme")))
-		if _, err := ask(ctx, anthropic.NewClient("sk-test", w.stack), sonnet, "Who tells?", true); err != nil {
-			w.Fatal(err)
-		}
-		row := w.stack.Rows()[1]
-		cost, complete := call.Cost()
-		if call.Attempts() != 2 || call.Tier() != policy.Standard || call.Err() != nil || !complete || cost.String() != row.Cost.String() || row.Tags["tenant"] != "acme" {
-			w.Errorf("tracked: %d attempts, tier %q, cost %v, error %v; row: %+v", call.Attempts(), call.Tier(), cost, call.Err(), row)
-		}
-	})
-}
-
-// What the stack refuses comes as an answer of the provider's, and is not sent again whatever the SDK's retries are.
-func TestRefusals(t *testing.T) {
-	for _, c := range []struct {
-		refusal string
-		status  int
-		kind    error
-		options []policy.Option
-		wait    string // what Retry-After says
-	}{
-		{"max_cost", http.StatusPaymentRequired, middleware.ErrCost, []policy.Option{policy.MaxCost(price.MustUSD("0.000001"))}, ""},
-		{"limit", http.StatusTooManyRequests, middleware.ErrLimit, []policy.Option{policy.FinishBy(time.Date(2000, 1, 1, 0, 0, 10, 0, time.UTC))}, "60"},
-		{"policy", http.StatusBadRequest, middleware.ErrPolicy, []policy.Option{policy.OnTier("cheap")}, ""},
-		{"deadline", http.StatusFailedDependency, middleware.ErrDeadline, []policy.Option{policy.FinishBy(time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC))}, ""},
-	} {
-		t.Run(c.refusal, func(t *testing.T) {
-			variants(t, func(t *testing.T, p plug, retries int, stream bool) {
-				limited := policy.Policy{Limits: []policy.Limit{{Match: policy.Match{Model: sonnet}, RequestsPerMinute: 1}}}
-				inWorld(t, llmtest.Config{}, limited, func(w *world) {
-					client := p.new(w, nil, option.WithMaxRetries(retries))
-					if _, err := ask(w.Context(), client, sonnet, "Who is first?", false); err != nil {
-						w.Fatal(err)
-					}
-					ctx, call := policy.Track(policy.With(w.Context(), c.options...))
-					_, err := ask(ctx, client, sonnet, "Who refuses?", stream)
-					var e *sdk.Error
-					if !errors.As(err, &e) || e.StatusCode != c.status || string(e.Type()) != "skinflint_"+c.refusal || !strings.Contains(e.Error(), c.kind.Error()) ||
-						e.Response.Header.Get("Skinflint-Refusal") != c.refusal || e.Response.Header.Get("Retry-After") != c.wait {
-						w.Errorf("error %v", err)
-					}
-					var why *middleware.Error
-					if !errors.As(call.Err(), &why) || !errors.Is(why, c.kind) || call.Attempts() != 0 {
-						w.Errorf("tracked: %v after %d attempts", call.Err(), call.Attempts())
-					}
-					if rows := w.stack.Rows(); len(rows) != 2 || rows[1].Outcome != policy.Refused {
-						w.Errorf("rows: %+v", rows)
-					}
-					w.wants(1, 1)
-				})
-			})
-		})
-	}
-}
-
-// What may take longer than ten minutes the SDK refuses itself, before the stack sees it.
-func TestManyTokensAreForStreams(t *testing.T) {
-	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
-		client := anthropic.NewClient("sk-test", w.stack)
+// The SDK itself refuses a call that may take longer than ten minutes, before the stack sees it.
+func TestManyTokensNeedAStream(t *testing.T) {
+	onClient.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
+		client := anthropic.NewClient("sk-test", w.Stack)
 		params := question(sonnet, "Who writes a book?")
 		params.MaxTokens = 21_334
 		if _, err := client.Messages.New(w.Context(), params); err == nil || !strings.Contains(err.Error(), "streaming is required") {
 			w.Errorf("error %v", err)
 		}
-		w.wants(0, 0)
+		w.Wire(0, 0)
 		params.MaxTokens--
 		if _, err := client.Messages.New(w.Context(), params); err != nil {
 			w.Error(err)
@@ -179,116 +214,52 @@ func TestManyTokensAreForStreams(t *testing.T) {
 		if _, err := client.Messages.New(w.Context(), params, option.WithRequestTimeout(time.Hour)); err != nil {
 			w.Error(err)
 		}
-		if rows := w.stack.Rows(); len(rows) != 2 {
+		if rows := w.Stack.Rows(); len(rows) != 2 {
 			w.Errorf("rows: %+v", rows)
 		}
 		for i, want := range []string{"600", "3600"} {
-			if got := w.server.Requests()[i].Header.Get("X-Stainless-Timeout"); got != want {
+			if got := w.Server.Requests()[i].Header.Get("X-Stainless-Timeout"); got != want {
 				w.Errorf("a timeout of %q seconds, want %q", got, want)
 			}
 		}
-		w.balance()
-	})
-}
-
-// A longer timeout of the program's own lets an answer come that takes longer than ten minutes.
-func TestLongerTimeout(t *testing.T) {
-	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.Slow)}, policy.Policy{}, func(w *world) {
-		client := anthropic.NewClient("sk-test", w.stack, option.WithRequestTimeout(20*time.Minute))
-		if _, err := ask(w.Context(), client, sonnet, "Who has time?", false); err != nil {
-			w.Error(err)
-		}
-		w.wants(1, 1)
-		w.balance()
-	})
-}
-
-// The SDK honours any Retry-After; the stack's own patience comes first, and ends with the answer.
-func TestLongRetryAfter(t *testing.T) {
-	variants(t, func(t *testing.T, p plug, retries int, stream bool) {
-		inWorld(t, llmtest.Config{Faults: always(llmtest.RateLimited)}, policy.Policy{}, func(w *world) {
-			day := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-				resp, err := next.RoundTrip(req)
-				if err == nil {
-					resp.Header.Set("Retry-After", "86400")
-				}
-				return resp, err
-			})
-			client := p.new(w, &http.Client{Transport: day(w.server.Transport())}, option.WithMaxRetries(retries))
-			start := time.Now()
-			_, err := ask(w.Context(), client, sonnet, "Who waits a day?", stream)
-			if status, _ := refusal(err); status != http.StatusTooManyRequests {
-				w.Errorf("error %v", err)
-			}
-			if took := time.Since(start); took > time.Minute {
-				w.Errorf("it took %v", took)
-			}
-			w.wants(1, 0)
-		})
+		w.Balance()
 	})
 }
 
 func TestOptionsOfTheProgram(t *testing.T) {
-	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
+	onClient.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
 		var answered *http.Response
-		client := anthropic.NewClient("sk-test", w.stack,
+		ask(w, anthropic.NewClient("sk-test", w.Stack,
 			option.WithBaseURL("https://gateway.example/"), option.WithHeader("X-Team", "acme"), option.WithQuery("q", "1"),
-			option.WithResponseInto(&answered), option.WithHTTPClient(http.DefaultClient)) // which is not used
-		if _, err := ask(w.Context(), client, sonnet, "Who chooses?", false); err != nil {
-			w.Fatal(err)
-		}
-		r := w.server.Requests()[0]
+			option.WithResponseInto(&answered), option.WithHTTPClient(http.DefaultClient))) // which is not used
+		r := w.Server.Requests()[0]
 		if r.Host != "gateway.example" || r.Query != "q=1" || r.Header.Get("X-Api-Key") != "sk-test" || r.Header.Get("X-Team") != "acme" {
 			w.Errorf("request: %+v", r)
 		}
 		if got := answered.Header.Get("X-Should-Retry"); got != "false" {
 			w.Errorf("x-should-retry: %q", got)
 		}
-		w.balance()
+		w.Balance()
 	})
 }
 
 func TestKeyOfTheEnvironment(t *testing.T) {
 	t.Setenv("ANTHROPIC_API_KEY", "sk-env")
-	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
-		for _, key := range []string{"", "sk-test"} {
-			if _, err := ask(w.Context(), anthropic.NewClient(key, w.stack), sonnet, "Who knows?", false); err != nil {
-				w.Fatal(err)
-			}
+	onClient.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
+		var keys []string
+		for i, key := range []string{"", "sk-test"} {
+			ask(w, anthropic.NewClient(key, w.Stack))
+			keys = append(keys, w.Server.Requests()[i].Header.Get("X-Api-Key"))
 		}
-		requests := w.server.Requests()
-		if a, b := requests[0].Header.Get("X-Api-Key"), requests[1].Header.Get("X-Api-Key"); a != "sk-env" || b != "sk-test" {
-			w.Errorf("keys %q and %q", a, b)
+		if !slices.Equal(keys, []string{"sk-env", "sk-test"}) {
+			w.Errorf("keys %q", keys)
 		}
-	})
-}
-
-func TestOptionsKeepTheHTTPClient(t *testing.T) {
-	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
-		jar, err := cookiejar.New(nil)
-		if err != nil {
-			w.Fatal(err)
-		}
-		seen := 0
-		spy := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			seen++
-			return next.RoundTrip(req)
-		})
-		hc := &http.Client{Transport: spy(w.server.Transport()), Jar: jar, Timeout: time.Minute}
-		client := sdk.NewClient(append(anthropic.Options(w.stack, hc), option.WithAPIKey("sk-test"))...)
-		if _, err := ask(w.Context(), client, sonnet, "Who keeps it?", false); err != nil {
-			w.Fatal(err)
-		}
-		if _, ours := hc.Transport.(*middleware.Stack); ours || seen != 1 {
-			w.Errorf("the program's transport was asked %d times", seen)
-		}
-		w.balance()
 	})
 }
 
 func TestWhatIsFree(t *testing.T) {
-	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
-		client := anthropic.NewClient("sk-test", w.stack)
+	onClient.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
+		client := anthropic.NewClient("sk-test", w.Stack)
 		count, err := client.Messages.CountTokens(w.Context(), sdk.MessageCountTokensParams{
 			Model: sonnet, Messages: []sdk.MessageParam{sdk.NewUserMessage(sdk.NewTextBlock("Who counts?"))},
 		})
@@ -298,8 +269,8 @@ func TestWhatIsFree(t *testing.T) {
 		if _, err := client.Models.List(w.Context(), sdk.ModelListParams{}); err != nil {
 			w.Error(err)
 		}
-		w.wants(2, 0)
-		for _, r := range w.stack.Rows() {
+		w.Wire(2, 0)
+		for _, r := range w.Stack.Rows() {
 			if r.Cost != ledger.Known(0) {
 				w.Errorf("row: %+v", r)
 			}
@@ -307,22 +278,12 @@ func TestWhatIsFree(t *testing.T) {
 	})
 }
 
-func TestConcurrentCalls(t *testing.T) {
-	inWorld(t, llmtest.Config{}, flexFirst, func(w *world) {
-		client := anthropic.NewClient("sk-test", w.stack)
-		errs := make(chan error)
-		const n = 50
-		for i := range n {
-			go func() {
-				_, err := ask(context.WithoutCancel(w.Context()), client, sonnet, strings.Repeat("Who? ", i+1), i%2 == 0)
-				errs <- err
-			}()
-		}
-		for range n {
-			if err := <-errs; err != nil {
-				w.Error(err)
-			}
-		}
-		w.wants(n, n)
+// A longer timeout of the program lets an answer come that takes longer than ten minutes.
+func TestLongerTimeout(t *testing.T) {
+	slow := llmtest.Config{Faults: llmtest.Sequence(llmtest.Slow)}
+	onClient.Run(t, adaptertest.Setup{Config: slow}, func(w *adaptertest.World) {
+		ask(w, anthropic.NewClient("sk-test", w.Stack, option.WithRequestTimeout(20*time.Minute)))
+		w.Wire(1, 1)
+		w.Balance()
 	})
 }

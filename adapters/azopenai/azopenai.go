@@ -1,29 +1,33 @@
-// Package azopenai puts a [middleware.Stack] under github.com/Azure/azure-sdk-for-go/sdk/ai/azopenai. In a program that
-// uses it, one line changes:
+// Package azopenai puts a [middleware.Stack] under the SDK github.com/Azure/azure-sdk-for-go/sdk/ai/azopenai. A program
+// changes one line:
 //
 //	client, err := skinflintazopenai.NewClientWithKeyCredential(endpoint, azcore.NewKeyCredential(key), stack, nil)
 //
-// At Azure a call names a deployment, and the model behind it is what has a price: tell the stack by
-// [middleware.WithDeployments]. The embedded prices are not Azure's: give it yours, by [middleware.WithCatalog].
+// At Azure a call names a deployment, and the model behind the deployment has a price. Pass both to the stack: the models by
+// [middleware.WithDeployments], and your prices by [middleware.WithCatalog]. The embedded prices are not Azure's.
 //
-// Errors of the provider reach the program as the SDK's own *azcore.ResponseError, or *azopenai.ContentFilterResponseError.
-// Refusals of ours, and attempts that may have been billed, come by errors.As as a [*middleware.Error].
+// # Errors
 //
-// What is peculiar to this SDK, in v0.7.2 over azcore v1.16.0:
+// An error of the provider is the SDK's own *azcore.ResponseError or *azopenai.ContentFilterResponseError. A refusal of the
+// stack, and an attempt that may have been billed, is a [*middleware.Error] to errors.As.
 //
-//   - v0.7.2 is the last with a client of its own. From v0.8.0 on it adds to openai-go, for which there is adapters/openaigo.
-//   - Its pipeline resends 408, 429, 500, 502, 503, 504 and any error 3 times by default, whatever x-should-retry says, and
-//     to the stack each would be a call of its own. Here it sends once, whatever azcore/policy.WithRetryOptions says in a
-//     context. That holds for calls that cost nothing, too.
-//   - A credential of Microsoft Entra ID may answer a 401 that asks for other claims by a second request, with another
-//     token. The first was refused, and not worked on.
+// # The SDK
+//
+// These are properties of v0.7.2 over azcore v1.16.0:
+//
+//   - v0.7.2 is the last version with a client of its own. From v0.8.0 on the SDK extends openai-go: use adapters/openaigo.
+//   - By default its pipeline resends 408, 429, 500, 502, 503, 504 and every error, 3 times, whatever x-should-retry says.
+//     To the stack each of these would be a new call. With this package it sends once, whatever
+//     azcore/policy.WithRetryOptions says in a context, and also what costs nothing.
+//   - A credential of Microsoft Entra ID may answer a 401 that asks for other claims by a second request with another
+//     token. The first one was rejected and cost nothing.
 //   - It has no timeout of its own.
-//   - It cannot name a service tier: tiers come from the policy, or from [policy.OnTier].
-//   - A stream ends at "[DONE]", where its row closes; without it, it ends in "incomplete stream". An error event comes as a
-//     chunk without choices before that. Close the stream, or it holds its connection and its place within a
-//     [policy.Limit] until its context is done.
-//   - What the content filter refuses may be billed, and so may a 408: their rows are ambiguous.
-//   - NewClientForOpenAI leaves the api-version of Azure in the query.
+//   - It cannot name a service tier. Tiers come from the policy or from [policy.OnTier].
+//   - A stream ends at "[DONE]", where its row is closed. Without "[DONE]" it ends in "incomplete stream". Before that, an
+//     error event is a chunk without choices. Close every stream: an open one keeps its connection, and its place within a
+//     [policy.Limit], until its context is done.
+//   - Azure may bill what its content filter rejects, and a 408. Their rows are ambiguous.
+//   - NewClientForOpenAI of the SDK sends the api-version of Azure in the query.
 package azopenai
 
 import (
@@ -39,8 +43,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// NewClient returns a client of Azure OpenAI over the stack, with a credential of Microsoft Entra ID. The credential gets
-// its tokens past the stack. The rest is as for [NewClientWithKeyCredential].
+// NewClient returns a client of Azure OpenAI over the stack, with a credential of Microsoft Entra ID. Requests for its
+// tokens bypass the stack. For the rest see [NewClientWithKeyCredential].
 func NewClient(endpoint string, credential azcore.TokenCredential, stack *middleware.Stack, options *azopenai.ClientOptions) (*azopenai.Client, error) {
 	own, err := over(stack, options)
 	if err != nil {
@@ -49,8 +53,8 @@ func NewClient(endpoint string, credential azcore.TokenCredential, stack *middle
 	return azopenai.NewClient(endpoint, credential, own)
 }
 
-// NewClientForOpenAI returns a client of OpenAI's own API over the stack, such as at https://api.openai.com/v1. The rest is
-// as for [NewClientWithKeyCredential].
+// NewClientForOpenAI returns a client of OpenAI's own API over the stack, for an endpoint such as
+// https://api.openai.com/v1. For the rest see [NewClientWithKeyCredential].
 func NewClientForOpenAI(endpoint string, credential *azcore.KeyCredential, stack *middleware.Stack, options *azopenai.ClientOptions) (*azopenai.Client, error) {
 	own, err := over(stack, options)
 	if err != nil {
@@ -59,15 +63,15 @@ func NewClientForOpenAI(endpoint string, credential *azcore.KeyCredential, stack
 	return azopenai.NewClientForOpenAI(endpoint, credential, own)
 }
 
-// NewClientWithKeyCredential returns a client of Azure OpenAI over the stack, for use by many goroutines at once. The
-// options may be nil, and are left as they are.
+// NewClientWithKeyCredential returns a client of Azure OpenAI over the stack. It may be used by several goroutines. The
+// options may be nil. They are not changed.
 //
-// An *http.Client that is their Transport keeps its cookie jar, redirect policy and timeout, and its transport is what the
-// stack sends through: see [middleware.Stack.Wrap]. Any other Transporter is what the stack sends through itself; let it
-// resend nothing.
+// If options.Transport is an *http.Client, the client uses a copy of it with the same cookie jar, redirect policy and
+// timeout, and the stack sends through its transport, as [middleware.Stack.Wrap] says. The stack sends through any other
+// Transporter directly, which must not resend anything.
 //
-// A Retry in the options is an error, unless its MaxRetries is negative. The pipeline would resend calls that may have been
-// billed; to take that out in silence would leave the program without the retries that it asked for.
+// If options.Retry is set and its MaxRetries is not negative, the result is an error: the pipeline would resend calls that
+// may have been billed, and a program that asked for retries should not lose them without notice.
 func NewClientWithKeyCredential(endpoint string, credential *azcore.KeyCredential, stack *middleware.Stack, options *azopenai.ClientOptions) (*azopenai.Client, error) {
 	own, err := over(stack, options)
 	if err != nil {
@@ -76,15 +80,15 @@ func NewClientWithKeyCredential(endpoint string, credential *azcore.KeyCredentia
 	return azopenai.NewClientWithKeyCredential(endpoint, credential, own)
 }
 
-// over returns a copy of the options by which every call goes to the stack once.
+// over returns a copy of the options that makes the SDK send every call through the stack, once.
 func over(stack *middleware.Stack, options *azopenai.ClientOptions) (*azopenai.ClientOptions, error) {
 	var own azopenai.ClientOptions
 	if options != nil {
 		own = *options
 	}
 	if own.Retry.MaxRetries >= 0 && !reflect.ValueOf(own.Retry).IsZero() {
-		return nil, errors.New("azopenai: ClientOptions.Retry would resend calls above the stack, which resends them itself: " +
-			"leave it zero, and say how often by policy.Policy.MaxAttempts, Patience and MaxElapsed, and for how long by AttemptTimeout")
+		return nil, errors.New("azopenai: ClientOptions.Retry is refused: the SDK would resend calls that the stack resends itself; " +
+			"leave it zero and set MaxAttempts, Patience and MaxElapsed, or AttemptTimeout, of policy.Policy")
 	}
 	own.Retry.MaxRetries = -1
 	n := len(own.PerCallPolicies)
@@ -93,7 +97,7 @@ func over(stack *middleware.Stack, options *azopenai.ClientOptions) (*azopenai.C
 	return &own, nil
 }
 
-// clientOf returns the client that a Transporter is, or one that sends through it; nil for nil.
+// clientOf returns the http.Client that a Transporter is, or else one that sends through the Transporter; nil for nil.
 func clientOf(t azpolicy.Transporter) *http.Client {
 	switch t := t.(type) {
 	case nil:
@@ -104,8 +108,7 @@ func clientOf(t azpolicy.Transporter) *http.Client {
 	return &http.Client{Transport: transport.RoundTripperFunc(t.Do)}
 }
 
-// onlyOnce keeps the options for retries that a call's context may hold from the policy that would obey them, which comes
-// next.
+// onlyOnce replaces the retry options of a call's context, which the next policy of the pipeline would obey.
 type onlyOnce struct{ retry azpolicy.RetryOptions }
 
 func (o onlyOnce) Do(req *azpolicy.Request) (*http.Response, error) {

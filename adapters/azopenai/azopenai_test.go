@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -20,9 +18,9 @@ import (
 	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 
+	"github.com/skinflint-go/skinflint/adapters/adaptertest"
 	adapter "github.com/skinflint-go/skinflint/adapters/azopenai"
 	"github.com/skinflint-go/skinflint/middleware"
-	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
@@ -33,7 +31,7 @@ const endpoint = "https://mine.openai.azure.com"
 
 var key = azcore.NewKeyCredential("key-test")
 
-// prices are those that a program has with Azure; the embedded catalog has none.
+// prices are what a program pays to Azure. The embedded catalog has no prices for Azure.
 const prices = `{"providers": {"azure": {"models": {
 	"gpt-5": {"limits": {"max_output": 128000}, "periods": [{"source": "test", "tiers": {
 		"standard": [{"usd_per_million": {"input": "1.25", "cached_input": "0.125", "output": "10"}}],
@@ -41,488 +39,266 @@ const prices = `{"providers": {"azure": {"models": {
 	"text-embedding-3-small": {"periods": [{"source": "test", "tiers": {
 		"standard": [{"usd_per_million": {"input": "0.02", "output": "0"}}]}}]}}}}}`
 
-// rates are the same: dollars for a million tokens, input, cached input, output.
-var rates = map[string][3]string{
-	"gpt-5 default":                  {"1.25", "0.125", "10"},
-	"gpt-5 priority":                 {"2.5", "0.25", "20"},
-	"text-embedding-3-small default": {"0.02", "0", "0"},
-}
+// The descriptions are of the three constructors.
+var (
+	onKey = describe("azure", func(s *middleware.Stack, o *azopenai.ClientOptions) (*azopenai.Client, error) {
+		return adapter.NewClientWithKeyCredential(endpoint, key, s, o)
+	})
+	onToken = describe("azure", func(s *middleware.Stack, o *azopenai.ClientOptions) (*azopenai.Client, error) {
+		return adapter.NewClient(endpoint, entra{}, s, o)
+	})
+	onOpenAI = func() adaptertest.Adapter {
+		a := describe("openai", func(s *middleware.Stack, o *azopenai.ClientOptions) (*azopenai.Client, error) {
+			return adapter.NewClientForOpenAI("https://api.openai.com/v1", key, s, o)
+		})
+		a.Stack = nil // the embedded prices are those of OpenAI
+		a.Models, a.Tiers = []string{"gpt-5", "gpt-5-mini"}, []policy.Tier{policy.Flex, policy.Priority}
+		return a
+	}()
+)
 
-// newStack returns a stack over a simulator of this process, for a bubble.
-func newStack(t *testing.T, cfg llmtest.Config, p policy.Policy) (*middleware.Stack, *llmtest.Server) {
-	t.Helper()
-	server := llmtest.NewPipe(cfg)
-	t.Cleanup(server.Close)
+func TestKeyCredential(t *testing.T) { adaptertest.Test(t, onKey) }
+
+func TestTokenCredential(t *testing.T) { adaptertest.Test(t, onToken) }
+
+func TestOpenAI(t *testing.T) { adaptertest.Test(t, onOpenAI) }
+
+// describe describes the SDK, whose client build returns.
+func describe(provider string, build func(*middleware.Stack, *azopenai.ClientOptions) (*azopenai.Client, error)) adaptertest.Adapter {
 	catalog, err := price.Parse("test", strings.NewReader(prices))
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	stack, err := middleware.New(middleware.WithPolicy(p), middleware.WithBase(server.Transport()), middleware.WithCatalog(catalog),
-		middleware.WithDeployments(map[string]string{"house": "gpt-5"}))
-	if err != nil {
-		t.Fatal(err)
+	return adaptertest.Adapter{
+		Provider: provider,
+		Models:   []string{"gpt-5"},
+		Tiers:    []policy.Tier{policy.Priority},
+		Stack:    []middleware.Option{middleware.WithCatalog(catalog), middleware.WithDeployments(map[string]string{"house": "gpt-5"})},
+		New: func(w *adaptertest.World, o adaptertest.Options) adaptertest.Client {
+			options := new(azopenai.ClientOptions)
+			if o.HTTPClient != nil {
+				options.Transport = o.HTTPClient
+			}
+			if o.Timeout > 0 {
+				options.Retry = azpolicy.RetryOptions{MaxRetries: -1, TryTimeout: o.Timeout}
+			}
+			client, err := build(w.Stack, options)
+			if err != nil {
+				w.Fatal(err)
+			}
+			return caller{client, o.Retries}.client()
+		},
+		Failure:    failure,
+		CutStream:  adaptertest.Ending{Text: "unexpected EOF"},
+		Cut:        adaptertest.Ending{Text: "unexpected EOF"},
+		ErrorEvent: adaptertest.Ending{Text: "incomplete stream"},
+		Cannot: map[adaptertest.Ability]string{
+			adaptertest.ReadTier: "the answer's type has no member for it",
+		},
 	}
-	t.Cleanup(func() {
-		if err := stack.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return stack, server
 }
 
-// setup returns a client over a stack over a simulator of this process, for a bubble.
-func setup(t *testing.T, cfg llmtest.Config, p policy.Policy) (*azopenai.Client, *middleware.Stack, *llmtest.Server) {
-	t.Helper()
-	stack, server := newStack(t, cfg, p)
-	client, err := adapter.NewClientWithKeyCredential(endpoint, key, stack, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client, stack, server
+// A caller makes the calls of the kit.
+type caller struct {
+	*azopenai.Client
+	retries bool // contexts ask for retries, which the adapter does not obey
 }
 
-// ask makes a call to the deployment, and returns what was written.
-func ask(ctx context.Context, client *azopenai.Client, deployment, text string) (string, error) {
-	answer, err := client.GetChatCompletions(ctx, question(deployment, text), nil)
-	if err != nil {
-		return "", err
+func (c caller) client() adaptertest.Client {
+	return adaptertest.Client{
+		Ask: c.ask,
+		Stream: func(ctx context.Context, model, text string) (adaptertest.Answer, error) {
+			return c.stream(ctx, model, text, nil)
+		},
+		StreamUsage: func(ctx context.Context, model, text string) (adaptertest.Answer, error) {
+			return c.stream(ctx, model, text, &azopenai.ChatCompletionStreamOptions{IncludeUsage: to.Ptr(true)})
+		},
+		Open: c.open,
 	}
-	return *answer.Choices[0].Message.Content, nil
 }
 
-// stream does the same by a stream.
-func stream(ctx context.Context, client *azopenai.Client, deployment, text string) (string, error) {
-	chunks, err := client.GetChatCompletionsStream(ctx, azopenai.ChatCompletionsStreamOptions{
-		DeploymentName: to.Ptr(deployment), Messages: question(deployment, text).Messages,
+func (c caller) context(ctx context.Context) context.Context {
+	if c.retries {
+		return azpolicy.WithRetryOptions(ctx, azpolicy.RetryOptions{MaxRetries: 5})
+	}
+	return ctx
+}
+
+// ask makes a call to a deployment.
+func (c caller) ask(ctx context.Context, deployment, text string) (adaptertest.Answer, error) {
+	got, err := c.GetChatCompletions(c.context(ctx), question(deployment, text), nil)
+	if err != nil {
+		return adaptertest.Answer{}, err
+	}
+	return adaptertest.Answer{
+		Text: *got.Choices[0].Message.Content, Input: int64(*got.Usage.PromptTokens), Output: int64(*got.Usage.CompletionTokens),
+	}, nil
+}
+
+// start starts a stream.
+func (c caller) start(ctx context.Context, deployment, text string, usage *azopenai.ChatCompletionStreamOptions) (*azopenai.EventReader[azopenai.ChatCompletions], error) {
+	got, err := c.GetChatCompletionsStream(c.context(ctx), azopenai.ChatCompletionsStreamOptions{
+		DeploymentName: to.Ptr(deployment), Messages: question(deployment, text).Messages, StreamOptions: usage,
 	}, nil)
+	return got.ChatCompletionsStream, err
+}
+
+func (c caller) stream(ctx context.Context, deployment, text string, usage *azopenai.ChatCompletionStreamOptions) (answer adaptertest.Answer, err error) {
+	chunks, err := c.start(ctx, deployment, text, usage)
 	if err != nil {
-		return "", err
+		return answer, err
 	}
-	var b strings.Builder
-	for {
-		chunk, err := chunks.ChatCompletionsStream.Read()
-		if err == io.EOF {
-			return b.String(), chunks.ChatCompletionsStream.Close()
-		}
-		if err != nil {
-			return b.String(), errors.Join(err, chunks.ChatCompletionsStream.Close())
+	for usages := 0; ; {
+		chunk, err := chunks.Read()
+		switch {
+		case err == io.EOF && (usages == 1) != (usage != nil):
+			return answer, fmt.Errorf("the usage came %d times", usages)
+		case err == io.EOF:
+			return answer, chunks.Close()
+		case err != nil:
+			return answer, errors.Join(err, chunks.Close())
+		case chunk.Usage != nil:
+			usages++
+			answer.Input, answer.Output = int64(*chunk.Usage.PromptTokens), int64(*chunk.Usage.CompletionTokens)
 		}
 		for _, choice := range chunk.Choices {
 			if choice.Delta.Content != nil {
-				b.WriteString(*choice.Delta.Content)
+				answer.Text += *choice.Delta.Content
 			}
-		}
-		if chunk.Usage != nil {
-			return "", errors.New("usage reached a program that did not ask for it")
 		}
 	}
 }
 
-// modes are both ways to ask.
-var modes = map[string]func(context.Context, *azopenai.Client, string, string) (string, error){"unary": ask, "stream": stream}
-
-// check lays the rows of billed attempts beside the meter, in order.
-func check(t *testing.T, stack *middleware.Stack, server *llmtest.Server) {
-	t.Helper()
-	rows := slices.DeleteFunc(stack.Rows(), func(r ledger.Row) bool { return r.Outcome != policy.Billed })
-	meter := server.Meter()
-	if len(rows) != len(meter) {
-		t.Fatalf("%d rows billed, %d generations on the meter", len(rows), len(meter))
+func (c caller) open(ctx context.Context, deployment, text string) (io.Closer, error) {
+	chunks, err := c.start(ctx, deployment, text, nil)
+	if err != nil {
+		return nil, err
 	}
-	for i, g := range meter {
-		r := rows[i]
-		if r.UsageSource != ledger.Measured || r.Provider != g.Provider || g.Operation != "embeddings" && r.ResponseID != g.ID ||
-			r.Usage.Input+r.Usage.CachedInput != g.Prompt || r.Usage.CachedInput != g.Cached || r.Usage.Output != g.Completion {
-			t.Errorf("row %+v\nmeter %+v", r, g)
-		}
-		want := new(big.Rat)
-		for j, n := range []int64{g.Prompt - g.Cached, g.Cached, g.Completion} {
-			rate, ok := new(big.Rat).SetString(rates[g.Model+" "+g.Tier][j])
-			if !ok {
-				t.Fatalf("no rate for %s on %s", g.Model, g.Tier)
-			}
-			want.Add(want, rate.Mul(rate, big.NewRat(n, 1_000_000)))
-		}
-		if got, ok := new(big.Rat).SetString(r.Cost.String()); !ok || got.Cmp(want) != 0 {
-			t.Errorf("cost %s, want %s", r.Cost, want.FloatString(12))
-		}
-	}
+	_, err = chunks.Read()
+	return chunks, err
 }
 
-func TestUnaryAndStream(t *testing.T) {
-	for name, mode := range modes {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				client, stack, server := setup(t, llmtest.Config{CachedPercent: 50}, policy.Policy{})
-				ctx, call := policy.Track(policy.With(t.Context(), policy.OnTier(policy.Priority), policy.Tag("tenant", "acme")))
-				text, err := mode(ctx, client, "gpt-5", strings.Repeat("Who saves? ", 1000))
-				if err != nil || text == "" {
-					t.Fatal(text, err)
+func failure(err error) adaptertest.Failure {
+	var e *azcore.ResponseError
+	if !errors.As(err, &e) {
+		return adaptertest.Failure{}
+	}
+	return adaptertest.Failure{Status: e.StatusCode, Code: e.ErrorCode, Message: e.Error()}
+}
+
+// The three constructors go to their addresses with their credentials.
+func TestRequests(t *testing.T) {
+	for _, c := range []struct {
+		adaptertest.Adapter
+		auth, path string
+	}{
+		{onKey, "key-test", "/openai/deployments/gpt-5/chat/completions"},
+		{onToken, "Bearer token of Entra ID", "/openai/deployments/gpt-5/chat/completions"},
+		{onOpenAI, "Bearer key-test", "/v1/chat/completions"},
+	} {
+		c.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
+			for i, ask := range []func(context.Context, string, string) (adaptertest.Answer, error){w.Client.Ask, w.Client.Stream} {
+				if _, err := ask(w.Context(), "gpt-5", "Who is it?"); err != nil {
+					w.Fatal(err)
 				}
-				check(t, stack, server)
-				sent, row := server.Requests()[0], stack.Rows()[0]
-				if sent.Tier != "priority" || sent.Header.Get("Api-Key") != "key-test" || sent.Path != "/openai/deployments/gpt-5/chat/completions" {
-					t.Errorf("request: %+v", sent)
+				r := w.Server.Requests()[i]
+				if auth := r.Header.Get("Authorization") + r.Header.Get("Api-Key"); auth != c.auth || r.Path != c.path {
+					w.Errorf("%q at %s, want %q at %s", auth, r.Path, c.auth, c.path)
 				}
-				if row.ServedTier != policy.Priority || row.Tags["tenant"] != "acme" || row.Stream != (name == "stream") || row.Usage.CachedInput == 0 {
-					t.Errorf("row: %+v", row)
-				}
-				if cost, complete := call.Cost(); !complete || cost.String() != row.Cost.String() || call.Attempts() != 1 || call.Err() != nil {
-					t.Errorf("tracked: %d attempts, cost %v, %v", call.Attempts(), cost, call.Err())
-				}
-			})
+			}
 		})
 	}
-}
-
-func TestStreamWithUsageOfItsOwn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, _, _ := setup(t, llmtest.Config{}, policy.Policy{})
-		chunks, err := client.GetChatCompletionsStream(t.Context(), azopenai.ChatCompletionsStreamOptions{
-			DeploymentName: to.Ptr("gpt-5"), Messages: question("gpt-5", "Who counts?").Messages,
-			StreamOptions: &azopenai.ChatCompletionStreamOptions{IncludeUsage: to.Ptr(true)},
-		}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer chunks.ChatCompletionsStream.Close()
-		usage := 0
-		for {
-			chunk, err := chunks.ChatCompletionsStream.Read()
-			if err != nil {
-				break
-			}
-			if chunk.Usage != nil {
-				usage++
-			}
-		}
-		if usage != 1 {
-			t.Errorf("%d chunks with usage reached a program that asked for one", usage)
-		}
-	})
-}
-
-func TestStreamClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, stack, server := setup(t, llmtest.Config{ChunkDelay: time.Second}, policy.Policy{})
-		chunks, err := client.GetChatCompletionsStream(t.Context(), azopenai.ChatCompletionsStreamOptions{
-			DeploymentName: to.Ptr("gpt-5"), Messages: question("gpt-5", "Who stops?").Messages,
-		}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := chunks.ChatCompletionsStream.Read(); err != nil {
-			t.Fatal(err)
-		}
-		if err := chunks.ChatCompletionsStream.Close(); err != nil {
-			t.Error(err)
-		}
-		synctest.Wait()
-		if rows := stack.Rows(); len(rows) != 1 || rows[0].Outcome != policy.Partial || len(server.Requests()) != 1 {
-			t.Errorf("rows: %+v", rows)
-		}
-	})
 }
 
 func TestEmbeddings(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, stack, server := setup(t, llmtest.Config{}, policy.Policy{})
-		answer, err := client.GetEmbeddings(t.Context(), azopenai.EmbeddingsOptions{
+	onKey.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
+		answer, err := newClient(w).GetEmbeddings(w.Context(), azopenai.EmbeddingsOptions{
 			DeploymentName: to.Ptr("text-embedding-3-small"), Input: []string{"Who saves?", "Who spends?"},
 		}, nil)
 		if err != nil || len(answer.Data) != 2 {
-			t.Fatal(answer, err)
+			w.Fatal(answer, err)
 		}
-		check(t, stack, server)
+		w.Balance()
 	})
 }
 
-// The three constructors, at their addresses and with their credentials.
-func TestClients(t *testing.T) {
-	for _, c := range []struct {
-		name, auth, provider string
-		make                 func(*middleware.Stack) (*azopenai.Client, error)
-	}{
-		{"key", "key-test", "azure", func(s *middleware.Stack) (*azopenai.Client, error) {
-			return adapter.NewClientWithKeyCredential(endpoint, key, s, nil)
-		}},
-		{"token", "Bearer token of Entra ID", "azure", func(s *middleware.Stack) (*azopenai.Client, error) {
-			return adapter.NewClient(endpoint, entra{}, s, nil)
-		}},
-		{"OpenAI", "Bearer key-test", "openai", func(s *middleware.Stack) (*azopenai.Client, error) {
-			return adapter.NewClientForOpenAI("https://api.openai.com/v1", key, s, nil)
-		}},
-	} {
-		for name, mode := range modes {
-			t.Run(c.name+"/"+name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					stack, server := newStack(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.NoFault, llmtest.ServerErrorAfterWork)}, policy.Policy{})
-					client, err := c.make(stack)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if _, err := mode(t.Context(), client, "gpt-5", "Who is it?"); err != nil {
-						t.Fatal(err)
-					}
-					got := server.Requests()[0].Header
-					if auth := got.Get("Authorization") + got.Get("Api-Key"); auth != c.auth || stack.Rows()[0].Provider != c.provider {
-						t.Errorf("%q; rows: %+v", auth, stack.Rows())
-					}
-					var response *azcore.ResponseError
-					if _, err := mode(t.Context(), client, "gpt-5", "Who fails?"); !errors.As(err, &response) || response.StatusCode != 500 {
-						t.Errorf("error: %v", err)
-					}
-					if sent, billed := len(server.Requests()), len(server.Meter()); sent != 2 || billed != 2 {
-						t.Errorf("%d requests, %d generations", sent, billed)
-					}
-				})
-			})
-		}
-	}
-}
-
-// A fate is what becomes of a call: requests on the wire, generations on the meter, and a part of the error, if any.
-type fate struct {
-	sent, billed int
-	err          string
-}
-
-var (
-	ambiguous = fate{1, 1, "skinflint: ambiguous failure"}
-	dropped   = fate{1, 0, "skinflint: ambiguous failure"}
-	fine      = fate{1, 1, ""}
-	resent    = fate{2, 1, ""}
-)
-
-// faults are what befalls the first request, and what becomes of the call, in one of the modes or in both.
-var faults = []struct {
-	fault llmtest.Fault
-	mode  string
-	fate
-}{
-	{llmtest.NoFault, "", fine},
-	{llmtest.ResetBeforeAccept, "", dropped},
-	{llmtest.ResetAfterAccept, "", ambiguous},
-	{llmtest.CutStream, "", fate{1, 1, "unexpected EOF"}},
-	{llmtest.ErrorInStream, "unary", fate{1, 1, "500"}},
-	{llmtest.ErrorInStream, "stream", fate{1, 1, "incomplete stream"}},
-	{llmtest.ServerError, "", fate{1, 0, "500"}},
-	{llmtest.ServerErrorAfterWork, "", fate{1, 1, "500"}},
-	{llmtest.Overloaded, "", fate{1, 0, "503"}},
-	{llmtest.RateLimited, "", resent},
-	{llmtest.QuotaExceeded, "", fate{1, 0, "429"}},
-	{llmtest.FlexUnavailable, "", resent},
-	{llmtest.BadRequest, "", fate{1, 0, "400"}},
-	{llmtest.Stall, "", fate{1, 1, "context deadline exceeded"}},
-	{llmtest.RefusedStream, "", dropped},
-	{llmtest.GoAway, "", dropped},
-	{llmtest.ProtocolError, "", dropped},
-	{llmtest.ProtocolErrorAfterWork, "", ambiguous},
-	{llmtest.EarlyRateLimited, "", resent},
-	{llmtest.StaleClose, "", fine},
-	{llmtest.Slow, "", fine},
-	{llmtest.RedirectSame, "", resent},
-	{llmtest.RedirectAway, "", fate{1, 0, "skinflint: redirect"}},
-	{llmtest.TrickledError, "", fate{1, 0, "500"}},
-	{llmtest.ShouldRetryFalse, "", fate{1, 0, "429"}},
-}
-
-func TestFaults(t *testing.T) {
-	for _, c := range faults {
-		for name, mode := range modes {
-			if c.mode != "" && c.mode != name {
-				continue
+// Azure may charge for what its content filter rejects, and for what is not done in time.
+func TestBilledRejections(t *testing.T) {
+	for _, stream := range []bool{false, true} {
+		onKey.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
+			ask := w.Client.Ask
+			if stream {
+				ask = w.Client.Stream
 			}
-			t.Run(fmt.Sprintf("%v/%s", c.fault, name), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					client, stack, server := setup(t, llmtest.Config{Faults: llmtest.Sequence(c.fault)}, policy.Policy{})
-					ctx, call := policy.Track(t.Context())
-					ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
-					defer cancel()
-					// What a context says of retries is not obeyed.
-					ctx = azpolicy.WithRetryOptions(ctx, azpolicy.RetryOptions{MaxRetries: 5})
-					_, err := mode(ctx, client, "gpt-5", "Who pays?")
-					synctest.Wait()
-					judge(t, c.fate, err, server)
-					if n := len(stack.Rows()); n != c.sent || call.Attempts() != c.sent {
-						t.Errorf("%d rows, %d attempts tracked", n, call.Attempts())
-					}
-					var refusal *middleware.Error
-					if typed := errors.As(err, &refusal); typed != strings.HasPrefix(c.err, "skinflint") {
-						t.Errorf("typed: %v, %v", typed, err)
-					}
-					var response *azcore.ResponseError
-					if status := len(c.err) == 3; errors.As(err, &response) != status || status && fmt.Sprint(response.StatusCode) != c.err {
-						t.Errorf("error: %v", err)
-					}
-					if c.fault == llmtest.Stall && !errors.Is(err, context.DeadlineExceeded) {
-						t.Errorf("no context's error: %v", err)
-					}
-				})
-			})
-		}
+			_, err := ask(w.Context(), "filtered", "Who is violent?")
+			var response *azcore.ResponseError
+			if !errors.As(err, &response) || response.StatusCode != 400 || response.ErrorCode != "content_filter" {
+				w.Errorf("error: %v", err)
+			}
+			var filtered *azopenai.ContentFilterResponseError
+			if !stream && !errors.As(err, &filtered) {
+				w.Errorf("error: %v", err)
+			}
+			_, err = ask(w.Context(), "timeout", "Who is slow?")
+			if !errors.As(err, &response) || response.StatusCode != 408 {
+				w.Errorf("error: %v", err)
+			}
+			if rows := w.Stack.Rows(); len(rows) != 2 || rows[0].Outcome != policy.Ambiguous || rows[1].Outcome != policy.Ambiguous {
+				w.Errorf("rows: %+v", rows)
+			}
+			w.Wire(2, 2)
+		})
 	}
 }
 
-// judge compares what became of a call.
-func judge(t *testing.T, want fate, err error, server *llmtest.Server) {
-	t.Helper()
-	if sent, billed := len(server.Requests()), len(server.Meter()); sent != want.sent || billed != want.billed {
-		t.Errorf("%d requests and %d generations, want %+v", sent, billed, want)
-	}
-	if (err != nil) != (want.err != "") || err != nil && !strings.Contains(err.Error(), want.err) {
-		t.Errorf("error: %v, want %q", err, want.err)
-	}
-}
-
-// What HTTP/2 says of a request that was not worked on is believed, and nothing else.
-func TestFaultsOfHTTP2(t *testing.T) {
-	for fault, want := range map[llmtest.Fault]fate{
-		llmtest.RefusedStream:          resent,
-		llmtest.GoAway:                 resent,
-		llmtest.EarlyRateLimited:       resent,
-		llmtest.ResetAfterAccept:       ambiguous,
-		llmtest.CutStream:              {1, 1, "INTERNAL_ERROR"},
-		llmtest.ProtocolErrorAfterWork: ambiguous,
-	} {
-		for name, mode := range modes {
-			t.Run(fmt.Sprintf("%v/%s", fault, name), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					client, _, server := setup(t, llmtest.Config{HTTP2: true, Faults: llmtest.Sequence(fault)}, policy.Policy{})
-					_, err := mode(t.Context(), client, "gpt-5", "Who pays?")
-					judge(t, want, err, server)
-				})
-			})
-		}
-	}
-}
-
-// The SDK's bodies are all one reader, which a new attempt rewinds while the old one may still be written.
+// All attempts of a call share one reader of the SDK. A new attempt rewinds it while the one before may still be written.
 func TestBodiesAreWhole(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			faults := llmtest.Sequence(llmtest.EarlyRateLimited, llmtest.EarlyRateLimited, llmtest.RateLimited)
-			client, stack, server := setup(t, llmtest.Config{HTTP2: http2, Faults: faults}, policy.Policy{Tier: policy.Priority})
+		faults := llmtest.Sequence(llmtest.EarlyRateLimited, llmtest.EarlyRateLimited, llmtest.RateLimited)
+		onKey.Run(t, adaptertest.Setup{
+			Config: llmtest.Config{HTTP2: http2, Faults: faults}, Policy: policy.Policy{Tier: policy.Priority},
+		}, func(w *adaptertest.World) {
 			text := strings.Repeat("Who is long? ", 100_000)
-			if _, err := ask(t.Context(), client, "gpt-5", text); err != nil {
-				t.Fatal(err)
+			if _, err := w.Client.Ask(w.Context(), "gpt-5", text); err != nil {
+				w.Fatal(err)
 			}
-			requests := server.Requests()
+			requests := w.Server.Requests()
 			if len(requests) != 4 || !bytes.Equal(requests[2].Body, requests[3].Body) || !bytes.Contains(requests[3].Body, []byte(text)) {
-				t.Errorf("%d requests", len(requests))
+				w.Errorf("%d requests", len(requests))
 			}
-			check(t, stack, server)
+			w.Balance()
 		})
 	}
 }
 
-func TestNotSent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, stack, server := setup(t, llmtest.Config{RefuseDials: func(int) bool { return true }}, policy.Policy{MaxAttempts: 3})
-		_, err := ask(t.Context(), client, "gpt-5", "Who is there?")
-		judge(t, fate{0, 0, "skinflint: not sent"}, err, server)
-		if rows := stack.Rows(); len(rows) != 3 || !errors.Is(err, middleware.ErrNotSent) {
-			t.Errorf("%v; rows: %+v", err, rows)
-		}
-	})
-}
-
-func TestRefusals(t *testing.T) {
-	for name, mode := range modes {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				client, stack, server := setup(t, llmtest.Config{}, policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 1}}})
-				hurried, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-				defer cancel()
-				for _, c := range []struct {
-					ctx  context.Context
-					kind error
-				}{
-					{policy.With(t.Context(), policy.MaxCost(price.MustUSD("0.000001"))), middleware.ErrCost},
-					{t.Context(), nil},
-					{hurried, middleware.ErrLimit},
-					{policy.With(t.Context(), policy.OnTier("no such tier")), middleware.ErrPolicy},
-				} {
-					ctx, call := policy.Track(c.ctx)
-					_, err := mode(ctx, client, "gpt-5", "Who refuses?")
-					var e *middleware.Error
-					if !errors.Is(err, c.kind) || errors.As(err, &e) != (c.kind != nil) || !errors.Is(call.Err(), c.kind) {
-						t.Errorf("%v, tracked %v, want %v", err, call.Err(), c.kind)
-					}
-				}
-				check(t, stack, server)
-			})
-		})
-	}
-}
-
-func TestContextThatIsDone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, _, server := setup(t, llmtest.Config{ChunkDelay: time.Minute}, policy.Policy{})
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_, err := ask(ctx, client, "gpt-5", "Who is gone?")
-		if !errors.Is(err, context.Canceled) || len(server.Requests()) != 0 {
-			t.Errorf("%v, %d requests", err, len(server.Requests()))
-		}
-		ctx, cancel = context.WithTimeout(t.Context(), 5*time.Minute)
-		defer cancel()
-		text, err := stream(ctx, client, "gpt-5", "Who is late?")
-		if !errors.Is(err, context.DeadlineExceeded) || text == "" || len(server.Requests()) != 1 {
-			t.Errorf("%q, %v, %d requests", text, err, len(server.Requests()))
-		}
-	})
-}
-
-// What Azure says that it may charge for although it refused, and what the SDK makes of it.
-func TestBilledRefusals(t *testing.T) {
-	for name, mode := range modes {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				client, stack, server := setup(t, llmtest.Config{}, policy.Policy{})
-				_, err := mode(t.Context(), client, "filtered", "Who is violent?")
-				var response *azcore.ResponseError
-				if !errors.As(err, &response) || response.StatusCode != 400 || response.ErrorCode != "content_filter" {
-					t.Errorf("error: %v", err)
-				}
-				var filtered *azopenai.ContentFilterResponseError
-				if name == "unary" && !errors.As(err, &filtered) {
-					t.Errorf("error: %v", err)
-				}
-				_, err = mode(t.Context(), client, "timeout", "Who is slow?")
-				if !errors.As(err, &response) || response.StatusCode != 408 {
-					t.Errorf("error: %v", err)
-				}
-				if rows := stack.Rows(); len(rows) != 2 || rows[0].Outcome != policy.Ambiguous || rows[1].Outcome != policy.Ambiguous {
-					t.Errorf("rows: %+v", rows)
-				}
-				if sent, billed := len(server.Requests()), len(server.Meter()); sent != 2 || billed != 2 {
-					t.Errorf("%d requests, %d generations", sent, billed)
-				}
-			})
-		})
-	}
-}
-
-// The model behind a deployment is what has a price.
+// The model behind a deployment has the price. Where it is unknown, so is the cost.
 func TestDeployments(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, stack, server := setup(t, llmtest.Config{}, policy.Policy{})
-		for deployment, detail := range map[string]string{"house": "it could cost $", "another": "nobody can say"} {
-			ctx := policy.With(t.Context(), policy.MaxCost(price.MustUSD("0.000001")))
-			_, err := ask(ctx, client, deployment, "Who lives here?")
+	onKey.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
+		for deployment, known := range map[string]bool{"house": true, "another": false} {
+			ctx := policy.With(w.Context(), policy.MaxCost(price.MustUSD("0.000001")))
+			_, err := w.Client.Ask(ctx, deployment, "Who lives here?")
 			var refusal *middleware.Error
-			if !errors.As(err, &refusal) || !strings.Contains(refusal.Detail, detail) {
-				t.Errorf("%s: %v", deployment, err)
+			if !errors.As(err, &refusal) || strings.Contains(refusal.Detail, "it could cost $") != known {
+				w.Errorf("%s: %v", deployment, err)
 			}
 		}
-		if _, err := ask(policy.With(t.Context(), policy.MaxCost(price.MustUSD("3"))), client, "house", "Who lives here?"); err != nil {
-			t.Fatal(err)
+		ctx := policy.With(w.Context(), policy.MaxCost(price.MustUSD("3")))
+		if _, err := w.Client.Ask(ctx, "house", "Who lives here?"); err != nil {
+			w.Fatal(err)
 		}
-		if row := stack.Rows()[2]; row.Model != "gpt-5" || server.Requests()[0].Model != "house" {
-			t.Errorf("row: %+v", row)
+		if row := w.Stack.Rows()[2]; row.Model != "gpt-5" || w.Server.Requests()[0].Model != "house" {
+			w.Errorf("row: %+v", row)
 		}
 	})
+}
+
+// newClient returns a client of Azure with a key.
+func newClient(w *adaptertest.World) *azopenai.Client {
+	client, err := adapter.NewClientWithKeyCredential(endpoint, key, w.Stack, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return client
 }
 
 func TestRetryOptions(t *testing.T) {
@@ -554,7 +330,7 @@ func TestRetryOptions(t *testing.T) {
 	}
 }
 
-// A doer is a Transporter that is no http.Client.
+// A doer is a Transporter that is not an http.Client.
 type doer struct {
 	rt http.RoundTripper
 	n  int
@@ -573,7 +349,7 @@ func (stamp) Do(req *azpolicy.Request) (*http.Response, error) {
 	return req.Next()
 }
 
-// The program's options are kept, and left as they are.
+// The program's options are used and not changed.
 func TestOptionsAreLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := llmtest.NewPipe(llmtest.Config{Faults: llmtest.Sequence(llmtest.Slow, llmtest.RateLimited)})
@@ -597,7 +373,7 @@ func TestOptionsAreLeftAlone(t *testing.T) {
 			t.Errorf("options: %+v", options)
 		}
 		began := time.Now()
-		_, err = ask(t.Context(), client, "gpt-5", "Whose client?")
+		_, err = (caller{client, false}).ask(t.Context(), "gpt-5", "Whose client?")
 		if err == nil || time.Since(began) != time.Minute || len(server.Requests()) != 1 || server.Requests()[0].Header.Get("X-Stamp") != "own" {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
@@ -608,7 +384,7 @@ func TestOptionsAreLeftAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ask(t.Context(), client, "gpt-5", "Whose Transporter?"); err != nil || d.n != 2 || options.Transport != d {
+		if _, err := (caller{client, false}).ask(t.Context(), "gpt-5", "Whose Transporter?"); err != nil || d.n != 2 || options.Transport != d {
 			t.Errorf("%v, %d requests", err, d.n)
 		}
 	})
@@ -640,7 +416,7 @@ func TestChallenge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ask(t.Context(), client, "gpt-5", "Who claims?"); err != nil {
+		if _, err := (caller{client, false}).ask(t.Context(), "gpt-5", "Who claims?"); err != nil {
 			t.Fatal(err)
 		}
 		if rows := stack.Rows(); len(rows) != 2 || rows[0].Outcome != policy.Rejected || rows[1].Outcome != policy.Billed || len(server.Meter()) != 1 {

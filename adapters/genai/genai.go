@@ -1,35 +1,44 @@
-// Package genai puts a [middleware.Stack] under google.golang.org/genai, Google's SDK for the Gemini API and Vertex AI.
-// In a program that uses it, one line changes:
+// Package genai puts a [middleware.Stack] under google.golang.org/genai, Google's SDK for the Gemini API and Vertex AI. A
+// program changes one line:
 //
 //	client, err := skinflintgenai.NewClient(ctx, &genai.ClientConfig{APIKey: key}, stack)
 //
-// Errors of the provider reach the program as the SDK's own genai.APIError, which is a value: errors.As takes a pointer to
-// one. Refusals of ours come by errors.As as a [*middleware.Error].
+// # Errors
 //
-// What is peculiar to this SDK, in v1.77.0:
+// An error of the provider is the SDK's own genai.APIError. That is a value: pass errors.As a pointer to one. A refusal of
+// the stack, and an attempt that may have been billed, is a [*middleware.Error] to errors.As.
+//
+// # Retries of the SDK
+//
+// These are properties of v1.77.0, as are those below:
+//
+//   - The SDK resends nothing unless HTTPOptions.RetryOptions says so. [NewClient] refuses these in the client's config.
+//     In the config of a single call they are not visible until the SDK resends. If the call costs money, the resent one is
+//     then refused with [middleware.ErrRepeat], because the first may have been billed or the stack has sent it as often as
+//     the policy allows. The error before is the cause of that error; a genai.APIError in it has no message. Do not use
+//     these options: each refusal comes after a wait of the SDK.
+//   - Client.Interactions of the SDK resends 4 times by default, whatever the answer says. Our client's resends nothing, and
+//     the stack does it as for all calls. If operations.WithRetries makes Create resend, the resent call is refused as
+//     above. What costs nothing, such as Get, may have that option. Voices.Create is sent once, but by default the SDK
+//     tries to resend it, and the stack refuses that.
+//   - The adapter does not see that the SDK resends a call if the program, after NewClient, puts a RoundTripper that clones
+//     requests around the transport of ClientConfig().HTTPClient.
+//
+// # The SDK
 //
 //   - GenerateContentConfig.ServiceTier and CachedContent count before the policy and [policy.CachedContent]. But Vertex AI
-//     takes a tier from a header, which the stack sets, and none from the body, where the SDK puts ServiceTier: leave that
-//     out there.
-//   - The SDK resends nothing unless it is told to by HTTPOptions.RetryOptions, see [NewClient]. Those of a single call are
-//     out of our sight until it resends: what costs money is then refused, with [middleware.ErrRepeat], as it may have been
-//     billed, or the stack has sent it as often as the policy allows. The error before is the cause of that one, in which
-//     a genai.APIError has no message. Leave them out: each refusal comes after a wait of the SDK's.
-//   - Client.Interactions would resend 4 times by default, whatever the answer says. In our client it resends nothing, and
-//     the stack does as it does with all calls. Where operations.WithRetries has Create resend, that is refused likewise.
-//     What costs nothing, as Get, may be given that option. Voices.Create is sent once, but its repetition is tried, and
-//     refused, by default.
-//   - An answer with the finish reason CONTINUATION, or an interaction with the status requires_continuation, has the SDK go
-//     on with another request, as has a stream that breaks off after it gave a token to go on with. Each is a call with
-//     rows of its own, and is billed. GenerateContentConfig.AutomaticContinuation and operations.WithAutomaticContinuation
-//     turn that off.
-//   - Whatever is put around the transport of ClientConfig().HTTPClient afterwards, and clones requests, hides from us that
-//     the SDK sends one again.
+//     takes the tier from a header, which the stack sets, and not from the body, where the SDK puts ServiceTier. Do not set
+//     ServiceTier there.
+//   - After an answer with the finish reason CONTINUATION, an interaction with the status requires_continuation, or a
+//     stream that breaks off after it gave a token to continue with, the SDK sends another request. Each is a call with
+//     rows of its own, and is billed. GenerateContentConfig.AutomaticContinuation and
+//     operations.WithAutomaticContinuation turn that off.
 //   - It has no timeout of its own. A deadline of the context, HTTPOptions.Timeout and http.Client.Timeout all end a call,
-//     and the shortest is told to Google in X-Server-Timeout. Where there is none, the stack asks for 15 minutes on the
-//     flex tier: Google's servers would give it up after 10, and its target ends at 15 (its page on flex inference, 2026).
-//   - A stream that is not read to its end is closed by leaving its loop.
-//   - Caches.Create passes the stack, which has a row for it. Client.Live speaks WebSocket, past every http.Client.
+//     and the shortest is sent to Google in X-Server-Timeout. If there is none, the stack sends 15 minutes for the flex
+//     tier: Google's servers would give a call up after 10, and the target for flex is at most 15 (Google's page on flex
+//     inference, 2026).
+//   - A stream that is not read to its end is closed when the program leaves its loop.
+//   - Caches.Create goes through the stack and has a row. Client.Live uses a WebSocket, which bypasses every http.Client.
 package genai
 
 import (
@@ -48,28 +57,28 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// NewClient returns a client over the stack, for the Gemini API or Vertex AI as cfg or the environment says, for use by
-// many goroutines at once. A nil cfg takes everything from the environment. cfg itself is left as it is.
+// NewClient returns a client over the stack, for the Gemini API or Vertex AI as cfg or the environment says. It may be used
+// by several goroutines. If cfg is nil, everything comes from the environment. cfg is not changed.
 //
-// An http.Client in cfg keeps its cookie jar, redirect policy and timeout, and its transport is what the stack sends
-// through: see [middleware.Stack.Wrap]. The SDK gets a copy of its own, so that no credential comes to other users of it.
+// The client uses a copy of cfg.HTTPClient with the same cookie jar, redirect policy and timeout, and the stack sends
+// through its transport, as [middleware.Stack.Wrap] says. Other users of that http.Client do not get the credentials.
 //
-// For Vertex AI without an API key, requests carry the token of cfg.Credentials. Without these either it is that of the
-// application default credentials; but where cfg has an http.Client, that has to authenticate by itself, as the SDK
-// demands. Neither key nor token goes to another host that a redirect leads to.
+// For Vertex AI without an API key, requests carry the token of cfg.Credentials, or else of the application default
+// credentials. But if cfg has an http.Client and no Credentials, that http.Client has to authenticate, as in the SDK
+// itself. Neither key nor token is sent to another host that a redirect names.
 //
-// RetryOptions in cfg.HTTPOptions that allow more than one attempt are an error. The SDK would resend any 429 and 5xx, any
-// lost connection and what the stack itself refuses, whatever the answer says, and each time the stack would begin a new
-// call: 5 times 6 attempts, by the defaults, some of them billed for nothing. To take them out in silence would leave the
-// program without the retries that it asked for.
+// If cfg.HTTPOptions.RetryOptions allow more than one attempt, the result is an error. The SDK would resend every 429 and
+// 5xx, every lost connection and every refusal of the stack, whatever the answer says, and each would be a new call to the
+// stack: 5 times 6 attempts by default, some of them billed for nothing. A program that asked for retries should not lose
+// them without notice.
 func NewClient(ctx context.Context, cfg *genai.ClientConfig, stack *middleware.Stack) (*genai.Client, error) {
 	var own genai.ClientConfig
 	if cfg != nil {
 		own = *cfg
 	}
 	if r := own.HTTPOptions.RetryOptions; r != nil && (r.Attempts == nil || *r.Attempts > 1) {
-		return nil, errors.New("genai: HTTPOptions.RetryOptions would resend calls above the stack, which resends them itself: " +
-			"leave them nil, and say how often by policy.Policy.MaxAttempts, Patience and MaxElapsed")
+		return nil, errors.New("genai: HTTPOptions.RetryOptions is refused: the SDK would resend calls that the stack resends itself; " +
+			"leave it nil and set MaxAttempts, Patience and MaxElapsed of policy.Policy")
 	}
 	authenticates := own.HTTPClient != nil
 	hc := stack.ErrorsAs(middleware.AsError).Wrap(own.HTTPClient)
@@ -92,7 +101,7 @@ func NewClient(ctx context.Context, cfg *genai.ClientConfig, stack *middleware.S
 	return client, nil
 }
 
-// withoutConfig returns the SDK's error without the config that it may print, the key and headers in it.
+// withoutConfig returns the SDK's error without the config that it may print, which holds the key and headers.
 func withoutConfig(err error) error {
 	if text, _, ok := strings.Cut(err.Error(), " ClientConfig: "); ok {
 		return errors.New("genai: " + text)
@@ -100,14 +109,15 @@ func withoutConfig(err error) error {
 	return err
 }
 
-// credentialsFor returns what the SDK would use if it had no http.Client; nil for none.
+// credentialsFor returns the credentials that the SDK would use if it had no http.Client; nil for none. authenticates says
+// that the program passed an http.Client.
 func credentialsFor(cfg genai.ClientConfig, authenticates bool) (*auth.Credentials, error) {
 	switch {
 	case cfg.Backend != genai.BackendVertexAI || cfg.APIKey != "":
 		return nil, nil
 	case cfg.Credentials != nil:
 		return cfg.Credentials, nil
-	case authenticates, cfg.Project == "" && cfg.Location == "": // the latter is a gateway
+	case authenticates, cfg.Project == "" && cfg.Location == "": // without project and location, it is a gateway
 		return nil, nil
 	}
 	creds, err := credentials.DetectDefault(&credentials.DetectOptions{
@@ -121,7 +131,7 @@ func credentialsFor(cfg genai.ClientConfig, authenticates bool) (*auth.Credentia
 
 const quotaProject = "X-Goog-User-Project"
 
-// authorize returns a RoundTripper that adds the token of the credentials, and the project whose quota counts.
+// authorize returns a RoundTripper that adds the token of the credentials, and the project whose quota is used.
 func authorize(ctx context.Context, next http.RoundTripper, creds *auth.Credentials) (http.RoundTripper, error) {
 	project, err := creds.QuotaProjectID(ctx)
 	if err != nil {
@@ -136,7 +146,8 @@ func authorize(ctx context.Context, next http.RoundTripper, creds *auth.Credenti
 			return next.RoundTrip(req)
 		})(next)
 	}
-	// Token providers of the program's own need not keep their tokens, and its credentials are not ours to change.
+	// A token provider of the program may fetch a token for each request. The program's credentials must not be changed, so
+	// the tokens are kept in new ones.
 	kept := auth.NewCredentials(&auth.CredentialsOptions{
 		TokenProvider:          auth.NewCachedTokenProvider(creds, nil),
 		UniverseDomainProvider: auth.CredentialsPropertyFunc(creds.UniverseDomain),
@@ -148,8 +159,8 @@ func authorize(ctx context.Context, next http.RoundTripper, creds *auth.Credenti
 	return hc.Transport, nil
 }
 
-// A guard keeps credentials from hosts that a redirect leads to. http.Client takes Authorization off itself, but neither
-// Google's header for keys nor what a RoundTripper adds. And it refuses what the SDK repeats of itself.
+// A guard does not send credentials to another host that a redirect names. http.Client removes Authorization itself, but
+// neither Google's header for keys nor what a RoundTripper adds. A guard also refuses what the SDK resends on its own.
 type guard struct {
 	authorized http.RoundTripper
 	plain      http.RoundTripper
@@ -164,7 +175,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (g *guard) send(req *http.Request) (*http.Response, error) {
-	if !ledAway(req) {
+	if !crossHost(req) {
 		return g.authorized.RoundTrip(req)
 	}
 	req = req.WithContext(req.Context())
@@ -178,11 +189,11 @@ func (g *guard) send(req *http.Request) (*http.Response, error) {
 	return g.plain.RoundTrip(req)
 }
 
-// CloseIdleConnections forwards the call.
+// CloseIdleConnections closes the idle connections of the transport below.
 func (g *guard) CloseIdleConnections() { transport.CloseIdleConnections(g.plain) }
 
-// ledAway reports whether a redirect has led the request to another scheme, host or port than the program sent it to.
-func ledAway(req *http.Request) bool {
+// crossHost reports whether the request is a redirect to another scheme, host or port than the program sent it to.
+func crossHost(req *http.Request) bool {
 	first := req
 	for first.Response != nil && first.Response.Request != nil {
 		first = first.Response.Request

@@ -3,7 +3,6 @@ package genai
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -13,68 +12,12 @@ import (
 	"weak"
 
 	"google.golang.org/genai"
-	"google.golang.org/genai/interactions"
-	"google.golang.org/genai/interactions/models/components"
-	"google.golang.org/genai/interactions/models/operations"
-	"google.golang.org/genai/interactions/retry"
 
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-var noRetries = retry.Config{Strategy: "none"}
-
-// interactionsOnce returns client.Interactions made anew, as the SDK makes it, but with its retries off: the SDK has no
-// setting for that. How the SDK names itself it tells nobody but a server, so it is asked for a request that goes nowhere.
-func interactionsOnce(client *genai.Client, hc *http.Client) *interactions.Interactions {
-	var asked http.Header
-	stack := hc.Transport
-	hc.Transport = transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
-		asked = req.Header
-		return nil, errors.New("genai: not to be sent")
-	})
-	_, _ = client.Interactions.Get(context.Background(), operations.GetInteractionByIDRequest{ID: "none"},
-		operations.WithRetries(noRetries))
-	hc.Transport = stack
-	if asked == nil {
-		return client.Interactions // its repetitions are refused
-	}
-	cfg := client.ClientConfig()
-	headers := map[string]string{}
-	for name, values := range cfg.HTTPOptions.Headers {
-		if len(values) > 0 {
-			headers[name] = strings.Join(values, " ")
-		}
-	}
-	for _, name := range []string{"User-Agent", "X-Goog-Api-Client"} {
-		for spelt := range headers {
-			if strings.EqualFold(spelt, name) {
-				delete(headers, spelt)
-			}
-		}
-		if value := asked.Get(name); value != "" {
-			headers[name] = value
-		}
-	}
-	security := components.Security{DefaultHeaders: headers}
-	if cfg.APIKey != "" {
-		security.APIKey = &cfg.APIKey
-	}
-	version := cfg.HTTPOptions.APIVersion
-	if cfg.Backend == genai.BackendVertexAI && cfg.Project != "" && cfg.Location != "" {
-		version = fmt.Sprintf("%s/projects/%s/locations/%s", version, cfg.Project, cfg.Location)
-	}
-	opts := []interactions.SDKOption{
-		interactions.WithClient(hc), interactions.WithSecurity(security), interactions.WithRetryConfig(noRetries),
-		interactions.WithServerURL(cfg.HTTPOptions.BaseURL), interactions.WithAPIVersion(version),
-	}
-	if cfg.HTTPOptions.Timeout != nil {
-		opts = append(opts, interactions.WithTimeout(*cfg.HTTPOptions.Timeout))
-	}
-	return interactions.New(opts...).Interactions
-}
-
-// charged are the ends of the paths at which a POST of this SDK costs money, at once or later.
+// charged are the ends of the paths where a POST of this SDK costs money, at once or later.
 var charged = []string{
 	":generateContent", ":streamGenerateContent", ":embedContent", ":batchEmbedContents", ":predict", ":predictLongRunning",
 	":batchGenerateContent", ":asyncBatchEmbedContent", ":importFile", "/interactions", "/cachedContents",
@@ -85,15 +28,15 @@ func costs(req *http.Request) bool {
 	return req.Method == http.MethodPost && slices.ContainsFunc(charged, func(end string) bool { return strings.HasSuffix(req.URL.Path, end) })
 }
 
-// A try is a request that costs money, once it has been sent.
+// A try is one try of the SDK to send a request that costs money.
 type try struct {
-	sent bool  // it came as far as the stack
-	err  error // how it ended; nil for well
+	sent bool  // it reached the stack
+	err  error // how it ended; nil for success
 }
 
 type tryKey struct{}
 
-// reaching notes the tries that come as far as the stack: a token that could not be had is no reason to refuse anything.
+// reaching notes the tries that reach the stack. One that failed before, for want of a token, may be tried again.
 var reaching = transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 	if t, ok := req.Context().Value(tryKey{}).(*try); ok {
 		t.sent = true
@@ -101,7 +44,7 @@ var reaching = transport.Link(func(req *http.Request, next http.RoundTripper) (*
 	return next.RoundTrip(req)
 })
 
-// end notes how the try ended.
+// end notes how the try ended. A try that the stack refused before its first attempt counts as not sent.
 func (t *try) end(resp *http.Response, err error) {
 	var refusal *middleware.Error
 	switch {
@@ -114,9 +57,16 @@ func (t *try) end(resp *http.Response, err error) {
 	}
 }
 
-// tries are those whose requests the SDK still holds. It makes a request with a URL of its own for each call and each
-// redirect, and sends that same request when it repeats one: http.Client may copy the rest, but not the URL. As weak
-// pointers to URLs differ even if they had the same address one after the other, nothing has to be kept for long.
+// tries are the tries whose requests the SDK still holds. The SDK makes a request with a new URL value for each call and
+// each redirect, and sends the same request again when it resends one. http.Client may copy the request, but not its URL.
+// So the address of the URL identifies the call:
+//
+//	call 1, first try    req{URL: 0xc01}
+//	call 1, second try   req{URL: 0xc01}   refused
+//	call 2, first try    req{URL: 0xc02}
+//
+// The keys are weak pointers. They keep no URL alive, and two URLs that had the same address one after the other have
+// different weak pointers. An entry is removed when its URL is.
 type tries struct {
 	mu   sync.Mutex
 	made map[weak.Pointer[url.URL]]*try
@@ -145,16 +95,15 @@ func (ts *tries) forget(key weak.Pointer[url.URL]) {
 	delete(ts.made, key)
 }
 
-// once sends a request that costs money, unless it was sent before.
+// once sends a request that costs money, unless the SDK sent it before.
 func (ts *tries) once(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	if before := ts.before(req.URL); before != nil {
 		if req.Body != nil {
 			req.Body.Close()
 		}
 		return nil, &middleware.Error{Kind: middleware.ErrRepeat, Err: before.err,
-			Detail: "the SDK above sends it again of itself, and what it sent before may have been billed, or was sent as often as the policy allows",
-			Hint: "leave out HTTPOptions.RetryOptions and operations.WithRetries, and say how often by policy.Policy.MaxAttempts, " +
-				"Patience and MaxElapsed"}
+			Detail: "the SDK resends the call on its own; the first one may have been billed, or was sent as often as the policy allows",
+			Hint:   "leave HTTPOptions.RetryOptions and operations.WithRetries out, and set MaxAttempts, Patience and MaxElapsed of policy.Policy"}
 	}
 	t := &try{}
 	resp, err := send(req.WithContext(context.WithValue(req.Context(), tryKey{}, t)))

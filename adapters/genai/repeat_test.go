@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,10 +16,7 @@ import (
 
 	"cloud.google.com/go/auth"
 	"google.golang.org/genai"
-	"google.golang.org/genai/interactions/models/apierrors"
-	"google.golang.org/genai/interactions/models/interactions"
 	"google.golang.org/genai/interactions/models/operations"
-	"google.golang.org/genai/interactions/retry"
 
 	adapter "github.com/skinflint-go/skinflint/adapters/genai"
 	"github.com/skinflint-go/skinflint/middleware"
@@ -50,12 +46,12 @@ func over(t *testing.T, cfg genai.ClientConfig, p policy.Policy, base func(*http
 	return client, stack
 }
 
-// bubble runs a subtest whose time is not the world's.
+// bubble runs a subtest in a bubble of synctest.
 func bubble(t *testing.T, name string, f func(*testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
 }
 
-// answering returns a base that gives these answers, the last one for ever, and counts.
+// answering returns a base that counts requests and answers with these statuses, and then always with the last one.
 func answering(n *atomic.Int64, statuses ...int) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
@@ -71,135 +67,13 @@ func answering(n *atomic.Int64, statuses ...int) func(*http.Request) (*http.Resp
 	}
 }
 
-func interact(ctx context.Context, client *genai.Client, opts ...operations.Option) error {
-	input := interactions.NewInteractionsInput("Who asks?")
-	body := interactions.CreateModelInteraction{Model: interactions.ModelGemini25Flash, Input: &input}
-	_, err := client.Interactions.Create(ctx, operations.CreateInteractionRequest{Body: operations.NewCreateInteractionRequestBody(body)}, opts...)
-	return err
-}
-
-// insistently has the SDK repeat whatever it can.
-func insistently() []operations.Option {
-	return []operations.Option{operations.WithRetries(retry.Config{
-		Strategy: "attempt-count-backoff", Backoff: &retry.BackoffStrategy{InitialInterval: 500, MaxInterval: 8000, Exponent: 2, MaxElapsedTime: 30_000},
-		RetryConnectionErrors: true, MaxRetries: genai.Ptr(4),
-	})}
-}
-
-// repeating is a config whose call the SDK repeats, four times.
+// repeating is a config that makes the SDK resend a call four times.
 func repeating() *genai.GenerateContentConfig {
 	return &genai.GenerateContentConfig{HTTPOptions: &genai.HTTPOptions{RetryOptions: &genai.HTTPRetryOptions{}}}
 }
 
-func TestInteractionsAreSentOnce(t *testing.T) {
-	clean(t)
-	for _, status := range []int{408, 409, 502, 504} {
-		bubble(t, fmt.Sprint(status), func(t *testing.T) {
-			var sent atomic.Int64
-			client, stack := over(t, genai.ClientConfig{}, policy.Policy{}, answering(&sent, status))
-			err := interact(t.Context(), client)
-			code := 0
-			var client4 *apierrors.CreateInteractionClientError
-			var server5 *apierrors.CreateInteractionServerError
-			switch {
-			case errors.As(err, &client4):
-				code = client4.HTTPMeta.Response.StatusCode
-			case errors.As(err, &server5):
-				code = server5.HTTPMeta.Response.StatusCode
-			}
-			if n := sent.Load(); code != status || n != 1 || len(stack.Rows()) != 1 {
-				t.Errorf("by default: %d requests, %v", n, err)
-			}
-
-			sent.Store(0)
-			err = interact(t.Context(), client, insistently()...)
-			var api genai.APIError
-			if n := sent.Load(); !errors.Is(err, middleware.ErrRepeat) || !errors.As(err, &api) || api.Code != status || n != 1 || len(stack.Rows()) != 2 {
-				t.Errorf("with retries: %d requests, %v", n, err)
-			}
-		})
-	}
-}
-
-func TestInteractionsWithATimeoutAreSentOnce(t *testing.T) {
-	clean(t)
-	for name, opts := range map[string][]operations.Option{"by default": nil, "with retries": insistently()} {
-		bubble(t, name, func(t *testing.T) {
-			sent := 0
-			hc := &http.Client{Timeout: time.Minute}
-			client, _ := over(t, genai.ClientConfig{HTTPClient: hc}, policy.Policy{}, func(req *http.Request) (*http.Response, error) {
-				io.Copy(io.Discard, req.Body)
-				req.Body.Close()
-				sent++
-				<-req.Context().Done()
-				return nil, req.Context().Err()
-			})
-			err := interact(t.Context(), client, opts...)
-			if repeated := errors.Is(err, middleware.ErrRepeat); err == nil || repeated != (opts != nil) || sent != 1 {
-				t.Errorf("%d requests, %v", sent, err)
-			}
-		})
-	}
-}
-
-// What is asked of the provider is what the SDK would ask.
-func TestInteractionsAskAsTheSDKDoes(t *testing.T) {
-	clean(t)
-	for name, cfg := range map[string]genai.ClientConfig{
-		"gemini":  {Backend: genai.BackendGeminiAPI, APIKey: "AI-test"},
-		"vertex":  {Backend: genai.BackendVertexAI, Project: "p", Location: "global", HTTPClient: &http.Client{}},
-		"express": {Backend: genai.BackendVertexAI, APIKey: "AI-test"},
-		"options": {Backend: genai.BackendGeminiAPI, APIKey: "AI-test", HTTPOptions: genai.HTTPOptions{
-			BaseURL: "https://user:secret@gateway.example/g/", APIVersion: "v1alpha", Timeout: genai.Ptr(time.Minute),
-			Headers: http.Header{"User-Agent": {"own/1"}, "X-Goog-Api-Client": {"mine", "ours"}, "X-Two": {"a", "b"}, "Accept": {"x/y"}},
-		}},
-	} {
-		var asked []*http.Request
-		record := func(req *http.Request) (*http.Response, error) {
-			_, limited := req.Context().Deadline()
-			req.Header.Set("Limited", fmt.Sprint(limited))
-			asked = append(asked, req)
-			return answer(req, http.StatusBadRequest, `{"error":{"code":"x","message":"No."}}`), nil
-		}
-		theirs := cfg
-		theirs.HTTPClient = &http.Client{Transport: transport.RoundTripperFunc(record)}
-		own, err := genai.NewClient(t.Context(), &theirs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if cfg.HTTPClient != nil {
-			cfg.HTTPClient = theirs.HTTPClient
-		}
-		ours, _ := over(t, cfg, policy.Policy{}, record)
-		for _, client := range []*genai.Client{own, ours} {
-			if err := interact(t.Context(), client); err == nil {
-				t.Error("no error")
-			}
-			if _, err := client.Interactions.Get(t.Context(), operations.GetInteractionByIDRequest{ID: "i"}); err == nil {
-				t.Error("no error")
-			}
-		}
-		if len(asked) != 4 {
-			t.Fatalf("%s: %d requests", name, len(asked))
-		}
-		for i, a := range asked[:2] {
-			b := asked[i+2]
-			for _, h := range []http.Header{a.Header, b.Header} {
-				h.Del("X-Server-Timeout")
-				h.Del("Idempotency-Key")
-			}
-			if a.Method != b.Method || a.URL.String() != b.URL.String() || !maps.EqualFunc(a.Header, b.Header, func(x, y []string) bool {
-				return strings.Join(x, "\n") == strings.Join(y, "\n")
-			}) {
-				t.Errorf("%s: %s %s\n%v\nthe SDK: %s %s\n%v", name, b.Method, b.URL, b.Header, a.Method, a.URL, a.Header)
-			}
-		}
-	}
-}
-
-// A single call's RetryOptions repeat nothing that may have been billed.
+// The RetryOptions of a single call resend nothing that may have been billed.
 func TestRetryOptionsOfACall(t *testing.T) {
-	clean(t)
 	for _, fault := range []llmtest.Fault{llmtest.ResetAfterAccept, llmtest.Stall, llmtest.Slow} {
 		for _, stream := range []bool{false, true} {
 			bubble(t, fmt.Sprint(fault, stream), func(t *testing.T) {
@@ -234,9 +108,8 @@ func TestRetryOptionsOfACall(t *testing.T) {
 	}
 }
 
-// The same holds where http.Client copies the header for each try, and for an answer that was billed.
+// That also holds if http.Client copies the header for each try, and for an answer that was billed.
 func TestRetryOptionsInOtherWords(t *testing.T) {
-	clean(t)
 	for name, c := range map[string]struct {
 		base   string
 		retry  genai.HTTPRetryOptions
@@ -257,9 +130,9 @@ func TestRetryOptionsInOtherWords(t *testing.T) {
 	}
 }
 
-// The stack sends again as often as its policy says, whatever the SDK is told, and the program sees how that ended.
+// The stack resends a call as often as its policy says, whatever the options of the SDK say, and the program sees how that
+// ended.
 func TestTheStackStillRetries(t *testing.T) {
-	clean(t)
 	for name, c := range map[string]struct {
 		send func(context.Context, *genai.Client) error
 		sdk  bool
@@ -300,9 +173,8 @@ func (f *failingToken) Token(context.Context) (*auth.Token, error) {
 	return &auth.Token{Value: "ya29.test", Expiry: time.Now().Add(time.Hour)}, nil
 }
 
-// What was never sent may be tried again, and what costs nothing, too.
+// A call that was never sent may be tried again, and so may one that costs nothing.
 func TestRepetitionsThatCostNothing(t *testing.T) {
-	clean(t)
 	synctest.Test(t, func(t *testing.T) {
 		var sent atomic.Int64
 		client, _ := over(t, genai.ClientConfig{}, policy.Policy{}, answering(&sent, 200))
@@ -336,9 +208,8 @@ func TestRepetitionsThatCostNothing(t *testing.T) {
 	})
 }
 
-// The parts of a file go to one address, and a part without an answer of note is sent again.
+// All parts of a file are sent to one address. A part whose answer has no upload status is sent again.
 func TestUploads(t *testing.T) {
-	clean(t)
 	synctest.Test(t, func(t *testing.T) {
 		var parts int
 		client, _ := over(t, genai.ClientConfig{}, policy.Policy{}, func(req *http.Request) (*http.Response, error) {
@@ -361,9 +232,8 @@ func TestUploads(t *testing.T) {
 	})
 }
 
-// Calls alike, one after the other and at once, are calls of their own; so is each part of an answer that is continued.
+// Equal calls, one after the other or at once, are separate calls. So is each part of an answer that is continued.
 func TestCallsAlike(t *testing.T) {
-	clean(t)
 	var sent atomic.Int64
 	client, stack := over(t, genai.ClientConfig{}, policy.Policy{}, answering(&sent, 502, 200))
 	var failed atomic.Int64
@@ -403,9 +273,8 @@ func TestCallsAlike(t *testing.T) {
 	}
 }
 
-// A redirect to where the request came from is followed.
+// A redirect to the request's own address is followed.
 func TestRedirectToItself(t *testing.T) {
-	clean(t)
 	n := 0
 	var first *url.URL
 	client, _ := over(t, genai.ClientConfig{}, policy.Policy{}, func(req *http.Request) (*http.Response, error) {

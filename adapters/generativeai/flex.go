@@ -9,17 +9,18 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// FlexTimeout is the time that [FlexContext] gives a call: the 15 minutes that are the upper end of flex's target, by
-// Google's page on flex inference of 2026, and as much again for a fallback or another attempt.
+// FlexTimeout is the time that [FlexContext] gives a call: 15 minutes, the upper end of the target for flex by Google's
+// page on flex inference of 2026, and as long again for a fallback or another attempt.
 const FlexTimeout = 30 * time.Minute
 
-// FlexContext returns a context for unary calls on the flex tier. Where ctx has no deadline, it ends after
-// [FlexTimeout]; a deadline that ctx has counts as it is, be it longer or shorter. Call the CancelFunc when done.
+// FlexContext returns a context for calls on the flex tier that are not streams. If ctx has a deadline, longer or shorter,
+// the returned context has the same one. If it has none, the returned context ends after [FlexTimeout]. Call the CancelFunc
+// when the call is done.
 //
-// Without a deadline the SDK would set one of 10 minutes, which is also how long Google's servers wait for flex unless
-// they are told otherwise. An answer that takes longer would be lost, and may be billed all the same. Nobody beneath the
-// SDK can tell its deadline from one that the program set, so it is neither lifted nor a reason to refuse the call: a call
-// that it ends says so, by a [FlexDeadlineError].
+// Without a deadline the SDK would set one of 10 minutes, which is also how long Google's servers work on a flex call that
+// sends no X-Server-Timeout. An answer that takes longer would be lost, and may be billed all the same. Below the SDK, its
+// deadline looks like one of the program. So the adapter neither removes it nor refuses the call. If it ends the call, the
+// error is a [FlexDeadlineError].
 func FlexContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return context.WithCancel(ctx)
@@ -27,27 +28,28 @@ func FlexContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, FlexTimeout)
 }
 
-// A FlexDeadlineError is a call on the flex tier that was ended by a deadline 10 minutes after it began: the one that
-// the SDK sets where a context has none, or one of the program's own that is just as long. It may have been billed. It
-// comes by errors.As, and is a context.DeadlineExceeded to errors.Is.
+// A FlexDeadlineError says that a deadline of 10 minutes ended a call on the flex tier: the one that the SDK sets if a
+// context has none, or one of the program that is just as long. The call may have been billed. Find the error by errors.As.
+// It is a context.DeadlineExceeded to errors.Is.
 type FlexDeadlineError struct{ Err error }
 
-// Error says what happened, and what to do.
+// Error says what happened and what to do.
 func (e *FlexDeadlineError) Error() string {
-	return "generativeai: flex: the 10 minutes are over that the SDK allows where the context has no deadline; use FlexContext: " +
+	return "generativeai: the SDK ended a call on the flex tier after 10 minutes, because its context has no deadline; use FlexContext: " +
 		e.Err.Error()
 }
 
-// Unwrap returns the error of the context, or what it made of the call.
+// Unwrap returns Err: the error of the context, or one that wraps it.
 func (e *FlexDeadlineError) Unwrap() error { return e.Err }
 
-// Timeout is true.
+// Timeout returns true.
 func (e *FlexDeadlineError) Timeout() bool { return true }
 
-// Temporary is false.
+// Temporary returns false.
 func (e *FlexDeadlineError) Temporary() bool { return false }
 
-// The deadline that the SDK sets, and how far a call may have come by then.
+// sdkTimeout is the deadline that the SDK sets. sdkSlack is how much of it may be over before the adapter sees the
+// request.
 const (
 	sdkTimeout = 10 * time.Minute
 	sdkSlack   = 5 * time.Second
@@ -60,12 +62,12 @@ func timeoutOfSDK(req *http.Request) bool {
 	return ok && left <= sdkTimeout && left > sdkTimeout-sdkSlack
 }
 
-// explain returns the error of a call whose deadline may be the SDK's own.
+// explain returns the error of a call whose deadline may be the SDK's own: a FlexDeadlineError for a call on the flex tier.
 func (a *adapter) explain(req *http.Request, err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	if e, nope := a.stack.Explain(req); nope == nil && e.Plan.First() == policy.Flex {
+	if e, failed := a.stack.Explain(req); failed == nil && e.Plan.First() == policy.Flex {
 		return &FlexDeadlineError{err}
 	}
 	return err

@@ -1,30 +1,34 @@
-// Package generativeai puts a [middleware.Stack] under github.com/google/generative-ai-go, the older of Google's Gemini
-// SDKs. In a program that uses it, one line changes:
+// Package generativeai puts a [middleware.Stack] under github.com/google/generative-ai-go, the older of Google's SDKs for
+// Gemini. A program changes one line:
 //
 //	client, err := generativeai.NewClient(ctx, os.Getenv("GEMINI_API_KEY"), stack)
 //
-// Errors of the provider reach the program as the SDK's own *apierror.APIError and *googleapi.Error, but for the 503 of
-// an [UnavailableError]; refusals of ours by errors.As as a [*middleware.Error].
+// # Errors
 //
-// What is peculiar to this SDK, in v0.20.1 over google.golang.org/api v0.186.0:
+// An error of the provider is the SDK's own *apierror.APIError and *googleapi.Error, except a 503: see [UnavailableError].
+// A refusal of the stack, and an attempt that may have been billed, is a [*middleware.Error] to errors.As.
 //
-//   - It cannot name a service tier: tiers come from the policy, or from [policy.OnTier]. A context
-//     cache is named by [policy.CachedContent] or by GenerativeModel.CachedContentName, which counts where both are.
-//   - It resends a unary call that got a 503 for as long as its context lasts. Here the stack's policy decides instead:
-//     see [UnavailableError].
-//   - It gives a unary call whose context has no deadline 10 minutes (CountTokens and embeddings 1), too few for the
-//     flex tier: see [FlexContext]. It gives streams none. The stack tells Google how long a call has, in
-//     X-Server-Timeout, which the SDK leaves out.
-//   - GenerateContentStream and ChatSession.SendMessage are streams, and an iterator cannot be closed. One that is not
-//     read to its end keeps its connection, its place within a [policy.Limit] and its row open until its context is
-//     done, or nobody has read for [policy.Policy.StreamIdle]: cancel the context.
-//   - It takes an error within a stream for an answer without candidates. The row of such a stream is partial, with the
-//     error's code.
-//   - UploadFile drops its context, so that neither its deadline nor its options reach the request. Uploads are no calls
-//     that cost anything, and pass the stack untouched.
-//   - CreateCachedContent and its relatives speak gRPC, past every http.Client and past the stack: what they cost is in
-//     no row. What is generated with a cache is. The connection for it is begun as soon as a client is made, to the same
-//     endpoint, and Client.Close does not end it.
+// # The SDK
+//
+// These are properties of v0.20.1 over google.golang.org/api v0.186.0:
+//
+//   - It cannot name a service tier. Tiers come from the policy or from [policy.OnTier]. A context cache is named by
+//     [policy.CachedContent] or by GenerativeModel.CachedContentName, which counts if both are set.
+//   - It resends a call that is not a stream after a 503, for as long as the call's context lasts. With this package the
+//     policy decides instead: see [UnavailableError].
+//   - If the context of such a call has no deadline, it sets one of 10 minutes (1 for CountTokens and embeddings). That is
+//     too short for the flex tier: see [FlexContext]. It sets none for streams. The stack sends the time that a call has
+//     left to Google, in X-Server-Timeout, because the SDK does not.
+//   - GenerateContentStream and ChatSession.SendMessage are streams, and an iterator cannot be closed. One that is not read
+//     to its end keeps its connection, its place within a [policy.Limit] and its row open until its context is done, or
+//     until nothing has been read for [policy.Policy.StreamIdle]. Cancel the context.
+//   - It takes an error within a stream for an answer without candidates. The row of such a stream is partial and has the
+//     code of the error.
+//   - UploadFile drops its context, so the request has neither its deadline nor its options. Uploads cost nothing. The
+//     stack passes them on unchanged.
+//   - CreateCachedContent and its relatives use gRPC, which bypasses every http.Client and so the stack: their cost is in no
+//     row. The calls that use a cache have rows. The SDK opens the gRPC connection, to the same endpoint, when a client is
+//     made, and Client.Close does not close it.
 package generativeai
 
 import (
@@ -44,20 +48,22 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// home is where the SDK sends its requests by default.
-const home = "https://generativelanguage.googleapis.com"
+// defaultOrigin is where the SDK sends its requests by default.
+const defaultOrigin = "https://generativelanguage.googleapis.com"
 
-// NewClient returns a client of the Gemini API over the stack, for use by many goroutines at once.
+// NewClient returns a client of the Gemini API over the stack. It may be used by several goroutines. An empty key is an
+// error.
 //
-// The key goes out in the header X-Goog-Api-Key, which the SDK leaves out where it is given an http.Client, and only to
-// generativelanguage.googleapis.com by https and to the scheme, host and port of an option.WithEndpoint, never to
-// others that a redirect leads to. The SDK's gRPC client gets it, too.
+// The key is sent in the header X-Goog-Api-Key, which the SDK omits if it has an http.Client. It is sent only to
+// https://generativelanguage.googleapis.com and to the scheme, host and port of an option.WithEndpoint, never to another
+// host that a redirect names. The SDK's gRPC client gets the key, too.
 //
-// An http.Client among the options, by option.WithHTTPClient, keeps its cookie jar, redirect policy and timeout, and its
-// transport is what the stack sends through: see [middleware.Stack.Wrap]. Other credentials among them are an error.
+// For an option.WithHTTPClient, the client uses a copy of that http.Client with the same cookie jar, redirect policy and
+// timeout, and the stack sends through its transport, as [middleware.Stack.Wrap] says. Other credentials among the options
+// are an error.
 func NewClient(ctx context.Context, key string, stack *middleware.Stack, opts ...option.ClientOption) (*genai.Client, error) {
 	if key == "" {
-		return nil, errors.New("generativeai: the API key is empty; https://aistudio.google.com/apikey has one")
+		return nil, errors.New("generativeai: the API key is empty; create one at https://aistudio.google.com/apikey")
 	}
 	none := new(http.Client)
 	hc, endpoint, err := htransport.NewClient(ctx, append([]option.ClientOption{option.WithHTTPClient(none)}, opts...)...)
@@ -67,7 +73,7 @@ func NewClient(ctx context.Context, key string, stack *middleware.Stack, opts ..
 	if hc == none {
 		hc = nil
 	}
-	a := &adapter{stack: stack, key: key, origins: []string{home}}
+	a := &adapter{stack: stack, key: key, origins: []string{defaultOrigin}}
 	if endpoint != "" {
 		o, err := originOf(endpoint)
 		if err != nil {
@@ -81,7 +87,7 @@ func NewClient(ctx context.Context, key string, stack *middleware.Stack, opts ..
 	return genai.NewClient(ctx, append(opts[:len(opts):len(opts)], own...)...)
 }
 
-// adapter is what stands between the SDK and the stack.
+// adapter is the RoundTripper between the SDK and the stack.
 type adapter struct {
 	stack   *middleware.Stack
 	key     string
@@ -103,7 +109,8 @@ func (a *adapter) roundTrip(req *http.Request, next http.RoundTripper) (*http.Re
 	return resp, nil
 }
 
-// prepare returns the request with the key, if it goes where the key may go. It has headers of its own then: the SDK's are shared by all of a call's attempts, with names in lower case.
+// prepare returns the request with the key, if it goes to an origin that may see the key. The request then has a header
+// map of its own: the SDK's map is shared by all attempts of a call, and its names are in lower case.
 func (a *adapter) prepare(req *http.Request) *http.Request {
 	if !slices.Contains(a.origins, origin(req.URL)) {
 		return req
@@ -122,7 +129,7 @@ func (a *adapter) prepare(req *http.Request) *http.Request {
 
 const keyHeader = "X-Goog-Api-Key"
 
-// originOf returns the origin of an endpoint, which need not name a scheme.
+// originOf returns the origin of an endpoint. An endpoint without a scheme is https.
 func originOf(endpoint string) (string, error) {
 	if !strings.Contains(endpoint, "://") {
 		endpoint = "https://" + endpoint
@@ -137,7 +144,7 @@ func originOf(endpoint string) (string, error) {
 	return origin(u), nil
 }
 
-// origin returns scheme, host and port of a URL, in one spelling.
+// origin returns scheme, host and port of a URL, in lower case and without the default port.
 func origin(u *url.URL) string {
 	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
 	switch scheme {

@@ -11,19 +11,19 @@ import (
 	"unicode/utf8"
 )
 
-// An UnavailableError is the 503 in which a unary call has ended, after all that the policy allowed for it: a model
-// overloaded, or without room on the flex tier. It comes by errors.As.
+// An UnavailableError says that the provider answered 503 to the last attempt that the policy allowed: the model is
+// overloaded, or has no room on the flex tier. It ends calls that are not streams. Find it by errors.As.
 //
-// It stands in for the SDK's own errors, because the SDK resends a call with such a one without end, whatever the
-// answer says: to the stack each would be a new call, with attempts of its own. Any other status, and the 503 of a
-// stream, which the SDK does not resend, remains an *apierror.APIError.
+// It replaces the SDK's own error, because the SDK resends a call that ends in a 503 for as long as its context lasts. To
+// the stack each of these would be a new call with new attempts. Any other status, and the 503 of a stream, which the SDK
+// does not resend, is an *apierror.APIError.
 type UnavailableError struct {
-	StatusCode int    // of the answer: 503, or what came with a 503 in its body
-	Status     string // Google's name for it, "UNAVAILABLE"; "" if the answer was none of Google's
-	Message    string // the provider's, in one line of at most 300 bytes
+	StatusCode int    // the status of the answer: 503, or another one whose body says 503
+	Status     string // Google's name for it, "UNAVAILABLE"; "" if the answer is not in Google's form
+	Message    string // the provider's message, in one line of at most 300 bytes
 }
 
-// Error says what the provider said.
+// Error returns the status and the message of the provider.
 func (e *UnavailableError) Error() string {
 	s := fmt.Sprintf("generativeai: the provider answered %d", e.StatusCode)
 	if e.Status != "" {
@@ -35,17 +35,17 @@ func (e *UnavailableError) Error() string {
 	return s
 }
 
-// Temporary is false, so that nobody above resends what the policy has given up.
+// Temporary returns false: the policy has given the call up, and code above should not resend it.
 func (e *UnavailableError) Temporary() bool { return false }
 
-// Timeout is false, for the same reason.
+// Timeout returns false, for the same reason as Temporary.
 func (e *UnavailableError) Timeout() bool { return false }
 
-// NonRetriable says the same to those who ask for it by this name.
+// NonRetriable marks the error as final for code that looks for this method, as Azure's SDK core does.
 func (e *UnavailableError) NonRetriable() {}
 
-// resends reports whether the SDK would resend the call if it got a 503, and that costs money. It resends CountTokens
-// and the management of files and models, too, which cost nothing.
+// resends reports whether the SDK would resend the call after a 503 and that costs money. The SDK also resends CountTokens
+// and the management of files and models, which cost nothing.
 func resends(req *http.Request) bool {
 	colon := strings.LastIndexByte(req.URL.Path, ':')
 	if req.Method != http.MethodPost || colon < 0 {
@@ -63,8 +63,9 @@ const (
 	messageSize = 300
 )
 
-// unavailable returns the error that stands for an answer which the SDK takes for a 503, and closes that; else nil, and
-// the answer is as it was. The SDK goes by the code within the body, where there is one (googleapi.CheckResponse).
+// unavailable returns the error that replaces an answer which the SDK takes for a 503, and closes the answer. For any other
+// answer it returns nil, and the answer's body can still be read. The SDK takes the code from the body, if there is one
+// (googleapi.CheckResponse).
 func unavailable(resp *http.Response) *UnavailableError {
 	if resp.StatusCode >= 200 && resp.StatusCode <= 299 {
 		return nil
@@ -95,7 +96,7 @@ func unavailable(resp *http.Response) *UnavailableError {
 	return nil
 }
 
-// line makes one line of a text, fit for a log, of at most so many bytes.
+// line returns at most most bytes of a text as one line of printable characters, fit for a log.
 func line(text string, most int) string {
 	if len(text) > most {
 		for most > 0 && !utf8.RuneStart(text[most]) {

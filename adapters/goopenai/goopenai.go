@@ -1,15 +1,22 @@
-// Package goopenai puts a [middleware.Stack] under github.com/sashabaranov/go-openai. In a program that uses it, one line
-// changes:
+// Package goopenai puts a [middleware.Stack] under the SDK github.com/sashabaranov/go-openai. A program changes one line:
 //
 //	client := goopenai.NewClient(os.Getenv("OPENAI_API_KEY"), stack)
 //
-// The SDK has no retries and no timeout of its own, so nothing above the stack multiplies attempts. Its streams are
-// read up to "[DONE]" and not to their end; that is where their rows close. Errors of the provider reach the program
-// as the SDK's own *openai.APIError, refusals of ours by errors.As as a [*middleware.Error].
+// # Errors
 //
-// With the BaseURL https://generativelanguage.googleapis.com/v1beta/openai it speaks to Gemini, whose tiers and context
-// caches ([policy.CachedContent]) are set on this face, too. Its errors come in an array there, and so as an
-// *openai.RequestError.
+// An error of the provider is the SDK's own *openai.APIError. A refusal of the stack, and an attempt that may have been
+// billed, is a [*middleware.Error] to errors.As.
+//
+// # The SDK
+//
+// It has neither retries nor a timeout, so nothing above the stack sends a call again. It reads a stream up to "[DONE]"
+// and not to the end of its bytes. The row of the stream is closed at that point.
+//
+// # Gemini
+//
+// With the BaseURL https://generativelanguage.googleapis.com/v1beta/openai the SDK calls Gemini. The stack sets tiers and
+// context caches ([policy.CachedContent]) there, too. Gemini sends its errors in an array, which the SDK cannot read. They
+// are an *openai.RequestError.
 package goopenai
 
 import (
@@ -20,14 +27,15 @@ import (
 	"github.com/skinflint-go/skinflint/middleware"
 )
 
-// NewClient returns a client of OpenAI's API over the stack.
+// NewClient returns a client of OpenAI's API over the stack. It may be used by several goroutines.
 func NewClient(key string, stack *middleware.Stack) *openai.Client {
 	return NewClientWithConfig(openai.DefaultConfig(key), stack)
 }
 
-// NewClientWithConfig returns a client over the stack, for another base URL, organisation or API type. An *http.Client
-// that the config already has keeps its cookie jar, redirect policy and timeout, and its transport, if it has one, is
-// what the stack sends through: see [middleware.Stack.Wrap]. Any other HTTPDoer is replaced.
+// NewClientWithConfig returns a client over the stack for another base URL, organization or API type.
+//
+// If cfg.HTTPClient is an *http.Client, the client uses a copy of it with the same cookie jar, redirect policy and
+// timeout, and the stack sends through its transport, as [middleware.Stack.Wrap] says. Any other HTTPDoer is replaced.
 func NewClientWithConfig(cfg openai.ClientConfig, stack *middleware.Stack) *openai.Client {
 	hc, _ := cfg.HTTPClient.(*http.Client)
 	cfg.HTTPClient = stack.ErrorsAs(middleware.AsError).Wrap(hc)

@@ -1,41 +1,49 @@
-// Package openaigo puts a [middleware.Stack] under github.com/openai/openai-go/v3, OpenAI's SDK. In a program that uses it,
-// one line changes:
+// Package openaigo puts a [middleware.Stack] under OpenAI's SDK, github.com/openai/openai-go/v3. A program changes one line:
 //
 //	client := openaigo.NewClient(os.Getenv("OPENAI_API_KEY"), stack)
 //
-// Errors of the provider reach the program as the SDK's own *openai.Error, and so does what the stack refuses or gives up,
-// as the SDK sends whatever ends in another error again: StatusCode is 402 for a cost limit, 429 for a limit of ours, 400 for
-// a policy that makes no sense, and 424 for everything else, an attempt that may have been billed first of all. Error says
-// no more than the status; Message says why, Type ("skinflint_ambiguous") and the header Skinflint-Refusal of Response
-// ("ambiguous") say what it was. [policy.Track] brings the [*middleware.Error] behind it past the SDK, as its Call's Err. A
-// context that is done is the context's own error.
+// # Errors
 //
-// What is peculiar to this SDK, in v3.96.0:
+// An error of the provider is the SDK's own *openai.Error. So is a refusal of the stack, and an attempt that may have been
+// billed, because the SDK would resend any other error:
 //
-//   - It resends 408, 409, 429, 5xx and lost connections, twice by default. Here that is off, as the stack does it. Where a
-//     program turns it on, nothing is billed twice all the same: every answer to a call tells the SDK not to resend it, and
-//     where the SDK does so out of our sight (when http.Client.Timeout is over), it is answered with 424 and "repeat". That
-//     it is one, the SDK says in X-Stainless-Retry-Count, which has to stay; and where a middleware of the program's own
-//     makes each try another (by a date in the body), it is known by [policy.Track].
-//   - The SDK's own http.Client gives up after 10 minutes without an answer, which is too early for the flex tier; the
-//     stack's has no timeout. A context's deadline is the one to set: 15 minutes or more for flex.
-//   - option.WithRequestTimeout ends the whole call, the stack's repetitions included, and the SDK throws an answer away
-//     that comes at just that moment. A policy's AttemptTimeout is for single attempts.
-//   - A stream's last event with its usage is asked for and kept back by the stack, so that Choices[0] is always there; a
-//     program that asks for it itself, by StreamOptions.IncludeUsage, gets it. A stream that is read to its end is closed;
-//     one that is left has to be closed by the program.
-//   - WebSockets, of Responses and Realtime, are opened by the stack's http.Client, and what is said over them is neither
-//     counted nor limited.
-//   - Package azure of the SDK works as it is: give its options to NewClient, with an empty key.
+//   - StatusCode is 402 for a cost limit, 429 for a limit of the policy, 400 for an invalid policy, and 424 for everything
+//     else, such as an attempt that may have been billed.
+//   - Message says why. Error returns only the status.
+//   - Type ("skinflint_ambiguous"), and the header Skinflint-Refusal of Response ("ambiguous"), name the kind.
 //
-// Where an option is all that can be given, as to genkit's compat_oai, which has v1 of this SDK, the stack fits as a
-// middleware, for any version of the SDK and without this package:
+// [policy.Track] gives access to the [*middleware.Error] itself, by the Err of its Call. If the context is done, the error
+// is the context's.
+//
+// # The SDK
+//
+// These are properties of v3.96.0:
+//
+//   - By default it resends 408, 409, 429, 5xx and lost connections, twice. The adapter turns that off, because the stack
+//     does it. A program may turn it on again. Nothing is billed twice then: every answer to a call says that the SDK
+//     must not resend it. The SDK does resend a call when its http.Client.Timeout is over. The stack answers that with 424 and
+//     "repeat". It recognizes a resent call by the header X-Stainless-Retry-Count, which must not be removed, or by
+//     [policy.Track] if a middleware of the program changes each try, for example by a date in the body.
+//   - The SDK's own http.Client gives up after 10 minutes without an answer, which is too short for the flex tier. The
+//     stack's http.Client has no timeout. Set a deadline on the context: 15 minutes or more for flex.
+//   - option.WithRequestTimeout ends the whole call, the attempts of the stack included. If an answer arrives at that
+//     moment, the SDK drops it. Use a policy's AttemptTimeout for single attempts.
+//   - The stack asks for the usage of a stream and removes it from what the program sees, so that Choices[0] is always
+//     there. A program that sets StreamOptions.IncludeUsage gets the usage. A stream that is read to its end closes itself.
+//     A program has to close any other.
+//   - WebSockets, of Responses and Realtime, use the stack's http.Client. Their messages are neither counted nor limited.
+//   - Package azure of the SDK works: pass its options to NewClient with an empty key.
+//
+// # As a middleware
+//
+// Some programs can only pass an option, for example to compat_oai of genkit, which uses v1 of this SDK. There the stack is
+// a middleware. This works for any version of the SDK, without this package:
 //
 //	client := openai.NewClient(option.WithMiddleware(stack.Middleware), option.WithMaxRetries(0))
 //
-// It then stands above the SDK's http.Client, with that client's timeouts. It is to be the last of the middlewares, as
-// others may change the request's path (package azure does). A redirect ends the call there: the
-// client beneath would follow it wherever it leads.
+// The stack is then above the SDK's http.Client and subject to its timeouts. Make it the last middleware, because others
+// may change the path of the request, as package azure does. The stack ends a call that is redirected: the http.Client
+// below would follow the redirect to any host.
 package openaigo
 
 import (
@@ -48,12 +56,12 @@ import (
 	"github.com/skinflint-go/skinflint/middleware"
 )
 
-// NewClient returns a client of OpenAI's API over the stack. An empty key leaves it to the options or, by the SDK, to
-// OPENAI_API_KEY.
+// NewClient returns a client of OpenAI's API over the stack. It may be used by several goroutines. If the key is empty, it
+// comes from the options, or from OPENAI_API_KEY, which the SDK reads.
 //
-// The options are those of openai.NewClient: a base URL, an organisation, headers. They may turn the SDK's retries on,
-// which are off. But option.WithHTTPClient has no effect: see [Options] for a program with an http.Client of its own. Given
-// to a single call, it goes past the stack.
+// The options are those of openai.NewClient, such as a base URL, an organization or headers. The SDK's retries are off
+// unless an option turns them on. option.WithHTTPClient has no effect here; use [Options] for an http.Client of the
+// program. Passed to a single call, that option bypasses the stack.
 func NewClient(key string, stack *middleware.Stack, opts ...option.RequestOption) openai.Client {
 	first := []option.RequestOption{option.WithMaxRetries(0)}
 	if key != "" {
@@ -62,18 +70,18 @@ func NewClient(key string, stack *middleware.Stack, opts ...option.RequestOption
 	return openai.NewClient(slices.Concat(first, opts, []option.RequestOption{through(stack, nil)})...)
 }
 
-// Options returns the options that put the stack under a client which the program makes itself, or has a framework make.
-// They belong before its own, which may turn the SDK's retries on again:
+// Options returns the options that put the stack under a client which the program, or a framework, makes itself. Pass them
+// before other options, which may turn the SDK's retries on again:
 //
 //	client := openai.NewClient(append(openaigo.Options(stack, hc), option.WithAPIKey(key))...)
 //
-// An http.Client keeps its cookie jar, redirect policy and timeout, and its transport is what the stack sends through: see
-// [middleware.Stack.Wrap]. hc itself is left as it is, and may be nil.
+// The client uses a copy of hc with the same cookie jar, redirect policy and timeout, and the stack sends through its
+// transport, as [middleware.Stack.Wrap] says. hc may be nil.
 func Options(stack *middleware.Stack, hc *http.Client) []option.RequestOption {
 	return []option.RequestOption{option.WithMaxRetries(0), through(stack, hc)}
 }
 
-// through has the SDK send through the stack, and be told of refusals by answers.
+// through makes the SDK send through the stack, which answers what it refuses by a response.
 func through(stack *middleware.Stack, hc *http.Client) option.RequestOption {
 	return option.WithHTTPClient(stack.ErrorsAs(middleware.AsResponse).Wrap(hc))
 }

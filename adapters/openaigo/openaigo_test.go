@@ -3,107 +3,202 @@ package openaigo_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
-	"net/http/cookiejar"
-	"strings"
+	"os"
+	"slices"
 	"testing"
-	"time"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/responses"
 	"github.com/openai/openai-go/v3/shared/constant"
 
+	"github.com/skinflint-go/skinflint/adapters/adaptertest"
 	"github.com/skinflint-go/skinflint/adapters/openaigo"
-	"github.com/skinflint-go/skinflint/middleware"
-	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
-	"github.com/skinflint-go/skinflint/policy/price"
-	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-var flexFirst = policy.Policy{Tier: policy.Flex, Fallback: policy.Standard}
+func TestMain(m *testing.M) {
+	adaptertest.Unsetenv("OPENAI_")
+	os.Exit(m.Run())
+}
 
-func TestFlexThenStandard(t *testing.T) {
-	for _, p := range plugs {
-		for _, stream := range []bool{false, true} {
-			t.Run(p.name, func(t *testing.T) {
-				inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1), CachedPercent: 50}, flexFirst, func(w *world) {
-					client := p.new(w, nil)
-					for _, text := range []string{"Who saves?", strings.Repeat("Who remembers? ", 1000)} {
-						if answer, err := ask(w.Context(), client, "gpt-5", text, stream); err != nil || answer == "" {
-							w.Fatalf("answer %q, error %v", answer, err)
-						}
-					}
-					requests, rows := w.server.Requests(), w.stack.Rows()
-					if len(requests) != 3 || requests[0].Tier != "flex" || requests[1].Tier == "flex" || requests[2].Tier != "flex" {
-						w.Fatalf("requests: %+v", requests)
-					}
-					if len(rows) != 3 || rows[0].Outcome != policy.Rejected || rows[0].Evidence != policy.Documented || rows[0].Cost != ledger.Known(0) ||
-						rows[1].Call != rows[0].Call || rows[1].Stream != stream || rows[2].Usage.CachedInput == 0 {
-						w.Errorf("rows: %+v", rows)
-					}
-					w.balance()
-				})
-			})
+// onClient describes the SDK with the stack as its http.Client, and onMiddleware with the stack as a middleware.
+var (
+	onClient = adaptertest.Adapter{
+		Provider:   "openai",
+		Models:     []string{"gpt-5", "gpt-5-mini"},
+		Tiers:      []policy.Tier{policy.Flex, policy.Priority},
+		AsResponse: true,
+		New: func(w *adaptertest.World, o adaptertest.Options) adaptertest.Client {
+			opts := sdkOptions(o)
+			if o.HTTPClient == nil {
+				return caller{openaigo.NewClient("sk-test", w.Stack, opts...)}.client()
+			}
+			first := append(openaigo.Options(w.Stack, o.HTTPClient), option.WithAPIKey("sk-test"))
+			return caller{openai.NewClient(append(first, opts...)...)}.client()
+		},
+		Failure:     failure,
+		RetryCount:  "X-Stainless-Retry-Count",
+		RetriesLost: true,
+	}
+	onMiddleware = func() adaptertest.Adapter {
+		a := onClient
+		a.Middleware = true
+		a.New = func(w *adaptertest.World, o adaptertest.Options) adaptertest.Client {
+			below := o.HTTPClient
+			if below == nil {
+				below = &http.Client{Transport: w.Base}
+			}
+			return caller{openai.NewClient(append([]option.RequestOption{
+				option.WithAPIKey("sk-test"), option.WithHTTPClient(below), option.WithMiddleware(w.Stack.Middleware), option.WithMaxRetries(0),
+			}, sdkOptions(o)...)...)}.client()
 		}
+		return a
+	}()
+)
+
+func TestClient(t *testing.T) { adaptertest.Test(t, onClient) }
+
+func TestMiddleware(t *testing.T) { adaptertest.Test(t, onMiddleware) }
+
+func sdkOptions(o adaptertest.Options) (opts []option.RequestOption) {
+	if o.Retries {
+		opts = append(opts, option.WithMaxRetries(2))
+	}
+	if o.Timeout > 0 {
+		opts = append(opts, option.WithRequestTimeout(o.Timeout))
+	}
+	return opts
+}
+
+// A caller makes the calls of the kit.
+type caller struct{ openai.Client }
+
+func (c caller) client() adaptertest.Client {
+	return adaptertest.Client{Ask: c.ask, Stream: c.stream, StreamUsage: c.streamUsage, Open: c.open}
+}
+
+func question(model, text string) openai.ChatCompletionNewParams {
+	return openai.ChatCompletionNewParams{Model: model, Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(text)}}
+}
+
+func (c caller) ask(ctx context.Context, model, text string) (adaptertest.Answer, error) {
+	got, err := c.Chat.Completions.New(ctx, question(model, text))
+	if err != nil {
+		return adaptertest.Answer{}, err
+	}
+	return adaptertest.Answer{
+		Text: got.Choices[0].Message.Content, Tier: string(got.ServiceTier),
+		Input: got.Usage.PromptTokens, Output: got.Usage.CompletionTokens,
+	}, nil
+}
+
+func (c caller) stream(ctx context.Context, model, text string) (answer adaptertest.Answer, err error) {
+	events := c.Chat.Completions.NewStreaming(ctx, question(model, text))
+	defer events.Close()
+	for events.Next() {
+		answer.Text += events.Current().Choices[0].Delta.Content // as the SDK's README does it: there is always one
+	}
+	return answer, events.Err()
+}
+
+func (c caller) streamUsage(ctx context.Context, model, text string) (adaptertest.Answer, error) {
+	params := question(model, text)
+	params.StreamOptions.IncludeUsage = openai.Bool(true)
+	events := c.Chat.Completions.NewStreaming(ctx, params)
+	defer events.Close()
+	var sum openai.ChatCompletionAccumulator
+	for events.Next() {
+		sum.AddChunk(events.Current())
+	}
+	return adaptertest.Answer{Input: sum.Usage.PromptTokens, Output: sum.Usage.CompletionTokens}, events.Err()
+}
+
+func (c caller) open(ctx context.Context, model, text string) (io.Closer, error) {
+	events := c.Chat.Completions.NewStreaming(ctx, question(model, text))
+	if !events.Next() {
+		return nil, events.Err()
+	}
+	return events, nil
+}
+
+func failure(err error) adaptertest.Failure {
+	e, ok := errors.AsType[*openai.Error](err)
+	if !ok {
+		return adaptertest.Failure{}
+	}
+	return adaptertest.Failure{
+		Status: e.StatusCode, Code: e.Type, Message: e.Message,
+		Refusal: e.Response.Header.Get("Skinflint-Refusal"), RetryAfter: e.Response.Header.Get("Retry-After"),
 	}
 }
 
-func TestUsageOfAStream(t *testing.T) {
-	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
-		client := openaigo.NewClient("sk-test", w.stack)
-		// The stack asks for it, and keeps it to itself.
-		if _, err := ask(w.Context(), client, "gpt-5-mini", "Who counts?", true); err != nil {
-			w.Fatal(err)
+// ask makes a plain call that has to succeed.
+func ask(w *adaptertest.World, client openai.Client) {
+	w.Helper()
+	if _, err := (caller{client}).ask(w.Context(), "gpt-5-mini", "Who asks?"); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func TestKeyOfTheEnvironment(t *testing.T) {
+	t.Setenv("OPENAI_API_KEY", "sk-env")
+	onClient.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
+		var keys []string
+		for i, key := range []string{"", "sk-test"} {
+			ask(w, openaigo.NewClient(key, w.Stack))
+			keys = append(keys, w.Server.Requests()[i].Header.Get("Authorization"))
 		}
-		// A program that asks itself gets it.
-		params := question("gpt-5-mini", "Who counts too?")
-		params.StreamOptions.IncludeUsage = openai.Bool(true)
-		events := client.Chat.Completions.NewStreaming(w.Context(), params)
-		var sum openai.ChatCompletionAccumulator
-		for events.Next() {
-			sum.AddChunk(events.Current())
+		if !slices.Equal(keys, []string{"Bearer sk-env", "Bearer sk-test"}) {
+			w.Errorf("keys %q", keys)
 		}
-		if err := events.Err(); err != nil {
-			w.Fatal(err)
-		}
-		if g := w.server.Meter()[1]; sum.Usage.PromptTokens != g.Prompt || sum.Usage.CompletionTokens != g.Completion {
-			w.Errorf("usage %+v, meter %+v", sum.Usage, g)
-		}
-		for _, r := range w.server.Requests() {
-			if !r.IncludeUsage {
-				w.Error("the usage was not asked for")
-			}
-		}
-		w.balance()
 	})
 }
 
-func TestLeftStream(t *testing.T) {
-	limited := policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}}
-	inWorld(t, llmtest.Config{ChunkDelay: time.Second}, limited, func(w *world) {
-		client := openaigo.NewClient("sk-test", w.stack)
-		events := client.Chat.Completions.NewStreaming(w.Context(), question("gpt-5-mini", "Who leaves?"))
-		if !events.Next() {
-			w.Fatal(events.Err())
+func TestOptionsOfTheProgram(t *testing.T) {
+	onClient.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
+		var answered *http.Response
+		ask(w, openaigo.NewClient("sk-test", w.Stack,
+			option.WithBaseURL("https://gateway.example/v1"), option.WithOrganization("org"), option.WithProject("proj"),
+			option.WithHeader("X-Team", "acme"), option.WithQuery("q", "1"), option.WithResponseInto(&answered),
+			option.WithHTTPClient(http.DefaultClient))) // which is not used
+		r := w.Server.Requests()[0]
+		if r.Host != "gateway.example" || r.Query != "q=1" || r.Header.Get("Authorization") != "Bearer sk-test" || r.Header.Get("X-Team") != "acme" ||
+			r.Header.Get("OpenAI-Organization") != "org" || r.Header.Get("OpenAI-Project") != "proj" || r.Header.Get("X-Stainless-Timeout") != "" {
+			w.Errorf("request: %+v", r)
 		}
-		if err := events.Close(); err != nil {
+		if got := answered.Header.Get("X-Should-Retry"); got != "false" {
+			w.Errorf("x-should-retry: %q", got)
+		}
+		w.Balance()
+	})
+}
+
+func TestOtherRequestsPassUnchanged(t *testing.T) {
+	onClient.Run(t, adaptertest.Setup{}, func(w *adaptertest.World) {
+		client := openaigo.NewClient("sk-test", w.Stack)
+		if _, err := client.Models.List(w.Context()); err != nil {
 			w.Error(err)
 		}
-		if rows := w.stack.Rows(); len(rows) != 1 || rows[0].Outcome != policy.Partial || !rows[0].Exposure.Known {
+		_, err := client.Models.Get(w.Context(), "none")
+		if got := failure(err); got.Status != http.StatusNotFound || got.Refusal != "" {
+			w.Errorf("error %v", err)
+		}
+		if rows := w.Stack.Rows(); len(rows) != 0 {
 			w.Errorf("rows: %+v", rows)
-		}
-		if _, err := ask(w.Context(), client, "gpt-5-mini", "Who is next?", false); err != nil {
-			w.Error(err)
 		}
 	})
 }
 
 func TestResponses(t *testing.T) {
-	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1)}, flexFirst, func(w *world) {
-		client := openaigo.NewClient("sk-test", w.stack)
+	flex := adaptertest.Setup{
+		Config: llmtest.Config{Flex: llmtest.Refuse(1)}, Policy: policy.Policy{Tier: policy.Flex, Fallback: policy.Standard},
+	}
+	onClient.Run(t, flex, func(w *adaptertest.World) {
+		client := openaigo.NewClient("sk-test", w.Stack)
 		params := responses.ResponseNewParams{Model: "gpt-5", Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Who responds?")}}
 		answer, err := client.Responses.New(w.Context(), params)
 		if err != nil || answer.OutputText() == "" || answer.ServiceTier != "default" {
@@ -116,177 +211,28 @@ func TestResponses(t *testing.T) {
 		if err := events.Err(); err != nil || !completed {
 			w.Errorf("completed: %v, error %v", completed, err)
 		}
-		if rows := w.stack.Rows(); len(rows) != 3 || rows[0].Outcome != policy.Rejected || rows[2].ServedTier != policy.Flex {
+		if rows := w.Stack.Rows(); len(rows) != 3 || rows[0].Outcome != policy.Rejected || rows[2].ServedTier != policy.Flex {
 			w.Errorf("rows: %+v", rows)
 		}
-		w.balance()
+		w.Balance()
 	})
 }
 
 func TestServiceTierOfTheSDK(t *testing.T) {
-	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1)}, policy.Policy{Tier: policy.Priority, Fallback: policy.Standard}, func(w *world) {
-		client := openaigo.NewClient("sk-test", w.stack)
-		params := question("gpt-5", "Who names it?")
+	priority := adaptertest.Setup{
+		Config: llmtest.Config{Flex: llmtest.Refuse(1)}, Policy: policy.Policy{Tier: policy.Priority, Fallback: policy.Standard},
+	}
+	onClient.Run(t, priority, func(w *adaptertest.World) {
+		client := openaigo.NewClient("sk-test", w.Stack)
+		params := question("gpt-5", "Who names the tier?")
 		params.ServiceTier = openai.ChatCompletionNewParamsServiceTierFlex
 		answer, err := client.Chat.Completions.New(w.Context(), params)
 		if err != nil || answer.ServiceTier != "default" {
 			w.Fatal(answer, err)
 		}
-		if rows := w.stack.Rows(); len(rows) != 2 || rows[0].AskedTier != policy.Flex || rows[1].AskedTier != policy.Standard {
+		if rows := w.Stack.Rows(); len(rows) != 2 || rows[0].AskedTier != policy.Flex || rows[1].AskedTier != policy.Standard {
 			w.Errorf("rows: %+v", rows)
 		}
-		w.balance()
-	})
-}
-
-func TestTrack(t *testing.T) {
-	inWorld(t, llmtest.Config{Flex: llmtest.Refuse(1)}, flexFirst, func(w *world) {
-		ctx, call := policy.Track(policy.With(w.Context(), policy.Tag("tenant", "acme")))
-		if _, err := ask(ctx, openaigo.NewClient("sk-test", w.stack), "gpt-5", "Who tells?", true); err != nil {
-			w.Fatal(err)
-		}
-		row := w.stack.Rows()[1]
-		cost, complete := call.Cost()
-		if call.Attempts() != 2 || call.Tier() != policy.Standard || call.Err() != nil || !complete || cost.String() != row.Cost.String() || row.Tags["tenant"] != "acme" {
-			w.Errorf("tracked: %d attempts, tier %q, cost %v, error %v; row: %+v", call.Attempts(), call.Tier(), cost, call.Err(), row)
-		}
-	})
-}
-
-// What the stack refuses comes as an answer of the provider's, and is not sent again whatever the SDK's retries are.
-func TestRefusals(t *testing.T) {
-	for _, c := range []struct {
-		refusal string
-		status  int
-		kind    error
-		options []policy.Option
-		wait    string // what Retry-After says
-	}{
-		{"max_cost", http.StatusPaymentRequired, middleware.ErrCost, []policy.Option{policy.MaxCost(price.MustUSD("0.000001"))}, ""},
-		{"limit", http.StatusTooManyRequests, middleware.ErrLimit, []policy.Option{policy.FinishBy(time.Date(2000, 1, 1, 0, 0, 10, 0, time.UTC))}, "60"},
-		{"policy", http.StatusBadRequest, middleware.ErrPolicy, []policy.Option{policy.OnTier("cheap")}, ""},
-		{"deadline", http.StatusFailedDependency, middleware.ErrDeadline, []policy.Option{policy.FinishBy(time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC))}, ""},
-	} {
-		t.Run(c.refusal, func(t *testing.T) {
-			variants(t, func(t *testing.T, p plug, retries int, stream bool) {
-				limited := policy.Policy{Limits: []policy.Limit{{Match: policy.Match{Model: "gpt-5"}, RequestsPerMinute: 1}}}
-				inWorld(t, llmtest.Config{}, limited, func(w *world) {
-					client := p.new(w, nil, option.WithMaxRetries(retries))
-					if _, err := ask(w.Context(), client, "gpt-5", "Who is first?", false); err != nil {
-						w.Fatal(err)
-					}
-					ctx, call := policy.Track(policy.With(w.Context(), c.options...))
-					_, err := ask(ctx, client, "gpt-5", "Who refuses?", stream)
-					e, ok := errors.AsType[*openai.Error](err)
-					if !ok || e.StatusCode != c.status || e.Type != "skinflint_"+c.refusal || !strings.Contains(e.Message, c.kind.Error()) ||
-						e.Response.Header.Get("Skinflint-Refusal") != c.refusal || e.Response.Header.Get("Retry-After") != c.wait {
-						w.Errorf("error %v: %+v", err, e)
-					}
-					if why, ok := errors.AsType[*middleware.Error](call.Err()); !ok || !errors.Is(why, c.kind) || call.Attempts() != 0 {
-						w.Errorf("tracked: %v after %d attempts", call.Err(), call.Attempts())
-					}
-					if rows := w.stack.Rows(); len(rows) != 2 || rows[1].Outcome != policy.Refused {
-						w.Errorf("rows: %+v", rows)
-					}
-					w.wants(1, 1)
-				})
-			})
-		})
-	}
-}
-
-func TestOptionsOfTheProgram(t *testing.T) {
-	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
-		var answered *http.Response
-		client := openaigo.NewClient("sk-test", w.stack,
-			option.WithBaseURL("https://gateway.example/v1"), option.WithOrganization("org"), option.WithProject("proj"),
-			option.WithHeader("X-Team", "acme"), option.WithQuery("q", "1"), option.WithResponseInto(&answered),
-			option.WithHTTPClient(http.DefaultClient)) // which is not used
-		if _, err := ask(w.Context(), client, "gpt-5-mini", "Who chooses?", false); err != nil {
-			w.Fatal(err)
-		}
-		r := w.server.Requests()[0]
-		if r.Host != "gateway.example" || r.Query != "q=1" || r.Header.Get("Authorization") != "Bearer sk-test" || r.Header.Get("X-Team") != "acme" ||
-			r.Header.Get("OpenAI-Organization") != "org" || r.Header.Get("OpenAI-Project") != "proj" || r.Header.Get("X-Stainless-Timeout") != "" {
-			w.Errorf("request: %+v", r)
-		}
-		if got := answered.Header.Get("X-Should-Retry"); got != "false" {
-			w.Errorf("x-should-retry: %q", got)
-		}
-		w.balance()
-	})
-}
-
-func TestKeyOfTheEnvironment(t *testing.T) {
-	t.Setenv("OPENAI_API_KEY", "sk-env")
-	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
-		for _, key := range []string{"", "sk-test"} {
-			if _, err := ask(w.Context(), openaigo.NewClient(key, w.stack), "gpt-5-mini", "Who knows?", false); err != nil {
-				w.Fatal(err)
-			}
-		}
-		requests := w.server.Requests()
-		if a, b := requests[0].Header.Get("Authorization"), requests[1].Header.Get("Authorization"); a != "Bearer sk-env" || b != "Bearer sk-test" {
-			w.Errorf("keys %q and %q", a, b)
-		}
-	})
-}
-
-func TestOptionsKeepTheHTTPClient(t *testing.T) {
-	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
-		jar, err := cookiejar.New(nil)
-		if err != nil {
-			w.Fatal(err)
-		}
-		seen := 0
-		spy := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
-			seen++
-			return next.RoundTrip(req)
-		})
-		hc := &http.Client{Transport: spy(w.server.Transport()), Jar: jar, Timeout: time.Minute}
-		client := openai.NewClient(append(openaigo.Options(w.stack, hc), option.WithAPIKey("sk-test"))...)
-		if _, err := ask(w.Context(), client, "gpt-5-mini", "Who keeps it?", false); err != nil {
-			w.Fatal(err)
-		}
-		if _, ours := hc.Transport.(*middleware.Stack); ours || seen != 1 {
-			w.Errorf("the program's transport was asked %d times", seen)
-		}
-		w.balance()
-	})
-}
-
-func TestWhatIsNoCallPassesAsItIs(t *testing.T) {
-	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
-		client := openaigo.NewClient("sk-test", w.stack)
-		if _, err := client.Models.List(w.Context()); err != nil {
-			w.Error(err)
-		}
-		_, err := client.Models.Get(w.Context(), "none")
-		if status, refusal := refusal(err); status != http.StatusNotFound || refusal != "" {
-			w.Errorf("error %v", err)
-		}
-		if rows := w.stack.Rows(); len(rows) != 0 {
-			w.Errorf("rows: %+v", rows)
-		}
-	})
-}
-
-func TestConcurrentCalls(t *testing.T) {
-	inWorld(t, llmtest.Config{}, flexFirst, func(w *world) {
-		client := openaigo.NewClient("sk-test", w.stack)
-		errs := make(chan error)
-		const n = 50
-		for i := range n {
-			go func() {
-				_, err := ask(context.WithoutCancel(w.Context()), client, "gpt-5-mini", strings.Repeat("Who? ", i+1), i%2 == 0)
-				errs <- err
-			}()
-		}
-		for range n {
-			if err := <-errs; err != nil {
-				w.Error(err)
-			}
-		}
-		w.wants(n, n)
+		w.Balance()
 	})
 }

@@ -15,20 +15,20 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// A client is a row of the table: a way to make calls.
+// A client is one row of the table: one way to make calls.
 type client struct {
 	name, set string
 	open      func(context.Context, *provider) (caller, error)
-	free500   bool // its provider documents that a 500 is not charged
+	free500   bool // the provider documents that it does not charge for a 500
 }
 
-// A caller makes a call, and reads a stream to its end. Its error is what the program gets to see.
+// A caller makes a call, and reads a stream to its end. Its error is what the program sees.
 type caller func(ctx context.Context, prompt string, stream bool) error
 
 func clients() []client {
 	all := []client{
 		{name: "ours", set: "openai-go; flex, then standard", open: openAI(ours(policy.Policy{}))},
-		{name: "ours, SDK retries left on", set: "the same in the SDK's http.Client, with its timeout", open: openAI(oursBeneathRetries)},
+		{name: "ours, SDK retries left on", set: "the same in the SDK's http.Client, with its timeout", open: openAI(oursBelowRetries)},
 		{name: "ours, double billing allowed", set: "AllowDoubleBilling", open: openAI(ours(policy.Policy{AllowDoubleBilling: true}))},
 		{name: "openai-go", set: "default, 2 retries; its own timeout", open: openAI(plain)},
 		{name: "openai-go, http.Client.Timeout", set: "default, 2 retries; the timeout of http.Client", open: openAI(plainTimeout)},
@@ -44,7 +44,7 @@ const (
 	peerSet   = "3 retries, none of the SDK's; ResponseHeaderTimeout, for each attempt"
 )
 
-// openAI makes a caller of openai-go. Where we are not asked to do it, the program itself asks for flex.
+// openAI makes a caller of openai-go. If there is no stack to ask for the flex tier, the program itself does.
 func openAI(open func(*provider) (openai.Client, error)) func(context.Context, *provider) (caller, error) {
 	return func(_ context.Context, p *provider) (caller, error) {
 		client, err := open(p)
@@ -52,7 +52,7 @@ func openAI(open func(*provider) (openai.Client, error)) func(context.Context, *
 			return nil, err
 		}
 		var tier openai.ChatCompletionNewParamsServiceTier
-		if p.books == nil {
+		if p.store == nil {
 			tier = openai.ChatCompletionNewParamsServiceTierFlex
 		}
 		return func(ctx context.Context, prompt string, stream bool) error {
@@ -72,12 +72,13 @@ func openAI(open func(*provider) (openai.Client, error)) func(context.Context, *
 	}
 }
 
-// cheap is our policy: flex if there is room, and otherwise standard. A policy has a timeout for each attempt itself.
+// cheap adds to a policy: flex if there is room, otherwise standard, and the timeout of an attempt.
 func cheap(p policy.Policy) policy.Policy {
 	p.Tier, p.Fallback, p.AttemptTimeout = policy.Flex, policy.Standard, timeout
 	return p
 }
 
+// ours puts openai-go over a stack.
 func ours(p policy.Policy) func(*provider) (openai.Client, error) {
 	return func(at *provider) (client openai.Client, err error) {
 		stack, err := at.stack(cheap(p))
@@ -88,8 +89,8 @@ func ours(p policy.Policy) func(*provider) (openai.Client, error) {
 	}
 }
 
-// oursBeneathRetries changes nothing in a program but the transport of its http.Client.
-func oursBeneathRetries(p *provider) (openai.Client, error) {
+// oursBelowRetries is a program of which only the transport of its http.Client has changed.
+func oursBelowRetries(p *provider) (openai.Client, error) {
 	stack, err := p.stack(policy.Policy{Tier: policy.Flex, Fallback: policy.Standard})
 	if err != nil {
 		return openai.Client{}, err
@@ -98,44 +99,46 @@ func oursBeneathRetries(p *provider) (openai.Client, error) {
 	return openai.NewClient(option.WithAPIKey(openAIKey), option.WithHTTPClient(hc)), nil
 }
 
+// plain is openai-go alone, with its own timeout.
 func plain(p *provider) (openai.Client, error) {
 	return openai.NewClient(option.WithAPIKey(openAIKey), option.WithHTTPClient(p.client()), option.WithRequestTimeout(timeout)), nil
 }
 
+// plainTimeout is openai-go alone, with the timeout of http.Client.
 func plainTimeout(p *provider) (openai.Client, error) {
 	hc := p.client()
 	hc.Timeout = timeout
 	return openai.NewClient(option.WithAPIKey(openAIKey), option.WithHTTPClient(hc)), nil
 }
 
-// over puts openai-go over a peer that retries. The SDK's own retries are off: they would multiply. The timeout is that
-// of the transport beneath, so that each attempt has it anew, as ours has; http.Client's would be one for them all, and
-// for the waits between them.
+// over puts openai-go over a peer that retries. The SDK's own retries are off, because they would multiply. The timeout is
+// that of the transport below, so that each attempt has it, as with skinflint. The timeout of http.Client would be one for
+// all attempts and the waits between them.
 func over(peer func(http.RoundTripper) http.RoundTripper) func(*provider) (openai.Client, error) {
 	return func(p *provider) (openai.Client, error) {
 		base := p.Transport()
-		base.ResponseHeaderTimeout = timeout // what is slow is so before its headers
+		base.ResponseHeaderTimeout = timeout // a slow answer has late headers
 		hc := &http.Client{Transport: peer(base)}
 		return openai.NewClient(option.WithAPIKey(openAIKey), option.WithHTTPClient(hc), option.WithMaxRetries(0)), nil
 	}
 }
 
-// failsafeRetries: by default it retries any error, 429 and 5xx but 501, twice, and without a wait where the server asks
-// for none. Three times, the waits, and that the last answer reaches the caller, have to be asked for.
+// failsafeRetries uses failsafe-go. By default it retries errors, 429 and 5xx except 501, twice, and does not wait unless the
+// server says so. Three retries, the waits, and returning the last answer to the caller are options.
 func failsafeRetries(base http.RoundTripper) http.RoundTripper {
 	retries := failsafehttp.NewRetryPolicyBuilder().WithMaxRetries(3).WithBackoff(500*time.Millisecond, 30*time.Second).ReturnLastFailure()
 	return failsafehttp.NewRoundTripper(base, retries.Build())
 }
 
-// retryablehttpRetries: by default it retries any error, 429 and 5xx but 501, four times, and waits from 1 s to 30 s, or
-// as the server asks. Three times, and that the last answer reaches the caller, have to be asked for.
+// retryablehttpRetries uses go-retryablehttp. By default it retries errors, 429 and 5xx except 501, four times, and waits
+// between 1 s and 30 s or as the server says. Three retries, and returning the last answer to the caller, are options.
 func retryablehttpRetries(base http.RoundTripper) http.RoundTripper {
 	c := retryablehttp.NewClient()
 	c.RetryMax, c.Logger, c.HTTPClient.Transport, c.ErrorHandler = 3, nil, base, retryablehttp.PassthroughErrorHandler
 	return &retryablehttp.RoundTripper{Client: c}
 }
 
-// rehttpRetries: it has no defaults, and is told to retry what the others do, and to wait as its documentation shows.
+// rehttpRetries uses rehttp. It has no defaults. Here it retries what the others do, and waits as its documentation shows.
 func rehttpRetries(base http.RoundTripper) http.RoundTripper {
 	failed := func(err error) bool { return err != nil }
 	return rehttp.NewTransport(base,

@@ -1,19 +1,19 @@
-// Doublebill shows what clients pay for when calls go wrong: SDKs as they come, peers that retry beneath one, and ours,
-// each against the same simulated provider. It misbehaves at fixed rates, and has a meter for what it bills. Time is
-// virtual: its hours pass in seconds.
+// Doublebill shows what clients pay for when calls go wrong: SDKs alone, SDKs over libraries that retry, and SDKs over
+// skinflint. All call the same simulated provider, which misbehaves at fixed rates and has a meter for what it bills. Time
+// is simulated: hours take seconds.
 //
 //	go run ./benchmarks/doublebill            # a table
 //	go run ./benchmarks/doublebill -json      # one object
 //	go run ./benchmarks/doublebill -calls 100 # fewer of each client
 //	go run ./benchmarks/doublebill -seed 2    # another order of mishaps
 //
-// What a client paid is the meter priced by the embedded catalog, for the tiers that served. The catalog has no prices of
-// Azure's: its generations are priced as OpenAI's of the same model. Every client has the same timeout, for each attempt
-// unless its row says otherwise, and every call the same deadline.
+// What a client paid is the price of the generations on the meter, by the embedded catalog and for the tiers that served. The
+// catalog has no prices of Azure, so Azure's generations are priced as OpenAI's of the same model. Every client has the
+// same timeout, for each attempt unless its row says otherwise, and every call has the same deadline.
 //
-// It fails unless our ledgers have a row for everything on the meter: with its id, usage, tier and price where the answer
-// arrived, and with cost and exposure that allow for its price where it did not. Of Azure's rows, which have no cost, no
-// money is compared. It does not fail for what it finds.
+// The program fails unless the ledgers of skinflint have a row for everything on the meter: with its id, usage, tier and
+// price if the answer arrived, and otherwise with a cost and an exposure that include the price. Rows of Azure have no cost,
+// so no money is compared there. The program does not fail if clients are billed twice.
 package main
 
 import (
@@ -35,10 +35,10 @@ import (
 func main() {
 	asJSON := flag.Bool("json", false, "print one JSON object")
 	calls := flag.Int("calls", 2000, "how many calls each client makes")
-	seed := flag.Uint64("seed", 1, "what the order of mishaps is drawn from")
+	seed := flag.Uint64("seed", 1, "the seed for the order of mishaps")
 	flag.Parse()
 	log.SetOutput(io.Discard) // genai logs every stream that is cut
-	runtime.GOMAXPROCS(1)     // who talks in a bubble takes turns, and is slower on two processors
+	runtime.GOMAXPROCS(1)     // goroutines of a bubble take turns, which is slower on two processors
 	debug.SetGCPercent(400)
 	asTest("doublebill", func(t *testing.T) error { return run(t, os.Stdout, *calls, *seed, *asJSON) })
 }
@@ -57,14 +57,14 @@ func run(t *testing.T, out io.Writer, calls int, seed uint64, asJSON bool) error
 	return writeTable(out, results, seed)
 }
 
-// figures are what became of a client's calls.
+// figures count what became of a client's calls.
 type figures struct {
-	Calls        int `json:"calls"`         // that the program made
+	Calls        int `json:"calls"`         // of the program
 	Attempts     int `json:"attempts"`      // requests that arrived, and dials that failed
 	Billed       int `json:"billed"`        // generations on the meter
 	BilledTwice  int `json:"billed_twice"`  // those beyond the first of a call
 	Lost         int `json:"lost"`          // calls that ended in an error
-	LostUnbilled int `json:"lost_unbilled"` // those that cost nothing, and so could have been sent again for nothing
+	LostUnbilled int `json:"lost_unbilled"` // lost calls that cost nothing, and could have been sent again for nothing
 }
 
 func (f *figures) add(g figures) {
@@ -76,14 +76,14 @@ func (f *figures) add(g figures) {
 	f.LostUnbilled += g.LostUnbilled
 }
 
-// A result is how a client did.
+// A result is what was found out about a client.
 type result struct {
 	client
 	figures
 	money
-	rows     int // in our ledger
-	measured int // those with a usage that the provider told
-	unpriced int // and with no cost, the catalog having no prices of the provider
+	rows     int // in the ledger
+	measured int // rows with a usage that the provider reported
+	unpriced int // measured rows without a cost, because the catalog has no prices of the provider
 }
 
 func writeJSON(out io.Writer, results []result) error {
@@ -94,7 +94,7 @@ func writeJSON(out io.Writer, results []result) error {
 	return bench.WriteJSON(out, byName)
 }
 
-// writeTable prints a table that can be read as it is, and be pasted into Markdown.
+// writeTable prints a table that is also Markdown.
 func writeTable(out io.Writer, results []result, seed uint64) error {
 	lines := [][]string{
 		{"client", "calls", "attempts", "billed", "billed twice", "paid $", "lost", "lost unbilled", "how it is set"},
@@ -126,7 +126,7 @@ func writeTable(out io.Writer, results []result, seed uint64) error {
 
 func minutes(d time.Duration) string { return strconv.Itoa(int(d/time.Minute)) + " min" }
 
-// checked says what of our ledger was compared with the meter.
+// checked says which part of the ledger was compared with the meter.
 func (r *result) checked() string {
 	s := fmt.Sprintf("checked: %s: %d rows, %d generations, %d of them measured; ", r.name, r.rows, r.Billed, r.measured)
 	if r.unpriced > 0 {

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	callTime = 30 * time.Minute // that the program gives a call
-	timeout  = 2 * time.Minute  // that clients are set to, for each attempt but where a row says otherwise; a slow answer takes longer
+	callTime = 30 * time.Minute // the deadline of a call
+	timeout  = 2 * time.Minute  // of clients, for each attempt unless the row says otherwise; a slow answer takes longer
 
-	perServer = 500 // calls, before a new server forgets what it remembers of them
+	perServer = 500 // calls to one server, which remembers them all
 )
 
-// measure has every client make so many calls.
+// measure makes calls with every client.
 func measure(t *testing.T, clients []client, calls int, seed uint64) ([]result, error) {
 	results := make([]result, len(clients))
 	for i, c := range clients {
@@ -34,13 +34,13 @@ func measure(t *testing.T, clients []client, calls int, seed uint64) ([]result, 
 	return results, nil
 }
 
-// A call is one that the program made.
+// A call is one call of the program.
 type call struct {
-	from, to int // which of the provider's dials it made
+	from, to int // its dials, by their index in provider.met
 	err      error
 }
 
-// make makes n calls to a provider, one after the other, and adds up what became of them.
+// make makes n calls to a provider, one after the other, and adds their figures.
 func (r *result) make(ctx context.Context, from, n int, seed uint64) error {
 	p := newProvider(seed, uint64(from), r.free500)
 	defer p.Close()
@@ -60,13 +60,13 @@ func (r *result) make(ctx context.Context, from, n int, seed uint64) error {
 		return err
 	}
 	r.add(f)
-	if err := r.charge(meter); err != nil || p.books == nil {
+	if err := r.charge(meter); err != nil || p.store == nil {
 		return err
 	}
-	return r.check(p.books, meter)
+	return r.check(p.store, meter)
 }
 
-// charge adds up what the meter's generations cost.
+// charge adds the prices of the meter's generations.
 func (r *result) charge(meter []llmtest.Generation) error {
 	for _, g := range meter {
 		cost, err := paid(g)
@@ -78,12 +78,12 @@ func (r *result) charge(meter []llmtest.Generation) error {
 	return nil
 }
 
-// check compares our ledger with the meter, row by row and in all.
-func (r *result) check(b *books, meter []llmtest.Generation) error {
-	if err := b.agree(meter); err != nil {
+// check compares the ledger with the meter, row by row and in total.
+func (r *result) check(s *rowStore, meter []llmtest.Generation) error {
+	if err := s.agree(meter); err != nil {
 		return err
 	}
-	for _, row := range b.rows {
+	for _, row := range s.rows {
 		r.cost.Add(row.Cost.Pico)
 		r.exposure.Add(row.Exposure.Pico)
 		if row.UsageSource != ledger.Measured {
@@ -94,14 +94,14 @@ func (r *result) check(b *books, meter []llmtest.Generation) error {
 			r.unpriced++
 		}
 	}
-	r.rows += len(b.rows)
+	r.rows += len(s.rows)
 	if r.unpriced == 0 && !r.covered() {
-		return fmt.Errorf("the ledger says $%s, and $%s at most beyond it, but $%s was paid", r.cost, r.exposure, r.paid)
+		return fmt.Errorf("the ledger says cost $%s and exposure $%s, but $%s was paid", r.cost, r.exposure, r.paid)
 	}
 	return nil
 }
 
-// finish makes the i-th call, and waits until nothing of it is left.
+// finish makes the i-th call, and waits until its goroutines have ended.
 func finish(ctx context.Context, ask caller, i int) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	err := ask(ctx, fmt.Sprintf("What is coin %d worth?", i), i%2 == 1)
@@ -110,49 +110,74 @@ func finish(ctx context.Context, ask caller, i int) error {
 	return err
 }
 
-// count finds out what the calls cost. Every dial that succeeded has one request, in the same order.
-func count(p *provider, calls []call, meter []llmtest.Generation) (f figures, err error) {
-	paid := make(map[string]int) // by what was asked
+// A counter finds out what calls cost. Every dial that succeeded has one request, in the same order.
+type counter struct {
+	figures
+	met      []*mishap
+	requests []llmtest.Request // of the calls that are not counted yet
+	paid     map[string]int    // how often a call was billed, by the fingerprint of what was asked
+}
+
+// count counts the calls.
+func count(p *provider, calls []call, meter []llmtest.Generation) (figures, error) {
+	c := counter{met: p.met, requests: p.Requests(), paid: make(map[string]int)}
 	for _, g := range meter {
-		paid[g.Call]++
+		c.paid[g.Call]++
 	}
-	requests := p.Requests()
-	for i, c := range calls {
-		if c.from == c.to {
-			return f, fmt.Errorf("call %d: nothing was sent: %w", i, c.err)
+	for i, call := range calls {
+		if err := c.count(call); err != nil {
+			return c.figures, fmt.Errorf("call %d: %w", i, err)
 		}
-		f.Calls++
-		f.Attempts += c.to - c.from
-		asked, free := "", true
-		for _, m := range p.met[c.from:c.to] {
-			free = free && m != nil && m.free
-			if m == noDial {
-				continue
-			}
-			if len(requests) == 0 || asked != "" && requests[0].Call != asked {
-				return f, fmt.Errorf("call %d: its requests are not those of its dials", i)
-			}
-			asked, requests = requests[0].Call, requests[1:]
-		}
-		n := paid[asked]
-		delete(paid, asked)
-		f.Billed += n
-		f.BilledTwice += max(0, n-1)
-		last := p.met[c.to-1]
-		switch {
-		case c.err == nil && (n == 0 || last != nil && last != noRoom):
-			return f, fmt.Errorf("call %d: answered, billed %d times, and its last request met %v", i, n, last)
-		case c.err == nil:
+	}
+	if len(c.requests) > 0 || len(c.paid) > 0 {
+		return c.figures, errors.New("the provider served a call that was not made")
+	}
+	return c.figures, nil
+}
+
+// count counts one call.
+func (c *counter) count(call call) error {
+	if call.from == call.to {
+		return fmt.Errorf("nothing was sent: %w", call.err)
+	}
+	c.Calls++
+	c.Attempts += call.to - call.from
+	asked, free, err := c.take(call)
+	if err != nil {
+		return err
+	}
+	n := c.paid[asked]
+	delete(c.paid, asked)
+	c.Billed += n
+	c.BilledTwice += max(0, n-1)
+	last := c.met[call.to-1]
+	switch {
+	case call.err == nil && (n == 0 || last != nil && last != noRoom):
+		return fmt.Errorf("answered, billed %d times, and its last request met %v", n, last)
+	case call.err == nil:
+		return nil
+	case n == 0 && !free:
+		return fmt.Errorf("lost, not billed, and for no mishap: %w", call.err)
+	case n == 0:
+		c.LostUnbilled++
+	}
+	c.Lost++
+	return nil
+}
+
+// take takes the requests of a call. It returns the fingerprint of what was asked, "" if no request arrived, and whether all
+// requests met mishaps that are not billed.
+func (c *counter) take(call call) (asked string, free bool, err error) {
+	free = true
+	for _, m := range c.met[call.from:call.to] {
+		free = free && m != nil && m.free
+		if m == noDial {
 			continue
-		case n == 0 && !free:
-			return f, fmt.Errorf("call %d: lost, not billed, and for no mishap: %w", i, c.err)
-		case n == 0:
-			f.LostUnbilled++
 		}
-		f.Lost++
+		if len(c.requests) == 0 || asked != "" && c.requests[0].Call != asked {
+			return asked, free, errors.New("its requests are not those of its dials")
+		}
+		asked, c.requests = c.requests[0].Call, c.requests[1:]
 	}
-	if len(requests) > 0 || len(paid) > 0 {
-		return f, errors.New("somebody else was served, too")
-	}
-	return f, nil
+	return asked, free, nil
 }

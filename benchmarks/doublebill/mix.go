@@ -10,7 +10,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// A mishap befalls a share of the requests on the wire.
+// A mishap is a fault that a share of the requests on the wire meets.
 type mishap struct {
 	name    string
 	percent int
@@ -18,13 +18,13 @@ type mishap struct {
 	fault   llmtest.Fault
 }
 
-// The mishaps that are no llmtest.Fault to us.
+// These mishaps are not an llmtest.Fault.
 var (
-	noRoom = &mishap{name: "flex 429", percent: 5, free: true} // only who asks for flex meets it
+	noRoom = &mishap{name: "flex 429", percent: 5, free: true} // only requests for the flex tier meet it
 	noDial = &mishap{name: "reset before the write", percent: 2, free: true}
 )
 
-// Whether a 500 is charged, most providers do not say, and this one charges. Google says that Gemini's are not.
+// Most providers do not say whether they charge for a 500. silent500 is charged. Google says that it does not charge.
 var (
 	silent500     = &mishap{name: "500 after the work", percent: 2, fault: llmtest.ServerErrorAfterWork}
 	documented500 = &mishap{free: true, fault: llmtest.ServerErrorAfterWork}
@@ -40,7 +40,7 @@ var mix = []*mishap{
 	{name: "slower than the timeout", percent: 2, fault: llmtest.Slow},
 }
 
-// shares says the mix in words.
+// shares describes the mix.
 func shares() string {
 	var s []string
 	for _, m := range mix {
@@ -49,19 +49,19 @@ func shares() string {
 	return strings.Join(s, ", ")
 }
 
-// A provider is a simulated one that misbehaves. What the n-th request meets is the same for every client.
+// A provider is a simulated provider that misbehaves. The n-th request meets the same mishap for every client.
 type provider struct {
 	*llmtest.Server
-	free500 bool   // as Google documents it
-	books   *books // of our stack, if there is one
+	free500 bool      // a 500 is not charged
+	store   *rowStore // of the stack, nil if there is none
 
 	mu    sync.Mutex
 	draws *rand.Rand
-	met   []*mishap // one for each request on the wire; nil for none
+	met   []*mishap // one entry for each request on the wire; nil for no mishap
 }
 
-// newProvider starts a provider, in a bubble. Its connections are used once, so that each request dials, and what it
-// meets is drawn then.
+// newProvider starts a provider in a bubble. Each request has a new connection, and the mishap of a request is drawn when it
+// dials.
 func newProvider(seed, number uint64, free500 bool) *provider {
 	p := &provider{draws: rand.New(rand.NewPCG(seed, number)), free500: free500}
 	p.Server = llmtest.NewPipe(llmtest.Config{
@@ -76,9 +76,10 @@ func newProvider(seed, number uint64, free500 bool) *provider {
 	return p
 }
 
-// client is what a program would have over the network.
+// client returns the http.Client of a program without skinflint.
 func (p *provider) client() *http.Client { return &http.Client{Transport: p.Transport()} }
 
+// refuse draws the mishap of the request that dials, and reports whether the dial fails.
 func (p *provider) refuse(int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,6 +91,7 @@ func (p *provider) refuse(int) bool {
 	return m == noDial
 }
 
+// draw returns a mishap, or nil.
 func (p *provider) draw() *mishap {
 	n := p.draws.IntN(100)
 	for _, m := range mix {
@@ -100,13 +102,14 @@ func (p *provider) draw() *mishap {
 	return nil
 }
 
-// last is what the request under way meets: there is one at a time.
+// last returns the mishap of the running request. There is one at a time.
 func (p *provider) last() *mishap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.met[len(p.met)-1]
 }
 
+// fault is the script of the server.
 func (p *provider) fault(int) llmtest.Fault {
 	if m := p.last(); m != nil {
 		return m.fault

@@ -7,24 +7,24 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// money is what a client's calls cost. All but what was paid is our ledger's to know.
+// money is what a client's calls cost. Cost and exposure are zero for a client without a ledger.
 type money struct {
 	paid     price.Sum // the meter's generations, at the catalog's prices
-	cost     price.Sum // that the rows know
-	exposure price.Sum // and what they say may be beyond it
+	cost     price.Sum // the known costs of the rows
+	exposure price.Sum // the exposures of the rows
 }
 
-// covered reports whether the ledger knows of no more than was paid, and allows for all of it.
+// covered reports whether paid is at least the cost, and at most cost and exposure together.
 func (m money) covered() bool {
 	most := m.cost
 	most.AddSum(m.exposure)
 	return m.cost.Cmp(m.paid) <= 0 && m.paid.Cmp(most) <= 0
 }
 
-// priced reports whether the catalog has prices of the generation's own provider. Of Azure it has none.
+// priced reports whether the catalog has prices of the generation's provider. It has none of Azure.
 func priced(g llmtest.Generation) bool { return len(price.Embedded().Models(g.Provider)) > 0 }
 
-// paid is what a generation costs by the catalog, on the tier that served; at Azure, what it costs at OpenAI.
+// paid returns what a generation costs by the catalog, on the tier that served. A generation of Azure is priced as OpenAI's.
 func paid(g llmtest.Generation) (price.Pico, error) {
 	provider := g.Provider
 	if provider == "azure" {
@@ -37,7 +37,7 @@ func paid(g llmtest.Generation) (price.Pico, error) {
 	return cost.Cost, err
 }
 
-// tierOf is the catalog's name for the tier that served.
+// tierOf returns the catalog's name for the tier that served.
 func tierOf(g llmtest.Generation) string {
 	if g.Tier == "default" {
 		return "standard"
@@ -45,7 +45,7 @@ func tierOf(g llmtest.Generation) string {
 	return g.Tier
 }
 
-// dollars rounds an amount that is not negative to four decimals, halves up.
+// dollars returns an amount that is not negative with four decimals, rounded half up.
 func dollars(s price.Sum) string {
 	p, ok := s.Pico()
 	if !ok {

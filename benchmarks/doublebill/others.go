@@ -17,7 +17,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// others are the other SDKs, each as it comes and over ours.
+// others are the other SDKs, each alone and over skinflint.
 func others() []client {
 	return []client{
 		{name: "anthropic-sdk-go", set: "default, 2 retries; no tiers", open: openAnthropic(plainAnthropic)},
@@ -126,7 +126,7 @@ func openGemini(open func(context.Context, *provider, *genai.ClientConfig) (*gen
 			return nil, err
 		}
 		var config genai.GenerateContentConfig
-		if p.books == nil {
+		if p.store == nil {
 			config.ServiceTier = genai.ServiceTierFlex
 		}
 		const model = "gemini-2.5-flash"

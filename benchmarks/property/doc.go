@@ -1,5 +1,5 @@
-// Package property holds the test of the promise that a call is never paid twice: thousands of calls through every SDK
-// that there is an adapter for, over a provider where anything goes wrong that can.
+// Package property tests the promise that a call is never paid twice. It makes thousands of calls through every SDK that has
+// an adapter, to a simulated provider where everything goes wrong that can.
 //
 //	go test ./benchmarks/property -v              # 10,000 calls
 //	go test ./benchmarks/property -v -calls 1000000

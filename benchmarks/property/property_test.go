@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/skinflint-go/skinflint/adapters/adaptertest"
 	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -28,13 +29,14 @@ import (
 )
 
 var (
-	calls = flag.Int("calls", calledByDefault, "how many calls to make, through all SDKs together")
-	seed  = flag.Uint64("seed", 0, "of everything that is drawn; 0: drawn itself")
+	calls = flag.Int("calls", defaultCalls, "how many calls to make, through all SDKs together")
+	seed  = flag.Uint64("seed", 0, "the seed of all random numbers; 0: a random one")
 )
 
-const calledByDefault = 10_000
+const defaultCalls = 10_000
 
-// Of a few calls over one provider, all meet the same weather; of many, there are as few providers as will do.
+// All calls of a bubble have the same provider and the same conditions. Each SDK has at least bubbles bubbles, if its calls
+// are enough for fewInBubble in each, and no bubble has more than mostInBubble.
 const (
 	fewInBubble  = 25
 	mostInBubble = 250
@@ -42,28 +44,23 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	for _, pair := range os.Environ() { // what the machine would tell the SDKs
-		name, _, _ := strings.Cut(pair, "=")
-		for _, prefix := range []string{"OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_", "AZURE_"} {
-			if strings.HasPrefix(name, prefix) {
-				os.Unsetenv(name)
-			}
-		}
-	}
+	adaptertest.Unsetenv("OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_", "AZURE_")
 	log.SetOutput(new(strings.Builder)) // genai logs what it returns
 	os.Exit(m.Run())
 }
 
-// TestNeverPayTwice makes calls of all kinds through every SDK. Whatever goes wrong on the wire, a call is billed at most
-// once, what the ledger measured is what the provider's meter has, and what a call was billed for lies between its cost
-// and its cost with its exposure.
+// TestNeverPayTwice makes calls of all kinds through every SDK. Whatever goes wrong on the wire:
+//
+//   - a call is billed at most once
+//   - a usage that the ledger measured is the one on the provider's meter
+//   - what the provider billed for a call is at least the call's cost, and at most its cost and exposure together
 func TestNeverPayTwice(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
 	t.Logf("seed %d", *seed)
-	if bench.RaceDetector() && *calls == calledByDefault {
-		*calls /= 5 // it takes its time, and looks for something else
+	if bench.RaceDetector() && *calls == defaultCalls {
+		*calls /= 5 // the race detector is slow, and needs fewer calls
 	}
 	each := (*calls + len(sdks) - 1) / len(sdks)
 	var all tally
@@ -90,7 +87,7 @@ func TestNeverPayTwice(t *testing.T) {
 	t.Log("all: ", all)
 }
 
-// A tally is what became of calls.
+// A tally counts what became of calls.
 type tally struct {
 	calls, attempts, ambiguous, partial, failed, billed, measured int
 	cost, exposure, meter                                         price.Sum
@@ -114,14 +111,14 @@ func (t tally) String() string {
 		t.calls, t.attempts, t.ambiguous, t.partial, t.failed, t.billed, t.measured, t.meter, t.cost, t.exposure)
 }
 
-// A weather is what the calls of a bubble meet.
-type weather struct {
+// Conditions are what the calls of a bubble have in common.
+type conditions struct {
 	cfg     llmtest.Config
 	policy  policy.Policy
 	timeout time.Duration // of the http.Client; 0: none
-	retries int           // of the SDK, where it has any
+	retries int           // of the SDK, if it has retries
 	base    http.RoundTripper
-	bare    bool // the stack stands on net/http's own transport
+	bare    bool // nothing but net/http's own transport is below the stack
 }
 
 var faults = []llmtest.Fault{
@@ -132,11 +129,11 @@ var faults = []llmtest.Fault{
 	llmtest.ShouldRetryFalse,
 }
 
-// anyWeather draws one. Its faults are drawn by the number of the request.
-func anyWeather(random *rand.Rand) weather {
+// anyConditions returns random conditions. The fault of each request depends on the number of the request only.
+func anyConditions(random *rand.Rand) conditions {
 	of := random.Uint64()
 	percent := uint64(random.IntN(60))
-	w := weather{
+	w := conditions{
 		cfg: llmtest.Config{
 			Flex: llmtest.Probability(random.IntN(60), of), CachedPercent: random.IntN(100), Seed: of,
 			HTTP2: random.IntN(3) == 0, CRLF: random.IntN(2) == 0, FlexAs429: random.IntN(2) == 0,
@@ -166,24 +163,24 @@ func anyWeather(random *rand.Rand) weather {
 	return w
 }
 
-// An ask is one call.
+// An ask describes one call.
 type ask struct {
-	n       int
+	n       int // the number of the call
 	prompt  string
 	stream  bool
-	leave   int           // how many events of a stream to read before it is left; 0: all
-	timeout time.Duration // of one try, where the SDK has one
-	tracked bool
+	leave   int           // how many events of a stream to read; 0: all
+	timeout time.Duration // the SDK's own timeout, if it has one; 0: none
+	tracked bool          // by policy.Track
 }
 
 // A caller makes a call through an SDK.
 type caller func(ctx context.Context, a ask) error
 
-// trial makes calls in a bubble, and settles up.
+// trial makes calls in a bubble, and compares the ledger with the meter.
 func trial(t *testing.T, s sdk, random *rand.Rand, calls int) (sum tally) {
-	w := anyWeather(random)
+	w := anyConditions(random)
 	store := ledger.NewMemory(1 << 20)
-	base := new(later)
+	base := new(laterBase)
 	w.base = base
 	newStack := func(options ...middleware.Option) *middleware.Stack {
 		under := http.RoundTripper(base)
@@ -217,11 +214,11 @@ func trial(t *testing.T, s sdk, random *rand.Rand, calls int) (sum tally) {
 		}
 		var all sync.WaitGroup
 		var mu sync.Mutex
-		hands := 1 + random.IntN(4)
+		workers := 1 + random.IntN(4)
 		work := manyAsks(random, calls)
-		for hand := range hands {
+		for worker := range workers {
 			all.Go(func() {
-				for i := hand; i < len(work); i += hands {
+				for i := worker; i < len(work); i += workers {
 					ctx, cancel := context.WithTimeout(t.Context(), work[i].within)
 					if work[i].ask.tracked {
 						ctx, _ = policy.Track(ctx)
@@ -238,23 +235,25 @@ func trial(t *testing.T, s sdk, random *rand.Rand, calls int) (sum tally) {
 			})
 		}
 		all.Wait()
-		time.Sleep(time.Hour) // for streams that were left
+		time.Sleep(time.Hour) // for streams that were not read to their end
 		synctest.Wait()
-		settle(t, s, w.bare && !s.foreign, provider, store, &sum)
+		(&audit{T: t, sdk: s, bare: w.bare && !s.foreign, provider: provider, store: store, sum: &sum}).compare()
 	})
 	return sum
 }
 
+// A job is a call and the time that it has.
 type job struct {
 	ask    ask
 	within time.Duration
 }
 
+// manyAsks returns random calls.
 func manyAsks(random *rand.Rand, calls int) (work []job) {
 	for n := range calls {
 		words := random.IntN(1000)
 		if random.IntN(15) == 0 {
-			words = 20_000 // more than is kept in memory
+			words = 20_000 // more than the stack keeps in memory
 		}
 		a := ask{n: n, stream: random.IntN(2) == 0, tracked: random.IntN(2) == 0, prompt: fmt.Sprintf("call-%d. %s", n, strings.Repeat("again ", words))}
 		if random.IntN(6) == 0 {
@@ -268,119 +267,168 @@ func manyAsks(random *rand.Rand, calls int) (work []job) {
 	return work
 }
 
-// later is a RoundTripper that is known later.
-type later struct{ rt http.RoundTripper }
+// A laterBase is a RoundTripper that is set after the stack was made over it.
+type laterBase struct{ rt http.RoundTripper }
 
-func (l *later) RoundTrip(req *http.Request) (*http.Response, error) { return l.rt.RoundTrip(req) }
+func (l *laterBase) RoundTrip(req *http.Request) (*http.Response, error) { return l.rt.RoundTrip(req) }
 
+// number finds the number of the call in a request's body.
 var number = regexp.MustCompile(`call-(\d+)\. `)
 
-// settle lays the ledger beside the meter.
-func settle(t *testing.T, s sdk, bare bool, provider *llmtest.Server, store *ledger.Memory, sum *tally) {
-	t.Helper()
-	asked := map[string]int{} // by the fingerprint of what was asked
-	for _, r := range provider.Requests() {
+// An audit compares the rows of the ledger with the provider's meter. Its maps are by the number of the call.
+type audit struct {
+	*testing.T
+	sdk      sdk
+	bare     bool // nothing but net/http's transport is below the stack
+	provider *llmtest.Server
+	store    *ledger.Memory
+	sum      *tally
+
+	meter          map[int]price.Pico            // what the provider billed
+	generations    map[string]llmtest.Generation // what the provider billed, by the answer's id
+	cost, exposure map[int]price.Pico            // what the rows say
+	total          ledger.Total                  // of the rows
+	seen           map[attempt]bool
+	wireTries      int // requests on the wire, by the rows
+}
+
+// An attempt is one attempt of a call, by the call's id.
+type attempt struct {
+	call string
+	n    int
+}
+
+// compare compares the ledger with the meter, and adds to the sums.
+func (a *audit) compare() {
+	a.Helper()
+	a.meter, a.generations = map[int]price.Pico{}, map[string]llmtest.Generation{}
+	a.cost, a.exposure, a.seen = map[int]price.Pico{}, map[int]price.Pico{}, map[attempt]bool{}
+	a.readMeter()
+	for _, r := range a.store.Rows() {
+		n, _ := strconv.Atoi(r.Tags["n"])
+		a.readRow(r, n)
+		a.addMoney(r, n)
+	}
+	for n := range a.sum.calls {
+		if a.meter[n] > a.cost[n]+a.exposure[n] || a.meter[n] < a.cost[n] {
+			a.Errorf("call %d: billed $%s, cost $%s and exposure $%s: %s", n, a.meter[n], a.cost[n], a.exposure[n], a.history(n))
+		}
+	}
+	if n := len(a.provider.Requests()); n > a.wireTries {
+		a.Errorf("%d requests arrived, and the rows have %d", n, a.wireTries)
+	}
+	if got := a.store.Totals(); got.Cost != a.total.Cost || got.Exposure != a.total.Exposure {
+		a.Errorf("rows add up to %+v, totals are %+v", a.total, got.Total)
+	}
+	a.sum.cost.AddSum(a.total.Cost)
+	a.sum.exposure.AddSum(a.total.Exposure)
+}
+
+// asked returns the number of each call by the fingerprint of its request.
+func (a *audit) asked() map[string]int {
+	asked := map[string]int{}
+	for _, r := range a.provider.Requests() {
 		if m := number.FindSubmatch(r.Body); m != nil && r.Call != "" {
 			asked[r.Call], _ = strconv.Atoi(string(m[1]))
 		}
 	}
-	prices := s.prices
+	return asked
+}
+
+// readMeter sums up what the provider billed, and checks that it billed no call twice.
+func (a *audit) readMeter() {
+	a.Helper()
+	prices := a.sdk.prices
 	if prices == nil {
 		prices = price.Embedded()
 	}
-	meter, billed := map[int]price.Pico{}, map[int]int{}
-	generations := map[string]llmtest.Generation{}
-	for _, g := range provider.Meter() {
+	asked, billed := a.asked(), map[int]int{}
+	for _, g := range a.provider.Meter() {
 		n, ok := asked[g.Call]
 		if !ok {
-			t.Errorf("billed for what was never asked: %+v", g)
+			a.Errorf("billed for what was never asked: %+v", g)
 		}
 		if billed[n]++; billed[n] > 1 {
-			t.Errorf("call %d was billed twice: %s", n, story(provider, store, n))
+			a.Errorf("call %d was billed twice: %s", n, a.history(n))
 		}
 		cost, err := prices.Cost(price.Query{Provider: g.Provider, Model: g.Model, Tier: standardName(g.Tier), At: g.At}, usageOf(g))
 		if err != nil {
-			t.Fatalf("the meter's price: %v", err)
+			a.Fatalf("the meter's price: %v", err)
 		}
-		meter[n] = cost.Cost
-		sum.meter.Add(cost.Cost)
-		sum.billed++
-		generations[g.ID] = g
+		a.meter[n] = cost.Cost
+		a.sum.meter.Add(cost.Cost)
+		a.sum.billed++
+		a.generations[g.ID] = g
 	}
-	cost, exposure := map[int]price.Pico{}, map[int]price.Pico{}
-	var total ledger.Total
-	type attempt struct {
-		call string
-		n    int
-	}
-	seen, tries := map[attempt]bool{}, 0
-	for _, r := range store.Rows() {
-		n, _ := strconv.Atoi(r.Tags["n"])
-		if a := (attempt{r.Call, r.Attempt}); r.Outcome != policy.Refused {
-			sum.attempts++
-			tries += r.WireTries
-			if seen[a] {
-				t.Errorf("call %d: two rows of attempt %d: %s", n, r.Attempt, story(provider, store, n))
-			}
-			seen[a] = true
-		}
-		if free := r.Outcome == policy.Rejected || r.Outcome == policy.NotSent || r.Outcome == policy.Refused; free && (r.Cost != ledger.Known(0) || bare && r.Exposure.Known) {
-			t.Errorf("call %d: what was refused costs $%s, and exposes $%s", n, r.Cost, r.Exposure)
-		}
-		switch r.Outcome {
-		case policy.Ambiguous:
-			sum.ambiguous++
-		case policy.Partial:
-			sum.partial++
-		}
-		if r.UsageSource == ledger.Measured {
-			sum.measured++
-			g, ok := generations[r.ResponseID]
-			want := usageOf(g)
-			if !ok || r.Usage.Input != want.Input || r.Usage.CachedInput != want.CachedInput || r.Usage.Output != want.Output ||
-				r.Usage.Reasoning != want.Reasoning && g.Provider != "anthropic" || string(r.ServedTier) != standardName(g.Tier) {
-				t.Errorf("call %d: the ledger measured %+v, the meter has %+v", n, r.Usage, g)
-			}
-			if r.Cost.Known && r.Cost.Pico != meter[n] {
-				t.Errorf("call %d: the ledger says $%s, the meter $%s", n, r.Cost.Pico, meter[n])
-			}
-		}
-		if r.Cost.Known {
-			cost[n] += r.Cost.Pico
-			total.Cost.Add(r.Cost.Pico)
-		} else if !r.Exposure.Known {
-			t.Errorf("call %d: neither cost nor exposure: %+v", n, r)
-		}
-		exposure[n] += r.Exposure.Pico
-		total.Exposure.Add(r.Exposure.Pico)
-		if r.Exposure.Pico < 0 || r.Cost.Pico < 0 {
-			t.Errorf("call %d: negative money: %+v", n, r)
-		}
-	}
-	for n := range sum.calls {
-		if meter[n] > cost[n]+exposure[n] || meter[n] < cost[n] {
-			t.Errorf("call %d: billed $%s, cost $%s and exposure $%s: %s", n, meter[n], cost[n], exposure[n], story(provider, store, n))
-		}
-	}
-	if n := len(provider.Requests()); n > tries {
-		t.Errorf("%d requests arrived, and the rows tell of %d", n, tries)
-	}
-	if got := store.Totals(); got.Cost != total.Cost || got.Exposure != total.Exposure {
-		t.Errorf("rows add up to %+v, totals are %+v", total, got.Total)
-	}
-	sum.cost.AddSum(total.Cost)
-	sum.exposure.AddSum(total.Exposure)
 }
 
-// story tells what became of a call, without what was asked.
-func story(provider *llmtest.Server, store *ledger.Memory, n int) string {
+// readRow counts a row of call n. Each attempt has one row, and an attempt that was not served is free.
+func (a *audit) readRow(r ledger.Row, n int) {
+	a.Helper()
+	if r.Outcome != policy.Refused {
+		a.sum.attempts++
+		a.wireTries += r.WireTries
+		key := attempt{r.Call, r.Attempt}
+		if a.seen[key] {
+			a.Errorf("call %d: two rows of attempt %d: %s", n, r.Attempt, a.history(n))
+		}
+		a.seen[key] = true
+	}
+	switch r.Outcome {
+	case policy.Rejected, policy.NotSent, policy.Refused:
+		if r.Cost != ledger.Known(0) || a.bare && r.Exposure.Known {
+			a.Errorf("call %d: a %s attempt costs $%s, and exposes $%s", n, r.Outcome, r.Cost, r.Exposure)
+		}
+	case policy.Ambiguous:
+		a.sum.ambiguous++
+	case policy.Partial:
+		a.sum.partial++
+	}
+	if r.UsageSource == ledger.Measured {
+		a.readMeasured(r, n)
+	}
+}
+
+// readMeasured compares a row whose usage was measured with its generation.
+func (a *audit) readMeasured(r ledger.Row, n int) {
+	a.Helper()
+	a.sum.measured++
+	g, ok := a.generations[r.ResponseID]
+	want := usageOf(g)
+	if !ok || r.Usage.Input != want.Input || r.Usage.CachedInput != want.CachedInput || r.Usage.Output != want.Output ||
+		r.Usage.Reasoning != want.Reasoning && g.Provider != "anthropic" || string(r.ServedTier) != standardName(g.Tier) {
+		a.Errorf("call %d: the ledger measured %+v, the meter has %+v", n, r.Usage, g)
+	}
+	if r.Cost.Known && r.Cost.Pico != a.meter[n] {
+		a.Errorf("call %d: the ledger says $%s, the meter $%s", n, r.Cost.Pico, a.meter[n])
+	}
+}
+
+// addMoney adds the amounts of a row to those of call n. Every row has a cost or an exposure.
+func (a *audit) addMoney(r ledger.Row, n int) {
+	a.Helper()
+	if r.Cost.Known {
+		a.cost[n] += r.Cost.Pico
+		a.total.Cost.Add(r.Cost.Pico)
+	} else if !r.Exposure.Known {
+		a.Errorf("call %d: neither cost nor exposure: %+v", n, r)
+	}
+	a.exposure[n] += r.Exposure.Pico
+	a.total.Exposure.Add(r.Exposure.Pico)
+	if r.Exposure.Pico < 0 || r.Cost.Pico < 0 {
+		a.Errorf("call %d: negative money: %+v", n, r)
+	}
+}
+
+// history returns the requests and rows of a call, without its prompt.
+func (a *audit) history(n int) string {
 	var b strings.Builder
-	for _, r := range provider.Requests() {
+	for _, r := range a.provider.Requests() {
 		if m := number.FindSubmatch(r.Body); m != nil && string(m[1]) == strconv.Itoa(n) {
 			fmt.Fprintf(&b, "\n\trequest %d: %s, %d, %s", r.N, r.Fault, r.Status, r.Path)
 		}
 	}
-	for _, r := range store.Rows() {
+	for _, r := range a.store.Rows() {
 		if r.Tags["n"] == strconv.Itoa(n) {
 			fmt.Fprintf(&b, "\n\trow %s %d: %s %s %s, %d, cost $%s, exposure $%s, %s, sdk retry %d, %s", r.Call, r.Attempt, r.Outcome, r.Evidence, r.Reason, r.Status, r.Cost, r.Exposure, r.Unpriced, r.SDKRetry, r.At)
 		}
@@ -388,11 +436,12 @@ func story(provider *llmtest.Server, store *ledger.Memory, n int) string {
 	return b.String()
 }
 
+// usageOf returns the usage of a generation as the catalog counts it.
 func usageOf(g llmtest.Generation) price.Usage {
 	return price.Usage{Input: g.Prompt - g.Cached, CachedInput: g.Cached, Output: g.Completion, Reasoning: g.Reasoning}
 }
 
-// standardName turns a provider's name for a tier into the catalog's.
+// standardName returns the catalog's name for a provider's tier.
 func standardName(tier string) string {
 	if tier == "flex" || tier == "priority" {
 		return tier

@@ -42,18 +42,19 @@ const (
 	most   = 500 // output tokens
 )
 
-// stacker makes the stack that a client is to stand on.
+// A stacker makes the stack for a client.
 type stacker func(...middleware.Option) *middleware.Stack
 
 // An sdk is one way to make calls.
 type sdk struct {
-	name   string
-	client func(t *testing.T, stack stacker, w weather, url string) caller
-	// outside makes the client before the bubble begins, where the SDK starts goroutines that never end.
-	outside func(t *testing.T, stack stacker, w weather) (func() caller, func())
+	name string
+	// client makes a client in the bubble.
+	client func(t *testing.T, stack stacker, w conditions, url string) caller
+	// outside makes the client before the bubble begins, for an SDK that starts goroutines that never end.
+	outside func(t *testing.T, stack stacker, w conditions) (func() caller, func())
 
 	prices  *price.Catalog // nil: the embedded ones
-	foreign bool           // the stack stands on something that may send again itself
+	foreign bool           // below the stack is something other than net/http, which may send a request again
 }
 
 var sdks = []sdk{
@@ -68,12 +69,12 @@ var sdks = []sdk{
 	{name: "generative-ai-go", outside: generativeAI, foreign: true},
 }
 
-// client returns the http.Client that the program has.
-func (w weather) client() *http.Client { return &http.Client{Timeout: w.timeout} }
+// client returns the http.Client of the program.
+func (w conditions) client() *http.Client { return &http.Client{Timeout: w.timeout} }
 
 var errLeft = errors.New("left")
 
-// drain reads a stream, or a part of it. next reports whether there was another event.
+// drain reads a stream, or as many events as a.leave says. next reports whether there was another event.
 func drain(a ask, next func() (bool, error)) error {
 	for n := 1; ; n++ {
 		more, err := next()
@@ -86,7 +87,7 @@ func drain(a ask, next func() (bool, error)) error {
 	}
 }
 
-func goOpenAI(_ *testing.T, stack stacker, w weather, url string) caller {
+func goOpenAI(_ *testing.T, stack stacker, w conditions, url string) caller {
 	cfg := goopenai.DefaultConfig("sk-test")
 	cfg.BaseURL, cfg.HTTPClient = url+"/v1", w.client()
 	client := goopenaiadapter.NewClientWithConfig(cfg, stack())
@@ -112,12 +113,12 @@ func goOpenAI(_ *testing.T, stack stacker, w weather, url string) caller {
 	}
 }
 
-func openAIGo(middleware bool) func(*testing.T, stacker, weather, string) caller {
-	return func(_ *testing.T, stack stacker, w weather, url string) caller {
+func openAIGo(middleware bool) func(*testing.T, stacker, conditions, string) caller {
+	return func(_ *testing.T, stack stacker, w conditions, url string) caller {
 		s := stack()
 		opts := append(openaiadapter.Options(s, w.client()), option.WithBaseURL(url+"/v1"), option.WithAPIKey("sk-test"), option.WithMaxRetries(w.retries))
 		if middleware {
-			// The stack hands on to what the SDK has, so that is the provider.
+			// The stack sends through the SDK's http.Client, so that goes to the provider.
 			opts = append(opts, option.WithHTTPClient(&http.Client{Transport: w.base, Timeout: w.timeout}), option.WithMiddleware(s.Middleware))
 		}
 		client := openaigo.NewClient(opts...)
@@ -139,7 +140,7 @@ func openAIGo(middleware bool) func(*testing.T, stacker, weather, string) caller
 	}
 }
 
-func anthropicSDK(_ *testing.T, stack stacker, w weather, url string) caller {
+func anthropicSDK(_ *testing.T, stack stacker, w conditions, url string) caller {
 	opts := append(anthropicadapter.Options(stack(), w.client()), claudeoption.WithBaseURL(url), claudeoption.WithAPIKey("sk-test"), claudeoption.WithMaxRetries(w.retries))
 	client := claude.NewClient(opts...)
 	return func(ctx context.Context, a ask) error {
@@ -174,7 +175,7 @@ var azurePrices = func() *price.Catalog {
 	return c
 }()
 
-func azOpenAI(t *testing.T, stack stacker, w weather, url string) caller {
+func azOpenAI(t *testing.T, stack stacker, w conditions, url string) caller {
 	s := stack(middleware.WithCatalog(azurePrices))
 	options := &azopenai.ClientOptions{}
 	options.Transport = w.client()
@@ -204,7 +205,7 @@ func azOpenAI(t *testing.T, stack stacker, w weather, url string) caller {
 	}
 }
 
-func langOpenAI(t *testing.T, stack stacker, w weather, url string) caller {
+func langOpenAI(t *testing.T, stack stacker, w conditions, url string) caller {
 	model, err := langadapter.NewOpenAI(stack(), langopenai.WithBaseURL(url+"/v1"), langopenai.WithToken("sk-test"), langopenai.WithModel(gpt))
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +213,7 @@ func langOpenAI(t *testing.T, stack stacker, w weather, url string) caller {
 	return lang(model)
 }
 
-func langAnthropic(t *testing.T, stack stacker, w weather, url string) caller {
+func langAnthropic(t *testing.T, stack stacker, w conditions, url string) caller {
 	model, err := langadapter.NewAnthropic(stack(), langanthropic.WithBaseURL(url+"/v1"), langanthropic.WithToken("sk-test"), langanthropic.WithModel(sonnet))
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +222,7 @@ func langAnthropic(t *testing.T, stack stacker, w weather, url string) caller {
 }
 
 func lang(model llms.Model) caller {
-	// llms/anthropic leaves a goroutine behind when a stream holds an error (v0.1.14), which no bubble can end with.
+	// llms/anthropic (v0.1.14) leaves a goroutine behind if a stream has an error event. A bubble then cannot end.
 	_, unary := model.(*langanthropic.LLM)
 	return func(ctx context.Context, a ask) error {
 		opts := []llms.CallOption{llms.WithMaxTokens(most)}
@@ -239,7 +240,7 @@ func lang(model llms.Model) caller {
 	}
 }
 
-func genAI(t *testing.T, stack stacker, w weather, url string) caller {
+func genAI(t *testing.T, stack stacker, w conditions, url string) caller {
 	client, err := genaiadapter.NewClient(t.Context(), &genai.ClientConfig{
 		Backend: genai.BackendGeminiAPI, APIKey: "AI-test", HTTPClient: w.client(), HTTPOptions: genai.HTTPOptions{BaseURL: url},
 	}, stack())
@@ -268,8 +269,8 @@ func genAI(t *testing.T, stack stacker, w weather, url string) caller {
 	}
 }
 
-// generativeAI is made outside of the bubble: its gRPC client starts goroutines.
-func generativeAI(t *testing.T, stack stacker, w weather) (func() caller, func()) {
+// generativeAI makes its client outside of the bubble, because the SDK's gRPC client starts goroutines that never end.
+func generativeAI(t *testing.T, stack stacker, w conditions) (func() caller, func()) {
 	client, err := geminiadapter.NewClient(t.Context(), "AI-test", stack(),
 		googleoption.WithHTTPClient(w.client()), googleoption.WithEndpoint("https://generativelanguage.googleapis.com:443"))
 	if err != nil {

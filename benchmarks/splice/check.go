@@ -10,17 +10,17 @@ import (
 	"github.com/skinflint-go/skinflint/benchmarks/internal/chat"
 )
 
-// A runner is a way on a body.
+// A runner runs one way on one body.
 type runner struct {
 	way
 	original []byte
 	make     func(*sink) error
 	sink     sink
-	size     int // of the document that it makes
+	size     int // of the edited document
 	calls    int
 }
 
-// open opens a way on a body, and checks the document that it makes.
+// open opens a way on a body, and checks the document that it writes.
 func open(w way, original []byte) (*runner, error) {
 	r := &runner{way: w, original: original}
 	var err error
@@ -30,8 +30,7 @@ func open(w way, original []byte) (*runner, error) {
 	return r, r.rehearse()
 }
 
-// call makes the document once. Looking at every byte of it would take longer than to make it; its size is compared with
-// the one that was looked at.
+// call edits the document once. Comparing every byte would take longer than editing, so only the size is compared.
 func (r *runner) call() error {
 	r.sink.size = 0
 	if err := r.make(&r.sink); err != nil {
@@ -44,7 +43,7 @@ func (r *runner) call() error {
 	return nil
 }
 
-// rehearse makes the document once, untimed, and looks at every byte of it.
+// rehearse edits the document once, without measuring, and compares every byte.
 func (r *runner) rehearse() error {
 	r.sink.keep, r.sink.size = true, 0
 	err := r.make(&r.sink)
@@ -57,9 +56,9 @@ func (r *runner) rehearse() error {
 	return checkDocument(made, r.original, r.place)
 }
 
-var errDocument = errors.New("the document is not the one that was asked for")
+var errDocument = errors.New("the edited document is wrong")
 
-// checkDocument checks that a document is the original, and has the member too where its way puts it.
+// checkDocument checks that a document is the original with the member in its place.
 func checkDocument(made, original []byte, where place) error {
 	last := len(original) - 1 // the object's brace
 	var parts [][]byte
@@ -86,7 +85,7 @@ func checkDocument(made, original []byte, where place) error {
 	return nil
 }
 
-// compare checks a document whose bytes may differ, as what it means to encoding/json.
+// compare compares what a document and the original mean to encoding/json. Their bytes may differ.
 func compare(made, original []byte) error {
 	var got, want map[string]any
 	if err := errors.Join(json.Unmarshal(made, &got), json.Unmarshal(original, &want)); err != nil {
@@ -99,7 +98,7 @@ func compare(made, original []byte) error {
 	return nil
 }
 
-// check looks at everyone's document once more, after all the calls, and says what was right.
+// check compares every way's document once more after all calls, and adds a line that says what was right.
 func (r *report) check(t *table, runners ...[]*runner) error {
 	calls := 0
 	for _, group := range runners {
@@ -113,7 +112,7 @@ func (r *report) check(t *table, runners ...[]*runner) error {
 			}
 		}
 	}
-	// That ours means the same to encoding/json as it does to us is worth a look of its own.
+	// encoding/json must read our document as we do.
 	for _, runner := range runners[0] {
 		if runner.key != ours {
 			continue
@@ -126,6 +125,6 @@ func (r *report) check(t *table, runners ...[]*runner) error {
 			return fmt.Errorf("%s, %s: %w", t.name, runner.name, err)
 		}
 	}
-	r.checked = append(r.checked, fmt.Sprintf("%s: %d documents hold %s, and else what they held", t.name, calls, chat.Member))
+	r.checked = append(r.checked, fmt.Sprintf("%s: %d documents have %s and are otherwise unchanged", t.name, calls, chat.Member))
 	return nil
 }

@@ -1,11 +1,11 @@
-// Splice measures what it takes to put one member, "service_tier":"flex", into a request's body: ours, which is the very
-// code that sends a call, beside libraries that edit JSON and beside copying the body, the least that any of them has to
-// do who makes a new one.
+// Splice measures how long it takes to add one member, "service_tier":"flex", to a request's body. It compares skinflint,
+// by the code that sends a call, with libraries that edit JSON and with copying the body, which is the least that a way
+// with a new body has to do.
 //
 //	go run ./benchmarks/splice          # a table
 //	go run ./benchmarks/splice -json    # one object
 //
-// It fails unless everyone's output is the document that was asked for.
+// It fails unless the output of every way is right.
 package main
 
 import (
@@ -39,11 +39,11 @@ func run(out io.Writer, size effort, asJSON bool) error {
 	return writeTables(out, report)
 }
 
-// figures is what -json prints, of the way that is like the others: what is handed on counts as sent.
+// figures is what -json prints. The ratios are of the way that writes to a writer, as the other libraries do.
 type figures struct {
 	Prose  float64 `json:"prose_10m_over_memcpy"`
 	Base64 float64 `json:"base64_10m_over_memcpy"`
-	Alloc  float64 `json:"alloc_bytes_10m"` // the most, of both bodies, and of both ways of sending them
+	Alloc  float64 `json:"alloc_bytes_10m"` // the highest of both bodies and both ways of sending them
 }
 
 func writeJSON(out io.Writer, r *report) error {

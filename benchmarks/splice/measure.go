@@ -13,15 +13,15 @@ import (
 // An effort says how much is measured.
 type effort struct {
 	rounds, slowRounds int
-	sample, slowSample int // bytes of body that a way edits in a round, a body at least
+	sample, slowSample int // bytes that a way edits in a round, at least one body
 	large              int // bytes of the large bodies
 }
 
-// full takes some 30 s on two slow cores.
+// full takes about 30 s on two slow cores.
 var full = effort{rounds: 15, slowRounds: 3, sample: 128 << 20, slowSample: 2 << 20, large: 10 << 20}
 
-// liveHeap is what the program keeps in memory meanwhile, as one that makes such calls does. With an empty heap the
-// collector would run every 4 MB, for those who allocate.
+// liveHeap is how much the program keeps in memory meanwhile, like a program that makes such calls. With an empty heap the
+// garbage collector would run every 4 MB for the ways that allocate.
 const liveHeap = 64 << 20
 
 // A body is a document to edit.
@@ -30,7 +30,7 @@ type body struct {
 	data      []byte
 }
 
-// bodies returns what is edited: conversations, and an image, which hardly has a quote or an escape to look for.
+// bodies returns the bodies to edit: conversations, and an image, which has hardly any quotes or escapes.
 func bodies(large int) []body {
 	return []body{
 		{"prose-2k", "prose, 2 KB", chat.Prose(2 << 10)},
@@ -40,32 +40,33 @@ func bodies(large int) []body {
 	}
 }
 
-// density says how often a scanner has to stop.
+// density says how often a scanner has to stop for a quote or an escape.
 func (b *body) density() string {
 	stops := bytes.Count(b.data, []byte(`"`)) + bytes.Count(b.data, []byte(`\`)) - bytes.Count(b.data, []byte(`\"`))
 	return fmt.Sprintf("a quote or an escape every %d", len(b.data)/max(1, stops))
 }
 
-// A report is all that was found out.
+// A report holds all results.
 type report struct {
 	rounds, slowRounds int
 	tables             []table
 	checked            []string
 }
 
-// A table is what was found out with one body.
+// A table holds the results for one body.
 type table struct {
 	body
 	rows []row
 }
 
-// A row is what was found out about one way.
+// A row holds the results of one way.
 type row struct {
 	way
 	bench.Timing
 	allocs, bytes float64 // of a call
 }
 
+// find returns a row, or an empty one.
 func (r *report) find(body, way string) row {
 	for _, t := range r.tables {
 		for _, row := range t.rows {
@@ -90,7 +91,7 @@ func measure(size effort) (*report, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", b.name, w.name, err)
 			}
-			// The reference is the first of both, as ratios are to its time in the same round.
+			// Both groups begin with the reference, because a ratio is to its time in the same round.
 			if w.key == memcpy || !w.slow {
 				fast = append(fast, runner)
 			}
@@ -115,7 +116,7 @@ func measure(size effort) (*report, error) {
 	return r, nil
 }
 
-// interleave measures the runners, of which the first is the reference.
+// interleave measures the runners. The first one is the reference.
 func interleave(runners []*runner, rounds, calls int) ([]row, error) {
 	timings, err := bench.Interleave(rounds, len(runners), 0, func(i int) (time.Duration, error) {
 		return bench.Repeat(1+calls/3, calls, runners[i].call)

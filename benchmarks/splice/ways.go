@@ -14,7 +14,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// The keys of the ways that others are compared with.
+// These are the keys of the ways that the program looks up.
 const (
 	memcpy   = "memcpy"
 	ours     = "ours"
@@ -26,23 +26,24 @@ type place int
 
 const (
 	nowhere  place = iota // it does not edit
-	front                 // before the object's other members, which stay as they are to the byte
-	back                  // after them
-	anywhere              // it writes the whole document anew
+	front                 // before the other members, whose bytes stay unchanged
+	back                  // after the other members, whose bytes stay unchanged
+	anywhere              // it writes the whole document again
 )
 
-// A way is one row of the tables. It is opened on a body, and then makes the edited document as often as it is called,
-// and writes it to the sink.
+// A way is one row of the tables. open returns a function that edits the body and writes the edited document to a sink, as
+// often as it is called.
 type way struct {
 	key, name, does string
 	place           place
-	slow            bool // it takes some hundred times as long as copying
+	slow            bool // it takes about a hundred times as long as copying
 	open            func(body []byte) (func(*sink) error, error)
 }
 
-// ways returns who is measured. The others are handed the body as a slice, and what they return counts as sent. Ours gets
-// a request, as it does in a client, and what it hands to a writer counts as sent. Those who send a body copy it once more
-// as a rule, whoever has made it; for ours there is a row with that copy, too, as it is made while ours is at work.
+// ways returns the ways to measure. The other libraries get the body as a slice, and what they return counts as sent. Skinflint
+// gets a request, as in a client, and what it writes to a writer counts as sent. net/http usually copies a body once more
+// when it sends it, whichever library edited the body. Skinflint edits during that copy, so it has a second row with the
+// copy.
 func ways() []way {
 	return []way{
 		{key: memcpy, name: "memcpy, into a reused buffer", does: "nothing", place: nowhere, open: copyReused},
@@ -59,6 +60,7 @@ func ways() []way {
 	}
 }
 
+// copyReused copies the body into the same buffer each time.
 func copyReused(body []byte) (func(*sink) error, error) {
 	buf := make([]byte, len(body))
 	return func(s *sink) error {
@@ -68,6 +70,7 @@ func copyReused(body []byte) (func(*sink) error, error) {
 	}, nil
 }
 
+// copyNew copies the body into a new slice each time.
 func copyNew(body []byte) (func(*sink) error, error) {
 	return func(s *sink) error {
 		_, err := s.Write(bytes.Clone(body))
@@ -75,6 +78,7 @@ func copyNew(body []byte) (func(*sink) error, error) {
 	}, nil
 }
 
+// withSJSON uses github.com/tidwall/sjson.
 func withSJSON(body []byte) (func(*sink) error, error) {
 	return func(s *sink) error {
 		edited, err := sjson.SetBytes(body, chat.Name, "flex")
@@ -86,7 +90,7 @@ func withSJSON(body []byte) (func(*sink) error, error) {
 	}, nil
 }
 
-// throughMap is what many write first.
+// throughMap decodes the body into a map and encodes it again, the simplest code for the task.
 func throughMap[T any](value T) func(body []byte) (func(*sink) error, error) {
 	return func(body []byte) (func(*sink) error, error) {
 		return func(s *sink) error {
@@ -105,13 +109,13 @@ func throughMap[T any](value T) func(body []byte) (func(*sink) error, error) {
 	}
 }
 
-// paths are those that the OpenAI dialect looks for in a chat completion.
+// paths are what the OpenAI dialect looks for in a chat completion.
 var paths = transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "max_completion_tokens", "n")
 
 var errSkipped = errors.New("the body was not edited")
 
-// splice is what our stack does with the body of a call that it sends once. The request is made beforehand, as it takes
-// as long and allocates as much without us.
+// splice does what the stack does with the body of a call that it sends once. The request is made before: it costs the same
+// without the stack.
 func splice(body []byte, send func(*http.Request, *sink) error) (func(*sink) error, error) {
 	reader := bytes.NewReader(body)
 	req, err := http.NewRequest(http.MethodPost, "https://api.openai.com/v1/chat/completions", reader)
@@ -121,7 +125,7 @@ func splice(body []byte, send func(*http.Request, *sink) error) (func(*sink) err
 	out := new(http.Request)
 	edits := []transport.Edit{{Path: chat.Name, Value: chat.Value}}
 	return func(s *sink) error {
-		reader.Reset(body) // what Load closes can be read again
+		reader.Reset(body) // Load has closed it
 		*out = *req
 		var b transport.Body
 		if err := b.Load(req, paths); err != nil {
@@ -140,15 +144,14 @@ func splice(body []byte, send func(*http.Request, *sink) error) (func(*sink) err
 	}, nil
 }
 
-// writeTo has the body write itself if it can, as net/http does for HTTP/1 if it does not know how long it is.
+// writeTo lets the body write itself if it can, as net/http does for HTTP/1 and a body of unknown length.
 func writeTo(out *http.Request, s *sink) error {
 	_, err := io.CopyBuffer(s, out.Body, s.buf[:])
 	return err
 }
 
-// read reads the body as net/http does for HTTP/1 if it knows how long it is, and nearly so for HTTP/2: in pieces of 32
-// KB, and past any io.WriterTo, as it must not send more than the length that was given; it then looks whether there was
-// more.
+// read reads the body as net/http does for HTTP/1 and a body of known length, and nearly so for HTTP/2: in pieces of 32 KB
+// and without io.WriterTo, because it must not send more than that length. It then checks that there is no more.
 func read(out *http.Request, s *sink) error {
 	if out.ContentLength <= 0 {
 		return errors.New("the edited body has no length")
@@ -162,7 +165,7 @@ func read(out *http.Request, s *sink) error {
 	return nil
 }
 
-// A sink takes a document. It counts, and keeps only in a rehearsal.
+// A sink receives a document. It counts the bytes, and keeps them if keep is true.
 type sink struct {
 	size int
 	keep bool

@@ -17,25 +17,25 @@ import (
 	"github.com/skinflint-go/skinflint/benchmarks/internal/chat"
 )
 
-// The keys of the rows.
+// These are the keys of the rows.
 const (
 	plain     = "plain"
 	oursShows = "ours-shows"
 	oursHides = "ours-hides"
 )
 
-// What a program asks for, with its usage and without.
+// asking is a request that asks for the usage, notAsking one that does not.
 const (
 	asking    = `{"model":"gpt-5","messages":[{"role":"user","content":"Say it all."}],"stream":true,"stream_options":{"include_usage":true}}`
 	notAsking = `{"model":"gpt-5","messages":[{"role":"user","content":"Say it all."}],"stream":true}`
 )
 
-// A kind is one row of a table: a way to get the same stream.
+// A kind is one row of a table: one way to get the same stream.
 type kind struct {
 	key, name string
 	request   string
 	ours      bool
-	hides     bool // the usage's event does not arrive
+	hides     bool // the event with the usage does not arrive
 }
 
 func kinds() []kind {
@@ -46,15 +46,15 @@ func kinds() []kind {
 	}
 }
 
-// A client is a kind on a ground.
+// A client is a kind on one ground.
 type client struct {
 	kind
 	ground *ground
 	rt     http.RoundTripper
-	books  *books // of ours
-	want   []byte // what has to arrive
+	store  *checkingStore // of the stack, nil if there is none
+	want   []byte         // what has to arrive
 	calls  atomic.Int64
-	bufs   [][32 << 10]byte // for as many as are got at once
+	bufs   [][32 << 10]byte // one for each stream at once
 }
 
 func open(k kind, g *ground) (*client, error) {
@@ -63,10 +63,10 @@ func open(k kind, g *ground) (*client, error) {
 		c.want = g.stream.WithoutUsage()
 	}
 	if k.ours {
-		c.books = &books{memory: ledger.NewMemory(0)}
+		c.store = &checkingStore{memory: ledger.NewMemory(0)}
 		stack, err := middleware.New(
 			middleware.WithPolicy(policy.Policy{Tier: policy.Flex, Fallback: policy.Standard}),
-			middleware.WithBase(g.base), middleware.WithStore(c.books),
+			middleware.WithBase(g.base), middleware.WithStore(c.store),
 		)
 		if err != nil {
 			return nil, err
@@ -76,7 +76,7 @@ func open(k kind, g *ground) (*client, error) {
 	return c, c.rehearse()
 }
 
-// call gets the stream, as often at once as the ground has it.
+// call gets as many streams at once as the ground says.
 func (c *client) call() error {
 	if c.ground.atOnce == 1 {
 		return c.one(&c.bufs[0])
@@ -90,8 +90,8 @@ func (c *client) call() error {
 	return errors.Join(errs...)
 }
 
-// one gets the stream once, and compares its size. Comparing every byte would take a good part of the time that is
-// measured, for everyone, and so flatter us.
+// one gets the stream once, and compares its size. Comparing every byte would add to the time of every client and make the
+// differences look smaller.
 func (c *client) one(buf *[32 << 10]byte) error {
 	size, err := c.get(buf, nil)
 	if err == nil && size != len(c.want) {
@@ -103,20 +103,21 @@ func (c *client) one(buf *[32 << 10]byte) error {
 	return nil
 }
 
-// rehearse gets the stream once, untimed, and compares every byte of it.
+// rehearse gets the stream once, without measuring, and compares every byte.
 func (c *client) rehearse() error {
 	var kept bytes.Buffer
 	if _, err := c.get(&c.bufs[0], &kept); err != nil {
 		return fmt.Errorf("%s, %s: %w", c.ground.name, c.name, err)
 	}
 	if !bytes.Equal(kept.Bytes(), c.want) {
-		return fmt.Errorf("%s, %s: %d bytes arrived, and not the %d that were to", c.ground.name, c.name, kept.Len(), len(c.want))
+		return fmt.Errorf("%s, %s: %d bytes arrived that are not the %d expected ones", c.ground.name, c.name, kept.Len(), len(c.want))
 	}
 	return nil
 }
 
 var errStatus = errors.New("not answered with 200")
 
+// get gets the stream once and returns its size. keep, if not nil, gets its bytes.
 func (c *client) get(buf *[32 << 10]byte, keep *bytes.Buffer) (size int, err error) {
 	c.calls.Add(1)
 	req, err := http.NewRequest(http.MethodPost, c.ground.root+path, bytes.NewReader([]byte(c.request)))
@@ -148,52 +149,54 @@ func (c *client) get(buf *[32 << 10]byte, keep *bytes.Buffer) (size int, err err
 	return size, nil
 }
 
-// cost is what a stream costs on gpt-5's flex tier, at $0.625 and $5 for a million tokens. It stands here so that the
-// catalog is not checked against itself.
+// cost is the price of a stream on gpt-5's flex tier, at $0.625 and $5 for a million tokens. It is written down here so that
+// it does not come from the catalog.
 const cost = "0.100593125"
 
-// books are the store of a stack of ours, which looks at every row.
-type books struct {
+// A checkingStore is the store of a stack. It checks every row.
+type checkingStore struct {
 	memory *ledger.Memory
 	rows   atomic.Int64
 	wrong  atomic.Pointer[ledger.Row]
 }
 
 // Add checks a row and stores it.
-func (b *books) Add(r ledger.Row) {
-	b.rows.Add(1)
+func (s *checkingStore) Add(r ledger.Row) {
+	s.rows.Add(1)
 	used := price.Usage{Input: chat.StreamInput, Output: chat.StreamOutput, Reasoning: 64}
 	if r.Cost.String() != cost || r.Outcome != policy.Billed || r.UsageSource != ledger.Measured || !sameCounts(r.Usage, used) {
 		wrong := r // so that only a wrong row is moved to the heap
-		b.wrong.CompareAndSwap(nil, &wrong)
+		s.wrong.CompareAndSwap(nil, &wrong)
 	}
-	b.memory.Add(r)
+	s.memory.Add(r)
 }
 
+// sameCounts compares the counts that a stream can have.
 func sameCounts(got, want price.Usage) bool {
 	return got.Input == want.Input && got.Output == want.Output && got.Reasoning == want.Reasoning &&
 		got.CachedInput == want.CachedInput && got.AudioInput == want.AudioInput && got.AudioOutput == want.AudioOutput
 }
 
-// check gets the stream once more, compares every byte, and looks at the books of all the calls.
+// check gets the stream once more, compares every byte, and checks the rows of all calls. It returns a line that says what was
+// right.
 func (c *client) check() (string, error) {
 	if err := c.rehearse(); err != nil {
 		return "", err
 	}
 	where := fmt.Sprintf("%s, %s, %s", c.name, c.ground.name, c.ground.newline)
-	if c.books == nil {
+	if c.store == nil {
 		return "", nil
 	}
-	if r := c.books.wrong.Load(); r != nil {
+	if r := c.store.wrong.Load(); r != nil {
 		return "", fmt.Errorf("%s: a row cost %s, want %s (%s, %+v, %s)", where, r.Cost, cost, r.Outcome, r.Usage, r.Unpriced)
 	}
 	calls := c.calls.Load()
-	if n := c.books.rows.Load(); n != calls {
+	if n := c.store.rows.Load(); n != calls {
 		return "", fmt.Errorf("%s: %d calls, and %d rows in the ledger", where, calls, n)
 	}
 	what := "as it was sent"
 	if c.hides {
-		what = "without the usage that only we asked for"
+		what = "without the usage that only the stack asked for"
 	}
 	return fmt.Sprintf("%s: %d streams arrived %s; each row cost exactly $%s", where, calls, what, cost), nil
 }

@@ -11,21 +11,21 @@ import (
 	"github.com/skinflint-go/skinflint/benchmarks/internal/chat"
 )
 
-// path is where a chat completion is asked for, beneath a ground's root.
+// path is the path of a chat completion, after a ground's root.
 const path = "/chat/completions"
 
-// A ground is where requests end, and the stream comes from.
+// A ground is what answers the requests with the stream.
 type ground struct {
 	name, about string
 	root        string // of the API there
 	base        http.RoundTripper
 	stream      *chat.Stream
-	newline     string // its name
-	atOnce      int    // streams
+	newline     string // the name of the line ends
+	atOnce      int    // how many streams run at once
 	close       func()
 }
 
-// check fails if a request does not ask for what the ground is about to stream.
+// check fails if a request does not ask for the usage, which the stream has.
 func check(body io.ReadCloser) error {
 	all, err := io.ReadAll(body)
 	if err != nil {
@@ -37,7 +37,7 @@ func check(body io.ReadCloser) error {
 	return body.Close()
 }
 
-// inMemory is the ground on which our own work is nearly all there is: the answer's body is a copy from memory.
+// inMemory is the ground where nearly all work is the stack's: the body of the answer is copied from memory.
 func inMemory(s *chat.Stream, newline string) *ground {
 	return &ground{
 		name: "in memory", about: "the base copies them from memory", root: "https://api.openai.com/v1",
@@ -45,9 +45,10 @@ func inMemory(s *chat.Stream, newline string) *ground {
 	}
 }
 
+// A memory is a RoundTripper that answers from memory.
 type memory struct{ stream *chat.Stream }
 
-// RoundTrip does what every transport must, reading and closing the body, and answers.
+// RoundTrip reads and closes the body, as a transport must, and answers.
 func (m memory) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := check(req.Body); err != nil {
 		return nil, err
@@ -59,8 +60,8 @@ func (m memory) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// loopback is the ground of real connections: a server of net/http on this machine, which flushes after each event, as
-// one does whose events are words that come one by one.
+// loopback is the ground with real connections: a server of net/http on this machine. It flushes after each event, like a
+// server that gets the words one by one.
 func loopback(s *chat.Stream, newline string, atOnce int) (*ground, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,7 +78,7 @@ func loopback(s *chat.Stream, newline string, atOnce int) (*ground, error) {
 		flusher := http.NewResponseController(rw)
 		for _, event := range s.Events {
 			if _, err := rw.Write(event); err != nil {
-				return // the client has gone
+				return // the client has left
 			}
 			if err := flusher.Flush(); err != nil {
 				return

@@ -1,10 +1,10 @@
-// Stream measures what our stack does to a streamed answer: over loopback, as a share of the speed of the same stream
-// without it, and alone, in memory.
+// Stream measures what a stack costs a streamed answer: over loopback, as a share of the speed of the same stream without it,
+// and in memory, alone.
 //
 //	go run ./benchmarks/stream          # tables
 //	go run ./benchmarks/stream -json    # one object
 //
-// It fails unless every stream arrives as it was sent, less the event with the usage where only we asked for that, and
+// It fails unless every stream arrives as it was sent, without the event with the usage if only the stack asked for that, and
 // every row of the ledger has the exact usage and cost.
 package main
 
@@ -39,8 +39,8 @@ func run(out io.Writer, size effort, asJSON bool) error {
 	return writeTables(out, report)
 }
 
-// figures is what -json prints: those of a program that does not ask for the usage, so that we ask for it and hide it,
-// with lines that end in a line feed, as OpenAI's do. The share is that of as many streams at once as keep the machine
+// figures is what -json prints. They are of a program that does not ask for the usage, so that the stack asks for it and hides
+// it, and of lines that end in a line feed, as OpenAI's do. The share is of as many streams at once as keep the machine
 // busy.
 type figures struct {
 	Share  float64 `json:"throughput_share"`
@@ -71,7 +71,7 @@ func writeTables(out io.Writer, r *report) error {
 			lines = append(lines, []string{
 				row.name, row.newline, fmt.Sprintf("%.2f", row.share()), bench.Short(row.Micros() / 1e3),
 				fmt.Sprintf("%.0f", float64(row.events)/row.Time.Seconds()), bench.Short(row.gigabytes()),
-				// A difference may be a little below zero, which is no number of allocations.
+				// The difference of two measurements may be a little below zero.
 				fmt.Sprintf("%.3f", math.Max(0, row.allocs)),
 			})
 		}

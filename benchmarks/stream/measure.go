@@ -12,27 +12,27 @@ import (
 // An effort says how much is measured.
 type effort struct {
 	rounds   int
-	busy     int // rounds with several streams at once, whose times differ most
+	busy     int // rounds with several streams at once, whose times vary most
 	loopback int // events of a stream over loopback
-	memory   int // and of one in memory
+	memory   int // events of a stream in memory
 }
 
-// full takes some 40 s on two slow cores. The stream in memory is some 64 MB, more than a processor keeps at hand.
+// full takes about 40 s on two slow cores. The stream in memory has about 64 MB, more than fits into a processor's cache.
 var full = effort{rounds: 9, busy: 25, loopback: 20_000, memory: 240_000}
 
-// atOnce is how many streams keep the machine busy. With one, the client waits for the server, and the server for the
-// client, most of the time: who is a little slower then finds more events waiting when it reads, and ends up the faster
-// one. With these, whatever takes the processor's time takes it from the streams.
+// atOnce is how many streams keep the machine busy. With one stream, client and server mostly wait for each other. A client
+// that is a little slower then finds more events at each read and becomes the faster one. With several streams, all
+// processor time is taken from the streams.
 var atOnce = 2 * runtime.GOMAXPROCS(0)
 
-// liveHeap is what the program keeps in memory meanwhile, as one that makes such calls does. With an empty heap the
-// collector would run every 4 MB, for those who allocate.
+// liveHeap is how much the program keeps in memory meanwhile, like a program that makes such calls. With an empty heap the
+// garbage collector would run every 4 MB for clients that allocate.
 const liveHeap = 64 << 20
 
 // newlines are how lines may end.
 var newlines = []struct{ name, text string }{{"LF", "\n"}, {"CRLF", "\r\n"}}
 
-// A report is all that was found out.
+// A report holds all results.
 type report struct {
 	rounds  int
 	busy    int
@@ -40,14 +40,14 @@ type report struct {
 	checked []string
 }
 
-// A table is what was found out on one ground.
+// A table holds the results on one ground.
 type table struct {
 	ground, about string
 	events, bytes int // of a stream, with line feeds
 	rows          []row
 }
 
-// A row is what was found out about one kind, with one sort of line ends.
+// A row holds the results of one kind with one sort of line ends.
 type row struct {
 	kind
 	bench.Timing
@@ -56,15 +56,18 @@ type row struct {
 	allocs        float64 // for each event, beyond plain's
 }
 
-func (r *row) share() float64     { return 1 / r.Ratio }
+// share returns the speed as a share of plain's.
+func (r *row) share() float64 { return 1 / r.Ratio }
+
+// gigabytes returns the speed in gigabytes a second.
 func (r *row) gigabytes() float64 { return float64(r.bytes) / float64(r.Time.Nanoseconds()) }
 
-// alone is how many gigabytes a second the tap takes by itself: what plain takes to copy them is not its doing.
+// alone returns the speed of the stack alone in gigabytes a second: the time of plain is subtracted.
 func (r *row) alone(plain *row) float64 {
 	return float64(r.bytes) / float64(max(1, (r.Time-plain.Time).Nanoseconds()))
 }
 
-// find returns a row of a table, which exists.
+// find returns a row of a table. The row must exist.
 func (r *report) find(table int, newline, key string) *row {
 	rows := r.tables[table].rows
 	return &rows[slices.IndexFunc(rows, func(row row) bool { return row.newline == newline && row.key == key })]
@@ -146,8 +149,8 @@ func (r *report) on(g *ground, size effort) ([]row, error) {
 	return rows, nil
 }
 
-// count returns how often each client's stream allocates for an event. Over loopback the server's allocations are among
-// them, for everyone. It is the median of a few streams, as a collection or a connection may fall into one.
+// count returns the allocations of each client for one event. Over loopback they include the server's, for every client. They
+// are the median of a few streams, because a garbage collection or a new connection may fall into one.
 func count(clients []*client, events int) ([]float64, error) {
 	counts := make([]float64, len(clients))
 	for i, c := range clients {

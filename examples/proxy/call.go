@@ -10,12 +10,12 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// calls is the RoundTripper above the stack: it makes of a client's request one that the stack can do all it knows with.
-// What is not recognised as a call is passed on as it is.
+// calls is the RoundTripper above the stack. It prepares the request of a call so that the stack can edit it, send it again
+// and read its answer. Any other request is forwarded unchanged.
 type calls struct {
 	*gate
 	next      http.RoundTripper // the stack
-	encodings bool              // leave Accept-Encoding alone
+	encodings bool              // never remove Accept-Encoding
 	life      context.Context   // its end ends every call
 }
 
@@ -30,7 +30,7 @@ func (c *calls) RoundTrip(req *http.Request) (*http.Response, error) {
 		plain(out)
 	}
 	if call.Kind == wire.Billable {
-		if err := hold(out); err != nil {
+		if err := buffer(out); err != nil {
 			return nil, err
 		}
 	}
@@ -40,9 +40,9 @@ func (c *calls) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(out)
 }
 
-// plain takes Accept-Encoding from a call whose stream tells its usage only on request, and by an event that the client
-// did not ask for: that event can be hidden only in a stream that is not compressed. Most SDKs in other languages ask for
-// compression with every request.
+// plain removes Accept-Encoding from a call for a stream that has its usage only on request. The stack asks for that usage
+// and hides the event with it from the client, which it can do only in a stream that is not compressed. Most SDKs in other
+// languages ask for compression with every request.
 func plain(out *http.Request) {
 	if out.Header["Accept-Encoding"] != nil {
 		out.Header = out.Header.Clone()
@@ -50,35 +50,35 @@ func plain(out *http.Request) {
 	}
 }
 
-// mostHeld is how much of a call's body is held in memory, so that it can be edited and sent again. A longer one, such as
-// a file's, is passed on as it comes, to be sent once.
-const mostHeld = 32 << 20
+// maxBuffered is the size up to which the body of a call is kept in memory, so that it can be edited and sent again. A
+// longer body, such as that of a file, is streamed and sent once.
+const maxBuffered = 32 << 20
 
-// hold takes the request's body into memory: a longer one than a few pages is edited and sent again by the stack only if
-// the request can give it again.
-func hold(out *http.Request) error {
-	if out.Body == nil || out.Body == http.NoBody || out.ContentLength > mostHeld {
+// buffer reads the request's body into memory and sets GetBody. Without GetBody, the stack edits and resends only a body of
+// a few pages.
+func buffer(out *http.Request) error {
+	if out.Body == nil || out.Body == http.NoBody || out.ContentLength > maxBuffered {
 		return nil
 	}
-	var held bytes.Buffer
+	var read bytes.Buffer
 	if n := out.ContentLength; n > 0 {
-		held.Grow(int(min(n, 1<<20)) + bytes.MinRead) // no more on the word of a header
+		read.Grow(int(min(n, 1<<20)) + bytes.MinRead) // no more, as the header may be wrong
 	}
-	if _, err := held.ReadFrom(io.LimitReader(out.Body, mostHeld+1)); err != nil {
+	if _, err := read.ReadFrom(io.LimitReader(out.Body, maxBuffered+1)); err != nil {
 		out.Body.Close()
 		return errors.Join(errUpload, err)
 	}
-	if held.Len() > mostHeld {
+	if read.Len() > maxBuffered {
 		out.Body = struct {
 			io.Reader
 			io.Closer
-		}{io.MultiReader(&held, out.Body), out.Body}
+		}{io.MultiReader(&read, out.Body), out.Body}
 		return nil
 	}
 	if err := out.Body.Close(); err != nil {
 		return errors.Join(errUpload, err)
 	}
-	body := held.Bytes()
+	body := read.Bytes()
 	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	out.Body, _ = out.GetBody()
 	return nil

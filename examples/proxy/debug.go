@@ -23,10 +23,10 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// debug shows what was spent.
+// debug serves the pages that show what was spent.
 type debug struct {
 	stack *middleware.Stack
-	books *books
+	rows  *rowStore
 	log   *slog.Logger
 }
 
@@ -36,11 +36,11 @@ type group struct {
 	ledger.Total
 }
 
-// Name is for the page.
+// Name returns the name, for the template.
 func (g group) Name() string { return g.name }
 
-// grouped returns the groups by what they are of: model, tier and tag, and other for those that are too many to be told
-// apart; each the dearest first.
+// grouped returns the groups by their kind: model, tier, tag, and other for the rest where there are too many. In each kind
+// the dearest group is first.
 func grouped(totals ledger.Totals) map[string][]group {
 	groups := map[string][]group{}
 	for key, total := range totals.By {
@@ -53,13 +53,13 @@ func grouped(totals ledger.Totals) map[string][]group {
 	return groups
 }
 
-// totals answers with the totals.
+// totals serves the totals.
 func (d *debug) totals(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(d.stack.Totals())
 }
 
-// entries answers with the rows since a time, the oldest first, one JSON object a line; limit is how many at most.
+// entries serves the rows since a time, the oldest first, one JSON object in each line, at most limit of them.
 func (d *debug) entries(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	var f ledger.Filter
@@ -79,11 +79,11 @@ func (d *debug) entries(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Trailer", incomplete)
 	var line []byte
-	for row, err := range d.books.scan(r.Context(), f) {
+	for row, err := range d.rows.scan(r.Context(), f) {
 		if err != nil {
 			d.log.Error("entries.jsonl is not complete", "error", err)
 			if !errors.As(err, new(*ledger.CorruptError)) {
-				panic(http.ErrAbortHandler) // some rows have gone out: that they are not all must show
+				panic(http.ErrAbortHandler) // the status is sent already; the client must see that rows are missing
 			}
 			w.Header().Set(incomplete, "lines of the ledger cannot be read")
 			continue
@@ -99,17 +99,17 @@ func (d *debug) entries(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// incomplete is the trailer of entries.jsonl that says why it is not all.
+// incomplete is the trailer of entries.jsonl that says why rows are missing.
 const incomplete = prefix + "Incomplete"
 
-// flush has the latest rows written, if that takes no longer than a reader will wait.
+// flush writes the latest rows, if that takes at most two seconds.
 func (d *debug) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	d.books.flush(ctx) // if it fails, the ledger's health says so
+	d.rows.flush(ctx) // its error is among the writer's figures
 }
 
-// since reads a time, or a duration that ended now. The zero time is the beginning.
+// since parses a time, or a duration before now. An empty text is the zero time.
 func since(v string, now time.Time) (time.Time, error) {
 	if v == "" {
 		return time.Time{}, nil
@@ -124,7 +124,7 @@ func since(v string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// bad answers that a parameter makes no sense.
+// bad answers that a parameter is invalid.
 func bad(w http.ResponseWriter, parameter string, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusBadRequest)
@@ -139,17 +139,17 @@ var pageStyle string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
-// pagePolicy lets the page have its own style sheet and nothing else.
+// pagePolicy allows the page its own style sheet and nothing else.
 var pagePolicy = func() string {
 	sum := sha256.Sum256([]byte(pageStyle))
 	return "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'sha256-" +
 		base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }()
 
-// pageRows is how many of the latest rows the page has.
+// pageRows is how many rows the page shows, the latest ones.
 const pageRows = 50
 
-// page answers with a page for people.
+// page serves the totals and the latest rows as HTML.
 func (d *debug) page(w http.ResponseWriter, r *http.Request) {
 	totals, rows := d.stack.Totals(), d.stack.Rows()
 	rows = slices.Clone(rows[max(0, len(rows)-pageRows):])
@@ -168,7 +168,7 @@ func (d *debug) page(w http.ResponseWriter, r *http.Request) {
 		Kept   bool
 		Stats  ledger.WriterStats
 	}{
-		Style: template.CSS(pageStyle), Totals: totals, Rows: rows, Kept: d.books.writer != nil, Stats: d.books.stats(),
+		Style: template.CSS(pageStyle), Totals: totals, Rows: rows, Kept: d.rows.writer != nil, Stats: d.rows.stats(),
 		Tables: []table{{"Model", groups["model"]}, {"Tier", groups["tier"]}, {"Tag", groups["tag"]}},
 	})
 	if err != nil {

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 )
@@ -39,7 +36,7 @@ func TestToken(t *testing.T) {
 			t.Errorf("%s %s %v: %d %s", c.method, c.path, c.headers, a.status, a.body)
 		}
 		if strings.Contains(a.body, "s3cret") {
-			t.Errorf("%s tells the token", c.path)
+			t.Errorf("%s shows the token", c.path)
 		}
 		if asks := a.header.Get("WWW-Authenticate") != ""; asks != (a.status == 401 && !strings.HasPrefix(c.path, "/v1")) {
 			t.Errorf("%s: asks for a password: %v", c.path, asks)
@@ -61,7 +58,7 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestRebinding: a web site whose name resolves to loopback does not get to read the page.
+// TestRebinding has a web site whose name resolves to loopback. It cannot read the page.
 func TestRebinding(t *testing.T) {
 	p := start(t, "http://127.0.0.1:1")
 	for host, status := range map[string]int{
@@ -76,60 +73,8 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
-func TestFlags(t *testing.T) {
-	bad := policyFile(t, "defaults:\n  tier: {plann: [flex]}\n")
-	for _, c := range []struct{ args, want string }{
-		{"", "-upstream is missing"},
-		{"-upstream ftp://x", "want http"},
-		{"-upstream https://user:hunter2@x", "a user or a password"},
-		{"-upstream https://x/?key=hunter2", "a query"},
-		{"-upstream http://[::1", "not a URL"},
-		{"-upstream http://x -provider nobody", "known are openai"},
-		{"-upstream http://x -listen 0.0.0.0:0", "-insecure-listen"},
-		{"-upstream http://x -listen :0", "SKINFLINT_TOKEN"},
-		{"-upstream http://x -listen [::]:0", "is not on loopback"},
-		{"-upstream http://x -listen nonsense", "-listen"},
-		{"-upstream http://x -policy /does/not/exist", "-policy"},
-		{"-upstream http://x -policy " + bad, "policy.yaml:2:"},
-		{"-upstream http://x -ledger /dev/null/x", "-ledger"},
-		{"-upstream http://x -drain -1s", "-drain"},
-		{"-upstream http://x more", `"more" is no flag`},
-		{"-upstrem http://x", "not defined"},
-	} {
-		err := run(t.Context(), strings.Fields(c.args), io.Discard, nil)
-		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: %v, want %q", c.args, err, c.want)
-		}
-	}
-}
-
-func TestListenBeyondLoopback(t *testing.T) {
-	for _, flag := range []string{"-insecure-listen", "-token=x"} {
-		ctx, cancel := context.WithCancel(t.Context())
-		log, done := newRecord(), make(chan error, 1)
-		go func() {
-			done <- run(ctx, []string{"-listen", "0.0.0.0:0", "-upstream", "http://127.0.0.1:1", flag}, log, nil)
-		}()
-		log.await(t, listening)
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(flag, err)
-		}
-	}
-}
-
-func TestHelpKeepsTheToken(t *testing.T) {
-	t.Setenv("SKINFLINT_TOKEN", "s3cret")
-	log := newRecord()
-	if err := run(t.Context(), []string{"-help"}, log, nil); err == nil || errors.As(err, new(usageError)) {
-		t.Error(err)
-	}
-	if text := log.String(); strings.Contains(text, "s3cret") || !strings.Contains(text, "-upstream URL") {
-		t.Error(text)
-	}
-}
-
-// Without a token, no web site can have its visitors' browsers make calls; with one, who has it may be anybody.
+// TestSites has browsers make calls for a web site. Without a token they are refused. With a token, the origin does not
+// matter.
 func TestSites(t *testing.T) {
 	upstream, got := recorder(t)
 	go func() {

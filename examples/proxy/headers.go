@@ -14,22 +14,23 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// Our own headers begin with this. They never go upstream.
+// prefix is how the proxy's own headers begin. They are never sent to the provider.
 const prefix = "Skinflint-"
 
-// tokenHeader has the proxy's token.
+// tokenHeader is the header with the proxy's token.
 const tokenHeader = prefix + "Token"
 
-// stripOurs takes our own headers out of h, in whatever case they stand.
+// stripOurs removes the proxy's own headers from h, in any case.
 func stripOurs(h http.Header) {
 	maps.DeleteFunc(h, func(name string, _ []string) bool { return ours(name) })
 }
 
+// ours reports whether a header is one of the proxy's own.
 func ours(name string) bool {
 	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
 }
 
-// readers read the headers by which a client says how its call is to be made.
+// readers parse the headers by which a client controls its call.
 var readers = map[string]func(value string) (policy.Option, error){
 	prefix + "Tier":           func(v string) (policy.Option, error) { return policy.OnTier(policy.Tier(v)), nil },
 	prefix + "Max-Cost":       readMaxCost,
@@ -38,8 +39,8 @@ var readers = map[string]func(value string) (policy.Option, error){
 	prefix + "Tag":            readTag,
 }
 
-// options returns a context that says what the headers say. One that makes no sense, or is not known, is an error that
-// names it: a limit that is spelled wrong is none.
+// options returns a context with the options of the headers. An invalid or unknown header is an error that names it:
+// otherwise a misspelled limit would limit nothing.
 func options(ctx context.Context, h http.Header) (context.Context, error) {
 	for _, key := range slices.Sorted(maps.Keys(h)) {
 		if !ours(key) || strings.EqualFold(key, tokenHeader) {
@@ -54,7 +55,7 @@ func options(ctx context.Context, h http.Header) (context.Context, error) {
 		if name == prefix+"Tag" {
 			values = strings.Split(strings.Join(values, ","), ",")
 		} else if len(values) != 1 {
-			return ctx, fmt.Errorf("the header %s is there %d times; want it once", name, len(values))
+			return ctx, fmt.Errorf("the header %s occurs %d times; want it once", name, len(values))
 		}
 		for _, value := range values {
 			option, err := read(strings.TrimSpace(value))
@@ -70,12 +71,13 @@ func options(ctx context.Context, h http.Header) (context.Context, error) {
 	return ctx, nil
 }
 
+// readMaxCost parses an amount of US dollars.
 func readMaxCost(v string) (policy.Option, error) {
 	most, err := price.ParseUSD(v)
 	return policy.MaxCost(most), err
 }
 
-// readFinishBy reads a time, or a duration from now.
+// readFinishBy parses a time, or a duration from now.
 func readFinishBy(v string) (policy.Option, error) {
 	if d, err := time.ParseDuration(v); err == nil && d > 0 {
 		return policy.FinishBy(time.Now().Add(d)), nil
@@ -87,11 +89,11 @@ func readFinishBy(v string) (policy.Option, error) {
 	return policy.FinishBy(t), nil
 }
 
-// readTag reads one tag. Several stand apart by commas, or in headers of their own.
+// readTag parses one tag. Several tags are separated by commas or are in several headers.
 func readTag(v string) (policy.Option, error) {
 	name, value, ok := strings.Cut(v, "=")
 	if !ok {
-		return nil, errors.New("want NAME=VALUE, and commas between several")
+		return nil, errors.New("want NAME=VALUE, or several separated by commas")
 	}
 	return policy.Tag(name, value), nil
 }

@@ -21,11 +21,11 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// A record is what a proxy writes to stderr.
+// A record collects what a proxy writes to stderr.
 type record struct {
 	mu   sync.Mutex
 	text bytes.Buffer
-	news chan struct{} // closed, and replaced, when there is more
+	news chan struct{} // closed and replaced when there is more text
 }
 
 func newRecord() *record { return &record{news: make(chan struct{})} }
@@ -44,7 +44,7 @@ func (l *record) String() string {
 	return l.text.String()
 }
 
-// await waits until the log has a line that fits, and returns its first group, if it has any.
+// await waits until the log matches the pattern, and returns its first group, if there is one.
 func (l *record) await(t *testing.T, pattern string) string {
 	t.Helper()
 	line := regexp.MustCompile(pattern)
@@ -75,7 +75,7 @@ type instance struct {
 	done    chan error
 }
 
-// start runs a proxy, which is told to end when the test has.
+// start runs a proxy until the end of the test.
 func start(t *testing.T, upstream string, args ...string) *instance {
 	t.Helper()
 	p := &instance{t: t, log: newRecord(), signals: make(chan os.Signal, 4), done: make(chan error, 1)}
@@ -95,7 +95,7 @@ func start(t *testing.T, upstream string, args ...string) *instance {
 	return p
 }
 
-// stop tells the proxy to end, and waits for that.
+// stop ends the proxy and waits until it has ended.
 func (p *instance) stop() error {
 	p.t.Helper()
 	p.signals <- syscall.SIGTERM
@@ -114,14 +114,14 @@ func (p *instance) wait() error {
 	}
 }
 
-// An answer is one that has been read.
+// An answer is a response that has been read.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// do makes a request; headers are given as name, value, name, value.
+// do makes a request. headers are name, value, name, value and so on.
 func do(t *testing.T, method, url, body string, headers ...string) answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -182,7 +182,7 @@ func (p *instance) rows() (rows []ledger.Row) {
 	return rows
 }
 
-// spent sums up what rows know to have cost.
+// spent returns the sum of the known costs.
 func spent(rows []ledger.Row) (sum price.Sum) {
 	for _, r := range rows {
 		if r.Cost.Known {
@@ -192,14 +192,15 @@ func spent(rows []ledger.Row) (sum price.Sum) {
 	return sum
 }
 
-// perMillion are OpenAI's and Google's prices of input, cached input and output, written down once more.
+// perMillion are OpenAI's and Google's prices in dollars for a million tokens: input, cached input, output. They are
+// written down here once more, so that they do not come from the catalog.
 var perMillion = map[string][3]string{
 	"gpt-5-mini flex":           {"0.125", "0.0125", "1"},
 	"gpt-5-mini default":        {"0.25", "0.025", "2"},
 	"gemini-2.5-flash standard": {"0.3", "0.03", "2.5"},
 }
 
-// metered is what the provider's own meter comes to.
+// metered returns the price of what the provider's meter shows.
 func metered(t *testing.T, meter []llmtest.Generation) string {
 	t.Helper()
 	sum := new(big.Rat)
@@ -216,7 +217,7 @@ func metered(t *testing.T, meter []llmtest.Generation) string {
 	return strings.TrimSuffix(strings.TrimRight(sum.FloatString(12), "0"), ".")
 }
 
-// twice returns how many generations were billed for a prompt that had been billed before.
+// twice returns how many generations were billed for a prompt that was billed before.
 func twice(meter []llmtest.Generation) (n int) {
 	seen := map[string]bool{}
 	for _, g := range meter {

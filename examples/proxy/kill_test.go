@@ -21,7 +21,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// TestMain lets the test's own program be the proxy, to be killed.
+// TestMain runs the proxy instead of the tests in the processes that TestKill starts.
 func TestMain(m *testing.M) {
 	if os.Getenv("SKINFLINT_TEST_MAIN") == "1" {
 		main()
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A process is a proxy in a process of its own.
+// A process is a proxy in another process.
 type process struct {
 	*instance
 	cmd *exec.Cmd
@@ -53,8 +53,8 @@ func spawn(t *testing.T, upstream string, args ...string) process {
 	return process{&instance{t: t, url: "http://" + log.await(t, listening), log: log}, cmd}
 }
 
-// drive makes calls, eight at a time, until one meets with a proxy that is gone. Each says by its prompt and by a tag which
-// one it is.
+// drive makes calls, eight at a time, until one finds that the proxy has ended. The prompt and a tag of each call have its
+// number.
 func (p process) drive(next *atomic.Int64) *sync.WaitGroup {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 	var all sync.WaitGroup
@@ -80,7 +80,8 @@ func (p process) drive(next *atomic.Int64) *sync.WaitGroup {
 	return &all
 }
 
-// TestKill kills the proxy in the middle of its traffic, again and again. Nothing that the provider saw is unknown after.
+// TestKill kills the proxy in the middle of its traffic, several times. The ledger then knows of every request that the
+// provider got.
 func TestKill(t *testing.T) {
 	const round = 80 // requests, and then it is killed
 	reached := make(chan struct{}, 1000)
@@ -116,7 +117,7 @@ func TestKill(t *testing.T) {
 	if got, want := p.totals().Cost, spent(rows); got != want {
 		t.Errorf("the totals say %s, the rows %s", got, want)
 	}
-	attempts := map[string]int{} // by call, that may have gone out
+	attempts := map[string]int{} // that may have been sent, by call
 	generations, abandoned := sim.Meter(), 0
 	for _, r := range rows {
 		switch r.Outcome {
@@ -142,7 +143,7 @@ func TestKill(t *testing.T) {
 	p.cmd.Process.Kill()
 }
 
-// TestSignals sends real ones to a real process.
+// TestSignals sends real signals to a real process.
 func TestSignals(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a process cannot be sent SIGTERM or SIGHUP on Windows")

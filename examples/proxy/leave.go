@@ -16,23 +16,24 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// A runOn says which answers a provider finishes and bills in full although nobody waits for them any more. They are read
-// to their end, to learn what they cost. Any other is closed when its client leaves, which ends the work.
+// A runOn says which answers a provider finishes, and bills in full, although the client has left. The proxy reads these to
+// their end, to learn what they cost. It closes any other answer when its client leaves, which ends the work.
 type runOn struct{ plain, stream bool }
 
-// providersRunOn has what providers' documents say of a connection that is closed. Where they say nothing, or say that it
-// ends the work, the attempt is cancelled, and its row says what it may have cost.
+// providersRunOn holds what the providers' documents say about a closed connection. Where they say nothing, or say that it
+// ends the work, the proxy cancels the attempt, and its row says what it may have cost.
 //
 //   - OpenRouter, "Stream cancellation": closing the connection "immediately stops model processing and billing" at
 //     OpenAI, Azure, Anthropic, xAI and DeepSeek among others, and does not at Google, AI Studio, Groq, Bedrock and
 //     Mistral. For answers that are not streamed, "the model will continue processing and you will be billed for the
-//     complete response". That of a stream through OpenRouter depends on who serves it, which is not known beforehand.
+//     complete response". For a stream through OpenRouter it depends on the provider that serves it, which is not known
+//     beforehand.
 //   - Anthropic, help centre: "you will be charged if your client disconnects or times out" in the middle of a call that
 //     was on track to be successful. A stream stops, as above.
 //   - OpenAI, guide to background mode: "To cancel a synchronous response, terminate the connection". Azure's documents
-//     are silent, and so are those of all others.
+//     say nothing, nor do those of all others.
 //
-// Who does not stop in the middle of a stream is taken not to stop in the middle of an answer that is not streamed.
+// A provider that does not stop in the middle of a stream is assumed not to stop in the middle of another answer either.
 var providersRunOn = map[string]runOn{
 	"gemini":     {plain: true, stream: true},
 	"vertex":     {plain: true, stream: true},
@@ -42,6 +43,7 @@ var providersRunOn = map[string]runOn{
 	"openrouter": {plain: true},
 }
 
+// runsOn returns what becomes of a call's answer when its client leaves. Only calls that are billed run on.
 func runsOn(call *wire.Call) runOn {
 	if call.Kind != wire.Billable || call.Background {
 		return runOn{}
@@ -50,28 +52,28 @@ func runsOn(call *wire.Call) runOn {
 }
 
 const (
-	runOnTime = 30 * time.Minute // how long an answer is read that nobody waits for
-	graceTime = 2 * time.Second  // how long the stack may take to look at an answer that has arrived
+	runOnTime = 30 * time.Minute // how long an answer is read after its client has left
+	graceTime = 2 * time.Second  // how long the stack may take to return an answer that has begun to arrive
 )
 
-// A visit is one call, whose client may leave. Nothing is sent for one that has left; but what was sent before comes to
-// its end.
+// A visit is one call, whose client may leave. After that no attempt is sent, but the attempt that was sent before is
+// finished if the provider bills it anyway.
 type visit struct {
 	runOn
 	cancel context.CancelFunc
-	stops  []func() bool // of what watches the client and the program
+	stops  []func() bool // stop the functions that wait for the client to leave and for the program to end
 
-	mu      sync.Mutex
-	left    bool
-	sent    bool // an attempt's header has been written
-	replied bool // and its answer has begun to arrive
-	handed  bool // and is in the client's hands
-	timers  []*time.Timer
+	mu        sync.Mutex
+	left      bool
+	sent      bool // the header of an attempt has been written
+	replied   bool // its answer has begun to arrive
+	delivered bool // the client has its answer
+	timers    []*time.Timer
 }
 
 var errLeft = errors.New("the client has left")
 
-// stay sends a call in a context of its own, which the client's does not end where that would save nothing.
+// stay sends a call in a new context. If the client leaves, that context goes on as long as ending it would save nothing.
 func (c *calls) stay(out *http.Request, r runOn) (*http.Response, error) {
 	v := &visit{runOn: r}
 	ctx, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(out.Context()), visitKey{}, v))
@@ -82,7 +84,7 @@ func (c *calls) stay(out *http.Request, r runOn) (*http.Response, error) {
 		v.close()
 		return resp, err
 	}
-	v.hand(resp)
+	v.deliver(resp)
 	return resp, nil
 }
 
@@ -116,11 +118,11 @@ func (v *visit) trace() *httptrace.ClientTrace {
 
 type visitKey struct{}
 
-// unlessLeft makes of a transport's Proxy one that also keeps an attempt from being begun for a client who has left: it is
-// what a transport asks before anything else, and what fails there has not been sent.
-func unlessLeft(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+// refuseLeft returns a Proxy function for a transport, which fails if the client has left. A transport calls that function
+// before anything else, so an attempt that fails there has not been sent.
+func refuseLeft(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	return func(req *http.Request) (*url.URL, error) {
-		if v, ok := req.Context().Value(visitKey{}).(*visit); ok && v.gone() {
+		if v, ok := req.Context().Value(visitKey{}).(*visit); ok && v.hasLeft() {
 			return nil, &net.OpError{Op: "dial", Err: errLeft}
 		}
 		if proxy == nil {
@@ -130,8 +132,8 @@ func unlessLeft(proxy func(*http.Request) (*url.URL, error)) func(*http.Request)
 	}
 }
 
-// gone reports whether the client has left, and if so has the call wait for nothing any more.
-func (v *visit) gone() bool {
+// hasLeft reports whether the client has left, and ends the call if it has.
+func (v *visit) hasLeft() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.left {
@@ -148,7 +150,7 @@ func (v *visit) leave() {
 		return
 	}
 	v.left = true
-	if !v.sent || v.handed && !v.plain {
+	if !v.sent || v.delivered && !v.plain {
 		v.cancel()
 		return
 	}
@@ -156,26 +158,26 @@ func (v *visit) leave() {
 	v.expect()
 }
 
-// expect gives the stack a moment to hand on the answer that has begun to arrive. If it does not, the answer is a refusal,
-// and it waits to send the call again, for nobody.
+// expect gives the stack graceTime to return the answer that has begun to arrive. If it does not, the provider has rejected
+// the attempt and the stack waits to send it again. As the client has left, the call then ends.
 func (v *visit) expect() {
-	if !v.left || !v.replied || v.handed {
+	if !v.left || !v.replied || v.delivered {
 		return
 	}
 	v.timers = append(v.timers, time.AfterFunc(graceTime, func() {
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		if v.replied && !v.handed {
+		if v.replied && !v.delivered {
 			v.cancel()
 		}
 	}))
 }
 
-// hand gives the client its answer, of which it is known now whether it is a stream.
-func (v *visit) hand(resp *http.Response) {
+// deliver returns the answer to the client. Only now it is known whether the answer is a stream.
+func (v *visit) deliver(resp *http.Response) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.handed = true
+	v.delivered = true
 	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media == "text/event-stream" {
 		v.plain = v.stream
 	}
@@ -185,7 +187,7 @@ func (v *visit) hand(resp *http.Response) {
 	resp.Body = &visited{ReadCloser: resp.Body, visit: v}
 }
 
-// close lets go of what watches the call.
+// close ends the context of the call and stops its timers.
 func (v *visit) close() {
 	v.cancel()
 	for _, stop := range v.stops {
@@ -211,14 +213,14 @@ func (b *visited) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close reads what is left if it is billed whatever happens. The proxy closes a body before its end only if the client
-// has left; it waits here, and with it the end of the program.
+// Close reads the rest of an answer that is billed in any case. The proxy closes a body before its end only if the client
+// has left. The proxy does not end before Close returns.
 func (b *visited) Close() error {
 	defer b.visit.close()
 	if !b.ended && b.visit.plain {
 		b.visit.leave()
 		b.ended = true
-		io.Copy(io.Discard, b.ReadCloser) // an error ends it as its end does
+		io.Copy(io.Discard, b.ReadCloser) // an error ends the answer, too
 	}
 	return b.ReadCloser.Close()
 }

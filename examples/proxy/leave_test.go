@@ -20,7 +20,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// A bubble is the way of a call from the proxy to a provider, in time that does not pass.
+// A bubble is a proxy's RoundTripper over a simulated provider, in a bubble of synctest.
 type bubble struct {
 	*testing.T
 	sim   *llmtest.Server
@@ -30,13 +30,13 @@ type bubble struct {
 	log   *record
 }
 
-// inBubble runs f in one. The provider is the one that -provider names.
+// inBubble runs f in a bubble. name is the value of -provider.
 func inBubble(t *testing.T, name string, c llmtest.Config, p policy.Policy, f func(b *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubble{T: t, sim: llmtest.NewPipe(c), log: newRecord()}
 		defer b.sim.Close()
-		b.sim.Transport().Proxy = unlessLeft(nil)
+		b.sim.Transport().Proxy = refuseLeft(nil)
 		var err error
 		b.stack, err = middleware.New(middleware.WithBase(b.sim.Transport()), middleware.WithProvider(name), middleware.WithPolicy(p))
 		if err != nil {
@@ -62,7 +62,7 @@ var paths = map[string]string{
 	"anthropic": "/v1/messages",
 }
 
-// bodyFor returns a request's body. The usage of a stream is asked for where a stack does not do it.
+// bodyFor returns the body of a request. It asks for the usage of a stream where the stack does not.
 func bodyFor(name string, stream bool) string {
 	switch name {
 	case "gemini", "vertex":
@@ -77,7 +77,7 @@ func bodyFor(name string, stream bool) string {
 	return chatBody("gpt-5-mini", "?", fmt.Sprintf(`,"stream":%v`, stream))
 }
 
-// request returns one for the provider.
+// request returns a request for the provider.
 func (b *bubble) request(ctx context.Context, name string, stream bool, headers ...string) *http.Request {
 	path, body := cmp.Or(paths[name], "/v1/chat/completions"), bodyFor(name, stream)
 	if stream {
@@ -94,8 +94,7 @@ func (b *bubble) request(ctx context.Context, name string, stream bool, headers 
 	return req
 }
 
-// serve does what ReverseProxy does for a client who leaves at a time: it stops reading an answer when it cannot be
-// written any more.
+// serve does what ReverseProxy does for a client: it reads the answer until its end, or until leave is done.
 func (b *bubble) serve(req *http.Request, leave context.Context) (*http.Response, string) {
 	resp, err := b.calls.RoundTrip(req)
 	if err != nil {
@@ -113,8 +112,8 @@ func (b *bubble) serve(req *http.Request, leave context.Context) (*http.Response
 	}
 }
 
-// TestLeaving: what a provider finishes and bills whatever happens is read to its end, and its row is exact; the rest is
-// cancelled at once.
+// TestLeaving has clients leave. An answer that the provider bills in any case is read to its end, and its row is exact. Any
+// other is cancelled at once.
 func TestLeaving(t *testing.T) {
 	for _, c := range []struct {
 		provider string
@@ -144,25 +143,7 @@ func TestLeaving(t *testing.T) {
 						if len(rows) != 1 || len(meter) != 1 {
 							b.Fatalf("%d rows, %d billed", len(rows), len(meter))
 						}
-						r := rows[0]
-						runs := c.plain
-						if stream {
-							runs = c.stream
-						}
-						switch {
-						case runs:
-							if r.Outcome != policy.Billed || r.UsageSource != ledger.Measured || r.Usage.Output == 0 || took < 10*time.Second {
-								b.Errorf("it does not run on: %+v, after %v", r, took)
-							}
-						case r.Outcome != policy.Partial && r.Outcome != policy.Ambiguous:
-							b.Errorf("it runs on: %+v", r)
-						case stream && c.plain && at < 10*time.Second:
-							if took > 11*time.Second { // that it is a stream shows when it begins
-								b.Errorf("it ends after %v", took)
-							}
-						case took > at+2*time.Second:
-							b.Errorf("it ends after %v", took)
-						}
+						b.checkLeft(c.runOn, stream, at, took, rows[0])
 					})
 				})
 			}
@@ -170,16 +151,38 @@ func TestLeaving(t *testing.T) {
 	}
 }
 
-// TestNothingIsSentForNobody: a call that waits to be sent again, or for its turn, is given up.
-func TestNothingIsSentForNobody(t *testing.T) {
+// checkLeft checks the row of a call whose client left at a time after it began.
+func (b *bubble) checkLeft(on runOn, stream bool, at, took time.Duration, r ledger.Row) {
+	b.Helper()
+	runs, most := on.plain, at+2*time.Second
+	if stream {
+		runs = on.stream
+		if on.plain && at < 10*time.Second {
+			most = 11 * time.Second // only when the answer begins it is known to be a stream
+		}
+	}
+	switch {
+	case runs:
+		if r.Outcome != policy.Billed || r.UsageSource != ledger.Measured || r.Usage.Output == 0 || took < 10*time.Second {
+			b.Errorf("it does not run on: %+v, after %v", r, took)
+		}
+	case r.Outcome != policy.Partial && r.Outcome != policy.Ambiguous:
+		b.Errorf("it runs on: %+v", r)
+	case took > most:
+		b.Errorf("it ends after %v", took)
+	}
+}
+
+// TestNothingIsSentAfterLeaving has clients leave while their call waits to be sent. It is not sent.
+func TestNothingIsSentAfterLeaving(t *testing.T) {
 	for name, c := range map[string]struct {
 		config llmtest.Config
 		policy policy.Policy
 		leave  time.Duration
 		within time.Duration
 	}{
-		"waits after a refusal": {llmtest.Config{Faults: always(llmtest.RateLimited)}, policy.Policy{}, 100 * time.Millisecond, 3 * time.Second},
-		"is refused when the client has left": {
+		"waits after a rejection": {llmtest.Config{Faults: always(llmtest.RateLimited)}, policy.Policy{}, 100 * time.Millisecond, 3 * time.Second},
+		"is rejected after the client has left": {
 			llmtest.Config{Latency: 10 * time.Second, Faults: always(llmtest.RateLimited)}, policy.Policy{}, time.Second, 13 * time.Second,
 		},
 		"waits for its turn": {llmtest.Config{}, policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 1}}}, time.Second, time.Second},
@@ -209,7 +212,7 @@ func TestNothingIsSentForNobody(t *testing.T) {
 	}
 }
 
-// TestBase: what the proxy really sends by asks whether the client is still there.
+// TestBase checks that the transport of the proxy itself asks whether the client has left.
 func TestBase(t *testing.T) {
 	for _, left := range []bool{false, true} {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -226,7 +229,7 @@ func always(f llmtest.Fault) llmtest.Script {
 	return llmtest.ScriptFunc(func(int) llmtest.Fault { return f })
 }
 
-// TestRunOnEnds: an answer that never comes is not waited for without end, nor when the program ends.
+// TestRunOnEnds has an answer that never comes. The proxy stops waiting after a time, or when the program ends.
 func TestRunOnEnds(t *testing.T) {
 	for name, end := range map[string]time.Duration{"after its time": 0, "with the program": time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -251,7 +254,7 @@ func TestRunOnEnds(t *testing.T) {
 	}
 }
 
-// TestStaying: a client who stays notices nothing, nor does one who leaves after the end.
+// TestStaying has a client that leaves after its answer, which changes nothing.
 func TestStaying(t *testing.T) {
 	inBubble(t, "gemini", llmtest.Config{ChunkDelay: time.Second}, policy.Policy{}, func(b *bubble) {
 		ctx, leave := context.WithCancel(context.Background())
@@ -264,8 +267,8 @@ func TestStaying(t *testing.T) {
 	})
 }
 
-// TestRepeats: an SDK that gives a call up and sends it again of itself does not have it billed twice, whether the first
-// one still runs or has ended, and is free to where it was refused.
+// TestRepeats has an SDK that gives a call up and sends it again. Nothing is billed twice, whether the first call still runs
+// or has ended.
 func TestRepeats(t *testing.T) {
 	for _, name := range []string{"gemini", "anthropic", "openai"} {
 		for when, at := range map[string]time.Duration{"while it runs": 2 * time.Second, "when it has ended": time.Minute, "long after": 2 * time.Hour} {
@@ -282,7 +285,7 @@ func TestRepeats(t *testing.T) {
 					resp, text := b.serve(b.request(context.Background(), name, false, "Authorization", "Bearer k", "X-Stainless-Retry-Count", "1"), context.Background())
 					<-done
 					billed := 1
-					if at > time.Hour { // which is how long the stack remembers
+					if at > time.Hour { // the stack remembers a call for that long
 						billed = 2
 					} else if resp == nil || resp.StatusCode != 424 || resp.Header.Get("X-Should-Retry") != "false" || !strings.Contains(text, "error") {
 						b.Errorf("%v %s", resp, text)
@@ -290,10 +293,10 @@ func TestRepeats(t *testing.T) {
 					if n := len(b.sim.Meter()); n != billed {
 						b.Errorf("billed %d times, want %d", n, billed)
 					}
-					// Another key's is another call.
+					// With another key it is another call.
 					b.serve(b.request(context.Background(), name, false, "Authorization", "Bearer j", "X-Stainless-Retry-Count", "1"), context.Background())
 					if n := len(b.sim.Meter()); n != billed+1 {
-						b.Errorf("another's is refused")
+						b.Errorf("the call with another key is refused")
 					}
 				})
 			})

@@ -1,12 +1,18 @@
-// Proxy is a reverse proxy with the skinflint stack in it, for programs in any language: point the base URL of an SDK at
-// it, and their calls are made at the cheapest tier that has room, are never paid for twice, and are accounted for to the
-// picodollar. Any path is passed on as it is.
+// Proxy is a reverse proxy with the skinflint stack in it, for programs in any language. Set the base URL of an SDK to its
+// address. The proxy makes each call on the cheapest tier that has room, never pays for it twice, and records its cost to
+// the picodollar. It forwards any path unchanged.
 //
 //	go run ./examples/proxy -listen 127.0.0.1:8811 -upstream https://api.openai.com -ledger ./spend
 //
-// What was spent is at /debug/spend/ as a page, at /debug/spend/totals.json and /debug/spend/entries.jsonl as data, and at
-// /metrics for Prometheus; /healthz says whether the proxy takes calls. SIGTERM ends it when the running calls have
-// ended, and a second one at once. SIGHUP has it read its policy again.
+// The proxy has these pages of its own:
+//
+//	/debug/spend/                what was spent, for people
+//	/debug/spend/totals.json     the totals
+//	/debug/spend/entries.jsonl   a row for each attempt; ?since=24h and ?limit=100 select rows
+//	/metrics                     the totals for Prometheus
+//	/healthz                     whether the proxy accepts calls
+//
+// SIGTERM ends the proxy when the running calls have ended, a second SIGTERM at once. SIGHUP makes it read its policy again.
 package main
 
 import (
@@ -29,13 +35,13 @@ func main() {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return
 	case errors.As(err, new(usageError)):
-		os.Exit(2) // the flags' own package has said why
+		os.Exit(2) // package flag has printed why
 	}
 	fmt.Fprintln(os.Stderr, "proxy:", err)
 	os.Exit(1)
 }
 
-// run is the program: it returns when ctx is done, or a signal came, and the running calls have ended.
+// run is the program. It returns when ctx is done or a signal has come, and the running calls have ended.
 func run(ctx context.Context, args []string, stderr io.Writer, signals <-chan os.Signal) error {
 	c, err := parse(args, stderr)
 	if err != nil {
@@ -48,39 +54,39 @@ func run(ctx context.Context, args []string, stderr io.Writer, signals <-chan os
 	return s.serve(ctx, signals)
 }
 
-// A config is what the flags say.
+// A config holds the values of the flags.
 type config struct {
 	listen    string
 	upstream  string
 	provider  string
-	policy    string // the file's name
-	ledger    string // the directory's
+	policy    string // the name of the file
+	ledger    string // the name of the directory
 	token     string
 	insecure  bool // listen beyond loopback without a token
-	headers   bool // obey Skinflint- headers
-	encodings bool // leave Accept-Encoding alone everywhere
+	headers   bool // obey the clients' Skinflint- headers
+	encodings bool // never remove Accept-Encoding
 	drain     time.Duration
 }
 
-// A usageError is one of the flags, which their package has told already.
+// A usageError is a wrong flag. Package flag has printed it already.
 type usageError struct{ error }
 
 func parse(args []string, stderr io.Writer) (c config, err error) {
 	flags := flag.NewFlagSet("proxy", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&c.listen, "listen", "127.0.0.1:8811", "`HOST:PORT` to listen on; port 0 is any free one")
-	flags.StringVar(&c.upstream, "upstream", "", "`URL` of the provider, up to what clients add to their base URL: https://api.openai.com")
-	flags.StringVar(&c.provider, "provider", "", "the provider's `NAME`, if neither the host nor the path says it: groq")
-	flags.StringVar(&c.policy, "policy", "", "`FILE` with the policy, in YAML; read again on SIGHUP")
-	flags.StringVar(&c.ledger, "ledger", "", "`DIR` where rows are kept; without one they are kept in memory")
+	flags.StringVar(&c.listen, "listen", "127.0.0.1:8811", "listen on `HOST:PORT`; port 0 chooses a free port")
+	flags.StringVar(&c.upstream, "upstream", "", "send calls to the provider at `URL`, without the path that clients have in their base URL: https://api.openai.com")
+	flags.StringVar(&c.provider, "provider", "", "the `NAME` of the provider, such as groq, if neither the host nor the path shows it")
+	flags.StringVar(&c.policy, "policy", "", "read the policy from `FILE`, in YAML, at the start and after each SIGHUP")
+	flags.StringVar(&c.ledger, "ledger", "", "keep the rows in the directory `DIR`; without this flag they are kept in memory and lost at the end")
 	flags.StringVar(&c.token, "token", os.Getenv("SKINFLINT_TOKEN"),
-		"`SECRET` that clients must send as Skinflint-Token; better set as SKINFLINT_TOKEN, which no list of processes shows")
-	flags.BoolVar(&c.insecure, "insecure-listen", false, "listen beyond loopback without a token")
-	flags.BoolVar(&c.headers, "headers", false, "let clients say by Skinflint-Tier, -Tag, -Max-Cost, -Finish-By and -Cached-Content how a call is made")
+		"clients must send `SECRET` in the header Skinflint-Token; better set the variable SKINFLINT_TOKEN, which no list of processes shows")
+	flags.BoolVar(&c.insecure, "insecure-listen", false, "allow -listen on an address other than loopback without a token")
+	flags.BoolVar(&c.headers, "headers", false, "let clients control their calls by the headers Skinflint-Tier, -Tag, -Max-Cost, -Finish-By and -Cached-Content")
 	flags.BoolVar(&c.encodings, "keep-encoding", false,
-		"pass Accept-Encoding on even where a stream then comes compressed, and its usage cannot be asked for")
-	flags.DurationVar(&c.drain, "drain", 30*time.Minute, "how long running calls have to end when the proxy is told to")
-	flags.Lookup("token").DefValue = "" // or the help would print what the environment says
+		"always forward Accept-Encoding; if a stream is then compressed, the proxy cannot ask for its usage")
+	flags.DurationVar(&c.drain, "drain", 30*time.Minute, "after SIGTERM, wait this long for running calls before they are cut off")
+	flags.Lookup("token").DefValue = "" // so that the help does not print the secret of the environment
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return c, err
@@ -88,10 +94,10 @@ func parse(args []string, stderr io.Writer) (c config, err error) {
 		return c, usageError{err}
 	}
 	if flags.NArg() > 0 {
-		return c, fmt.Errorf("%q is no flag: what is to be said is said by flags, see -help", flags.Arg(0))
+		return c, fmt.Errorf("%q is not a flag, and there are no other arguments; see -help", flags.Arg(0))
 	}
 	if c.drain < 0 {
-		return c, fmt.Errorf("-drain %v: it must not be negative", c.drain)
+		return c, fmt.Errorf("-drain %v: want zero or more", c.drain)
 	}
 	return c, nil
 }

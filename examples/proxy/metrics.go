@@ -10,26 +10,27 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 )
 
-// A metric is one of a [ledger.Total]. Its value is exact: amounts of money are the decimals that they are.
+// A metric is one figure of a [ledger.Total]. Its value is exact: an amount of money is a decimal, never rounded.
 type metric struct {
 	name, kind, help string
 	value            func(*ledger.Total) string
 }
 
-// totalMetrics are those of a Total. What a bill or a refund can lower is a gauge.
+// totalMetrics are the figures of a Total. A figure that a bill or a refund can lower is a gauge.
 var totalMetrics = []metric{
 	{"calls_total", "counter", "Calls that programs made.", func(t *ledger.Total) string { return strconv.FormatInt(t.Calls, 10) }},
 	{"attempts_total", "counter", "HTTP attempts of calls.", func(t *ledger.Total) string { return strconv.FormatInt(t.Attempts, 10) }},
-	{"cost_usd_total", "counter", "What calls cost, in US dollars, as far as it is known.", func(t *ledger.Total) string { return t.Cost.String() }},
-	{"list_usd_total", "counter", "What the same usage lists at: on the standard tier, nothing cached.", func(t *ledger.Total) string { return t.List.String() }},
-	{"storage_usd", "gauge", "What context caches cost to keep.", func(t *ledger.Total) string { return t.Storage.String() }},
-	{"saved_usd", "gauge", "List less cost, storage, exposure, and what the provider's own caching took off.", func(t *ledger.Total) string { return t.Saved.String() }},
-	{"exposure_usd", "gauge", "What may have been spent beside the cost, at most, and cannot be known.", func(t *ledger.Total) string { return t.Exposure.String() }},
-	{"unpriced_total", "counter", "Attempts whose cost is not known.", func(t *ledger.Total) string { return strconv.FormatInt(t.Unpriced, 10) }},
+	{"cost_usd_total", "counter", "Known cost of calls, in US dollars.", func(t *ledger.Total) string { return t.Cost.String() }},
+	{"list_usd_total", "counter", "Price of the same usage on the standard tier without caching, in US dollars.", func(t *ledger.Total) string { return t.List.String() }},
+	{"storage_usd", "gauge", "Storage cost of context caches, in US dollars.", func(t *ledger.Total) string { return t.Storage.String() }},
+	{"saved_usd", "gauge", "List price less cost, storage, exposure and what the provider's own caching saved, in US dollars.", func(t *ledger.Total) string { return t.Saved.String() }},
+	{"exposure_usd", "gauge", "Upper bound of what may have been spent in addition to the cost, in US dollars.", func(t *ledger.Total) string { return t.Exposure.String() }},
+	{"unpriced_total", "counter", "Attempts of unknown cost.", func(t *ledger.Total) string { return strconv.FormatInt(t.Unpriced, 10) }},
 }
 
-// metrics answers in Prometheus' text format, version 0.0.4. The sums of all calls stand under names of their own, so that
-// a sum over the labels of a name counts nothing twice; tags, which a program may have without end, are left out.
+// metrics serves the totals in Prometheus' text format, version 0.0.4. The totals of all calls have other names than those by
+// model and by tier, so that a sum over the labels of one name counts nothing twice. Tags are left out, as there may be any
+// number of them.
 func (d *debug) metrics(w http.ResponseWriter, r *http.Request) {
 	totals := d.stack.Totals()
 	groups := grouped(totals)
@@ -47,10 +48,10 @@ func (d *debug) metrics(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	stats := d.books.stats()
-	head(&b, "skinflint_ledger_queued", "gauge", "Rows that wait to be written to the ledger.")
+	stats := d.rows.stats()
+	head(&b, "skinflint_ledger_queued", "gauge", "Rows waiting to be written to the ledger.")
 	sample(&b, "skinflint_ledger_queued", "", "", strconv.Itoa(stats.Queued))
-	head(&b, "skinflint_ledger_written_total", "counter", "Rows that were written to the ledger.")
+	head(&b, "skinflint_ledger_written_total", "counter", "Rows written to the ledger.")
 	sample(&b, "skinflint_ledger_written_total", "", "", strconv.FormatInt(stats.Written, 10))
 	head(&b, "skinflint_ledger_lost_total", "counter", "Rows that could not be written to the ledger.")
 	sample(&b, "skinflint_ledger_lost_total", "", "", strconv.FormatInt(stats.Lost, 10))
@@ -58,10 +59,10 @@ func (d *debug) metrics(w http.ResponseWriter, r *http.Request) {
 	w.Write(b.Bytes())
 }
 
-// maxSeries is how many models are shown, as the names of models are whatever clients say. The rest is one series.
+// maxSeries is how many models get a series of their own. Clients choose the names of models, so the rest share one.
 const maxSeries = 200
 
-// dearest returns the groups that cost most, and one for all others.
+// dearest returns the groups with the highest cost, and one group for all others.
 func dearest(groups []group) []group {
 	if len(groups) <= maxSeries {
 		return groups
@@ -75,10 +76,12 @@ func dearest(groups []group) []group {
 	return append(groups[:maxSeries:maxSeries], rest)
 }
 
+// head writes the lines that describe a metric.
 func head(b *bytes.Buffer, name, kind, help string) {
 	b.WriteString("# HELP " + name + " " + help + "\n# TYPE " + name + " " + kind + "\n")
 }
 
+// sample writes one value of a metric. An empty label is none.
 func sample(b *bytes.Buffer, name, label, value, number string) {
 	b.WriteString(name)
 	if label != "" {
@@ -87,5 +90,5 @@ func sample(b *bytes.Buffer, name, label, value, number string) {
 	b.WriteString(" " + number + "\n")
 }
 
-// labels escapes what the format wants escaped in a label's value.
+// labels escapes the value of a label.
 var labels = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)

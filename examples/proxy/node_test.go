@@ -13,7 +13,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// need skips the test where a program is not installed, or fails it where all are to be.
+// need skips the test if a program is not installed, or fails it if SKINFLINT_REQUIRE_SERVICES is set.
 func need(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, name := range programs {
@@ -31,7 +31,7 @@ func missing(t *testing.T, why string) {
 	t.Skip(why)
 }
 
-// TestNode makes calls with OpenAI's SDK for Node, as it comes, through the proxy.
+// TestNode makes calls through the proxy with OpenAI's SDK for Node, unchanged.
 func TestNode(t *testing.T) {
 	need(t, "node", "npm")
 	dir := t.TempDir()
@@ -61,18 +61,14 @@ func TestNode(t *testing.T) {
 	node := exec.CommandContext(t.Context(), "node", "calls.mjs")
 	node.Dir = dir
 	node.Env = append(os.Environ(), "PROXY="+p.url)
-	var told strings.Builder
-	node.Stderr = &told
+	var stderr strings.Builder
+	node.Stderr = &stderr
 	out, err := node.Output()
 	if err != nil {
-		t.Fatalf("%v\n%s%s", err, out, told.String())
+		t.Fatalf("%v\n%s%s", err, out, stderr.String())
 	}
 
-	type line struct {
-		Name, Text, Error, Type string
-		Status                  int
-	}
-	want := []line{
+	want := []nodeLine{
 		{Name: "chat"}, {Name: "falls back"}, {Name: "streamed chat"}, {Name: "response"}, {Name: "streamed response"},
 		{Name: "lost", Error: "APIError", Status: 424, Type: "skinflint_ambiguous"},
 		{Name: "overloaded"},
@@ -82,24 +78,9 @@ func TestNode(t *testing.T) {
 		{Name: "too slow", Error: "APIError", Status: 424, Type: "skinflint_repeat"},
 		{Name: "models"}, {Name: "last"},
 	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) != len(want) {
-		t.Fatalf("%d lines, want %d:\n%s", len(lines), len(want), out)
-	}
-	for i, w := range want {
-		var got line
-		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
-			t.Fatal(err)
-		}
-		if (got.Text != "") != (w.Error == "") {
-			t.Errorf("%s", lines[i])
-		}
-		if got.Text = ""; got != w {
-			t.Errorf("%+v, want %+v", got, w)
-		}
-	}
+	compareLines(t, string(out), want)
 
-	// Each call reached the provider once, but for the two that it refused; and the models cost nothing.
+	// Each call reached the provider once, except the two that it rejected. The list of models costs nothing.
 	meter, requests := sim.Meter(), sim.Requests()
 	if n := len(requests); n != len(want)+2 || twice(meter) != 0 {
 		t.Errorf("%d requests, %d billed twice", n, twice(meter))
@@ -118,8 +99,35 @@ func TestNode(t *testing.T) {
 	}
 }
 
-// agree lays rows beside the provider's meter: what a row has measured is what the meter has, to the last digit, and what
-// the meter has besides is within what the other rows say that it may have cost.
+// A nodeLine is what calls.mjs prints about one call.
+type nodeLine struct {
+	Name, Text, Error, Type string
+	Status                  int
+}
+
+// compareLines compares what calls.mjs printed. A call has either a text or an error.
+func compareLines(t *testing.T, out string, want []nodeLine) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != len(want) {
+		t.Fatalf("%d lines, want %d:\n%s", len(lines), len(want), out)
+	}
+	for i, w := range want {
+		var got nodeLine
+		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
+			t.Fatal(err)
+		}
+		if (got.Text != "") != (w.Error == "") {
+			t.Errorf("%s", lines[i])
+		}
+		if got.Text = ""; got != w {
+			t.Errorf("%+v, want %+v", got, w)
+		}
+	}
+}
+
+// agree compares rows with the provider's meter. The cost of a billed row is that of its generation, to the last digit. Any
+// other generation belongs to a row that has an exposure.
 func agree(t *testing.T, rows []ledger.Row, meter []llmtest.Generation) {
 	t.Helper()
 	billed := map[string]llmtest.Generation{}
@@ -132,7 +140,7 @@ func agree(t *testing.T, rows []ledger.Row, meter []llmtest.Generation) {
 		case policy.Billed:
 			g, ok := billed[r.ResponseID]
 			if !ok {
-				t.Errorf("nobody billed %+v", r)
+				t.Errorf("no generation for %+v", r)
 			} else if want := metered(t, []llmtest.Generation{g}); r.Cost.String() != want {
 				t.Errorf("%s: the row says %s, the meter %s", r.ResponseID, r.Cost, want)
 			}

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// How long a client may take over the next piece of what it sends, and of what it is sent. A whole call may take as long as
-// it takes.
+// sendTime is how long a client may take to send the next piece of a request, and receiveTime to receive the next piece of
+// an answer. A whole call has no limit.
 const (
 	sendTime    = time.Minute
 	receiveTime = 5 * time.Minute
 )
 
-// arriving is a request's body that is given up when nothing comes.
+// arriving is the body of a request. Reading it fails after sendTime without a byte.
 type arriving struct {
 	io.ReadCloser
 	connection *http.ResponseController
@@ -23,12 +23,12 @@ func (a *arriving) Read(p []byte) (int, error) {
 	a.connection.SetReadDeadline(time.Now().Add(sendTime))
 	n, err := a.ReadCloser.Read(p)
 	if err != nil {
-		a.connection.SetReadDeadline(time.Time{}) // what is read from now on is whether the client is still there
+		a.connection.SetReadDeadline(time.Time{}) // from now on the server reads only to see whether the client leaves
 	}
 	return n, err
 }
 
-// leaving is an answer that is given up when nobody takes it.
+// leaving is an answer. Writing it fails after receiveTime without progress.
 type leaving struct {
 	http.ResponseWriter
 	connection *http.ResponseController
@@ -39,5 +39,5 @@ func (l *leaving) Write(p []byte) (int, error) {
 	return l.ResponseWriter.Write(p)
 }
 
-// Unwrap is for [http.NewResponseController].
+// Unwrap returns the ResponseWriter below, for [http.NewResponseController].
 func (l *leaving) Unwrap() http.ResponseWriter { return l.ResponseWriter }

@@ -12,20 +12,20 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// A proxy passes calls on.
+// A proxy forwards calls.
 type proxy struct {
 	*gate
 	reverse httputil.ReverseProxy
-	headers bool // obey those of ours
+	headers bool // obey the clients' Skinflint- headers
 }
 
-// newProxy returns the proxy, which sends by rt.
+// newProxy returns a proxy that sends through rt.
 func newProxy(g *gate, rt http.RoundTripper, headers bool) *proxy {
 	p := &proxy{gate: g, headers: headers}
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
 		Transport:      rt,
-		FlushInterval:  -1, // each event as it comes
+		FlushInterval:  -1, // each event at once
 		BufferPool:     buffers{},
 		ModifyResponse: p.modify,
 		ErrorHandler:   p.failed,
@@ -34,10 +34,10 @@ func newProxy(g *gate, rt http.RoundTripper, headers bool) *proxy {
 	return p
 }
 
-// ServeHTTP passes one call on.
+// ServeHTTP forwards one call.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !strings.HasPrefix(r.URL.Path, "/") || r.Method == http.MethodConnect {
-		p.problem(w, r, http.StatusBadRequest, "skinflint_request", "this is a reverse proxy: it wants a path")
+		p.problem(w, r, http.StatusBadRequest, "skinflint_request", "skinflint: this is a reverse proxy; want a request with a path")
 		return
 	}
 	if p.headers {
@@ -52,42 +52,43 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != http.NoBody {
 		r.Body = &arriving{r.Body, c}
 	}
-	defer c.SetWriteDeadline(time.Time{}) // the connection may serve others
+	defer c.SetWriteDeadline(time.Time{}) // the connection may serve other requests
 	p.reverse.ServeHTTP(&leaving{w, c}, r)
 }
 
-// rewrite makes the request that goes upstream: the client's own, to another host. Nothing says whom it comes from.
+// rewrite makes the request for the provider: the client's request to another host. It does not name the client.
 func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL = target(p.upstream, r.In.URL)
 	r.Out.Host = "" // the URL's
 	stripOurs(r.Out.Header)
-	r.Out.Trailer = nil // no call has any
+	r.Out.Trailer = nil // no call has one
 }
 
-// modify takes the network's own words, which name addresses, out of what the stack says of an attempt that failed.
+// modify replaces the stack's message about an attempt that failed. It may hold an error of the network, which names
+// addresses.
 func (p *proxy) modify(resp *http.Response) error {
-	said, ok := failures[resp.Header.Get("Skinflint-Refusal")]
+	shown, ok := failures[resp.Header.Get("Skinflint-Refusal")]
 	if !ok || resp.StatusCode != http.StatusFailedDependency {
 		return nil
 	}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 	resp.Body.Close()
-	p.log.Warn("an attempt failed without an answer", "told", string(text))
-	setBody(resp, p.shaped(resp.Request.Method, resp.Request.URL, wire.Problem{Status: resp.StatusCode, Code: said.code, Message: said.message}))
+	p.log.Warn("an attempt failed without an answer", "message", string(text))
+	setBody(resp, p.errorBody(resp.Request.Method, resp.Request.URL, wire.Problem{Status: resp.StatusCode, Code: shown.code, Message: shown.message}))
 	return nil
 }
 
-// failures are the refusals of the stack that tell of the network.
+// failures are the refusals of the stack that may hold an error of the network, and what clients get instead.
 var failures = map[string]struct{ code, message string }{
-	"ambiguous": {"skinflint_ambiguous", "skinflint: the request was sent, and no complete answer came. It may have been billed, so it is not sent again."},
-	"redirect":  {"skinflint_redirect", "skinflint: the provider sends the call to another host, where neither it nor the key is to go."},
+	"ambiguous": {"skinflint_ambiguous", "skinflint: the request was sent and got no complete answer. It may have been billed, so it is not sent again."},
+	"redirect":  {"skinflint_redirect", "skinflint: the provider redirects the call to another host, which must get neither the call nor the key."},
 	"not_sent":  {"skinflint_not_sent", "skinflint: the provider was not reached, and nothing was billed."},
 }
 
-// failed answers where there is no answer to pass on.
+// failed answers a request that got no answer from the provider.
 func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
-		panic(http.ErrAbortHandler) // nobody is there any more, or we are to end: a status would be a lie
+		panic(http.ErrAbortHandler) // the client has left, or the proxy ends: there is no true status
 	}
 	p.log.Warn("a request was not answered", "method", r.Method, "error", err)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -96,7 +97,7 @@ func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	p.problem(w, r, http.StatusBadGateway, "skinflint_upstream", "skinflint: the upstream gave no answer.")
 }
 
-// logged is where ReverseProxy logs to: what it has to say beside what failed is of answers that broke off.
+// logged is the log of ReverseProxy, which writes there when an answer breaks off.
 type logged struct{ *gate }
 
 func (l logged) Write(p []byte) (int, error) {
@@ -104,7 +105,7 @@ func (l logged) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// buffers are what answers are copied through.
+// buffers are the buffers for copying answers.
 type buffers struct{}
 
 var pool = sync.Pool{New: func() any { return new([32 << 10]byte) }}

@@ -9,7 +9,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// loadPolicy reads the policy's file.
+// loadPolicy reads the file of the policy.
 func loadPolicy(file string) (policy.Policy, error) {
 	p, err := policyfile.Load(file)
 	if err != nil {
@@ -18,15 +18,15 @@ func loadPolicy(file string) (policy.Policy, error) {
 	return p, nil
 }
 
-// reload reads the policy's file again. A file that makes no sense changes nothing.
+// reload reads the file of the policy again. An invalid file changes nothing.
 func (s *server) reload() {
 	if s.policy == "" {
-		s.log.Warn("there is no policy to read again: there was no -policy")
+		s.log.Warn("there is no policy to read again: start the proxy with -policy")
 		return
 	}
 	p, err := loadPolicy(s.policy)
 	if err == nil && reflect.DeepEqual(p, policy.Policy{}) {
-		err = errors.New("the file says nothing: was it being written? To lift all of the policy, start without it")
+		err = errors.New("the file says nothing, perhaps because it is being written; to remove the policy, start the proxy without it")
 	}
 	if err == nil {
 		err = s.stack.SetPolicy(p)

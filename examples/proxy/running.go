@@ -2,15 +2,15 @@ package main
 
 import "sync"
 
-// running counts the calls that run, so that the proxy can end when none does.
+// running counts the running calls, so that the proxy can wait for them before it ends.
 type running struct {
 	mu     sync.Mutex
 	calls  int
-	closed bool          // no more are taken
-	none   chan struct{} // closed when that is so, and none runs
+	closed bool          // no more calls are accepted
+	none   chan struct{} // closed when no more calls are accepted and none runs
 }
 
-// begin counts a call in, and reports false if no more are taken.
+// begin counts a call that begins. It returns false if no more calls are accepted.
 func (r *running) begin() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -21,7 +21,7 @@ func (r *running) begin() bool {
 	return true
 }
 
-// finish counts a call out.
+// finish counts a call that ended.
 func (r *running) finish() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -31,7 +31,7 @@ func (r *running) finish() {
 	}
 }
 
-// end takes no more calls, and returns a channel that is closed when none runs any more. It is called once.
+// end stops accepting calls, and returns a channel that is closed when no call runs any more. It must be called once.
 func (r *running) end() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -42,6 +42,7 @@ func (r *running) end() <-chan struct{} {
 	return r.none
 }
 
+// ending reports whether end was called.
 func (r *running) ending() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -18,14 +18,14 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// A server is the proxy with all that belongs to it.
+// A server is the proxy and everything that belongs to it.
 type server struct {
 	config
 	log      *slog.Logger
 	listener net.Listener
 	http     *http.Server
 	stack    *middleware.Stack
-	books    *books
+	rows     *rowStore
 	running  running
 	end      context.CancelFunc // ends every call
 }
@@ -34,11 +34,11 @@ const (
 	headerTime  = 10 * time.Second // for a request's header to arrive
 	idleTime    = 2 * time.Minute  // for the next request on a connection
 	headerBytes = 64 << 10
-	flushTime   = 10 * time.Second // for the ledger to be written, in the end
-	cutTime     = time.Second      // for calls that are cut off to have noticed
+	flushTime   = 10 * time.Second // for the ledger to be written at the end
+	cutTime     = time.Second      // for calls that are cut off to end
 )
 
-// open makes a server that listens, and does not yet accept.
+// open makes a server that listens but does not accept connections yet.
 func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error) {
 	s := &server{config: c, log: slog.New(slog.NewTextHandler(stderr, nil)), running: running{none: make(chan struct{})}}
 	upstream, err := parseUpstream(c.upstream)
@@ -63,14 +63,14 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 			s.listener.Close()
 		}
 	}()
-	if s.books, err = openBooks(ctx, c.ledger, s.log); err != nil {
+	if s.rows, err = openRows(ctx, c.ledger, s.log); err != nil {
 		return nil, fmt.Errorf("-ledger: %w", err)
 	}
 	s.stack, err = middleware.New(
 		middleware.WithPolicy(p), middleware.WithProvider(c.provider), middleware.WithBase(base()),
-		middleware.WithStore(s.books.store), middleware.WithLogger(s.log))
+		middleware.WithStore(s.rows.store), middleware.WithLogger(s.log))
 	if err != nil {
-		return nil, errors.Join(err, s.books.close(ctx))
+		return nil, errors.Join(err, s.rows.close(ctx))
 	}
 
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -88,18 +88,17 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 	return s, nil
 }
 
-// base returns the transport to the provider. What a client did not ask to be compressed is not, and what it did ask for
-// comes to it as it is.
+// base returns the transport to the provider. It neither asks for compression nor decompresses: the client decides.
 func base() *http.Transport {
 	t := transport.Base()
 	t.DisableCompression = true
-	t.Proxy = unlessLeft(t.Proxy)
+	t.Proxy = refuseLeft(t.Proxy)
 	return t
 }
 
-// handler tells our own few pages from calls. Nothing else looks at the path: a mux would clean it.
+// handler serves the proxy's own pages and forwards everything else. It is no http.ServeMux, which would clean the paths.
 func (s *server) handler(g *gate, proxy http.Handler) http.Handler {
-	d := &debug{stack: s.stack, books: s.books, log: s.log}
+	d := &debug{stack: s.stack, rows: s.rows, log: s.log}
 	pages := map[string]http.HandlerFunc{
 		"/debug/spend":               func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/debug/spend/", http.StatusFound) },
 		"/debug/spend/":              d.page,
@@ -122,7 +121,7 @@ func (s *server) handler(g *gate, proxy http.Handler) http.Handler {
 			}
 			if !s.running.begin() {
 				w.Header().Set("Connection", "close")
-				g.problem(w, r, http.StatusServiceUnavailable, "skinflint_draining", "skinflint: this proxy is about to end, and takes no more calls. Nothing was sent.")
+				g.problem(w, r, http.StatusServiceUnavailable, "skinflint_draining", "skinflint: this proxy is shutting down and accepts no more calls. Nothing was sent.")
 				return
 			}
 			defer s.running.finish()
@@ -131,7 +130,7 @@ func (s *server) handler(g *gate, proxy http.Handler) http.Handler {
 	})
 }
 
-// health says whether calls are taken.
+// health says whether calls are accepted.
 func (s *server) health(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -143,12 +142,12 @@ func (s *server) health(w http.ResponseWriter) {
 	fmt.Fprintln(w, "ok")
 }
 
-// serve serves until ctx is done or a signal says to stop, and then until the running calls have ended.
+// serve serves until ctx is done or a signal to stop has come, and then until the running calls have ended.
 func (s *server) serve(ctx context.Context, signals <-chan os.Signal) error {
 	defer s.end()
 	s.log.Info("proxy is listening", "address", s.listener.Addr().String(), "upstream", s.upstream)
 	if due := s.stack.Prices().Catalog().Reviews(time.Now()); len(due) > 0 {
-		s.log.Warn("some prices should have been looked at again by now: a newer version may know better", "models", due)
+		s.log.Warn("some prices are due for a review: a newer version may have newer ones", "models", due)
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listener) }()
@@ -167,9 +166,8 @@ func (s *server) serve(ctx context.Context, signals <-chan os.Signal) error {
 	}
 }
 
-// stop takes no more calls, waits for those that run, and closes the ledger. A second signal, or the end of the time they
-// have, ends them at once. Until then what was spent can be looked at, and a load balancer sees that calls are to go
-// elsewhere.
+// stop accepts no more calls, waits for those that run, and closes the ledger. A second signal, or the end of -drain, ends
+// them at once. Until then the proxy's own pages can be read, and /healthz shows a load balancer that it is shutting down.
 func (s *server) stop(signals <-chan os.Signal) error {
 	none := s.running.end()
 	s.log.Info("proxy is draining", "for_at_most", s.drain)
@@ -199,16 +197,16 @@ func (s *server) stop(signals <-chan os.Signal) error {
 	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {
-		s.http.Close() // somebody reads our own pages very slowly
+		s.http.Close() // a client reads one of the pages very slowly
 	}
 	return errors.Join(err, s.close())
 }
 
-var errCutOff = errors.New("calls were cut off while they ran: their rows say what they may have cost")
+var errCutOff = errors.New("running calls were cut off; their rows say what they may have cost")
 
-// close has every row written.
+// close writes all rows and closes the ledger.
 func (s *server) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
 	defer cancel()
-	return errors.Join(s.stack.Close(ctx), s.books.close(ctx))
+	return errors.Join(s.stack.Close(ctx), s.rows.close(ctx))
 }

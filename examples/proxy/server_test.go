@@ -17,53 +17,10 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-func TestReload(t *testing.T) {
-	sim := provider(t, llmtest.Config{})
-	file := policyFile(t, flexFirst)
-	p := start(t, sim.URL, "-policy", file)
-	tier := func(prompt string) string {
-		p.chat(prompt)
-		m := sim.Meter()
-		return m[len(m)-1].Tier
-	}
-	if got := tier("one"); got != "flex" {
-		t.Errorf("at first: %s", got)
-	}
-	for _, bad := range []string{"defaults:\n  tier: {plan: [flexx]}\n", "defaults: [\n", "what: 1\n"} {
-		os.WriteFile(file, []byte(bad), 0o600)
-		p.signals <- syscall.SIGHUP
-		p.log.await(t, `the policy stays as it was.*`+file+`:[0-9]+:[0-9]+`)
-		p.log.mu.Lock()
-		p.log.text.Reset()
-		p.log.mu.Unlock()
-		if got := tier(bad); got != "flex" {
-			t.Errorf("after %q: %s", bad, got)
-		}
-	}
-	os.WriteFile(file, []byte("# half-written"), 0o600)
-	p.signals <- syscall.SIGHUP
-	p.log.await(t, "the policy stays as it was.*says nothing")
-	if got := tier("empty"); got != "flex" {
-		t.Errorf("after an empty one: %s", got)
-	}
-	os.WriteFile(file, []byte("defaults:\n  tier: {plan: [priority]}\n"), 0o600)
-	p.signals <- syscall.SIGHUP
-	p.log.await(t, "the policy was read again")
-	if got := tier("two"); got != "priority" {
-		t.Errorf("after a good one: %s", got)
-	}
-}
-
-func TestReloadWithoutPolicy(t *testing.T) {
-	p := start(t, "http://127.0.0.1:1")
-	p.signals <- syscall.SIGHUP
-	p.log.await(t, "no policy to read again")
-}
-
-// A talk is a stream that goes on as the test says.
+// A talk is an upstream whose stream the test writes.
 type talk struct {
 	url  string
-	said chan string // what the upstream says next; closed, it ends
+	said chan string // the next event; closed at the end of the stream
 }
 
 func talking(t *testing.T) talk {
@@ -88,7 +45,7 @@ func talking(t *testing.T) talk {
 	return k
 }
 
-// listenTo begins a stream, and has heard its first event when it returns.
+// listenTo starts a stream and reads its first event.
 func listenTo(t *testing.T, p *instance, k talk) *bufio.Scanner {
 	t.Helper()
 	resp, err := http.Post(p.url+"/v1/chat/completions", "application/json", strings.NewReader(chatBody("gpt-5-mini", "talk", `,"stream":true`)))
@@ -123,7 +80,7 @@ func TestDraining(t *testing.T) {
 	if a := p.chat("too late"); a.status != 503 || !strings.Contains(a.body, "skinflint_draining") {
 		t.Errorf("%+v", a)
 	}
-	p.signals <- syscall.SIGHUP // is no second signal to stop
+	p.signals <- syscall.SIGHUP // which is not a second signal to stop
 	k.said <- `{"model":"gpt-5-mini","service_tier":"default","choices":[{"index":0,"delta":{"content":"two"}}]}`
 	k.said <- `{"model":"gpt-5-mini","service_tier":"default","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}`
 	k.said <- "[DONE]"
@@ -164,7 +121,7 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// TestLeavingTheServer: what runs on for a client who has left is waited for when the proxy ends.
+// TestLeavingTheServer ends the proxy while it reads an answer whose client has left. The proxy waits for the answer.
 func TestLeavingTheServer(t *testing.T) {
 	sim := provider(t, llmtest.Config{ChunkDelay: 20 * time.Millisecond})
 	for _, c := range []struct {
@@ -194,7 +151,7 @@ func TestLeavingTheServer(t *testing.T) {
 	}
 }
 
-// stored returns the rows that a directory holds.
+// stored returns the rows in a directory.
 func stored(t *testing.T, dir string) (rows []ledger.Row) {
 	t.Helper()
 	j, err := ledger.OpenJSONL(dir, ledger.JSONLConfig{})
@@ -211,7 +168,7 @@ func stored(t *testing.T, dir string) (rows []ledger.Row) {
 	return rows
 }
 
-// TestTotalsGoOn: what the directory holds counts when the proxy is started again.
+// TestTotalsGoOn starts the proxy again. The totals include the rows in the directory.
 func TestTotalsGoOn(t *testing.T) {
 	sim, dir := provider(t, llmtest.Config{}), t.TempDir()
 	for i, prompt := range []string{"one", "two", "three"} {
@@ -228,7 +185,7 @@ func TestTotalsGoOn(t *testing.T) {
 	}
 }
 
-// TestCorruptLedger: lines that cannot be read do not keep the proxy from its work, and are not passed over in silence.
+// TestCorruptLedger has a line that cannot be read. The proxy works, and says that its data is not complete.
 func TestCorruptLedger(t *testing.T) {
 	sim, dir := provider(t, llmtest.Config{}), t.TempDir()
 	p := start(t, sim.URL, "-ledger", dir)
@@ -244,7 +201,7 @@ func TestCorruptLedger(t *testing.T) {
 	text, _ := os.ReadFile(segments[0])
 	os.WriteFile(segments[0], append([]byte("no row\n"), text...), 0o600)
 	p = start(t, sim.URL, "-ledger", dir)
-	p.log.await(t, "the totals lack what cannot be read.*jsonl:1")
+	p.log.await(t, "the totals lack the rows that cannot be read.*jsonl:1")
 	resp, err := http.Get(p.url + "/debug/spend/entries.jsonl")
 	if err != nil {
 		t.Fatal(err)

@@ -15,19 +15,19 @@ import (
 type summary struct {
 	Calls          int64  `json:"calls"`
 	Attempts       int64  `json:"attempts"`
-	Refused        int    `json:"refused"`         // attempts that the provider refused
+	Refused        int    `json:"refused"`         // attempts that the provider rejected
 	Fallbacks      int    `json:"fallbacks"`       // calls that were then served on another tier
 	BilledAttempts int    `json:"billed_attempts"` // by the ledger
 	DoubleBilled   int    `json:"double_billed"`   // generations, by the meter, beyond one for each call
 	Cost           string `json:"cost_usd"`
-	List           string `json:"list_usd"` // the same usage at the standard tier, nothing cached
+	List           string `json:"list_usd"` // the same usage on the standard tier, without caching
 	Saved          string `json:"saved_usd"`
 	Ledger         string `json:"ledger_usd"` // the sum of the ledger's rows
-	Meter          string `json:"meter_usd"`  // the sum of the provider's meter, priced apart
+	Meter          string `json:"meter_usd"`  // the sum of the provider's meter, with prices that are not from the catalog
 	Exposure       string `json:"exposure_usd"`
 }
 
-// balance lays the ledger beside the provider's meter. It is an error if they differ by a picodollar.
+// balance compares the ledger with the provider's meter. It is an error if they differ by a picodollar.
 func balance(stack *middleware.Stack, meter []llmtest.Generation) (summary, error) {
 	totals := stack.Totals()
 	s := summary{
@@ -68,6 +68,7 @@ func balance(stack *middleware.Stack, meter []llmtest.Generation) (summary, erro
 	return s, nil
 }
 
+// addRow adds the cost of a row to a sum.
 func addRow(sum *big.Rat, row ledger.Row) error {
 	cost, ok := new(big.Rat).SetString(row.Cost.String())
 	if !ok {
@@ -77,7 +78,7 @@ func addRow(sum *big.Rat, row ledger.Row) error {
 	return nil
 }
 
-// doubleBilled counts the generations that were billed for a prompt that had been billed before.
+// doubleBilled returns how many generations were billed for a prompt that was billed before.
 func doubleBilled(meter []llmtest.Generation) (n int) {
 	seen := map[string]bool{}
 	for _, g := range meter {
@@ -89,11 +90,11 @@ func doubleBilled(meter []llmtest.Generation) (n int) {
 	return n
 }
 
-// A rate is what a million tokens cost: fresh input, cached input, output.
+// A rate is the price of a million tokens in dollars: input, cached input, output.
 type rate struct{ input, cached, output string }
 
-// rates are written down here once more, so that the meter is priced apart from the library's own catalog: OpenAI's and
-// Google's price pages of November 2026. The tiers are called as each provider calls them.
+// rates are those of OpenAI's and Google's price pages of November 2026. They are written down here once more, so that the
+// price of what the meter shows does not come from the library's catalog. The tiers have the providers' names.
 var rates = map[string]rate{
 	"gpt-5 flex":         {"0.625", "0.0625", "5"},
 	"gpt-5 default":      {"1.25", "0.125", "10"},
@@ -111,6 +112,7 @@ var rates = map[string]rate{
 	"gemini-2.5-flash standard": {"0.3", "0.03", "2.5"},
 }
 
+// priceMeter returns what the generations cost in dollars.
 func priceMeter(meter []llmtest.Generation) (*big.Rat, error) {
 	sum := new(big.Rat)
 	for _, g := range meter {
@@ -132,7 +134,7 @@ func priceMeter(meter []llmtest.Generation) (*big.Rat, error) {
 	return sum, nil
 }
 
-// decimal writes a sum of picodollars out in full.
+// decimal returns an amount of dollars as a decimal, exact to the picodollar.
 func decimal(r *big.Rat) string {
 	text := r.FloatString(12)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")

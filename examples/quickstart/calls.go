@@ -12,35 +12,35 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// A call is one that the program makes.
+// A call is one call of the program.
 type call struct {
 	what   string
 	by     sdk
 	model  string
 	prompt string
 	stream bool
-	cached bool // with the context cache that holds the handbook
+	cached bool // it uses the context cache with the handbook
 	tags   []policy.Option
 }
 
-// An sdk is what a call is made with.
+// An sdk is one of the SDKs, with the API that it calls.
 type sdk int
 
 const (
-	byOpenAI sdk = iota // go-openai, to OpenAI
-	byGemini            // Google's genai, to Gemini
-	byFace              // go-openai, to Gemini's endpoint that is compatible with OpenAI's
+	byOpenAI     sdk = iota // go-openai, to OpenAI
+	byGemini                // Google's genai, to Gemini
+	byCompatible            // go-openai, to Gemini's OpenAI-compatible endpoint
 )
 
-// clients are the SDKs' own, each over the same stack.
+// clients are clients of the SDKs, all over one stack.
 type clients struct {
 	openAI *openai.Client
 	gemini *genai.Client
-	face   *openai.Client
+	compat *openai.Client
 	cache  string // the name of the context cache
 }
 
-// handbook is long enough for the provider to cache on its own.
+// handbook is a prompt that is long enough for the provider's own caching.
 var handbook = strings.Repeat("A penny saved is a penny earned, and a token not sent is not billed. ", 80)
 
 var titles = []policy.Option{policy.Tag("queue", "titles")}
@@ -61,9 +61,10 @@ var calls = []call{
 	{what: "plan a budget", by: byGemini, model: "gemini-2.5-pro", prompt: "Plan a month on ten pounds."},
 	{what: "stream a fable", by: byGemini, model: "gemini-2.5-flash", prompt: "The ant and the grasshopper.", stream: true},
 	{what: "ask a context cache", by: byGemini, model: "gemini-2.5-flash", prompt: "What does the handbook say of banks?", cached: true},
-	{what: "Gemini as if OpenAI's", by: byFace, model: "gemini-2.5-flash", prompt: "What does the handbook say of change?", cached: true},
+	{what: "Gemini as if OpenAI's", by: byCompatible, model: "gemini-2.5-flash", prompt: "What does the handbook say of change?", cached: true},
 }
 
+// make makes the call.
 func (c call) make(ctx context.Context, to clients) error {
 	ctx = policy.With(ctx, append(c.tags, policy.Tag("what", c.what))...)
 	if c.cached {
@@ -72,8 +73,8 @@ func (c call) make(ctx context.Context, to clients) error {
 	switch c.by {
 	case byGemini:
 		return c.askGemini(ctx, to.gemini)
-	case byFace:
-		return c.askOpenAI(ctx, to.face)
+	case byCompatible:
+		return c.askOpenAI(ctx, to.compat)
 	}
 	return c.askOpenAI(ctx, to.openAI)
 }

@@ -1,8 +1,9 @@
-// Quickstart makes sixteen calls with real SDKs, go-openai and Google's genai, through one skinflint stack, to providers
-// that are simulated within this program: no key, no network. Some calls are served on the flex tier at half the price;
-// some are refused there and served at the standard tier; three are streams; two read a Gemini context cache, one of them
-// by the endpoint that is compatible with OpenAI's; one waits its turn at a limit. In the end the ledger is laid beside
-// the providers' own meter.
+// Quickstart makes sixteen calls through one skinflint stack. It uses real SDKs, go-openai and Google's genai, and simulated
+// providers within this program, so it needs neither a key nor a network.
+//
+// Some calls are served on the flex tier at half the price. Some are rejected there and served on the standard tier. Three
+// are streams. Two use a Gemini context cache, one of them by the OpenAI-compatible endpoint. One waits for a limit. At the
+// end the program compares its ledger with the providers' meter.
 //
 //	go run ./examples/quickstart          # a table
 //	go run ./examples/quickstart -json    # one object
@@ -37,8 +38,7 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer, asJSON bool) error {
-	// The providers, under whatever name they are called: every third flex request finds no room, and one model has no
-	// flex at all.
+	// The providers: every third request for the flex tier finds no room, and one model does not have that tier.
 	provider := llmtest.NewServer(llmtest.Config{
 		Flex:          llmtest.Schedule("..x"),
 		FlexModels:    []string{"gpt-5", "gpt-5-mini", "gpt-5-nano", "o4-mini", "gemini-2.5-pro", "gemini-2.5-flash"},
@@ -47,7 +47,7 @@ func run(ctx context.Context, out io.Writer, asJSON bool) error {
 	})
 	defer provider.Close()
 
-	// The stack: flex where there is room, else standard; and at most two requests a second for one queue.
+	// The stack: flex if there is room, else standard, and at most two requests a second for one queue.
 	stack, err := middleware.New(
 		middleware.WithBase(provider.Transport()),
 		middleware.WithPolicy(policy.Policy{
@@ -66,7 +66,7 @@ func run(ctx context.Context, out io.Writer, asJSON bool) error {
 	}
 	to.cache = provider.NewCache("gemini-2.5-flash", 24_000, time.Hour)
 
-	// The program: it knows nothing of tiers, retries or prices.
+	// The program, which knows nothing about tiers, retries or prices.
 	for _, c := range calls {
 		if err := c.make(ctx, to); err != nil {
 			return fmt.Errorf("%s: %w", c.what, err)
@@ -87,13 +87,13 @@ func run(ctx context.Context, out io.Writer, asJSON bool) error {
 	return nil
 }
 
-// connect puts the stack under each SDK. Nothing else about them changes.
+// connect puts the stack under each SDK.
 func connect(ctx context.Context, stack *middleware.Stack) (to clients, err error) {
 	to.openAI = goopenai.NewClient("sk-not-needed", stack)
 
-	face := openai.DefaultConfig("AI-not-needed")
-	face.BaseURL = "https://generativelanguage.googleapis.com/v1beta/openai"
-	to.face = goopenai.NewClientWithConfig(face, stack)
+	compat := openai.DefaultConfig("AI-not-needed")
+	compat.BaseURL = "https://generativelanguage.googleapis.com/v1beta/openai"
+	to.compat = goopenai.NewClientWithConfig(compat, stack)
 
 	to.gemini, err = skinflintgenai.NewClient(ctx, &genai.ClientConfig{APIKey: "AI-not-needed", Backend: genai.BackendGeminiAPI}, stack)
 	return to, err

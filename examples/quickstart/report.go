@@ -9,7 +9,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// A table is rows of cells. The first three columns are text, set to the left; the others are figures, to the right.
+// A table is rows of cells. The first three columns are text, aligned to the left. The others are figures, aligned to the
+// right.
 type table [][]string
 
 func (t table) print(out io.Writer) {
@@ -32,7 +33,7 @@ func (t table) print(out io.Writer) {
 	}
 }
 
-// printReport prints a line for each call, and what it all came to.
+// printReport prints a line for each call, and the sums.
 func printReport(out io.Writer, rows []ledger.Row, sum summary) {
 	t := table{{"call", "model", "tiers", "in", "cached", "out", "waited", "cost", "list"}}
 	for len(rows) > 0 {
@@ -50,7 +51,7 @@ func printReport(out io.Writer, rows []ledger.Row, sum summary) {
 	fmt.Fprintf(out, "The ledger says $%s. The provider's meter says $%s. What a context cache costs to keep is in neither.\n", sum.Ledger, sum.Meter)
 }
 
-// line returns the line of a call, given its attempts.
+// line returns the cells of a call, from the rows of its attempts.
 func line(attempts []ledger.Row) []string {
 	last := attempts[len(attempts)-1]
 	var tiers []string
@@ -75,7 +76,7 @@ func line(attempts []ledger.Row) []string {
 	}
 }
 
-// count returns nothing for zero.
+// count returns a number with its unit, and nothing for zero.
 func count(n int64, unit string) string {
 	if n == 0 {
 		return ""
@@ -83,7 +84,7 @@ func count(n int64, unit string) string {
 	return fmt.Sprint(n) + unit
 }
 
-// dollars writes an amount with nine decimals, or more where it has more.
+// dollars returns an amount with nine decimals, or with more if it has more.
 func dollars(a ledger.Amount) string {
 	whole, fraction, _ := strings.Cut(a.String(), ".")
 	return "$" + whole + "." + fraction + strings.Repeat("0", max(0, 9-len(fraction)))

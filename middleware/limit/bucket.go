@@ -11,10 +11,9 @@ import (
 
 // A bucket is one limit at work. Its queue's lock guards it.
 type bucket struct {
-	limit   policy.Limit
-	rate    *rate.Limiter // nil: any rate
-	busy    int           // permits that are out
-	waiting int           // waiters that need it
+	limit policy.Limit
+	rate  *rate.Limiter // nil: any rate
+	busy  int           // permits that are out
 
 	// While the queue is served, what is kept for lines that were overtaken too often:
 	keptPermits int

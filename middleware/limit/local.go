@@ -33,6 +33,7 @@ type line struct {
 	buckets   []*bucket
 	head      *waiter
 	tail      *waiter
+	length    int
 	overtaken int // how often the head was, by waiters that came later and took from its buckets
 }
 
@@ -109,14 +110,32 @@ func (q *Local) enter(buckets []*bucket, deadline time.Time) (*waiter, error) {
 		return w, nil
 	}
 	if !deadline.IsZero() {
-		wait, slowest := w.line.ahead(now)
-		if now.Add(wait).After(deadline) {
+		wait, slowest := q.ahead(w.line, now)
+		if !now.Add(wait).Before(deadline) {
 			w.line.remove(w)
 			return nil, &Error{Limit: Describe(slowest.limit), Wait: wait, Left: deadline.Sub(now)}
 		}
 	}
 	w.admitted = make(chan struct{})
 	return w, nil
+}
+
+// ahead returns for how long at least the rates will hold back the last waiter of a line, if it is the last of all, and the
+// bucket that holds it back longest. Waiters in front of it count if they need no other limits than it does; others may be
+// held back by one of theirs meanwhile, and take no token before it.
+func (q *Local) ahead(l *line, now time.Time) (longest time.Duration, slowest *bucket) {
+	for _, b := range l.buckets {
+		n := 0
+		for _, other := range q.lines {
+			if slices.Contains(other.buckets, b) && other.within(l) {
+				n += other.length
+			}
+		}
+		if wait := b.until(now, n); wait >= longest {
+			longest, slowest = wait, b
+		}
+	}
+	return longest, slowest
 }
 
 // lineOf returns the line for the buckets, which is new if there is none.
@@ -140,7 +159,7 @@ func (q *Local) giveUp(w *waiter, err error) (Permit, error) {
 	}
 	w.line.remove(w)
 	q.serve(time.Now())
-	return nil, &Error{Limit: Describe(w.line.buckets[0].limit), Err: err}
+	return nil, &Error{Limit: Describe(w.line.closed(time.Now()).limit), Err: err}
 }
 
 // Release implements [Permit].
@@ -218,9 +237,7 @@ func (l *line) push(w *waiter) {
 		l.head = w
 	}
 	l.tail = w
-	for _, b := range l.buckets {
-		b.waiting++
-	}
+	l.length++
 }
 
 // remove takes a waiter out of the line.
@@ -236,25 +253,27 @@ func (l *line) remove(w *waiter) {
 		w.next.prev = w.prev
 	}
 	w.prev, w.next = nil, nil
-	for _, b := range l.buckets {
-		b.waiting--
-	}
+	l.length--
 }
 
-// ahead returns for how long at least the rates will hold back the line's last waiter, if that is the last of all, and
-// the bucket that holds it back longest.
-func (l *line) ahead(now time.Time) (longest time.Duration, slowest *bucket) {
+// closed returns the first of the line's buckets that holds it back.
+func (l *line) closed(now time.Time) *bucket {
 	for _, b := range l.buckets {
-		if wait := b.until(now, b.waiting); wait >= longest {
-			longest, slowest = wait, b
+		if _, open := b.open(now); !open {
+			return b
 		}
 	}
-	return longest, slowest
+	return l.buckets[0]
 }
 
 // shares reports whether two lines have a bucket in common.
 func (l *line) shares(other *line) bool {
 	return slices.ContainsFunc(l.buckets, func(b *bucket) bool { return slices.Contains(other.buckets, b) })
+}
+
+// within reports whether a line needs no other buckets than another does.
+func (l *line) within(other *line) bool {
+	return !slices.ContainsFunc(l.buckets, func(b *bucket) bool { return !slices.Contains(other.buckets, b) })
 }
 
 // admit admits the line's head if all its buckets are open. Else it returns after how long the first of those that are

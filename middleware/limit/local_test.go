@@ -742,3 +742,41 @@ func crowdOf(n int, wait func(context.Context) bool) (stop func()) {
 		all.Wait()
 	}
 }
+
+// A waiter that another limit holds back takes no token meanwhile, and so does not count against a deadline.
+func TestRateDoesNotCountWaitersForOtherLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), policy.Limit{RequestsPerMinute: 60, Burst: 1})
+		ctx, cancel := context.WithCancel(t.Context())
+		admit(t, l, "a")
+		for range 100 {
+			wait(ctx, l, request("a")) // for as long as a is busy
+		}
+		r := request()
+		r.Deadline = time.Now().Add(5 * time.Second)
+		w := wait(t.Context(), l, r)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if !w.admitted() || w.took != time.Second {
+			t.Errorf("%+v: %v, want it to be admitted after 1s", w, w.err)
+		}
+		cancel()
+	})
+}
+
+// The error names the limit that held the attempt back.
+func TestBusyLimitIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal(policy.Limit{RequestsPerMinute: 600, Burst: 10}, policy.Limit{Concurrency: 1})
+		admit(t, l)
+		r := request()
+		r.Deadline = time.Now().Add(time.Minute)
+		w := wait(t.Context(), l, r)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		const want = "limit: gave up waiting for our limit of 1 at once: context deadline exceeded"
+		if w.err == nil || w.err.Error() != want {
+			t.Errorf("%v, want %s", w.err, want)
+		}
+	})
+}

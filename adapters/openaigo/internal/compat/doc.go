@@ -1,4 +1,4 @@
-// Package compat holds tests only: of the stack under every major version of openai-go, put there by its http.Client and
-// by its middleware, and under what the newest one has for Azure and WebSockets. It is a module of its own, so that
-// nobody who uses package openaigo gets all these.
+// Package compat has only tests. They run the stack under every major version of openai-go, as its http.Client and as its
+// middleware, and under Azure and WebSockets of the newest version. It is a separate module, so that users of package
+// openaigo do not get the other versions.
 package compat

@@ -48,7 +48,7 @@ func TestAzure(t *testing.T) {
 	}
 }
 
-// The SDK's WebSockets are opened by the stack's http.Client, which leaves the connection as it is.
+// The SDK opens WebSockets by the stack's http.Client, which does not touch the connection.
 func TestWebSocket(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(w, r, nil)

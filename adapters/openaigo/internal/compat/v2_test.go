@@ -3,45 +3,82 @@ package compat
 import (
 	"context"
 	"errors"
-	"net/http"
+	"io"
 
 	"github.com/openai/openai-go/v2"
 	"github.com/openai/openai-go/v2/option"
+
+	"github.com/skinflint-go/skinflint/adapters/adaptertest"
 )
 
 type v2 struct{ client openai.Client }
 
 func newV2(c config) caller {
-	opts := []option.RequestOption{option.WithAPIKey("sk-test"), option.WithHTTPClient(c.client), option.WithRequestTimeout(c.timeout)}
+	opts := []option.RequestOption{option.WithAPIKey("sk-test"), option.WithHTTPClient(c.client)}
 	if c.middleware != nil {
 		opts = append(opts, option.WithMiddleware(c.middleware))
 	}
-	if !c.retry {
+	if c.Timeout > 0 {
+		opts = append(opts, option.WithRequestTimeout(c.Timeout))
+	}
+	if !c.Retries {
 		opts = append(opts, option.WithMaxRetries(0))
 	}
 	return v2{openai.NewClient(opts...)}
 }
 
-func (c v2) ask(ctx context.Context, text string, stream bool) (answer string, err error) {
-	params := openai.ChatCompletionNewParams{Model: "gpt-5-mini", Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(text)}}
-	if !stream {
-		got, err := c.client.Chat.Completions.New(ctx, params)
-		if err != nil {
-			return "", err
-		}
-		return got.Choices[0].Message.Content, nil
+func (v2) question(model, text string) openai.ChatCompletionNewParams {
+	return openai.ChatCompletionNewParams{Model: model, Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(text)}}
+}
+
+func (c v2) ask(ctx context.Context, model, text string) (adaptertest.Answer, error) {
+	got, err := c.client.Chat.Completions.New(ctx, c.question(model, text))
+	if err != nil {
+		return adaptertest.Answer{}, err
 	}
-	events := c.client.Chat.Completions.NewStreaming(ctx, params)
+	return adaptertest.Answer{
+		Text: got.Choices[0].Message.Content, Tier: string(got.ServiceTier),
+		Input: got.Usage.PromptTokens, Output: got.Usage.CompletionTokens,
+	}, nil
+}
+
+func (c v2) stream(ctx context.Context, model, text string) (answer adaptertest.Answer, err error) {
+	events := c.client.Chat.Completions.NewStreaming(ctx, c.question(model, text))
 	defer events.Close()
 	for events.Next() {
-		answer += events.Current().Choices[0].Delta.Content
+		answer.Text += events.Current().Choices[0].Delta.Content
 	}
 	return answer, events.Err()
 }
 
-func (v2) response(err error) *http.Response {
-	if e, ok := errors.AsType[*openai.Error](err); ok {
-		return e.Response
+func (c v2) streamUsage(ctx context.Context, model, text string) (answer adaptertest.Answer, err error) {
+	params := c.question(model, text)
+	params.StreamOptions.IncludeUsage = openai.Bool(true)
+	events := c.client.Chat.Completions.NewStreaming(ctx, params)
+	defer events.Close()
+	for events.Next() {
+		if u := events.Current().Usage; u.PromptTokens > 0 {
+			answer.Input, answer.Output = u.PromptTokens, u.CompletionTokens
+		}
 	}
-	return nil
+	return answer, events.Err()
+}
+
+func (c v2) open(ctx context.Context, model, text string) (io.Closer, error) {
+	events := c.client.Chat.Completions.NewStreaming(ctx, c.question(model, text))
+	if !events.Next() {
+		return nil, events.Err()
+	}
+	return events, nil
+}
+
+func failureV2(err error) adaptertest.Failure {
+	e, ok := errors.AsType[*openai.Error](err)
+	if !ok {
+		return adaptertest.Failure{}
+	}
+	return adaptertest.Failure{
+		Status: e.StatusCode, Code: e.Type, Message: e.Message,
+		Refusal: e.Response.Header.Get("Skinflint-Refusal"), RetryAfter: e.Response.Header.Get("Retry-After"),
+	}
 }

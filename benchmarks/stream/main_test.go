@@ -9,7 +9,7 @@ import (
 	"github.com/skinflint-go/skinflint/benchmarks/internal/chat"
 )
 
-// TestProgram runs all of it, briefly: every check has to pass, and both outputs have to hold what they promise.
+// TestProgram measures briefly. Every check has to pass, and both outputs have to be complete.
 func TestProgram(t *testing.T) {
 	brief := effort{rounds: 1, busy: 1, loopback: 300, memory: 2000}
 	var table, object bytes.Buffer
@@ -42,7 +42,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// TestWrongUsage has a host say other counts than it should, which the check has to notice.
+// TestWrongUsage has a ground report a wrong usage. The check has to find it.
 func TestWrongUsage(t *testing.T) {
 	s := chat.NewStream(10, "\n")
 	s.All = bytes.Replace(s.All, []byte("20064,"), []byte("20063,"), 1)
@@ -52,11 +52,11 @@ func TestWrongUsage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := c.check(); err == nil || !strings.Contains(err.Error(), "a row cost") {
-		t.Errorf("got error %v, want one of a wrong row", err)
+		t.Errorf("got error %v, want an error about a wrong row", err)
 	}
 }
 
-// TestStrangeStream has a byte go wrong on the way.
+// TestStrangeStream changes one byte of the stream. Every kind has to find it.
 func TestStrangeStream(t *testing.T) {
 	for _, k := range kinds() {
 		c, err := open(k, inMemory(chat.NewStream(10, "\n"), "LF"))
@@ -71,8 +71,7 @@ func TestStrangeStream(t *testing.T) {
 	}
 }
 
-// TestStream looks at the streams that are measured: of the size they claim, whole JSON in each event, and the usage
-// once.
+// TestStream checks the streams: events of the right size, each of them JSON, and the usage once.
 func TestStream(t *testing.T) {
 	for _, newline := range newlines {
 		s := chat.NewStream(1000, newline.text)
@@ -82,7 +81,7 @@ func TestStream(t *testing.T) {
 		for i, e := range s.Events {
 			data := strings.TrimSuffix(strings.TrimPrefix(string(e), "data: "), newline.text+newline.text)
 			if i < len(s.Events)-1 && !json.Valid([]byte(data)) {
-				t.Errorf("%s: event %d is no JSON: %s", newline.name, i, data)
+				t.Errorf("%s: event %d is not JSON: %s", newline.name, i, data)
 			}
 			if strings.Contains(data, `"usage":{`) != (i == s.Usage) {
 				t.Errorf("%s: event %d: %s", newline.name, i, data)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestProgram runs all of it, briefly: every check has to pass, and both outputs have to hold what they promise.
+// TestProgram measures briefly. Every check has to pass, and both outputs have to be complete.
 func TestProgram(t *testing.T) {
 	brief := effort{rounds: 1, slowRounds: 1, sample: 1, slowSample: 1, large: 500 << 10}
 	var table, object bytes.Buffer
@@ -70,13 +70,13 @@ func TestCheckDocument(t *testing.T) {
 	}
 }
 
-// TestBodies looks at the bodies that are edited: JSON, of about the size they claim, and the same ones every time.
+// TestBodies checks the bodies: valid JSON, of about the right size, and the same ones every time.
 func TestBodies(t *testing.T) {
 	sizes := []int{2 << 10, 100 << 10, 1 << 20, 1 << 20}
 	again := bodies(1 << 20)
 	for i, b := range bodies(1 << 20) {
 		if !json.Valid(b.data) || bytes.Contains(b.data, []byte(`"service_tier"`)) {
-			t.Errorf("%s is no JSON without a tier", b.name)
+			t.Errorf("%s is not JSON without a tier", b.name)
 		}
 		if n := len(b.data); n < sizes[i]*97/100 || n > sizes[i]*115/100 {
 			t.Errorf("%s has %d bytes, want about %d", b.name, n, sizes[i])

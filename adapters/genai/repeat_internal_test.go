@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// What the SDK no longer holds is forgotten.
+// A try is forgotten once the SDK no longer holds its URL.
 func TestTriesAreForgotten(t *testing.T) {
 	var ts tries
-	held, err := url.Parse("https://generativelanguage.googleapis.com/v1beta/interactions")
+	kept, err := url.Parse("https://generativelanguage.googleapis.com/v1beta/interactions")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ts.add(held, &try{err: http.ErrHandlerTimeout})
+	ts.add(kept, &try{err: http.ErrHandlerTimeout})
 	for range 1000 {
-		u := *held
+		u := *kept
 		ts.add(&u, &try{})
 	}
 	count := func() int {
@@ -32,7 +32,7 @@ func TestTriesAreForgotten(t *testing.T) {
 	if n := count(); n != 1 {
 		t.Errorf("%d are remembered", n)
 	}
-	if u := *held; ts.before(&u) != nil || ts.before(held) == nil {
+	if u := *kept; ts.before(&u) != nil || ts.before(kept) == nil {
 		t.Error("a try is known by its URL's address, and by nothing else")
 	}
 }
