@@ -27,9 +27,9 @@ type call struct {
 type sdk int
 
 const (
-	byOpenAI sdk = iota // go-openai, to OpenAI
-	byGemini            // Google's genai, to Gemini
-	byCompatible              // go-openai, to Gemini's OpenAI-compatible endpoint
+	byOpenAI     sdk = iota // go-openai, to OpenAI
+	byGemini                // Google's genai, to Gemini
+	byCompatible            // go-openai, to Gemini's OpenAI-compatible endpoint
 )
 
 // clients are clients of the SDKs, all over one stack.
