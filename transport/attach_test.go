@@ -2,6 +2,7 @@ package transport
 
 import (
 	"io"
+	"net/http"
 	"sync"
 	"testing"
 )
@@ -24,18 +25,7 @@ func TestBodyAttach(t *testing.T) {
 		t.Errorf("skipped %q, replayable %v, size %d", b.Skipped(), b.Replayable(), b.Size())
 	}
 	for range 2 {
-		out := req.WithContext(t.Context())
-		out.TransferEncoding = []string{"chunked"}
-		if err := b.Attach(out, false, tierEdit); err != nil {
-			t.Fatal(err)
-		}
-		const want = `{"service_tier":"flex","model":"m"}`
-		if got := bodyOf(t, out); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-		if out.ContentLength != int64(len(want)) || out.TransferEncoding != nil || map[string][]string(out.Header)[lower][0] != "35" {
-			t.Errorf("length %d, header %v, encoding %v", out.ContentLength, out.Header, out.TransferEncoding)
-		}
+		attachFlex(t, &b, req, lower)
 	}
 	if header[lower][0] != "13" || req.ContentLength != 13 {
 		t.Error("the caller's request was changed")
@@ -43,6 +33,24 @@ func TestBodyAttach(t *testing.T) {
 	plain := req.WithContext(t.Context())
 	if err := b.Attach(plain, false); err != nil || bodyOf(t, plain) != `{"model":"m"}` || plain.ContentLength != 13 {
 		t.Errorf("without edits: %v, %d", err, plain.ContentLength)
+	}
+}
+
+// attachFlex attaches the body {"model":"m"} with a tier, and checks that the request agrees with it, the header of the
+// given key, too.
+func attachFlex(t *testing.T, b *Body, req *http.Request, lengthKey string) {
+	t.Helper()
+	out := req.WithContext(t.Context())
+	out.TransferEncoding = []string{"chunked"}
+	if err := b.Attach(out, false, tierEdit); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"service_tier":"flex","model":"m"}`
+	if got := bodyOf(t, out); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if out.ContentLength != int64(len(want)) || out.TransferEncoding != nil || map[string][]string(out.Header)[lengthKey][0] != "35" {
+		t.Errorf("length %d, header %v, encoding %v", out.ContentLength, out.Header, out.TransferEncoding)
 	}
 }
 

@@ -86,24 +86,24 @@ func (e *events) Observe(p []byte) (n int, seen Seen) {
 		if cr < i {
 			cr = indexFrom(p, i, '\r')
 		}
-		var seen Seen
-		var ended bool
 		if e.fresh() {
-			var data []byte
-			var next int
-			if data, next = oneLine(p, i, nl, cr); next > 0 {
-				seen, ended, i = e.handler.event(nil, data), true, next
+			if data, next := oneLine(p, i, nl, cr); next > 0 {
+				seen := e.handler.event(nil, data)
+				if i = next; seen != 0 {
+					return e.stop(start, i, seen)
+				}
+				start = i
+				continue
 			}
 		}
-		if !ended {
-			i, seen, ended = e.line(p, i, min(nl, cr))
+		next, seen, ended := e.line(p, i, min(nl, cr))
+		if i = next; !ended {
+			continue
 		}
-		switch {
-		case ended && seen != 0:
+		if seen != 0 {
 			return e.stop(start, i, seen)
-		case ended:
-			start = i
 		}
+		start = i
 	}
 	e.unhold()
 	switch {

@@ -15,13 +15,7 @@ func TestFindIsLenient(t *testing.T) {
 			if err == nil {
 				t.Errorf("%s: no error", doc[:end])
 			}
-			for _, path := range []string{"model", "response.usage", "response.service_tier", "stream"} {
-				raw, ok := f.Get(PathOf(path))
-				at := strings.Index(doc, string(raw))
-				if ok && (at < 0 || at+len(raw) > end) {
-					t.Errorf("%s: %s is %s", doc[:end], path, raw)
-				}
-			}
+			checkPart(t, f, doc, end)
 			if model := f.Text(PathOf("model")); (model == "m") != (end >= len(`{"model":"m"`)) {
 				t.Errorf("%s: model %q", doc[:end], model)
 			}
@@ -38,6 +32,17 @@ func TestFindIsLenient(t *testing.T) {
 	}
 	if f, err := Find([]byte(doc), nil); err != nil || f.Has(PathOf("model")) {
 		t.Errorf("without paths: %v", err)
+	}
+}
+
+// checkPart checks that what was found in the beginning of a document stands there.
+func checkPart(t *testing.T, f *Fields, doc string, end int) {
+	t.Helper()
+	for _, path := range []string{"model", "response.usage", "response.service_tier", "stream"} {
+		raw, ok := f.Get(PathOf(path))
+		if at := strings.Index(doc, string(raw)); ok && (at < 0 || at+len(raw) > end) {
+			t.Errorf("%s: %s is %s", doc[:end], path, raw)
+		}
 	}
 }
 

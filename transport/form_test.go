@@ -283,18 +283,24 @@ func FuzzForm(f *testing.F) {
 			return
 		}
 		for _, path := range []string{"model", "service_tier", "stream", "usage"} {
-			values := slices.DeleteFunc(form.Value[path], func(v string) bool { return len(v) > maxField })
-			got, ok := b.Fields().Get(PathOf(path))
-			if ok != (len(values) > 0) {
-				t.Fatalf("%s: found %v, of %q", path, ok, values)
-			}
-			if !ok {
-				continue
-			}
-			text, isString := jsontext.Unquote(got)
-			if want := values[len(values)-1]; isString && text != string([]rune(want)) || !isString && string(got) != want {
-				t.Fatalf("%s = %s, want %q", path, got, want)
-			}
+			checkField(t, b, path, form.Value[path])
 		}
 	})
+}
+
+// checkField compares what was found of a form's field with its values.
+func checkField(t *testing.T, b *Body, path string, values []string) {
+	t.Helper()
+	values = slices.DeleteFunc(values, func(v string) bool { return len(v) > maxField })
+	got, ok := b.Fields().Get(PathOf(path))
+	if ok != (len(values) > 0) {
+		t.Fatalf("%s: found %v, of %q", path, ok, values)
+	}
+	if !ok {
+		return
+	}
+	text, isString := jsontext.Unquote(got)
+	if want := values[len(values)-1]; isString && text != string([]rune(want)) || !isString && string(got) != want {
+		t.Fatalf("%s = %s, want %q", path, got, want)
+	}
 }

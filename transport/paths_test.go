@@ -69,13 +69,14 @@ func TestNewPaths(t *testing.T) {
 // As many paths as there can be are all found, those with the same beginnings and those of the same length, too.
 func TestManyPaths(t *testing.T) {
 	var names []string
-	doc := `{"x":{"y":{`
+	var doc strings.Builder
+	doc.WriteString(`{"x":{"y":{`)
 	for i := range maxPaths {
 		names = append(names, fmt.Sprintf("x.y.member%02d", i))
-		doc += fmt.Sprintf(`"member%02d":%d,`, i, i)
+		fmt.Fprintf(&doc, `"member%02d":%d,`, i, i)
 	}
 	paths := MustPaths(names...)
-	f, err := Find([]byte(doc+`"z":0}}}`), paths)
+	f, err := Find([]byte(doc.String()+`"z":0}}}`), paths)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,40 +37,45 @@ func TestRewoundBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		data := []byte(`{"model":"m","messages":"` + strings.Repeat("x", 100<<10) + `"}`)
 		for _, edits := range [][]Edit{nil, {{Path: "service_tier", Value: `"flex"`}}} {
-			r := &rewound{Reader: bytes.NewReader(data)}
-			req := r.request(t)
-			var body Body
-			if err := body.Load(req, MustPaths("model", "service_tier")); err != nil {
-				t.Fatal(err)
-			}
-			first, second := req.WithContext(t.Context()), req.WithContext(t.Context())
-			if err := body.Attach(first, false, edits...); err != nil {
-				t.Fatal(err)
-			}
-			io.CopyN(io.Discard, first.Body, 1000)
-			start := time.Now()
-			if err := body.Attach(second, false, edits...); err == nil || time.Since(start) != time.Second {
-				t.Errorf("given after %v: %v", time.Since(start), err)
-			}
-			if !body.Contains([]byte("no such thing")) || body.copyTo(io.Discard) == nil {
-				t.Error("read while it is sent")
-			}
-			time.AfterFunc(300*time.Millisecond, func() { first.Body.Close() })
-			start = time.Now()
-			if err := body.Attach(second, false, edits...); err != nil || time.Since(start) != 300*time.Millisecond {
-				t.Errorf("given after %v: %v", time.Since(start), err)
-			}
-			got, err := io.ReadAll(second.Body)
-			if err != nil || int64(len(got)) != second.ContentLength || !bytes.HasSuffix(got, data[1:]) {
-				t.Errorf("%d bytes of %d, %v", len(got), second.ContentLength, err)
-			}
-			second.Body.Close()
-			var again bytes.Buffer
-			if body.Contains([]byte("no such thing")) || body.copyTo(&again) != nil || !bytes.Equal(again.Bytes(), data) {
-				t.Error("not read")
-			}
+			checkRewound(t, data, edits...)
 		}
 	})
+}
+
+func checkRewound(t *testing.T, data []byte, edits ...Edit) {
+	t.Helper()
+	r := &rewound{Reader: bytes.NewReader(data)}
+	req := r.request(t)
+	var body Body
+	if err := body.Load(req, MustPaths("model", "service_tier")); err != nil {
+		t.Fatal(err)
+	}
+	first, second := req.WithContext(t.Context()), req.WithContext(t.Context())
+	if err := body.Attach(first, false, edits...); err != nil {
+		t.Fatal(err)
+	}
+	io.CopyN(io.Discard, first.Body, 1000)
+	start := time.Now()
+	if err := body.Attach(second, false, edits...); err == nil || time.Since(start) != time.Second {
+		t.Errorf("given after %v: %v", time.Since(start), err)
+	}
+	if !body.Contains([]byte("no such thing")) || body.copyTo(io.Discard) == nil {
+		t.Error("read while it is sent")
+	}
+	time.AfterFunc(300*time.Millisecond, func() { first.Body.Close() })
+	start = time.Now()
+	if err := body.Attach(second, false, edits...); err != nil || time.Since(start) != 300*time.Millisecond {
+		t.Errorf("given after %v: %v", time.Since(start), err)
+	}
+	got, err := io.ReadAll(second.Body)
+	if err != nil || int64(len(got)) != second.ContentLength || !bytes.HasSuffix(got, data[1:]) {
+		t.Errorf("%d bytes of %d, %v", len(got), second.ContentLength, err)
+	}
+	second.Body.Close()
+	var again bytes.Buffer
+	if body.Contains([]byte("no such thing")) || body.copyTo(&again) != nil || !bytes.Equal(again.Bytes(), data) {
+		t.Error("not read")
+	}
 }
 
 // One that is given anew each time is given at once.
