@@ -67,17 +67,43 @@ func afterDigit(state scanState, c byte) scanState {
 
 // stringEnd returns the index of the quote that closes the string whose contents go on at p[i]; -1 if it is not in p.
 func stringEnd(p []byte, i int) int {
-	for {
-		at := bytes.IndexByte(p[i:], '"')
-		if at < 0 {
-			return -1
-		}
-		at += i
-		if at == i || p[at-1] != '\\' || slashesBefore(p[i:at])&1 == 0 {
-			return at
-		}
+	at := indexQuote(p, i)
+	for at > i && p[at-1] == '\\' && slashesBefore(p[i:at])&1 != 0 {
+		// A quote within a text has its other half near by, as a rule: \"so\".
 		i = at + 1
+		if at = nearQuote(p, i); at < 0 {
+			at = indexQuote(p, i)
+		}
 	}
+	return at
+}
+
+// indexQuote returns the index of the first quote from p[i] on; -1 if there is none.
+func indexQuote(p []byte, i int) int {
+	at := bytes.IndexByte(p[i:], '"')
+	if at < 0 {
+		return -1
+	}
+	return i + at
+}
+
+// nearQuote returns the index of the first quote in the 16 bytes from p[i] on; -1 if there is none, or p ends before. It is
+// quicker than bytes.IndexByte for a quote that near, and looks at eight bytes at once: of a word xored with eight quotes,
+// a byte is zero where the quote stands, and (q-ones)&^q&tops has the top bit of the first such byte.
+func nearQuote(p []byte, i int) int {
+	const ones, tops, quotes = 0x0101010101010101, 0x8080808080808080, 0x2222222222222222
+	if i+16 > len(p) {
+		return -1
+	}
+	q := binary.LittleEndian.Uint64(p[i:]) ^ quotes
+	if hit := (q - ones) &^ q & tops; hit != 0 {
+		return i + bits.TrailingZeros64(hit)>>3
+	}
+	q = binary.LittleEndian.Uint64(p[i+8:]) ^ quotes
+	if hit := (q - ones) &^ q & tops; hit != 0 {
+		return i + 8 + bits.TrailingZeros64(hit)>>3
+	}
+	return -1
 }
 
 // slashesBefore returns how many backslashes p ends in.
@@ -89,8 +115,7 @@ func slashesBefore(p []byte) (n int) {
 }
 
 // keyEnd is stringEnd for a key, which is short as a rule. It also reports whether the key holds an escape. It looks at
-// eight bytes at once: of a word xored with eight quotes, a byte is zero where the quote stands, and
-// (q-ones)&^q&tops has the top bit of the first such byte.
+// eight bytes at once: see nearQuote.
 func keyEnd(p []byte, i int) (end int, escaped bool) {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(p); i += 8 {
