@@ -16,12 +16,6 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// How much of a failed answer is read to learn what it means, and for how long.
-const (
-	peekSize = 64 << 10
-	peekTime = time.Second
-)
-
 // An attempt is one HTTP exchange of a call. It sends the request with the edits that the links decided on, classifies the
 // answer, observes its body, and closes its row when the answer has ended.
 type attempt struct {
@@ -304,18 +298,7 @@ func (a *attempt) result(f wire.Rejection) {
 // rejected closes the attempt that was answered outside of 2xx. The answer's body is still whole for the caller.
 func (a *attempt) rejected(resp *http.Response) {
 	c := a.c
-	body, err := peek(resp, peekSize, peekTime)
-	body = wire.Unpacked(resp.Header, body)
-	f := c.dialect.Rejection(&c.wire, &wire.Response{
-		Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: a.row.AskedTier, At: time.Now(),
-	})
-	if f.Outcome == "" {
-		f.Outcome = policy.Ambiguous // a dialect's zero Rejection
-	}
-	if f.Outcome == policy.Rejected && !errors.Is(err, io.EOF) && !wire.Whole(body) {
-		// Only a complete rejection counts as one: what has not come could say that it is of another kind.
-		f.Outcome, f.Evidence = policy.Ambiguous, ""
-	}
+	f := wire.ReadRejection(c.dialect, &c.wire, resp, a.row.AskedTier)
 	if f.Reason == policy.UsageRejected && a.edits.HideUsage {
 		c.engine.rejected.add(c.rejection(usageRejection))
 	}

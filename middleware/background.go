@@ -8,16 +8,12 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// maxPending is how many calls that run in the background are remembered. Those beyond are still counted when their
-// answers are fetched, but perhaps twice, and what their rows expose stays.
-const maxPending = 16384
-
 // pendings are the calls that the provider works on after it has answered them, by response id, with the exposure in their
-// rows. When the answer is fetched, it reports what they used. The zero pendings are ready.
+// rows. When the answer is fetched, it reports what they used. Those that are forgotten are still counted when they are
+// fetched, but perhaps twice, and their exposure stays. The zero pendings are ready.
 type pendings struct {
 	mu    sync.Mutex
-	calls map[string]pending
-	order []string // the oldest first
+	calls bounded[pending]
 }
 
 type pending struct {
@@ -31,31 +27,17 @@ type pending struct {
 func (p *pendings) add(id string, c pending) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.put(id, c)
-}
-
-func (p *pendings) put(id string, c pending) {
-	if p.calls == nil {
-		p.calls = make(map[string]pending)
-	}
-	if _, ok := p.calls[id]; !ok {
-		p.order = append(p.order, id)
-		if len(p.order) > maxPending {
-			delete(p.calls, p.order[0])
-			p.order = p.order[1:]
-		}
-	}
-	p.calls[id] = c
+	p.calls.put(id, c)
 }
 
 // resolved notes that the cost of a call is known, so that its answer does not count again.
 func (p *pendings) resolved(call string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for id, c := range p.calls {
+	for id, c := range p.calls.values {
 		if c.call == call {
 			c.counted = true
-			p.calls[id] = c
+			p.calls.values[id] = c
 		}
 	}
 }
@@ -64,7 +46,7 @@ func (p *pendings) resolved(call string) {
 func (p *pendings) has(id string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, ok := p.calls[id]
+	_, ok := p.calls.values[id]
 	return ok
 }
 
@@ -73,10 +55,10 @@ func (p *pendings) has(id string) bool {
 func (p *pendings) count(id string) (c pending, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c = p.calls[id]
+	c = p.calls.values[id]
 	first = !c.counted
 	c.counted = true
-	p.put(id, c)
+	p.calls.put(id, c)
 	return c, first
 }
 

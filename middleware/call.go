@@ -283,7 +283,7 @@ func (c *call) rejects(what string) bool {
 }
 
 func (c *call) rejection(what string) rejection {
-	return rejection{c.wire.Provider, c.wire.Model, what, fingerprintOf(c.request)}
+	return rejection{c.wire.Provider, c.wire.Model, what, credentialsOf(c.request, c.headers).fingerprint()}
 }
 
 // hold notes that a part of the call runs, the call itself or an attempt, until there were as many releases. Its

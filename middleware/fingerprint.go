@@ -2,50 +2,34 @@ package middleware
 
 import (
 	"crypto/sha256"
-	"io"
 	"net/http"
 	"strings"
 
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// A fingerprint stands for the credentials of a request, by which calls of different keys are kept apart. It never leaves
-// the process.
-type fingerprint [sha256.Size]byte
-
-// credentials are the headers that hold a key.
-var credentials = []string{"Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key"}
-
-func fingerprintOf(req *http.Request) (f fingerprint) {
-	sum := sha256.New()
-	writeCredentials(sum, req)
-	sum.Sum(f[:0])
-	return f
-}
-
-// writeCredentials writes the credentials of a request: in its headers or, as Google accepts them, in its query.
-func writeCredentials(w io.Writer, req *http.Request) {
-	for _, name := range credentials {
-		io.WriteString(w, transport.HeaderValue(req.Header, name))
-		io.WriteString(w, "\x00")
-	}
-	io.WriteString(w, queryKey(req))
-}
-
-// A credential is the credentials of a request in a form that can be compared and hashed.
-type credential struct {
+// credentials are the keys of a request: those in its headers and, as Google accepts it, in its query.
+type credentials struct {
 	transport.Credentials
 	query string
 }
 
-func queryKey(req *http.Request) (keys string) {
+func credentialsOf(req *http.Request, headers *transport.Headers) credentials {
+	c := credentials{Credentials: headers.Credentials}
 	if req.URL.RawQuery == "" {
-		return ""
+		return c
 	}
 	for pair := range strings.SplitSeq(req.URL.RawQuery, "&") {
 		if key, ok := strings.CutPrefix(pair, "key="); ok {
-			keys += key
+			c.query += key
 		}
 	}
-	return keys
+	return c
+}
+
+// A fingerprint stands for credentials, by which calls of different keys are kept apart. It never leaves the process.
+type fingerprint [sha256.Size]byte
+
+func (c credentials) fingerprint() fingerprint {
+	return sha256.Sum256([]byte(strings.Join([]string{c.Authorization, c.APIKey, c.XAPIKey, c.GoogleKey, c.query}, "\x00")))
 }

@@ -112,7 +112,7 @@ func repeatableOf(req *http.Request, headers *transport.Headers) repeatable {
 	case renewed(headers.Credentials.Authorization):
 		return repeatable{known: true}
 	}
-	return repeatable{known: true, key: maphash.Comparable(hashSeed, credential{headers.Credentials, queryKey(req)})}
+	return repeatable{known: true, key: maphash.Comparable(hashSeed, credentialsOf(req, headers))}
 }
 
 // renewed reports whether an authorization may be another one at the next try: a token that expires (a JWT, or Google's),

@@ -88,5 +88,5 @@ func history(c *call) policy.History {
 }
 
 func quotaOf(c *call) quotaKey {
-	return quotaKey{c.wire.Provider, c.request.URL.Host, fingerprintOf(c.request)}
+	return quotaKey{c.wire.Provider, c.request.URL.Host, credentialsOf(c.request, c.headers).fingerprint()}
 }

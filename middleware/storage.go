@@ -11,17 +11,13 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// maxStored is how many context caches are remembered, to account for one that is kept longer, or deleted.
-const maxStored = 16384
-
 // caches are the context caches that were made through a chain, by name. Holding one costs by the time, whether it is read
 // or not. When it is made, a row charges for all of its time to live; when its time to live is changed, or it is deleted, a
 // further row corrects that, so that the rows always add up to what will be charged as things stand. The zero caches are
 // ready.
 type caches struct {
 	mu     sync.Mutex
-	byName map[string]*stored
-	order  []string // the oldest first
+	byName bounded[*stored]
 }
 
 // stored is a context cache, and what the rows so far say of its storage.
@@ -56,17 +52,17 @@ func (s *caches) account(row *ledger.Row, a account, is wire.Stored) *ledger.Row
 // change returns the row for a context cache that was made, or that is held for longer or shorter than before.
 func (s *caches) change(row *ledger.Row, a account, is wire.Stored) *ledger.Row {
 	name := storedName(is.Name)
-	c := s.byName[name]
+	c := s.byName.values[name]
 	switch {
 	case a.call.Operation == wire.CreateCache:
 		c = newStored(row, a, is)
-		s.put(name, c)
+		s.byName.put(name, c)
 	case c == nil && is.Deleted:
 		return nil // made elsewhere, where the rows have it
 	case c == nil:
 		return unknownStorage(row, is.Name, "the context cache was made elsewhere: what it costs to hold it for longer is not known")
 	case is.Deleted:
-		s.drop(name)
+		delete(s.byName.values, name)
 		is.Expires = time.Now().UTC()
 		if !c.until.IsZero() && c.until.Before(is.Expires) {
 			is.Expires = c.until
@@ -131,20 +127,3 @@ func (c *stored) row(prices *price.Catalog) *ledger.Row {
 	c.cost, c.seconds = cost.Cost, cost.TokenSeconds
 	return row
 }
-
-func (s *caches) put(name string, c *stored) {
-	if s.byName == nil {
-		s.byName = make(map[string]*stored)
-	}
-	if _, ok := s.byName[name]; !ok {
-		s.order = append(s.order, name)
-	}
-	s.byName[name] = c
-	if len(s.order) > maxStored {
-		delete(s.byName, s.order[0])
-		s.order = s.order[1:]
-	}
-}
-
-// drop forgets a cache. Its place in the order is given up when that comes to it.
-func (s *caches) drop(name string) { delete(s.byName, name) }

@@ -131,20 +131,6 @@ func logRow(log *slog.Logger) func(ledger.Row) {
 		case row.Outcome != policy.Billed:
 			level = slog.LevelInfo
 		}
-		attrs := []slog.Attr{
-			slog.String("call", row.Call), slog.Int("attempt", row.Attempt),
-			slog.String("provider", row.Provider), slog.String("model", row.Model),
-			slog.String("outcome", string(row.Outcome)), slog.Int("status", row.Status),
-			slog.String("asked_tier", string(row.AskedTier)), slog.String("served_tier", string(row.ServedTier)),
-			slog.String("cost_usd", row.Cost.String()), slog.Int64("latency_ms", row.LatencyMS),
-		}
-		for name, value := range map[string]string{
-			"reason": string(row.Reason), "error_code": row.ErrorCode, "unpriced": row.Unpriced,
-		} {
-			if value != "" {
-				attrs = append(attrs, slog.String(name, value))
-			}
-		}
-		log.LogAttrs(context.Background(), level, "llm attempt", attrs...)
+		log.LogAttrs(context.Background(), level, "llm attempt", row.LogValue().Group()...)
 	}
 }

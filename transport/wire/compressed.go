@@ -58,8 +58,8 @@ func (z *compressed) open() (io.Reader, error) {
 	return nil, nil
 }
 
-// Unpacked returns the beginning of a response's body without its compression, if it has one that is known.
-func Unpacked(h http.Header, body []byte) []byte {
+// unpacked returns the beginning of a response's body without its compression, if it has one that is known.
+func unpacked(h http.Header, body []byte) []byte {
 	z := newCompressed(h)
 	if z == nil {
 		return body

@@ -77,9 +77,3 @@ func (r *Reader) End(how transport.End) bool {
 
 // Events reports whether the response is a stream of events that is read as it arrives.
 func (r *Reader) Events() bool { return r.documents.Events() && r.compressed == nil }
-
-// Whole reports whether body is a whole JSON document.
-func Whole(body []byte) bool {
-	_, err := transport.Find(body, nil)
-	return err == nil
-}

@@ -2,17 +2,17 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"testing"
 
 	"github.com/skinflint-go/skinflint/transport"
-	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // scan returns the members of a JSON object, as a [transport.Body] finds them; false if doc is none.
 func scan(doc []byte, paths *transport.Paths) (*transport.Fields, bool) {
-	if !wire.Whole(doc) || bytes.TrimSpace(doc)[0] != '{' {
+	if !json.Valid(doc) || bytes.TrimSpace(doc)[0] != '{' {
 		return nil, false
 	}
 	req := &http.Request{Method: http.MethodPost, Body: io.NopCloser(bytes.NewReader(doc)), ContentLength: int64(len(doc))}
