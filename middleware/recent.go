@@ -18,7 +18,8 @@ type recent[K comparable] struct {
 	any     atomic.Bool
 	mu      sync.Mutex
 	when    map[K]time.Time // when a thing was last added; zero: it was forgotten
-	queue   []queued[K]     // the things in when, the oldest first
+	ring    []queued[K]     // the things in when, the oldest first,
+	first   int             // from this index on
 	spilled time.Time       // when a thing was last forgotten before its hour was over
 }
 
@@ -46,7 +47,7 @@ func (m *recent[K]) add(k K) {
 	now := time.Now()
 	if _, listed := m.when[k]; !listed {
 		m.makeRoom(now)
-		m.queue = append(m.queue, queued[K]{k, now})
+		m.push(queued[K]{k, now})
 	}
 	m.when[k] = now
 }
@@ -57,21 +58,31 @@ func (m *recent[K]) makeRoom(now time.Time) {
 		m.when = make(map[K]time.Time)
 		m.any.Store(true)
 	}
-	for len(m.queue) > 0 {
-		first := m.queue[0]
+	for len(m.when) > 0 {
+		first := m.ring[m.first]
 		over := now.Sub(first.at) >= recentTime
 		if !over && len(m.when) < recentMost {
 			return
 		}
-		m.queue = m.queue[1:]
+		m.first = (m.first + 1) % len(m.ring)
 		if at := m.when[first.thing]; at.After(first.at) {
-			m.queue = append(m.queue, queued[K]{first.thing, at})
+			m.ring[(m.first+len(m.when)-1)%len(m.ring)] = queued[K]{first.thing, at}
 			continue
 		} else if !over && !at.IsZero() {
 			m.spilled = now
 		}
 		delete(m.when, first.thing)
 	}
+}
+
+// push puts a thing behind the others; it is not in when yet.
+func (m *recent[K]) push(q queued[K]) {
+	n := len(m.when)
+	if n == len(m.ring) {
+		m.ring = append(append(make([]queued[K], 0, max(64, 2*n)), m.ring[m.first:]...), m.ring[:m.first]...)
+		m.ring, m.first = m.ring[:cap(m.ring)], 0
+	}
+	m.ring[(m.first+n)%len(m.ring)] = q
 }
 
 func (m *recent[K]) forget(k K) {
