@@ -10,10 +10,11 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// Budget returns the link that keeps a call from being sent if it could cost more than its context allows (see
-// [policy.MaxCost]). What it could cost is a bound, not an estimate: every byte of the request a token, and all the
-// output that the request or the model allows, on the dearest tier of the call's plan. A call without a bound is refused:
-// one whose input is not all in the request, or which lets the model use tools that cost by the use.
+// Budget returns the link that refuses a call which could cost more than its context allows (see [policy.MaxCost]). What it
+// could cost is a bound, not an estimate: every byte of the request a token, and all the output that the request or the
+// model allows, on the dearest tier of the call's plan, and without a plan on the dearest that the provider may choose. If
+// input is not all in the request, as with an image's URL, the bound is the model's context window. A call without a bound
+// is refused: of a model without a price, or one that lets the model use tools which cost by the use.
 func Budget(p policy.Policy) transport.Middleware {
 	return alone(member{link: budgetLink{}, rank: budgetRank, enforces: policy.BudgetPart, policy: p})
 }
@@ -28,7 +29,7 @@ func (budgetLink) begin(c *call) error {
 	c.input.limited = true
 	if c.wire.Fees != wire.NoTools {
 		return c.refuse(&Error{Kind: ErrCost,
-			Detail: fmt.Sprintf("it lets the model use tools that cost by the use, such as searches, as often as it likes, and may cost $%s", limit),
+			Detail: fmt.Sprintf("it lets the model use tools that cost by the use, such as searches, as often as it likes, and the limit is $%s", limit),
 			Hint:   "take these tools out, or lift MaxCost"})
 	}
 	worst, err := c.account(c.start).worst(c.settings.Plan)
@@ -62,6 +63,10 @@ func limitOf(c *call) (price.Pico, bool) {
 
 // afford refuses the call if it could cost more than its limit, or if it is not known how much it could cost.
 func afford(c *call, limit, worst price.Pico, err error) error {
+	hint := "lower its output limit (max_completion_tokens or the like), or raise MaxCost"
+	if c.wire.MaxOutput <= 0 {
+		hint = "give it an output limit (max_completion_tokens or the like), or raise MaxCost"
+	}
 	switch {
 	case err != nil:
 		return c.refuse(&Error{Kind: ErrCost, Err: err,
@@ -69,8 +74,7 @@ func afford(c *call, limit, worst price.Pico, err error) error {
 			Hint:   "give the model a price, or lift MaxCost"})
 	case worst > limit:
 		return c.refuse(&Error{Kind: ErrCost,
-			Detail: fmt.Sprintf("it could cost $%s, and may cost $%s", worst, limit),
-			Hint:   "lower max_tokens, or raise MaxCost"})
+			Detail: fmt.Sprintf("it could cost $%s, and the limit is $%s", worst, limit), Hint: hint})
 	}
 	return nil
 }

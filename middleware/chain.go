@@ -146,7 +146,7 @@ func (ch *chain) nested(outer *call, req *http.Request) (*http.Response, error) 
 	}
 	closeBody(req)
 	return nil, outer.refuse(&Error{Kind: ErrPolicy,
-		Detail: "a chain of skinflint stands beneath another one: both would retry the call, and account for it",
+		Detail: "a chain of skinflint stands beneath another one: two policies would decide, and two ledgers count",
 		Hint:   "put the links next to each other, or use one Stack"})
 }
 

@@ -61,5 +61,5 @@ func ExampleNew_maxCost() {
 	}
 	// Output:
 	// 200 OK
-	// skinflint: cost limit for gpt-5: it could cost $0.1002175, and may cost $0.002 (nothing was sent); lower max_tokens, or raise MaxCost
+	// skinflint: cost limit for gpt-5: it could cost $0.1002175, and the limit is $0.002 (nothing was sent); lower its output limit (max_completion_tokens or the like), or raise MaxCost
 }

@@ -1,18 +1,16 @@
 package middleware
 
 import (
-	"github.com/skinflint-go/skinflint/transport/wire"
-
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // An Explanation says what the stack would do with a request.
@@ -23,53 +21,56 @@ type Explanation struct {
 	Model      string
 	Stream     bool
 	Skipped    string // why the body would be left as it is
+	Refused    string // why the call would be refused, such as a limit on its cost; "" if it would be sent
 	Plan       policy.Plan
 	Settings   []policy.Setting
 	Limits     []string    // those that match, in words
 	Worst      *price.Pico // the most that the call can cost; nil if that is not known
 }
 
-// Explain says what is in force for a request, and why. It sends nothing, and leaves the request's body unread: the request
-// must have a GetBody, as those of [http.NewRequest] do. It does not consider which tiers the model has rejected before.
-// Bad context options are an error.
+// Explain says what is in force for a request, and why; and if the call would be refused, why. It sends nothing, and leaves
+// the request's body unread: the request must have a GetBody, as those of [http.NewRequest] do. It does not consider what
+// earlier calls have changed, such as a tier that the model has rejected, or a limit that is in use.
 func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 	d, facts, ok := s.engine.router.Recognise(req.Method, req.URL)
 	if !ok {
 		return Explanation{}, nil
 	}
+	e := Explanation{Recognised: true, Provider: facts.Provider, Operation: facts.Operation, Model: facts.Model}
 	if facts.Kind != wire.Billable {
-		return Explanation{Recognised: true, Provider: facts.Provider, Operation: facts.Operation, Model: facts.Model, Skipped: "only observed"}, nil
+		e.Skipped = "it is sent as it is, and observed"
+		return e, nil
 	}
-	c := &call{
-		Context: req.Context(), engine: s.engine, rules: s.rules.Load(), request: req, dialect: d, wire: facts,
-		options: policy.From(req.Context()), start: time.Now(),
-	}
-	c.input.body = &c.body
-	c.deadline = deadlineOf(req.Context(), c.options)
-	if err := c.options.Err(); err != nil {
-		return Explanation{}, err
-	}
+	copied := *req
 	if req.GetBody != nil {
 		body, err := req.GetBody()
 		if err != nil {
-			return Explanation{}, fmt.Errorf("skinflint: explain: %w", err)
+			return e, fmt.Errorf("skinflint: explain: %w", err)
 		}
-		copied := *req
 		copied.Body = body
-		if err := c.body.Load(&copied, c.wire.RequestPaths); err != nil {
-			return Explanation{}, fmt.Errorf("skinflint: explain: %w", err)
-		}
-		defer c.body.Close()
-		d.Request(&c.wire, req.Header, c.body.Fields())
 	} else if req.Body != nil && req.Body != http.NoBody {
-		return Explanation{}, errors.New("skinflint: explain: the request has a body but no GetBody")
+		return e, errors.New("skinflint: explain: the request has a body but no GetBody")
+	}
+	c := &call{
+		Context: req.Context(), engine: s.engine, rules: s.rules.Load(), request: &copied, dialect: d, wire: facts,
+		options: policy.From(req.Context()),
+	}
+	err := c.open()
+	if err == nil {
+		err = budgetLink{}.begin(c)
+	}
+	defer c.body.Close()
+	switch {
+	case c.options.Err() != nil:
+		return e, c.options.Err()
+	case err != nil && c.refusal == nil, errors.Is(err, ErrBody):
+		return e, fmt.Errorf("skinflint: explain: %w", err)
+	case err != nil:
+		e.Refused = err.Error()
 	}
 	subject := c.subject()
 	settings, list := c.rules.resolver.Explain(c.options, subject)
-	e := Explanation{
-		Recognised: true, Provider: c.wire.Provider, Operation: c.wire.Operation, Model: c.wire.Model,
-		Stream: c.wire.Stream, Skipped: c.body.Skipped(), Plan: settings.Plan, Settings: list,
-	}
+	e.Model, e.Stream, e.Skipped, e.Plan, e.Settings = c.wire.Model, c.wire.Stream, c.body.Skipped(), settings.Plan, list
 	for _, l := range c.rules.resolver.Limits() {
 		if l.Match.Matches(&subject, c.options.Tags()) {
 			e.Limits = append(e.Limits, limit.Describe(l))
@@ -100,6 +101,9 @@ func (e Explanation) String() string {
 	}
 	if e.Worst != nil {
 		fmt.Fprintf(w, "costs at most\t$%s\n", *e.Worst)
+	}
+	if e.Refused != "" {
+		fmt.Fprintf(w, "it would be refused\t%s\n", e.Refused)
 	}
 	if e.Skipped != "" {
 		fmt.Fprintf(w, "body left as it is\t%s\n", e.Skipped)

@@ -27,8 +27,14 @@ func TestExplain(t *testing.T) {
 		"without a bound":   {chatRequest(t, "POST", openaiURL, `{"model":"mystery"}`), []string{"openai chat of mystery"}, "costs at most"},
 		"too late for flex": {chatRequest(t, "POST", openaiURL, boundedBody).WithContext(soon), []string{"tier standard (too little time for flex)"}, ""},
 		"no JSON":           {chatRequest(t, "POST", openaiURL, `text`), []string{"body left as it is"}, ""},
-		"a fetch":           {chatRequest(t, "GET", responsesURL+"/resp_1", ""), []string{"body left as it is only observed"}, "flex"},
-		"no call":           {chatRequest(t, "POST", "https://example.com/v1/files", "x"), []string{"no call that skinflint recognises"}, "costs"},
+		"a fetch":           {chatRequest(t, "GET", responsesURL+"/resp_1", ""), []string{"body left as it is it is sent as it is, and observed"}, "flex"},
+		"cost limit": {chatRequest(t, "POST", openaiURL, boundedBody).WithContext(policy.With(t.Context(), policy.MaxCost(1))),
+			[]string{"costs at most $0.0011075", "it would be refused skinflint: cost limit for gpt-5: it could cost $0.0011075, and the limit is $0.000000000001"}, ""},
+		"no time": {chatRequest(t, "POST", openaiURL, boundedBody).WithContext(policy.With(t.Context(), policy.FinishBy(time.Now().Add(-time.Second)))),
+			[]string{"it would be refused skinflint: deadline"}, "no call"},
+		"no bound, cost limit": {chatRequest(t, "POST", openaiURL, `{"model":"mystery"}`).WithContext(policy.With(t.Context(), policy.MaxCost(1))),
+			[]string{"it would be refused skinflint: cost limit for mystery: it is not known whether it costs at most"}, "limit 32 at once costs"},
+		"no call": {chatRequest(t, "POST", "https://example.com/v1/files", "x"), []string{"no call that skinflint recognises"}, "costs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before, _ := test.req.GetBody()

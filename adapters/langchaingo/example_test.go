@@ -38,7 +38,7 @@ func ExampleNewAnthropic() {
 	_, err = llms.GenerateFromSinglePrompt(ctx, llm, "Who saves?", llms.WithMaxTokens(500))
 	fmt.Println(err, stack.Totals().Cost)
 	// Output:
-	// true it could cost $0.03156, and may cost $0.01
+	// true it could cost $0.03156, and the limit is $0.01
 	// <nil> 0.000753
 }
 

@@ -45,13 +45,14 @@ func documentation[T any](keys []policy.Key[T]) string {
 
 // TestKeysDocumented fails when the package comment and the table of package policy differ.
 func TestKeysDocumented(t *testing.T) {
-	want := "defaults:\n"
+	var want strings.Builder
+	want.WriteString("defaults:\n")
 	for _, s := range sections {
-		want += "  " + s.name + ":\n" + documentation(s.keys)
+		want.WriteString("  " + s.name + ":\n" + documentation(s.keys))
 	}
 	text := annotated(t)
-	if !strings.HasPrefix(text, want) {
-		t.Errorf("the example of the package comment has to begin with\n%s", want)
+	if !strings.HasPrefix(text, want.String()) {
+		t.Errorf("the example of the package comment has to begin with\n%s", want.String())
 	}
 	if want := documentation(limitKeys); !strings.HasSuffix(text, want) {
 		t.Errorf("the example of the package comment has to end with\n%s", want)

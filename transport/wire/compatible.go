@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -49,6 +51,24 @@ type Compatible struct {
 
 	once   sync.Once // makes shapes
 	shapes map[*operation]*compatibleShapes
+}
+
+// check returns an error that names a field which is not valid.
+func (d *Compatible) check() error {
+	if d == nil || d.Provider == "" {
+		return errors.New("wire: Dialects: a Compatible has no Provider")
+	}
+	for _, host := range d.Hosts {
+		if host == "" || strings.ContainsAny(host, "/:@ ") {
+			return fmt.Errorf("wire: Dialects: Hosts of %s has %q: want a host without scheme, port or path, such as \"llm.example.com\"", d.Provider, host)
+		}
+	}
+	for tier := range d.Tiers {
+		if !tier.Askable() {
+			return fmt.Errorf("wire: Dialects: Tiers of %s has %q: want flex, standard or priority", d.Provider, tier)
+		}
+	}
+	return nil
 }
 
 // compatibleShapes are the shapes of an operation at one provider.

@@ -36,8 +36,10 @@ func NewRouter(c RouterConfig) (*Router, error) {
 		if d == nil {
 			return nil, errors.New("wire: Dialects: one is nil")
 		}
-		if own, ok := d.(*Compatible); ok && (own == nil || own.Provider == "") {
-			return nil, errors.New("wire: Dialects: a Compatible has no Provider")
+		if own, ok := d.(*Compatible); ok {
+			if err := own.check(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if len(c.Deployments) > 0 {

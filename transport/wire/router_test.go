@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
@@ -198,6 +199,29 @@ func TestRecogniseAllocatesNothing(t *testing.T) {
 		var router wire.Router
 		if n := testing.AllocsPerRun(100, func() { router.Recognise(http.MethodPost, u) }); n != 0 {
 			t.Errorf("%s: %v allocations", rawURL, n)
+		}
+	}
+}
+
+// A Compatible with a field that is not valid is an error that names the field, as its calls would be taken for another
+// provider's.
+func TestNewRouterChecksCompatible(t *testing.T) {
+	for name, test := range map[string]struct {
+		dialect *wire.Compatible
+		want    string // "" if it is valid
+	}{
+		"valid":       {&wire.Compatible{Provider: "acme", Hosts: []string{"llm.acme.example"}, Tiers: map[policy.Tier]string{policy.Flex: "slow"}}, ""},
+		"any host":    {&wire.Compatible{Provider: "acme"}, ""},
+		"nil":         {nil, "no Provider"},
+		"no provider": {&wire.Compatible{Hosts: []string{"llm.acme.example"}}, "no Provider"},
+		"a URL":       {&wire.Compatible{Provider: "acme", Hosts: []string{"https://llm.acme.example/v1"}}, "Hosts"},
+		"a port":      {&wire.Compatible{Provider: "acme", Hosts: []string{"llm.acme.example:443"}}, "Hosts"},
+		"empty host":  {&wire.Compatible{Provider: "acme", Hosts: []string{""}}, "Hosts"},
+		"tier":        {&wire.Compatible{Provider: "acme", Tiers: map[policy.Tier]string{"cheap": "slow"}}, "Tiers"},
+	} {
+		_, err := wire.NewRouter(wire.RouterConfig{Dialects: []wire.Dialect{test.dialect}})
+		if (test.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
 	}
 }
