@@ -76,6 +76,9 @@ func (a *attempt) begin() {
 		c.step.Tier = c.wire.Tier
 	}
 	c.attempts++
+	if c.attempts == 1 && c.sdkRetry == 0 && c.repeat.known {
+		c.engine.repeats.first(c.repeat.try)
+	}
 	c.hold()
 	a.start, a.atEnd = now, c.atEnd
 	c.atEnd = nil
@@ -101,12 +104,8 @@ func (a *attempt) send() (*http.Response, error) {
 	if again := a.unprocessed(out, err); again != nil {
 		resp, err = a.sender.base.RoundTrip(again)
 	}
-	switch refusal := c.refusal; { // of another chain, beneath: see chain.nested
-	case refusal == nil:
-	case errors.Is(err, refusal):
-		return nil, a.withdraw(err)
-	default:
-		c.refusal = nil // something between the chains has made do without
+	if e := c.nested.Swap(nil); e != nil && errors.Is(err, ErrPolicy) {
+		return nil, a.withdraw(c.refuse(&Error{Kind: e.Kind, Detail: e.Detail, Hint: e.Hint}))
 	}
 	switch {
 	case err != nil:

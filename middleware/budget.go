@@ -45,10 +45,14 @@ func (budgetLink) begin(c *call) error {
 // before refuses an attempt on a tier that is not in the call's plan, and that its limit does not cover.
 func (budgetLink) before(c *call) error {
 	limit, limited := limitOf(c)
-	if !limited || slices.Contains(c.settings.Plan, c.step.Tier) {
+	tier := c.step.Tier
+	if !c.tiers {
+		tier = c.wire.Tier
+	}
+	if !limited || slices.Contains(c.settings.Plan, tier) {
 		return nil
 	}
-	most, err := c.account(c.start).bound(c.step.Tier)
+	most, err := c.account(c.start).bound(tier)
 	return afford(c, limit, most, err)
 }
 

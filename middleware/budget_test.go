@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -116,5 +117,29 @@ func TestBudgetAlone(t *testing.T) {
 	rt := transport.Chain(server.Transport(), middleware.Budget(policy.Policy{}))
 	if _, err := send(t, rt, server.URL, policy.MaxCost(price.MustUSD("0.000001"))); !errors.Is(err, middleware.ErrCost) {
 		t.Error(err)
+	}
+}
+
+// The body names its tier, flex, and the limit covers that. Without a Tier link the tier cannot become another one.
+func TestMaxCostOfTheBodysTier(t *testing.T) {
+	base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		io.Copy(io.Discard, r.Body)
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
+	})
+	for _, usd := range []string{"0.006", "0.009", "0.012"} {
+		for name, rt := range map[string]http.RoundTripper{
+			"budget":            transport.Chain(base, middleware.Budget(policy.Policy{})),
+			"budget+retry":      transport.Chain(base, middleware.Budget(policy.Policy{}), middleware.Retry(policy.Policy{})),
+			"budget+retry+tier": transport.Chain(base, middleware.Budget(policy.Policy{}), middleware.Retry(policy.Policy{}), middleware.Tier(policy.Policy{})),
+		} {
+			ctx := policy.With(t.Context(), policy.MaxCost(price.MustUSD(usd)))
+			req, _ := http.NewRequestWithContext(ctx, "POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","service_tier":"flex","max_completion_tokens":1000,"messages":[{"role":"user","content":"hi"}]}`))
+			resp, err := rt.RoundTrip(req)
+			if err != nil {
+				t.Errorf("%s, $%s: %v", name, usd, err)
+				continue
+			}
+			resp.Body.Close()
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -62,8 +63,9 @@ type call struct {
 	withdrawn *ledger.Row      // of an attempt that a ledger was shown, and that was refused
 	exhausted int              // the retry quota that kept the call from being sent again
 
-	returned atomic.Bool  // the chain has returned: nothing may be sent any more
-	running  atomic.Int32 // how many still run, of the call and its attempts: see hold
+	nested   atomic.Pointer[Error] // the refusal of a chain beneath, which may run on other goroutines
+	returned atomic.Bool           // the chain has returned: nothing may be sent any more
+	running  atomic.Int32          // how many still run, of the call and its attempts: see hold
 }
 
 // A decider decides whether and how a call is sent again. It is asked before each attempt, the first among them.
@@ -80,11 +82,14 @@ func (c *call) Value(key any) any {
 }
 
 // callOf returns the call that a request belongs to; nil if it belongs to none. A request that is made under the context of
-// another, such as one that a base makes for itself, is a call of its own; it differs in its path, while the host may have
-// been changed beneath.
+// another, such as one that a base makes for itself, is a call of its own. It differs in its path; beneath, the host may have
+// been changed, and a prefix of the path.
 func callOf(req *http.Request) *call {
 	c, _ := req.Context().Value(callKey{}).(*call)
-	if c == nil || c.returned.Load() || req.Method != c.request.Method || req.URL.Path != c.request.URL.Path {
+	if c == nil || c.returned.Load() || req.Method != c.request.Method {
+		return nil
+	}
+	if p, own := req.URL.Path, c.request.URL.Path; p == "" || !strings.HasSuffix(p, own) && !strings.HasSuffix(own, p) {
 		return nil
 	}
 	return c

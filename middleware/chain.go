@@ -60,6 +60,7 @@ const (
 // A chain is links of ours that stand next to each other, and what stands beneath them.
 type chain struct {
 	engine  *engine
+	alone   bool // its links are no Stack's
 	members []member
 	rules   *ruling
 	parts   policy.Parts // that its links enforce
@@ -76,11 +77,11 @@ func alone(m member) transport.Middleware {
 			next = http.DefaultTransport
 		}
 		members := []member{m}
-		if beneath, ok := next.(*chain); ok {
+		if beneath := chainOf(next); beneath != nil && beneath.alone {
 			members, next = append(members, beneath.members...), beneath.sender.base
 		}
 		c := newChain(e, members, next)
-		c.rules = new(ruling)
+		c.alone, c.rules = true, new(ruling)
 		p, err := oneRuling(c.members)
 		if err == nil {
 			err = c.rules.set(p)
@@ -95,6 +96,15 @@ func alone(m member) transport.Middleware {
 	}
 }
 
+// chainOf returns the chain that a RoundTripper is, or that [transport.Chain] made; nil if it is another RoundTripper.
+func chainOf(rt http.RoundTripper) *chain {
+	if wrapped, ok := rt.(interface{ Unwrap() http.RoundTripper }); ok {
+		rt = wrapped.Unwrap()
+	}
+	c, _ := rt.(*chain)
+	return c
+}
+
 // newChain returns a chain of links, in the order of their ranks, over a base.
 func newChain(e *engine, members []member, base http.RoundTripper) *chain {
 	c := &chain{engine: e, members: slices.Clone(members), parts: policy.AttemptPart, sender: newSender(base)}
@@ -105,15 +115,15 @@ func newChain(e *engine, members []member, base http.RoundTripper) *chain {
 	return c
 }
 
-// oneRuling returns the policy of a chain whose links stand alone: that of Identify, if there is one, and else what the
-// links were given, taken together.
+// oneRuling returns the policy of a chain whose links stand alone: what Identify was given or, without one, the other links,
+// taken together.
 func oneRuling(members []member) (policy.Policy, error) {
-	if members[0].rank == identifyRank {
-		return members[0].policy, nil
-	}
+	identified := members[0].rank == identifyRank
 	var given []policy.Policy
 	for _, m := range members {
-		given = append(given, m.policy)
+		if !identified || m.rank == identifyRank {
+			given = append(given, m.policy)
+		}
 	}
 	return policy.Merge(given...)
 }
@@ -145,9 +155,11 @@ func (ch *chain) nested(outer *call, req *http.Request) (*http.Response, error) 
 		return ch.sender.base.RoundTrip(withoutIdempotencyKeys(req))
 	}
 	closeBody(req)
-	return nil, outer.refuse(&Error{Kind: ErrPolicy,
+	e := &Error{Kind: ErrPolicy, Provider: outer.wire.Provider, Model: outer.wire.Model,
 		Detail: "a chain of skinflint stands beneath another one: two policies would decide, and two ledgers count",
-		Hint:   "put the links next to each other, or use one Stack"})
+		Hint:   "put the links next to each other, or use one Stack"}
+	outer.nested.Store(e)
+	return nil, e
 }
 
 // untouched returns a request that is no call as it is, but for an idempotency key of a POST to a provider: it would have

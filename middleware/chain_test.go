@@ -348,3 +348,181 @@ func TestTimeoutBeforeSending(t *testing.T) {
 		time.Sleep(time.Hour)
 	})
 }
+
+// A link that stands alone, put around a Stack's chain, must not take the Stack's policy out of force: the call is refused.
+func TestLinkAroundAStack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			io.Copy(io.Discard, r.Body)
+			sent++
+			return &http.Response{StatusCode: 429, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+				Body: io.NopCloser(strings.NewReader(`{"error":{"code":"rate_limit_exceeded","type":"requests","message":"Rate limit reached"}}`))}, nil
+		})
+		s, err := middleware.New(middleware.WithPolicy(policy.Policy{MaxAttempts: 1, Tier: policy.Flex}), middleware.WithBase(base))
+		if err != nil {
+			t.Fatal(err)
+		}
+		mem := ledger.NewMemory(0)
+		rt := middleware.Ledger(mem)(s.Chain(base))
+		req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+		resp, err := rt.RoundTrip(req)
+		if err == nil {
+			resp.Body.Close()
+		}
+		if errors.Is(err, middleware.ErrPolicy) {
+			return
+		}
+		if sent != 1 {
+			t.Errorf("sent %d times, and the Stack's policy says MaxAttempts 1", sent)
+		}
+		for _, r := range mem.Rows() {
+			if r.AskedTier != policy.Flex {
+				t.Errorf("asked for tier %q, and the Stack's policy says flex", r.AskedTier)
+			}
+		}
+	})
+}
+
+// Nor must it take the Stack's limits out of force.
+func TestLinkAroundAStackWithLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
+		})
+		s, err := middleware.New(middleware.WithPolicy(policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}}), middleware.WithBase(base))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rt := middleware.Ledger(ledger.NewMemory(0))(s.Chain(base))
+		got := make(chan int, 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer synctest.Wait()
+		defer cancel()
+		for i := range 2 {
+			go func() {
+				req, _ := http.NewRequestWithContext(ctx, "POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+				if _, err := rt.RoundTrip(req); !errors.Is(err, middleware.ErrPolicy) {
+					got <- i // and the body is left open
+				}
+			}()
+		}
+		synctest.Wait()
+		if len(got) > 1 {
+			t.Error("two calls at once, and the Stack's policy allows one")
+		}
+	})
+}
+
+// Links that are put together in two steps are one chain.
+func TestChainInTwoSteps(t *testing.T) {
+	base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		io.Copy(io.Discard, r.Body)
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
+	})
+	mem := ledger.NewMemory(0)
+	rt := transport.Chain(transport.Chain(base, middleware.Retry(policy.Policy{})), middleware.Ledger(mem))
+	req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	if n := len(mem.Rows()); n != 1 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+// A link around a Stack is refused, whether it is around the Stack or around a chain of it.
+func TestLinkAroundAStackIsRefused(t *testing.T) {
+	base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		io.Copy(io.Discard, r.Body)
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
+	})
+	s, _ := middleware.New(middleware.WithBase(base))
+	_, errChain := middleware.Ledger(ledger.NewMemory(0))(s.Chain(base)).RoundTrip(newChatRequest())
+	_, errStack := middleware.Ledger(ledger.NewMemory(0))(s).RoundTrip(newChatRequest())
+	if (errChain == nil) != (errStack == nil) {
+		t.Errorf("over s.Chain(base): %v; over s: %v", errChain, errStack)
+	}
+}
+
+func newChatRequest() *http.Request {
+	req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+	return req
+}
+
+// A hedging RoundTripper between two chains sends a request twice at once: both are refused, and the call has one row.
+func TestHedgingBaseBetweenChains(t *testing.T) {
+	hedge := func(next http.RoundTripper) http.RoundTripper {
+		return transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			errs := make(chan error, 2)
+			for range 2 {
+				go func() {
+					_, err := next.RoundTrip(r.Clone(r.Context()))
+					errs <- err
+				}()
+			}
+			return nil, <-errs // the first answer wins
+		})
+	}
+	base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
+	})
+	mem := ledger.NewMemory(0)
+	rt := transport.Chain(base, middleware.Ledger(mem), hedge, middleware.Retry(policy.Policy{}))
+	for range 200 {
+		req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+		_, err := rt.RoundTrip(req)
+		if !errors.Is(err, middleware.ErrPolicy) {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range mem.Rows() {
+		if r.Outcome != policy.Refused || r.Exposure.Pico > 0 {
+			t.Errorf("a row of a call that was refused, and never sent: %s, exposure %v, %s", r.Outcome, r.Exposure, r.Unpriced)
+			break
+		}
+	}
+}
+
+// A RoundTripper between two chains puts a gateway's prefix before the path. The call is still one.
+func TestPathPrefixBetweenChains(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			sent := 0
+			base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+				io.Copy(io.Discard, r.Body)
+				sent++
+				return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+					Body: io.NopCloser(strings.NewReader(`{"model":"gpt-5","usage":{"prompt_tokens":100,"completion_tokens":100,"total_tokens":200}}`))}, nil
+			})
+			gateway := func(next http.RoundTripper) http.RoundTripper {
+				return transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+					q := r.Clone(r.Context())
+					q.URL.Path = "/gateway" + q.URL.Path
+					return next.RoundTrip(q)
+				})
+			}
+			mem := ledger.NewMemory(0)
+			s, _ := middleware.New(middleware.WithStore(mem), middleware.WithBase(base))
+			rt := s.Chain(gateway(s.Chain(base)))
+			if !same {
+				rt = transport.Chain(base, middleware.Ledger(mem), middleware.Retry(policy.Policy{}), gateway, middleware.Ledger(mem), middleware.Retry(policy.Policy{}))
+			}
+			req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+			resp, err := rt.RoundTrip(req)
+			if errors.Is(err, middleware.ErrPolicy) {
+				return
+			}
+			if err == nil {
+				io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+			}
+			if n := len(mem.Rows()); n != sent {
+				t.Errorf("same stack %v: %d requests were billed, and %d rows", same, sent, n)
+			}
+		})
+	}
+}

@@ -42,21 +42,21 @@ func (l *ledgerLink) serve(s ledger.Store, log *slog.Logger) {
 	if p, ok := s.(ledger.Adder); ok {
 		add = p.AddRow
 	}
-	l.sinks = append(l.sinks, guarded(add, log))
+	l.sinks = append(l.sinks, guarded(add, log, "the store"))
 	if o, ok := s.(ledger.Opener); ok {
-		l.openers = append(l.openers, guarded(func(row *ledger.Row) { o.Open(*row) }, log))
+		l.openers = append(l.openers, guarded(func(row *ledger.Row) { o.Open(*row) }, log, "the store"))
 	}
 }
 
-// guarded returns a func that gives rows to a store. It runs while the call does, and sometimes on a timer's goroutine,
-// where a panic would end the program: it is logged instead.
-func guarded(take func(*ledger.Row), log *slog.Logger) func(*ledger.Row) {
+// guarded returns a func that calls what the program gave us. It runs while the call does, and sometimes on a timer's
+// goroutine, where a panic would end the program: it is logged instead.
+func guarded(f func(*ledger.Row), log *slog.Logger, whose string) func(*ledger.Row) {
 	return func(row *ledger.Row) {
 		defer func() {
 			if p := recover(); p != nil {
-				log.Error("skinflint: the store panicked, and has lost a row", "panic", p, "call", row.Call)
+				log.Error("skinflint: "+whose+" panicked", "panic", p)
 			}
 		}()
-		take(row)
+		f(row)
 	}
 }

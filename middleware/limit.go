@@ -18,15 +18,26 @@ import (
 func Limit(limits ...policy.Limit) transport.Middleware {
 	p := policy.Policy{Limits: limits}
 	if err := p.Validate(); err != nil {
-		return alone(member{link: noLink{}, rank: limitRank, policy: p}) // every call is refused with the error
+		return alone(member{link: badLimit{err: err}, rank: limitRank})
 	}
 	return LimitBy(limit.NewLocal(limits...))
 }
 
 // LimitBy is [Limit] with a limiter of the program's own, such as one that several processes share.
 func LimitBy(l limit.Limiter) transport.Middleware {
+	if l == nil {
+		return alone(member{link: badLimit{err: errors.New("LimitBy: the limiter is nil")}, rank: limitRank})
+	}
 	return alone(member{link: limitLink{limiter: l}, rank: limitRank})
 }
+
+// badLimit refuses every call.
+type badLimit struct {
+	noLink
+	err error
+}
+
+func (l badLimit) begin(c *call) error { return c.refuse(badPolicy(l.err)) }
 
 type limitLink struct {
 	noLink
@@ -50,7 +61,7 @@ func (l limitLink) before(c *call) error {
 		return c.refuse(limitError(ctx, err))
 	}
 	if permit != nil {
-		c.atEnd = append(c.atEnd, func(*ledger.Row) { permit.Release() })
+		c.atEnd = append(c.atEnd, guarded(func(*ledger.Row) { permit.Release() }, c.engine.logger(), "the limiter"))
 	}
 	return nil
 }
@@ -75,7 +86,7 @@ func (c *call) cancelable() (ctx context.Context, stop func()) {
 // limitError is the refusal of an attempt that a limiter did not admit.
 func limitError(ctx context.Context, err error) *Error {
 	var e *limit.Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || e == nil {
 		e = &limit.Error{Limit: "the program's own limiter", Err: err}
 	}
 	refusal := &Error{Kind: ErrLimit, Wait: e.Wait, Detail: e.Detail(), Err: e.Err}

@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
@@ -311,4 +314,60 @@ func TestLimitsOfUnknownCalls(t *testing.T) {
 			t.Errorf("three calls took %v", took)
 		}
 	})
+}
+
+// An invalid limit refuses every call, also if Identify sets the policy.
+func TestInvalidLimitBesideIdentify(t *testing.T) {
+	sent := 0
+	base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		sent++
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
+	})
+	rt := transport.Chain(base, middleware.Identify(policy.Policy{}), middleware.Limit(policy.Limit{Concurrency: -1}))
+	req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+	if resp, err := rt.RoundTrip(req); err == nil {
+		resp.Body.Close()
+		t.Errorf("a call was sent %d times under Limit(Concurrency: -1)", sent)
+	}
+}
+
+// LimitBy(nil) refuses every call.
+func TestLimitByNil(t *testing.T) {
+	sent := 0
+	base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		sent++
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
+	})
+	rt := transport.Chain(base, middleware.LimitBy(nil))
+	req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+	if resp, err := rt.RoundTrip(req); err == nil {
+		resp.Body.Close()
+		t.Errorf("a call was sent %d times under LimitBy(nil)", sent)
+	}
+}
+
+type panickingLimiter struct{ closed chan bool }
+
+func (l panickingLimiter) Wait(context.Context, limit.Request) (limit.Permit, error) { return l, nil }
+func (l panickingLimiter) Release()                                                  { defer close(l.closed); panic("redis is away") }
+
+// A panic of the program's own Permit is logged: an attempt may end on a goroutine of ours, where a panic would end the
+// program.
+func TestPermitPanics(t *testing.T) {
+	base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+	})
+	rt := transport.Chain(base, middleware.Ledger(ledger.NewMemory(0)), middleware.LimitBy(panickingLimiter{make(chan bool)}))
+	req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+	defer func() {
+		if p := recover(); p != nil {
+			t.Errorf("the caller's Read panics: %v; on a context's end it would be the program's end", p)
+		}
+	}()
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
 }

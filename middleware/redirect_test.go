@@ -1,13 +1,19 @@
 package middleware_test
 
 import (
+	"bufio"
+	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/policy"
@@ -126,4 +132,51 @@ func TestRedirectOfClientBeneathAfter1xx(t *testing.T) {
 	if got.Load() != nil {
 		t.Errorf("another host got %q", got.Load())
 	}
+}
+
+// The SDK's http.Client beneath Stack.Middleware has a transport that traces (as otelhttp does), and follows a redirect to
+// another host: that would send the prompt and a key in a custom header there. It must be stopped.
+func TestRedirectBeneathATracingBase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		got := map[string]string{}
+		tr := &http.Transport{DialContext: func(_ context.Context, _, addr string) (net.Conn, error) {
+			c, s := net.Pipe()
+			go func() {
+				defer s.Close()
+				req, err := http.ReadRequest(bufio.NewReader(s))
+				if err != nil {
+					return
+				}
+				b, _ := io.ReadAll(req.Body)
+				mu.Lock()
+				got[addr] = req.Header.Get("Api-Key") + " " + string(b)
+				mu.Unlock()
+				if strings.HasPrefix(addr, "api.openai.com") {
+					fmt.Fprint(s, "HTTP/1.1 302 Found\r\nLocation: http://evil.example/v1/chat/completions\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+				} else {
+					fmt.Fprint(s, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+				}
+			}()
+			return c, nil
+		}}
+		defer tr.CloseIdleConnections()
+		s, err := middleware.New()
+		if err != nil {
+			t.Fatal(err)
+		}
+		hc := &http.Client{Transport: tracingBase{tr}}
+		req, _ := http.NewRequest("POST", "http://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+		req.Header.Set("Api-Key", "sk-secret")
+		resp, err := s.Middleware(req, hc.Do)
+		if err == nil {
+			resp.Body.Close()
+		}
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		if v, ok := got["evil.example:80"]; ok {
+			t.Errorf("the other host got %q (%v)", v, err)
+		}
+	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
@@ -228,4 +229,39 @@ func TestRepeatsWithoutADeadline(t *testing.T) {
 			t.Errorf("%d attempts", n)
 		}
 	})
+}
+
+// A call was billed, and its SDK gives up reading and repeats it. Meanwhile the same call was refused by MaxCost elsewhere
+// in the program: that was never sent, and must not let the repetition through.
+func TestRefusedCallKeepsTheBilledTry(t *testing.T) {
+	sent := 0
+	base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		io.Copy(io.Discard, r.Body)
+		sent++
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+			Body: io.NopCloser(strings.NewReader(`{"model":"gpt-5","usage":{"prompt_tokens":100,"completion_tokens":100,"total_tokens":200}}`))}, nil
+	})
+	s, _ := middleware.New(middleware.WithBase(base))
+	do := func(retry string, options ...policy.Option) error {
+		ctx := policy.With(t.Context(), options...)
+		req, _ := http.NewRequestWithContext(ctx, "POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+		req.Header.Set("Authorization", "Bearer sk-1")
+		req.Header.Set("X-Stainless-Retry-Count", retry)
+		resp, err := s.RoundTrip(req)
+		if err == nil {
+			io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+		}
+		return err
+	}
+	if err := do("0"); err != nil {
+		t.Fatal(err)
+	}
+	do("0", policy.MaxCost(price.MustUSD("0.000001")))
+	if sent != 1 {
+		t.Fatal("not refused")
+	}
+	if err := do("1"); sent != 1 {
+		t.Errorf("the repetition was sent: %d requests billed (%v)", sent, err)
+	}
 }

@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"sync"
@@ -419,5 +421,83 @@ func TestIdempotencyKeyOfABatch(t *testing.T) {
 	}
 	if created.Load() != 1 {
 		t.Errorf("created %d times; rows %d", created.Load(), len(stack.Rows()))
+	}
+}
+
+type tracingBase struct{ next http.RoundTripper }
+
+// RoundTrip adds a trace of its own, as otelhttp does with otelhttptrace.
+func (t tracingBase) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {}})
+	return t.next.RoundTrip(req.WithContext(ctx))
+}
+
+// A RoundTripper beneath the chain composes a trace of its own with ours. The server reads the whole request and closes the
+// connection, so that it may have billed it: it is sent once.
+func TestTraceOfTheBase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent atomic.Int32
+		tr := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			c, s := net.Pipe()
+			go func() {
+				defer s.Close()
+				req, err := http.ReadRequest(bufio.NewReader(s))
+				if err == nil {
+					io.Copy(io.Discard, req.Body)
+					sent.Add(1)
+				}
+			}()
+			return c, nil
+		}}
+		defer tr.CloseIdleConnections()
+		s, err := middleware.New(middleware.WithBase(tracingBase{tr}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := s.Client().Post("http://api.openai.com/v1/chat/completions", "application/json",
+			strings.NewReader(`{"model":"gpt-5","messages":[]}`))
+		if err == nil {
+			resp.Body.Close()
+		}
+		if n := sent.Load(); n != 1 {
+			t.Errorf("the request was sent, and may have been billed, %d times", n)
+		}
+		for _, r := range s.Rows() {
+			if r.Outcome != "ambiguous" || r.WireTries != 1 {
+				t.Errorf("row: %s %s, cost %v, wire tries %d", r.Outcome, r.Reason, r.Cost, r.WireTries)
+			}
+		}
+	})
+}
+
+// A hedging RoundTripper over a tracing one uses our trace from two goroutines.
+func TestTraceOfAHedgingBase(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
+	defer srv.Close()
+	hedger := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		errs := make(chan error, 2)
+		for range 2 {
+			go func() {
+				q := r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {}}))
+				q.Body = io.NopCloser(strings.NewReader(`{}`))
+				q.ContentLength = 2
+				resp, err := http.DefaultTransport.RoundTrip(q)
+				if err == nil {
+					resp.Body.Close()
+				}
+				errs <- err
+			}()
+		}
+		<-errs
+		<-errs
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	})
+	s, _ := middleware.New(middleware.WithBase(hedger), middleware.WithProvider("openai"))
+	for range 50 {
+		resp, err := s.Client().Post(srv.URL+"/v1/chat/completions", "application/json", strings.NewReader(`{"model":"gpt-5"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
 	}
 }

@@ -28,12 +28,7 @@ func (l *retryLink) begin(c *call) error {
 		return nil // another link decides, or there is nothing to pay twice
 	}
 	c.retries = l
-	repeats := &c.engine.repeats
-	switch {
-	case !c.repeat.known:
-	case c.sdkRetry == 0:
-		repeats.first(c.repeat.try)
-	case !c.settings.AllowDoubleBilling && repeats.knows(c.repeat.try):
+	if c.repeat.known && c.sdkRetry > 0 && !c.settings.AllowDoubleBilling && c.engine.repeats.knows(c.repeat.try) {
 		return c.refuse(&Error{Kind: ErrRepeat,
 			Detail: "the SDK above sends it again on its own, and what it sent before may have been billed",
 			Hint:   "turn the SDK's own retries off, or allow this by policy.AllowDoubleBilling"})
@@ -43,6 +38,9 @@ func (l *retryLink) begin(c *call) error {
 
 // next implements decider.
 func (l *retryLink) next(c *call) policy.Decision {
+	if last := c.last(); last != nil && last.Reason == policy.TierRejected && !c.tiers {
+		return policy.Decision{Why: "no link of the chain changes the tier"}
+	}
 	d := policy.Next(history(c))
 	c.paid = d.Send && d.UsesQuota
 	if !c.paid {

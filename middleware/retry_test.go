@@ -1,12 +1,16 @@
 package middleware_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
@@ -121,4 +125,51 @@ func TestRejectedRequestsAreNotRepeated(t *testing.T) {
 	if _, err := chat(t, t.Context(), stack, own); err != nil || len(rejectsUsage.bodies) != 4 {
 		t.Errorf("%v, %d requests", err, len(rejectsUsage.bodies))
 	}
+}
+
+// Without a Tier link the tier of the body cannot be changed: what is sent again is the same request, which must wait.
+func TestCapacityWithoutATierLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Time
+		base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			b, _ := io.ReadAll(r.Body)
+			at = append(at, time.Now())
+			t.Logf("%v %s", time.Since(at[0]), b)
+			return &http.Response{StatusCode: 429, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+				Body: io.NopCloser(strings.NewReader(`{"error":{"code":"resource_unavailable","type":"resource_unavailable","message":"Resource unavailable"}}`))}, nil
+		})
+		rt := transport.Chain(base, middleware.Retry(policy.Policy{}))
+		req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","service_tier":"flex","messages":[]}`))
+		resp, err := rt.RoundTrip(req)
+		if err == nil {
+			resp.Body.Close()
+		}
+		for i := 1; i < len(at); i++ {
+			if at[i].Equal(at[i-1]) {
+				t.Errorf("attempt %d: the same request was sent again without any wait", i+1)
+			}
+		}
+	})
+}
+
+func TestTierRejectedWithoutATierLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			b, _ := io.ReadAll(r.Body)
+			sent++
+			t.Logf("%s", b)
+			return &http.Response{StatusCode: 400, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+				Body: io.NopCloser(strings.NewReader(`{"error":{"message":"Invalid service_tier argument","type":"invalid_request_error","param":"service_tier","code":null}}`))}, nil
+		})
+		rt := transport.Chain(base, middleware.Retry(policy.Policy{}))
+		req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","service_tier":"flex","messages":[]}`))
+		resp, err := rt.RoundTrip(req)
+		if err == nil {
+			resp.Body.Close()
+		}
+		if sent > 1 {
+			t.Errorf("the same rejected request was sent %d times", sent)
+		}
+	})
 }

@@ -1,13 +1,17 @@
 package middleware_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware"
+	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
@@ -86,4 +90,59 @@ func TestMiddlewareFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+func mustNotPanic(t *testing.T, what string, f func()) {
+	t.Helper()
+	defer func() {
+		if p := recover(); p != nil {
+			t.Errorf("%s: panic: %v", what, p)
+		}
+	}()
+	f()
+}
+
+type limiterFunc func() (limit.Permit, error)
+
+func (f limiterFunc) Wait(context.Context, limit.Request) (limit.Permit, error) { return f() }
+
+func TestNilParts(t *testing.T) {
+	ok := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
+	})
+	s, _ := middleware.New(middleware.WithBase(ok))
+	mustNotPanic(t, "no URL", func() { s.RoundTrip(&http.Request{Method: "POST"}) })
+	mustNotPanic(t, "no URL, link", func() { middleware.Retry(policy.Policy{})(ok).RoundTrip(&http.Request{Method: "POST"}) })
+	req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5"}`))
+	req.Header = nil
+	mustNotPanic(t, "no header", func() { s.RoundTrip(req) })
+	// a base that returns a response without a Header map, to a stream
+	req, _ = http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","stream":true}`))
+	mustNotPanic(t, "no response header", func() { s.RoundTrip(req) })
+	for _, status := range []int{200, 400, 429, 500, 101, 307, 0, 99, -1} {
+		bad := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) { return &http.Response{StatusCode: status}, nil })
+		s, _ := middleware.New(middleware.WithBase(bad), middleware.WithPolicy(policy.Policy{MaxAttempts: 1}))
+		req, _ = http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","stream":true}`))
+		mustNotPanic(t, "nil response fields", func() { s.RoundTrip(req) })
+	}
+	mustNotPanic(t, "Middleware(nil)", func() {
+		req, _ = http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5"}`))
+		s.Middleware(req, nil)
+	})
+}
+
+func TestTypedNilLimitError(t *testing.T) {
+	ok := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
+	})
+	rt := middleware.LimitBy(limiterFunc(func() (limit.Permit, error) {
+		var e *limit.Error
+		return nil, e
+	}))(ok)
+	req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5"}`))
+	mustNotPanic(t, "typed nil *limit.Error", func() { rt.RoundTrip(req) })
+}
+
+func TestLinkAroundNil(t *testing.T) {
+	mustNotPanic(t, "nil middleware base", func() { middleware.Retry(policy.Policy{})(nil) })
 }

@@ -121,6 +121,10 @@ func (s *Stack) Wrap(hc *http.Client) *http.Client {
 // The SDK's own http.Client, with its timeout, then stands below the stack, and its retries above it; the stack keeps them
 // from repeating what may have been billed.
 func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	if next == nil {
+		closeBody(req)
+		return nil, badPolicy(errors.New("Stack.Middleware: next is nil"))
+	}
 	return s.inner.RoundTrip(withNext(req, next))
 }
 

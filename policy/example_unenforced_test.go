@@ -13,14 +13,14 @@ import (
 func ExamplePolicy_Unenforced() {
 	p := policy.Policy{
 		MaxAttempts: 3,
-		Patience:    time.Minute,
+		StreamIdle:  time.Minute,
 		Rules:       []policy.Rule{{Set: policy.Policy{Tier: policy.Flex}}},
 	}
 	fmt.Println(p.Unenforced(policy.RetryPart))
 	fmt.Println(p.Unenforced(policy.RetryPart | policy.TierPart))
 	// Output:
-	// [Patience Rules[0].Set.Tier]
-	// []
+	// [StreamIdle Rules[0].Set.Tier]
+	// [StreamIdle]
 }
 
 // A bound on the cost of a call that no part enforces must not be ignored.

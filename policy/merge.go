@@ -8,11 +8,12 @@ import (
 // Merge returns one policy for links that were each given their own: of every field, the value that one of the policies
 // has. It is an error, a [*FieldError], if two policies have different values, rather than that one of them wins in
 // silence; of Limits and Rules, too. The result may be invalid although each policy is valid: see [Policy.Validate]. It
-// shares Limits and Rules with the policy that has them.
+// shares nothing with the policies.
 func Merge(policies ...Policy) (Policy, error) {
 	var out Policy
 	for i := range policies {
-		p := &policies[i]
+		given := policies[i].clone()
+		p := &given
 		for j := range table {
 			r := &table[j]
 			if r.value.isSet(&out) && r.value.isSet(p) && r.value.text(&out) != r.value.text(p) {

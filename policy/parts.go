@@ -5,8 +5,8 @@ package policy
 type Parts uint8
 
 const (
-	TierPart    Parts = 1 << iota // asks for tiers: Tier, Fallback, OverrideBody, Patience, FlexMinimum
-	RetryPart                     // sends again: MaxAttempts, MaxWait, MaxElapsed, RetryQuota, BackoffBase, BackoffMax, OnlyDocumented, AllowDoubleBilling
+	TierPart    Parts = 1 << iota // asks for tiers: Tier, Fallback, OverrideBody, FlexMinimum
+	RetryPart                     // sends again: Patience, MaxAttempts, MaxWait, MaxElapsed, RetryQuota, BackoffBase, BackoffMax, OnlyDocumented, AllowDoubleBilling
 	AttemptPart                   // sends an attempt and reads its answer: AttemptTimeout, StreamIdle, LeaveStreams
 	LimitPart                     // holds calls back: Limits
 	BudgetPart                    // bounds what a call may cost: the option MaxCost

@@ -98,10 +98,18 @@ type Limit struct {
 func (p Policy) clone() Policy {
 	p.Limits, p.Rules = slices.Clone(p.Limits), slices.Clone(p.Rules)
 	for i := range p.Limits {
-		p.Limits[i].Match.Tags = maps.Clone(p.Limits[i].Match.Tags)
+		p.Limits[i].Match.Tags = cloneTags(p.Limits[i].Match.Tags)
 	}
 	for i := range p.Rules {
-		p.Rules[i].Match.Tags = maps.Clone(p.Rules[i].Match.Tags)
+		p.Rules[i].Match.Tags = cloneTags(p.Rules[i].Match.Tags)
 	}
 	return p
+}
+
+// cloneTags returns a copy, nil if it is empty.
+func cloneTags(tags map[string]string) map[string]string {
+	if len(tags) == 0 {
+		return nil
+	}
+	return maps.Clone(tags)
 }

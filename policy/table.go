@@ -37,7 +37,7 @@ var table = []row{
 			Section: "tier", Name: "patience", Field: "Patience", Example: "30s",
 			Doc: "how long a tier that is rejected is asked for again; 0s: not at all",
 		},
-		part: TierPart,
+		part: RetryPart,
 		value: place[time.Duration]{
 			in:      func(p *Policy) *time.Duration { return &p.Patience },
 			settled: func(s *Settings) *time.Duration { return &s.Patience },

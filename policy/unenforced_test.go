@@ -18,8 +18,8 @@ func TestPolicyUnenforced(t *testing.T) {
 		one(t, table[i].value.at(&p))
 	}
 	for part, fields := range map[Parts][]string{
-		TierPart:    {"Tier", "Fallback", "OverrideBody", "Patience", "FlexMinimum"},
-		RetryPart:   {"MaxAttempts", "MaxWait", "MaxElapsed", "RetryQuota", "BackoffBase", "BackoffMax", "OnlyDocumented", "AllowDoubleBilling"},
+		TierPart:    {"Tier", "Fallback", "OverrideBody", "FlexMinimum"},
+		RetryPart:   {"Patience", "MaxAttempts", "MaxWait", "MaxElapsed", "RetryQuota", "BackoffBase", "BackoffMax", "OnlyDocumented", "AllowDoubleBilling"},
 		AttemptPart: {"AttemptTimeout", "StreamIdle", "LeaveStreams"},
 		LimitPart:   {"Limits"},
 	} {
@@ -47,8 +47,8 @@ func TestPolicyUnenforcedInRules(t *testing.T) {
 	}{
 		{allParts, nil},
 		{TierPart | RetryPart | LimitPart, nil},
-		{TierPart | LimitPart, []string{"Rules[0].Set.MaxAttempts", "Rules[2].Set.MaxWait"}},
-		{RetryPart | LimitPart, []string{"Patience", "Rules[2].Set.Tier"}},
+		{TierPart | LimitPart, []string{"Patience", "Rules[0].Set.MaxAttempts", "Rules[2].Set.MaxWait"}},
+		{RetryPart | LimitPart, []string{"Rules[2].Set.Tier"}},
 		{TierPart | RetryPart, []string{"Limits"}},
 		{0, []string{"Patience", "Limits", "Rules[0].Set.MaxAttempts", "Rules[2].Set.Tier", "Rules[2].Set.MaxWait"}},
 	} {

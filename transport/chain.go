@@ -28,6 +28,9 @@ type chain struct {
 
 func (c *chain) CloseIdleConnections() { CloseIdleConnections(c.base) }
 
+// Unwrap returns the outermost RoundTripper, for a middleware that has to know what it is put around.
+func (c *chain) Unwrap() http.RoundTripper { return c.RoundTripper }
+
 // CloseIdleConnections calls the method of that name, if rt has one, as [http.Client.CloseIdleConnections] does.
 func CloseIdleConnections(rt http.RoundTripper) {
 	if c, ok := rt.(interface{ CloseIdleConnections() }); ok {

@@ -173,3 +173,26 @@ func FuzzDocuments(f *testing.F) {
 		}
 	})
 }
+
+// Names that are empty, from a Format of the program's own, match nothing.
+func TestDocumentsWithEmptyNames(t *testing.T) {
+	for name, f := range map[string]Format{
+		"last":  {Last: []byte{}},
+		"marks": {Marks: [][]byte{nil, {'"'}, []byte(`""`)}},
+	} {
+		f.Paths, f.Stream = MustPaths("a"), true
+		var d Documents
+		d.Begin(http.Header{"Content-Type": {"text/event-stream"}}, f, noDocuments{})
+		for p := []byte("data: {\"a\":1}\n\ndata: {\"a\":2}\n\ndata: {\"a\":3}\n\n"); len(p) > 0; {
+			n, _ := d.Observe(p)
+			p = p[n:]
+		}
+		if got := d.End(EndEOF); got == Complete {
+			t.Errorf("%s: the stream counts as complete", name)
+		}
+	}
+}
+
+type noDocuments struct{}
+
+func (noDocuments) Document(*Fields) Seen { return 0 }

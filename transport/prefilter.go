@@ -122,7 +122,7 @@ func named(data []byte, colon int, names [][]byte) bool {
 	}
 	last := data[colon-2]
 	for _, name := range names {
-		if last == name[len(name)-2] && len(name) <= colon && string(data[colon-len(name):colon]) == string(name) {
+		if len(name) > 2 && last == name[len(name)-2] && len(name) <= colon && string(data[colon-len(name):colon]) == string(name) {
 			return true
 		}
 	}
@@ -168,7 +168,7 @@ func (f *memberFinder) look(piece, name []byte) {
 
 // certain is marked for one name, but where the value is cut off there it reports false.
 func certain(data, name []byte) bool {
-	for {
+	for len(name) > 0 {
 		at := bytes.Index(data, name)
 		if at < 0 {
 			return false
@@ -182,4 +182,5 @@ func certain(data, name []byte) bool {
 			return true
 		}
 	}
+	return false
 }

@@ -8,7 +8,6 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
@@ -24,7 +23,6 @@ type Trace struct {
 	// It may cancel the request's context. Without Foreign, answers are not known of.
 	Again func(hostPort string, answered bool)
 
-	asked    sync.Once // net/http asked for a connection
 	watched  atomic.Bool
 	reused   atomic.Bool // the request went over a connection that had been used before
 	http2    atomic.Bool
@@ -42,51 +40,21 @@ type Trace struct {
 // WithTrace returns a context under which an [http.Transport] reports to t, as well as to any trace that ctx already has.
 // One Trace serves one request, however often it is sent.
 func WithTrace(ctx context.Context, t *Trace) context.Context {
-	t.hooks = httptrace.ClientTrace{GetConn: t.getConn}
+	// All hooks are set at once: a RoundTripper beneath that has a trace of its own takes over those that are there.
+	t.hooks = httptrace.ClientTrace{
+		GetConn:      t.getConn,
+		GotConn:      t.gotConn,
+		WroteHeaders: func() { t.headers.Add(1) },
+	}
+	if t.Foreign {
+		t.hooks.GotFirstResponseByte = func() { t.answers.Add(1) }
+		t.hooks.Got1xxResponse = t.got1xx
+		t.hooks.WroteHeaderField = t.wroteHeaderField
+	}
 	return httptrace.WithClientTrace(ctx, &t.hooks)
 }
 
-// addHooks adds the hooks that are called for a connection. It is called when net/http asks for one, which comes first, so
-// that a base that is not net/http's does not pay for them.
-func (t *Trace) addHooks() {
-	outer := t.hooks // those of the trace that the context already had, which WithClientTrace has put there
-	t.hooks.GotConn = func(info httptrace.GotConnInfo) {
-		t.gotConn(info)
-		if outer.GotConn != nil {
-			outer.GotConn(info)
-		}
-	}
-	t.hooks.WroteHeaders = func() {
-		t.headers.Add(1)
-		if outer.WroteHeaders != nil {
-			outer.WroteHeaders()
-		}
-	}
-	if !t.Foreign {
-		return
-	}
-	t.hooks.GotFirstResponseByte = func() {
-		t.answers.Add(1)
-		if outer.GotFirstResponseByte != nil {
-			outer.GotFirstResponseByte()
-		}
-	}
-	t.hooks.Got1xxResponse = func(code int, h textproto.MIMEHeader) error {
-		if err := t.got1xx(); err != nil || outer.Got1xxResponse == nil {
-			return err
-		}
-		return outer.Got1xxResponse(code, h)
-	}
-	t.hooks.WroteHeaderField = func(key string, values []string) {
-		t.wroteHeaderField(key)
-		if outer.WroteHeaderField != nil {
-			outer.WroteHeaderField(key, values)
-		}
-	}
-}
-
 func (t *Trace) getConn(hostPort string) {
-	t.asked.Do(t.addHooks)
 	t.watched.Store(true)
 	if t.Again != nil && t.headers.Load() > 0 {
 		t.Again(hostPort, t.answers.Load() > 0)
@@ -101,7 +69,7 @@ func (t *Trace) gotConn(info httptrace.GotConnInfo) {
 }
 
 // wroteHeaderField recognises HTTP/2 by its pseudo header fields, such as :method, also on connections without TLS.
-func (t *Trace) wroteHeaderField(key string) {
+func (t *Trace) wroteHeaderField(key string, _ []string) {
 	if strings.HasPrefix(key, ":") {
 		t.http2.Store(true)
 	}
@@ -113,7 +81,7 @@ const maxAnnounced = 100
 var errAnnounced = errors.New("transport: too many 1xx answers")
 
 // got1xx counts an answer that is not the real one; of both, net/http reports the first byte only once.
-func (t *Trace) got1xx() error {
+func (t *Trace) got1xx(int, textproto.MIMEHeader) error {
 	if t.announce.Add(1) > maxAnnounced {
 		return errAnnounced
 	}

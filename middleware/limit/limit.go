@@ -29,7 +29,7 @@ type Limiter interface {
 	// once, or from none. Attempts that wait for the same limits are admitted in the order in which they came.
 	//
 	// Wait returns a nil Permit, at once, if no limit matches. It fails, with an [*Error], at once if the rates alone would
-	// make the attempt wait beyond the request's deadline, and else when the deadline comes or ctx is done. An attempt
+	// make the attempt wait until the request's deadline or beyond, and else when the deadline comes or ctx is done. An attempt
 	// that failed to get a Permit has taken nothing from any limit, and does not hold up those behind it.
 	Wait(ctx context.Context, r Request) (Permit, error)
 }

@@ -44,6 +44,7 @@ type waiter struct {
 	arrived    uint64
 	admitted   chan struct{} // closed when it is
 	isAdmitted bool
+	isReleased bool
 	prev, next *waiter
 }
 
@@ -167,6 +168,10 @@ func (w *waiter) Release() {
 	q := w.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if w.isReleased {
+		return
+	}
+	w.isReleased = true
 	for _, b := range w.line.buckets {
 		b.busy--
 	}
