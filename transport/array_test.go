@@ -120,7 +120,7 @@ func TestArrayWithoutObjects(t *testing.T) {
 	}
 }
 
-// What is hostile takes no memory to speak of, however long it is: brackets without end, and values without end.
+// Hostile input takes hardly any memory, however long it is: endless brackets, and endless values.
 func TestArrayIsBounded(t *testing.T) {
 	for name, test := range map[string]struct {
 		head, fill string

@@ -11,7 +11,7 @@ var errBodyLength = errors.New("transport: request body is not as long as its Co
 
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// copyThrough is io.Copy with a buffer that is used again.
+// copyThrough is io.Copy with a buffer from a pool.
 func copyThrough(w io.Writer, r io.Reader) (int64, error) {
 	if whole, ok := r.(io.WriterTo); ok {
 		return whole.WriteTo(w)
@@ -21,7 +21,7 @@ func copyThrough(w io.Writer, r io.Reader) (int64, error) {
 	return io.CopyBuffer(w, r, buf[:])
 }
 
-// writers are where the bytes of a body go besides the scanner. What a writer returns is not looked at.
+// writers get the bytes of a body besides the scanner. The results of their Write methods are ignored.
 type writers []io.Writer
 
 func (ws writers) Write(p []byte) (int, error) {

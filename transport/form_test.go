@@ -173,7 +173,7 @@ func TestFormBoundaries(t *testing.T) {
 	}
 }
 
-// A form that is none is for the server to refuse: what could be read of it counts, and it is sent as it is.
+// An invalid form is for the server to reject: the fields that could be read count, and it is sent as it is.
 func TestBrokenForms(t *testing.T) {
 	whole := formOf(t, someBoundary, "model", "m", "file:f", strings.Repeat("x", smallBody), "stream", "true")
 	for name, test := range map[string]struct{ body, want string }{

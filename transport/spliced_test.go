@@ -403,7 +403,7 @@ func TestSplicedMemory(t *testing.T) {
 	}
 	buf := make([]byte, 32<<10)
 	least := uint64(1 << 62)
-	for range 10 { // as a pool may have been emptied meanwhile
+	for range 10 { // the garbage collector may have emptied the pool
 		req := post(t, "")
 		req.ContentLength = int64(len(head) + size + len(tail))
 		req.GetBody = func() (io.ReadCloser, error) { return document(), nil }
