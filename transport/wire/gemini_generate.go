@@ -112,8 +112,8 @@ func generateConfig(c *Call, body *transport.Fields) {
 	c.Cache = printable(c.Cache)
 }
 
-// timeoutHeader tells Google how many seconds its servers may take. Without it they give up the flex tier after 10 minutes,
-// while its target is 15 (the page on flex inference, 2026). Google's newer SDK sends it for any deadline.
+// timeoutHeader says how many seconds Google's servers may take. Without it they give up a flex request after 10 minutes,
+// while the target for flex is 15 (the page on flex inference, 2026). Google's newer SDK sends it for any deadline.
 const timeoutHeader = "X-Server-Timeout"
 
 // flexSeconds is how long flex may take where nothing ends the attempt.

@@ -259,7 +259,7 @@ func readErrors(t *testing.T) (records []*errorRecord) {
 	}
 }
 
-// key tells records apart: two providers can send the same body.
+// key distinguishes records: two providers can send the same body.
 func (r *errorRecord) key() string {
 	sum := sha256.Sum256([]byte(r.Body))
 	return fmt.Sprintf("%x\t%s\t%d", sum[:6], r.Provider, r.Status)
