@@ -16,8 +16,8 @@ import (
 // prompts or answers.
 type Dialect interface {
 	// Recognise reports whether a request is a call that the dialect understands, and returns what its method and URL say
-	// about it. It is called for every request of a program, so it must reject other requests quickly. It should set the
-	// call's Shape, Choices, and Tools ([NoTools] if none of the provider's tools are charged for).
+	// about it. It is called for every request of a program, so it must return false quickly. It should set the call's
+	// Shape, Choices, and Tools ([NoTools] if none of the provider's tools are charged for).
 	Recognise(method string, u *url.URL) (Call, bool)
 
 	// Request completes c with what the request's headers and the members of its body say. body has those members of

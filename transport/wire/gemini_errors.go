@@ -21,7 +21,7 @@ func geminiRejection(c *Call, r *Response) Rejection {
 	return f
 }
 
-// vertexRejection returns what an error of Vertex AI means. It documents that only a 200 is charged for.
+// vertexRejection returns what an error of Vertex AI means. Vertex AI charges only for a 200: see vertex.
 func vertexRejection(c *Call, r *Response) Rejection {
 	f, own := googleRejection(r)
 	// The page of a proxy may hide an answer that was on its way, but not a rejection.
