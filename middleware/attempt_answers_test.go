@@ -136,7 +136,7 @@ func TestAnswersInPieces(t *testing.T) {
 	}
 }
 
-// A caller that closes the body after its last event has had the whole answer, whatever the pieces were.
+// A caller that closes the body after its last event has had the whole answer, into whichever pieces it was cut.
 func TestClosingAfterTheLastEvent(t *testing.T) {
 	for _, s := range samples {
 		answer := s.right()
@@ -295,7 +295,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// A row holds no control characters, whatever the headers and the answer hold: they could harm a terminal or a log.
+// A row holds no control characters, even if the headers and the answer do: they could harm a terminal or a log.
 func TestControlCharacters(t *testing.T) {
 	const evil = "a\x00b\r\nX: y\x1b[31m\x7f\u009b31m\u0085é\xff\xc2"
 	header := http.Header{}

@@ -17,7 +17,7 @@ import (
 
 // An Explanation says what the stack would do with a request.
 type Explanation struct {
-	Recognised bool // it is a call that costs money, as far as is known; any other passes through as it is
+	Recognised bool // it is a call that costs money or may do so; any other request passes through as it is
 	Provider   string
 	Operation  string
 	Model      string
@@ -25,13 +25,13 @@ type Explanation struct {
 	Skipped    string // why the body would be left as it is
 	Plan       policy.Plan
 	Settings   []policy.Setting
-	Limits     []string    // those that match, in words
+	Limits     []string    // those that match: "500 requests per minute, 32 at once"
 	Worst      *price.Pico // the most that the call can cost; nil if that is not known
 }
 
 // Explain says what is in force for a request, and why. It sends nothing, and leaves the request's body unread: the request
 // must have a GetBody, as those of [http.NewRequest] do. It does not consider which tiers the model has rejected before.
-// Bad context options are an error.
+// It fails if the body cannot be read again, or an option of the context is invalid.
 func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 	d, facts, ok := s.engine.router.Recognise(req.Method, req.URL)
 	if !ok {

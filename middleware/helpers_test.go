@@ -358,7 +358,7 @@ func http2Server(l net.Listener, processed *atomic.Int32, warm int32) {
 	}
 }
 
-// unencryptedHTTP2 returns a transport that speaks HTTP/2 without TLS.
+// unencryptedHTTP2 returns a transport that uses HTTP/2 without TLS.
 func unencryptedHTTP2() *http.Transport {
 	base := &http.Transport{Protocols: new(http.Protocols)}
 	base.Protocols.SetUnencryptedHTTP2(true)

@@ -24,7 +24,7 @@ func gemini(model, usage string) string {
 	return `{"candidates":[{"finishReason":"STOP"}],"modelVersion":"` + model + `","usageMetadata":{` + usage + `,"serviceTier":"standard"}}`
 }
 
-// wantUsage holds a row's counts against those that were worked out by hand.
+// wantUsage compares a row's counts with those that were worked out by hand.
 func wantUsage(t *testing.T, row *ledger.Row, want price.Usage) {
 	t.Helper()
 	if row.Usage != want || row.UsageSource != ledger.Measured {
@@ -44,7 +44,7 @@ func TestTracker07CachedTokensTwice(t *testing.T) {
 	if row.Implicit.String() != "0.58039875" { // 257955 x (2.5 - 0.25)
 		t.Errorf("implicit caching took off %v", row.Implicit)
 	}
-	// The same through the face that speaks as OpenAI's does.
+	// The same through the OpenAI-compatible API.
 	x = billedCall{name: "the compatible face", url: geminiFaceURL, request: `{"model":"gemini-2.5-flash"}`,
 		answer: `{"model":"gemini-2.5-flash","service_tier":"standard","usage":{"prompt_tokens":1000,"completion_tokens":10,"total_tokens":1010,"prompt_tokens_details":{"cached_tokens":900}}}`,
 		cost:   "0.000082"} // 100 x 0.3 + 900 x 0.03 + 10 x 2.5
@@ -52,7 +52,7 @@ func TestTracker07CachedTokensTwice(t *testing.T) {
 	wantUsage(t, &row, price.Usage{Input: 100, CachedInput: 900, Output: 10})
 }
 
-// The prompt's count of text has the cached text in it, too, and was taken for the fresh one (langchainjs#10440).
+// The prompt's count of text includes the cached text, and was taken for the fresh one (langchainjs#10440).
 func TestTracker08DetailsIncludeCached(t *testing.T) {
 	for _, x := range []struct {
 		name, usage, cost string
