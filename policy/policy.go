@@ -19,8 +19,8 @@ type Policy struct {
 	// OverrideBody lets Tier replace a tier that the body names.
 	OverrideBody bool
 
-	// Patience is how long a tier that is rejected for want of capacity is asked for again before Fallback is. Zero:
-	// not at all. A wait that the server asks for ends it at once if it is longer than the rest of Patience.
+	// Patience is how long a call asks again for a tier that has no capacity, before it asks for Fallback. Zero: not at
+	// all. If the server asks for a wait that is longer than the rest of Patience, the call asks for Fallback at once.
 	Patience time.Duration
 
 	// FlexMinimum is the least time that a call must have left to be sent on flex, if the plan has another tier.
@@ -43,9 +43,9 @@ type Policy struct {
 	AttemptTimeout time.Duration
 
 	// RetryQuota bounds how often failures are sent again while nothing succeeds. It is counted over all calls with the
-	// same key to the same host. Failures are: nothing was sent, a 5xx, a lost connection. Not counted are rejections
-	// for want of capacity or because of a rate limit. A repeated attempt that succeeds gives its place back; any other
-	// success gives a fifth of a place back. Default: 100.
+	// same key to the same host. Failures are: nothing was sent, a 5xx, a lost connection. Rejections for a lack of
+	// capacity or for a rate limit do not count. A repeated attempt that succeeds gives its place back; any other success
+	// gives a fifth of a place back. Default: 100.
 	RetryQuota int
 
 	// BackoffBase bounds the waits that no server asked for: the n-th, counted from 0, is drawn from

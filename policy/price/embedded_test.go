@@ -198,7 +198,7 @@ func TestEmbeddedIsTheHistory(t *testing.T) {
 	for _, row := range table(t, "prices_history.csv") {
 		from, until := historic(row["effective_from"]), historic(row["effective_to_exclusive"])
 		if row["effective_from"] == "2025" {
-			continue // an older price of which nobody knows until when it held
+			continue // an older price whose end is not known
 		}
 		model, _, _ := strings.Cut(row["model"], " ")
 		tier := "standard"
