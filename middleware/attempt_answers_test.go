@@ -163,7 +163,7 @@ func TestClosingAfterTheLastEvent(t *testing.T) {
 	}
 }
 
-// Of an answer that is cut, the caller gets what came and the error. Its row says no more than is known.
+// If an answer is cut, the caller gets what came and the error. The row says no more than is known.
 func TestCutAnswers(t *testing.T) {
 	for _, s := range samples {
 		t.Run(s.name, func(t *testing.T) {

@@ -208,7 +208,7 @@ func (h *History) wait(last *Result) time.Duration {
 }
 
 // patient reports whether the last attempt's tier is asked for again after wait: whether Patience, which begins with
-// the tier's first rejection for want of capacity, has not ended by then.
+// the tier's first rejection for a lack of capacity, has not ended by then.
 func (h *History) patient(last *Result, wait time.Duration) bool {
 	first := last.Ended
 	for i := len(h.Results) - 1; i >= 0; i-- {

@@ -171,7 +171,7 @@ func TestArrayDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// Of a valid array the elements are what encoding/json says they are; of anything, they do not depend on where it is split.
+// The elements of a valid array are those that encoding/json finds. Those of any input do not depend on where it is split.
 func FuzzArray(f *testing.F) {
 	f.Add([]byte(`[{"model":"m"},{"service_tier":null,"x":[1,{"a":"]"}]}]`), uint(3))
 	f.Add([]byte(" [ 1 , [] , {\"stream\":true} ,\"\\\"]\"] "), uint(1))

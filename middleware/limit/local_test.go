@@ -424,7 +424,7 @@ func TestRateBeyondTheDeadline(t *testing.T) {
 	}
 }
 
-// Of several limits, the error names the one that takes longest.
+// With several limits, the error names the one that takes longest.
 func TestSlowestRateIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit.NewLocal(policy.Limit{RequestsPerMinute: 60}, policy.Limit{RequestsPerMinute: 2}, policy.Limit{RequestsPerMinute: 6})

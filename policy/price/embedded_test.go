@@ -270,7 +270,7 @@ func TestEmbeddedHasWhatIsNoColumn(t *testing.T) {
 		{"openai", "gpt-6-sol", "flex", Usage{WebSearches: 3}, "0.03"},
 		{"openai", "gpt-5.4", "standard", Usage{Input: 300_000, WebSearches: 1}, "1.51"},
 		{"openai", "o3", "flex", Usage{WebSearches: 1}, "0.01"},
-		// Of those that do not reason the price depends on the version of the tool.
+		// For models that do not reason, the price depends on the version of the tool.
 		{"openai", "gpt-4.1", "standard", Usage{WebSearches: 1}, ""},
 		{"openai", "gpt-5", "standard", Usage{CodeSessions: 1}, ""},
 		{"openai", "gpt-5", "standard", Usage{FileSearches: 1}, ""},

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// namedCatalog reads a catalog by that name, of which body is the inside of its providers.
+// namedCatalog reads a catalog by that name. body is the inside of its providers.
 func namedCatalog(t testing.TB, name, body string) *Catalog {
 	t.Helper()
 	c, err := Parse(name, strings.NewReader(`{"providers":{`+body+`}}`))

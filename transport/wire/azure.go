@@ -9,9 +9,9 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// azure: a call names a deployment, in its path or as its model. The answer names the model behind it, and a header the
-// tier that served. Of failures, only "a 429 error due to exceeding the rate limit" is documented as free; what the content
-// filter rejects, and what timed out, may be charged. Sources: learn.microsoft.com, manage costs, flex processing; recorded
+// azure: a call names a deployment, in its path or as its model. The answer names the model behind it, and a header names
+// the tier that served. The only failure documented as free is "a 429 error due to exceeding the rate limit". A call that
+// the content filter rejects, or that timed out, may be charged. Sources: learn.microsoft.com, manage costs, flex processing; recorded
 // traffic of 2026.
 var azure = azureProvider(nil)
 

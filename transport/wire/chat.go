@@ -219,9 +219,9 @@ func readChatUsage(doc *transport.Fields, paths *usagePaths, noOutput bool, a *A
 	return true
 }
 
-// usage returns the counts without overlap; r gets what is wrong with them. Where the total is more than prompt and
-// completion together, the rest is what the provider counts apart: audio at Mistral; reasoning at xAI and at Google's
-// OpenAI-compatible API. So is more reasoning than there are completion tokens, as some gateways report it.
+// usage returns the counts without overlap; r gets what is wrong with them. If the total is more than prompt and completion
+// together, the provider counts the rest separately: audio at Mistral; reasoning at xAI and at Google's OpenAI-compatible
+// API. More reasoning than completion tokens, which some gateways report, is also counted separately.
 func (n *chatCounts) usage(r *countReader) price.Usage {
 	prompt, audioIn, output := n.prompt, n.audioIn, n.completion
 	switch apart := n.total - n.prompt - n.completion; {

@@ -51,7 +51,7 @@ func newModelShapes(provider, prices string, tiers, strict []policy.Tier) *model
 	return s
 }
 
-// modelCall returns a call of a model by the verb at the end of its path; false if the verb is none that is known.
+// modelCall returns a call of a model by the verb at the end of its path; false if the verb is not known.
 func modelCall(shapes *modelShapes, model, verb string) (c Call, ok bool) {
 	switch verb {
 	case "generateContent":
