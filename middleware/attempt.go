@@ -16,7 +16,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// peekSize is how many bytes of a failed answer are read to find out what it means, and peekTime for how long.
+// How much of a failed answer is read to learn what it means, and for how long.
 const (
 	peekSize = 64 << 10
 	peekTime = time.Second
@@ -310,10 +310,10 @@ func (a *attempt) rejected(resp *http.Response) {
 		Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: a.row.AskedTier, At: time.Now(),
 	})
 	if f.Outcome == "" {
-		f.Outcome = policy.Ambiguous // the dialect returned the zero Rejection
+		f.Outcome = policy.Ambiguous // a dialect's zero Rejection
 	}
 	if f.Outcome == policy.Rejected && !errors.Is(err, io.EOF) && !wire.Whole(body) {
-		// Only a complete rejection counts as one: the rest of the body could give another reason.
+		// Only a complete rejection counts as one: what has not come could say that it is of another kind.
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
 	if f.Reason == policy.UsageRejected && a.edits.HideUsage {

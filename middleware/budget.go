@@ -10,10 +10,10 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// Budget returns the link that refuses a call that could cost more than its context allows: see [policy.MaxCost]. What it
-// could cost is a bound, not an estimate: every byte of the request counts as a token, with all the output that the request
-// or the model allows, on the dearest tier of the call's plan. Budget refuses a call without a bound: its input is not all
-// in the request, or it lets the model use tools that cost by the use.
+// Budget returns the link that keeps a call from being sent if it could cost more than its context allows (see
+// [policy.MaxCost]). What it could cost is a bound, not an estimate: every byte of the request a token, and all the
+// output that the request or the model allows, on the dearest tier of the call's plan. A call without a bound is refused:
+// one whose input is not all in the request, or which lets the model use tools that cost by the use.
 func Budget(p policy.Policy) transport.Middleware {
 	return alone(member{link: budgetLink{}, rank: budgetRank, enforces: policy.BudgetPart, policy: p})
 }

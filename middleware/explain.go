@@ -31,7 +31,7 @@ type Explanation struct {
 
 // Explain says what is in force for a request, and why. It sends nothing, and leaves the request's body unread: the request
 // must have a GetBody, as those of [http.NewRequest] do. It does not consider which tiers the model has rejected before.
-// It fails if the body cannot be read again, or an option of the context is invalid.
+// Bad context options are an error.
 func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 	d, facts, ok := s.engine.router.Recognise(req.Method, req.URL)
 	if !ok {

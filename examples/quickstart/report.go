@@ -47,8 +47,8 @@ func printReport(out io.Writer, rows []ledger.Row, sum summary) {
 	t.print(out)
 	fmt.Fprintf(out, "\n%d calls, %d attempts: %d rejected at no cost, %d calls fell back, %d billed, %d billed twice.\n",
 		sum.Calls, sum.Attempts, sum.Refused, sum.Fallbacks, sum.BilledAttempts, sum.DoubleBilled)
-	fmt.Fprintf(out, "Paid $%s for what lists at $%s: saved $%s, without what the provider's own cache took off.\n", sum.Cost, sum.List, sum.Saved)
-	fmt.Fprintf(out, "The ledger says $%s. The provider's meter says $%s. Neither includes the cost of keeping a context cache.\n", sum.Ledger, sum.Meter)
+	fmt.Fprintf(out, "Paid $%s for what lists at $%s: saved $%s, not counting the provider's own cache discount.\n", sum.Cost, sum.List, sum.Saved)
+	fmt.Fprintf(out, "The ledger says $%s. The provider's meter says $%s. Neither includes the storage of context caches.\n", sum.Ledger, sum.Meter)
 }
 
 // line returns the cells of a call, from the rows of its attempts.
