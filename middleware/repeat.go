@@ -34,7 +34,7 @@ func (t try) lost() try {
 	return t
 }
 
-// first notes that the program makes a call. If it makes the same call as before, the SDK may repeat that one, too.
+// first notes that the program makes a call. If it makes the same call as before, the SDK may also repeat that one.
 func (g *repeatGuard) first(t try) {
 	if !g.answered.empty() {
 		g.answered.forget(t)
@@ -51,8 +51,7 @@ func (g *repeatGuard) knows(t try) bool {
 	return lost || answered || g.running.has(t)
 }
 
-// note remembers what became of a try. It does so for a complete answer, too: the SDK's own timeout may pass before the
-// SDK has read it.
+// note remembers the outcome of a try, even of a complete answer: the SDK's own timeout may pass before the SDK has read it.
 func (g *repeatGuard) note(t try, o policy.Outcome) {
 	switch o {
 	case policy.Ambiguous, policy.Partial:
