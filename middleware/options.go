@@ -61,7 +61,7 @@ func OnRow(f func(ledger.Row)) Option {
 	}
 }
 
-// WithStore sets where rows go. By default they go to a [ledger.Memory].
+// WithStore sets the store that gets the rows. By default it is a [ledger.Memory].
 func WithStore(s ledger.Store) Option {
 	return func(c *config) error {
 		if s == nil {

@@ -25,8 +25,8 @@ type try struct {
 	where, body uint64
 }
 
-// lost returns the try by which one that may have been billed is recognised: where the program tracks its call, by that,
-// even if the SDK words the body in another way the next time.
+// lost returns the try by which one that may have been billed is recognised. If the program tracks its call, the body does
+// not count: the SDK may write it in another way the next time.
 func (t try) lost() try {
 	if t.tracked != nil {
 		t.body = 0

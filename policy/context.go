@@ -62,7 +62,7 @@ func (o *Options) fail(err error) {
 	}
 }
 
-// OnTier asks for a tier where the request's body names none: [Flex], [Standard] or [Priority].
+// OnTier asks for a tier if the request's body names none: [Flex], [Standard] or [Priority].
 func OnTier(t Tier) Option {
 	return func(o *Options) {
 		if err := checkTier("OnTier", t); err != nil || t == "" {

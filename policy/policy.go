@@ -10,7 +10,7 @@ import (
 // free, and asks for the usage of streams. A zero field means the default that its comment states. In a [Rule], a zero
 // field keeps what the policy says.
 type Policy struct {
-	// Tier is asked for where a request's body names none. The zero Tier leaves the choice to the provider.
+	// Tier is asked for if a request's body names none. The zero Tier leaves the choice to the provider.
 	Tier Tier
 
 	// Fallback is asked for when the provider rejects Tier, or a tier that the body names. Zero: none.
@@ -30,12 +30,11 @@ type Policy struct {
 	// MaxAttempts is how often a call is sent at most. Default: 6. 1 sends it once.
 	MaxAttempts int
 
-	// MaxWait is the longest wait before an attempt. Where a server asks for a longer one, the call ends with the
-	// server's answer. Default: 2m, or 10m where the plan ends in flex.
+	// MaxWait is the longest wait before an attempt. If a server asks for a longer one, the call ends with the server's
+	// answer. Default: 2m, or 10m where the plan ends in flex.
 	MaxWait time.Duration
 
-	// MaxElapsed is the age of a call after which no attempt is started. Default: 15m, or 45m where the plan ends in
-	// flex.
+	// MaxElapsed is the age of a call after which no attempt is started. Default: 15m, or 45m where the plan ends in flex.
 	MaxElapsed time.Duration
 
 	// AttemptTimeout ends an attempt that runs for longer, reading its body included. The attempt may have been billed,

@@ -32,7 +32,7 @@ func NewResolver(p Policy) (*Resolver, error) {
 	return r, nil
 }
 
-// over returns p with the settings of general where p has none.
+// over returns p, with the settings of general in place of those that p does not set.
 func (p Policy) over(general *Policy) Policy {
 	for i := range table {
 		table[i].value.inherit(&p, general)

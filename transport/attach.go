@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// Attach makes req carry the body with the edits made, or as it is where [Body.Skipped] says so: its Body, GetBody,
-// ContentLength, TransferEncoding and any literal Content-Length header then agree. req must be the sender's own copy;
-// its Header map is replaced, not written to, where it has to change. A body whose length the caller did not give is
-// still sent without one.
+// Attach makes req carry the body with the edits made, or unedited if [Body.Skipped] gives a reason. Body, GetBody,
+// ContentLength, TransferEncoding and any literal Content-Length header of req then agree. req must be the sender's own
+// copy. If its Header has to change, the map is replaced, not written to. A body of unknown length is still sent without
+// one. An error comes from opening the body again, or from an invalid edit.
 //
 // http2 says that req is expected to go over HTTP/2. It saves a copy and changes nothing else. Over HTTP/1, net/http sends
 // the headers and a body that is in memory in one write, so a body of at most 64 KB is edited in memory. Over HTTP/2 it

@@ -31,7 +31,7 @@ func (ws writers) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A finder looks for texts in what is written to it, also where a text is split between two writes.
+// A finder looks for texts in what is written to it. It also finds a text that is split between writes.
 type finder struct {
 	texts [][]byte
 	tail  []byte // the end of what was written before, as long as the longest text

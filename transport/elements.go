@@ -6,7 +6,7 @@ const maxElements = 2048
 // A Range is the half-open range from From to To, without To: of bytes of a document, or of elements of an array.
 type Range struct{ From, To int }
 
-// elements are where the elements of one array stand.
+// elements are the positions of the elements of one array.
 type elements struct {
 	ranges []Range
 	member uint8 // the array's index in Fields.members, plus 1

@@ -14,8 +14,8 @@ const (
 
 // Paths is a set of members to find in a JSON document: "model" is a member of the document's own object,
 // "response.usage" a member of the object that its member "response" holds. Paths do not lead through arrays.
-// Where both a path and a longer one that begins with it are in the set ("error" and "error.code"), the shorter one finds
-// only values that are not objects. A Paths is immutable and safe for concurrent use.
+// If both a path and a longer one that begins with it are in the set ("error" and "error.code"), the shorter one finds only
+// values that are not objects. A Paths is immutable and safe for concurrent use.
 type Paths struct {
 	full  []string
 	names [][]string

@@ -120,8 +120,8 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 	return s.original(at, size), nil
 }
 
-// spliceNew adds the members that the document does not have. They come first in the object, where the only question is
-// whether a comma has to follow.
+// spliceNew adds the members that the document does not have. They come first in the object: there, only the comma after
+// them depends on the other members.
 func (f *Fields) spliceNew(s splice, edits []Edit, others bool) splice {
 	added := false
 	for _, e := range edits {

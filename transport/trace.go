@@ -130,7 +130,7 @@ var ErrReplay = errors.New("transport: the connection failed, and net/http may n
 //
 // GetBody has to be set before the protocol is known, so it decides when it is called:
 //
-//   - On HTTP/1, net/http sends a request again only where its connection had been used before, and turns out to be closed
+//   - On HTTP/1, net/http sends a request again only if its connection had been used before, and turns out to be closed
 //     before anything was written. That is safe.
 //   - On HTTP/2, it does so as well when the server says that it did not process the request, which is safe, but also,
 //     and without end, when the server reset the stream with PROTOCOL_ERROR, whatever it had done by then. GetBody cannot
@@ -158,8 +158,8 @@ func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadClos
 // Unprocessed reports whether err, of an [http.Transport] whose request had a body and no GetBody, says that the server
 // did not process the request: it refused the stream (REFUSED_STREAM), or it closed the connection (GOAWAY) before it
 // came to the request. By RFC 9113, section 8.7, the request can then safely be sent again. With a GetBody, net/http
-// would have sent it again on its own, and also where the server reset the stream with PROTOCOL_ERROR, which says nothing
-// about what the server did.
+// would have sent it again on its own. It would do so after PROTOCOL_ERROR as well, which says nothing about what the server
+// did.
 //
 // net/http has no type for this error, so Unprocessed examines its text, which is that of Go 1.25 and 1.26:
 //

@@ -32,7 +32,7 @@ func azureProvider(deployments map[string]string) *provider {
 	}
 }
 
-// azureHeaders reads the request id, where the common header has none, and the tier that served.
+// azureHeaders reads the request id, if the common header has none, and the tier that served.
 func azureHeaders(h http.Header, a *Answer) {
 	if a.RequestID == "" {
 		a.RequestID = printable(h.Get("Apim-Request-Id"))
@@ -76,7 +76,7 @@ func (d azureDialect) Recognise(method string, u *url.URL) (Call, bool) {
 	return c, true
 }
 
-// Request replaces the deployment by its model, where that is known.
+// Request replaces the deployment by its model, if that is known.
 func (d azureDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	deployment := c.Model // of the path: what the body calls the model has no effect there
 	d.Compatible.Request(c, h, body)
@@ -88,7 +88,7 @@ func (d azureDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	}
 }
 
-// Answer does the same where the answer names the deployment rather than the model.
+// Answer does the same if the answer names the deployment instead of the model.
 func (d azureDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	d.Compatible.Answer(c, doc, a)
 	if model, ok := d.deployments[a.Model]; ok {

@@ -137,7 +137,7 @@ type Shape struct {
 	Marks [][]byte
 	// Events are names of server-sent events ("event: NAME") that are read whatever marks they have.
 	Events [][]byte
-	// Done is the data of the event that ends a stream, where that is no JSON document: [DONE]. Nil if there is none.
+	// Done is the data of the event that ends a stream and is no JSON document: [DONE]. Nil if there is none.
 	Done []byte
 	// Last is the name of a member, in quotes: an event in which its value is not null may be the stream's last with
 	// content. If the caller stops reading after it, the usage reported so far counts. It is for calls with one answer

@@ -8,7 +8,7 @@ import (
 )
 
 // A Dialect describes the API of one provider, or of several that share one. Implement it for a provider that package
-// wire does not know, and give it to a [Router]. Where the API is compatible with OpenAI's, a [Compatible] is enough.
+// wire does not know, and give it to a [Router]. If the API is compatible with OpenAI's, a [Compatible] is enough.
 //
 // Methods are called concurrently, for any number of calls. They must not keep or change their arguments, except for the
 // one that they fill in (c in Request, e in Edit, a in Headers and Answer). They must not panic, whatever bytes a program or

@@ -67,8 +67,8 @@ func googleRejection(r *Response) (f Rejection, own bool) {
 	return f, e != apiError{}
 }
 
-// google429 returns what a 429 is about. A quota is named in a QuotaFailure. Where there is none, the capacity that all
-// projects share is exhausted; flex gets what the other tiers leave of it.
+// google429 returns what a 429 is about. A quota is named in a QuotaFailure. Without one, the capacity that all projects
+// share is exhausted; flex gets what the other tiers leave of it.
 func google429(r *Response, e *apiError) policy.Reason {
 	switch {
 	case strings.Contains(e.message, "limit=0") || strings.Contains(e.message, "limit: 0,") || strings.HasSuffix(e.message, "limit: 0"):

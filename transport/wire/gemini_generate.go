@@ -116,7 +116,7 @@ func generateConfig(c *Call, body *transport.Fields) {
 // while the target for flex is 15 (the page on flex inference, 2026). Google's newer SDK sends it for any deadline.
 const timeoutHeader = "X-Server-Timeout"
 
-// flexSeconds is how long flex may take where nothing ends the attempt.
+// flexSeconds is how long flex may take if nothing ends the attempt.
 const flexSeconds = 15 * 60
 
 // readTimeout notes whether the request says how long the server may take.
