@@ -400,8 +400,8 @@ func TestCompressedAnswers(t *testing.T) {
 	}
 }
 
-// A compressed answer that is cut, or is not what its header says, reaches the caller. It is believed as far as it can
-// be read.
+// A compressed answer that is cut, or is not what its header says, reaches the caller. The part that can be
+// read counts.
 func TestBrokenCompressedAnswers(t *testing.T) {
 	for _, s := range samples {
 		whole := gzipped(t, s.right())

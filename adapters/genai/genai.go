@@ -17,7 +17,7 @@
 //     then refused with [middleware.ErrRepeat], because the first may have been billed or the stack has sent it as often as
 //     the policy allows. The error before is the cause of that error; a genai.APIError in it has no message. Do not use
 //     these options: each refusal comes after a wait of the SDK.
-//   - Client.Interactions of the SDK resends 4 times by default, and ignores x-should-retry. Our client's resends nothing, and
+//   - Client.Interactions of the SDK resends 4 times by default, and ignores x-should-retry. Our client's resends nothing;
 //     the stack does it as for all calls. If operations.WithRetries makes Create resend, the resent call is refused as
 //     above. What costs nothing, such as Get, may have that option. Voices.Create is sent once, but by default the SDK
 //     tries to resend it, and the stack refuses that.

@@ -90,7 +90,7 @@ func readModalities(r *countReader, path transport.Path) (m modalities) {
 		element := countReader{doc: object}
 		n, _ := element.get(atTokenCount) // zero is left out
 		if err != nil || element.problem != "" {
-			r.wrong(path.String() + " is not a valid list of counts")
+			r.wrong(path.String() + " makes no sense")
 		}
 		switch modality, _ := object.Get(atModality); string(modality) {
 		case `"AUDIO"`, "4":

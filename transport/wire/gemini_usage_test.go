@@ -31,7 +31,7 @@ func TestGeminiUsage(t *testing.T) {
 		{name: "audio that may be cached", url: geminiURL,
 			docs:    []string{`{"usageMetadata":{"promptTokenCount":9,"cachedContentTokenCount":4,"totalTokenCount":9,"promptTokensDetails":[{"modality":4,"tokenCount":5}]}}`},
 			problem: "how much of the audio was cached"},
-		{name: "a list that is none", url: geminiURL, docs: []string{`{"usageMetadata":{"promptTokenCount":9,"totalTokenCount":9,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":-5}]}}`}, problem: "is not a valid list of counts"},
+		{name: "a list that is none", url: geminiURL, docs: []string{`{"usageMetadata":{"promptTokenCount":9,"totalTokenCount":9,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":-5}]}}`}, problem: "makes no sense"},
 		{name: "an embedding", url: embed, docs: []string{`{"usageMetadata":{"promptTokenCount":9}}`}, usage: price.Usage{Input: 9}},
 		{name: "nothing", url: geminiURL, docs: []string{`{}`}, noUsage: true},
 	})
