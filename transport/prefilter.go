@@ -50,6 +50,7 @@ func (g *prefilter) marked(data []byte, names [][]byte) bool {
 		return marked(data, g.from, names)
 	}
 	brace += g.same
+	// The middle begins at the brace in every event, however long the text before it is.
 	if g.settled && len(data)-brace >= len(g.middle) && string(data[brace:brace+len(g.middle)]) == string(g.middle) {
 		return marked(data[:brace], g.from, names) || marked(data, brace+g.on, names)
 	}

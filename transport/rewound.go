@@ -75,7 +75,7 @@ func (r *reopener) reopen() (io.ReadCloser, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.own == nil || !sameBody(r.own, body) {
-		r.own = nil
+		r.own = nil // GetBody returns new readers, so none has to be waited for from now on
 		return body, nil
 	}
 	r.open = make(chan struct{})

@@ -186,18 +186,20 @@ func (s *scanner) readCommaOrEnd(p []byte, i int, c byte) int {
 	return len(p)
 }
 
+// inObject reports whether the innermost container is an object. There must be one.
 func (s *scanner) inObject() bool {
 	top := s.depth - 1
 	return s.objects[top>>6]&(1<<(top&63)) != 0
 }
 
-// watching reports whether the innermost container is a watched object.
+// watching reports whether the innermost container is a watched object: whether all containers around are on the stack.
 func (s *scanner) watching() bool { return s.level == s.depth && s.level > 0 }
 
 // startValue begins the value whose first byte is c = p[i].
 func (s *scanner) startValue(p []byte, i int, c byte) int {
 	switch {
 	case s.active > 0:
+		// The value is within a watched one. Only the elements of the chosen array are noted there.
 		if s.depth == s.inside {
 			s.elements.start(s.off + i)
 		}
@@ -229,6 +231,7 @@ func (s *scanner) startValue(p []byte, i int, c byte) int {
 	return i + 1
 }
 
+// startLiteral begins true, false or null.
 func (s *scanner) startLiteral(p []byte, i int, c byte) int {
 	switch s.state = inLiteral; c {
 	case 't':
@@ -253,12 +256,14 @@ func (s *scanner) enter(p []byte, i int, object bool) int {
 	if s.depth>>6 == len(s.objects) {
 		s.objects = append(s.objects, 0)
 	}
+	// The level may have been of the other kind before, so its bit is written in both cases.
 	bit := uint64(1) << (s.depth & 63)
 	if object {
 		s.objects[s.depth>>6] |= bit
 	} else {
 		s.objects[s.depth>>6] &^= bit
 	}
+	// An object within an array is at a greater depth than any watched level: paths do not lead through arrays.
 	if object && s.level == s.depth {
 		s.enterObject(s.off+i, s.depth)
 	}
@@ -314,6 +319,8 @@ func (s *scanner) keepEnd(part []byte) bool {
 	return true
 }
 
+// readString reads on in a key or string at p[i]. Of the string "a\"b" that is split as `"a\` and `"b"`, the first piece
+// sets slash, so that the quote at the start of the second one does not end the string.
 func (s *scanner) readString(p []byte, i int) int {
 	from := i
 	if s.slash {
@@ -321,6 +328,7 @@ func (s *scanner) readString(p []byte, i int) int {
 	}
 	end := stringEnd(p, i)
 	if end < 0 {
+		// An odd number of backslashes at the end leaves one that escapes the next byte.
 		s.slash = slashesBefore(p[i:])&1 != 0
 		s.keepKey(p[from:])
 		return len(p)
@@ -364,6 +372,7 @@ func (s *scanner) endKey(rest []byte) {
 	s.isKey = false
 }
 
+// readLiteral reads on in true, false or null at p[i].
 func (s *scanner) readLiteral(p []byte, i int) int {
 	for i < len(p) && s.lit != "" {
 		if p[i] != s.lit[0] {
@@ -379,6 +388,7 @@ func (s *scanner) readLiteral(p []byte, i int) int {
 	return i
 }
 
+// readNumber reads on in a number at p[i]. A number has no end of its own: the byte after it ends it, and is not read here.
 func (s *scanner) readNumber(p []byte, i int) int {
 	for ; i < len(p); i++ {
 		switch next := afterNumber(s.state, p[i]); next {

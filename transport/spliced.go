@@ -30,13 +30,13 @@ func (s *spliced) Read(p []byte) (n int, err error) {
 			seg = s.segments[0]
 		}
 		switch {
-		case s.text < len(seg.text):
+		case s.text < len(seg.text): // the text of a segment comes before its range
 			got := copy(p[n:], seg.text[s.text:])
 			s.text += got
 			n += got
 		case len(s.segments) > 0 && s.at >= seg.to:
 			s.segments, s.text = s.segments[1:], 0
-		case n > 0:
+		case n > 0: // the next byte needs the original, which may have to be waited for
 			return n, nil
 		case len(s.segments) == 0:
 			return 0, s.expectEnd()

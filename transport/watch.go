@@ -258,7 +258,7 @@ func (b *watched) sift(p []byte, from int) (kept int) {
 		unit := p[at : at+n]
 		at += n
 		switch {
-		case b.tooLong:
+		case b.tooLong: // the beginning of the event is with the caller already, so the rest must follow
 			deliver(unit)
 			b.tooLong = seen&SeenEnd == 0
 		case seen&SeenEnd == 0 && len(b.held)+n <= maxHeld:
@@ -269,7 +269,7 @@ func (b *watched) sift(p []byte, from int) (kept int) {
 			b.tooLong = seen&SeenEnd == 0
 			switch held := b.held; {
 			case len(held) == 0:
-			case kept+len(held) <= at-n && len(b.ready) == 0:
+			case kept+len(held) <= at-n && len(b.ready) == 0: // there is room before the unit
 				kept += copy(p[kept:], held)
 			default:
 				b.ready = append(b.ready, held...)
@@ -284,7 +284,7 @@ func (b *watched) sift(p []byte, from int) (kept int) {
 // observe shows the Observer p, which is not empty, and ends the body if the answer is complete.
 func (b *watched) observe(p []byte) (n int, seen Seen) {
 	n, seen = b.observer.Observe(p)
-	if n <= 0 || n > len(p) {
+	if n <= 0 || n > len(p) { // a broken Observer must neither stop the body nor make us panic
 		n = len(p)
 	}
 	if seen&SeenComplete != 0 {
