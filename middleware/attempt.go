@@ -112,7 +112,7 @@ func (a *attempt) send() (*http.Response, error) {
 	case errors.Is(err, refusal):
 		return nil, a.withdraw(err)
 	default:
-		c.refusal = nil // something between the chains answered after the refusal
+		c.refusal = nil // something between the chains has made do without
 	}
 	switch {
 	case err != nil:
