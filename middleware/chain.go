@@ -105,8 +105,8 @@ func newChain(e *engine, members []member, base http.RoundTripper) *chain {
 	return c
 }
 
-// oneRuling returns the policy of a chain whose links stand alone: that of Identify, if there is one, and else those of all
-// links, merged.
+// oneRuling returns the policy of a chain whose links stand alone: that of Identify, if there is one, and else what the
+// links were given, taken together.
 func oneRuling(members []member) (policy.Policy, error) {
 	if members[0].rank == identifyRank {
 		return members[0].policy, nil

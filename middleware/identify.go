@@ -5,8 +5,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// Identify returns the link that sets one policy for all links of its chain, in place of the policies that they were given.
-// Without it, the policies of the links are merged, and must not contradict each other: see [policy.Merge].
+// Identify returns the link that sets one policy for all links beneath it, whatever they were given. Without it, the
+// policies that the links were given are taken together, and must not contradict each other.
 func Identify(p policy.Policy) transport.Middleware {
 	return alone(member{link: noLink{}, rank: identifyRank, policy: p})
 }

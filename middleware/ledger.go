@@ -48,8 +48,8 @@ func (l *ledgerLink) serve(s ledger.Store, log *slog.Logger) {
 	}
 }
 
-// guarded returns a func that gives rows to a store and logs its panics. It may run on a timer's goroutine, where a panic
-// would end the program.
+// guarded returns a func that gives rows to a store. It runs while the call does, and sometimes on a timer's goroutine,
+// where a panic would end the program: it is logged instead.
 func guarded(take func(*ledger.Row), log *slog.Logger) func(*ledger.Row) {
 	return func(row *ledger.Row) {
 		defer func() {

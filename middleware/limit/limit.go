@@ -28,9 +28,9 @@ type Limiter interface {
 	// Wait returns when every limit that matches the request admits one attempt. It takes from all of these limits at
 	// once, or from none. Attempts that wait for the same limits are admitted in the order in which they came.
 	//
-	// Wait returns a nil Permit, at once, if no limit matches. It fails with an [*Error]: at once if the rates alone would
+	// Wait returns a nil Permit, at once, if no limit matches. It fails, with an [*Error], at once if the rates alone would
 	// make the attempt wait beyond the request's deadline, and else when the deadline comes or ctx is done. An attempt
-	// without a Permit takes nothing from any limit, and does not hold up those behind it.
+	// that failed to get a Permit has taken nothing from any limit, and does not hold up those behind it.
 	Wait(ctx context.Context, r Request) (Permit, error)
 }
 
