@@ -46,10 +46,10 @@ func WithTrace(ctx context.Context, t *Trace) context.Context {
 	return httptrace.WithClientTrace(ctx, &t.hooks)
 }
 
-// addHooks adds the hooks that are called for a connection. net/http asks for a connection before anything else, so adding
-// them only then saves their cost over a base that is not net/http's.
+// addHooks adds the hooks that are called for a connection. It is called when net/http asks for one, which comes first, so
+// that a base that is not net/http's does not pay for them.
 func (t *Trace) addHooks() {
-	outer := t.hooks // WithClientTrace has put those of an outer trace there
+	outer := t.hooks // those of the trace that the context already had, which WithClientTrace has put there
 	t.hooks.GotConn = func(info httptrace.GotConnInfo) {
 		t.gotConn(info)
 		if outer.GotConn != nil {
@@ -112,7 +112,7 @@ const maxAnnounced = 100
 
 var errAnnounced = errors.New("transport: too many 1xx answers")
 
-// got1xx counts an answer that is not the final one. net/http reports the first byte only once, for both together.
+// got1xx counts an answer that is not the real one; of both, net/http reports the first byte only once.
 func (t *Trace) got1xx() error {
 	if t.announce.Add(1) > maxAnnounced {
 		return errAnnounced
