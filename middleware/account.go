@@ -13,8 +13,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// An account works out what an attempt costs, from the call, the prices and, once there is one, the answer. It depends on
-// nothing else and changes nothing but the row that it is given.
+// An account computes what an attempt costs, from the call, the prices and the answer, if there is one. It depends on
+// nothing else, and changes only the row that it is given.
 type account struct {
 	call   *wire.Call
 	cache  string // the context cache that was put into the request
@@ -86,7 +86,7 @@ func (a account) price(row *ledger.Row, answer *wire.Answer) {
 	}
 }
 
-// tools says that the cost of the tokens may not be all, if that is so.
+// tools returns why the tokens may not be all that is charged for; "" if they are.
 func (a account) tools() string {
 	if a.call.Tools <= wire.CountedTools {
 		return ""
@@ -141,8 +141,8 @@ func (a account) exposeMost(row *ledger.Row) {
 	}
 }
 
-// exposeRest writes into the row of a stream that was cut that the cost is of the usage up to then, and what may have been
-// used beyond it.
+// exposeRest marks the cost of a cut stream as an estimate, as its usage is that of the part that arrived. The exposure is
+// what the rest can have cost.
 func (a account) exposeRest(row *ledger.Row) {
 	row.UsageSource = ledger.Estimated
 	a.exposeMost(row)
@@ -151,8 +151,7 @@ func (a account) exposeRest(row *ledger.Row) {
 	}
 }
 
-// exposeOthers adds to the row's exposure further times that the request was sent, by something beneath the chain, and may
-// have been billed.
+// exposeOthers adds to the row's exposure what other sends of the request, by something beneath the chain, can have cost.
 func (a account) exposeOthers(row *ledger.Row, times int) {
 	if times <= 0 || a.call.Kind == wire.Free {
 		return
@@ -175,8 +174,8 @@ func (a account) worst(plan policy.Plan) (worst price.Pico, err error) {
 	return worst, nil
 }
 
-// bound returns the most that an attempt can cost that asks for a tier. If the tier leaves the choice to the provider, that
-// is the dearest of the tiers that may serve.
+// bound returns the most that an attempt can cost if it asks for the tier. If that leaves the choice to the provider, it is
+// the cost on the dearest tier that may serve.
 func (a account) bound(tier policy.Tier) (price.Pico, error) {
 	if tier.Askable() {
 		return a.boundOn(tier)
@@ -188,7 +187,7 @@ func (a account) bound(tier policy.Tier) (price.Pico, error) {
 	return most, err
 }
 
-// boundOn returns the most that an attempt can cost that a tier serves.
+// boundOn returns the most that an attempt can cost if the tier serves it.
 func (a account) boundOn(tier policy.Tier) (price.Pico, error) {
 	c, q := a.call, a.query(tier)
 	if c.Choices <= 0 {
@@ -199,7 +198,7 @@ func (a account) boundOn(tier policy.Tier) (price.Pico, error) {
 	if err != nil || c.Choices == 1 {
 		return one, err
 	}
-	// Further choices cost output only.
+	// The input is charged for once, and the output for each choice.
 	input, err := a.prices.Bound(q, most, 0)
 	if err != nil {
 		return 0, err

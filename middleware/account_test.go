@@ -45,7 +45,7 @@ func TestBadUsage(t *testing.T) {
 	}
 }
 
-// Counts that an answer need not have are not skipped if they make no sense: the price would be too low.
+// Optional counts of an answer are not skipped if they are invalid: the price would be too low.
 func TestBadUsageDetails(t *testing.T) {
 	for _, test := range []struct{ sample, before, detail string }{
 		{"chat, JSON", `"completion_tokens"`, `"prompt_tokens_details":{"cached_tokens":COUNT},`},

@@ -25,19 +25,19 @@ type attempt struct {
 	reader wire.Reader
 	cancel context.CancelFunc // of the attempt's own context, if it has one
 
-	opened  bool // a ledger was shown it
-	entered bool // the RoundTripper beneath was asked
+	opened  bool // a ledger has an open row of it
+	entered bool // the RoundTripper beneath was called
 	closed  bool // the row was emitted
 	final   bool // the server said not to send the request again
-	reads   bool // something wants to know what the answer says: a ledger, or what a link registered
+	reads   bool // something needs the answer's usage: a ledger, or what a link registered
 
 	atEnd []func(*ledger.Row)
 	start time.Time
-	void  int // how often it was written, and the server said that it did not process it
+	void  int // how many times it was written and the server said that it did not process it
 	row   ledger.Row
 	edits wire.Edits
 	room  [2]transport.Edit             // for edits
-	again func() (io.ReadCloser, error) // gives the body that is sent once more
+	again func() (io.ReadCloser, error) // opens the body again: see unprocessed
 }
 
 // run sends the attempt. What the links registered for its end happens once, whether it is sent or not.
@@ -46,7 +46,7 @@ func (a *attempt) run(c *call, s *sender) (*http.Response, error) {
 	a.begin()
 	returned := false
 	defer func() {
-		switch { // a panic goes on to the caller; the row and the permits must not be lost over it
+		switch { // a panic goes on to the caller, but the row and the permits must not be lost
 		case returned || a.closed:
 		case a.entered:
 			a.fail(wire.Rejection{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errPanicked)
@@ -61,10 +61,10 @@ func (a *attempt) run(c *call, s *sender) (*http.Response, error) {
 
 var errPanicked = errors.New("skinflint: the RoundTripper beneath panicked")
 
-// errNoAnswer is a RoundTripper that broke its contract.
+// errNoAnswer says that a RoundTripper broke its contract.
 var errNoAnswer = errors.New("skinflint: the RoundTripper beneath returned neither a response nor an error")
 
-// begin takes over what the links decided.
+// begin takes what the links decided from the call.
 func (a *attempt) begin() {
 	c := a.c
 	elapsed := c.elapsed()
@@ -87,7 +87,7 @@ func (a *attempt) begin() {
 	c.waited = 0
 }
 
-// send sends the request and deals with what comes back.
+// send sends the request and handles the result.
 func (a *attempt) send() (*http.Response, error) {
 	c := a.c
 	ctx := a.watch(a.within())
@@ -156,7 +156,7 @@ func (a *attempt) within() context.Context {
 	return ctx
 }
 
-// open has the ledger note that the attempt is about to be sent.
+// open gives the ledgers a row of the attempt before it is sent, so that a crash cannot lose what it may cost.
 func (a *attempt) open() {
 	c := a.c
 	if len(c.openers) == 0 || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
@@ -190,7 +190,7 @@ func (a *attempt) attach(out *http.Request) error {
 	a.row.Cache = cmp.Or(c.wire.Cache, c.cache)
 	a.row.AskedTier = c.step.Tier
 	if c.tiersOpen() == nil {
-		a.row.AskedTier = c.wire.Tier // whatever the step says, it cannot be changed
+		a.row.AskedTier = c.wire.Tier // it cannot be changed
 	}
 	if err := c.body.Attach(out, a.sender.spoken.of(out.URL.Host) == 2, a.edits.Body...); err != nil {
 		return err
@@ -200,7 +200,7 @@ func (a *attempt) attach(out *http.Request) error {
 	return nil
 }
 
-// editHeader makes the edits in a copy of the request's header, where a key may stand in any case.
+// editHeader makes the edits in a copy of the request's header. Keys match in any case.
 func editHeader(out *http.Request, edits []wire.HeaderEdit) {
 	if len(edits) == 0 {
 		return
@@ -218,7 +218,7 @@ func editHeader(out *http.Request, edits []wire.HeaderEdit) {
 	}
 }
 
-// withdraw takes back an attempt that was refused by us and never sent: it leaves no row of its own.
+// withdraw undoes an attempt that we refused before it was sent. It leaves no row of its own.
 func (a *attempt) withdraw(err error) error {
 	c := a.c
 	if a.opened {
@@ -235,7 +235,7 @@ func (a *attempt) withdraw(err error) error {
 	return err
 }
 
-// upgraded closes the attempt whose connection has become another protocol's, to be left alone.
+// upgraded closes the attempt whose connection now uses another protocol, which we do not read.
 func (a *attempt) upgraded() {
 	a.row.Outcome = policy.Ambiguous
 	a.result(wire.Rejection{Outcome: policy.Ambiguous})
@@ -256,8 +256,8 @@ func (a *attempt) answered(ctx context.Context, resp *http.Response) {
 	a.tieTimeout(resp)
 }
 
-// wantsUsage reports whether the usage of a stream is to be asked for. If the caller asked for an encoding itself, the
-// stream may come compressed, and the event that answers our question could not be hidden.
+// wantsUsage reports whether to ask for the usage of a stream. If the caller itself asked for an encoding, the stream may be
+// compressed, and the event with the usage could not be hidden from the caller.
 func (a *attempt) wantsUsage() bool {
 	c := a.c
 	if c.settings.LeaveStreams || c.step.WithoutUsage || !c.wire.Stream {
@@ -285,7 +285,7 @@ func (a *attempt) fail(f wire.Rejection, err error) error {
 	return err
 }
 
-// result notes what became of the attempt, for what decides how the call goes on.
+// result notes the attempt's outcome, by which the decider decides how the call goes on.
 func (a *attempt) result(f wire.Rejection) {
 	c := a.c
 	c.results = append(c.results, policy.Result{
@@ -294,7 +294,7 @@ func (a *attempt) result(f wire.Rejection) {
 	})
 }
 
-// rejected closes the attempt that was answered outside of 2xx. The answer's body is still whole for the caller.
+// rejected closes the attempt that was answered outside of 2xx. The caller can still read all of the answer's body.
 func (a *attempt) rejected(resp *http.Response) {
 	c := a.c
 	f := wire.ReadRejection(c.dialect, &c.wire, resp, a.row.AskedTier)
@@ -325,8 +325,8 @@ func (a *attempt) redirectError(by, host string) *Error {
 	}
 }
 
-// tieTimeout lets the attempt's timeout, if it has one, run until the body has been read or closed. The answer may be
-// complete, and its row closed, a few bytes before that.
+// tieTimeout lets the attempt's timeout, if it has one, run until the body has been read or closed. That may be a few bytes
+// after the answer is complete and its row closed.
 func (a *attempt) tieTimeout(resp *http.Response) {
 	if a.cancel != nil && resp.Body != nil && resp.Body != http.NoBody {
 		resp.Body = &timed{resp.Body, a.cancel}
@@ -388,7 +388,7 @@ func (a *attempt) End(how transport.End, err error) {
 
 var errClosedEarly = errors.New("skinflint: the answer was closed before its end")
 
-// close ends the attempt: its row goes out, and what the links registered happens.
+// close ends the attempt: it completes and emits the row, and calls what the links registered.
 func (a *attempt) close(err error) {
 	defer a.done(&a.row)
 	a.closed = true
@@ -419,7 +419,7 @@ func (a *attempt) close(err error) {
 	}
 }
 
-// done does what the links registered for the attempt's end; row is nil if it was never sent.
+// done calls the funcs that the links registered for the attempt's end; row is nil if it was never sent.
 func (a *attempt) done(row *ledger.Row) {
 	defer a.c.release()
 	funcs := a.atEnd

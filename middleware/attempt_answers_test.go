@@ -136,7 +136,7 @@ func TestAnswersInPieces(t *testing.T) {
 	}
 }
 
-// A caller that closes the body after its last event has had the whole answer, whatever the pieces were.
+// A caller that closes the body after its last event has had the whole answer, into whichever pieces it was cut.
 func TestClosingAfterTheLastEvent(t *testing.T) {
 	for _, s := range samples {
 		answer := s.right()
@@ -163,7 +163,7 @@ func TestClosingAfterTheLastEvent(t *testing.T) {
 	}
 }
 
-// Of an answer that is cut, the caller gets what came and the error. Its row says no more than is known.
+// If an answer is cut, the caller gets what came and the error. The row says no more than is known.
 func TestCutAnswers(t *testing.T) {
 	for _, s := range samples {
 		t.Run(s.name, func(t *testing.T) {
@@ -295,7 +295,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// A row holds no control characters, whatever the headers and the answer hold: they could harm a terminal or a log.
+// A row holds no control characters, even if the headers and the answer do: they could harm a terminal or a log.
 func TestControlCharacters(t *testing.T) {
 	const evil = "a\x00b\r\nX: y\x1b[31m\x7f\u009b31m\u0085é\xff\xc2"
 	header := http.Header{}
@@ -400,8 +400,8 @@ func TestCompressedAnswers(t *testing.T) {
 	}
 }
 
-// A compressed answer that is cut, or is not what its header says, reaches the caller. It is believed as far as it can
-// be read.
+// A compressed answer that is cut, or is not what its header says, reaches the caller. The part that can be
+// read counts.
 func TestBrokenCompressedAnswers(t *testing.T) {
 	for _, s := range samples {
 		whole := gzipped(t, s.right())

@@ -126,7 +126,7 @@ func TestHeadersInAnyCase(t *testing.T) {
 			t.Errorf("%+v", rows)
 		}
 	}
-	// Content-Encoding in lower case: the body is not JSON, whatever it looks like.
+	// Content-Encoding in lower case: the body is not JSON, even if it looks like it.
 	base := newScript(says(200, jsonType, served))
 	stack := stackOver(t, base, policy.Policy{Tier: policy.Flex})
 	req := httptest.NewRequest(http.MethodPost, openaiURL, strings.NewReader(chatBody))

@@ -50,8 +50,8 @@ func (p *pendings) has(id string) bool {
 	return ok
 }
 
-// count returns the call that an answer belongs to, and whether the answer is the first to report its usage. A call that
-// another process made is not known; it counts, too.
+// count returns the call that an answer belongs to, and whether the answer is the first to report its usage. The answer of a
+// call that another process made, which is not known here, counts as well.
 func (p *pendings) count(id string) (c pending, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -62,7 +62,7 @@ func (p *pendings) count(id string) (c pending, first bool) {
 	return c, first
 }
 
-// account notes that the provider has yet to do the work of a call, or counts work that it has done meanwhile, in the row of
+// account notes that the provider has not done the work of a call yet, or counts work that it has done by now, in the row of
 // the attempt that was answered. It reports whether an answer to a poll is the first to report what the call used.
 func (p *pendings) account(row *ledger.Row, c *wire.Call, answer *wire.Answer) (counts bool) {
 	id := answer.ResponseID

@@ -60,7 +60,7 @@ func TestMaxCostBoundsDoubleBilling(t *testing.T) {
 	})
 }
 
-// A call whose tier was rejected is sent without it, which may cost more. The cost limit holds for that, too.
+// A call whose tier was rejected is sent without it, which may cost more. The cost limit holds for that as well.
 func TestMaxCostWithoutTheTier(t *testing.T) {
 	base := newScript(
 		says(400, "application/json", `{"error":{"message":"no flex","param":"service_tier"}}`), says(200, "application/json", served),

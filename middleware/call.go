@@ -18,8 +18,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// A call is what is known of one call. It is the context of its attempts, so that a second chain beneath finds it there.
-// Its fields belong to the goroutine that runs the call, and are grouped by who writes them.
+// A call is what is known about one call. It is the context of its attempts, so that a second chain beneath finds it there.
+// Its fields belong to the goroutine that runs the call, and are grouped by what writes them.
 type call struct {
 	context.Context // the request's
 
@@ -68,7 +68,7 @@ type call struct {
 	running  atomic.Int32          // how many still run, of the call and its attempts: see hold
 }
 
-// A decider decides whether and how a call is sent again. It is asked before each attempt, the first among them.
+// A decider decides whether and how a call is sent again. It decides before each attempt, the first one included.
 type decider interface{ next(*call) policy.Decision }
 
 type callKey struct{}
@@ -106,7 +106,7 @@ func (c *call) open() error {
 	c.deadline = deadlineOf(c.Context, c.options)
 	crossHost := redirected(req)
 	if crossHost {
-		c.wire.Kind = max(c.wire.Kind, wire.Observed) // what was asked of one host is not asked of another
+		c.wire.Kind = max(c.wire.Kind, wire.Observed) // edits are meant for the first host only
 	}
 	if err := c.check(crossHost); err != nil {
 		closeBody(req)
@@ -127,7 +127,7 @@ func (c *call) open() error {
 	return nil
 }
 
-// check refuses what cannot be sent, whatever its body says.
+// check refuses a call that cannot be sent with any body.
 func (c *call) check(crossHost bool) error {
 	if err := c.options.Err(); err != nil {
 		return c.refuse(badPolicy(err))
@@ -243,7 +243,7 @@ func (c *call) left(elapsed time.Duration) time.Duration {
 	return max(0, c.deadline.Sub(c.start)-elapsed)
 }
 
-// elapsed returns how long ago the call began, as far as that matters: nothing takes time before the first wait.
+// elapsed returns how long ago the call began. Before the first wait that is hardly any time, and the clock is not read.
 func (c *call) elapsed() time.Duration {
 	if c.attempts == 0 && c.waited == 0 {
 		return 0
@@ -259,7 +259,7 @@ func deadlineOf(ctx context.Context, o *policy.Options) time.Time {
 	return deadline
 }
 
-// last returns what became of the last attempt; nil if there was none.
+// last returns the result of the last attempt; nil if there was none.
 func (c *call) last() *policy.Result {
 	if len(c.results) == 0 {
 		return nil
@@ -291,8 +291,8 @@ func (c *call) rejection(what string) rejection {
 	return rejection{c.wire.Provider, c.wire.Model, what, credentialsOf(c.request, c.headers).fingerprint()}
 }
 
-// hold notes that a part of the call runs, the call itself or an attempt, until there were as many releases. Its
-// repetitions by the SDK above are refused meanwhile.
+// hold notes that a part of the call runs: the call itself or an attempt. Until there were as many releases, repetitions of
+// the call by the SDK above are refused.
 func (c *call) hold() {
 	if c.repeat.known && c.running.Add(1) == 1 {
 		c.engine.repeats.running.add(c.repeat.try)
@@ -306,7 +306,7 @@ func (c *call) release() {
 	}
 }
 
-// emit gives a row to everyone who asked for it.
+// emit gives a row to all sinks.
 func (c *call) emit(row *ledger.Row) {
 	for _, sink := range c.sinks {
 		sink(row)

@@ -14,15 +14,15 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// A link takes part in a call. A chain calls its methods, one at a time for a call, but those of many calls concurrently. A
-// link takes those that it does not need from noLink.
+// A link takes part in a call. A chain calls its methods one at a time for each call, and concurrently for different calls.
+// A link embeds noLink for the methods that it does not need.
 type link interface {
 	// begin is called once for a call, outermost link first. An error ends the call before anything is sent.
 	begin(*call) error
 
 	// before is called before each attempt, outermost link first. It waits, or decides what the attempt asks for. An error
-	// keeps the attempt from being sent, and ends the call. What has to happen when the attempt has ended, it appends to
-	// the call's atEnd; that happens once, on every way that an attempt can end, also if it is never sent.
+	// keeps the attempt from being sent, and ends the call. Funcs that it appends to the call's atEnd are called once, when
+	// the attempt has ended in any way, even if it was never sent.
 	before(*call) error
 
 	// after is called when the outcome and the headers of an attempt are known, innermost link first.
@@ -41,11 +41,11 @@ type member struct {
 	link     link
 	rank     rank
 	enforces policy.Parts  // the settings that it enforces
-	policy   policy.Policy // that it was given
+	policy   policy.Policy // the one that it was given
 }
 
-// A rank is a link's place in a chain, outermost first. Links are put in this order, whatever order they were given in: a
-// tier must be decided before the most that an attempt can cost, and a limit may wait for a long time.
+// A rank is a link's place in a chain, outermost first. The order in which links were given does not count. The budget comes
+// after the tier, on which the cost depends. The limit is last, so that what waits for it is otherwise ready to be sent.
 type rank uint8
 
 const (
@@ -63,8 +63,8 @@ type chain struct {
 	alone   bool // its links are no Stack's
 	members []member
 	rules   *ruling
-	parts   policy.Parts // that its links enforce
-	err     error        // why the links cannot work together: every call is refused with it
+	parts   policy.Parts // the settings that its links enforce
+	err     error        // why the links cannot work together; every call is refused with it
 	sender  sender
 	form    ErrorForm
 }
@@ -128,7 +128,7 @@ func oneRuling(members []member) (policy.Policy, error) {
 	return policy.Merge(given...)
 }
 
-// RoundTrip makes a call of a request, and passes every other request on as it is.
+// RoundTrip runs a call, and sends a request that is no call as it is.
 func (ch *chain) RoundTrip(req *http.Request) (*http.Response, error) {
 	if outer := callOf(req); outer != nil {
 		return ch.nested(outer, req)
@@ -147,9 +147,9 @@ func (ch *chain) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.deliver(resp, err)
 }
 
-// nested deals with a request that another chain, above, has made a call of. The same Stack lets it pass: a client of a
-// Stack may have been wrapped in it once more. For any other chain it is a mistake: two policies would decide, and two
-// budgets count.
+// nested handles a request that belongs to a call of another chain above. The same Stack lets it pass, because a client of
+// a Stack may have been wrapped in it once more. Any other chain refuses it: two policies would decide, and two budgets
+// count.
 func (ch *chain) nested(outer *call, req *http.Request) (*http.Response, error) {
 	if outer.engine == ch.engine {
 		return ch.sender.base.RoundTrip(withoutIdempotencyKeys(req))
@@ -162,8 +162,8 @@ func (ch *chain) nested(outer *call, req *http.Request) (*http.Response, error) 
 	return nil, e
 }
 
-// untouched returns a request that is no call as it is, but for an idempotency key of a POST to a provider: it would have
-// http.Transport send it again, also the work that such a request hands in.
+// untouched returns a request that is no call as it is. Only an idempotency key of a POST to a provider is removed, as it
+// lets http.Transport send the request again, which may submit work twice.
 func (ch *chain) untouched(req *http.Request) *http.Request {
 	if req.Method != http.MethodPost || !ch.engine.router.Provides(req.URL) {
 		return req
@@ -196,7 +196,7 @@ func (r *run) do(req *http.Request) (*http.Response, error) {
 	return r.sendAgain()
 }
 
-// begin reads the request, and lets the links begin. A ledger begins in any case: it has a row of a refusal, too.
+// begin reads the request, and lets the links begin. A ledger begins in any case, because a refusal has a row.
 func (r *run) begin(req *http.Request) (err error) {
 	c, ch := &r.call, r.chain
 	c.request, c.Context = req, req.Context()
@@ -232,7 +232,7 @@ func (r *run) sendAgain() (resp *http.Response, err error) {
 			return resp, err
 		}
 		if resp != nil {
-			resp.Body.Close() // it was read to its end, if that was to be had: see attempt.rejected
+			resp.Body.Close() // attempt.rejected has read it to its end if it could, so the connection can be reused
 		}
 		if err := c.wait(d.Wait); err != nil {
 			return nil, c.refuse(&Error{Kind: ErrWait, Err: err, Wait: d.Wait,
@@ -268,8 +268,8 @@ func (r *run) send() (*http.Response, error) {
 	return resp, err
 }
 
-// deliver gives the caller what became of a call: an answer that forbids to send the call again, or the error, in the form
-// that the client understands.
+// deliver returns the result of a call to the caller: an answer, which says not to send the call again, or the error, in the
+// form that the client understands.
 func (r *run) deliver(resp *http.Response, err error) (*http.Response, error) {
 	c := &r.call
 	if err == nil {
@@ -295,10 +295,10 @@ func (r *run) deliver(resp *http.Response, err error) (*http.Response, error) {
 	return nil, e
 }
 
-// mayRepeat reports whether the SDK above may send the call again: it is not ours to send again, and was free.
+// mayRepeat reports whether the SDK above may send the call again: it was free, and we never send calls of its kind again.
 func (r *run) mayRepeat() bool { return r.call.wire.Kind != wire.Billable && r.call.unbilled() }
 
-// explain returns what a call has failed of; nil if that is not for us to say, because no link decides what is sent again.
+// explain returns the error of a failed call; nil if err stays as it is, because no link decides what is sent again.
 func (r *run) explain(err error) *Error {
 	c := &r.call
 	var e *Error
@@ -324,7 +324,7 @@ func (r *run) explain(err error) *Error {
 		e.Detail = fmt.Sprintf("it was sent, and may have been billed, for $%s at most", c.exposure.Pico)
 	}
 	if c.exhausted > 0 {
-		e.Hint = fmt.Sprintf("it is not sent again because our own retry quota is used up: %d retries have failed meanwhile", c.exhausted)
+		e.Hint = fmt.Sprintf("it is not sent again because our own retry quota is used up: %d retries have failed", c.exhausted)
 	}
 	return e
 }

@@ -93,7 +93,7 @@ func TestLinksAlone(t *testing.T) {
 	}
 }
 
-// A link whose policy makes no sense refuses every call, says why, and sends nothing.
+// A link with an invalid policy refuses every call, says why, and sends nothing.
 func TestLinksRefuseABadPolicy(t *testing.T) {
 	server := llmtest.NewServer(llmtest.Config{})
 	defer server.Close()

@@ -14,8 +14,8 @@
 //	defer stack.Close(ctx)
 //	client := stack.Client() // an *http.Client for an SDK; stack.Wrap keeps what an existing one has
 //
-// The modules under adapters make the client of an SDK in one line. What a single call may do differently is said by its
-// context: see [policy.With]. [Stack.Explain] says what is in force for a request, and why.
+// The modules under adapters make the client of an SDK in one line. The context of a call may set options for that call: see
+// [policy.With]. [Stack.Explain] says what is in force for a request, and why.
 //
 // # Calls, attempts and links
 //
@@ -29,7 +29,7 @@
 //	budget     refuses a call that could cost more than its [policy.MaxCost]
 //	limit      holds an attempt back until rate and concurrency admit it
 //
-// Each link is also available alone, and works in any company:
+// Each link is also available alone, and works with or without the others:
 //
 //	rt := transport.Chain(base, middleware.Ledger(store), middleware.Retry(policy.Policy{MaxAttempts: 3}))
 //
@@ -42,13 +42,13 @@
 //
 // # Whose state is shared
 //
-// All clients of a Stack share its limits, its ledger and what it has learned, such as rejected tiers. Of links that stand
-// alone, a link's own state (a store, a limiter, a retry quota) belongs to the value that its constructor returned, and is
-// shared by all chains that this value is in. What a chain learns belongs to its outermost link.
+// All clients of a Stack share its limits, its ledger and what it remembers, such as rejected tiers. The own state of a link
+// that stands alone (a store, a limiter, a retry quota) belongs to the value that its constructor returned. All chains that
+// this value is in share it. What a chain remembers belongs to its outermost link.
 //
 // # Errors
 //
-// What the chain refuses or gives up is an [*Error]: its Kind says why, its text the figures and what to do. Responses of
-// the provider are never turned into errors, whatever their status. See [ErrorForm] for clients that would send a call
+// A call that the chain refuses or gives up ends with an [*Error]: its Kind says why, its text the figures and what to do.
+// Responses of the provider never become errors, whatever their status. See [ErrorForm] for clients that would send a call
 // again on any error.
 package middleware

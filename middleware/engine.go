@@ -19,8 +19,8 @@ import (
 // to the next. It knows no call.
 //
 // All chains of a [Stack] share the Stack's engine. A chain of links that stand alone uses the engine of its outermost
-// link; one [transport.Middleware] has one engine, whatever it is put around. What belongs to a single link is in that
-// link: the store of a ledger, the limiter of a limit, the quota of a retry.
+// link, which is made with its [transport.Middleware]. What belongs to a single link is in that link: the store of a
+// ledger, the limiter of a limit, the quota of a retry.
 type engine struct {
 	router   *wire.Router
 	book     *price.Book
@@ -43,8 +43,8 @@ func (e *engine) logger() *slog.Logger {
 	return slog.Default()
 }
 
-// warnOfTimeout says once that the http.Client above has a Timeout, by the Cancel channel of one of its requests, which
-// http.Client sets for transports that are not net/http's own.
+// warnOfTimeout logs once that the http.Client above has a Timeout. The Cancel channel of a request shows it: http.Client
+// sets that for transports that are not net/http's own.
 func (e *engine) warnOfTimeout(req *http.Request) {
 	//lint:ignore SA1019 it is how the timeout of http.Client shows
 	if req.Cancel == nil {
@@ -65,7 +65,7 @@ type rejection struct {
 	key                   fingerprint
 }
 
-// usageRejection stands for the request for a stream's usage; no tier has that name.
+// usageRejection is the rejection of the request for a stream's usage. No tier has that name.
 const usageRejection = "usage"
 
 // rules are a policy at work. They do not change: a call keeps those that it began with.

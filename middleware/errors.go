@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What an [Error] is about, for errors.Is.
+// The kinds of an [Error], for errors.Is.
 var (
 	// ErrPolicy: a policy, or a context option, is invalid, or no link enforces it. Nothing was sent.
 	ErrPolicy = errors.New("skinflint: bad policy")
@@ -19,7 +19,7 @@ var (
 	// ErrCost: the call could cost more than its limit, or it is not known how much. It was not sent.
 	ErrCost = errors.New("skinflint: cost limit")
 
-	// ErrDeadline: the call was to be finished before it could be sent. Nothing was sent.
+	// ErrDeadline: the call's deadline came before it could be sent. Nothing was sent.
 	ErrDeadline = errors.New("skinflint: deadline")
 
 	// ErrWait: the call ended while it waited to be sent again.
@@ -35,7 +35,7 @@ var (
 	// the policy allows. Nothing was billed.
 	ErrNotSent = errors.New("skinflint: not sent")
 
-	// ErrRepeat: the SDK above sends again, on its own, what may have been billed. It was not sent again.
+	// ErrRepeat: the SDK above repeats, on its own, a call that may have been billed. The repetition was not sent.
 	ErrRepeat = errors.New("skinflint: repetition")
 
 	// ErrRedirect: the provider redirects the call to another host, which would get the prompt and the key. It was not
@@ -47,15 +47,15 @@ var (
 )
 
 // An Error says that this library refused a call or an attempt, gave it up, or will not send it again. In a chain with a
-// retry link, an error of the network is the cause of one, of kind [ErrAmbiguous] or [ErrNotSent]. Answers of the provider
-// never become errors, whatever their status. An SDK that wraps what its client returns lets errors.As find it.
+// retry link, an error of the network becomes the cause of an Error of kind [ErrAmbiguous] or [ErrNotSent]. Answers of the
+// provider never become errors, whatever their status. errors.As also finds an Error in the error of an SDK that wraps it.
 type Error struct {
 	Kind     error  // one of the errors above
-	Provider string // "" if it was not known yet
+	Provider string // "" if it is not known
 	Model    string
 	Detail   string        // what was refused, with the figures
 	Hint     string        // what to do about it
-	Wait     time.Duration // how long the wait would have been, where one was refused
+	Wait     time.Duration // how long the wait would have been, if one was refused
 	Attempts int           // how many attempts had been sent before
 	Err      error         // the cause, if there is one
 }
@@ -98,7 +98,8 @@ func (e *Error) Unwrap() []error {
 // Temporary returns false, so that no client above sends again what we refused.
 func (e *Error) Temporary() bool { return false }
 
-// Timeout returns false, for the same reason, unless the caller's own deadline came while the call waited.
+// Timeout reports whether the caller's own deadline came while the call waited. It returns false for any other error, so
+// that no client above sends it again.
 func (e *Error) Timeout() bool {
 	return (e.Kind == ErrWait || e.Kind == ErrLimit) && errors.Is(e.Err, context.DeadlineExceeded)
 }

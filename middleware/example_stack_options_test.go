@@ -122,7 +122,7 @@ func ExampleWithPrices() {
 	// Output: $0.00041 by contract/openai/gpt-5/-/standard
 }
 
-// The host of a gateway does not say which provider it speaks for.
+// The host of a gateway does not say which provider is behind it.
 func ExampleWithProvider() {
 	provider := llmtest.NewServer(llmtest.Config{})
 	defer provider.Close()

@@ -15,7 +15,7 @@ import (
 
 // An Explanation says what the stack would do with a request.
 type Explanation struct {
-	Recognised bool // it is a call that costs money, as far as is known; any other passes through as it is
+	Recognised bool // it is a call that costs money or may do so; any other request passes through as it is
 	Provider   string
 	Operation  string
 	Model      string
@@ -24,7 +24,7 @@ type Explanation struct {
 	Refused    string // why the call would be refused, such as a limit on its cost; "" if it would be sent
 	Plan       policy.Plan
 	Settings   []policy.Setting
-	Limits     []string    // those that match, in words
+	Limits     []string    // those that match: "500 requests per minute, 32 at once"
 	Worst      *price.Pico // the most that the call can cost; nil if that is not known
 }
 

@@ -72,7 +72,7 @@ func chatRequest(t *testing.T, method, url, body string) *http.Request {
 	return req
 }
 
-// A request whose body cannot be read twice, or whose context options make no sense, is not explained.
+// A request whose body cannot be read twice, or whose context options are invalid, is not explained.
 func TestExplainFails(t *testing.T) {
 	stack := stackOver(t, newScript(), policy.Policy{})
 	once := httptest.NewRequest(http.MethodPost, openaiURL, strings.NewReader(chatBody))

@@ -81,7 +81,7 @@ func (s *sample) counting(count string) string { return strings.Replace(s.answer
 // right returns the answer as it should be.
 func (s *sample) right() string { return strings.ReplaceAll(s.counting("10"), "TEXT", "hello") }
 
-// A sampleResult is what became of a sample's call: its row, and what the caller read.
+// A sampleResult is the result of a sample's call: its row, and what the caller read.
 type sampleResult struct {
 	row  ledger.Row
 	err  error // of reading the answer

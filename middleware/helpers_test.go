@@ -314,7 +314,7 @@ func callWith(t *testing.T, url, body string, answer answerFunc) (sent int, row 
 	return sent, row
 }
 
-// http2Server speaks just enough HTTP/2 to answer the first requests on a listener, as many as warm, and to read later
+// http2Server knows just enough HTTP/2 to answer the first requests on a listener, as many as warm, and to read later
 // ones and reset their streams with PROTOCOL_ERROR.
 func http2Server(l net.Listener, processed *atomic.Int32, warm int32) {
 	for {
@@ -358,7 +358,7 @@ func http2Server(l net.Listener, processed *atomic.Int32, warm int32) {
 	}
 }
 
-// unencryptedHTTP2 returns a transport that speaks HTTP/2 without TLS.
+// unencryptedHTTP2 returns a transport that uses HTTP/2 without TLS.
 func unencryptedHTTP2() *http.Transport {
 	base := &http.Transport{Protocols: new(http.Protocols)}
 	base.Protocols.SetUnencryptedHTTP2(true)

@@ -7,8 +7,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// references are parts of member names by which a request has more input than its bytes: what they refer to is not in it,
-// or is counted in another way (an image by its size, a document by its pages).
+// references are parts of member names that show that a request may have more input than its bytes: what they refer to is
+// not in it, or is counted in another way (an image by its size, a document by its pages).
 var references = [][]byte{
 	[]byte(`_url"`), []byte(`"file`), []byte(`"image"`), []byte(`"document"`), []byte(`cached_content"`),
 	[]byte(`cachedContent"`), []byte(`inlineData"`), []byte(`inline_data"`), []byte(`"input_audio"`),
@@ -24,15 +24,15 @@ var paidTools = [][]byte{
 // An input bounds the input tokens of a request. It is safe for concurrent use.
 type input struct {
 	body    *transport.Body
-	limited bool // a limit on the cost asks: finding out may take its time
+	limited bool // a limit on the cost needs the result, so finding out may take time
 
 	once sync.Once
 	most int64
 }
 
-// max returns the most input tokens that the request can have: a token is at least a byte. It is -1, not known, if the
-// request refers to input that it does not hold, or uses a context cache, or lets the model use tools that bring in input;
-// and also if finding out would take time while the caller reads the answer.
+// max returns the most input tokens that the request can have, as a token is at least a byte. It returns -1, not known, if
+// the request refers to input that it does not hold, uses a context cache, or lets the model use tools that bring in input,
+// or if finding out would take time while the caller reads the answer.
 func (in *input) max(c *wire.Call, cache string) int64 {
 	in.once.Do(func() {
 		in.most = in.body.Size()

@@ -8,8 +8,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// Ledger returns the link that keeps account: the store gets a row for each attempt, when its answer has been drained,
-// closed, cut or forgotten, and one for each call that the links beneath refuse.
+// Ledger returns the link that keeps account. The store gets a row for each attempt when its answer has been read to its
+// end, closed, cut or forgotten, and a row for each call that the links beneath refuse.
 func Ledger(s ledger.Store) transport.Middleware {
 	l := new(ledgerLink)
 	l.serve(s, slog.Default())
@@ -36,7 +36,7 @@ func join(a, b []func(*ledger.Row)) []func(*ledger.Row) {
 	return append(a, b...)
 }
 
-// serve has rows go to a store.
+// serve makes rows go to a store.
 func (l *ledgerLink) serve(s ledger.Store, log *slog.Logger) {
 	add := func(row *ledger.Row) { s.Add(*row) }
 	if p, ok := s.(ledger.Adder); ok {

@@ -12,9 +12,9 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// Limit returns the link that holds attempts back, each by the limits that match its call: first come, first served,
-// with no place in the queue, and no token, lost to a caller that gives up. A permit of a concurrency limit is held
-// until the answer has been read. A wait for a rate that would pass the call's deadline fails at once.
+// Limit returns the link that holds each attempt back until all limits that match its call admit it, first come, first
+// served. A caller that gives up takes no token, and does not hold up those behind it. A permit of a concurrency limit is
+// held until the answer has been read. A wait for a rate that would exceed the call's deadline fails at once.
 func Limit(limits ...policy.Limit) transport.Middleware {
 	p := policy.Policy{Limits: limits}
 	if err := p.Validate(); err != nil {
@@ -66,7 +66,7 @@ func (l limitLink) before(c *call) error {
 	return nil
 }
 
-// cancelable returns the request's context, which is also done when the request's Cancel channel is closed.
+// cancelable returns a context that is done when the request's is, or when the request's Cancel channel is closed.
 func (c *call) cancelable() (ctx context.Context, stop func()) {
 	cancel := c.request.Cancel //lint:ignore SA1019 http.Client sets it for a transport that is not net/http's own
 	if cancel == nil {

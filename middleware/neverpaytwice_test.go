@@ -104,7 +104,7 @@ func Test19Dial(t *testing.T) {
 	})
 }
 
-// 19: nor has a TLS handshake that fails. When the attempts are used up, the error says that nothing was billed.
+// 19: a TLS handshake that fails has written nothing. When the attempts are used up, the error says that nothing was billed.
 func Test19Handshake(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -43,14 +43,14 @@ func WithBase(rt http.RoundTripper) Option {
 	}
 }
 
-// WithLogger has every attempt logged: at level Debug if all went well, Info if it was rejected or refused, Warn if its
-// cost is not known. No key, prompt or answer is logged. Like the funcs of [OnRow], the logger delays no call.
+// WithLogger logs every attempt: at level Debug if all went well, Info if it was rejected or refused, Warn if its cost is
+// not known. No key, prompt or answer is logged. Like the funcs of [OnRow], the logger delays no call.
 func WithLogger(log *slog.Logger) Option {
 	return func(c *config) error { c.log = log; return nil }
 }
 
-// OnRow has f called with every row, in order, on a goroutine of its own. Calls do not wait for a slow f, which misses rows
-// when 1024 are waiting for it; a panic of f is caught and logged. [Stack.Close] waits until f has seen all rows.
+// OnRow calls f with every row, in order, on a goroutine of its own. Calls do not wait for a slow f, which misses further
+// rows while 1024 wait for it. A panic of f is caught and logged. [Stack.Close] waits until f has seen all rows.
 func OnRow(f func(ledger.Row)) Option {
 	return func(c *config) error {
 		if f == nil {
@@ -61,7 +61,7 @@ func OnRow(f func(ledger.Row)) Option {
 	}
 }
 
-// WithStore sets where rows go. By default they go to a [ledger.Memory].
+// WithStore sets the store that gets the rows. By default it is a [ledger.Memory].
 func WithStore(s ledger.Store) Option {
 	return func(c *config) error {
 		if s == nil {
@@ -96,8 +96,8 @@ func WithPrices(prices *price.Catalog) Option {
 	}
 }
 
-// WithBook has the stack use a book of prices that the program keeps: it may replace catalogs in the book while calls run,
-// or share it among stacks. [WithCatalog] and [WithPrices] after it change that book.
+// WithBook makes the stack use a book of prices that the program keeps. The program may replace catalogs in the book while
+// calls run, or share it among stacks. [WithCatalog] and [WithPrices] after it change that book.
 func WithBook(b *price.Book) Option {
 	return func(c *config) error {
 		if b == nil {
@@ -108,7 +108,7 @@ func WithBook(b *price.Book) Option {
 	}
 }
 
-// WithDialects adds dialects, which are asked before those of package wire.
+// WithDialects adds dialects, which come before those of package wire.
 func WithDialects(d ...wire.Dialect) Option {
 	return func(c *config) error {
 		if slices.Contains(d, nil) {
@@ -126,7 +126,7 @@ func WithProvider(name string) Option {
 }
 
 // WithDeployments maps the names of Azure OpenAI deployments to their models, by which calls are priced and matched. If an
-// answer names the model itself, that one is priced.
+// answer names a model, the price is that model's.
 func WithDeployments(models map[string]string) Option {
 	return func(c *config) error { c.wire.Deployments = maps.Clone(models); return nil }
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// Whatever goes wrong, a call is billed at most once. Measured rows agree with the meter, what is not known is within
+// With any faults, a call is billed at most once. Measured rows agree with the meter, what is not known is within
 // the exposure, and the rows add up to the totals.
 func TestBilledAtMostOnce(t *testing.T) {
 	seed := rand.Uint64()

@@ -39,7 +39,7 @@ func TestProtocolErrorWithoutTLS(t *testing.T) {
 	}
 }
 
-// HTTP/2 is recognised where another client speaks HTTP/1 to the same host name.
+// HTTP/2 is recognised even if another client uses HTTP/1 with the same host name.
 func TestProtocolErrorWithTwoClients(t *testing.T) {
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
 	defer l.Close()

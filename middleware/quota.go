@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// The tokens that a retry costs, and those that a success without a paid retry gives back. The scheme and its figures are
+// A retry costs retryCost tokens; a success without a paid retry gives successGives back. The scheme and its figures are
 // those of aws-sdk-go-v2: when a provider is down, retries end for the whole process after about a hundred failures, and
 // begin again as calls succeed.
 const (
@@ -38,7 +38,7 @@ func (q *quotas) take(k quotaKey, size int) bool {
 		q.spent = make(map[quotaKey]int)
 	}
 	if len(q.spent) >= maxQuotas && q.spent[k] == 0 {
-		for other := range q.spent { // any one; it is full then
+		for other := range q.spent { // any one, which is full after that
 			delete(q.spent, other)
 			break
 		}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// How long something is remembered, and how much at most.
+// The bounds of a recent: how long something is remembered, and how many things.
 const (
 	recentTime = time.Hour
 	recentMost = 16384

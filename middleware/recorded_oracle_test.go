@@ -241,7 +241,7 @@ func anyFailed(documents []object) bool {
 	return false
 }
 
-// ---- OpenAI and those who speak as it does
+// ---- OpenAI, and providers with its API
 
 // openAIUsage is the last usage that is reported, in any of the places for it: at the top, in Groq's x_groq, and
 // in the response of a terminal event.
@@ -272,7 +272,7 @@ func openAICounts(o object, how counting) (u price.Usage, has, doubtful bool) {
 		return u, false, false // a duration's, or an amount of money: no tokens
 	}
 	if how == countEmbeddings {
-		completion = 0 // nothing is generated, whatever is written there
+		completion = 0 // an embedding generates nothing
 	}
 	in := firstObject(o, "prompt_tokens_details", "input_tokens_details", "input_token_details", "prompt_token_details")
 	out := firstObject(o, "completion_tokens_details", "output_tokens_details")
@@ -449,7 +449,7 @@ func anthropicUsage(documents []object) (u price.Usage, has bool) {
 	return u, true
 }
 
-// TestOracle holds the oracle itself against counts that were worked out by hand.
+// TestOracle compares the oracle itself with counts that were worked out by hand.
 func TestOracle(t *testing.T) {
 	for _, c := range []struct {
 		name, provider, path, body string

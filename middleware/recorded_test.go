@@ -108,7 +108,7 @@ func readTraffic(t *testing.T) map[string][]*exchange {
 type replay struct {
 	name   string
 	leave  bool // the policy leaves streams alone: what the caller reads is what the provider sent, always
-	mute   bool // the caller does not ask for a stream's usage, whatever it asked for when this was recorded
+	mute   bool // the caller does not ask for a stream's usage, even if it did when this was recorded
 	single bool // both sides read byte by byte
 }
 
@@ -286,7 +286,7 @@ func (x *exchange) request(how replay) (*http.Request, error) {
 	return req, nil
 }
 
-// checkRequest holds what the provider got against what the caller sent: the same, but for the question for a stream's
+// checkRequest compares what the provider got with what the caller sent: the same, except for the question for a stream's
 // usage.
 func checkRequest(how replay, sent string, req *http.Request, base *recordedBase) (string, string) {
 	got := base.request
@@ -383,7 +383,7 @@ func checkResponse(x *exchange, resp *http.Response, recognised bool) (string, s
 	return "", ""
 }
 
-// checkBody holds what the caller read against the record: the same, but for the one event with which the provider
+// checkBody compares what the caller read with the record: the same, except for the one event with which the provider
 // answered a question that was not the caller's.
 func checkBody(x *exchange, how replay, sent, got string) (string, string) {
 	if got == x.ResponseBody {

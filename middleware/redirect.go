@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// A cross-host redirect of a call is not followed: to follow it would send the prompt again, and show the new host the key,
-// unless the key stands in a header that http.Client removes.
+// A cross-host redirect of a call is not followed: that would send the prompt to another host, and show it the key, unless
+// the key stands in a header that http.Client removes.
 
 // redirects are the statuses that http.Client follows.
 var redirects = []int{301, 302, 303, 307, 308}

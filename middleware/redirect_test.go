@@ -96,7 +96,7 @@ func TestRedirectOfClientBeneath(t *testing.T) {
 	}
 }
 
-// Nor does it after an informational response on a reused connection.
+// An http.Client beneath the stack does not do so after an informational response on a reused connection either.
 func TestRedirectOfClientBeneathAfter1xx(t *testing.T) {
 	var got atomic.Value
 	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -25,8 +25,8 @@ type try struct {
 	where, body uint64
 }
 
-// lost returns the try by which one that may have been billed is recognised: where the program tracks its call, by that,
-// even if the SDK words the body in another way the next time.
+// lost returns the try by which one that may have been billed is recognised. If the program tracks its call, the body does
+// not count: the SDK may write it in another way the next time.
 func (t try) lost() try {
 	if t.tracked != nil {
 		t.body = 0
@@ -34,7 +34,7 @@ func (t try) lost() try {
 	return t
 }
 
-// first notes that the program makes a call. If it makes the same call as before, the SDK may repeat that one, too.
+// first notes that the program makes a call. If it makes the same call as before, the SDK may also repeat that one.
 func (g *repeatGuard) first(t try) {
 	if !g.answered.empty() {
 		g.answered.forget(t)
@@ -51,8 +51,7 @@ func (g *repeatGuard) knows(t try) bool {
 	return lost || answered || g.running.has(t)
 }
 
-// note remembers what became of a try. It does so for a complete answer, too: the SDK's own timeout may pass before the
-// SDK has read it.
+// note remembers the outcome of a try, even of a complete answer: the SDK's own timeout may pass before the SDK has read it.
 func (g *repeatGuard) note(t try, o policy.Outcome) {
 	switch o {
 	case policy.Ambiguous, policy.Partial:

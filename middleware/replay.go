@@ -12,9 +12,9 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// What stands beneath the chain may send a request again on its own: net/http does so on connections that turn out to be
-// dead, and on HTTP/2 whenever a stream was reset in one of three ways, one of which says nothing of what the server did.
-// This file decides which of that is let through, tells apart what happened, and ends the rest.
+// This file decides which requests may be sent again beneath the chain. net/http sends a request again on its own when a
+// connection turns out to be dead, and on HTTP/2 when a stream ends in REFUSED_STREAM, GOAWAY or PROTOCOL_ERROR. After the
+// last of these the server may have done the work, so a repetition could be billed twice.
 
 // guard decides whether the request may be sent again beneath.
 func (a *attempt) guard(out *http.Request) {
@@ -24,14 +24,14 @@ func (a *attempt) guard(out *http.Request) {
 		out.GetBody = a.trace.Guard(out.GetBody)
 	case a.c.wire.Kind == wire.Free:
 	default:
-		// Over HTTP/2 only the error of a request without GetBody says whether the server has processed it. On
-		// HTTP/1, net/http needs it only for connections that were used before; by then the host has answered.
+		// Over HTTP/2 only the error of a request without GetBody says whether the server processed it. Over HTTP/1,
+		// net/http uses GetBody only on reused connections; the host has then answered before, so its protocol is known.
 		out.GetBody = nil
 	}
 }
 
-// watch has the attempt's trace end it before something beneath sends the request once more that may not: an http.Client
-// that follows a redirect, or net/http a POST without a body, which it sends again on HTTP/2 whatever the server says.
+// watch makes the trace cancel the attempt before something beneath sends the request again although it must not: an
+// http.Client that follows a redirect, or net/http with an empty POST, which no GetBody can stop.
 func (a *attempt) watch(ctx context.Context) context.Context {
 	s, req := a.sender, a.c.request
 	empty := req.Method == http.MethodPost && (req.Body == nil || req.Body == http.NoBody) && a.c.wire.Kind != wire.Free
@@ -58,8 +58,8 @@ func (a *attempt) watch(ctx context.Context) context.Context {
 	return ctx
 }
 
-// unprocessed returns the request once more if err says that the server did not process it, as net/http would have sent
-// it again on its own; nil if it cannot be sent again, or has been already: then a retry link decides.
+// unprocessed returns the request to send again if err says that the server did not process it, as net/http would have done
+// with a GetBody. It returns nil if the request cannot be sent again, or has been already: then a retry link decides.
 func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
 	if !transport.Unprocessed(err) {
 		return nil
@@ -77,7 +77,7 @@ func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
 	return again
 }
 
-// lost says what an attempt without an answer did to the bill.
+// lost returns what an attempt without an answer means for the bill.
 func (a *attempt) lost(err error) wire.Rejection {
 	var op *net.OpError
 	dialed := errors.As(err, &op) && op.Op == "dial"
@@ -92,8 +92,8 @@ func (a *attempt) lost(err error) wire.Rejection {
 	return wire.Rejection{Outcome: policy.Ambiguous, Reason: policy.TransportLost}
 }
 
-// withoutIdempotencyKeys returns the request without idempotency keys, itself if it has none. No provider honours such a
-// key, and it makes http.Transport send a POST again on its own when a reused connection dies (net/http, isReplayable),
+// withoutIdempotencyKeys returns the request without idempotency keys: the same one if it has none. No provider honours such
+// a key, and it makes http.Transport send a POST again on its own when a reused connection dies (net/http, isReplayable),
 // which is billed twice.
 func withoutIdempotencyKeys(req *http.Request) *http.Request {
 	out := req

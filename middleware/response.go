@@ -14,13 +14,13 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// An ErrorForm is the form in which a client gets what is no answer of the provider: a call that the chain refused, and an
-// attempt that failed without an answer. The client must not send either again: see [Stack.ErrorsAs].
+// An ErrorForm is the form in which a client gets an error of the chain: a call that was refused, or an attempt that failed
+// without an answer. The client must not send either again: see [Stack.ErrorsAs].
 type ErrorForm uint8
 
 const (
 	// AsHeadersSay chooses by the request: AsResponse for SDKs made by Stainless, which send X-Stainless headers and
-	// send again whatever ends in an error, and AsError for any other client.
+	// send a request again after any error, and AsError for any other client.
 	AsHeadersSay ErrorForm = iota
 
 	// AsResponse gives a response in the provider's shape: status 402 for a cost limit, 429 for a limit, 400 for bad
@@ -32,7 +32,7 @@ const (
 	AsError
 )
 
-// refusalHeader names what the chain refused, or gave up, in a response that is not the provider's.
+// refusalHeader names the kind of the [Error] in a response that is not the provider's.
 const refusalHeader = "Skinflint-Refusal"
 
 // shouldRetry is the header by which SDKs made by Stainless decide whether to send a request again. It outweighs the
@@ -42,7 +42,7 @@ const shouldRetry = "X-Should-Retry"
 // never is its value. It is shared, and so has no room to append to.
 var never = []string{"false"}[:1:1]
 
-// forbidRetry has the SDK above not send the call again. shared says that others may hold the header, too.
+// forbidRetry keeps the SDK above from sending the call again. shared says that the header may be in use elsewhere.
 func forbidRetry(resp *http.Response, shared bool) {
 	if resp.Header == nil || shared {
 		header := make(http.Header, len(resp.Header)+1)
@@ -81,7 +81,7 @@ func respond(d wire.Dialect, c *wire.Call, req *http.Request, e *Error) *http.Re
 	if w, ok := d.(wire.ProblemWriter); ok {
 		body = w.Problem(c, p)
 	}
-	if !json.Valid(body) { // a dialect of the program's own may write none, or one that is broken
+	if !json.Valid(body) { // a dialect of the program's own may return nothing, or invalid JSON
 		body = wire.OpenAIProblem(p)
 	}
 	resp := &http.Response{

@@ -10,8 +10,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// Retry returns the only link that has a call sent again. Whether, how and when is decided by [policy.Next] from what
-// became of the attempts so far. In the end the caller gets the last answer, its body unread, or the last error.
+// Retry returns the link that sends a call again; no other link does. [policy.Next] decides whether, how and when, by the
+// outcomes of the attempts so far. In the end the caller gets the last answer, its body unread, or the last error.
 func Retry(p policy.Policy) transport.Middleware {
 	return alone(member{link: new(retryLink), rank: retryRank, enforces: policy.RetryPart, policy: p})
 }
@@ -22,7 +22,7 @@ type retryLink struct {
 	quotas quotas
 }
 
-// begin refuses a call that the SDK above repeats on its own although it was billed, may have been, or still runs.
+// begin refuses a call that the SDK above repeats on its own if it was or may have been billed, or still runs.
 func (l *retryLink) begin(c *call) error {
 	if c.retries != nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
 		return nil // another link decides, or there is nothing to pay twice
@@ -60,7 +60,7 @@ func (l *retryLink) next(c *call) policy.Decision {
 	return d
 }
 
-// after gives back to the quota what a success gives.
+// after gives tokens back to the quota for a success.
 func (l *retryLink) after(c *call) {
 	last := c.last()
 	if c.retries != l || last == nil || last.Outcome != policy.Billed || !l.quotas.any.Load() {
@@ -77,7 +77,7 @@ func (l *retryLink) after(c *call) {
 func history(c *call) policy.History {
 	var elapsed time.Duration
 	if last := c.last(); last != nil {
-		elapsed = last.Ended // a moment ago
+		elapsed = last.Ended // just now, so the clock need not be read
 	}
 	return policy.History{
 		Settings: c.settings, Results: c.results, Elapsed: elapsed, Left: c.left(elapsed),

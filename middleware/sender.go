@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// A sender is what a chain knows of the RoundTripper beneath it.
+// A sender is what a chain knows about the RoundTripper beneath it.
 type sender struct {
 	base   http.RoundTripper
 	bare   bool // it is net/http's own transport

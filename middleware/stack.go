@@ -13,7 +13,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// A Stack is all links in their order, with the state that they share: limits, ledger, what was learned. It is a
+// A Stack has all links in their order, and the state that they share: limits, the ledger, and what is remembered. It is a
 // RoundTripper, safe for concurrent use. A program makes one with [New], and uses it for all of its clients.
 type Stack struct {
 	engine   *engine
@@ -27,7 +27,7 @@ type Stack struct {
 	watchers *watchers
 }
 
-// New returns a Stack. An invalid policy is a [*policy.FieldError].
+// New returns a Stack. It fails if an option is invalid; for an invalid policy the error is a [*policy.FieldError].
 func New(options ...Option) (*Stack, error) {
 	c := config{base: transport.Base(), book: new(price.Book), store: ledger.NewMemory(0)}
 	for _, option := range options {
@@ -79,8 +79,8 @@ func (s *Stack) ErrorsAs(form ErrorForm) *Stack {
 	return &other
 }
 
-// Chain puts the stack around base; nil is [http.DefaultTransport]. What is built from one Stack shares its limits and
-// its ledger.
+// Chain puts the stack around base; nil is [http.DefaultTransport]. All RoundTrippers of one Stack share its limits and its
+// ledger.
 func (s *Stack) Chain(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -96,7 +96,7 @@ func (s *Stack) RoundTrip(req *http.Request) (*http.Response, error) { return s.
 // CloseIdleConnections closes the base's idle connections.
 func (s *Stack) CloseIdleConnections() { transport.CloseIdleConnections(s.chain) }
 
-// Client returns a new client over the stack. It has no timeout: a context's deadline is the better one.
+// Client returns a new client over the stack. It has no timeout: use a context's deadline, which also bounds the waits.
 func (s *Stack) Client() *http.Client { return &http.Client{Transport: s} }
 
 // Wrap returns a copy of hc whose transport is the stack around hc's own, or around the stack's base if hc has none. Its
@@ -136,9 +136,9 @@ func (s *Stack) SetPolicy(p policy.Policy) error { return s.rules.set(p) }
 // Prices returns the book of prices that the stack uses. Its catalogs can be replaced while calls run.
 func (s *Stack) Prices() *price.Book { return s.engine.book }
 
-// Resolve replaces what an attempt may have cost, its exposure, by what a bill says that it did: 0 if it was not billed.
-// The attempt is one of [Stack.Rows], or of what OnRow was shown. An error says that the store does not know such an
-// attempt, that nothing of it is open, or that the store cannot do it.
+// Resolve replaces the exposure of an attempt, which it may have cost, by what a bill says that it cost: 0 if it was not
+// billed. Call and attempt are those of its row. An error says that the store does not know the attempt, that it has no
+// exposure, or that the store has no Resolve.
 func (s *Stack) Resolve(call string, attempt int, cost price.Pico) error {
 	r, ok := s.store.(ledger.Resolver)
 	if !ok {
@@ -168,8 +168,8 @@ func (s *Stack) Rows() []ledger.Row {
 }
 
 // Close waits until the watchers have seen every row of the calls that have ended, and the store, if it is a
-// [ledger.Flusher], has them safe, or ctx is done; and it closes idle connections. The stack can still be used. It does not
-// close the store, which is the program's: a [ledger.Writer] has a Close of its own.
+// [ledger.Flusher], has them safe, or until ctx is done. It closes idle connections. The stack can still be used. Close does
+// not close the store, which is the program's: a [ledger.Writer] has a Close of its own.
 func (s *Stack) Close(ctx context.Context) error {
 	err := s.watchers.flush(ctx)
 	if f, ok := s.store.(ledger.Flusher); ok {

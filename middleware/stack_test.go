@@ -32,7 +32,7 @@ func TestZeroPolicyChangesNothing(t *testing.T) {
 	})
 }
 
-// A policy or an option that makes no sense is an error that names it.
+// An invalid policy or option is an error that names it.
 func TestBadPolicy(t *testing.T) {
 	var field *policy.FieldError
 	_, err := middleware.New(middleware.WithPolicy(policy.Policy{Tier: policy.Flex, Fallback: policy.Flex}))

@@ -74,7 +74,7 @@ func (s *caches) change(row *ledger.Row, a account, is wire.Stored) *ledger.Row 
 	return c.row(a.prices)
 }
 
-// storedName is a context cache's name without its project, which Vertex AI's answers give by number and requests by id.
+// storedName returns a context cache's name without its project, which Vertex AI's answers give by number and requests by id.
 func storedName(name string) string {
 	if _, after, ok := strings.Cut(name, "/locations/"); ok {
 		return after
@@ -82,7 +82,7 @@ func storedName(name string) string {
 	return name
 }
 
-// unknownStorage is the row for a change of a context cache whose cost is not known.
+// unknownStorage returns the row for a change of a context cache whose cost is not known.
 func unknownStorage(row *ledger.Row, name, why string) *ledger.Row {
 	return &ledger.Row{
 		Call: row.Call, Attempt: 1, At: time.Now().UTC(), Provider: row.Provider, Operation: wire.CacheStorage, Model: row.Model,
@@ -91,7 +91,7 @@ func unknownStorage(row *ledger.Row, name, why string) *ledger.Row {
 	}
 }
 
-// newStored is a context cache that was just made.
+// newStored returns a context cache that was just made.
 func newStored(row *ledger.Row, a account, is wire.Stored) *stored {
 	q := a.query("")
 	q.Model = is.Model
@@ -102,7 +102,7 @@ func newStored(row *ledger.Row, a account, is wire.Stored) *stored {
 	return &stored{create: *row, query: q, tokens: is.Tokens, from: from}
 }
 
-// row is the row by which the rows so far add up to what it costs to hold the cache until its end.
+// row returns the row by which the rows so far add up to what it costs to hold the cache until its end.
 func (c *stored) row(prices *price.Catalog) *ledger.Row {
 	row := &ledger.Row{
 		Call: newID(time.Now()), Attempt: 1, Parent: c.create.Call, At: time.Now().UTC(),

@@ -6,9 +6,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// Tier returns the link that asks for a service tier: the one that the call's plan has come to, or the plan's first if no
-// [Retry] is in the chain. A tier that a model rejects is remembered for an hour, for each key apart, and not asked for
-// again meanwhile.
+// Tier returns the link that asks for a service tier: the current one of the call's plan, or the plan's first if no [Retry]
+// is in the chain. If a model rejects a tier, Tier does not ask for it again for an hour, for calls with the same key.
 func Tier(p policy.Policy) transport.Middleware {
 	return alone(member{link: tierLink{}, rank: tierRank, enforces: policy.TierPart, policy: p})
 }

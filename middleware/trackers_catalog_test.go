@@ -93,7 +93,7 @@ func TestTracker16Boundary(t *testing.T) {
 	})
 }
 
-// The output was compared with the threshold, too (BerriAI/litellm#11049).
+// The output was compared with the threshold as well (BerriAI/litellm#11049).
 func TestTracker17OutputSelectsNoBand(t *testing.T) {
 	costAll(t, []costing{
 		{model: "openai/gpt-5.4", usage: price.Usage{Input: 1000, Output: 300_000}, want: "4.5025"},                             // 2.5, 15

@@ -132,7 +132,7 @@ func TestTracker05ProvidersOwnCost(t *testing.T) {
 	if row := call.check(t, middleware.WithPrices(prices)); row.Reported != ledger.Known(price.MustUSD("0.0046")) || row.Exposure != row.Reported {
 		t.Errorf("reported %v, exposed %v", row.Reported, row.Exposure)
 	}
-	// DeepInfra, of which the issue was, calls it an estimate.
+	// DeepInfra, the provider of that issue, calls it an estimate.
 	estimate := billedCall{name: "an estimate", url: "https://api.deepinfra.com/v1/openai/chat/completions", request: `{"model":"acme/m"}`, cost: "unknown",
 		answer: `{"model":"acme/m","usage":{"prompt_tokens":1000,"completion_tokens":500,"total_tokens":1500,"estimated_cost":0.000123}}`}
 	if row := estimate.check(t); row.Reported != ledger.Known(price.MustUSD("0.000123")) {

@@ -41,7 +41,7 @@ func TestTracker27Batch(t *testing.T) {
 			t.Errorf("%s: %+v", url, totals.Total)
 		}
 	}
-	// Nor is the output file, whose usage is that of calls, an answer to one at the standard price.
+	// The output file has the usage of calls, but is not the answer to a call at the standard price.
 	const file = "https://api.openai.com/v1/files/file_2/content"
 	const line = `{"id":"1","response":{"status_code":200,"body":{"model":"gpt-5","service_tier":"default","usage":{"prompt_tokens":1000,"completion_tokens":1000,"total_tokens":2000}}}}` + "\n"
 	base := newAPI()

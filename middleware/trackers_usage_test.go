@@ -24,7 +24,7 @@ func gemini(model, usage string) string {
 	return `{"candidates":[{"finishReason":"STOP"}],"modelVersion":"` + model + `","usageMetadata":{` + usage + `,"serviceTier":"standard"}}`
 }
 
-// wantUsage holds a row's counts against those that were worked out by hand.
+// wantUsage compares a row's counts with those that were worked out by hand.
 func wantUsage(t *testing.T, row *ledger.Row, want price.Usage) {
 	t.Helper()
 	if row.Usage != want || row.UsageSource != ledger.Measured {
@@ -44,7 +44,7 @@ func TestTracker07CachedTokensTwice(t *testing.T) {
 	if row.Implicit.String() != "0.58039875" { // 257955 x (2.5 - 0.25)
 		t.Errorf("implicit caching took off %v", row.Implicit)
 	}
-	// The same through the face that speaks as OpenAI's does.
+	// The same through the OpenAI-compatible API.
 	x = billedCall{name: "the compatible face", url: geminiFaceURL, request: `{"model":"gemini-2.5-flash"}`,
 		answer: `{"model":"gemini-2.5-flash","service_tier":"standard","usage":{"prompt_tokens":1000,"completion_tokens":10,"total_tokens":1010,"prompt_tokens_details":{"cached_tokens":900}}}`,
 		cost:   "0.000082"} // 100 x 0.3 + 900 x 0.03 + 10 x 2.5
@@ -52,7 +52,7 @@ func TestTracker07CachedTokensTwice(t *testing.T) {
 	wantUsage(t, &row, price.Usage{Input: 100, CachedInput: 900, Output: 10})
 }
 
-// The prompt's count of text has the cached text in it, too, and was taken for the fresh one (langchainjs#10440).
+// The prompt's count of text includes the cached text, and was taken for the fresh one (langchainjs#10440).
 func TestTracker08DetailsIncludeCached(t *testing.T) {
 	for _, x := range []struct {
 		name, usage, cost string
@@ -174,7 +174,7 @@ func TestTracker18CacheWritesDropped(t *testing.T) {
 	if !strings.Contains(row.Unpriced, "cache_write") {
 		t.Errorf("unpriced %q", row.Unpriced)
 	}
-	// So does one whose time to live has a price of its own: $2.5 for 12 hours, where it is $1.25 for 30 minutes.
+	// The same holds for a time to live with its own price: $2.5 for 12 hours, instead of $1.25 for 30 minutes.
 	billedCall{name: "for 12 hours", url: openaiURL, request: `{"model":"gpt-6.1-terra","prompt_cache_options":{"ttl":"12h"}}`,
 		answer: `{"model":"gpt-6.1-terra","service_tier":"default","usage":{` + solUsage + `}}`, cost: "0.010058"}.check(t) // 8 x 1 + 4012 x 2.5 + 4 x 5
 }
@@ -304,7 +304,7 @@ func TestTracker24CancelledStream(t *testing.T) {
 		{"responses", responsesURL, padded(`{"model":"gpt-5","stream":true,"max_output_tokens":100,"user":"%s"}`, 100),
 			event("created", `{"id":"r","model":"gpt-5","status":"in_progress","service_tier":"auto","usage":null}`), "unknown", "0.00225", ledger.Unknown},
 		// Gemini reports it all along: 1000 x 0.3 + 31 x 2.5 so far. At most it is 2000 x 1 (as if all were audio) + 100 x 2.5 on
-		// the tier that was asked for, of which the rest is exposed.
+		// the tier that was asked for. The difference is the exposure.
 		{"Gemini", geminiStreamURL + "?alt=sse", padded(`{"service_tier":"standard","generationConfig":{"maxOutputTokens":100},"contents":[{"parts":[{"text":"%s"}]}]}`, 2000),
 			pieces(soFar), "0.0003775", "0.0018725", ledger.Estimated},
 	} {

@@ -43,7 +43,7 @@ func (w *watchers) add(row *ledger.Row) {
 }
 
 func (w *watchers) run() {
-	// A watcher may end this goroutine (testing's FailNow does); the rows behind it are then for another.
+	// A watcher may end this goroutine, as testing's FailNow does. Then another one shows the remaining rows.
 	ended := false
 	defer func() {
 		if !ended {

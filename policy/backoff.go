@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// backoff returns base doubled n times, and at most most. It bounds a wait; [Wait] draws it.
+// backoff returns base doubled n times, but not more than most. It is the bound from which [Wait] draws a wait.
 func backoff(n int, base, most time.Duration) time.Duration {
 	if base <= 0 || most <= 0 || n < 0 {
 		return 0
@@ -17,10 +17,10 @@ func backoff(n int, base, most time.Duration) time.Duration {
 	return base << n
 }
 
-// Wait returns how long to wait before an attempt: max(hint, U(0, bound)) + U(0, hint/10), where hint is what the
-// server asked for, and U(0, x) is drawn uniformly from [0, x). That is full jitter, never earlier than the server
-// said, and spread where a server gave many clients the same hint. The two halves of random are the two draws.
-// Negative durations count as 0.
+// Wait returns how long to wait before an attempt: max(hint, U(0, bound)) + U(0, hint/10). The hint is the wait that the
+// server asked for, and U(0, x) is drawn uniformly from [0, x). This is full jitter that is never earlier than the server
+// said, and that spreads clients which got the same hint. The two halves of random are the two draws. Negative durations
+// count as 0.
 func Wait(hint, bound time.Duration, random uint64) time.Duration {
 	hint, bound = max(hint, 0), max(bound, 0)
 	wait := max(hint, share(bound, uint32(random)))

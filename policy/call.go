@@ -6,8 +6,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// A Call collects what becomes of the calls made under one context, for a program whose SDK does not return it: see
-// [Track]. Of several calls it holds the sums, and of what cannot be summed the latest. It is safe for concurrent use.
+// A Call collects the results of the calls made under one context, for a program whose SDK does not return them: see
+// [Track]. With several calls it has the sums, and the latest of what cannot be summed. It is safe for concurrent use.
 type Call struct {
 	mu       sync.Mutex
 	attempts int
@@ -31,7 +31,7 @@ type Report struct {
 	// an earlier report, whose cost has become known.
 	Exposure price.Pico
 
-	Refused bool // we refused the call: the report is of no attempt
+	Refused bool // we refused the call, so the report is not about an attempt
 }
 
 // Report adds an attempt. The links of package middleware call it. A nil Call ignores it.
@@ -57,7 +57,7 @@ func (c *Call) Report(r Report) {
 	}
 }
 
-// Fail sets the error of a call that says more than the error of its last attempt. A nil Call ignores it.
+// Fail sets the error of the call. It replaces the error of the last attempt, which says less. A nil Call ignores it.
 func (c *Call) Fail(err error) {
 	if c == nil {
 		return
@@ -81,7 +81,7 @@ func (c *Call) Tier() Tier {
 	return c.tier
 }
 
-// Usage returns what was used, as far as the provider said.
+// Usage returns what the attempts used together. A usage that the provider did not report is not in it.
 func (c *Call) Usage() price.Usage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,8 +96,8 @@ func (c *Call) Cost() (cost price.Sum, complete bool) {
 	return c.cost, c.unpriced == 0
 }
 
-// Exposure returns the most that the attempts may have cost in addition to Cost: those that may have been billed
-// although there was no answer. An attempt without a known bound adds nothing.
+// Exposure returns the most that the attempts may have cost in addition to Cost, for example because they may have been
+// billed although there was no answer. An attempt without a known bound adds nothing.
 func (c *Call) Exposure() price.Sum {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -107,7 +107,7 @@ func (c *Call) Exposure() price.Sum {
 	return c.exposure
 }
 
-// Err returns why the last attempt failed, or nil. It is the chain's own error, whatever the SDK above made of it.
+// Err returns why the last attempt failed, or nil. It is the chain's own error, not that of the SDK above.
 func (c *Call) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

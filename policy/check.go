@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A FieldError says which field of a [Policy], or which context option, has a value that makes no sense, and why.
-// Nothing is sent under such a policy or context.
+// A FieldError says which field of a [Policy], or which context option, has an invalid value, and why. Nothing is sent
+// under such a policy or context.
 type FieldError struct {
 	Field   string // "Rules[2].Set.Patience"
 	Value   any

@@ -10,8 +10,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// Options are what a context says about the calls made under it: see [With] and [From]. They are read-only and safe for
-// concurrent use. All methods accept a nil *Options, which says nothing.
+// Options are the options of a context for the calls made under it: see [With] and [From]. They are read-only and safe for
+// concurrent use. All methods accept a nil *Options, which has none.
 type Options struct {
 	tier     Tier
 	fallback Tier
@@ -20,21 +20,21 @@ type Options struct {
 	finishBy time.Time
 	cached   string
 	maxCost  price.Pico
-	bounded  bool // maxCost is set; 0 is a bound, too
+	bounded  bool // maxCost is set, which may be 0
 	needs    Parts
 	labels   map[string]string
 	tracked  *Call
 	err      error
 }
 
-// An Option is one thing that [With] says.
+// An Option sets one of the [Options] in [With].
 type Option func(*Options)
 
 type optionsKey struct{}
 
-// With returns a context whose calls follow the options, in addition to those that ctx already carries. Of two options
-// that say the same, the later one counts. An option that makes no sense fails every call made under the context, with
-// a [*FieldError] that names the option; nothing is sent. A nil Option is ignored.
+// With returns a context whose calls follow the options, in addition to those that ctx already carries. If two options set
+// the same, the later one counts. An invalid option fails every call made under the context, with a [*FieldError] that
+// names the option; nothing is sent. A nil Option is ignored.
 func With(ctx context.Context, options ...Option) context.Context {
 	var o Options
 	if before := From(ctx); before != nil {
@@ -62,7 +62,7 @@ func (o *Options) fail(err error) {
 	}
 }
 
-// OnTier asks for a tier where the request's body names none: [Flex], [Standard] or [Priority].
+// OnTier asks for a tier if the request's body names none: [Flex], [Standard] or [Priority].
 func OnTier(t Tier) Option {
 	return func(o *Options) {
 		if err := checkTier("OnTier", t); err != nil || t == "" {
@@ -108,8 +108,8 @@ func CachedContent(name string) Option {
 	}
 }
 
-// MaxCost refuses a call that could cost more than most, by an upper bound that follows from its request and its
-// model. A call without such a bound is refused, too. 0 allows only what is free.
+// MaxCost refuses a call that could cost more than most, by an upper bound that follows from its request and its model. It
+// also refuses a call without such a bound. 0 allows only what is free.
 func MaxCost(most price.Pico) Option {
 	return func(o *Options) {
 		if most < 0 {
@@ -138,13 +138,13 @@ func Tag(name, value string) Option {
 	}
 }
 
-// Track returns a context, and the [Call] that collects what becomes of the calls made under the context.
+// Track returns a context, and the [Call] that collects the results of the calls made under the context.
 func Track(ctx context.Context) (context.Context, *Call) {
 	c := new(Call)
 	return With(ctx, func(o *Options) { o.tracked = c }), c
 }
 
-// Err returns a [*FieldError] for the first option that made no sense, or nil.
+// Err returns a [*FieldError] for the first invalid option, or nil.
 func (o *Options) Err() error {
 	if o == nil {
 		return nil
@@ -160,7 +160,7 @@ func (o *Options) Tags() map[string]string {
 	return o.labels
 }
 
-// FinishBy returns when the caller wants to have the answer, and whether that was said.
+// FinishBy returns when the caller wants to have the answer, and whether the option is set.
 func (o *Options) FinishBy() (time.Time, bool) {
 	if o == nil || o.finishBy.IsZero() {
 		return time.Time{}, false
@@ -176,7 +176,7 @@ func (o *Options) CachedContent() string {
 	return o.cached
 }
 
-// MaxCost returns what a call may cost at most, and whether that was said.
+// MaxCost returns what a call may cost at most, and whether the option is set.
 func (o *Options) MaxCost() (price.Pico, bool) {
 	if o == nil {
 		return 0, false

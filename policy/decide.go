@@ -35,13 +35,13 @@ type History struct {
 	Random     uint64        // uniformly distributed; jitter is drawn from it
 }
 
-// A Decision is what to do next: send an attempt after a wait, or stop and give the caller what there is.
+// A Decision is what to do next: send an attempt after a wait, or stop and return the last result to the caller.
 type Decision struct {
 	Send      bool          // an attempt; else the call ends
 	Step      Step          // how to send it
 	Wait      time.Duration // before it is sent
 	UsesQuota bool          // the attempt counts against [Settings.RetryQuota]
-	Why       string        // in a few words, for logs and for people
+	Why       string        // a short text for people: "the retry quota is used up"
 }
 
 // The moves of the decision table.
@@ -69,8 +69,8 @@ type Verdict struct {
 	Move    string
 }
 
-// Table returns the decision table, for people to read. The first row that fits an attempt decides; an attempt that
-// none fits stops the call.
+// Table returns the decision table, for people to read. The first row that fits an attempt decides. If no row fits, the
+// call stops.
 func Table() []Verdict { return slices.Clone(decisions) }
 
 var decisions = []Verdict{
@@ -128,7 +128,7 @@ func Next(h History) Decision {
 	return h.within(d)
 }
 
-// ends returns why no attempt follows the last one, whatever it would be; "" if one may follow.
+// ends returns why no attempt of any kind follows the last one; "" if one may follow.
 func (h *History) ends(last *Result, move string) string {
 	switch {
 	case move == stopHere:
@@ -153,7 +153,7 @@ var failures = []Reason{Overloaded, ServerError, Unprocessed}
 // stop is the decision to stop.
 func stop(why string) Decision { return Decision{Why: why} }
 
-// after makes the move, whatever the bounds are.
+// after makes the move, without regard to the bounds.
 func (h *History) after(last *Result, move string) Decision {
 	same := Decision{Send: true, Step: last.Step, Wait: h.wait(last), Why: cmp.Or(string(last.Reason), string(last.Outcome))}
 	next := same
@@ -208,7 +208,7 @@ func (h *History) wait(last *Result) time.Duration {
 }
 
 // patient reports whether the last attempt's tier is asked for again after wait: whether Patience, which begins with
-// the tier's first rejection for want of capacity, has not ended by then.
+// the tier's first rejection for a lack of capacity, has not ended by then.
 func (h *History) patient(last *Result, wait time.Duration) bool {
 	first := last.Ended
 	for i := len(h.Results) - 1; i >= 0; i-- {

@@ -53,7 +53,7 @@ func TestNext(t *testing.T) {
 		{"redirected", both, []Result{rejected(flex, Redirected)}, 0, Decision{}},
 		{"the server says no", both, []Result{final(rejected(standard, Rate))}, 0, Decision{}},
 		{"the server says no: another tier is another request", both, []Result{final(rejected(flex, Capacity))}, 0, Decision{Send: true, Step: standard}},
-		{"the server says no: without the tier, too", both, []Result{final(rejected(flex, TierRejected))}, 0, Decision{Send: true, Step: standard}},
+		{"the server says no: also without the tier", both, []Result{final(rejected(flex, TierRejected))}, 0, Decision{Send: true, Step: standard}},
 		{"the server says no: no other tier", Policy{Tier: Flex}, []Result{final(rejected(flex, Capacity))}, 0, Decision{}},
 		{"only documented: inferred", Policy{OnlyDocumented: true}, []Result{{Outcome: Rejected, Evidence: Inferred, Reason: Rate}}, 0, Decision{}},
 		{"only documented: reported", Policy{OnlyDocumented: true}, []Result{{Outcome: Rejected, Evidence: Reported, Reason: Overloaded}}, 0, Decision{}},
@@ -108,7 +108,7 @@ func TestNextStops(t *testing.T) {
 	}
 }
 
-// Whatever happens to a call, it is never sent again after it was, or may have been, billed; never more often than
+// In all histories, a call is never sent again after it was, or may have been, billed; never more often than
 // allowed; never earlier than the server said; never past its limits; and it ends.
 func TestNextInvariants(t *testing.T) {
 	outcomes := []Outcome{NotSent, Rejected, Rejected, Rejected, Rejected, Ambiguous, Partial, Billed, Refused}

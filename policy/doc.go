@@ -20,7 +20,7 @@
 //
 // Package adapters/policyfile reads the same from a YAML file.
 //
-// # One request
+// # One call
 //
 // [With] returns a context whose calls follow some options; they come before the policy. [Track] returns a context
 // whose calls report what they cost:

@@ -29,7 +29,7 @@ func ExampleNext() {
 		history.Left -= d.Wait
 		fmt.Printf("%v: send on %s: %s\n", history.Elapsed, d.Step.Tier, d.Why)
 
-		// Flex is rejected for want of capacity after a second, and the connection of any other attempt is lost.
+		// Flex is rejected for a lack of capacity after a second, and the connection of any other attempt is lost.
 		history.Elapsed += time.Second
 		history.Left -= time.Second
 		result := policy.Result{Step: d.Step, Outcome: policy.Ambiguous, Ended: history.Elapsed}

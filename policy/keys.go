@@ -40,7 +40,7 @@ var limitKeys = []Key[Limit]{
 	},
 }
 
-// short prints a value as people write it: 2m, where a Duration prints itself as 2m0s.
+// short prints a value as people write it: 2m, and not 2m0s as a Duration prints itself.
 func short(v any) string {
 	s := fmt.Sprint(v)
 	if t, ok := strings.CutSuffix(s, "m0s"); ok {

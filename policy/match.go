@@ -8,7 +8,7 @@ type Match struct {
 	Tags      map[string]string
 }
 
-// A Subject is what is known of a call when its policy is resolved.
+// A Subject is what is known about a call when its policy is resolved.
 type Subject struct {
 	Provider  string
 	Operation string
@@ -38,7 +38,7 @@ func (m *Match) Matches(s *Subject, tags map[string]string) bool {
 //
 //	a*b   axxb
 //	  ^    ^     b is not x: the * takes the first x
-//	  ^     ^    b is not x: the * takes the second x, too
+//	  ^     ^    b is not x: the * also takes the second x
 //	  ^      ^   b fits
 func glob(pattern, s string) bool {
 	p, i := 0, 0

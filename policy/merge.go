@@ -5,10 +5,10 @@ import (
 	"reflect"
 )
 
-// Merge returns one policy for links that were each given their own: of every field, the value that one of the policies
-// has. It is an error, a [*FieldError], if two policies have different values, rather than that one of them wins in
-// silence; of Limits and Rules, too. The result may be invalid although each policy is valid: see [Policy.Validate]. It
-// shares nothing with the policies.
+// Merge returns one policy for links that were each given their own. Each field, Limits and Rules included, has the value
+// that it has in the policies that set it. If two policies have different values, the error is a [*FieldError], so that
+// neither wins in silence. The result may be invalid although each policy is valid: see [Policy.Validate]. It shares
+// nothing with the policies.
 func Merge(policies ...Policy) (Policy, error) {
 	var out Policy
 	for i := range policies {
@@ -32,7 +32,7 @@ func Merge(policies ...Policy) (Policy, error) {
 	return out, nil
 }
 
-// oneList returns the list that is not empty, or the one that both are.
+// oneList returns the list that is not empty. Two lists that are not empty must be equal.
 func oneList[T any](field string, a, b []T) ([]T, error) {
 	switch {
 	case len(b) == 0:

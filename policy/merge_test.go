@@ -43,7 +43,7 @@ func TestMergeConflicts(t *testing.T) {
 			t.Errorf("want an error about %s, got %+v, %v", field, p, err)
 		}
 	}
-	// Whatever the setting, two values that differ are not merged.
+	// Two different values of any setting are not merged.
 	for i := range table {
 		r := &table[i]
 		var a, b Policy

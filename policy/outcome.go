@@ -5,7 +5,7 @@ type Outcome string
 
 const (
 	NotSent   Outcome = "not_sent"  // no byte of the request's headers was written: free
-	Rejected  Outcome = "rejected"  // the provider rejected it completely: free, on the Evidence given
+	Rejected  Outcome = "rejected"  // the provider rejected it completely: free, by the Evidence given
 	Ambiguous Outcome = "ambiguous" // the request was written, and it cannot be known whether it was billed
 	Billed    Outcome = "billed"    // a complete answer
 	Partial   Outcome = "partial"   // an answer began and did not end well: billed in part or in full
@@ -34,7 +34,7 @@ const (
 	Quota         Reason = "quota"           // credit, a spend cap or a day's quota is used up: waiting does not help
 	TooLarge      Reason = "too_large"       // larger than the limit ever allows
 	TierRejected  Reason = "tier_refused"    // the model or the project does not have the tier
-	UsageRejected Reason = "usage_refused"   // the provider does not know how to send a stream's usage
+	UsageRejected Reason = "usage_refused"   // the provider rejects a request for a stream's usage
 	CacheDead     Reason = "cache_dead"      // the context cache does not exist any more
 	BadRequest    Reason = "bad_request"     // the provider rejects the request for any other reason
 	TransportLost Reason = "transport_error" // the connection failed

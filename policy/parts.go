@@ -1,7 +1,7 @@
 package policy
 
-// Parts is a set of the parts of a chain that enforce settings. A chain need not have all of them; what a policy or a
-// context asks of a part that is missing would be ignored in silence: see [Policy.Unenforced] and [Options.Unenforced].
+// Parts is a set of the parts of a chain that enforce settings. A chain need not have all of them. A setting of a missing
+// part would be ignored in silence: [Policy.Unenforced] and [Options.Unenforced] find such settings.
 type Parts uint8
 
 const (

@@ -10,7 +10,7 @@ import (
 // free, and asks for the usage of streams. A zero field means the default that its comment states. In a [Rule], a zero
 // field keeps what the policy says.
 type Policy struct {
-	// Tier is asked for where a request's body names none. The zero Tier leaves the choice to the provider.
+	// Tier is asked for if a request's body names none. The zero Tier leaves the choice to the provider.
 	Tier Tier
 
 	// Fallback is asked for when the provider rejects Tier, or a tier that the body names. Zero: none.
@@ -19,8 +19,8 @@ type Policy struct {
 	// OverrideBody lets Tier replace a tier that the body names.
 	OverrideBody bool
 
-	// Patience is how long a tier that is rejected for want of capacity is asked for again before Fallback is. Zero:
-	// not at all. A wait that the server asks for ends it at once if it is longer than the rest of Patience.
+	// Patience is how long a call asks again for a tier that has no capacity, before it asks for Fallback. Zero: not at
+	// all. If the server asks for a wait that is longer than the rest of Patience, the call asks for Fallback at once.
 	Patience time.Duration
 
 	// FlexMinimum is the least time that a call must have left to be sent on flex, if the plan has another tier.
@@ -30,12 +30,11 @@ type Policy struct {
 	// MaxAttempts is how often a call is sent at most. Default: 6. 1 sends it once.
 	MaxAttempts int
 
-	// MaxWait is the longest wait before an attempt. Where a server asks for a longer one, the call ends with the
-	// server's answer. Default: 2m, or 10m where the plan ends in flex.
+	// MaxWait is the longest wait before an attempt. If a server asks for a longer one, the call ends with the server's
+	// answer. Default: 2m, or 10m where the plan ends in flex.
 	MaxWait time.Duration
 
-	// MaxElapsed is the age of a call after which no attempt is started. Default: 15m, or 45m where the plan ends in
-	// flex.
+	// MaxElapsed is the age of a call after which no attempt is started. Default: 15m, or 45m where the plan ends in flex.
 	MaxElapsed time.Duration
 
 	// AttemptTimeout ends an attempt that runs for longer, reading its body included. The attempt may have been billed,
@@ -43,9 +42,9 @@ type Policy struct {
 	AttemptTimeout time.Duration
 
 	// RetryQuota bounds how often failures are sent again while nothing succeeds. It is counted over all calls with the
-	// same key to the same host. Failures are: nothing was sent, a 5xx, a lost connection. Not counted are rejections
-	// for want of capacity or because of a rate limit. A repeated attempt that succeeds gives its place back; any other
-	// success gives a fifth of a place back. Default: 100.
+	// same key to the same host. Failures are: nothing was sent, a 5xx, a lost connection. Rejections for a lack of
+	// capacity or for a rate limit do not count. A repeated attempt that succeeds gives its place back; any other success
+	// gives a fifth of a place back. Default: 100.
 	RetryQuota int
 
 	// BackoffBase bounds the waits that no server asked for: the n-th, counted from 0, is drawn from

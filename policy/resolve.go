@@ -32,7 +32,7 @@ func NewResolver(p Policy) (*Resolver, error) {
 	return r, nil
 }
 
-// over returns p with the settings of general where p has none.
+// over returns p, with the settings of general in place of those that p does not set.
 func (p Policy) over(general *Policy) Policy {
 	for i := range table {
 		table[i].value.inherit(&p, general)
@@ -124,8 +124,8 @@ func newPlan(tier, fallback Tier) Plan {
 	return Plan{tier}
 }
 
-// among returns the plan without the tiers that the call's operation does not accept. The tier that the body names
-// stays: whether to accept it is left to the provider.
+// among returns the plan without the tiers that the call's operation does not accept. The tier that the body names stays:
+// the provider decides whether to accept it.
 func (p Plan) among(s *Subject) Plan {
 	if len(s.Tiers) == len(askable) {
 		return p

@@ -3,7 +3,7 @@ package policy
 import "time"
 
 // Settings are what is in force for one call: a [Policy] whose defaults are filled in, changed by its rules, by the
-// call's context and by its body. A field that Policy has, too, means the same here.
+// call's context and by its body. A field of the same name in Policy has the same meaning.
 type Settings struct {
 	Plan      Plan // in place of Tier and Fallback
 	TakesTier bool // the operation accepts a tier
@@ -23,7 +23,7 @@ type Settings struct {
 	LeaveStreams       bool
 }
 
-// FirstTier returns the tier of the first attempt, for a call that has left until its deadline (negative: it has none).
+// FirstTier returns the tier of the first attempt. The time left is that until the call's deadline; negative: it has none.
 func (s *Settings) FirstTier(left time.Duration) Tier {
 	return s.InTime(s.Plan.First(), left)
 }

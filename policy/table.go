@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// table has a row for every setting: every field of a [Policy] that holds one value. Whatever the package does with a
-// setting, other than act on it, follows its row: validation, the default, rules that replace it, [Merge], what
-// [Resolver.Explain] says, which part of a chain enforces it ([Policy.Unenforced]), and its key in a policy file
-// ([Keys]).
+// table has a row for every setting: every field of a [Policy] that holds one value. Except for the decisions that depend
+// on a setting, everything about it follows from its row: validation, the default, rules that replace it, [Merge], what
+// [Resolver.Explain] says, which part of a chain enforces it ([Policy.Unenforced]), and its key in a policy file ([Keys]).
 //
 // To add a setting, add the field to Policy; add the same field to [Settings] if something reads it during a call; and
 // add a row here. The rows stand in the order of the policy file.
@@ -199,8 +198,7 @@ var table = []row{
 	},
 }
 
-// Keys returns the settings of a policy in the order of their sections. They are all fields of [Policy] but Limits and
-// Rules.
+// Keys returns the settings of a policy in the order of their sections: all fields of [Policy] except Limits and Rules.
 func Keys() []Key[Policy] {
 	keys := make([]Key[Policy], len(table))
 	for i := range table {
@@ -222,7 +220,7 @@ type row struct {
 	key   Key[Policy]
 	part  Parts // the part that enforces it
 	value value
-	most  int                                 // of a count: the largest that makes sense
+	most  int                                 // of a count: the largest that is valid
 	off   string                              // what to write instead of 0, where 0 means a default
 	check func(field string, p *Policy) error // nil: it is checked by its type
 }
@@ -235,7 +233,7 @@ func (r *row) validate(prefix string, p *Policy) error {
 	return checkKind(field, r.value.at(p), r.most)
 }
 
-// A value gives access to a setting, whatever its type.
+// A value gives access to a setting of any type.
 type value interface {
 	at(*Policy) any             // a pointer to the field
 	isSet(*Policy) bool         // the field is not zero
@@ -254,8 +252,8 @@ type value interface {
 type place[T comparable] struct {
 	in      func(*Policy) *T
 	settled func(*Settings) *T // nil if nothing reads it during a call
-	usual   T                  // in force where the policy has zero
-	onFlex  T                  // the same, where the plan ends in flex; zero: no difference
+	usual   T                  // in force if the policy has zero
+	onFlex  T                  // the same, if the plan ends in flex; zero: no difference
 }
 
 func (v place[T]) at(p *Policy) any { return v.in(p) }

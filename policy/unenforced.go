@@ -37,7 +37,7 @@ func (o *Options) Unenforced(parts Parts) []string {
 	return o.unenforced(parts)
 }
 
-// unenforced is apart from Unenforced so that the compiler can inline the usual case.
+// unenforced is a function of its own so that the compiler can inline Unenforced, which usually has nothing to do.
 func (o *Options) unenforced(parts Parts) []string {
 	var names []string
 	for _, option := range []struct {

@@ -2,7 +2,7 @@ package policy
 
 import "fmt"
 
-// Validate returns a [*FieldError] for the first field that makes no sense, or nil.
+// Validate returns a [*FieldError] for the first invalid field, or nil.
 func (p *Policy) Validate() error {
 	if err := p.validate(""); err != nil {
 		return err

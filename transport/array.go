@@ -1,18 +1,18 @@
 package transport
 
-// An arrayReader takes a JSON array apart, as it arrives, wherever its pieces are split: the form in which Gemini streams
-// when it is not asked for server-sent events,
+// An arrayReader splits a JSON array into its elements as it arrives, wherever its pieces are split. Gemini streams in this
+// form when it is not asked for server-sent events:
 //
 //	[{"candidates":[...]}
 //	,
 //	{"candidates":[...],"usageMetadata":{...}}
 //	]
 //
-// It keeps no more of an element than the watched values. Whatever is not an array, or is not valid from somewhere on, is
-// not reported. An arrayReader with a handler, a scanner, paths and a limit (see scanner.reset) is ready. It is not safe
-// for concurrent use.
+// It keeps no more of an element than the watched values. It reports nothing of a document that is not an array, and
+// nothing after the first invalid byte. An arrayReader with a handler, a scanner, paths and a limit (see scanner.reset) is
+// ready. It is not safe for concurrent use.
 type arrayReader struct {
-	handler DocumentHandler // is given the elements that are objects
+	handler DocumentHandler // gets the elements that are objects
 	scanner *scanner
 	paths   *Paths
 	limit   int
@@ -29,8 +29,8 @@ const (
 	afterArray
 )
 
-// Observe reads p, and returns what the handler said of the elements that ended in it. The array's own end is
-// [SeenComplete]. A nil p is the end of the stream. It has the form of [Observer]'s method.
+// Observe reads p, and returns what the handler returned for the elements that ended in it. The array's own end is
+// [SeenComplete]. A nil p is the end of the stream. Its contract is that of [Observer].
 func (a *arrayReader) Observe(p []byte) (n int, seen Seen) {
 	for i := 0; i < len(p); {
 		switch c := p[i]; {

@@ -120,7 +120,7 @@ func TestArrayWithoutObjects(t *testing.T) {
 	}
 }
 
-// What is hostile takes no memory to speak of, however long it is: brackets without end, and values without end.
+// Hostile input takes hardly any memory, however long it is: endless brackets, and endless values.
 func TestArrayIsBounded(t *testing.T) {
 	for name, test := range map[string]struct {
 		head, fill string
@@ -171,7 +171,7 @@ func TestArrayDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// Of a valid array the elements are what encoding/json says they are; of anything, they do not depend on where it is split.
+// The elements of a valid array are those that encoding/json finds. Those of any input do not depend on where it is split.
 func FuzzArray(f *testing.F) {
 	f.Add([]byte(`[{"model":"m"},{"service_tier":null,"x":[1,{"a":"]"}]}]`), uint(3))
 	f.Add([]byte(" [ 1 , [] , {\"stream\":true} ,\"\\\"]\"] "), uint(1))

@@ -8,14 +8,14 @@ import (
 	"sync"
 )
 
-// Attach makes req carry the body with the edits made, or as it is where [Body.Skipped] says so: its Body, GetBody,
-// ContentLength, TransferEncoding and any literal Content-Length header then agree. req must be the sender's own copy;
-// its Header map is replaced, not written to, where it has to change. A body whose length the caller did not give is
-// still sent without one.
+// Attach makes req carry the body with the edits made, or unedited if [Body.Skipped] gives a reason. Body, GetBody,
+// ContentLength, TransferEncoding and any literal Content-Length header of req then agree. req must be the sender's own
+// copy. If its Header has to change, the map is replaced, not written to. A body of unknown length is still sent without
+// one. An error comes from opening the body again, or from an invalid edit.
 //
-// http2 says that req is expected to go over HTTP/2. It only saves a copy: net/http sends a body over HTTP/1 in one write
-// with the headers if it has all of it in memory, so a body of at most 64 KB is edited there; over HTTP/2 it writes
-// them apart anyhow, so any body that can be opened again is edited while it is read.
+// http2 says that req is expected to go over HTTP/2. It saves a copy and changes nothing else. Over HTTP/1, net/http sends
+// the headers and a body that is in memory in one write, so a body of at most 64 KB is edited in memory. Over HTTP/2 it
+// writes them separately in any case, so any body that can be opened again is edited while it is read.
 func (b *Body) Attach(req *http.Request, http2 bool, edits ...Edit) (err error) {
 	if b.once != nil {
 		req.Body = b.once
@@ -56,7 +56,7 @@ func (b *Body) Attach(req *http.Request, http2 bool, edits ...Edit) (err error) 
 	return nil
 }
 
-// stream has req carry the body with the edits made while it is read.
+// stream makes req carry the body, with the edits made while it is read.
 func (b *Body) stream(req *http.Request, edits []Edit) error {
 	segments, err := b.fields.splice(make(splice, 0, 4+4*len(edits)), b.size, edits)
 	if err != nil {
@@ -108,7 +108,7 @@ func (b *Body) reread(w *splicer) ([]byte, error) {
 
 var splicers = sync.Pool{New: func() any { return new(splicer) }}
 
-// A splicer makes the edited document out of the original that is written to it, which is often whole at once.
+// A splicer makes the edited document from the original that is written to it, often in one piece.
 type splicer struct {
 	splice splice
 	size   int // of the original
@@ -129,7 +129,7 @@ func (w *splicer) of(original []byte) []byte {
 	return w.splice.appendTo(make([]byte, 0, w.splice.size()), original)
 }
 
-// result returns the edited document, and lets go of it.
+// result returns the edited document, and forgets it.
 func (w *splicer) result() (out []byte, err error) {
 	switch {
 	case w.out != nil && w.parts == nil:

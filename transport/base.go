@@ -10,9 +10,9 @@ import (
 // closes a connection just as a POST is written to it ends that POST ambiguously, and an ambiguous POST is not resent.
 const BaseIdleTimeout = 30 * time.Second
 
-// Base returns a new transport for answers that may take half an hour. It has the defaults of net/http, the proxy of the
-// environment among them, and differs in this: the wait for an answer has no limit; probes on TCP and pings on HTTP/2
-// notice a peer that is dead all the same; up to 32 unused connections a host are kept, for [BaseIdleTimeout].
+// Base returns a new transport for answers that may take half an hour. It has the defaults of net/http, including the proxy
+// of the environment, with two differences. The wait for an answer has no limit; probes on TCP and pings on HTTP/2 notice a
+// dead peer instead. Up to 32 unused connections per host are kept, for [BaseIdleTimeout].
 func Base() *http.Transport {
 	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{

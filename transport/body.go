@@ -8,23 +8,25 @@ import (
 	"sync"
 )
 
-// smallBody is the longest body that is kept in memory. A longer one is left where it is, and read again for each attempt,
-// if the request can give it again.
+// smallBody is the longest body that is kept in memory, in bytes. A longer one is opened again by GetBody for each attempt,
+// if the request has a GetBody.
 const smallBody = 64 << 10
 
-// maxMember is the longest value that is copied of a body that is not kept.
+// maxMember is the longest value that is copied from a body that is not kept, in bytes.
 const maxMember = 4 << 10
 
-// A Body is a request's body, read once, to be sent as often as needed. However long it is, it takes no more
-// memory than 64 KB. The zero Body is empty. It is safe for concurrent use after [Body.Load] or [Body.Pass].
+// A Body is a request's body, read once, to be sent as often as needed. It takes at most 64 KB of memory, however long the
+// body is. The zero Body is empty. It is safe for concurrent use after [Body.Load] or [Body.Pass].
 type Body struct {
 	headers   Headers
 	inspected bool // the headers were inspected, and Load has not used that yet
 
-	data     []byte        // the body, if it is kept
-	again    reopener      // else, with a getBody, it can be opened again
-	once     io.ReadCloser // or this is the body itself, which can be sent once
-	size     int
+	// One of three holds the body.
+	data  []byte        // the body, if it is kept
+	again reopener      // with a getBody: the body can be opened again
+	once  io.ReadCloser // the body itself, which can be sent once
+
+	size     int  // in bytes, without edits; -1 if it is not known
 	known    bool // the request said how long its body is
 	inMemory bool // the type of what again opens says that it is in memory
 	written  bool // the writers of Load or Pass saw all of it
@@ -34,24 +36,25 @@ type Body struct {
 	copied   [64]byte  // for their values
 }
 
-// Inspect looks over the headers of a request, and returns what it found, valid as long as the Body is. A caller that has
-// to know it before [Body.Load] inspects first; Load then does not look again if its request has the same headers. They
-// must not change between the two.
+// Inspect reads the headers of a request, and returns what it found, valid as long as the Body is. It is for a caller that
+// needs the result before [Body.Load]: Load then does not inspect the same headers again. They must not change between the
+// two calls.
 func (b *Body) Inspect(h http.Header) *Headers {
 	b.headers.inspect(h)
 	b.inspected = true
 	return &b.headers
 }
 
-// Load reads the body of req, finds the members at paths, and closes it; req itself is left as it is. Where the body is a
-// multipart form, its fields stand for members, and it is not edited. A body that the request can give again is not
-// kept, if it is longer than 64 KB or its type says that it is in memory. A body that is longer, and that the
-// request cannot give again, is taken over unread, to be sent once, unedited. An error is one of reading the body, which
-// is then closed.
+// Load reads the body of req, finds the members at paths, and closes the body; req itself does not change. In a multipart
+// form it finds the fields of these names instead, and does not edit it.
 //
-// Each of also is written the unedited body as it is read, once, whether or not it is JSON, or may be edited. What the
-// writers return is not looked at. They are written nothing of a body that is taken over, and only a part of one whose
-// reading failed: see [Body.Written].
+// With a GetBody, a body is not kept if it is longer than 64 KB, or its type says that it is in memory. Without one, a body
+// longer than 64 KB is taken over unread, to be sent once, unedited. An error comes from reading the body, which is then
+// closed.
+//
+// The unedited body is also written to each of the writers, once, while it is read, whatever its type. What the writers
+// return is ignored. They get nothing of a body that is taken over, and only a part of one whose reading failed: see
+// [Body.Written].
 func (b *Body) Load(req *http.Request, paths *Paths, also ...io.Writer) error {
 	if !b.inspected || !b.headers.isOf(req.Header) {
 		b.headers.inspect(req.Header)
@@ -119,8 +122,8 @@ func (b *Body) readKnown(r io.Reader, size int) error {
 	return nil
 }
 
-// readUnknown keeps a body of unknown length. If it turns out to be long, it is returned to be read to its end if the
-// request can give it again, and else taken over.
+// readUnknown keeps a body of unknown length. If it is longer than smallBody, readUnknown returns it, to be read to its end,
+// or takes it over if there is no GetBody.
 func (b *Body) readUnknown(req *http.Request) (long io.Reader, err error) {
 	data, err := io.ReadAll(io.LimitReader(req.Body, smallBody+1))
 	if err != nil || len(data) <= smallBody {
@@ -179,7 +182,7 @@ func (b *Body) scanReader(body io.Reader, s *bodyScanner, paths *Paths) error {
 		return nil
 	default:
 		s.reset(nil, 0)
-		s.fail(errNotObject) // which is not looked at: only the writers are to see the body
+		s.fail(errNotObject) // the scanner has nothing to do: only the writers see the body
 	}
 	n, err := copyThrough(s, body)
 	if b.size < 0 {
@@ -202,7 +205,7 @@ func (b *Body) scanReader(body io.Reader, s *bodyScanner, paths *Paths) error {
 	return nil
 }
 
-// scanForm finds the fields of a form that is not kept. The parser may not need all of it, but the writers do.
+// scanForm finds the fields of a form that is not kept. The parser may stop before the end of it, but the writers need all.
 func (b *Body) scanForm(s *bodyScanner, paths *Paths) error {
 	body, err := b.again.reopen()
 	if err != nil {
@@ -223,7 +226,7 @@ func (b *Body) scanForm(s *bodyScanner, paths *Paths) error {
 
 var bodyScanners = sync.Pool{New: func() any { return new(bodyScanner) }}
 
-// A bodyScanner is a scanner that takes invalid documents to their end, and shows them to writers, too.
+// A bodyScanner is a scanner that also writes the document to other writers. It reads invalid documents to their end.
 type bodyScanner struct {
 	scanner
 	also writers
@@ -235,9 +238,9 @@ func (s *bodyScanner) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Pass takes over the body of req unread, to be sent once as it is. Each of also is written the body beforehand, as far
-// as the request can give it again: see [Body.Written]. An error says that the body was given again by rewinding it, and
-// could not be rewound once more to be sent; it is then closed.
+// Pass takes over the body of req unread, to be sent once as it is. If the request has a GetBody, the body is first written
+// to each of the writers: see [Body.Written]. An error says that GetBody rewinds the body, and could not rewind it once
+// more to be sent; the body is then closed.
 func (b *Body) Pass(req *http.Request, also ...io.Writer) error {
 	*b = Body{headers: b.headers, once: req.Body, size: -1}
 	switch {
@@ -263,11 +266,11 @@ func (b *Body) Pass(req *http.Request, also ...io.Writer) error {
 	return err
 }
 
-// Fields returns what was found in the body; it is empty where the body was not read or is not a JSON object.
+// Fields returns the members found in the body. There are none if the body was not read, or is neither a JSON object nor a
+// form.
 func (b *Body) Fields() *Fields { return &b.fields }
 
-// Written reports whether the writers that [Body.Load] or [Body.Pass] was given saw the body from its beginning to its
-// end. Of an empty body they saw all.
+// Written reports whether the writers given to [Body.Load] or [Body.Pass] saw the whole body. It is true for an empty body.
 func (b *Body) Written() bool { return b.written }
 
 // Skipped says why [Body.Attach] makes no edits; "" if it makes them.
@@ -279,11 +282,11 @@ func (b *Body) Replayable() bool { return b.once == nil }
 // Size returns how many bytes the unedited body has, or -1 if that is not known.
 func (b *Body) Size() int64 { return int64(b.size) }
 
-// InMemory reports whether the body can be read again without waiting, as far as its type says.
+// InMemory reports whether the body can be read again without waiting. The type of the body decides.
 func (b *Body) InMemory() bool { return b.once == nil && (b.again.getBody == nil || b.inMemory) }
 
-// Contains reports whether one of the texts stands in the unedited body. Of a body that can be sent only once, or that is
-// being sent and cannot be read again meanwhile, it reports true: the body may contain them.
+// Contains reports whether one of the texts stands in the unedited body. It also reports true if that is not known: the
+// body can be sent only once, or cannot be read again while it is being sent.
 func (b *Body) Contains(texts ...[]byte) bool {
 	f := finder{texts: texts}
 	switch {
@@ -310,7 +313,7 @@ func (b *Body) copyTo(w io.Writer) error {
 	return err
 }
 
-// Close closes a body that was taken over and never attached.
+// Close closes a body that was taken over. It is for one that was never attached.
 func (b *Body) Close() error {
 	if b.once != nil {
 		return b.once.Close()

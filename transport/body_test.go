@@ -251,7 +251,7 @@ func TestBodyThatChanges(t *testing.T) {
 	}
 }
 
-// A body, and how it comes: what Load's writers are to see of it.
+// Each case is a body and its source, with what the writers of Load must see of it.
 func TestBodyWriters(t *testing.T) {
 	long := `{"model":"` + strings.Repeat("x", smallBody) + `"}`
 	form := formOf(t, someBoundary, "model", "m", "file:f", strings.Repeat("x", smallBody))
@@ -313,7 +313,7 @@ func TestBodyWriters(t *testing.T) {
 	}
 }
 
-// Of a body whose reading fails, the writers saw no more than came, and Written says so.
+// If reading a body fails, the writers saw only what was read before, and Written says so.
 func TestBodyWritersOfABrokenBody(t *testing.T) {
 	broken := errors.New("broken")
 	for name, body := range map[string]string{"short": `{"model":`, "long": `{"model":"` + strings.Repeat("x", smallBody)} {
@@ -327,7 +327,7 @@ func TestBodyWritersOfABrokenBody(t *testing.T) {
 	}
 }
 
-// A body that is sent as it is can be seen before, if the request can give it again; whatever comes of that, it is sent.
+// A body that is sent as it is can be read before that, if the request has a GetBody. It is sent even if that read fails.
 func TestBodyPass(t *testing.T) {
 	const doc = `{"model":"m"}`
 	broken := errors.New("broken")
@@ -345,7 +345,7 @@ func TestBodyPass(t *testing.T) {
 			}
 		}, true},
 		"given once": {func(io.ReadCloser) func() (io.ReadCloser, error) { return nil }, false},
-		"not to be had": {func(io.ReadCloser) func() (io.ReadCloser, error) {
+		"not available": {func(io.ReadCloser) func() (io.ReadCloser, error) {
 			return func() (io.ReadCloser, error) { return nil, broken }
 		}, false},
 		"broken": {func(io.ReadCloser) func() (io.ReadCloser, error) {
@@ -372,7 +372,7 @@ func TestBodyPass(t *testing.T) {
 	}
 }
 
-// A body that was rewound to be seen, and cannot be rewound once more, must not be sent.
+// A body that was rewound to be read, and cannot be rewound once more, must not be sent.
 func TestBodyPassCannotRewind(t *testing.T) {
 	own := &rewound{Reader: bytes.NewReader([]byte("{}"))}
 	req := post(t, "{}")
@@ -390,8 +390,7 @@ func TestBodyPassCannotRewind(t *testing.T) {
 	}
 }
 
-// Load looks at the headers again where they are others than those that were inspected, or may have changed since it was
-// called last.
+// Load inspects the headers again if they are not those that were inspected, or may have changed since it was called last.
 func TestBodyInspect(t *testing.T) {
 	req := post(t, `{}`)
 	var b Body

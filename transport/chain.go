@@ -45,8 +45,8 @@ type RoundTripperFunc func(*http.Request) (*http.Response, error)
 func (f RoundTripperFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 // Link returns the Middleware that calls f with each request, and with the RoundTripper beneath it. Its RoundTrippers
-// forward CloseIdleConnections. f must do what [http.RoundTripper] asks of a RoundTrip: among others, close the request's
-// body when it does not send the request.
+// forward CloseIdleConnections. f must obey the contract of [http.RoundTripper]. For example, it must close the request's
+// body if it does not send the request. A nil next is [http.DefaultTransport].
 func Link(f func(req *http.Request, next http.RoundTripper) (*http.Response, error)) Middleware {
 	return func(next http.RoundTripper) http.RoundTripper {
 		if next == nil {

@@ -11,7 +11,7 @@ var errBodyLength = errors.New("transport: request body is not as long as its Co
 
 var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// copyThrough is io.Copy with a buffer that is used again.
+// copyThrough is io.Copy with a buffer from a pool.
 func copyThrough(w io.Writer, r io.Reader) (int64, error) {
 	if whole, ok := r.(io.WriterTo); ok {
 		return whole.WriteTo(w)
@@ -21,7 +21,7 @@ func copyThrough(w io.Writer, r io.Reader) (int64, error) {
 	return io.CopyBuffer(w, r, buf[:])
 }
 
-// writers are where the bytes of a body go besides the scanner. What a writer returns is not looked at.
+// writers get the bytes of a body besides the scanner. The results of their Write methods are ignored.
 type writers []io.Writer
 
 func (ws writers) Write(p []byte) (int, error) {
@@ -31,7 +31,7 @@ func (ws writers) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A finder looks for texts in what is written to it, also where a text is split between two writes.
+// A finder looks for texts in what is written to it. It also finds a text that is split between writes.
 type finder struct {
 	texts [][]byte
 	tail  []byte // the end of what was written before, as long as the longest text

@@ -8,8 +8,8 @@
 //	// a request goes: logging -> retrying -> Base -> network
 //	client := &http.Client{Transport: rt}
 //
-// [Base] is an [http.Transport] with settings fit for answers that take minutes. [Link] makes a Middleware of one func. A
-// Middleware that sends the same call several times, and wants to know what came of it, finds here what it needs:
+// [Base] is an [http.Transport] with settings fit for answers that take minutes. [Link] makes a Middleware of one func. The
+// package also has the parts of a Middleware that sends a call several times, and has to know what happened to each attempt:
 //
 //		var body transport.Body // one for each call
 //		err := body.Load(req, transport.MustPaths("model", "service_tier"))
@@ -21,12 +21,12 @@
 //		watcher.Watch(ctx, resp, observer, transport.WatchOptions{})
 //
 //	  - [Body] reads a request's body once, and gives each attempt a fresh copy, edited or not. It finds the members that an
-//	    edit needs, and shows the bytes on the way to whatever else has to see them.
+//	    edit needs. Other writers can see the same bytes during that one read.
 //	  - [Trace] reports whether a request was written, and how often.
 //	  - [Watcher] wraps a response's body, so that an [Observer] sees each byte that the caller reads, and its end once.
 //	  - [Documents] is most of such an Observer: it reads the body as JSON documents, whether it is one, an array of them, or
 //	    a stream of server-sent events, and finds members in each.
-//	  - [Find] does that for a document that is all there.
+//	  - [Find] finds members in a whole document.
 //
 // Members of JSON documents are named by [Paths], and read from [Fields]. Everything that is read while it arrives takes
 // bounded memory, however long it is, and wherever it is split.

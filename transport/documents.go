@@ -12,8 +12,8 @@ const maxValue = 1 << 10
 
 // A DocumentHandler receives the documents of a [Documents], one at a time.
 type DocumentHandler interface {
-	// Document is given the watched members of one document, valid until it returns. It returns [SeenComplete] if the
-	// document says that the answer is complete, and [SeenHide] if it is an event that the caller is not to get.
+	// Document gets the watched members of one document, valid until it returns. It returns [SeenComplete] if the document
+	// says that the answer is complete, and [SeenHide] if it is an event that the caller is not to get.
 	Document(doc *Fields) Seen
 }
 
@@ -25,8 +25,8 @@ type Format struct {
 	// Stream says that the answer was asked for as a stream. Then one without a Content-Type is a stream of events, and
 	// one of JSON may be an array of documents.
 	Stream bool
-	// Plain says that text/plain is a stream of events, too, if Stream says that one was asked for: this is the
-	// Content-Type that Go's servers write if a handler sets none.
+	// Plain says that text/plain is a stream of events as well, if Stream is set. It is the Content-Type that Go's servers
+	// write if a handler sets none.
 	Plain bool
 
 	// Marks are names of members, in quotes. An event of a stream is only parsed if it has a member of one of these
@@ -37,8 +37,8 @@ type Format struct {
 
 	// Done, if not nil, is the data of an event that ends a stream, and is not a document: [DONE].
 	Done []byte
-	// Last is the name of a member, in quotes, by which, if its value is not null, an event says that the stream could end
-	// after it; nil if there is none.
+	// Last is the name of a member, in quotes. The stream may end after an event that has it with a value other than null.
+	// Nil is no such member.
 	Last []byte
 }
 
@@ -61,12 +61,12 @@ const (
 	eventBody                  // a stream of server-sent events, each a document
 )
 
-// A Documents reads a response's body as a sequence of JSON documents, as it arrives, wherever its pieces are split: one
-// document, a JSON array of documents, or server-sent events of which each holds one. It gives those that may matter to a
-// handler, and keeps no more of them than the watched values. A Documents is ready for one body after Begin. It is not
-// safe for concurrent use.
+// A Documents reads a response's body as a sequence of JSON documents, as it arrives, wherever its pieces are split. The
+// body is one document, a JSON array of documents, or a stream of server-sent events that hold one each. Documents that may
+// matter go to a handler; only their watched values are kept. A Documents is ready for one body after Begin. It is not safe
+// for concurrent use.
 //
-// It is made to be a part of an [Observer]: see [Watcher.Watch].
+// It is meant as a part of an [Observer]: see [Watcher.Watch].
 type Documents struct {
 	handler DocumentHandler
 	format  Format
@@ -75,11 +75,11 @@ type Documents struct {
 	array   *arrayReader
 	events  *eventDocuments
 	ended   bool // the document, the array or the stream is complete
-	last    bool // the stream could end here
+	last    bool // the stream may end here
 }
 
-// Begin prepares d for the body of a response, by its headers. Other bodies than those of JSON and of server-sent events
-// are not read.
+// Begin prepares d for the body of a response with the headers h. A body that is neither JSON nor a stream of server-sent
+// events is not read.
 func (d *Documents) Begin(h http.Header, f Format, handler DocumentHandler) {
 	*d = Documents{handler: handler, format: f}
 	contentType := ""
@@ -113,7 +113,7 @@ func mediaType(contentType string) string {
 	return strings.ToLower(strings.TrimSpace(media))
 }
 
-// Observe reads the next bytes of the body; nil is its end. It has the form of [Observer]'s method.
+// Observe reads the next bytes of the body; nil is its end. Its contract is that of [Observer].
 func (d *Documents) Observe(p []byte) (int, Seen) {
 	if d.kind == eventBody {
 		return d.events.Observe(p)
@@ -134,8 +134,8 @@ func (d *Documents) Observe(p []byte) (int, Seen) {
 	return len(p), 0
 }
 
-// decide learns from the first byte of a body whether it is an array of documents, as Gemini streams if it is not asked for
-// events, or one document.
+// decide decides by the first byte of a body whether it is one document or an array of documents, which is how Gemini
+// streams if it is not asked for events.
 func (d *Documents) decide(p []byte) {
 	i := skipSpace(p, 0)
 	if i == len(p) {
@@ -164,8 +164,8 @@ func (d *Documents) readJSON(p []byte) Seen {
 // Events reports whether the body is a stream of server-sent events.
 func (d *Documents) Events() bool { return d.kind == eventBody }
 
-// End says how the body ended for its reader, and returns whether the whole answer was seen. Events of a stream may still
-// be observed after it, as [Observer] has it; other bodies may not.
+// End is called when the body has ended for its reader, and returns whether the whole answer was seen. Events of a stream
+// may still be observed after it: see [Observer]. Other bodies may not.
 func (d *Documents) End(how End) Completeness {
 	c := d.completeness(how == EndEOF || how == EndComplete)
 	if d.scanner != nil && d.kind != eventBody {
@@ -189,12 +189,12 @@ func (d *Documents) completeness(toEnd bool) Completeness {
 	return Incomplete
 }
 
-// An eventDocuments takes the documents out of a stream of events.
+// An eventDocuments reads the documents of a stream of events.
 type eventDocuments struct {
 	events
 	d         *Documents
 	prefilter prefilter
-	finding   memberFinder // of the member that says that the stream could end
+	finding   memberFinder // of the member after which the stream may end
 	begin     [16]byte     // the beginning of an event that comes in pieces
 	beginLen  int
 	begun     bool // an event has been read

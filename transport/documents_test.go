@@ -138,7 +138,7 @@ func TestDocumentsEvents(t *testing.T) {
 	}
 }
 
-// Of an event in the middle of a stream that holds nothing, no memory is taken.
+// An event in the middle of a stream without anything to find allocates nothing.
 func TestDocumentsDoNotAllocate(t *testing.T) {
 	var d Documents
 	d.Begin(http.Header{"Content-Type": {"text/event-stream"}}, stream, new(shelf))
@@ -154,7 +154,7 @@ func TestDocumentsDoNotAllocate(t *testing.T) {
 	}
 }
 
-// However a body is split, the documents of its arrays, and whether it is complete, are the same.
+// The documents of a body, and whether it is complete, do not depend on where the body is split.
 func FuzzDocuments(f *testing.F) {
 	f.Add([]byte(`[{"model":1},{"usage":{}}]`), uint8(0), 3)
 	f.Add([]byte("data: {\"model\":1}\n\ndata: {\"usage\":1,\"finish_reason\":\"x\"}\n\ndata: [DONE]\n\n"), uint8(1), 5)

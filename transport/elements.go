@@ -1,16 +1,16 @@
 package transport
 
-// maxElements is how many elements are located. Those of a longer array are not known, so that it takes no memory.
+// maxElements is how many elements are located. The elements of a longer array are not known, which bounds the memory.
 const maxElements = 2048
 
-// A Range is what stands from From on and before To: bytes of a document, or elements of an array.
+// A Range is the half-open range from From to To, without To: of bytes of a document, or of elements of an array.
 type Range struct{ From, To int }
 
-// elements are where the elements of one array stand.
+// elements are the positions of the elements of one array.
 type elements struct {
 	ranges []Range
-	member uint8 // the array's number in Fields.members, and 1
-	known  bool  // the array is all there, and was not too long
+	member uint8 // the array's index in Fields.members, plus 1
+	known  bool  // the array is complete, and was not too long
 	long   bool  // it has more than maxElements
 }
 
@@ -32,8 +32,8 @@ func (e *elements) end(offset int) {
 	}
 }
 
-// cut returns which bytes have to go for these elements to go, with the commas that then would part nothing. Of [1, 2, 3]
-// the first element is cut as "1, ", any other with the comma before it, and all of them as "1, 2, 3".
+// cut returns which bytes to remove for these elements, with the commas that would be left over. Of [1, 2, 3] the first
+// element is cut as "1, ", any other with the comma before it, and all of them as "1, 2, 3".
 func (e *elements) cut(r Range) (from, to int) {
 	if r.From == 0 && r.To < len(e.ranges) {
 		return e.ranges[0].From, e.ranges[r.To].From
@@ -45,10 +45,10 @@ func (e *elements) cut(r Range) (from, to int) {
 	return from, to
 }
 
-// Elements returns where in the document the elements of the array stand that [Paths.WithElements] named, and whether
-// that is known: the document must have the member, once or several times, the last of them must be an array, and it must
-// have no more than 2,048 elements. White space and commas are not part of an element. The slice is shared: it is
-// valid as long as the Fields are, and must not be written to.
+// Elements returns the byte ranges of the elements of the array chosen by [Paths.WithElements], and whether they are known.
+// They are if the document has the member, its last occurrence is an array, and the array has at most 2,048 elements. White
+// space and commas are not part of an element. The slice is shared: it is valid as long as the Fields are, and must not be
+// written to.
 func (f *Fields) Elements() (offsets []Range, known bool) {
 	if f == nil || !f.elements.known {
 		return nil, false

@@ -83,7 +83,7 @@ func TestElements(t *testing.T) {
 	}
 }
 
-// Of a document that is cut off within the array, the elements are not known.
+// If a document is cut off within the array, its elements are not known.
 func TestElementsOfABrokenDocument(t *testing.T) {
 	const doc = `{"model":"m","contents":[1,{"a":2},[3]],"x":1}`
 	for end := range doc {
@@ -245,8 +245,8 @@ func sendEdited(t testing.TB, doc string, again, http2 bool, edits ...Edit) []by
 	return sent
 }
 
-// Elements are what encoding/json says they are, in whatever pieces the document comes, and a document without some of
-// them is one that has the others.
+// Elements are those that encoding/json finds, in whichever pieces the document comes, and a document from which some are
+// cut has the others.
 func FuzzElements(f *testing.F) {
 	f.Add([]byte(`{"contents":[1, {"a":[2]}, "]"],"x":[3]}`), uint(0), uint(1))
 	f.Add([]byte(`{"contents":[ ] , "contents":[[1],[]] }`), uint(1), uint(1))

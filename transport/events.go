@@ -5,34 +5,35 @@ import (
 	"strings"
 )
 
-// An eventHandler receives the events of an [events]. An event whose data came in one piece is given to event. The
-// data of any other comes in pieces, to piece, in bounded memory however long it is, and then endPieces is called; the
-// lines of a multi-line event are joined by "\n", as the standard has it. Events without data are not reported.
+// An eventHandler receives the events of an [events]. If the data of an event came in one piece, event is called with it.
+// Else piece is called for each piece, and endPieces at the end, so that an event of any length takes bounded memory. The
+// lines of a multi-line event are joined by "\n", as in the standard. Events without data are not reported.
 //
-// The name is that of the event's "event" field, cut at 64 bytes. All slices are valid until the method returns.
+// The name is the value of the event's "event" field, cut at 64 bytes. All slices are valid until the method returns.
 type eventHandler interface {
 	event(name, data []byte) Seen
 	piece(data []byte)
 	endPieces(name []byte) Seen
 }
 
-// An events takes a stream of server-sent events apart, as it arrives, wherever its pieces are split. It follows
-// https://html.spec.whatwg.org/multipage/server-sent-events.html (LF, CRLF and CR, comments, a byte order mark),
-// except that an event at the end of the stream counts even if its blank line is missing, and that a line which begins
-// with a brace is data, with those after it up to the blank line: so Gemini reports an error in the middle of a stream.
-// An events with a handler is ready. It is not safe for concurrent use.
+// An events splits a stream of server-sent events into its events as it arrives, wherever its pieces are split. An events
+// with a handler is ready. It is not safe for concurrent use. It follows
+// https://html.spec.whatwg.org/multipage/server-sent-events.html (LF, CRLF and CR, comments, a byte order mark), with two
+// exceptions: an event at the end of the stream counts even if its blank line is missing, and a line that begins with a
+// brace is data, as are the lines after it up to the blank line. Gemini reports an error in the middle of a stream in that
+// form.
 //
-// Most streams are nothing but events of one line, which arrive whole, and are read by oneLine:
+// Most streams consist of events of one line, which arrive whole, and are read by oneLine:
 //
 //	data: {"choices":[{"delta":{"content":"Hi"}}]}⏎
 //	⏎
 //
-// Everything else goes through line and part, which keep their place between any two bytes. Of
+// Everything else goes through line and part, which can stop between any two bytes. After
 //
 //	event: message_start⏎
 //	data: {"type":"mess   (the piece ends here)
 //
-// they have kept the name, that the field is data, and that its first part went to piece.
+// the name is message_start, the field is data, and its first part was given to piece.
 type events struct {
 	handler eventHandler
 
@@ -48,7 +49,7 @@ type events struct {
 	space   bool // the next byte, if a space, follows the colon
 	bare    bool // the event is data without a field's name
 
-	ahead     int // how much of what comes next has been read already
+	ahead     int // how many of the next bytes have been read already
 	aheadSeen Seen
 
 	lines  int    // data lines of the event so far
@@ -67,9 +68,9 @@ const (
 	fieldOther
 )
 
-// Observe reads the stream up to a blank line, or to the end of p, and returns how many bytes that took and what the
-// handler said of the event that ended there, if one did. Events of which it has nothing to say may be taken together. The
-// next call must go on where this one stopped. A nil p is the end of the stream.
+// Observe reads the stream up to a blank line, or to the end of p. It returns how many bytes it took, and what the handler
+// returned for the event that ended there, if one did. Several events for which the handler returned zero may be taken
+// together. The next call must go on where this one stopped. A nil p is the end of the stream.
 func (e *events) Observe(p []byte) (n int, seen Seen) {
 	if p == nil {
 		return 0, e.finish()
@@ -110,12 +111,12 @@ func (e *events) Observe(p []byte) (n int, seen Seen) {
 	case start == 0:
 		return i, 0
 	case start < i:
-		e.ahead, e.aheadSeen = i-start, 0 // of an event that has yet to end
+		e.ahead, e.aheadSeen = i-start, 0 // of an event that has not ended
 	}
 	return start, SeenEnd
 }
 
-// owed returns what Observe read in an earlier call but did not take then, and the line feed of a split CRLF.
+// owed takes what Observe read in an earlier call without taking it, or the line feed of a split CRLF.
 func (e *events) owed(p []byte) (n int, seen Seen) {
 	if e.ahead > 0 {
 		n, e.ahead = e.ahead, 0
@@ -131,13 +132,13 @@ func (e *events) owed(p []byte) (n int, seen Seen) {
 	return 0, 0
 }
 
-// fresh reports whether an event has yet to begin.
+// fresh reports whether no event has begun.
 func (e *events) fresh() bool {
 	return e.field == fieldUnknown && e.headLen == 0 && e.lines == 0 && e.named == 0
 }
 
-// line reads the line that goes on at p[i], and whose end is at p[end] if it is in p. It returns the index after it and, if
-// it was blank, true and what the handler said of the event that it ended, if there was one.
+// line reads the line that goes on at p[i], and ends at p[end] if it ends in p. It returns the index after it and, if it was
+// blank, true and what the handler returned for the event that it ended, if there was one.
 func (e *events) line(p []byte, i, end int) (next int, seen Seen, ended bool) {
 	if end == len(p) {
 		e.part(p[i:], false)
@@ -159,14 +160,14 @@ func (e *events) line(p []byte, i, end int) (next int, seen Seen, ended bool) {
 	if !blank {
 		return next, 0, false
 	}
-	// It ends something even without an event: a comment that keeps the connection alive, for example.
+	// There may be no event to end: a comment that keeps the connection alive, for example, is followed by a blank line too.
 	seen = e.dispatch()
 	e.tail, e.last = e.skipLF, seen
 	return next, seen, true
 }
 
-// stop ends a call of Observe with the event that ended before i, and of which the handler had something to say. Where
-// others came before start, they are taken first, and this one with the next call, as it may be one to hide.
+// stop ends a call of Observe with the event that ended before i, and for which the handler did not return zero. Events
+// before start are taken first, and this one with the next call, because it may be one to hide.
 func (e *events) stop(start, i int, seen Seen) (int, Seen) {
 	if start == 0 {
 		return i, seen | SeenEnd
@@ -175,8 +176,8 @@ func (e *events) stop(start, i int, seen Seen) (int, Seen) {
 	return start, SeenEnd
 }
 
-// oneLine returns the data of the event that begins at p[i], and the index after its blank line, given where the next line
-// feed and carriage return stand. The index is 0 unless the event is one line of data, and all there.
+// oneLine returns the data of the event that begins at p[i], and the index after its blank line, given the indexes of the
+// next line feed and carriage return. The index is 0 unless the event is one line of data, and complete.
 func oneLine(p []byte, i, nl, cr int) (data []byte, next int) {
 	if nl-i < 6 || nl == len(p) || string(p[i:i+5]) != "data:" {
 		return nil, 0

@@ -29,7 +29,7 @@ func ExampleBody() {
 	// 32 {"service_tier":"default","n":1}
 }
 
-// The bytes of a body can be seen as they are scanned, here to know it again by its hash.
+// Other writers can see the bytes of a body while it is scanned, here to recognise it by its hash.
 func ExampleBody_Load() {
 	req, _ := http.NewRequest(http.MethodPost, "http://example.com/", strings.NewReader(`{"model":"gpt-5"}`))
 	req.Header["X-Stainless-Retry-Count"] = []string{"1"}
@@ -49,7 +49,7 @@ func ExampleBody_Load() {
 	// 777710df
 }
 
-// The first messages are taken out of a request, say because a cache has them.
+// The first messages are cut out of a request, for example because a cache has them.
 func ExampleBody_Attach_cut() {
 	req, _ := http.NewRequest(http.MethodPost, "http://example.com/", strings.NewReader(`{"contents":[{"a":1}, {"b":2}, {"c":3}]}`))
 	contents := transport.PathOf("contents")

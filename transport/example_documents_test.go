@@ -17,7 +17,7 @@ func (usageReader) Document(doc *transport.Fields) transport.Seen {
 	return 0
 }
 
-// Of a stream of events, only the first and those with a usage are parsed.
+// In a stream of events, only the first one and those with a usage are parsed.
 func ExampleDocuments() {
 	var documents transport.Documents
 	documents.Begin(http.Header{"Content-Type": {"text/event-stream"}}, transport.Format{

@@ -20,7 +20,7 @@ func ExampleFind() {
 	// {"service_tier":"flex", "model": "gpt-5", "seed": 18446744073709551615 } <nil>
 }
 
-// Of a document that was cut off, Find has what came before.
+// Find also returns the members of a document that was cut off.
 func ExampleFind_cut() {
 	message := transport.PathOf("error.message")
 	fields, err := transport.Find([]byte(`{"error":{"message":"too many requests","details":[{"@ty`), transport.MustPaths("error.message"))

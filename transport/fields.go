@@ -9,10 +9,10 @@ import (
 
 var errNotObject = errors.New("transport: JSON is not an object")
 
-// maxMembers is how often watched members may occur in a document, so that one which repeats them takes no memory.
+// maxMembers is how often watched members may occur in a document. It bounds the memory that a hostile document can take.
 const maxMembers = 255
 
-// maxDocument is how long a document may be, so that offsets fit a member.
+// maxDocument is how long a document may be in bytes: the offsets of a member are 32 bits wide.
 const maxDocument = math.MaxInt32
 
 // A member is one occurrence of a watched path. All offsets count from the document's first byte. Of the second member of
@@ -38,16 +38,16 @@ type Fields struct {
 	src      []byte // the document, where the caller keeps it; else values are copies
 	copied   []byte
 	members  []member
-	open     int // offset of the top-level object's brace; -1 if there is none, or it is not known to end
+	open     int // offset of the top-level object's brace; -1 if there is none, or the document is not valid
 	count    int // members of the top-level object, watched or not
 	unknown  string
 	elements elements
 
-	slots [maxPaths]uint8 // by path: its last member that is all there, and 1
+	slots [maxPaths]uint8 // by path: the index of its last complete member, plus 1
 	seen  uint64          // the paths of members
 }
 
-// Unknown returns the name of the field that [Paths.WithUnknown] asked for; "" if the document has none.
+// Unknown returns the name of the unknown field that [Paths.WithUnknown] describes; "" if the document has none.
 func (f *Fields) Unknown() string { return f.unknown }
 
 // Get returns the raw value at a path, and whether there is one. Of duplicates it returns the last, which is the one

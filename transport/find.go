@@ -14,9 +14,9 @@ func release(s *scanner) {
 	scanners.Put(s)
 }
 
-// Find finds the members at paths in a whole document, whose bytes the Fields share. The document is checked, but not the
-// insides of its strings. An error says what is wrong with it; the Fields then have what was found before, as an error
-// body that was cut off should still say what it is about. A document that is not an object has no members.
+// Find finds the members at paths in a whole document, whose bytes the Fields share. It checks the document, except for the
+// contents of its strings. An error says what is wrong with it; the Fields then have what was found before, so that an
+// error body that was cut off can still be read. A document that is not an object has no members.
 func Find(doc []byte, paths *Paths) (*Fields, error) {
 	s := scanners.Get().(*scanner)
 	defer release(s)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Of a document that is cut off, or goes wrong, Find has what came before, and of one that is not an object nothing.
+// Find has the members before the place where a document is cut off or invalid, and none of a document that is no object.
 func TestFindIsLenient(t *testing.T) {
 	const doc = `{"model":"m","response":{"usage":{"n":1},"service_tier":"flex"},"stream":true}`
 	for end := range doc {
@@ -46,7 +46,7 @@ func checkPart(t *testing.T, f *Fields, doc string, end int) {
 	}
 }
 
-// What was found is not changed by what is searched next.
+// A later search does not change the Fields of an earlier one.
 func TestFindOwnsItsFields(t *testing.T) {
 	first, err := Find([]byte(`{"contents":[1,2],"model":"right"}`), elementPaths)
 	if err != nil {

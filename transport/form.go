@@ -9,14 +9,14 @@ import (
 	"slices"
 )
 
-// Of a form, a field longer than maxField is not looked at, nor are fields behind the first maxFields.
+// A field of a form that is longer than maxField bytes is ignored, as are all fields after the first maxFields.
 const (
 	maxField  = 1 << 10
 	maxFields = 255
 )
 
-// formFields finds the fields of a multipart form that are named as paths: a text as a JSON string, a number or a truth
-// value as it is. Whether the form is well-formed is for the server to judge: the error is one of reading it.
+// formFields finds the fields of a multipart form whose names are paths. It returns a text as a JSON string, and a number,
+// true or false as it is. An error comes from reading the form; whether the form is valid is for the server to decide.
 func formFields(body io.Reader, boundary string, paths *Paths) (Fields, error) {
 	source := &rememberingReader{Reader: body}
 	form := multipart.NewReader(source, boundary)

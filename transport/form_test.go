@@ -147,7 +147,7 @@ func TestFormFields(t *testing.T) {
 	}
 }
 
-// The boundary is what the header says, however it is written there.
+// The boundary is that of the header, in every valid spelling.
 func TestFormBoundaries(t *testing.T) {
 	body := formOf(t, "a b:c'", "model", "m")
 	for contentType, want := range map[string]string{
@@ -173,7 +173,7 @@ func TestFormBoundaries(t *testing.T) {
 	}
 }
 
-// A form that is none is for the server to refuse: what could be read of it counts, and it is sent as it is.
+// An invalid form is for the server to reject: the fields that could be read count, and it is sent as it is.
 func TestBrokenForms(t *testing.T) {
 	whole := formOf(t, someBoundary, "model", "m", "file:f", strings.Repeat("x", smallBody), "stream", "true")
 	for name, test := range map[string]struct{ body, want string }{
@@ -234,7 +234,7 @@ func TestFormClosesItsSource(t *testing.T) {
 	}
 }
 
-// Where there are two reasons to leave a body alone, a row always has the same one.
+// If there are two reasons to leave a body alone, a row always has the same one.
 func TestFormThatIsEncoded(t *testing.T) {
 	body := formOf(t, someBoundary, "model", "m")
 	said := map[string]bool{}
@@ -252,7 +252,7 @@ func TestFormThatIsEncoded(t *testing.T) {
 	}
 }
 
-// The fields found are those that mime/multipart finds, and whatever the body is, it is sent as it is.
+// The fields found are those that mime/multipart finds, and any body is sent as it is.
 func FuzzForm(f *testing.F) {
 	f.Add([]byte(formOf(f, "b", "model", "m", "file:f", "x", "stream", "true", "usage", "-1")), "b")
 	f.Add([]byte(formOf(f, "a b", "model", "\x00\xff\"", "model", "2")), "a b")

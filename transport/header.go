@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Why a body is not edited, as [Body.Skipped] says it.
+// The reasons why a body is not edited: see [Body.Skipped].
 const (
 	SkippedEncoding = "content-encoding"
 	SkippedSigned   = "signed request"
@@ -18,8 +18,8 @@ const (
 	SkippedOnce     = "long body without GetBody"
 )
 
-// Headers are what one look over a request's headers has found: see [Body.Inspect]. Keys may stand in any case: some SDKs
-// write theirs in lower case, past [http.Header.Set].
+// Headers are what [Body.Inspect] found in a request's headers. Keys match in any case, because some SDKs write lower-case
+// keys into the map without [http.Header.Set].
 type Headers struct {
 	IdempotencyKey bool   // there is an Idempotency-Key, or an X-Idempotency-Key
 	RetryCount     string // X-Stainless-Retry-Count: which of its own retries a request of a Stainless SDK is; "0" is the first try
@@ -32,7 +32,7 @@ type Headers struct {
 	boundary string // of a multipart form
 }
 
-// Credentials are the headers by which a provider knows who pays.
+// Credentials are the headers by which a provider identifies the account that pays. An empty string is an absent header.
 type Credentials struct {
 	Authorization string
 	APIKey        string // Api-Key
@@ -40,12 +40,12 @@ type Credentials struct {
 	GoogleKey     string // X-Goog-Api-Key
 }
 
-// isOf reports whether h is the map that was looked at, with as many keys as it had then.
+// isOf reports whether h is the map that was inspected, with as many keys as it had then.
 func (n *Headers) isOf(h http.Header) bool {
 	return n.of != nil && len(n.of) == len(h) && reflect.ValueOf(n.of).Pointer() == reflect.ValueOf(h).Pointer()
 }
 
-// inspect looks over the headers of a request.
+// inspect reads the headers of a request, once.
 func (n *Headers) inspect(h http.Header) {
 	*n = Headers{of: h}
 	for k, v := range h {
@@ -70,7 +70,7 @@ type inspection struct {
 	note func(n *Headers, value string)
 }
 
-// inspected has the headers that matter by their length, as most others differ in it from all of them.
+// inspected has the headers that matter, by their length: the length alone rules out most other headers.
 var inspected = byLength(
 	inspection{"Content-Type", (*Headers).noteType},
 	inspection{"Content-Encoding", (*Headers).noteEncoding},
@@ -121,11 +121,11 @@ func (n *Headers) noteAuthorization(v string) {
 	}
 }
 
-// noteSignature notes that the body is signed, or its digest is: another body would be refused.
+// noteSignature notes that the body, or its digest, is signed: the provider would reject another body.
 func (n *Headers) noteSignature(string) { n.fixed = SkippedSigned }
 
-// HeaderValue returns the first value of a header, "" if there is none. The key, given in its canonical form, may stand
-// among h in any case: some SDKs write theirs in lower case, past [http.Header.Set].
+// HeaderValue returns the first value of a header, or "" if there is none. The key is given in its canonical form, and
+// matches in any case, because some SDKs write lower-case keys into the map without [http.Header.Set].
 func HeaderValue(h http.Header, key string) string {
 	if v := h[key]; len(v) > 0 {
 		return v[0]

@@ -18,20 +18,20 @@ const (
 	wantCommaOrEnd
 	inString
 	inLiteral
-	numMinus // of a number: behind its minus,
-	numZero  // a leading zero,
-	numInt   // a digit before the point,
-	numDot   // the point,
-	numFrac  // a digit behind it,
-	numE     // the e,
-	numESign // the sign behind that,
-	numExp   // or a digit of the exponent
+	numMinus // in a number, after its minus
+	numZero  // after a leading zero
+	numInt   // after a digit before the point
+	numDot   // after the point
+	numFrac  // after a digit behind the point
+	numE     // after the e
+	numESign // after the sign of the exponent
+	numExp   // after a digit of the exponent
 	scanDone
 	scanFailed
 )
 
-// afterNumber returns the state behind a byte of a number: wantCommaOrEnd if the number ended before the byte, and
-// scanFailed if it may not stand there.
+// afterNumber returns the state after the byte c of a number: wantCommaOrEnd if the number ended before c, and scanFailed
+// if c is not valid there.
 func afterNumber(state scanState, c byte) scanState {
 	switch {
 	case c >= '0' && c <= '9':
@@ -56,7 +56,7 @@ func afterDigit(state scanState, c byte) scanState {
 		}
 		return numInt
 	case numZero:
-		return wantCommaOrEnd // and then the digit is one too many
+		return wantCommaOrEnd // a digit after a leading zero: the caller then finds it where a comma should be
 	case numDot:
 		return numFrac
 	case numE, numESign:
@@ -69,7 +69,7 @@ func afterDigit(state scanState, c byte) scanState {
 func stringEnd(p []byte, i int) int {
 	at := indexQuote(p, i)
 	for at > i && p[at-1] == '\\' && slashesBefore(p[i:at])&1 != 0 {
-		// A quote within a text has its other half near by, as a rule: \"so\".
+		// Escaped quotes usually come in pairs, a few bytes apart: \"so\".
 		i = at + 1
 		if at = nearQuote(p, i); at < 0 {
 			at = indexQuote(p, i)
@@ -87,9 +87,10 @@ func indexQuote(p []byte, i int) int {
 	return i + at
 }
 
-// nearQuote returns the index of the first quote in the 16 bytes from p[i] on; -1 if there is none, or p ends before. It is
-// quicker than bytes.IndexByte for a quote that near, and looks at eight bytes at once: of a word xored with eight quotes,
-// a byte is zero where the quote stands, and (q-ones)&^q&tops has the top bit of the first such byte.
+// nearQuote returns the index of the first quote in the 16 bytes from p[i] on; -1 if there is none, or p ends before. For a
+// quote that near it is faster than bytes.IndexByte. It examines eight bytes at once, as one integer: xored with eight
+// quotes, it has a zero byte where a quote stands, and the lowest bit of (q-ones)&^q&tops is the top bit of the first zero
+// byte.
 func nearQuote(p []byte, i int) int {
 	const ones, tops, quotes = 0x0101010101010101, 0x8080808080808080, 0x2222222222222222
 	if i+16 > len(p) {
@@ -114,8 +115,8 @@ func slashesBefore(p []byte) (n int) {
 	return n
 }
 
-// keyEnd is stringEnd for a key, which is short as a rule. It also reports whether the key holds an escape. It looks at
-// eight bytes at once: see nearQuote.
+// keyEnd is stringEnd for a key, which is usually short. It also reports whether the key holds an escape. It examines eight
+// bytes at once: see nearQuote.
 func keyEnd(p []byte, i int) (end int, escaped bool) {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(p); i += 8 {

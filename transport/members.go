@@ -7,9 +7,9 @@ import (
 	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
-// A matcher follows the keys of a document along the watched paths, and notes the members at their ends in its Fields. A
-// parser moves it: a [scanner], which sees the document in pieces, or [scanner.whole], which sees all of it. All offsets
-// count from the document's first byte.
+// A matcher follows the keys of a document along the watched paths, and notes the members at their ends in its Fields. One
+// of two parsers drives it: [scanner.Write], which sees the document in pieces, or [scanner.whole], which sees all of it.
+// All offsets count from the document's first byte.
 //
 // It keeps a stack of the objects that a watched path leads through. In
 //
@@ -30,7 +30,7 @@ type matcher struct {
 	inside int                // the depth of the elements to locate, while their array is being read; else 0
 }
 
-// reset forgets the document, but not the memory.
+// reset forgets the document and keeps the memory for the next one.
 func (m *matcher) reset(paths *Paths) {
 	copied, members, ranges := m.copied[:0], m.members[:0], m.elements.ranges[:0]
 	m.Fields = Fields{paths: paths, copied: copied, members: members, elements: elements{ranges: ranges}, open: -1}

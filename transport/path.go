@@ -3,8 +3,8 @@ package transport
 import "sync"
 
 // A Path names a member of a JSON document: "model" is one of the document's own object, "response.usage" one of the
-// object that its member "response" holds. It is a number, to be held in a package's variable: looking up a member by
-// it costs a few instructions. The zero Path names none.
+// object that its member "response" holds. It is a number that a package keeps in a variable, so that looking up a member
+// costs a few instructions. The zero Path names none.
 type Path uint16
 
 var known struct {

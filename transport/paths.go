@@ -14,8 +14,8 @@ const (
 
 // Paths is a set of members to find in a JSON document: "model" is a member of the document's own object,
 // "response.usage" a member of the object that its member "response" holds. Paths do not lead through arrays.
-// Where both a path and a longer one that begins with it are in the set ("error" and "error.code"), the shorter one finds
-// only values that are not objects. A Paths is immutable and safe for concurrent use.
+// If both a path and a longer one that begins with it are in the set ("error" and "error.code"), the shorter one finds only
+// values that are not objects. A Paths is immutable and safe for concurrent use.
 type Paths struct {
 	full  []string
 	names [][]string
@@ -28,9 +28,9 @@ type Paths struct {
 
 	// sized has the names by level and length, as most keys differ in length.
 	sized [maxPathLen][maxSized][]name
-	slots []uint8 // by Path: its number in full, and 1; 0 is not in the set
+	slots []uint8 // by Path: its index in full, plus 1; 0 is not in the set
 
-	array   int                    // number in full, and 1, of the array whose elements are located; 0 is none
+	array   int                    // index in full, plus 1, of the array whose elements are located; 0 is none
 	unknown func(name []byte) bool // see WithUnknown
 	under   [maxPathLen]uint64     // by level: the paths that have led through the root of unknown members before it
 }
@@ -41,7 +41,7 @@ type name struct {
 	paths uint64
 }
 
-// maxSized is the length from which on names count as of one length.
+// maxSized is the length from which on all names share one list.
 const maxSized = 32
 
 // NewPaths returns the set of the given paths. It holds at most 64 paths of at most 4 names each; those beyond are
@@ -98,19 +98,19 @@ func MustPaths(paths ...string) *Paths {
 	return ps
 }
 
-// WithElements returns the same paths, with which the elements of the array at one of them are located, too: see
-// [Fields.Elements]. It can be one array. A path that is not in the set has no elements.
+// WithElements returns the same paths, and also locates the elements of the array at one of them: see [Fields.Elements].
+// Only one array can be chosen. A path that is not in the set has no elements.
 func (ps *Paths) WithElements(array Path) *Paths {
 	with := *ps
 	with.array = int(with.slot(array))
 	return &with
 }
 
-// WithUnknown returns the same paths, with which a field that is not in the set is noted, too: the first one with a
-// positive number for a value, and a name of which notable reports true, in the object called root, or in one within it
-// that a path leads through. With root "usage" and names that end in "_tokens", a document
-// {"usage": {"input_tokens": 3, "dream_tokens": 5}} of which the set has "usage.input_tokens" has the unknown field
-// "dream_tokens". See [Fields.Unknown].
+// WithUnknown returns the same paths, and also notes an unknown field: see [Fields.Unknown]. That is the first member which
+// is not in the set, has a positive number for a value, and has a name for which notable reports true. It must be in the
+// object called root, or in an object within it that a path leads through. For example, with the path "usage.input_tokens",
+// root "usage", and a notable that accepts names ending in "_tokens", the document
+// {"usage": {"input_tokens": 3, "dream_tokens": 5}} has the unknown field "dream_tokens".
 func (ps *Paths) WithUnknown(root string, notable func(name []byte) bool) *Paths {
 	with := *ps
 	with.unknown, with.under = notable, [maxPathLen]uint64{}
@@ -124,7 +124,7 @@ func (ps *Paths) WithUnknown(root string, notable func(name []byte) bool) *Paths
 	return &with
 }
 
-// slot returns the number of a path in the set, and 1; 0 if it is not in the set.
+// slot returns the index of a path in the set, plus 1; 0 if it is not in the set.
 func (ps *Paths) slot(p Path) uint8 {
 	if int(p) >= len(ps.slots) {
 		return 0

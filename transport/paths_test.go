@@ -66,7 +66,7 @@ func TestNewPaths(t *testing.T) {
 	}
 }
 
-// As many paths as there can be are all found, those with the same beginnings and those of the same length, too.
+// The largest set of paths is found as a whole, even if paths have the same beginnings or lengths.
 func TestManyPaths(t *testing.T) {
 	var names []string
 	var doc strings.Builder

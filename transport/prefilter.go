@@ -2,35 +2,41 @@ package transport
 
 import "bytes"
 
-// A prefilter says, faster than parsing, whether an event of a stream is worth parsing: whether it has a member with one
-// of some names (marks), and a value other than null. Most events have none, and differ from the one before only by a
-// word and some padding:
+// A prefilter decides, faster than a parser, whether an event of a stream is worth parsing: whether it has a member with
+// one of some names (marks) and a value other than null. Most events have none, and differ from the one before only in a
+// few characters of text:
 //
 //	{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"delta":{"content":"Hel"}}],"usage":null}
 //	{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"delta":{"content":"lo"}}],"usage":null}
 //	|------------------------- head ---------------------------------------------------|   |------ middle ------|
 //
-// So it remembers the head that events share, and the middle that they share from the first brace behind it (the word
-// has none, as a rule), and knows of both that they hold no mark. Of an event that begins like that it looks only at what
-// lies between, and behind. Where that is not so, it looks at all of it. The zero prefilter is ready.
+// The prefilter remembers two parts that events share and that hold no mark: the head, and the middle, which begins at the
+// first closing brace after the head. In an event that has both, it searches only the rest: the text between the two, and
+// what follows the middle. In an event that has only the head, it searches everything after it, and in any other the whole
+// event. The zero prefilter is ready.
+//
+// The usage at the end of a stream is found in this way: in
+//
+//	{"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[],"usage":{"prompt_tokens":9}}
+//
+// the head differs at choices, so the whole event is searched, and the mark "usage" is found with a value.
 type prefilter struct {
-	head    []byte // what unmarked events begin with; or the whole of the last one, if same is 0
-	same    int    // how much of it others share
-	from    int    // where to look on behind it, see resume
-	middle  []byte // what follows from the first brace behind it
-	settled bool   // the middle is what two events had in common
-	on      int    // where to look on behind it
+	head    []byte // what unmarked events begin with; if same is 0, the beginning of the last one
+	same    int    // how many bytes of head are shared
+	from    int    // where the search goes on after the head: see resume
+	middle  []byte // what follows from the first closing brace after the head
+	settled bool   // middle is what two events had in common
+	on      int    // where the search goes on after the middle, counted from its beginning
 }
 
-// maxPrefix is how much of an event is remembered, and minPrefix how much must be shared to be of use.
+// maxPrefix is how many bytes of a head or middle are remembered, and minPrefix how many must be shared to be of use.
 const (
 	maxPrefix = 512
 	minPrefix = 16
 )
 
-// marked reports whether data has a member of one of the names, each in quotes, with a value other than null. Behind what is
-// known not to be marked it looks again from the last colon on at most: a member that begins before that has its value, or
-// enough of it, before it, too.
+// marked reports whether data has a member of one of the names, each in quotes, with a value other than null. A member may
+// begin in a shared part and have its value after it: see resume.
 func (g *prefilter) marked(data []byte, names [][]byte) bool {
 	if g.same == 0 || len(data) < g.same || string(data[:g.same]) != string(g.head[:g.same]) {
 		if marked(data, 0, names) {
@@ -44,6 +50,7 @@ func (g *prefilter) marked(data []byte, names [][]byte) bool {
 		return marked(data, g.from, names)
 	}
 	brace += g.same
+	// The middle begins at the brace in every event, however long the text before it is.
 	if g.settled && len(data)-brace >= len(g.middle) && string(data[brace:brace+len(g.middle)]) == string(g.middle) {
 		return marked(data[:brace], g.from, names) || marked(data, brace+g.on, names)
 	}
@@ -54,7 +61,7 @@ func (g *prefilter) marked(data []byte, names [][]byte) bool {
 	return false
 }
 
-// learnHead remembers the beginning of an event that is not marked, as far as it is that of the one before.
+// learnHead remembers what an unmarked event begins with: what it has in common with the one before, if that is enough.
 func (g *prefilter) learnHead(data []byte, names [][]byte) {
 	data = data[:min(len(data), maxPrefix)]
 	n := common(data, g.head)
@@ -66,7 +73,7 @@ func (g *prefilter) learnHead(data []byte, names [][]byte) {
 	g.same, g.from = n, resume(data, colon, names)
 }
 
-// learnMiddle does the same from the brace on.
+// learnMiddle remembers a middle in the same way. A middle that two events had in common stays.
 func (g *prefilter) learnMiddle(data []byte, names [][]byte) {
 	data = data[:min(len(data), maxPrefix)]
 	n := common(data, g.middle)
@@ -79,7 +86,7 @@ func (g *prefilter) learnMiddle(data []byte, names [][]byte) {
 	}
 }
 
-// common returns how many bytes a and b begin with alike.
+// common returns the length of the longest common prefix of a and b.
 func common(a, b []byte) (n int) {
 	for n < min(len(a), len(b)) && a[n] == b[n] {
 		n++
@@ -87,8 +94,10 @@ func common(a, b []byte) (n int) {
 	return n
 }
 
-// resume returns where to look on behind something whose last colon is known: at that colon if one of the names stands
-// before it, as its value may be another the next time; else behind it.
+// resume returns where the search goes on after a shared part, given its last colon. The member of any earlier colon has
+// shown in the shared part that its value is null or its name is no mark. The last member may end in the rest of the event:
+// of `"usage":` the next event may have another value. So if its name is a mark, the search goes on at the colon itself,
+// and else after it.
 func resume(data []byte, colon int, names [][]byte) int {
 	if named(data, colon, names) {
 		return colon
@@ -96,8 +105,8 @@ func resume(data []byte, colon int, names [][]byte) int {
 	return colon + 1
 }
 
-// marked is [prefilter.marked] for what follows from an index on. It looks at colons, of which a document has fewer than of
-// anything else that a name could be found by.
+// marked is [prefilter.marked] without a memory, for data from an index on. It searches for colons: a document has fewer of
+// them than of quotes.
 func marked(data []byte, from int, names [][]byte) bool {
 	for i := from; ; {
 		colon := bytes.IndexByte(data[i:], ':')
@@ -129,7 +138,7 @@ func named(data []byte, colon int, names [][]byte) bool {
 	return false
 }
 
-// null reports whether a value that begins in data, perhaps behind white space, is null.
+// null reports whether the value that begins in data, perhaps after white space, is null.
 func null(data []byte) bool {
 	data = trimLeft(data)
 	return len(data) >= 4 && string(data[:4]) == "null"
@@ -142,14 +151,14 @@ func trimLeft(data []byte) []byte {
 	return data
 }
 
-// A memberFinder looks for a member with a value other than null in data that comes in pieces, of which one may end in
-// the middle of its name: `..."finishRea` and `son":"STOP"...`. The zero memberFinder is ready.
+// A memberFinder looks for a member with a value other than null in data that comes in pieces. A piece may end in the
+// middle of its name: `..."finishRea` and `son":"STOP"...`. The zero memberFinder is ready.
 type memberFinder struct {
 	seam  []byte // the end of what came before
 	found bool
 }
 
-// maxSeam is longer than a name, and the beginning of its value with some white space around.
+// maxSeam is longer than a name with the beginning of its value and some white space.
 const maxSeam = 64
 
 // look looks at the next piece.
@@ -166,7 +175,7 @@ func (f *memberFinder) look(piece, name []byte) {
 	}
 }
 
-// certain is marked for one name, but where the value is cut off there it reports false.
+// certain is marked for one name. It reports false where data ends before the value is known: `"usage":nu` may become null.
 func certain(data, name []byte) bool {
 	for len(name) > 0 {
 		at := bytes.Index(data, name)

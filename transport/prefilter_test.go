@@ -37,7 +37,7 @@ func TestMarked(t *testing.T) {
 	}
 }
 
-// What an event began with never changes what is said of the next.
+// What the prefilter remembers of earlier events never changes its result for the next one.
 func FuzzPrefilter(f *testing.F) {
 	const head = `{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"delta":{"content":`
 	f.Add([]byte(head + `"a"}}],"usage":null}` + "\n" + head + `"b"}}],"usage":null}` + "\n" + head + `"b"}}],"usage":{"x":1}}`))

@@ -8,26 +8,27 @@ import (
 	"time"
 )
 
-// sameBody reports whether two bodies are one; of types that cannot be compared, none is another.
+// sameBody reports whether two bodies are the same one. Bodies of types that cannot be compared never are.
 func sameBody(a, b io.ReadCloser) bool {
 	t := reflect.TypeOf(a)
 	return t == reflect.TypeOf(b) && t != nil && t.Comparable() && a == b
 }
 
-// A reopener opens a request's body again, by its GetBody, and looks after requests whose GetBody returns no new reader
-// but rewinds the one that there is:
+// A reopener opens a request's body again, by its GetBody. Some GetBody functions return no new reader, but rewind the one
+// that there is:
 //
 //	req.GetBody = func() (io.ReadCloser, error) { _, err := body.Seek(0, io.SeekStart); return body, err }
 //
-// So do azcore, and openai-go and anthropic-sdk-go for a bytes.Reader. net/http may go on reading a request's body when it
-// has been answered already, and would then read the bytes of the next attempt. So such a body is opened again only when
-// the reader opened before has been closed.
+// azcore does this, and so do openai-go and anthropic-sdk-go for a bytes.Reader. Such a body must not be read by two
+// attempts at once: net/http may still send the body of the first attempt when its answer, an early 429 for example, has
+// arrived. Two readers of one rewound body would each send a part of it. So the reopener waits until the reader opened
+// before has been closed, for up to reopenTime.
 type reopener struct {
 	getBody func() (io.ReadCloser, error)
 
 	mu   sync.Mutex
-	own  io.ReadCloser // the request's own body; nil if GetBody has returned another reader since
-	open chan struct{} // closed when the reader opened last is; nil if that was a new reader
+	own  io.ReadCloser // the request's own body; nil once GetBody has returned another reader
+	open chan struct{} // closed when the reader opened last is closed; nil if that was a new reader
 }
 
 // reopenTime is how long to wait for the reader opened before. net/http closes a body as soon as the connection, or the
@@ -36,7 +37,7 @@ const reopenTime = time.Second
 
 var errInUse = errors.New("transport: the request gives its body again by rewinding it, and net/http still reads it")
 
-// await returns when nothing reads what was opened last, or after the wait with an error.
+// await returns when the reader opened last has been closed, or an error after the wait.
 func (r *reopener) await(wait time.Duration) error {
 	r.mu.Lock()
 	open := r.open
@@ -74,14 +75,14 @@ func (r *reopener) reopen() (io.ReadCloser, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.own == nil || !sameBody(r.own, body) {
-		r.own = nil
+		r.own = nil // GetBody returns new readers, so none has to be waited for from now on
 		return body, nil
 	}
 	r.open = make(chan struct{})
 	return &rewoundBody{ReadCloser: body, closed: r.open}, nil
 }
 
-// A rewoundBody says when it is closed.
+// A rewoundBody closes a channel when it is closed.
 type rewoundBody struct {
 	io.ReadCloser
 	once   sync.Once

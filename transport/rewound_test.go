@@ -32,7 +32,7 @@ func (r *rewound) request(t *testing.T) *http.Request {
 	return req
 }
 
-// A body that is given again by rewinding it is not given while what was given before is still read.
+// A body that GetBody rewinds is not opened while the reader before is still open.
 func TestRewoundBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		data := []byte(`{"model":"m","messages":"` + strings.Repeat("x", 100<<10) + `"}`)
@@ -78,7 +78,7 @@ func checkRewound(t *testing.T, data []byte, edits ...Edit) {
 	}
 }
 
-// One that is given anew each time is given at once.
+// A body with a new reader for each attempt is opened at once.
 func TestFreshBodyIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		data := []byte(`{"model":"` + strings.Repeat("x", 100<<10) + `"}`)

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// maxDepth is how deep a JSON document may nest before a scanner gives it up. It is encoding/json's own limit.
+// maxDepth is how deep a JSON document may nest: deeper nesting is an error. It is encoding/json's own limit.
 const maxDepth = 10_000
 
-// maxKey is longer than any key worth watching, escapes and all. A longer one is never a match.
+// maxKey is longer than any watched key, even if it is written in escapes. A longer key never matches.
 const maxKey = 128
 
 var (
@@ -19,19 +19,24 @@ var (
 )
 
 // A scanner finds watched members of one JSON document that arrives in pieces, and checks that the document is
-// well formed. It does not check what stands between the quotes of a string: that is for whatever reads the string. It
-// keeps no more of the document than the values it was asked for, up to a limit for each. The zero scanner is not
-// ready: call reset. It is not safe for concurrent use.
+// well formed. It does not check the contents of strings: the reader of a string does that. It keeps no more of the
+// document than the values at the watched paths, up to a limit for each. The zero scanner is not ready: call reset. It is
+// not safe for concurrent use.
 //
-// It is a state machine over bytes that may stop anywhere. Of a document that arrives as `{"mod` and `el":"gpt"}`, the
-// first piece leaves it in the state inString with isKey set and "mod" in keyBuf; the second completes the key.
+// It is a state machine over bytes, and can stop between any two of them. Say that {"model":"gpt"} arrives in two pieces:
+//
+//	piece       state after it     what is kept
+//	{"mod       inString, isKey    keyBuf holds mod
+//	el":"gpt"}  scanDone           the member model with the value "gpt", quotes included
+//
+// A value that is split between pieces is copied piece by piece: capture is where it begins in the current one.
 type scanner struct {
 	matcher
 
 	state   scanState
 	isKey   bool     // the string being read is a key
-	slash   bool     // the string's last piece ended in a backslash that escapes what follows
-	lit     string   // what is left of true, false or null
+	slash   bool     // the string's last piece ended in a backslash that escapes the next byte
+	lit     string   // the rest of true, false or null
 	off     int      // document offset of the chunk being read
 	depth   int      // how many objects and arrays enclose what comes next
 	objects []uint64 // one bit a level: set where the level is an object
@@ -42,12 +47,12 @@ type scanner struct {
 	keyAt   int          // document offset of the key being read
 	keyBuf  [maxKey]byte // the beginning of a key that is split between chunks
 	keyLen  int          // > maxKey: longer than any watched name
-	suspect string       // the last key, if it is an unknown field whose value has yet to come
+	suspect string       // the last key, if it is an unknown field and its value has not begun
 	err     error
 }
 
-// reset makes the scanner ready for a document, of which it is to find paths. Values longer than limit bytes are not
-// kept; with limit 0 none are copied, and only a document that the caller keeps has values.
+// reset makes the scanner ready for a document in which to find paths. Values longer than limit bytes are not kept. With
+// limit 0 no value is copied: then only a document that the caller keeps has values.
 func (s *scanner) reset(paths *Paths, limit int) {
 	s.matcher.reset(paths)
 	s.state, s.isKey, s.err = wantValue, false, nil
@@ -56,7 +61,7 @@ func (s *scanner) reset(paths *Paths, limit int) {
 	s.keyLen, s.slash, s.suspect = 0, false, ""
 }
 
-// complete reports whether the document has ended, white space apart.
+// complete reports whether the document has ended. Only white space may follow.
 func (s *scanner) complete() bool { return s.state == scanDone }
 
 // close says that the document ends here, and returns an error if it should not.
@@ -87,14 +92,13 @@ func (s *scanner) unexpected(c byte, at int) {
 	s.fail(fmt.Errorf("transport: JSON: unexpected %q at offset %d", c, s.off+at))
 }
 
-// drop lets go of what the scanner has found.
+// drop forgets what the scanner has found.
 func (s *scanner) drop() {
 	s.Fields = Fields{copied: s.copied, members: s.members[:0], elements: elements{ranges: s.elements.ranges[:0]}}
 }
 
-// next reads the next piece of the document, and nothing that stands behind its end. It returns how many bytes that
-// took: all of p if the document goes on, or if something is wrong with it. A number at the document's top ends only
-// with the byte after it.
+// next reads the next piece of the document, and nothing after its end. It returns how many bytes it took: all of p if the
+// document goes on, or is not valid. A document that is only a number ends with the byte after it.
 func (s *scanner) next(p []byte) int { return s.read(p, true) }
 
 // read reads p, up to the document's end if stop is set, and returns how many bytes it took.
@@ -182,18 +186,20 @@ func (s *scanner) readCommaOrEnd(p []byte, i int, c byte) int {
 	return len(p)
 }
 
+// inObject reports whether the innermost container is an object. There must be one.
 func (s *scanner) inObject() bool {
 	top := s.depth - 1
 	return s.objects[top>>6]&(1<<(top&63)) != 0
 }
 
-// watching reports whether the innermost container is a watched object.
+// watching reports whether the innermost container is a watched object: whether all containers around are on the stack.
 func (s *scanner) watching() bool { return s.level == s.depth && s.level > 0 }
 
 // startValue begins the value whose first byte is c = p[i].
 func (s *scanner) startValue(p []byte, i int, c byte) int {
 	switch {
 	case s.active > 0:
+		// The value is within a watched one. Only the elements of the chosen array are noted there.
 		if s.depth == s.inside {
 			s.elements.start(s.off + i)
 		}
@@ -225,6 +231,7 @@ func (s *scanner) startValue(p []byte, i int, c byte) int {
 	return i + 1
 }
 
+// startLiteral begins true, false or null.
 func (s *scanner) startLiteral(p []byte, i int, c byte) int {
 	switch s.state = inLiteral; c {
 	case 't':
@@ -249,12 +256,14 @@ func (s *scanner) enter(p []byte, i int, object bool) int {
 	if s.depth>>6 == len(s.objects) {
 		s.objects = append(s.objects, 0)
 	}
+	// The level may have been of the other kind before, so its bit is written in both cases.
 	bit := uint64(1) << (s.depth & 63)
 	if object {
 		s.objects[s.depth>>6] |= bit
 	} else {
 		s.objects[s.depth>>6] &^= bit
 	}
+	// An object within an array is at a greater depth than any watched level: paths do not lead through arrays.
 	if object && s.level == s.depth {
 		s.enterObject(s.off+i, s.depth)
 	}
@@ -291,7 +300,7 @@ func (s *scanner) endValue(p []byte, i int) {
 	}
 }
 
-// keep copies a part of the active value. It copies one byte more than the limit at most, by which keepEnd knows that the
+// keep copies a part of the active value. It copies at most one byte more than the limit, so that keepEnd can see that the
 // value is too long.
 func (s *scanner) keep(part []byte) {
 	room := s.limit + 1 - (len(s.copied) - int(s.members[s.active-1].from))
@@ -310,6 +319,8 @@ func (s *scanner) keepEnd(part []byte) bool {
 	return true
 }
 
+// readString reads on in a key or string at p[i]. Of the string "a\"b" that is split as `"a\` and `"b"`, the first piece
+// sets slash, so that the quote at the start of the second one does not end the string.
 func (s *scanner) readString(p []byte, i int) int {
 	from := i
 	if s.slash {
@@ -317,6 +328,7 @@ func (s *scanner) readString(p []byte, i int) int {
 	}
 	end := stringEnd(p, i)
 	if end < 0 {
+		// An odd number of backslashes at the end leaves one that escapes the next byte.
 		s.slash = slashesBefore(p[i:])&1 != 0
 		s.keepKey(p[from:])
 		return len(p)
@@ -360,6 +372,7 @@ func (s *scanner) endKey(rest []byte) {
 	s.isKey = false
 }
 
+// readLiteral reads on in true, false or null at p[i].
 func (s *scanner) readLiteral(p []byte, i int) int {
 	for i < len(p) && s.lit != "" {
 		if p[i] != s.lit[0] {
@@ -375,6 +388,7 @@ func (s *scanner) readLiteral(p []byte, i int) int {
 	return i
 }
 
+// readNumber reads on in a number at p[i]. A number has no end of its own: the byte after it ends it, and is not read here.
 func (s *scanner) readNumber(p []byte, i int) int {
 	for ; i < len(p); i++ {
 		switch next := afterNumber(s.state, p[i]); next {

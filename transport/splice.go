@@ -6,18 +6,18 @@ import (
 	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
-// An Edit changes one member of a JSON object. It does one of three things: it gives the member a Value, takes the member
-// away, or cuts elements out of the array that is its value. Where the object has the member several times, one is left;
-// where it has none, a Value is added.
+// An Edit changes one member of a JSON object. It does one of three things: it sets the member to a Value, removes the
+// member, or cuts elements out of the array that is its value. If the object has the member several times, one is left. If
+// it does not have the member, a Value is added.
 type Edit struct {
-	Path   string // a path that the Fields were asked to find; of one name, but for a Cut
+	Path   string // one of the paths of the Fields; of a single name, except for a Cut
 	Value  string // raw JSON
-	Remove bool
+	Remove bool   // remove the member
 
-	// Cut takes these elements out of the array, counted from 0. It must be the array of [Paths.WithElements], and its
-	// elements must be known: see [Fields.Elements]. An array of which all elements are cut is left empty. Of duplicates
-	// of a member of the document's own object the last is cut and the others are removed; duplicates further down are an
-	// error. The zero Range is not a cut.
+	// Cut removes these elements of the array, counted from 0. It must be the array of [Paths.WithElements], and its
+	// elements must be known: see [Fields.Elements]. The array may become empty. Of duplicates of a member of the
+	// document's own object the last is cut and the others are removed; duplicates further down are an error. The zero
+	// Range is not a cut.
 	Cut Range
 }
 
@@ -56,9 +56,9 @@ func (s splice) appendTo(dst, src []byte) []byte {
 	return dst
 }
 
-// Splice returns the document with the edits made, in a new slice: every byte that no edit concerns stays as it is.
-// The Fields must come from [Find], of a document that is an object. An edit of a path that was not watched, or that has
-// several names, is an error, as are two of the same path.
+// Splice returns the document with the edits made, in a new slice. All bytes outside of the edited members stay as they
+// are. The Fields must come from [Find], and the document must be an object. It is an error if an edit has a path that is
+// not among the paths of the Fields, or one of several names without a Cut, or if two edits have the same path.
 func (f *Fields) Splice(edits ...Edit) ([]byte, error) {
 	if f == nil || f.src == nil {
 		return nil, errNotObject
@@ -120,8 +120,8 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 	return s.original(at, size), nil
 }
 
-// spliceNew adds the members that the document does not have. They come first, where no byte of another member has to be
-// looked at.
+// spliceNew adds the members that the document does not have. They come first in the object: there, only the comma after
+// them depends on the other members.
 func (f *Fields) spliceNew(s splice, edits []Edit, others bool) splice {
 	added := false
 	for _, e := range edits {
@@ -185,7 +185,7 @@ func (f *Fields) checkCut(e Edit, path int) error {
 	return nil
 }
 
-// removedBy returns how many members e takes away.
+// removedBy returns how many members e removes.
 func (f *Fields) removedBy(e Edit) (n int) {
 	for i := range f.members {
 		if f.paths.full[f.members[i].path] == e.Path {

@@ -5,17 +5,24 @@ import (
 	"io"
 )
 
-// A spliced is an edited document that is made while it is read, from an original that is read along with it. An original
-// of another length than the one that the edits were made for is an error: what was sent of it must not look complete.
+// A spliced is an edited document that is made while it is read. It walks through the segments: the text of one, then its
+// range of the original, which it reads just in time. With the segments of
+//
+//	original:  {"model":"m"}
+//	segments:  original 0 to 1 | text "service_tier":"flex", | original 1 to 13
+//	document:  {"service_tier":"flex","model":"m"}
+//
+// it never holds more of the document than one Read returns. An original of another length than the segments were made for
+// is an error, so that what was sent of it does not look complete.
 type spliced struct {
 	src      io.ReadCloser
 	segments splice
-	at       int // in src
-	text     int // how much of the segment's text has been read
+	at       int // how many bytes of src have been read
+	text     int // how many bytes of the first segment's text have been read
 	err      error
 }
 
-// Read reads the document. It does not wait for the original once it has anything to give.
+// Read reads the document. It does not wait for the original if it can return something without it.
 func (s *spliced) Read(p []byte) (n int, err error) {
 	for n < len(p) && s.err == nil {
 		var seg segment
@@ -23,13 +30,13 @@ func (s *spliced) Read(p []byte) (n int, err error) {
 			seg = s.segments[0]
 		}
 		switch {
-		case s.text < len(seg.text):
+		case s.text < len(seg.text): // the text of a segment comes before its range
 			got := copy(p[n:], seg.text[s.text:])
 			s.text += got
 			n += got
 		case len(s.segments) > 0 && s.at >= seg.to:
 			s.segments, s.text = s.segments[1:], 0
-		case n > 0:
+		case n > 0: // the next byte needs the original, which may have to be waited for
 			return n, nil
 		case len(s.segments) == 0:
 			return 0, s.expectEnd()
@@ -43,8 +50,8 @@ func (s *spliced) Read(p []byte) (n int, err error) {
 	return 0, s.err
 }
 
-// readOriginal reads on in the original for a segment, and returns how much of what it read is part of the document: what
-// stands before the segment has been edited away.
+// readOriginal reads on in the original for a segment, and returns how many bytes of p are part of the document. Bytes of
+// the original before the segment's range have been edited away: they are read into p and not counted.
 func (s *spliced) readOriginal(p []byte, seg segment) (n int) {
 	until, skip := seg.to, s.at < seg.from
 	if skip {
@@ -64,7 +71,7 @@ func (s *spliced) readOriginal(p []byte, seg segment) (n int) {
 	return n
 }
 
-// WriteTo writes the document without copying the original, if that can do so.
+// WriteTo writes the document. It does not copy the original if that implements io.WriterTo.
 func (s *spliced) WriteTo(w io.Writer) (int64, error) {
 	if s.err != nil {
 		return 0, past(s.err)
@@ -81,7 +88,7 @@ func (s *spliced) WriteTo(w io.Writer) (int64, error) {
 	return to.n, err
 }
 
-// past returns the error of reading on after err.
+// past returns the error of a WriteTo after err: none if the document has been read to its end.
 func past(err error) error {
 	if err == io.EOF {
 		return nil
@@ -89,7 +96,7 @@ func past(err error) error {
 	return err
 }
 
-// A splicedWriter is written the original, and writes the document.
+// A splicedWriter takes the original, and writes the document to w. It is the write side of spliced.Read.
 type splicedWriter struct {
 	s *spliced
 	w io.Writer
@@ -119,7 +126,7 @@ func (t *splicedWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// texts writes the texts that come next, and leaves those behind that are done.
+// texts writes the texts that come before the next byte of the original, and drops the segments that are done.
 func (t *splicedWriter) texts() error {
 	s := t.s
 	for len(s.segments) > 0 {
@@ -158,7 +165,8 @@ func (s *spliced) end() int {
 	return 0
 }
 
-// expectEnd returns io.EOF if the original has ended, too.
+// expectEnd returns io.EOF if the original has ended as well. A reader may return no bytes and no error a few times before
+// it says so.
 func (s *spliced) expectEnd() error {
 	var b [1]byte
 	s.err = io.ErrNoProgress

@@ -132,7 +132,7 @@ func longRequest(t testing.TB, doc string, from func(string) io.Reader) *http.Re
 	return req
 }
 
-// What is made while it is read is what Splice makes of the whole, however it is read, and the request agrees with it.
+// A document that is edited while it is read equals that of Splice, however it is read, and the request agrees with it.
 func TestSplicedIsSplice(t *testing.T) {
 	for from, open := range sources {
 		for how, read := range consumers {
@@ -187,7 +187,7 @@ func checkSpliced(t *testing.T, random *rand.Rand, known bool, open func(string)
 	}
 }
 
-// GetBody can be called at any time, by anyone, while older bodies are being read.
+// GetBody can be called at any time, from any goroutine, while older bodies are being read.
 func TestSplicedGetBodyConcurrently(t *testing.T) {
 	doc := anyDocument(rand.New(rand.NewPCG(5, 6)))
 	want := edited(t, doc, tierEdit)
@@ -239,8 +239,8 @@ func splicedOver(t testing.TB, doc string, src io.Reader, edits ...Edit) *splice
 	return &spliced{src: io.NopCloser(src), segments: segments}
 }
 
-// A source that gives another number of bytes than before is an error, wherever it ends: what has been sent of it must not
-// look like the whole.
+// A source with another number of bytes than before is an error, wherever it ends: what has been sent of it must not look
+// complete.
 func TestSplicedOverAnotherSource(t *testing.T) {
 	const doc = ` {"a":1 , "model":"m", "b":2, "stream":true , "service_tier":"auto" } `
 	remove := func(path string) Edit { return Edit{Path: path, Remove: true} }
@@ -317,7 +317,7 @@ func (w *narrow) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// What is there is given before more is waited for: a slow source must not hold back what it has given.
+// A read returns what there is before it waits for more: a slow source must not hold back what it has returned.
 func TestSplicedDoesNotWait(t *testing.T) {
 	const doc = `{"x":1,"model":"m","y":2,"stream":true}`
 	for name, test := range map[string]struct {
@@ -360,7 +360,7 @@ func TestSplicedDoesNotWait(t *testing.T) {
 	}
 }
 
-// Every body that is opened is closed with what was made of it, read or not.
+// Every source that is opened is closed with the body made from it, read or not.
 func TestSplicedCloses(t *testing.T) {
 	doc := anyDocument(rand.New(rand.NewPCG(3, 3)))
 	req := longRequest(t, doc, sources["plain"])
@@ -394,7 +394,7 @@ func TestSplicedCloses(t *testing.T) {
 	}
 }
 
-// A long document costs no memory: not to look at, and not to send with edits.
+// A long document takes no memory, neither to scan nor to send with edits.
 func TestSplicedMemory(t *testing.T) {
 	const size = 10 << 20
 	head, tail := `{"model":"m","messages":"`, `","service_tier":"auto"}`
@@ -403,7 +403,7 @@ func TestSplicedMemory(t *testing.T) {
 	}
 	buf := make([]byte, 32<<10)
 	least := uint64(1 << 62)
-	for range 10 { // as a pool may have been emptied meanwhile
+	for range 10 { // the garbage collector may have emptied the pool
 		req := post(t, "")
 		req.ContentLength = int64(len(head) + size + len(tail))
 		req.GetBody = func() (io.ReadCloser, error) { return document(), nil }
@@ -444,7 +444,7 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Of any document, with any edits, the same comes out at any sizes; of any other number of bytes comes an error.
+// Any document with any edits is the same for reads of any size. A source with another number of bytes is an error.
 func FuzzSpliced(f *testing.F) {
 	f.Add([]byte(`{"model":"m","service_tier":null,"x":[1]}`), uint64(1), uint(3))
 	f.Add([]byte(` { "service_tier" : 1 , "service_tier":2 , "usage":{}} `), uint64(2), uint(0))

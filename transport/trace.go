@@ -15,12 +15,12 @@ import (
 // concurrent use: net/http may go on writing a request's body after its answer arrived.
 type Trace struct {
 	// Foreign says that something stands between the program and net/http's transport, such as an [http.Client] that
-	// follows redirects. Then answers are counted, too, for [Trace.Guard]. It must be set before WithTrace.
+	// follows redirects. Then answers are counted as well, for [Trace.Guard]. It must be set before WithTrace.
 	Foreign bool
 
-	// Again, if not nil, is called before a request whose headers were written is sent once more, with the host and port
-	// that it then goes to, and with whether it was answered: by a redirect perhaps. If it was not, its connection failed.
-	// It may cancel the request's context. Without Foreign, answers are not known of.
+	// Again, if not nil, is called before a request whose headers were written is sent once more. It gets the host and port
+	// to which the request then goes, and whether there was an answer, such as a redirect; if not, the connection failed.
+	// It may cancel the request's context. Without Foreign, answers are not counted, and answered is false.
 	Again func(hostPort string, answered bool)
 
 	watched  atomic.Bool
@@ -28,7 +28,7 @@ type Trace struct {
 	http2    atomic.Bool
 	headers  atomic.Int32
 	answers  atomic.Int32 // that have begun to arrive
-	announce atomic.Int32 // of them those that only announce one (1xx)
+	announce atomic.Int32 // how many of them are 1xx, which only announce an answer
 
 	// What Guard knew when it last returned a body:
 	guardedHeaders atomic.Int32 // how often the headers had been written
@@ -93,19 +93,19 @@ func (t *Trace) got1xx(int, textproto.MIMEHeader) error {
 // [Trace.Guard].
 var ErrReplay = errors.New("transport: the connection failed, and net/http may not send the request once more: a server may have read it")
 
-// Guard returns a GetBody for a request that reports to t. It returns what getBody does while net/http may send the
-// request again on its own, and else [ErrReplay]. A nil getBody has a nil Guard.
+// Guard returns a GetBody for a request that reports to t. While net/http may send the request again on its own, it returns
+// what getBody returns, and else [ErrReplay]. If getBody is nil, so is the result.
 //
-// The protocol is known only once a request is written, and the GetBody has to be set before:
+// GetBody has to be set before the protocol is known, so it decides when it is called:
 //
-//   - On HTTP/1, net/http sends a request again only where its connection had been used before, and turns out to be closed
+//   - On HTTP/1, net/http sends a request again only if its connection had been used before, and turns out to be closed
 //     before anything was written. That is safe.
 //   - On HTTP/2, it does so as well when the server says that it did not process the request, which is safe, but also,
 //     and without end, when the server reset the stream with PROTOCOL_ERROR, whatever it had done by then. GetBody cannot
-//     distinguish the two, so it returns ErrReplay once headers were written over HTTP/2. A request without any GetBody
-//     fails with an error that does: see [Unprocessed].
+//     distinguish the two, so it returns ErrReplay once headers were written over HTTP/2. The error of a request without
+//     any GetBody distinguishes them: see [Unprocessed].
 //
-// If an answer has arrived, the body may be sent again: something Foreign stands there, which has seen the answer.
+// If an answer has arrived, the body may be sent again: the sender is then something Foreign that has seen the answer.
 func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
 	if getBody == nil {
 		return nil
@@ -126,14 +126,14 @@ func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadClos
 // Unprocessed reports whether err, of an [http.Transport] whose request had a body and no GetBody, says that the server
 // did not process the request: it refused the stream (REFUSED_STREAM), or it closed the connection (GOAWAY) before it
 // came to the request. By RFC 9113, section 8.7, the request can then safely be sent again. With a GetBody, net/http
-// would have sent it again on its own, and also where the server reset the stream with PROTOCOL_ERROR, which says nothing
-// about what the server did.
+// would have sent it again on its own. It would do so after PROTOCOL_ERROR as well, which says nothing about what the server
+// did.
 //
-// net/http has no type for this error, so its text is looked at, which is that of Go 1.25 and 1.26:
+// net/http has no type for this error, so Unprocessed examines its text, which is that of Go 1.25 and 1.26:
 //
 //	http2: Transport: cannot retry err [http2: Transport received Server's graceful shutdown GOAWAY] after Request.Body was written; define Request.GetBody to avoid this error
 //
-// Any other text means no.
+// It reports false for any other text.
 func Unprocessed(err error) bool {
 	if err == nil {
 		return false
@@ -147,12 +147,12 @@ func Unprocessed(err error) bool {
 		strings.HasSuffix(why, "graceful shutdown GOAWAY")
 }
 
-// Reported reports whether the base reported anything, as an [http.Transport] does before it looks for a connection.
+// Reported reports whether the base reported anything. An [http.Transport] does so before it looks for a connection.
 func (t *Trace) Reported() bool { return t.watched.Load() }
 
 // HTTP2 reports whether the request went over HTTP/2; without TLS, this is known only with Foreign.
 func (t *Trace) HTTP2() bool { return t.http2.Load() }
 
-// Writes returns how often the request's headers were written: once, unless net/http sent it again after the server had
-// said that it did not process it, and 0 if they were not written, or the base did not report.
+// Writes returns how often the request's headers were written. It is 0 if they were not, or the base did not report, and
+// more than 1 if something beneath sent the request again.
 func (t *Trace) Writes() int { return int(t.headers.Load()) }

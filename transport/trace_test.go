@@ -16,7 +16,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// What net/http says of a stream that failed, when it has no GetBody to send the request again with.
+// These are the errors of net/http for a stream that failed, if the request has no GetBody.
 func TestUnprocessed(t *testing.T) {
 	for fault, want := range map[llmtest.Fault]bool{
 		llmtest.RefusedStream: true, llmtest.GoAway: true, llmtest.ProtocolError: false, llmtest.ProtocolErrorAfterWork: false,
@@ -45,8 +45,8 @@ func TestUnprocessed(t *testing.T) {
 	}
 }
 
-// With Guard, net/http sends nothing again over HTTP/2 whose headers were written, whatever the server says: GetBody cannot
-// distinguish the cases.
+// With Guard, net/http sends no request again whose headers were written over HTTP/2, because GetBody cannot distinguish the
+// cases.
 func TestGuard(t *testing.T) {
 	for _, fault := range []llmtest.Fault{llmtest.RefusedStream, llmtest.GoAway, llmtest.ProtocolError, llmtest.ProtocolErrorAfterWork} {
 		for _, used := range []bool{false, true} {
@@ -90,7 +90,7 @@ func ExampleUnprocessed() {
 		req.GetBody = nil // so that net/http says what has happened, instead of sending it again on its own
 		resp, err := server.Transport().RoundTrip(req)
 		if transport.Unprocessed(err) {
-			fmt.Println("refused before it was looked at: it may be sent again")
+			fmt.Println("the server did not process it: it may be sent again")
 			continue
 		}
 		fmt.Println(resp.Status)
@@ -98,12 +98,12 @@ func ExampleUnprocessed() {
 	}
 	fmt.Println("billed:", len(server.Meter()))
 	// Output:
-	// refused before it was looked at: it may be sent again
+	// the server did not process it: it may be sent again
 	// 200 OK
 	// billed: 1
 }
 
-// Whatever a server, or net/http, writes into an error: only the two sentences that say so are taken for it.
+// Of all texts of errors, only the two that say so count as not processed.
 func FuzzUnprocessed(f *testing.F) {
 	for _, text := range []string{
 		"http2: Transport: cannot retry err [stream error: stream ID 1; REFUSED_STREAM; received from peer] after Request.Body was written; define Request.GetBody to avoid this error",

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Seen is what an [Observer] says of the bytes it saw. Its values can be combined; zero says nothing.
+// Seen is what an [Observer] reports about the bytes that it saw: a set of flags. Zero reports nothing.
 type Seen uint8
 
 const (
-	// SeenEnd says that an event, or something else that the caller gets as a whole or not at all, ended with these bytes.
+	// SeenEnd says that an event ended with these bytes. The caller gets an event whole or not at all.
 	SeenEnd Seen = 1 << iota
 	// SeenHide says that the caller is not to get the event that ended with these bytes.
 	SeenHide
@@ -23,13 +23,14 @@ const (
 
 // An Observer sees a response's body as its caller reads it. [Watcher.Watch] calls its methods one at a time.
 type Observer interface {
-	// Observe sees the next bytes, takes all of them or those up to the end of an event, and says how many, at least
-	// one. A nil p is the end of the body.
+	// Observe takes the next bytes of the body: all of p, or those up to the end of an event. It returns how many it took,
+	// at least one, and what it saw in them. The rest of p comes with the next call. A nil p is the end of the body.
+	// Observe must neither change nor keep p.
 	Observe(p []byte) (n int, seen Seen)
 
-	// End is called once, when the answer is over for the program: how says why, and err is the error of a failed read,
-	// the cause of a done context, or [ErrIdle]. It runs under a lock, so it must not use the body. Where events may be
-	// hidden, Observe may still be called after it, for what follows.
+	// End is called once, when the answer is over for the program. How says why; err is the error of a failed read, the
+	// cause of a done context, or [ErrIdle], and else nil. End runs under a lock, so it must not use the body. With
+	// [WatchOptions.Hide], Observe may still be called after End, for what follows.
 	End(how End, err error)
 }
 
@@ -55,20 +56,21 @@ func (e End) String() string {
 	return "unknown"
 }
 
-// maxHeld is how much of an event is held back at most, while it is not known whether to hide it.
+// maxHeld is how many bytes of an event are held back at most, while it is not known whether to hide it.
 const maxHeld = 64 << 10
 
-// WatchOptions say how to watch a body. The zero WatchOptions shows it to the Observer, and no more.
+// WatchOptions configure [Watcher.Watch]. With the zero WatchOptions, the Observer sees the body and nothing else changes.
 type WatchOptions struct {
-	// IdleTime, if positive, is how long the body may go unread: it is then closed, and further reads fail with [ErrIdle].
+	// IdleTime, if positive, is how long the body may be left unread. After that it is closed, and reads fail with
+	// [ErrIdle].
 	IdleTime time.Duration
 
-	// Hide lets the Observer hide events. At most the event being received is then held back, and no more than 64 KB
-	// of it; the rest goes to the caller as it comes.
+	// Hide lets the Observer hide events. The event being received is then held back, up to 64 KB of it; a longer event
+	// goes to the caller as it comes.
 	Hide bool
 }
 
-// ErrIdle is what a read of a body returns that was given up because nothing had read it for too long.
+// ErrIdle is the error of reading a body that was closed because it had been left unread for [WatchOptions].IdleTime.
 var ErrIdle = errors.New("transport: response body was left unread for too long and has been closed")
 
 // Watch replaces resp.Body by one that shows the Observer every byte the caller reads, without delay and without a
@@ -89,7 +91,7 @@ func (w *Watcher) Watch(ctx context.Context, resp *http.Response, o Observer, op
 		resp.ContentLength = -1
 		resp.Header.Del("Content-Length")
 	}
-	// Both may fire at once, so they must find b ready.
+	// The context and the timer may fire at once, and must then find b complete.
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if ctx.Done() != nil {
@@ -104,14 +106,15 @@ func (w *Watcher) Watch(ctx context.Context, resp *http.Response, o Observer, op
 
 // A watched is a body that shows an Observer what its caller reads.
 //
-// Where events may be hidden, it cannot give the caller an event before it has ended. Of a stream that comes as
+// Without WatchOptions.Hide every byte goes straight to the caller. With it, an event cannot go to the caller before it has
+// ended. Of a stream that comes as
 //
 //	data: {"choices":[{"delta":{"content":"Hi"}}]}⏎⏎data: {"choices":[],"us     (end of a read)
 //	age":{"prompt_tokens":5}}⏎⏎data: [DONE]⏎⏎
 //
-// the first event goes to the caller at once, and the beginning of the second to held. When that ends, the Observer says
-// SeenHide, and held is dropped; had it not, held and the rest of the event would go to the caller before what follows.
-// An event that is longer than maxHeld goes to the caller, hidden or not.
+// the first event goes to the caller at once, and the beginning of the second is kept in held. When the second event ends,
+// the Observer reports SeenHide, and held is dropped. Had it not, held and the rest of the event would go to the caller. An
+// event longer than maxHeld goes to the caller even if the Observer hides it.
 type watched struct {
 	rc       io.ReadCloser
 	observer Observer
@@ -119,7 +122,7 @@ type watched struct {
 
 	mu      sync.Mutex
 	ended   bool
-	idle    bool // it was given up
+	idle    bool // it was closed because it was left unread
 	reading int  // how many reads are under way
 	last    time.Time
 	stop    func() bool // ends the wait for the context
@@ -128,7 +131,7 @@ type watched struct {
 	prev, next *watched // in that list, whose lock guards them
 
 	// Where events may be hidden:
-	held    []byte // what came of the event being received
+	held    []byte // what has arrived of the event being received
 	tooLong bool   // that event is too long to hold back, and goes to the caller as it comes
 	ready   []byte // what the caller is to get next,
 	given   int    // from this index on,
@@ -145,7 +148,8 @@ func (b *watched) Read(p []byte) (int, error) {
 			b.finish()
 			return n, err
 		}
-		// What is held back goes before what comes, if it goes to the caller at all, so it is left room.
+		// If held goes to the caller, it goes before what is read now. Reading behind it leaves room to copy it in front,
+		// so that most events need no further buffer.
 		room := len(b.held)
 		if room >= len(p) {
 			room = 0
@@ -157,7 +161,7 @@ func (b *watched) Read(p []byte) (int, error) {
 	}
 }
 
-// begin notes that a read is under way, and reports false if the body was given up.
+// begin notes that a read is under way, and reports false if the body was closed because it was left unread.
 func (b *watched) begin() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -197,8 +201,8 @@ func (b *watched) pending(p []byte) (n int, err error, ok bool) {
 	return 0, b.err, b.err != nil
 }
 
-// took shows the Observer what came from the body beneath, which is p from the given index on, with its error. It reports
-// false if none of it is for the caller yet.
+// took shows the Observer the result of a read from the body beneath: p from the given index on, and err. It reports false
+// if nothing of that can go to the caller yet.
 func (b *watched) took(p []byte, from int, err error) (int, error, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -233,8 +237,11 @@ func (b *watched) show(p []byte, err error) {
 	}
 }
 
-// sift shows the Observer p from the given index on, moves what is for the caller to the front of p, and returns how long
-// that is. What has to wait for, or come after, bytes that were held back and have no room in front goes to b.ready.
+// sift shows the Observer p from the given index on, moves what is for the caller to the front of p, and returns its
+// length. Of p = "hide⏎⏎show⏎⏎", with the first event hidden, it makes "show⏎⏎", and returns 6.
+//
+// The beginning of an event in held must go before the rest of that event. If there is no room for it in p, it goes to
+// b.ready, and so does everything after it, so that the order stays.
 func (b *watched) sift(p []byte, from int) (kept int) {
 	deliver := func(unit []byte) {
 		switch {
@@ -251,7 +258,7 @@ func (b *watched) sift(p []byte, from int) (kept int) {
 		unit := p[at : at+n]
 		at += n
 		switch {
-		case b.tooLong:
+		case b.tooLong: // the beginning of the event is with the caller already, so the rest must follow
 			deliver(unit)
 			b.tooLong = seen&SeenEnd == 0
 		case seen&SeenEnd == 0 && len(b.held)+n <= maxHeld:
@@ -262,7 +269,7 @@ func (b *watched) sift(p []byte, from int) (kept int) {
 			b.tooLong = seen&SeenEnd == 0
 			switch held := b.held; {
 			case len(held) == 0:
-			case kept+len(held) <= at-n && len(b.ready) == 0:
+			case kept+len(held) <= at-n && len(b.ready) == 0: // there is room before the unit
 				kept += copy(p[kept:], held)
 			default:
 				b.ready = append(b.ready, held...)
@@ -277,7 +284,7 @@ func (b *watched) sift(p []byte, from int) (kept int) {
 // observe shows the Observer p, which is not empty, and ends the body if the answer is complete.
 func (b *watched) observe(p []byte) (n int, seen Seen) {
 	n, seen = b.observer.Observe(p)
-	if n <= 0 || n > len(p) {
+	if n <= 0 || n > len(p) { // a broken Observer must neither stop the body nor make us panic
 		n = len(p)
 	}
 	if seen&SeenComplete != 0 {
@@ -324,7 +331,8 @@ func (b *watched) endLocked(how End, err error) {
 	b.observer.End(how, err)
 }
 
-// idleFor returns how long the body has been left unread, and gives it up if that is too long.
+// idleFor returns how much longer the body may be left unread, and closes it if that time is over. It returns 0 for a body
+// that has ended.
 func (b *watched) idleFor(now time.Time) (left time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -338,7 +346,7 @@ func (b *watched) idleFor(now time.Time) (left time.Duration) {
 	}
 	b.idle = true
 	b.endLocked(EndIdle, ErrIdle)
-	// Not under the lock, nor in the way of other bodies: it may block.
+	// Close may block: it must not hold the lock, nor delay the other bodies of the Watcher.
 	go b.rc.Close()
 	return 0
 }

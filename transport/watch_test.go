@@ -133,7 +133,7 @@ func TestWatchHides(t *testing.T) {
 	}
 }
 
-// Whatever is hidden, what reaches the caller is the rest, byte for byte, at any sizes.
+// The caller gets exactly the events that are not hidden, byte for byte, for reads of any size.
 func FuzzWatch(f *testing.F) {
 	f.Add("data: a\n\ndata: hide\n\ndata: b\n\n", 3, 5)
 	f.Add("data: hide\r\n\r\n\r\ndata: b\r\rdata: hide", 1, 1)

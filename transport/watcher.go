@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// A Watcher watches the bodies of a program's responses while their callers read them, and gives up those that nothing
-// reads any more: see [Watcher.Watch]. The zero Watcher is ready, and one serves any number of responses: it has one
-// timer for all of them, and that only while there are bodies, because most are read within moments, and a timer for each
-// would cost more than reading them. It is safe for concurrent use.
+// A Watcher watches the bodies of responses while their callers read them, and closes those that are left unread for too
+// long: see [Watcher.Watch]. The zero Watcher is ready. It serves any number of responses, and is safe for concurrent use.
+//
+// It has one timer for all bodies, and only while there are any. Most bodies are read within moments, and a timer for each
+// would cost more than reading them.
 type Watcher struct {
 	mu    sync.Mutex
-	first *watched // of the bodies that are to be given up when they go unread
+	first *watched // of the bodies with an idle time
 	timer *time.Timer
 	due   time.Time // when the timer fires; zero while it is not set
 }
@@ -41,7 +42,7 @@ func (w *Watcher) remove(b *watched) {
 	b.prev, b.next = nil, nil
 }
 
-// wake has the bodies looked at no later than at the given time.
+// wake makes sure that sweep runs no later than at the given time.
 func (w *Watcher) wake(at time.Time) {
 	switch {
 	case !w.due.IsZero() && !at.Before(w.due):
@@ -54,7 +55,7 @@ func (w *Watcher) wake(at time.Time) {
 	w.due = at
 }
 
-// sweep looks at every body, and sets the timer for when the next may have been unread for too long.
+// sweep checks every body, and sets the timer for the earliest time at which the next one can have been unread for too long.
 func (w *Watcher) sweep() {
 	now := time.Now()
 	next := time.Duration(-1)
@@ -70,8 +71,8 @@ func (w *Watcher) sweep() {
 	}
 }
 
-// all returns the bodies, and notes that the timer has fired. A body's own lock must be taken before the list's, so the
-// bodies are looked at when the list is unlocked again.
+// all returns the bodies, and notes that the timer has fired. A body's own lock must be taken before the list's, so sweep
+// checks the bodies after the list is unlocked.
 func (w *Watcher) all() (bodies []*watched) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -44,8 +44,8 @@ func TestWatchIdle(t *testing.T) {
 	})
 }
 
-// Bodies with idle times of their own are each given up in their time, with one timer, whatever the order they came in;
-// one that is closed is not looked at again.
+// Bodies with different idle times are each closed in time, with one timer, in whichever order they came. One that is closed
+// is not checked again.
 func TestWatcherOfManyBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var watcher Watcher

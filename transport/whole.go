@@ -4,8 +4,7 @@ import "io"
 
 var _ io.Writer = (*scanner)(nil)
 
-// Write reads the next piece of the document. It always takes all of p; the error is the first thing that was wrong with
-// the document.
+// Write reads the next piece of the document. It always takes all of p; the error is the first that the document has.
 func (s *scanner) Write(p []byte) (int, error) {
 	if s.takeWhole(p) {
 		s.detach() // p is the caller's again when Write returns
@@ -28,8 +27,8 @@ func (s *scanner) scan(src []byte, paths *Paths) error {
 	return s.close()
 }
 
-// takeWhole reads p if it is the whole document, as an answer often comes; else it reports false and has done nothing.
-// The values found share p, until they are dropped or detached.
+// takeWhole reads p if it is the whole document, which is how an answer often arrives. Else it reports false and does
+// nothing. The values found share p, until they are dropped or detached.
 func (s *scanner) takeWhole(p []byte) bool {
 	fresh := s.state == wantValue && s.off == 0 && s.depth == 0
 	if !fresh || !s.keeps || len(p) < 2 || len(p) > maxDocument || p[len(p)-1] != '}' && p[len(p)-1] != '\n' {
@@ -69,9 +68,9 @@ func (s *scanner) within(limit int) bool {
 	return true
 }
 
-// whole reads a document that is all there: what Write does, at a few times its speed, because what no path leads to is
-// skipped in a tight loop. It reports false where the document is not a valid object, or is in some way out of the
-// ordinary; Write then finds out what is wrong with it, if anything. The scanner must have been reset.
+// whole reads a whole document. It does what Write does at several times the speed, because it skips values that no path
+// leads to in a tight loop. It reports false if the document is not a valid object, or is unusual, such as one that nests
+// deeply; Write then finds out what is wrong with it, if anything. The scanner must have been reset.
 func (s *scanner) whole(p []byte) bool {
 	i, c := nextToken(p, 0)
 	if c != '{' {
@@ -80,7 +79,7 @@ func (s *scanner) whole(p []byte) bool {
 	if s.enterObject(i, 0); s.level == 0 {
 		return false
 	}
-	first := true // in the object that i is in
+	first := true // no member of the object around i has been read
 	i++
 	for {
 		i, c = nextToken(p, i)
@@ -112,8 +111,8 @@ func (s *scanner) whole(p []byte) bool {
 	}
 }
 
-// wholeMember reads the member whose key begins at p[i], and returns the index after it. If its value is an object that
-// is watched too, it returns the index after the object's brace, and true. The index is -1 if the member is not valid.
+// wholeMember reads the member whose key begins at p[i], and returns the index after it. If its value is an object that a
+// path leads through, it returns the index after the object's brace, and true. The index is -1 if the member is not valid.
 func (s *scanner) wholeMember(p []byte, i int) (after int, entered bool) {
 	if i == len(p) || p[i] != '"' {
 		return -1, false
@@ -142,7 +141,7 @@ func (s *scanner) wholeMember(p []byte, i int) (after int, entered bool) {
 	return s.wholeValue(p, keyAt, i)
 }
 
-// wholeValue does the same for the value at p[i], to which a watched path leads.
+// wholeValue reads the value at p[i], to which a watched path leads. It returns what wholeMember returns.
 func (s *scanner) wholeValue(p []byte, keyAt, i int) (after int, entered bool) {
 	if !s.startMember(keyAt, i, s.level, p[i]) {
 		return -1, false

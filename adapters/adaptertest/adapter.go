@@ -21,7 +21,7 @@ type Adapter struct {
 	// gpt-5-mini, gemini-2.5-flash and gemini-2.5-pro, claude-sonnet-4-5 and claude-haiku-4-5.
 	Models []string
 
-	// Tiers are the tiers that the provider accepts beside the standard one: none, or some of policy.Flex and
+	// Tiers are the tiers that the provider accepts besides the standard one: none, or some of policy.Flex and
 	// policy.Priority.
 	Tiers []policy.Tier
 
@@ -201,7 +201,7 @@ func (a *Adapter) takes(t policy.Tier) bool { return slices.Contains(a.Tiers, t)
 
 func (a *Adapter) model() string { return a.Models[0] }
 
-// fault says what is wrong with the description itself, "" for nothing.
+// fault returns what is wrong with the description itself; "" if nothing is.
 func (a *Adapter) fault() string {
 	switch {
 	case a.Provider == "":
@@ -224,7 +224,7 @@ func (a *Adapter) fault() string {
 	return ""
 }
 
-// gap says what a client lacks of what its Adapter says that the SDK can do, "" for nothing.
+// gap returns which of the abilities of its Adapter a client lacks; "" if none.
 func (a *Adapter) gap(c Client) string {
 	switch {
 	case c.Ask == nil:

@@ -107,7 +107,7 @@ func (w *World) usage(answer Answer, g llmtest.Generation) {
 	}
 }
 
-// fallback has the first call refused on the flex tier. It is served on the standard tier, and the next on flex.
+// fallback has the first call rejected on the flex tier. It is served on the standard tier, and the next on flex.
 func fallback(w *World) {
 	w.must(w.Context(), "Who waits?")
 	w.must(w.Context(), longText)
@@ -166,7 +166,7 @@ func (a *Adapter) flexEvidence() policy.Evidence {
 	return policy.Documented
 }
 
-// trackedConfig has the first attempt of a call rejected, for want of flex capacity where the provider has that tier.
+// trackedConfig makes the provider reject the first attempt of a call: for a lack of flex capacity, if it has that tier.
 func trackedConfig(a *Adapter) llmtest.Config {
 	if a.takes(policy.Flex) {
 		return llmtest.Config{Flex: llmtest.Refuse(1)}

@@ -25,6 +25,6 @@
 // Each case runs in a bubble of testing/synctest against a simulated provider, so it takes no real time and opens no port.
 // What an SDK cannot do is said in [Adapter.Cannot], with the reason. The kit then leaves those cases out and logs why.
 //
-// What is particular to one SDK is tested beside its adapter. [Adapter.Run] gives such a test the same [World]: a stack
+// What is particular to one SDK has tests next to its adapter. [Adapter.Run] gives such a test the same [World]: a stack
 // over a simulated provider, and checks for both.
 package adaptertest

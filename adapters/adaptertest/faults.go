@@ -11,7 +11,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
-// A fate is what becomes of a call whose first request meets a fault.
+// A fate is the result of a call whose first request meets a fault.
 type fate struct {
 	end     end
 	status  int            // of the provider's answer
@@ -36,7 +36,7 @@ const (
 	timedOut               // with the context's error
 )
 
-// fates are what becomes of a call to OpenAI over HTTP/1. Other providers and HTTP/2 differ as the tables below say.
+// fates are the results of a call to OpenAI over HTTP/1. Other providers and HTTP/2 differ as the tables below say.
 var fates = map[llmtest.Fault]fate{
 	llmtest.NoFault:                {served, 200, 1, policy.Billed},
 	llmtest.ResetBeforeAccept:      {ambiguous, 0, 0, policy.Ambiguous},

@@ -55,7 +55,7 @@ type testCase struct {
 	setup   Setup
 	needs   []Ability // what the SDK must be able to do
 	modes   modes
-	retries bool // it runs with the SDK's own retries, too
+	retries bool // it also runs with the SDK's own retries
 
 	streamNeeds Ability // what the SDK must be able to do for the variants with a stream; "": nothing
 

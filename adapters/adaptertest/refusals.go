@@ -57,7 +57,7 @@ func (w *World) refused(err error, want refusal) {
 	}
 }
 
-// refusalCases are about what the stack refuses. None of it is sent, whatever the SDK's retries are.
+// refusalCases are about what the stack refuses. None of it is sent, with or without the SDK's retries.
 func refusalCases(a *Adapter) []testCase {
 	var cs []testCase
 	for _, c := range []struct {

@@ -42,7 +42,7 @@ type World struct {
 	httpClient *http.Client // of Setup.HTTPClient
 }
 
-// A Setup says how a World is made. Its zero value is a provider on its best day, under a zero policy.
+// A Setup says how a World is made. Its zero value is a provider without faults, under a zero policy.
 type Setup struct {
 	Config llmtest.Config
 	Policy policy.Policy

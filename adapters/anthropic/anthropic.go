@@ -27,15 +27,15 @@
 //     must not be removed, or by [policy.Track] if a middleware of the program changes each try, for example by a date in
 //     the body.
 //   - Package bedrock of the SDK uses another API. The stack passes its calls on unchanged.
-//   - A call that is not a stream ends after 10 minutes, whatever the http.Client says, the attempts of the stack included.
-//     option.WithRequestTimeout sets another time. A stream has no timeout unless that option sets one.
+//   - A call that is not a stream ends after 10 minutes, the attempts of the stack included, even if the http.Client has a
+//     longer timeout. option.WithRequestTimeout sets another time. A stream has no timeout unless that option sets one.
 //   - If a call may take longer than that, because of a MaxTokens above 21,333 or, for some models, above less, the SDK
 //     demands a stream and sends nothing. With option.WithRequestTimeout it sends the call.
 //   - It waits as long as Retry-After says, even for a day. The stack waits for a policy's MaxWait at most and then returns
 //     the answer, for which the SDK does not wait. If the SDK's retries are on, it resends requests that are no calls, such
 //     as a list of models.
 //   - A stream that is read to its end need not be closed. Any other has to be. An error within a stream is an
-//     *anthropic.Error, too, with StatusCode 200.
+//     *anthropic.Error as well, with StatusCode 200.
 //   - Anthropic has no flex tier, so a policy's Tier changes nothing. The program's ServiceTier is sent as it is.
 //   - vertex.WithCredentials puts an http.Client that adds the token above the one that it finds. Pass it after
 //     [Options]. [NewClient] would replace that http.Client.

@@ -16,9 +16,9 @@
 // These are properties of v0.7.2 over azcore v1.16.0:
 //
 //   - v0.7.2 is the last version with a client of its own. From v0.8.0 on the SDK extends openai-go: use adapters/openaigo.
-//   - By default its pipeline resends 408, 429, 500, 502, 503, 504 and every error, 3 times, whatever x-should-retry says.
-//     To the stack each of these would be a new call. With this package it sends once, whatever
-//     azcore/policy.WithRetryOptions says in a context, and also what costs nothing.
+//   - By default its pipeline resends 408, 429, 500, 502, 503, 504 and every error, 3 times, and ignores x-should-retry.
+//     To the stack each of these would be a new call. With this package it sends every request once, even those that cost
+//     nothing, and even if a context has azcore/policy.WithRetryOptions.
 //   - A credential of Microsoft Entra ID may answer a 401 that asks for other claims by a second request with another
 //     token. The first one was rejected and cost nothing.
 //   - It has no timeout of its own.

@@ -17,7 +17,7 @@
 //     then refused with [middleware.ErrRepeat], because the first may have been billed or the stack has sent it as often as
 //     the policy allows. The error before is the cause of that error; a genai.APIError in it has no message. Do not use
 //     these options: each refusal comes after a wait of the SDK.
-//   - Client.Interactions of the SDK resends 4 times by default, whatever the answer says. Our client's resends nothing, and
+//   - Client.Interactions of the SDK resends 4 times by default, and ignores x-should-retry. Our client's resends nothing;
 //     the stack does it as for all calls. If operations.WithRetries makes Create resend, the resent call is refused as
 //     above. What costs nothing, such as Get, may have that option. Voices.Create is sent once, but by default the SDK
 //     tries to resend it, and the stack refuses that.
@@ -68,7 +68,7 @@ import (
 // itself. Neither key nor token is sent to another host that a redirect names.
 //
 // If cfg.HTTPOptions.RetryOptions allow more than one attempt, the result is an error. The SDK would resend every 429 and
-// 5xx, every lost connection and every refusal of the stack, whatever the answer says, and each would be a new call to the
+// 5xx, every lost connection and every refusal of the stack, in spite of x-should-retry, and each would be a new call to the
 // stack: 5 times 6 attempts by default, some of them billed for nothing. A program that asked for retries should not lose
 // them without notice.
 func NewClient(ctx context.Context, cfg *genai.ClientConfig, stack *middleware.Stack) (*genai.Client, error) {

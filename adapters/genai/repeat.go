@@ -36,7 +36,7 @@ type try struct {
 
 type tryKey struct{}
 
-// reaching notes the tries that reach the stack. One that failed before, for want of a token, may be tried again.
+// reaching notes the tries that reach the stack. One that failed before that, because there was no token, may be repeated.
 var reaching = transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 	if t, ok := req.Context().Value(tryKey{}).(*try); ok {
 		t.sent = true

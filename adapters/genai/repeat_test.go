@@ -130,7 +130,7 @@ func TestRetryOptionsInOtherWords(t *testing.T) {
 	}
 }
 
-// The stack resends a call as often as its policy says, whatever the options of the SDK say, and the program sees how that
+// The stack resends a call as often as its policy says, with any options of the SDK, and the program sees how that
 // ended.
 func TestTheStackStillRetries(t *testing.T) {
 	for name, c := range map[string]struct {

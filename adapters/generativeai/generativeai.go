@@ -56,7 +56,7 @@ const defaultOrigin = "https://generativelanguage.googleapis.com"
 //
 // The key is sent in the header X-Goog-Api-Key, which the SDK omits if it has an http.Client. It is sent only to
 // https://generativelanguage.googleapis.com and to the scheme, host and port of an option.WithEndpoint, never to another
-// host that a redirect names. The SDK's gRPC client gets the key, too.
+// host that a redirect names. The SDK's gRPC client also gets the key.
 //
 // For an option.WithHTTPClient, the client uses a copy of that http.Client with the same cookie jar, redirect policy and
 // timeout, and the stack sends through its transport, as [middleware.Stack.Wrap] says. Other credentials among the options

@@ -14,8 +14,8 @@
 //
 // # Gemini
 //
-// With the BaseURL https://generativelanguage.googleapis.com/v1beta/openai the SDK calls Gemini. The stack sets tiers and
-// context caches ([policy.CachedContent]) there, too. Gemini sends its errors in an array, which the SDK cannot read. They
+// With the BaseURL https://generativelanguage.googleapis.com/v1beta/openai the SDK calls Gemini. The stack also sets tiers
+// and context caches ([policy.CachedContent]) there. Gemini sends its errors in an array, which the SDK cannot read. They
 // are an *openai.RequestError.
 package goopenai
 

@@ -27,7 +27,7 @@
 //   - llms/openai takes a stream that ends in an error event for a whole answer, and at times one that the context ended:
 //     the program gets half a text, no StopReason and no error. The Err of a tracked call, and the row, say what happened.
 //   - llms/anthropic asks for a stream if there is only an llms.WithStreamingReasoningFunc, and then cannot read it. The
-//     answer is billed and lost. Pass an llms.WithStreamingFunc, too.
+//     answer is billed and lost. Also pass an llms.WithStreamingFunc.
 //   - llms/anthropic at times leaves a goroutine that never ends, if a stream ends in an error event.
 //   - A line of a stream may have 64 KiB. A longer one ends the stream, which is billed all the same.
 //   - llms.ErrorMapper, and MapError of both packages, look for numbers such as 429 and 503 anywhere in a text, and find

@@ -3,8 +3,8 @@
 //	p, err := policyfile.Load("policy.yaml")
 //	stack, err := middleware.New(middleware.WithPolicy(p))
 //
-// It is strict. An unknown key, a value without its unit, a setting that this version cannot enforce, and anything that
-// would mean something else than it says are errors with file, line and column. An empty file gives the zero Policy.
+// It is strict. An unknown key, a value without its unit, a setting that this version cannot enforce, and YAML that could be
+// misread are errors with file, line and column. An empty file gives the zero Policy.
 //
 // # Keys
 //
@@ -54,6 +54,6 @@
 //
 // # YAML
 //
-// The file uses mappings, lists and text on one line, in block or flow style, and comments. JSON is read, too. Anchors,
+// The file uses mappings, lists and text on one line, in block or flow style, and comments. It may also be JSON. Anchors,
 // aliases, tags, merge keys, directives, text over several lines, and a second document are errors.
 package policyfile

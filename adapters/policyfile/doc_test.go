@@ -36,7 +36,7 @@ func documentation[T any](keys []policy.Key[T]) string {
 	for _, k := range keys {
 		entry := k.Name + ": " + k.Example
 		if k.Field == "Fallback" {
-			entry = "# " + entry // it cannot stand beside plan
+			entry = "# " + entry // it cannot be combined with plan
 		}
 		fmt.Fprintf(&b, "    %-29s# %s: %s\n", entry, k.Field, k.Doc)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// file reads the document. Mistakes do not stop it: whatever can be read is read, so that all mistakes are reported.
+// file reads the document. Mistakes do not stop it: it reads everything that it can, so that all mistakes are reported.
 func (r *reader) file(n ast.Node) {
 	top := r.mapping(n, "", "defaults", "rules", "limits")
 	if e, ok := top["defaults"]; ok {
@@ -92,7 +92,7 @@ func (r *reader) tiers(set map[string]entry, prefix string, p, defaults *policy.
 	}
 	switch {
 	case hasPlan && hasFallback:
-		r.fail(fallback.at, fallback.field, "beside plan, the fallback is the plan's second tier")
+		r.fail(fallback.at, fallback.field, "with plan, the fallback is the plan's second tier")
 	case hasFallback:
 		r.tier(fallback, prefix, "Fallback", p, &p.Fallback)
 	}
@@ -147,8 +147,8 @@ func (r *reader) limit(item entry, i int) {
 	entries := r.mapping(item.value, item.field, names(limitKeys, "match")...)
 	r.match(entries, &into.Match)
 	prefix := fmt.Sprintf("Limits[%d].", i)
-	mend := func() { into.RequestsPerMinute = max(into.RequestsPerMinute, 1) }
-	r.places[prefix] = &setting{placeOfNode(item.value), item.field, mend}
+	repair := func() { into.RequestsPerMinute = max(into.RequestsPerMinute, 1) }
+	r.places[prefix] = &setting{placeOfNode(item.value), item.field, repair}
 	for _, k := range limitKeys {
 		e, ok := entries[k.Name]
 		if !ok {
@@ -156,11 +156,11 @@ func (r *reader) limit(item entry, i int) {
 		}
 		assign(r, e, k, prefix, into)
 		s := r.places[prefix+k.Field]
-		zero := s.mend
-		s.mend = func() { zero(); mend() }
+		zero := s.repair
+		s.repair = func() { zero(); repair() }
 	}
 	if len(r.errs) > mistakes && into.RequestsPerMinute == 0 {
-		mend() // the limit may have no rate only because the rate could not be read
+		repair() // the limit may have no rate only because the rate could not be read
 	}
 }
 
@@ -215,7 +215,7 @@ var inFile = func() *strings.Replacer {
 }()
 
 // validate reports the errors of policy.Validate, which returns one at a time, with their places in the file. After
-// each, it mends the field and validates again.
+// each, it repairs the field and validates again.
 func (r *reader) validate() {
 	for range maxErrors {
 		err := r.policy.Validate()
@@ -239,7 +239,7 @@ func (r *reader) validate() {
 		switch {
 		case ok:
 			r.fail(s.place, s.field, "%s", problem)
-			s.mend()
+			s.repair()
 			delete(r.places, name)
 		case len(r.errs) == 0:
 			r.fail(place{1, 1}, "", "%v", err)

@@ -69,7 +69,7 @@ func wantMistakes(t *testing.T, mistakes []mistake) {
 			continue
 		}
 		if !reflect.DeepEqual(p, policy.Policy{}) {
-			t.Errorf("%.80q: a policy beside an error", test.text)
+			t.Errorf("%.80q: a policy and an error", test.text)
 		}
 		got, want := strings.Split(err.Error(), "\n"), strings.Split(test.want, "\n")
 		ok := len(got) == len(want)
@@ -95,7 +95,7 @@ func TestMeaning(t *testing.T) {
 		{"limits: [{requests_per_minute: 0}]", "p.yaml:1:32: limits[0].requests_per_minute: 0 would mean any number"},
 		{defaults + "rules:\n  - tier: {override_body: false}\n", "p.yaml:4:27: rules[0].tier.override_body: a rule cannot set it back from the defaults' true"},
 		{"rules:\n  - tier: {patience: 0s}\n" + defaults, "p.yaml:2:22: rules[0].tier.patience: a rule cannot set it back from the defaults' 30s"},
-		{"rules: [{tier: {plan: [flex], fallback: none}}]", "p.yaml:1:31: rules[0].tier.fallback: beside plan, the fallback is the plan's second tier"},
+		{"rules: [{tier: {plan: [flex], fallback: none}}]", "p.yaml:1:31: rules[0].tier.fallback: with plan, the fallback is the plan's second tier"},
 	})
 }
 

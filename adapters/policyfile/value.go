@@ -23,9 +23,9 @@ type reader struct {
 
 // A setting is where the file sets a field of the policy.
 type setting struct {
-	place place
-	field string // in the file: "rules[2].retry.max_wait"
-	mend  func() // gives the field a valid value, so that the other fields can be validated
+	place  place
+	field  string // in the file: "rules[2].retry.max_wait"
+	repair func() // gives the field a valid value, so that the other fields can be validated
 }
 
 func (r *reader) fail(at place, field, format string, args ...any) {

@@ -9,7 +9,7 @@
 //	defer writer.Close(ctx)
 //
 // Give the writer to middleware.WithStore. The package needs PostgreSQL 12 or newer, a database with the encoding UTF8, and a
-// user who owns the schema or may create it.
+// user that owns the schema or may create it.
 //
 // # The table
 //

@@ -11,7 +11,7 @@ import (
 // migrations bring the tables from each version to the next; %[1]s is the schema with its dot. A published migration must
 // not be changed.
 var migrations = []string{
-	// The collation "C" compares calls byte by byte, as Go does, whatever the language of the database is.
+	// The collation "C" compares calls byte by byte, as Go does, in a database of any language.
 	`create table %[1]srows (
 		at            timestamptz not null,
 		call          text collate "C" not null,

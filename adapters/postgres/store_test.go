@@ -163,7 +163,7 @@ func testColumns(t *testing.T, dsn string) {
 	}
 }
 
-// Texts that PostgreSQL does not accept are stored, too, and writing them again changes nothing.
+// Texts that PostgreSQL does not accept are also stored, and writing them again changes nothing.
 func testOddTexts(t *testing.T, dsn string) {
 	store := open(t, dsn, "odd")
 	rows := rowsOf(0, 10)

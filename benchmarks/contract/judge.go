@@ -18,7 +18,7 @@ const (
 	childEnv = "SKINFLINT_CONTRACT"
 	testName = "Contract"
 
-	// itemTime is how long an item may take: nearly all take moments, and the kit itself ends one that hangs sooner.
+	// itemTime is how long an item may take. Nearly all take moments, and the kit ends one that hangs before this time.
 	itemTime = 40 * time.Second
 
 	exitFailed = 1 // what a test program exits with when tests fail; a panic or a signal is another
@@ -82,7 +82,7 @@ func run1(subject, pattern string) (out []byte, err error) {
 
 var began = regexp.MustCompile(`(?m)^=== RUN +` + testName + `/([^/\s]+)$`)
 
-// list returns the names of the kit's items, by running them on what nothing is wrong with.
+// list returns the names of the kit's items, by running them on a correct RoundTripper.
 func list() (items []string, err error) {
 	out, err := run1(bare, "")
 	for _, m := range began.FindAllSubmatch(out, -1) {

@@ -1,11 +1,10 @@
-// Contract runs RoundTrippers through the contract that transport/transporttest tests: ours, and the peers that retry
-// beneath a client too. The peers are set as their documentation says they have to be for the last answer to reach the
-// caller; what they fail, they fail at their best.
+// Contract runs RoundTrippers through the contract that transport/transporttest tests: ours, and peers that also retry
+// beneath a client. The peers are configured so that the last answer reaches the caller, as their documentation says.
 //
 //	go run ./benchmarks/contract       # a table
 //	go run ./benchmarks/contract -json # one object
 //
-// Each item is run by a process of its own, as one that breaks the contract may well end it.
+// Each item runs in a process of its own, because a RoundTripper that breaks the contract may end it.
 package main
 
 import (

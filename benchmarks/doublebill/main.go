@@ -57,14 +57,14 @@ func run(t *testing.T, out io.Writer, calls int, seed uint64, asJSON bool) error
 	return writeTable(out, results, seed)
 }
 
-// figures count what became of a client's calls.
+// figures count the results of a client's calls.
 type figures struct {
 	Calls        int `json:"calls"`         // of the program
 	Attempts     int `json:"attempts"`      // requests that arrived, and dials that failed
 	Billed       int `json:"billed"`        // generations on the meter
 	BilledTwice  int `json:"billed_twice"`  // those beyond the first of a call
 	Lost         int `json:"lost"`          // calls that ended in an error
-	LostUnbilled int `json:"lost_unbilled"` // lost calls that cost nothing, and could have been sent again for nothing
+	LostUnbilled int `json:"lost_unbilled"` // lost calls that cost nothing, and could have been sent again at no cost
 }
 
 func (f *figures) add(g figures) {

@@ -95,7 +95,7 @@ func checkLedger(t *testing.T, r result) {
 	}
 }
 
-// checkBilling checks who is billed twice: every client except skinflint, and skinflint only if it may.
+// checkBilling checks which clients are billed twice: every one except skinflint, and skinflint only if it may be.
 func checkBilling(t *testing.T, r, first result) {
 	t.Helper()
 	switch {

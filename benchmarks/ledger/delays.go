@@ -36,8 +36,8 @@ func (d *delays) at(share float64) time.Duration {
 // openWait is the default of WriterConfig.OpenWait.
 const openWait = 100 * time.Millisecond
 
-// holdUp has callers make that many calls together, each an Open and an Add, by a Writer as it comes, whose sink works at
-// first and then blocks.
+// holdUp makes that many calls by several callers, each an Open and an Add, with a Writer of the default config. Its sink
+// works at first and then blocks.
 func holdUp(callers, calls int) (d *delays, err error) {
 	g := new(gate)
 	w := ledger.NewWriter(g, ledger.WriterConfig{})

@@ -61,7 +61,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// TestRefused: what makes no sense is refused with the figure.
+// TestRefused: an invalid effort is refused with the figure.
 func TestRefused(t *testing.T) {
 	for _, size := range []effort{{rounds: 1}, {rows: 1}} {
 		if _, err := measure(t.Context(), size, new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), "1 is the least") {

@@ -11,7 +11,7 @@
 // Raw means the least that a program has to do to have the same bytes equally safe. The lines are ready before the clock
 // starts, they are written in batches of the same size, and each batch is on the disk before the next one begins.
 //
-//   - JSONL: write and fsync of each batch, to one file in the same directory. A second way encodes the lines, too.
+//   - JSONL: write and fsync of each batch, to one file in the same directory. A second way also encodes the lines.
 //   - SQLite: a prepared INSERT of the same columns into a table with the same key, one transaction for each batch,
 //     through database/sql and the same driver, with WAL and synchronous=FULL. It has no other index and handles
 //     no conflict. A second way has no key either.

@@ -14,7 +14,7 @@ import (
 // that is blocked, and a pricing that of one catalog and of three layers.
 type figures struct {
 	JSONL         *float64 `json:"jsonl_share"`
-	JSONLMaking   *float64 `json:"jsonl_encoding_share"` // of a raw file whose lines have to be encoded, too
+	JSONLMaking   *float64 `json:"jsonl_encoding_share"` // of a raw file whose lines also have to be encoded
 	SQLite        *float64 `json:"sqlite_share"`
 	Postgres      *float64 `json:"postgres_share"`
 	MemoryRows    int64    `json:"memory_rows_s"`

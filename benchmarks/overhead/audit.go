@@ -41,7 +41,7 @@ func costOfCall() (*big.Int, error) {
 }
 
 // An audit is the store of a stack of ours. It checks every row, and adds it to the store that a stack has by default, so
-// that the work of that store is measured, too.
+// that the work of that store is measured as well.
 type audit struct {
 	memory *ledger.Memory
 	asked  policy.Tier

@@ -77,7 +77,7 @@ func serveLoopback(handler http.Handler) (*backend, error) {
 	}, nil
 }
 
-// http2 returns a server of net/http that speaks HTTP/2 over TLS, and nothing else. Its connections are pipes within the
+// http2 returns a server of net/http that uses HTTP/2 over TLS, and nothing else. Its connections are pipes within the
 // process: without system calls the figures vary less, and the client's part of them is larger.
 func http2() (*backend, error) {
 	v := newVerifier()

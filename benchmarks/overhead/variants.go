@@ -61,11 +61,11 @@ func (v *variant) tier() string {
 // isSDK reports whether the variant is an SDK, which makes its request itself.
 func (v *variant) isSDK() bool { return v.policy == nil && v.wrap == nil }
 
-// sendsLong reports whether the variant is measured with long bodies, too. An SDK is not: it would send another body than
+// sendsLong reports whether the variant is also measured with long bodies. An SDK is not: it would send another body than
 // all others, and spend most of the time on making its JSON.
 func (v *variant) sendsLong() bool { return !v.isSDK() && !v.short }
 
-// busy, if it is not 0, adds a row that shows what this much work costs, whatever the work is. Over loopback it costs more
+// busy, if it is not 0, adds a row that shows what this much work of any kind costs. Over loopback it costs more
 // than its own time, because the server goes to sleep in the meantime and has to be woken.
 var busy time.Duration
 

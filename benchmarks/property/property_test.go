@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestNeverPayTwice makes calls of all kinds through every SDK. Whatever goes wrong on the wire:
+// TestNeverPayTwice makes calls of all kinds through every SDK. With every fault on the wire:
 //
 //   - a call is billed at most once
 //   - a usage that the ledger measured is the one on the provider's meter
@@ -87,7 +87,7 @@ func TestNeverPayTwice(t *testing.T) {
 	t.Log("all: ", all)
 }
 
-// A tally counts what became of calls.
+// A tally counts the results of calls.
 type tally struct {
 	calls, attempts, ambiguous, partial, failed, billed, measured int
 	cost, exposure, meter                                         price.Sum

@@ -20,7 +20,7 @@ type effort struct {
 // full takes about 30 s on two slow cores.
 var full = effort{rounds: 15, slowRounds: 3, sample: 128 << 20, slowSample: 2 << 20, large: 10 << 20}
 
-// liveHeap is how much the program keeps in memory meanwhile, like a program that makes such calls. With an empty heap the
+// liveHeap is how much memory the program keeps during the measurement, like a program that makes such calls. With an empty heap the
 // garbage collector would run every 4 MB for the ways that allocate.
 const liveHeap = 64 << 20
 

@@ -25,7 +25,7 @@ var full = effort{rounds: 9, busy: 25, loopback: 20_000, memory: 240_000}
 // processor time is taken from the streams.
 var atOnce = 2 * runtime.GOMAXPROCS(0)
 
-// liveHeap is how much the program keeps in memory meanwhile, like a program that makes such calls. With an empty heap the
+// liveHeap is how much memory the program keeps during the measurement, like a program that makes such calls. With an empty heap the
 // garbage collector would run every 4 MB for clients that allocate.
 const liveHeap = 64 << 20
 

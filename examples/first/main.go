@@ -1,5 +1,5 @@
 // First is the program of README.md: it makes one call of OpenAI's API, on the flex tier or else on the standard one, and
-// prints what became of each attempt. It needs a key in OPENAI_API_KEY.
+// prints the outcome of each attempt. It needs a key in OPENAI_API_KEY.
 package main
 
 import (

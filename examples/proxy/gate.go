@@ -66,7 +66,7 @@ func (g *gate) isToken(s string) bool {
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
-// local reports whether a request over loopback has a host name of loopback, too. Otherwise a web site whose name resolves
+// local reports whether a request over loopback also has a host name of loopback. Otherwise a web site whose name resolves
 // to 127.0.0.1 could read the page through the browser of a visitor.
 func local(r *http.Request) bool {
 	if own, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && !own.IP.IsLoopback() {

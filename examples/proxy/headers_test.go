@@ -100,7 +100,7 @@ func FuzzOptions(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, value string) {
 		ctx, err := options(t.Context(), http.Header{name: {value}})
 		if err == nil && policy.From(ctx).Err() != nil {
-			t.Errorf("%q: %q passes, and makes no sense: %v", name, value, policy.From(ctx).Err())
+			t.Errorf("%q: %q is accepted, and invalid: %v", name, value, policy.From(ctx).Err())
 		}
 		if err != nil && !ours(name) {
 			t.Errorf("%q is not ours, and fails: %v", name, err)

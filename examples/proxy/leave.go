@@ -43,7 +43,7 @@ var providersRunOn = map[string]runOn{
 	"openrouter": {plain: true},
 }
 
-// runsOn returns what becomes of a call's answer when its client leaves. Only calls that are billed run on.
+// runsOn returns which answers of a call the provider finishes after its client has left. Only calls that are billed run on.
 func runsOn(call *wire.Call) runOn {
 	if call.Kind != wire.Billable || call.Background {
 		return runOn{}
@@ -220,7 +220,7 @@ func (b *visited) Close() error {
 	if !b.ended && b.visit.plain {
 		b.visit.leave()
 		b.ended = true
-		io.Copy(io.Discard, b.ReadCloser) // an error ends the answer, too
+		io.Copy(io.Discard, b.ReadCloser) // an error also ends the answer
 	}
 	return b.ReadCloser.Close()
 }

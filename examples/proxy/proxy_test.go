@@ -229,7 +229,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestCut has an answer that breaks off. It breaks off for the client, too, and does not look complete.
+// TestCut has an answer that breaks off. It also breaks off for the client, and does not look complete.
 func TestCut(t *testing.T) {
 	sim := provider(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.CutStream)})
 	p := start(t, sim.URL)

@@ -48,7 +48,7 @@ type Refresher struct {
 	// Load reads the list, which was fetched at asOf, or refuses it by an error.
 	Load func(r io.Reader, asOf time.Time) (*price.Feed, error)
 	// Path is the file that keeps the last good list, as it was fetched, for the next start of the program. A second file,
-	// with ".meta" after the name, is written beside it. If Path is empty, no list is kept.
+	// with ".meta" after the name, is written next to it. If Path is empty, no list is kept.
 	Path string
 	// MaxBytes is how large a list may be, decompressed. 0 means 64 MiB.
 	MaxBytes int64

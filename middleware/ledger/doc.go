@@ -15,8 +15,8 @@
 // # What a row says
 //
 // The cost of a row is exact, or it is unknown and Unpriced says why; it is never a silent zero. Exposure is the most that
-// an attempt can have cost beyond its known cost, for example because the connection was lost. It stands beside the cost
-// until a bill says what was charged: see [Resolver] and package reconcile.
+// an attempt can have cost beyond its known cost, for example because the connection was lost. It is separate from the cost,
+// and remains until a bill says what was charged: see [Resolver] and package reconcile.
 //
 // A row of outcome open is written before the request is sent. If the program ends before the answer does, the open row
 // remains, and becomes a row of outcome ambiguous when the store is opened again: see [Abandoned] and [Recover].

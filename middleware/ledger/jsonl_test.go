@@ -208,7 +208,7 @@ func TestJSONLTornLine(t *testing.T) {
 		want := []string{"", "a/1:billed:0.000000000001 ", "a/1:billed:0.000000000001 b/1:ambiguous:unknown ", "a/1:billed:0.000000000001 b/1:billed:0.000000000002 "}
 		whole := bytes.Count(text[:cut], []byte("\n"))
 		if bytes.HasPrefix(text[cut:], []byte("\n")) {
-			whole++ // but for its end the line is there
+			whole++ // only the end of the line is missing
 			ends++
 		}
 		all := want[min(whole, 3)]

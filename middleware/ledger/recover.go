@@ -7,11 +7,11 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// AbandonedReason is the unpriced of a row of an attempt whose program ended before the answer did.
+// AbandonedReason is the Unpriced text of a row whose attempt was under way when its program ended.
 const AbandonedReason = "the program ended before the answer did"
 
-// Abandoned returns the row that replaces an open row whose program has ended. Nothing is known of the attempt but that it
-// was about to be sent. Its outcome is therefore ambiguous, and its exposure is that of the open row.
+// Abandoned returns the row that replaces an open row whose program has ended. It is only known that the
+// attempt was about to be sent. Its outcome is therefore ambiguous, and its exposure is that of the open row.
 func Abandoned(open Row) Row {
 	open.Outcome, open.Reason = policy.Ambiguous, policy.TransportLost
 	open.UsageSource, open.Unpriced = Unknown, AbandonedReason

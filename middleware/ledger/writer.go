@@ -359,7 +359,7 @@ func (w *Writer) Flush(ctx context.Context) error {
 }
 
 // Close writes the rows that are left, until ctx is done, and closes the sink. Rows that could not be written are lost; the
-// error says how many, and their cost. Rows that are added later are lost, too. A second Close does nothing.
+// error says how many, and their cost. Rows that are added later are lost as well. A second Close does nothing.
 func (w *Writer) Close(ctx context.Context) error {
 	w.mu.Lock()
 	again := w.stop

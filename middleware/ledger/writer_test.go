@@ -397,7 +397,7 @@ func TestWriterResolveWithFullQueue(t *testing.T) {
 	})
 }
 
-// Whatever the sink does in between, every row ends up in it once. An open row comes before its own, or not at all, if that
+// However the sink fails in between, every row ends up in it once. An open row comes before its own, or not at all, if that
 // was written while a sync failed.
 func TestWriterProperty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 type bucket struct {
 	limit policy.Limit
 	rate  *rate.Limiter // nil: any rate
-	busy  int           // permits that are out
+	busy  int           // permits in use
 
-	// While the queue is served, what is kept for lines that were overtaken too often:
+	// While the queue is served, places that are kept for lines that were overtaken too often:
 	keptPermits int
 	keptTokens  int
 }

@@ -1,8 +1,8 @@
 // Package limit holds attempts back until the limits of a policy admit them: so many requests per minute, and so many
 // under way at once.
 //
-// A [Limiter] is asked before each attempt. [Local] is the one for a single process; an implementation for several
-// processes, such as one on Redis, implements the same interface:
+// A caller waits for a [Limiter] before each attempt. [Local] is the Limiter of a single process; one for several processes,
+// on Redis for example, implements the same interface:
 //
 //	limiter := limit.NewLocal(policy.Limit{RequestsPerMinute: 500, Concurrency: 32})
 //	permit, err := limiter.Wait(ctx, limit.Request{Subject: subject})
@@ -36,8 +36,8 @@ type Limiter interface {
 
 // A Permit is held by an attempt that was admitted.
 type Permit interface {
-	// Release gives back what the attempt holds of limits on concurrency. It is called once, when the attempt's response
-	// has been read, or its body closed, or the attempt has failed.
+	// Release gives the attempt's places in limits on concurrency back. It is called once, when the attempt's response
+	// has been read or closed, or the attempt has failed.
 	Release()
 }
 
@@ -53,13 +53,13 @@ type Request struct {
 
 // An Error says that an attempt was not admitted.
 type Error struct {
-	Limit string        // in words, such as "500 requests per minute, 32 at once"
+	Limit string        // as Describe returns it: "500 requests per minute, 32 at once"
 	Wait  time.Duration // how long it would have waited, at least; 0 if that is not known
 	Left  time.Duration // how long it had
-	Err   error         // why the wait ended; nil if it was not begun, because it would have passed the deadline
+	Err   error         // why the wait ended; nil if it did not begin, because it would have exceeded the deadline
 }
 
-// Error says what [Error.Detail] does, and why the wait ended.
+// Error returns [Error.Detail], and why the wait ended.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return "limit: " + e.Detail()
@@ -67,7 +67,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("limit: %s: %v", e.Detail(), e.Err)
 }
 
-// Detail names the limit and both times, without the cause.
+// Detail names the limit and, if the wait did not begin, both times. It leaves out the cause.
 func (e *Error) Detail() string {
 	if e.Err != nil {
 		return fmt.Sprintf("gave up waiting for our limit of %s", e.Limit)
@@ -79,7 +79,7 @@ func (e *Error) Detail() string {
 // Unwrap returns why the wait ended.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Describe returns a limit in words, such as "500 requests per minute, 32 at once".
+// Describe returns the text of a limit, such as "500 requests per minute, 32 at once".
 func Describe(l policy.Limit) string {
 	switch {
 	case l.RequestsPerMinute == 0:

@@ -15,11 +15,11 @@ const maxOvertaken = 32
 
 // Local is the [Limiter] of one process. It must be made by [NewLocal].
 //
-// Waiters that need the same limits stand in one line. Only the head of a line asks a rate limiter for a token, so that a
-// waiter that leaves has taken nothing (x/time/rate does not give back all that a cancelled reservation took). A line that
-// waits for one limit does not keep another line from a limit that is open, but it is overtaken by later waiters only so
-// often. The work for each waiter does not depend on how many wait: admitting one looks at the heads of the lines, of
-// which there are as many as there are combinations of limits in use.
+// Waiters that need the same limits stand in one line. Only the head of a line takes a token, and only when it is admitted,
+// so a waiter that leaves has taken nothing (x/time/rate does not give back all of a cancelled reservation). A line that
+// waits for limit A does not hold up a line that needs only B. But then later waiters for B could overtake the head of a
+// line for A and B for ever, so after maxOvertaken of them a place in B is kept for it. The work for each waiter does not
+// depend on how many wait: only the heads are examined, one for each combination of limits in use.
 type Local struct {
 	mu      sync.Mutex
 	buckets []*bucket
@@ -34,7 +34,7 @@ type line struct {
 	head      *waiter
 	tail      *waiter
 	length    int
-	overtaken int // how often the head was, by waiters that came later and took from its buckets
+	overtaken int // how many later waiters took from the head's buckets
 }
 
 // A waiter stands in a line until it is admitted or leaves. Then it is the attempt's Permit.
@@ -42,7 +42,7 @@ type waiter struct {
 	queue      *Local
 	line       *line
 	arrived    uint64
-	admitted   chan struct{} // closed when it is
+	admitted   chan struct{} // closed when it is admitted; nil if it was at once
 	isAdmitted bool
 	isReleased bool
 	prev, next *waiter
@@ -121,9 +121,9 @@ func (q *Local) enter(buckets []*bucket, deadline time.Time) (*waiter, error) {
 	return w, nil
 }
 
-// ahead returns for how long at least the rates will hold back the last waiter of a line, if it is the last of all, and the
-// bucket that holds it back longest. Waiters in front of it count if they need no other limits than it does; others may be
-// held back by one of theirs meanwhile, and take no token before it.
+// ahead returns the least time for which the rates will hold back the last waiter of a line, which came after all others,
+// and the bucket that holds it back longest. It counts the waiters in front that need no limit which it does not need. Any
+// other may be held back by a limit of its own, and then takes no token before it.
 func (q *Local) ahead(l *line, now time.Time) (longest time.Duration, slowest *bucket) {
 	for _, b := range l.buckets {
 		n := 0
@@ -218,7 +218,7 @@ func (q *Local) oldest(blocked []*line) (first *line) {
 	return first
 }
 
-// wake has serve called after d; 0 means that no rate is waited for.
+// wake calls serve after d; 0 means that no waiter waits for a rate.
 func (q *Local) wake(d time.Duration) {
 	switch {
 	case q.timer != nil && d == 0:

@@ -86,7 +86,7 @@ func TestOrderWithinALine(t *testing.T) {
 	})
 }
 
-// Where lines share a limit, the waiter that came first is served first, whatever line it is in.
+// If lines share a limit, the waiter that came first is served first, in whichever line it is.
 func TestOrderAmongLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 5}))
@@ -424,7 +424,7 @@ func TestRateBeyondTheDeadline(t *testing.T) {
 	}
 }
 
-// Of several limits, the error names the one that takes longest.
+// With several limits, the error names the one that takes longest.
 func TestSlowestRateIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit.NewLocal(policy.Limit{RequestsPerMinute: 60}, policy.Limit{RequestsPerMinute: 2}, policy.Limit{RequestsPerMinute: 6})
@@ -519,7 +519,7 @@ type crowd struct {
 	mu       sync.Mutex
 	busy     []int
 	waiters  []*member
-	admitted []*member // in the order of their admission, as far as that shows
+	admitted []*member // in the order of their admission; any order for the same moment
 }
 
 // A member is a waiter of a crowd.
@@ -743,7 +743,7 @@ func crowdOf(n int, wait func(context.Context) bool) (stop func()) {
 	}
 }
 
-// A waiter that another limit holds back takes no token meanwhile, and so does not count against a deadline.
+// A waiter that another limit holds back takes no token during that time, and so does not count against a deadline.
 func TestRateDoesNotCountWaitersForOtherLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), policy.Limit{RequestsPerMinute: 60, Burst: 1})

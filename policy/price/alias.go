@@ -9,7 +9,7 @@ import (
 // parseAlias reads a model's alias, "provider/model". The model's object has the given number of fields.
 func (m *model) parseAlias(raw []byte, fields int) error {
 	if fields > 1 {
-		return errors.New("cannot stand beside prices, limits or an uplift: those are the other model's")
+		return errors.New("cannot be combined with prices, limits or an uplift: those are the other model's")
 	}
 	var text string
 	if err := parseText(raw, &text); err != nil {

@@ -39,7 +39,7 @@ func TestAliases(t *testing.T) {
 		{"azure", "nothing", "standard", ""},
 		{"azure", "gpt-9", "standard", ""},
 		{"loop", "o3", "standard", ""},
-		{"near", "o3", "standard", "below/near/o3/-/standard"}, // the alias leads nowhere, since one hop is all
+		{"near", "o3", "standard", "below/near/o3/-/standard"}, // the alias leads nowhere: only one is followed
 	} {
 		q := query(test.provider, test.model, test.tier)
 		got, err := c.Cost(q, Usage{Input: 1})
@@ -63,8 +63,8 @@ func TestAliases(t *testing.T) {
 func TestParseRefusesAliases(t *testing.T) {
 	const prices = `"periods":[{"source":"s","tiers":{"standard":[{"usd_per_million":{"input":"1"}}]}}]`
 	for body, want := range map[string]string{
-		`"a":{"models":{"m":{"same_as":"b/n",` + prices + `}}}`:                         "a: m: same_as: cannot stand beside",
-		`"a":{"models":{"m":{"same_as":"b/n","limits":{}}}}`:                            "a: m: same_as: cannot stand beside",
+		`"a":{"models":{"m":{"same_as":"b/n",` + prices + `}}}`:                         "a: m: same_as: cannot be combined with",
+		`"a":{"models":{"m":{"same_as":"b/n","limits":{}}}}`:                            "a: m: same_as: cannot be combined with",
 		`"a":{"models":{"m":{"same_as":"n"}}}`:                                          `a: m: same_as: "n" is not the name of a model`,
 		`"a":{"models":{"m":{"same_as":"/n"}}}`:                                         `same_as: "/n" is not the name`,
 		`"a":{"models":{"m":{"same_as":"b/"}}}`:                                         `same_as: "b/" is not the name`,

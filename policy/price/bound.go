@@ -15,7 +15,7 @@ import (
 // other tools, because their number is not known before the call, and it does not cover storage. It holds for a call that
 // starts at q.At, in that period and window. A regional uplift is rounded up.
 //
-// The error is an [*Unpriced]: as from [Catalog.Cost], and where a limit is needed that is not known.
+// The error is an [*Unpriced]: for the reasons of [Catalog.Cost], or because a limit is needed and not known.
 func (c *Catalog) Bound(q Query, maxInput, maxOutput int64) (Pico, error) {
 	f, err := c.find(&q)
 	if err != nil {

@@ -60,13 +60,13 @@ func TestBoundUnpriced(t *testing.T) {
 	wantUnpriced(t, err, "any kind of input")
 }
 
-// Whatever a call within the bound's limits turns out to use, it costs no more.
+// No usage within the bound's limits costs more than the bound.
 func TestBoundBounds(t *testing.T) {
 	o, c := newOracle(t), Embedded()
 	random := rand.New(rand.NewPCG(5, 6))
 	checked := 0
 	o.questions(7, 80_000, func(x question) {
-		// Tools are not in a bound, but for the request itself.
+		// A bound has no tools except the request itself.
 		x.u.WebSearches, x.u.MapSearches, x.u.FileSearches, x.u.CodeSessions = 0, 0, 0, 0
 		got, err := c.Cost(x.q, x.u)
 		in, out := x.u.Prompt(), x.u.Output+x.u.AudioOutput+x.u.ImageOutput+x.u.VideoOutput

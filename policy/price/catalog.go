@@ -139,7 +139,7 @@ type band struct {
 	plain  prices // of the same tokens without any cache
 }
 
-// prices has the price of each counter, in picodollars per token or request. A negative price is not known.
+// prices has the price of each counter, in picodollars per token or request. A negative number is an unknown price.
 type prices [counters]int64
 
 const (

@@ -19,7 +19,7 @@ func at(text string) time.Time {
 	return t
 }
 
-// parse reads a catalog with one model, acme/roadrunner, of which body is the inside.
+// parse reads a catalog with one model, acme/roadrunner. body is the inside of the model.
 func parse(body string) (*Catalog, error) {
 	return Parse("test", strings.NewReader(`{"providers":{"acme":{"models":{"roadrunner":{`+body+`}}}}}`))
 }

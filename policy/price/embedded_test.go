@@ -198,7 +198,7 @@ func TestEmbeddedIsTheHistory(t *testing.T) {
 	for _, row := range table(t, "prices_history.csv") {
 		from, until := historic(row["effective_from"]), historic(row["effective_to_exclusive"])
 		if row["effective_from"] == "2025" {
-			continue // an older price of which nobody knows until when it held
+			continue // an older price whose end is not known
 		}
 		model, _, _ := strings.Cut(row["model"], " ")
 		tier := "standard"
@@ -270,7 +270,7 @@ func TestEmbeddedHasWhatIsNoColumn(t *testing.T) {
 		{"openai", "gpt-6-sol", "flex", Usage{WebSearches: 3}, "0.03"},
 		{"openai", "gpt-5.4", "standard", Usage{Input: 300_000, WebSearches: 1}, "1.51"},
 		{"openai", "o3", "flex", Usage{WebSearches: 1}, "0.01"},
-		// Of those that do not reason the price depends on the version of the tool.
+		// For models that do not reason, the price depends on the version of the tool.
 		{"openai", "gpt-4.1", "standard", Usage{WebSearches: 1}, ""},
 		{"openai", "gpt-5", "standard", Usage{CodeSessions: 1}, ""},
 		{"openai", "gpt-5", "standard", Usage{FileSearches: 1}, ""},

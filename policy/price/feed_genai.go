@@ -18,7 +18,7 @@ import (
 // Providers have the names that this module uses. A model is listed under its id, and under other names that its match
 // selects: those that are written in the list, and those that the embedded catalog has for the provider. An id has
 // precedence over a match, and an earlier model over a later one. Names in neither of the two are not matched, because a
-// match can select names that nobody has checked. For the same reason, a name that ends in "-latest" has to be an id.
+// match can select names that were never checked. For the same reason, a name that ends in "-latest" has to be an id.
 func LoadGenAI(name string, r io.Reader, c FeedConfig) (*Feed, error) {
 	l := newFeed("genai-prices", name, c)
 	return l.done(l.genAI(r))
@@ -318,7 +318,7 @@ func (l *feedLoader) genBands(name string, fields map[string]json.RawMessage) (o
 			noOutput = true
 			l.warn(Withheld, name, field, "is not known here, so that no output has a price")
 		default:
-			l.leaveOut(name, field, "is charged for beside what is counted")
+			l.leaveOut(name, field, "is charged for in addition to what is counted")
 			return out, errLeftOut
 		}
 	}

@@ -17,8 +17,8 @@ import (
 // A model is under the provider that litellm_provider names, by the provider names of this module, and without the prefix of
 // its key. (The provider vertex_ai becomes "vertex"; the dialects of this module price Vertex AI's models as "gemini".)
 // Prices with the suffixes _flex, _priority and _batches are those of the tiers. Prices with _above_200k_tokens and the like
-// are bands, which price the whole request; a prompt of exactly so many tokens is in the shorter band, but for xAI in the
-// longer one. A price that is missing in one band or tier is not taken from another. A model with tiered_pricing has a band
+// are bands, which price the whole request. A prompt of exactly so many tokens is in the shorter band; only for xAI it is in
+// the longer one. A price that is missing in one band or tier is not taken from another. A model with tiered_pricing has a band
 // for each of its ranges.
 //
 // Withheld are the output of models whose reasoning tokens have another price, searches whose price depends on the size of
@@ -205,7 +205,7 @@ func (e *liteEntry) read(field string, raw []byte) error {
 	case slices.Contains(liteUplifts, field):
 		return e.regional(field, raw)
 	case field == "citation_cost_per_token":
-		e.leaveOut(e.name, field, "is charged for beside what is counted")
+		e.leaveOut(e.name, field, "is charged for in addition to what is counted")
 		return errLeftOut
 	case priced && c == webSearches:
 		return e.searches(field, raw)

@@ -158,7 +158,7 @@ func TestFeedOddities(t *testing.T) {
 		"tiers that do not ascend":    {gen(`{"input_mtok": {"base": 1, "tiers": [{"start": 5, "price": 2}, {"start": 5, "price": 3}]}}`), LeftOut, "do not ascend"},
 		"tiers that are numbers":      {gen(`{"input_mtok": {"base": 1, "tiers": [1]}}`), LeftOut, "base with tiers"},
 		"no base":                     {gen(`{"input_mtok": {"tiers": [{"start": 5, "price": 2}]}}`), Refused, "not a number"},
-		"a strange price":             {gen(`{"input_mtok": 1, "moonlight_mtok": 1}`), LeftOut, "beside what is counted"},
+		"a strange price":             {gen(`{"input_mtok": 1, "moonlight_mtok": 1}`), LeftOut, "in addition to what is counted"},
 		"a price of pages":            {gen(`{"input_mtok": 1, "input_document_kpages": 1}`), "", ""},
 		"a date":                      {timed(`{"start_date": "2026-08-01"}`), "", ""},
 		"no date":                     {timed(`{"start_date": "yesterday"}`), LeftOut, "neither a date"},

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Layers returns a catalog that asks the given ones in their order: a user's before a feed's before the embedded one. It
+// Layers returns a catalog that searches the given ones in their order: a user's before a feed's before the embedded one. It
 // skips those that are nil. Without any catalog it has no prices.
 //
 // The first layer that has prices of the model, at that time and tier, prices the call and its bound. It finds the model by

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// namedCatalog reads a catalog by that name, of which body is the inside of its providers.
+// namedCatalog reads a catalog by that name. body is the inside of its providers.
 func namedCatalog(t testing.TB, name, body string) *Catalog {
 	t.Helper()
 	c, err := Parse(name, strings.NewReader(`{"providers":{`+body+`}}`))
@@ -50,7 +50,7 @@ func TestLayersPrecedence(t *testing.T) {
 			t.Errorf("%s %s at %s is priced by %q, %v; want %q", test.model, test.tier, test.at, got.PriceID, err, test.want)
 		}
 	}
-	// A layer decides alone: it has no price of output, and nobody else's is taken.
+	// A layer decides alone: it has no price of output, and no other layer's is used.
 	q := Query{Provider: "openai", Model: "gpt-5", Tier: "standard", At: at("2026-11-21")}
 	_, err := c.Cost(q, Usage{Input: 1, Output: 1})
 	wantUnpriced(t, err, "no price for output")
@@ -203,7 +203,7 @@ func TestLayersStorage(t *testing.T) {
 	wantUnpriced(t, err, "no such model", `"user"`, `"embedded"`)
 }
 
-// The way through layers needs no memory either, but for the one string of an alias.
+// A search of layers allocates nothing either, except the one string of an alias.
 func TestLayersAllocate(t *testing.T) {
 	c := Layers(aliases(t), namedCatalog(t, "feed", `"x":{"models":{`+flat("y", "1", "")+`}}`), Embedded())
 	u := Usage{Input: 1_000, CachedInput: 2_000, Output: 300, Reasoning: 100, WebSearches: 1}
@@ -263,7 +263,7 @@ func TestModels(t *testing.T) {
 		t.Errorf("%d models of OpenAI: %q", len(names), names)
 	}
 	if names := Embedded().Models("acme"); names != nil {
-		t.Errorf("models of nobody: %q", names)
+		t.Errorf("models of an unknown provider: %q", names)
 	}
 }
 

@@ -43,8 +43,8 @@ func (m *memo[T]) get(provider, name string) ([]T, bool) {
 	return r.all, true
 }
 
-// put remembers a name, if its slot is free. It remembers no name that the catalog does not have: there is no end of
-// them, and they come from answers. It copies what it is given: a name may be a part of a large text.
+// put remembers a name, if its slot is free. It does not remember names that the catalog does not have: answers can bring
+// any number of those. It copies its arguments, because a name may be a part of a large text.
 func (m *memo[T]) put(provider, name string, all []T) {
 	if slot := m.slot(name); len(all) > 0 && slot.Load() == nil {
 		slot.CompareAndSwap(nil, &remembered[T]{strings.Clone(provider), strings.Clone(name), slices.Clone(all)})

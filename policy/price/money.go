@@ -127,8 +127,8 @@ func (s Sum) Minus(t Sum) Sum {
 	return saturated(s.hi, Sum{int64(hi), lo}, (s.hi < 0) != (t.hi < 0))
 }
 
-// saturated returns r, the result of adding to or subtracting from a number whose upper half was hi, or the end of the
-// range that r passed. The result can only be out of range where mayOverflow is true; its sign is then wrong.
+// saturated returns r, the result of adding to or subtracting from a number whose upper half was hi. If r has overflowed, it
+// returns the end of the range instead. That is possible only if mayOverflow is true; the sign of r is then wrong.
 func saturated(hi int64, r Sum, mayOverflow bool) Sum {
 	switch {
 	case !mayOverflow || (hi < 0) == (r.hi < 0):

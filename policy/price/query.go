@@ -2,7 +2,7 @@ package price
 
 import "time"
 
-// Query says which price is wanted.
+// A Query selects a price.
 type Query struct {
 	// Provider is whose price it is: "openai", "gemini", "anthropic".
 	Provider string

@@ -65,15 +65,15 @@ func TestCapacityCountsFlexOnly(t *testing.T) {
 func TestProbability(t *testing.T) {
 	const n = 10_000
 	for _, p := range []int{5, 50, 95} {
-		refused := 0
+		rejected := 0
 		c, again, other := llmtest.Probability(p, 7), llmtest.Probability(p, 7), llmtest.Probability(p, 8)
 		for i := range n {
 			if !c.Available(i) {
-				refused++
+				rejected++
 			}
 		}
-		if got := 100 * refused / n; got < p-2 || got > p+2 {
-			t.Errorf("refused %d%%, want about %d%%", got, p)
+		if got := 100 * rejected / n; got < p-2 || got > p+2 {
+			t.Errorf("rejected %d%%, want about %d%%", got, p)
 		}
 		if pattern(c, 200) != pattern(again, 200) {
 			t.Error("one seed gives two schedules")

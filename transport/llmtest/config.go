@@ -62,7 +62,7 @@ type Config struct {
 	// always have \r\n.
 	CRLF bool
 
-	// HTTP2 makes the server and its Transport speak HTTP/2 and nothing else, without
+	// HTTP2 makes the server and its Transport use HTTP/2 and nothing else, without
 	// encryption and without negotiation, for http and https URLs. A client with another
 	// transport must be set up for it with http.Protocols.SetUnencryptedHTTP2 ("prior
 	// knowledge").

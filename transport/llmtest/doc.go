@@ -87,8 +87,8 @@
 //
 // # HTTP/2
 //
-// With [Config.HTTP2] the server speaks HTTP/2, unencrypted and with prior knowledge. Its own
-// Transport does so for https URLs too, which net/http allows to a transport that has no other
+// With [Config.HTTP2] the server uses HTTP/2, unencrypted and with prior knowledge. Its own
+// Transport does so for https URLs as well, which net/http allows to a transport that has no other
 // version. Responses then have no TLS state, which is the only difference from an encrypted
 // connection. A client with another transport must be set up in the same way, and reaches the
 // server at [Server.URL].

@@ -23,13 +23,13 @@ func ExampleRefuse() {
 }
 
 func ExampleProbability() {
-	room, refused := llmtest.Probability(30, 42), 0
+	room, rejected := llmtest.Probability(30, 42), 0
 	for n := range 1000 {
 		if !room.Available(n) {
-			refused++
+			rejected++
 		}
 	}
-	fmt.Println(refused > 250 && refused < 350)
+	fmt.Println(rejected > 250 && rejected < 350)
 	// Output:
 	// true
 }

@@ -18,7 +18,7 @@ type provider struct {
 type turns struct {
 	sync.Mutex
 	recognised int // requests to an endpoint
-	flex       int // requests that got as far as asking for flex capacity
+	flex       int // requests that have asked for flex capacity
 	bucket     bucket
 }
 

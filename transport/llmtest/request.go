@@ -16,7 +16,7 @@ type Request struct {
 	Method, Path, Query, Host string
 	// Header is the request's header. It is shared: do not change it.
 	Header http.Header
-	// Body holds the bytes of the body, as far as they were read. It is shared: do not
+	// Body holds the bytes of the body that were read. It is shared: do not
 	// change it.
 	Body []byte
 	// Provider and Operation are as in [Generation], or "" if the request was not

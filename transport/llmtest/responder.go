@@ -74,7 +74,7 @@ func (x *responder) write(piece []byte) {
 	}
 }
 
-// pause waits, and aborts if the client leaves or the server closes meanwhile.
+// pause waits, and aborts if the client leaves or the server closes before the wait ends.
 func (x *responder) pause(d time.Duration) {
 	if !sleep(x.r.Context(), d) {
 		x.abort()

@@ -73,7 +73,7 @@ func (c *check) getBodyWhileRead(n int, req *http.Request) {
 	whole := append(half, rest...)
 	for _, got := range again {
 		if !bytes.Equal(got, whole) {
-			c.errorf("attempt %d: Body has %s, but GetBody meanwhile %s", n+1, short(whole), short(got))
+			c.errorf("attempt %d: Body has %s, but GetBody during the read %s", n+1, short(whole), short(got))
 			return
 		}
 	}

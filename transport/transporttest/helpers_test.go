@@ -170,7 +170,7 @@ type forgetful struct {
 func (f *forgetful) RoundTrip(req *http.Request) (*http.Response, error) {
 	f.set(req)
 	if req.Header.Get("X-Call") != "" {
-		time.Sleep(time.Millisecond) // other calls arrive meanwhile
+		time.Sleep(time.Millisecond) // so that other calls arrive
 	}
 	return f.next.RoundTrip(f.latest(req))
 }

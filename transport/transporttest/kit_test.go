@@ -53,7 +53,7 @@ func (r *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (r *retrier) CloseIdleConnections() { (&http.Client{Transport: r.next}).CloseIdleConnections() }
 
-// wait waits for d, and reports whether the request was not cancelled meanwhile.
+// wait waits for d, and reports whether the request was not cancelled before that.
 func wait(req *http.Request, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -68,7 +68,7 @@ func streamWithoutDelay(c *check) {
 	}
 }
 
-// readAhead checks how much of a response is read ahead, and counts the goroutines meanwhile.
+// readAhead checks how much of a response is read ahead, and counts the goroutines during that time.
 func (c *check) readAhead() {
 	for _, body := range []string{streamBody, plainBody} {
 		f := &fake{}

@@ -7,8 +7,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// An Answer is what a 2xx answer says about itself. It is filled in as the answer arrives: by [Dialect.Headers], and by
-// [Dialect.Answer] for each of its documents. The zero Answer says nothing.
+// An Answer is what a 2xx answer reports about itself. It is filled in as the answer arrives: by [Dialect.Headers], and by
+// [Dialect.Answer] for each of its documents. The zero Answer reports nothing.
 type Answer struct {
 	// RequestID is the provider's id of the request, from a header; "" if there is none.
 	RequestID string
@@ -19,7 +19,7 @@ type Answer struct {
 	// Tier is the tier that served; "" if the answer does not say.
 	Tier policy.Tier
 
-	// Usage is what was used, in counts that do not overlap. It holds if HasUsage is set.
+	// Usage is what was used, in counts that do not overlap. It is valid if HasUsage is set.
 	Usage    price.Usage
 	HasUsage bool
 	// Problem says why the usage cannot be trusted; "" if it can.
@@ -28,7 +28,7 @@ type Answer struct {
 	// cost is then not known.
 	Extras string
 
-	// Reported is what the provider says that it charged. It holds if HasReported is set.
+	// Reported is what the provider says that it charged, in picodollars. It is valid if HasReported is set.
 	Reported    price.Pico
 	HasReported bool
 
@@ -36,7 +36,7 @@ type Answer struct {
 	ErrorCode string
 	// Failed says that the answer holds an error.
 	Failed bool
-	// Complete says that a stream has ended by its own account.
+	// Complete says that a stream has said that it is complete.
 	Complete bool
 	// Pending says that the provider is still at work. It will report the usage under ResponseID.
 	Pending bool
@@ -69,5 +69,5 @@ type Stored struct {
 	Tokens  int64     // how many tokens it holds; 0 if the answer does not say
 	Created time.Time // zero if the answer does not say
 	Expires time.Time // zero if the answer does not say
-	Deleted bool      // it exists no longer
+	Deleted bool      // it does not exist any more
 }

@@ -28,8 +28,7 @@ var fuzzed = []string{
 	"https://openrouter.ai/api/v1/chat/completions", "https://api.groq.com/openai/v1/chat/completions",
 }
 
-// Whatever a request or an answer holds, what is read from it is bounded and fit for a row, and the counts are fit for a
-// price.
+// For any request and answer, what is read from it is bounded and fit for a row, and the counts are fit for a price.
 func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"id":"x","usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":9,"prompt_tokens_details":{"cached_tokens":3}}}`), 200<<8)
 	f.Add([]byte(`{"error":{"code":429,"message":"Please try again in 1.5s.","param":"service_tier"}}`), 429<<8)

@@ -158,8 +158,8 @@ func (p *messagePaths) all() []string {
 	)
 }
 
-// readMessageUsage reads the counts that the document has; those of earlier events stay. What is read from a cache, or
-// written to one, is not among Anthropic's input tokens. Writes are counted by their time to live, of which the longer has
+// readMessageUsage reads the counts that the document has; those of earlier events stay. Anthropic's input tokens do not
+// include those read from a cache, or written to one. Writes are counted by their time to live, because the longer one has
 // another price:
 //
 //	"cache_creation_input_tokens": 30, "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20}

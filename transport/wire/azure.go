@@ -9,9 +9,9 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// azure: a call names a deployment, in its path or as its model. The answer names the model behind it, and a header the
-// tier that served. Of failures, only "a 429 error due to exceeding the rate limit" is documented as free; what the content
-// filter rejects, and what timed out, may be charged. Sources: learn.microsoft.com, manage costs, flex processing; recorded
+// azure: a call names a deployment, in its path or as its model. The answer names the model behind it, and a header names
+// the tier that served. The only failure documented as free is "a 429 error due to exceeding the rate limit". A call that
+// the content filter rejects, or that timed out, may be charged. Sources: learn.microsoft.com, manage costs, flex processing; recorded
 // traffic of 2026.
 var azure = azureProvider(nil)
 
@@ -32,7 +32,7 @@ func azureProvider(deployments map[string]string) *provider {
 	}
 }
 
-// azureHeaders reads the request id, where the common header has none, and the tier that served.
+// azureHeaders reads the request id, if the common header has none, and the tier that served.
 func azureHeaders(h http.Header, a *Answer) {
 	if a.RequestID == "" {
 		a.RequestID = printable(h.Get("Apim-Request-Id"))
@@ -76,7 +76,7 @@ func (d azureDialect) Recognise(method string, u *url.URL) (Call, bool) {
 	return c, true
 }
 
-// Request replaces the deployment by its model, where that is known.
+// Request replaces the deployment by its model, if that is known.
 func (d azureDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	deployment := c.Model // of the path: what the body calls the model has no effect there
 	d.Compatible.Request(c, h, body)
@@ -88,7 +88,7 @@ func (d azureDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	}
 }
 
-// Answer does the same where the answer names the deployment rather than the model.
+// Answer does the same if the answer names the deployment instead of the model.
 func (d azureDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	d.Compatible.Answer(c, doc, a)
 	if model, ok := d.deployments[a.Model]; ok {

@@ -30,17 +30,17 @@ type Kind uint8
 
 const (
 	Billable   Kind = iota // charged for when it is answered; may be edited, and sent again
-	Observed               // charged for when it is answered, or perhaps; sent once, as it is
+	Observed               // charged for, at least perhaps, when it is answered; sent once, as it is
 	Submission             // submits work that is charged for when it is done; sent once, as it is
 	Poll                   // asks for the result of an earlier call, and may report its usage; sent as it is
 	Free                   // costs nothing; sent as it is
 )
 
-// A Call is what is known of one recognised call. Its [Shape] says what is the same for every call of the operation; the
+// A Call is what is known about one recognised call. Its [Shape] says what is the same for every call of the operation; the
 // other fields say what this request asks for. [Dialect.Recognise] returns it, and [Dialect.Request] completes it.
 //
-// Zero fields are safe: what a dialect does not say is taken as not known, and what is not known is bounded by the dearest
-// case, or has no bound.
+// Zero fields are safe: a field that a dialect does not set counts as not known, and what is not known is bounded by the
+// dearest case, or has no bound.
 type Call struct {
 	// Shape is what all calls of the operation have in common. A [Router] replaces nil with an empty Shape: the call is
 	// then sent as it is, and its usage is not read.
@@ -123,21 +123,21 @@ type Shape struct {
 	// AnswerPaths are the members to look for in an answer's documents. Nil is none: no event of a stream is read, and the
 	// usage is not known.
 	AnswerPaths *transport.Paths
-	// AnswerLimit is the longest value of these that is kept, in bytes; zero is 1 KB.
+	// AnswerLimit is the longest value of a member that is kept, in bytes; zero is 1 KB.
 	AnswerLimit int
 
 	// Marks are names of members, in quotes: an event of a stream is read only if it has one of them, with a value other
 	// than null. The first event is always read. Nil reads every event, which is safe, and slower.
 	//
-	// With the marks {`"usage"`}, of these events the first and the third are read:
+	// With the marks {`"usage"`}, these events are read or not:
 	//
-	//	{"id":"c-1","choices":[{"delta":{"role":"assistant"}}],"usage":null}
-	//	{"id":"c-1","choices":[{"delta":{"content":"Hello"}}],"usage":null}
-	//	{"id":"c-1","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1}}
+	//	{"id":"c-1","choices":[{"delta":{"role":"assistant"}}],"usage":null}            read: it is the first
+	//	{"id":"c-1","choices":[{"delta":{"content":"Hello"}}],"usage":null}             not read
+	//	{"id":"c-1","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1}}     read: it has a mark
 	Marks [][]byte
 	// Events are names of server-sent events ("event: NAME") that are read whatever marks they have.
 	Events [][]byte
-	// Done is the data of the event that ends a stream, where that is no JSON document: [DONE]. Nil if there is none.
+	// Done is the data of the event that ends a stream and is no JSON document: [DONE]. Nil if there is none.
 	Done []byte
 	// Last is the name of a member, in quotes: an event in which its value is not null may be the stream's last with
 	// content. If the caller stops reading after it, the usage reported so far counts. It is for calls with one answer
@@ -155,7 +155,7 @@ type Shape struct {
 // noShape is the Shape of a call whose dialect gave none.
 var noShape = new(Shape)
 
-// newCall returns a billable call that asks for one answer, and uses no tools as far as its URL says.
+// newCall returns a billable call that asks for one answer and uses no tools, which its body may change.
 func newCall(s *Shape) Call { return Call{Shape: s, Choices: 1, Tools: NoTools, Fees: NoTools} }
 
 // Tools says whether a request lets the model use tools that are charged for in addition to its tokens.

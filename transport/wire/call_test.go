@@ -38,7 +38,7 @@ func read(d wire.Dialect, c *wire.Call, contentType, body string) (*wire.Reader,
 	return &r, r.End(transport.EndEOF)
 }
 
-// Whatever a dialect leaves out of a call, nothing panics, and nothing is taken for granted.
+// If a dialect leaves anything out of a call, nothing panics, and it counts as not known.
 func TestZeroCall(t *testing.T) {
 	const stream = "data: {\"a\":1}\n\ndata: {\"b\":2}\n\ndata: {\"usage\":null}\n\ndata: {\"usage\":3}\n\ndata: [DONE]\n\n"
 	for _, test := range []struct {
@@ -96,7 +96,7 @@ func TestCallWithoutShape(t *testing.T) {
 	}
 }
 
-// A Call is copied for each request: what is the same for all of them belongs into its Shape.
+// A Call is copied for each request: what is the same for all requests belongs in its Shape.
 func TestCallIsSmall(t *testing.T) {
 	if size := unsafe.Sizeof(wire.Call{}); size > 120 {
 		t.Errorf("a Call has %d bytes", size)

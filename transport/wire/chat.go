@@ -91,7 +91,7 @@ func editUsage(c *Call, body *transport.Fields, w Want, e *Edits) {
 	}
 	options, ok := body.Get(atStreamOptions)
 	if !ok && body.Has(atStreamOptions) {
-		return // too long to be what it is for
+		return // too long for an object of options
 	}
 	value := `{"include_usage":true}`
 	if ok && string(options) != "null" {
@@ -153,8 +153,8 @@ var chatAnswers = withUnknownCounts(transport.MustPaths(append(append([]string{
 	"x_groq.error",
 }, chatUsagePaths.all()...), groqUsagePaths.all()...)...))
 
-// chatAnswer reads an answer, or an event of a stream. The usage of a stream is in its last event but [DONE], which has no
-// choices, and which is hidden from a caller who did not ask for it:
+// chatAnswer reads an answer, or an event of a stream. The usage of a stream is in the event before [DONE]. That event has no
+// choices, and is hidden from a caller who did not ask for it:
 //
 //	{"id":"chatcmpl-1","model":"gpt-5","service_tier":"default","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1,
 //		"total_tokens":10,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":1}}}
@@ -192,8 +192,8 @@ type chatCounts struct {
 	hasPrompt, hasCompletion, hasTotal, hasSeconds bool
 }
 
-// readChatUsage turns OpenAI's counting into counts that do not overlap. Of prompt_tokens, the cached tokens, the cache
-// writes and the audio are parts; of completion_tokens, the reasoning, the audio and the images. An embedding has no output.
+// readChatUsage turns OpenAI's counts into counts that do not overlap. The cached tokens, the cache writes and the audio are
+// parts of prompt_tokens; the reasoning, the audio and the images are parts of completion_tokens. An embedding has no output.
 func readChatUsage(doc *transport.Fields, paths *usagePaths, noOutput bool, a *Answer) (found bool) {
 	r := countReader{doc: doc}
 	var n chatCounts
@@ -219,9 +219,9 @@ func readChatUsage(doc *transport.Fields, paths *usagePaths, noOutput bool, a *A
 	return true
 }
 
-// usage returns the counts without overlap; r gets what is wrong with them. Where the total is more than prompt and
-// completion together, the rest is what the provider counts apart: audio at Mistral; reasoning at xAI and at Google's
-// OpenAI-compatible API. So is more reasoning than there are completion tokens, as some gateways report it.
+// usage returns the counts without overlap; r gets what is wrong with them. If the total is more than prompt and completion
+// together, the provider counts the rest separately: audio at Mistral; reasoning at xAI and at Google's OpenAI-compatible
+// API. More reasoning than completion tokens, which some gateways report, is also counted separately.
 func (n *chatCounts) usage(r *countReader) price.Usage {
 	prompt, audioIn, output := n.prompt, n.audioIn, n.completion
 	switch apart := n.total - n.prompt - n.completion; {

@@ -104,7 +104,7 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// How many answers a request asks for bounds its cost; what cannot be read is not known.
+// The number of answers that a request asks for bounds its cost. If it cannot be read, it is not known.
 func TestChoices(t *testing.T) {
 	const completions = "https://api.openai.com/v1/completions"
 	for _, test := range []struct {
@@ -137,7 +137,7 @@ func TestChoices(t *testing.T) {
 	}
 }
 
-// An output limit that is not said is not a limit of nothing; an operation without output says so.
+// An output limit that is not set is not a limit of 0. An operation without output says so.
 func TestMaxOutput(t *testing.T) {
 	for _, test := range []struct {
 		url, body string

@@ -14,11 +14,11 @@ import (
 	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
-// Compatible is the dialect of a provider whose API is compatible with OpenAI's: chat completions, and, as far as it
-// offers them, responses, embeddings, completions, transcription and images. OpenAI's own dialect is one too.
+// Compatible is the dialect of a provider whose API is compatible with OpenAI's: chat completions, and responses,
+// embeddings, completions, transcription and images if the provider has them. OpenAI's own dialect is a Compatible.
 //
-// Its exported fields say what sets the provider apart. Use it by pointer; it must not be copied or changed once it is
-// used.
+// Its exported fields say how the provider differs from others. Use it by pointer; it must not be copied or changed once
+// it is used.
 type Compatible struct {
 	// Provider is the provider's name, in rows, in rules, and in a catalog of prices.
 	Provider string

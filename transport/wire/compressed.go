@@ -11,8 +11,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// Of a compressed answer, whose encoding the caller asked for itself, no more than maxCompressed bytes are kept to be read
-// when it has ended, and they are decompressed to no more than maxDecompressed.
+// An answer is compressed if the caller itself asked for an encoding. At most maxCompressed bytes of it are kept, to be
+// read when it has ended, and they are decompressed to at most maxDecompressed bytes.
 const (
 	maxCompressed   = 4 << 20
 	maxDecompressed = 16 << 20
@@ -69,11 +69,11 @@ func unpacked(h http.Header, body []byte) []byte {
 	if r == nil || err != nil {
 		return body
 	}
-	plain, _ := io.ReadAll(io.LimitReader(r, 64<<10)) // what came before it broke off is good enough
+	plain, _ := io.ReadAll(io.LimitReader(r, 64<<10)) // the beginning of a broken body is useful, too
 	return plain
 }
 
-// decompress reads the answer that came compressed, as far as it came.
+// decompress reads the part of a compressed answer that has arrived.
 func (r *Reader) decompress() {
 	z := r.compressed
 	if z == nil {
@@ -113,7 +113,7 @@ func (r *Reader) decompress() {
 	}
 }
 
-// safeCode returns a word of the provider's if it can stand in a row.
+// safeCode returns the name of an encoding if it can stand in a row.
 func safeCode(s string) string {
 	if len(s) > 16 || bytes.ContainsFunc([]byte(s), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }) {
 		return "unknown"

@@ -20,7 +20,7 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// A count is what strconv reads too, and never negative.
+// A count is what strconv reads, and never negative.
 func FuzzCount(f *testing.F) {
 	f.Add([]byte("12"))
 	f.Add([]byte("9999999999999"))

@@ -8,7 +8,7 @@ import (
 )
 
 // A Dialect describes the API of one provider, or of several that share one. Implement it for a provider that package
-// wire does not know, and give it to a [Router]. Where the API is compatible with OpenAI's, a [Compatible] is enough.
+// wire does not know, and give it to a [Router]. If the API is compatible with OpenAI's, a [Compatible] is enough.
 //
 // Methods are called concurrently, for any number of calls. They must not keep or change their arguments, except for the
 // one that they fill in (c in Request, e in Edit, a in Headers and Answer). They must not panic, whatever bytes a program or
@@ -16,8 +16,8 @@ import (
 // prompts or answers.
 type Dialect interface {
 	// Recognise reports whether a request is a call that the dialect understands, and returns what its method and URL say
-	// of it. It is asked about every request of a program, so it must be quick to say no. It should set the call's Shape,
-	// Choices, and Tools ([NoTools] if none of the provider's tools are charged for).
+	// about it. It is called for every request of a program, so it must return false quickly. It should set the call's
+	// Shape, Choices, and Tools ([NoTools] if none of the provider's tools are charged for).
 	Recognise(method string, u *url.URL) (Call, bool)
 
 	// Request completes c with what the request's headers and the members of its body say. body has those members of

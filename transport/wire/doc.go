@@ -11,14 +11,14 @@
 //	dialect.Rejection(&call, &response)                        // outside of 2xx: was it free, and why did it fail?
 //	reader.Begin(dialect, &call, resp, false)                  // 2xx: a Reader turns the body into an Answer
 //
-// Package middleware does all of this for a program. Import wire to teach it a provider that it does not know:
+// Package middleware does all of this for a program. Import wire to add a provider that it does not know:
 //
 //   - For a provider whose API is compatible with OpenAI's, fill in a [Compatible]: its hosts, its tiers, and whether a
 //     stream reports its usage only on request.
 //   - For any other provider, implement [Dialect]. One [Shape] for each operation says what to look for; the zero value of
 //     every field that a dialect does not set is safe.
 //
-// Give either to middleware.WithDialects, or to a Router of your own through [RouterConfig]. The examples of [Dialect] and
+// Add either with middleware.WithDialects, or to a Router of your own through [RouterConfig]. The examples of [Dialect] and
 // [Compatible] are complete.
 //
 // Each provider of this package has one file, which uses the parts (text, counts, errors) and no other provider's file,

@@ -7,11 +7,11 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// Want is how an attempt is to be sent. The zero Want names no tier and asks for nothing.
+// Want says how an attempt is to be sent. The zero Want names no tier and asks for nothing.
 type Want struct {
-	// Tier is the tier to ask for; "" is to name none.
+	// Tier is the tier to ask for; with "", the request names none.
 	Tier policy.Tier
-	// Usage is to ask for a stream's usage, where the shape says AskUsage.
+	// Usage says to ask for a stream's usage, if the shape has AskUsage.
 	Usage bool
 	// Cache is the context cache to use; "" is the one that the request names, if any.
 	Cache string

@@ -51,7 +51,7 @@ func (acmeDialect) Recognise(method string, u *url.URL) (wire.Call, bool) {
 func (acmeDialect) Request(c *wire.Call, _ http.Header, body *transport.Fields) {
 	c.Model = body.Text(acmeEngine)
 	c.Tier = acmeTier(body.Text(acmeQueue))
-	c.MaxOutput, _ = acmeCount(body, acmeLength) // 0, if there is none, is not said
+	c.MaxOutput, _ = acmeCount(body, acmeLength) // 0 if there is none: not known
 }
 
 func (acmeDialect) Edit(c *wire.Call, _ *transport.Fields, w wire.Want, e *wire.Edits) {

@@ -33,7 +33,7 @@ func createCall(shapes *cacheShapes) Call {
 	return c
 }
 
-// changeCall returns a call that changes a context cache, by its name and the last part of it; false if it is none.
+// changeCall returns a call that changes a context cache, by its name and the last part of it; false for any other request.
 func changeCall(shapes *cacheShapes, method, name, id string) (c Call, ok bool) {
 	switch {
 	case id == "" || strings.ContainsAny(id, "/:"):
@@ -49,7 +49,7 @@ func changeCall(shapes *cacheShapes, method, name, id string) (c Call, ok bool) 
 	return c, true
 }
 
-// editCache names a context cache. One that the body has as null, or as "", is none.
+// editCache names a context cache. If the body has null or "" as the name, it replaces that.
 func editCache(c *Call, body *transport.Fields, name string, e *Edits) {
 	name, ok := cacheName(c, name, e)
 	if !ok {

@@ -21,7 +21,7 @@ func geminiRejection(c *Call, r *Response) Rejection {
 	return f
 }
 
-// vertexRejection returns what an error of Vertex AI means.
+// vertexRejection returns what an error of Vertex AI means. Vertex AI charges only for a 200: see vertex.
 func vertexRejection(c *Call, r *Response) Rejection {
 	f, own := googleRejection(r)
 	// The page of a proxy may hide an answer that was on its way, but not a rejection.
@@ -67,19 +67,19 @@ func googleRejection(r *Response) (f Rejection, own bool) {
 	return f, e != apiError{}
 }
 
-// google429 returns what a 429 is about. A quota is named in a QuotaFailure. Where there is none, the capacity that all
-// projects share is exhausted; flex gets what the other tiers leave of it.
+// google429 returns what a 429 is about. A quota is named in a QuotaFailure. Without one, the capacity that all projects
+// share is exhausted; flex gets what the other tiers leave of it.
 func google429(r *Response, e *apiError) policy.Reason {
 	switch {
 	case strings.Contains(e.message, "limit=0") || strings.Contains(e.message, "limit: 0,") || strings.HasSuffix(e.message, "limit: 0"):
-		return policy.Quota // the free tier has none of it
+		return policy.Quota // a free tier whose limit is 0
 	case bytes.Contains(r.Body, []byte(`"quota_limit_value":"0"`)), bytes.Contains(r.Body, []byte(`"quota_limit_value": "0"`)):
-		return policy.Quota // neither has this project
+		return policy.Quota // a project whose limit is 0
 	case strings.Contains(e.message, "TotalCachedContentStorageTokens"):
-		return policy.Quota // it is caches that end that free it, not time
+		return policy.Quota // only the end of other caches frees it, and no wait
 	case bytes.Contains(r.Body, []byte("google.rpc.QuotaFailure")):
 		if bytes.Contains(r.Body, []byte("PerDay")) {
-			return policy.Quota // the next day is too late to wait for, whatever the RetryInfo says
+			return policy.Quota // waiting for the next day is too long, whatever the RetryInfo says
 		}
 		return policy.Rate
 	case strings.Contains(e.message, "spending cap"), strings.Contains(e.message, "prepayment credits"), strings.Contains(e.message, "billing cap"):

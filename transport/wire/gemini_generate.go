@@ -51,7 +51,7 @@ func newModelShapes(provider, prices string, tiers, strict []policy.Tier) *model
 	return s
 }
 
-// modelCall returns a call of a model by the verb at the end of its path; false if the verb is none that is known.
+// modelCall returns a call of a model by the verb at the end of its path; false if the verb is not known.
 func modelCall(shapes *modelShapes, model, verb string) (c Call, ok bool) {
 	switch verb {
 	case "generateContent":
@@ -112,11 +112,11 @@ func generateConfig(c *Call, body *transport.Fields) {
 	c.Cache = printable(c.Cache)
 }
 
-// timeoutHeader tells Google how many seconds its servers may take. Without it they give up the flex tier after 10 minutes,
-// while its target is 15 (the page on flex inference, 2026). Google's newer SDK sends it for any deadline.
+// timeoutHeader says how many seconds Google's servers may take. Without it they give up a flex request after 10 minutes,
+// while the target for flex is 15 (the page on flex inference, 2026). Google's newer SDK sends it for any deadline.
 const timeoutHeader = "X-Server-Timeout"
 
-// flexSeconds is how long flex may take where nothing ends the attempt.
+// flexSeconds is how long flex may take if nothing ends the attempt.
 const flexSeconds = 15 * 60
 
 // readTimeout notes whether the request says how long the server may take.

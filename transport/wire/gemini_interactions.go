@@ -84,8 +84,8 @@ func interactionAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	readInteractionUsage(doc, p, a)
 }
 
-// readInteractionUsage turns the counting of interactions into counts that do not overlap: thoughts, and what tools put
-// into the prompt, are apart from output and input.
+// readInteractionUsage turns the counts of interactions into counts that do not overlap. The output does not include
+// thoughts, and the input does not include what tools put into the prompt.
 func readInteractionUsage(doc *transport.Fields, p *interactionPaths, a *Answer) {
 	r := countReader{doc: doc}
 	input, hasInput := r.get(p.input)

@@ -20,9 +20,9 @@ var groundedMarks = [][]byte{[]byte(`"usageMetadata"`), []byte(`"error"`), []byt
 // too.
 const groundedLimit = 1 << 20
 
-// readSearches counts the searches that grounded an answer. From Gemini 3 on, each query is charged for that is not empty
-// and was not made before; for older models, each prompt that was grounded, however many searches that took. Source:
-// Google's page on prices, 2026. How many of a month's free searches an account has left is not known here.
+// readSearches counts the searches that grounded an answer. From Gemini 3 on, Google charges for each different query that
+// is not empty; for older models, for each prompt that was grounded, however many searches that took. Source: Google's page
+// on prices, 2026. How many of a month's free searches an account has left is not known here.
 //
 //	"candidates": [{"groundingMetadata": {"webSearchQueries": ["a", "b"], "groundingChunks": [{"web": {"uri": ...}}]}}]
 func readSearches(c *Call, doc *transport.Fields, a *Answer) {

@@ -34,7 +34,7 @@ func TestGeminiSearches(t *testing.T) {
 	})
 }
 
-// A request that may search has events read that ground an answer; other calls are not slowed down by it.
+// Events that ground an answer are read only if the request may search, so that other calls are not slower.
 func TestGroundedShape(t *testing.T) {
 	d, plain, _ := recognise(t, "POST", geminiURL)
 	searching := plain

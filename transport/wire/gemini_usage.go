@@ -13,8 +13,8 @@ type geminiCounts struct {
 	in, tool, fromCache, out             modalities
 }
 
-// readGeminiUsage turns Gemini's counting into counts that do not overlap: the prompt includes what came from a cache;
-// thoughts are apart from the candidates, and so is what tools put into the prompt. Gemini leaves out counts that are zero.
+// readGeminiUsage turns Gemini's counts into counts that do not overlap. The prompt includes what came from a cache; the
+// candidates include neither thoughts nor what tools put into the prompt. Gemini leaves out counts that are zero.
 func readGeminiUsage(doc *transport.Fields, a *Answer) {
 	r := countReader{doc: doc}
 	var n geminiCounts

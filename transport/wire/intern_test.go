@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A name is returned as it is, however many others there are, and whoever asks at the same time.
+// A name is returned as it is, however many others there are, also with concurrent callers.
 func TestIntern(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {

@@ -53,8 +53,8 @@ func mediaAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	}
 }
 
-// transcriptUsagePaths: a transcription of OpenAI's has a total too, so a total alone does not make it a usage as Mistral
-// has it, which counts as chats do.
+// transcriptUsagePaths are the paths of Mistral's usage of a transcription, which counts as chats do. OpenAI's has a total as
+// well, so a usage without prompt_tokens is not Mistral's.
 var transcriptUsagePaths = func() usagePaths { p := chatUsagePaths; p.needsPrompt = true; return p }()
 
 // transcriptionAnswer reads the usage of a transcription, in tokens. Some models count seconds instead, which no

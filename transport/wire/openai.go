@@ -21,8 +21,8 @@ var openAI = &provider{
 	},
 }
 
-// openAIChat is also asked about unknown hosts. It takes chat completions wherever they are, and the other operations below
-// a version only, as their names alone are common words.
+// openAIChat also recognises requests to unknown hosts. It accepts chat completions at any path, and the other operations
+// only directly below a version (/v1/images), because their names alone are common words.
 var openAIChat = openAIDialect{&Compatible{
 	Provider: "openai",
 	AskUsage: true,

@@ -16,7 +16,7 @@ func openAIRejection(r *Response, e *apiError) Rejection {
 	case status == http.StatusTooManyRequests:
 		f.Reason, f.Evidence = openAI429(e)
 		if f.RetryAfter = max(RetryAfter(r.Header, r.At), tryAgainIn(e.message)); f.RetryAfter == 0 {
-			f.RetryAfter = rateReset(r.Header) // until the whole limit is back, so only where nothing else is said
+			f.RetryAfter = rateReset(r.Header) // the time until the whole limit is back: longer than needed, so it comes last
 		}
 	case overloaded(status, e):
 		f.Reason, f.Evidence = policy.Overloaded, policy.Reported
@@ -60,7 +60,7 @@ func openAI400(e *apiError) policy.Reason {
 	return policy.BadRequest
 }
 
-// overloaded reports whether the provider itself says that it did not serve, in the words of OpenAI, Anthropic or Google.
+// overloaded reports whether the provider itself says that it did not serve, as OpenAI, Anthropic or Google say it.
 func overloaded(status int, e *apiError) bool {
 	switch status {
 	case http.StatusServiceUnavailable:
@@ -71,7 +71,7 @@ func overloaded(status int, e *apiError) bool {
 	return false
 }
 
-// openAIQuota are codes, or types, of a 429 that waiting does not cure. Source: OpenAI's error code guide; recorded
+// openAIQuota are codes, or types, of a 429 for which waiting does not help. Source: OpenAI's error code guide; recorded
 // traffic.
 var openAIQuota = []string{
 	"insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
@@ -90,7 +90,7 @@ func openAI429(e *apiError) (policy.Reason, policy.Evidence) {
 	case strings.HasPrefix(e.message, "Request too large"), asksTooMuch(e.message):
 		return policy.TooLarge, policy.Inferred
 	case strings.Contains(e.message, "per day ("), strings.Contains(e.message, "-per-day"):
-		// "... on requests per day (RPD): Limit 200, ...": the next day is too late to wait for.
+		// "... on requests per day (RPD): Limit 200, ...": waiting for the next day is too long.
 		return policy.Quota, policy.Inferred
 	}
 	return policy.Rate, policy.Inferred

@@ -6,7 +6,7 @@ import (
 )
 
 // openRouter reports what it charged, and has the prices of the provider that serves. Its flex tier does not fall back
-// where there is a flex endpoint; where there is none it may serve as standard, and then says so. "Error status = no
+// if there is a flex endpoint; if there is none it may serve as standard, and then says so. "Error status = no
 // tokens": its FAQ on billing.
 var openRouter = &provider{
 	name:  "openrouter",

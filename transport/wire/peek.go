@@ -16,7 +16,7 @@ func peek(resp *http.Response, size int, wait time.Duration) ([]byte, error) {
 	}
 	p := &peeked{rc: resp.Body, filled: make(chan struct{})}
 	resp.Body = p
-	// The read may block for as long as the server likes, so it must not be ours.
+	// The read may block for as long as the server likes, so it has a goroutine of its own.
 	go p.fill(size)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -37,7 +37,7 @@ type peeked struct {
 	mu   sync.Mutex
 	data []byte
 	err  error
-	over bool // peek has returned: the read under way is the last that is not the caller's
+	over bool // peek has returned: fill finishes the read under way, and begins no other
 	read int  // how much of data the caller has had
 }
 

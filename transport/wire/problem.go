@@ -12,8 +12,8 @@ type Problem struct {
 
 // A ProblemWriter is a [Dialect] whose errors have a shape of their own. For any other, use [OpenAIProblem].
 type ProblemWriter interface {
-	// Problem returns a JSON body by which the SDKs of the provider understand p. Where the provider's errors have a
-	// numeric code, it is the status: some SDKs believe it rather than the status line.
+	// Problem returns a JSON body that the SDKs of the provider understand. If the provider's errors have a numeric code,
+	// it is the status, because some SDKs use it instead of the status line.
 	Problem(c *Call, p Problem) []byte
 }
 

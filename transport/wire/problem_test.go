@@ -11,7 +11,7 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// Every dialect words a problem in JSON, whatever its message holds, with the status as its code where it has one.
+// Every dialect writes a problem as JSON, with any message, and with the status as its code if it has a numeric one.
 func TestProblems(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://api.openai.com/v1/chat/completions":                                                              `"type":"skinflint_limit"`,
@@ -52,7 +52,7 @@ func ExampleOpenAIProblem() {
 	// Output: {"error":{"message":"too fast","type":"skinflint_limit","param":null,"code":429}}
 }
 
-// Whatever stands in the message, the body is JSON, and has it.
+// With any message, the body is JSON that has the message.
 func FuzzProblem(f *testing.F) {
 	f.Add(424, "skinflint_ambiguous", "it may have been billed, for $0.1 at most: EOF")
 	f.Add(0, "", "\"}\x00\xff\u2028</script>")

@@ -10,10 +10,10 @@ type provider struct {
 	name     string
 	hosts    []string // one that begins with a dot or a dash is the end of a host's name
 	dialects []Dialect
-	free     []string // parts of paths, in addition to freeSegments, by which a POST costs nothing
+	free     []string // segments of paths, in addition to freeSegments, by which a POST costs nothing
 }
 
-// freeSegments are parts of paths by which a POST to any known provider costs nothing when it is answered: it manages
+// freeSegments are segments of paths by which a POST to any known provider costs nothing when it is answered: it manages
 // something, or counts. Sources: the providers' API references.
 var freeSegments = []string{
 	"files", "uploads", "upload", "batches", "batch", "moderations", "models", "cancel", "tokenize", "count_tokens", "keys", "auth",

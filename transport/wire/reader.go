@@ -6,11 +6,11 @@ import (
 	"github.com/skinflint-go/skinflint/transport"
 )
 
-// A Reader turns the bytes of a response into an [Answer], by the call's dialect: its [transport.Documents] takes them
-// apart, and the dialect reads each document. It reads compressed responses, too, when they have ended. The zero Reader,
-// after Begin, is ready for one response. It is not safe for concurrent use.
+// A Reader turns the bytes of a response into an [Answer]: a [transport.Documents] finds the documents in them, and the
+// call's dialect reads each. A compressed response is read when it has ended. The zero Reader, after Begin, is ready for one
+// response. It is not safe for concurrent use.
 type Reader struct {
-	Answer Answer // what the response has said so far
+	Answer Answer // what the response has reported so far
 
 	dialect    Dialect
 	call       *Call
@@ -19,8 +19,8 @@ type Reader struct {
 	unread     bool        // it came compressed, and could not be read
 }
 
-// Begin prepares the Reader for the body of a 2xx response to a call, by the response's headers. asked says that the
-// request asked for an event with the usage that the caller did not ask for.
+// Begin prepares the Reader for the body of a 2xx response to a call. It reads the response's headers, not its body. asked
+// says that the chain asked for an event with the usage for which the caller did not ask.
 func (r *Reader) Begin(d Dialect, c *Call, resp *http.Response, asked bool) {
 	if c.Shape == nil {
 		c.Shape = noShape
@@ -28,7 +28,7 @@ func (r *Reader) Begin(d Dialect, c *Call, resp *http.Response, asked bool) {
 	r.dialect, r.call = d, c
 	r.compressed = newCompressed(resp.Header)
 	f := transport.Format{
-		Paths: c.AnswerPaths, Limit: c.AnswerLimit, Stream: c.Stream, Plain: asked, // what we asked for has to be hidden
+		Paths: c.AnswerPaths, Limit: c.AnswerLimit, Stream: c.Stream, Plain: asked, // the event that we asked for must be hidden
 		Marks: c.Marks, Events: c.Events, Done: c.Done,
 	}
 	if c.Choices == 1 {
@@ -37,7 +37,7 @@ func (r *Reader) Begin(d Dialect, c *Call, resp *http.Response, asked bool) {
 	r.documents.Begin(resp.Header, f, (*documentReader)(r))
 }
 
-// Observe reads the next bytes of the body; nil is its end. It has the form of [transport.Observer]'s method.
+// Observe reads the next bytes of the body; nil is its end. Its contract is that of [transport.Observer].
 func (r *Reader) Observe(p []byte) (int, transport.Seen) {
 	if r.compressed != nil {
 		r.compressed.keep(p)
@@ -69,7 +69,8 @@ func (r *Reader) End(how transport.End) bool {
 	case transport.Complete:
 		return true
 	case transport.Unmarked:
-		// Some hosts end their streams without a last word; the usage is what comes last, unless there was some all along.
+		// Some hosts end their streams without a final event. The usage comes last, so a stream that has it is complete,
+		// unless it reports the usage as it goes.
 		return r.unread || r.Answer.HasUsage && !r.call.Running
 	}
 	return r.unread && (how == transport.EndEOF || how == transport.EndComplete)

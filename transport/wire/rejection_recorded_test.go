@@ -200,7 +200,7 @@ func (r *errorRecord) response(asked policy.Tier) *wire.Response {
 	return &wire.Response{Status: r.Status, Header: h, Body: body, Asked: asked, At: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 }
 
-// usualURLs are where requests go, of which only the answer was quoted.
+// usualURLs are the URLs for records that quote only the answer.
 var usualURLs = map[string]string{
 	"aiplatform.googleapis.com":         "https://aiplatform.googleapis.com" + vertexModels + "m:generateContent",
 	"api.anthropic.com":                 "https://api.anthropic.com/v1/messages",
@@ -259,7 +259,7 @@ func readErrors(t *testing.T) (records []*errorRecord) {
 	}
 }
 
-// key tells records apart: two providers can send the same body.
+// key distinguishes records: two providers can send the same body.
 func (r *errorRecord) key() string {
 	sum := sha256.Sum256([]byte(r.Body))
 	return fmt.Sprintf("%x\t%s\t%d", sum[:6], r.Provider, r.Status)

@@ -133,8 +133,8 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.
 	return p.tier
 }
 
-// readStatus reads how far the provider is with its work, if the document says so. An interaction of Gemini's has the same
-// words.
+// readStatus reads the state of the provider's work, if the document has one. Gemini's interactions have the same names of
+// states.
 func readStatus(doc *transport.Fields, status, background transport.Path, a *Answer) string {
 	text := doc.Text(status)
 	if text == "" {

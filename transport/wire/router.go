@@ -19,13 +19,13 @@ type Router struct {
 
 // A RouterConfig says what a [Router] knows in addition to this package's providers. The zero RouterConfig adds nothing.
 type RouterConfig struct {
-	// Dialects are asked before this package's, in their order. None may be nil.
+	// Dialects come before this package's, in their order. None may be nil.
 	Dialects []Dialect
 	// Provider is the provider that unknown hosts belong to, one of [Providers]: "groq". If it is "", the shape of the path
 	// says whether it is OpenAI's, Gemini's, Vertex AI's or Anthropic's.
 	Provider string
-	// Deployments are the models behind the names of Azure deployments. Their calls have the prices of these models, and
-	// rules see the models' names. Azure's answers name the model too, but only afterwards.
+	// Deployments maps the names of Azure deployments to their models. Calls of a deployment have the prices of its model,
+	// and rules match the model's name. Azure's answers also name the model, but an answer is too late for rules.
 	Deployments map[string]string
 }
 
@@ -58,8 +58,8 @@ func NewRouter(c RouterConfig) (*Router, error) {
 	return r, nil
 }
 
-// Recognise returns the dialect for a request, and what its method and URL say of the call. It reports false for a request
-// that is no call of a known operation and costs nothing, as far as is known. The Call has a Shape that is not nil.
+// Recognise returns the dialect for a request, and what its method and URL say about the call. It reports false for a request
+// that is no call of a known operation, and that is not known to cost anything. The Call has a Shape that is not nil.
 func (r *Router) Recognise(method string, u *url.URL) (Dialect, Call, bool) {
 	if u == nil {
 		return nil, Call{}, false
@@ -102,7 +102,7 @@ func recognise(dialects []Dialect, method string, u *url.URL) (Dialect, Call, bo
 	return nil, Call{}, false
 }
 
-// Provides reports whether the request's host belongs to a known provider, or is taken to by [RouterConfig.Provider].
+// Provides reports whether the request's host belongs to a known provider, or is unknown and [RouterConfig].Provider is set.
 func (r *Router) Provides(u *url.URL) bool {
 	return u != nil && (r.provider != nil || providerOf(u) != nil)
 }

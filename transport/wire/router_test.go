@@ -185,7 +185,7 @@ func TestNewRouterRefuses(t *testing.T) {
 	}
 }
 
-// A Router is asked about every request of a program.
+// A Router sees every request of a program, so it must not allocate.
 func TestRecogniseAllocatesNothing(t *testing.T) {
 	for _, rawURL := range []string{
 		"https://api.openai.com/v1/chat/completions", "https://api.anthropic.com/v1/messages",

@@ -38,7 +38,7 @@ func TestIdentifier(t *testing.T) {
 	}
 }
 
-// Whatever a provider sends, what goes into a row is short and can be printed.
+// For any text of a provider, what goes into a row is short and can be printed.
 func FuzzPrintable(f *testing.F) {
 	f.Add("gpt-5")
 	f.Add("a\x00\xff\u2028")

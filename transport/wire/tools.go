@@ -8,12 +8,12 @@ import (
 	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
-// readTools reads a request's list of tools into c.Tools. Of the tools' names, those in free cost nothing, and the uses of
-// those in counted are counted by the answer; any other is charged for. A tool's name is the value of its member kind:
+// readTools reads a request's list of tools into c.Tools. A tool whose name is in free costs nothing, the answer counts the
+// uses of one in counted, and any other is charged for. A tool's name is the value of its member kind:
 //
 //	"tools": [{"type": "function", "name": "f"}, {"type": "web_search"}]
 //
-// Where kind is "", it is the name of the one member that the tool has:
+// If kind is "", it is the name of the one member that the tool has:
 //
 //	"tools": [{"functionDeclarations": [...]}, {"googleSearch": {}}]
 func readTools(c *Call, body *transport.Fields, kind string, free, counted []string) {

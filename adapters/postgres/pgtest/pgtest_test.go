@@ -63,7 +63,7 @@ func TestOrphan(t *testing.T) {
 		select {}
 	}
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells a process of its parent's death")
+		t.Skip("only Linux signals a process when its parent dies")
 	}
 	pgtest.Start(t) // or skip
 	program, err := os.Executable()

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Machine is what a table says of where it was made.
+// Machine is the line of a table about the machine that made it.
 func Machine() string {
 	return fmt.Sprintf("%s %s/%s, %d CPUs", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 }
@@ -35,8 +35,8 @@ func WriteJSON(out io.Writer, object any) error {
 	return enc.Encode(object)
 }
 
-// Align writes the lines as a table that can be read as it is, and be pasted into Markdown. The second line says how
-// each column stands.
+// Align writes the lines as a table that is readable as text and as Markdown. The second line has the alignment of each
+// column.
 func Align(b *strings.Builder, lines [][]string) {
 	width := make([]int, len(lines[0]))
 	for _, line := range lines {

@@ -18,8 +18,8 @@ type Timing struct {
 // Micros returns the time in microseconds.
 func (t Timing) Micros() float64 { return float64(t.Time.Nanoseconds()) / 1e3 }
 
-// Interleave times every way once a round, so that whatever slows the machine down for a while slows them all, each
-// round beginning with another way. The reference is the way that a round's ratios are to.
+// Interleave times every way once in each round, so that a slow phase of the machine affects all of them. Each round begins
+// with another way. The ratios compare each way with the reference in the same round.
 func Interleave(rounds, ways, reference int, time func(way int) (time.Duration, error)) ([]Timing, error) {
 	took := make([][]float64, ways)
 	for round := range rounds {
@@ -43,8 +43,8 @@ func Interleave(rounds, ways, reference int, time func(way int) (time.Duration, 
 	return timings, nil
 }
 
-// Repeat returns how long one of n calls takes. It starts from a clean heap, so that nobody collects what another left,
-// and with calls that do not count, for the caches.
+// Repeat returns how long one of n calls takes. It starts from a clean heap, so that no way pays for the garbage of another,
+// and with calls that are not timed, to fill the caches.
 func Repeat(warm, n int, call func() error) (time.Duration, error) {
 	runtime.GC()
 	for range warm {
@@ -61,9 +61,10 @@ func Repeat(warm, n int, call func() error) (time.Duration, error) {
 	return time.Since(start) / time.Duration(n), nil
 }
 
-// Allocated returns how often n calls allocate, and how many bytes: the whole program, so nothing else may run.
+// Allocated returns the allocations, and their bytes, of n calls. It counts those of the whole program, so nothing else may
+// run.
 func Allocated(n int, call func() error) (allocs, bytes float64, err error) {
-	runtime.GC() // so that none runs meanwhile, if it can be helped: it empties pools
+	runtime.GC() // so that hardly any runs during the calls: it would empty pools
 	if err := call(); err != nil {
 		return 0, 0, err
 	}

@@ -6,13 +6,13 @@ import (
 	"strconv"
 )
 
-// What a stream's last event says was used, reasoning being a part of the output.
+// The usage in a stream's last event. Reasoning is a part of the output.
 const (
 	StreamInput  = 437
 	StreamOutput = 20_064
 )
 
-// UsageEvent is that event: OpenAI sends it only to those who ask.
+// UsageEvent is that event. OpenAI sends it only to clients that ask for it.
 const UsageEvent = `data: ` + chunkHead + `"choices":[],"usage":{"prompt_tokens":437,"completion_tokens":20064,"total_tokens":20501,` +
 	`"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},` +
 	`"completion_tokens_details":{"reasoning_tokens":64,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}},` +
@@ -31,8 +31,8 @@ type Stream struct {
 	Usage  int // which of Events says what was used
 }
 
-// NewStream returns a stream of n events of some 270 bytes, each a word of the answer, and then the finish, the usage,
-// and the last word. The lines end as given.
+// NewStream returns a stream of n events of some 270 bytes, each with a word of the answer, and then the events with the
+// finish reason, the usage, and [DONE]. The lines end as given.
 func NewStream(n int, newline string) *Stream {
 	rng := rand.New(rand.NewPCG(2, 2))
 	const filler = "xK9fQ2mZ"
@@ -48,7 +48,7 @@ func NewStream(n int, newline string) *Stream {
 		word := words[rng.IntN(len(words))]
 		all.WriteString(`data: ` + chunkHead + `"choices":[{"index":0,"delta":{"content":`)
 		all.WriteString(strconv.Quote(" " + word))
-		// The padding hides a token's length from those who watch the wire: OpenAI sends it.
+		// OpenAI sends this padding to hide a token's length from an observer of the network.
 		all.WriteString(`},"finish_reason":null}],"usage":null,"obfuscation":"` + filler[min(len(filler), len(word)):] + `"}`)
 		end()
 	}
@@ -67,7 +67,7 @@ func NewStream(n int, newline string) *Stream {
 	return s
 }
 
-// WithoutUsage returns the stream as one who did not ask for its usage gets it.
+// WithoutUsage returns the stream as a client gets it that did not ask for the usage.
 func (s *Stream) WithoutUsage() []byte {
 	var b bytes.Buffer
 	for i, e := range s.Events {

@@ -14,7 +14,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// roundTrip: every field of a row is read back as it was written, with unusual texts and amounts, too. Writing no rows is no
+// roundTrip: every field of a row is read back as it was written, unusual texts and amounts included. Writing no rows is no
 // error.
 func roundTrip(c *check) {
 	c.compare()

@@ -10,8 +10,8 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 )
 
-// TestSink tests the sinks that open returns. Each subtest tests one item of the contract. The sinks must implement
-// [ledger.Scanner], too.
+// TestSink tests the sinks that open returns. Each subtest tests one item of the contract. The sinks must also implement
+// [ledger.Scanner].
 //
 // Each subtest passes open a directory of its own, which open does not have to use. TestSink closes each sink. If it then
 // calls open with the same directory again, the new sink must have the same rows; only a row of outcome open may have been

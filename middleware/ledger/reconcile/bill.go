@@ -87,7 +87,7 @@ func (l *Line) parseItem() {
 	case "", "flex", "priority", "batch":
 		l.Tier = policy.Tier(surface)
 	default:
-		// Another product of the provider made the calls, such as evals. They are in no ledger, whatever the model.
+		// Another product of the provider made the calls, such as evals. They are in no ledger, for any model.
 		if l.Model == "" {
 			l.Kind = extraKind(rest)
 			return
@@ -105,7 +105,7 @@ func (l *Line) parseItem() {
 	l.Kind = kindOf(what)
 }
 
-// kindOf returns the kind that the words after a model name.
+// kindOf returns the kind that the text after a model's name stands for.
 func kindOf(what string) string {
 	what = strings.TrimSpace(what)
 	switch {

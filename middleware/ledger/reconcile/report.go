@@ -19,7 +19,7 @@ type Report struct {
 	Total    Figures `json:"total"`
 	// Entries has one entry for each day that the bill covers and each model, by day and model.
 	Entries []Entry `json:"entries"`
-	// Resolutions are the costs of attempts of unknown cost, as far as the bill establishes them: see [Report.Resolve].
+	// Resolutions are the costs of attempts of unknown cost that the bill establishes: see [Report.Resolve].
 	Resolutions []Resolution `json:"settled"`
 	// Beyond has the rows of days that the bill does not cover, by day. They are in no other figure.
 	Beyond []Beyond `json:"beyond,omitzero"`

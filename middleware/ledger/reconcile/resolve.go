@@ -36,7 +36,7 @@ func (c *comparison) resolve(k key, g *group) []Resolution {
 	rest := g.openMost.Minus(r)
 	zero, full := within(r, s.tolerance), within(rest, s.tolerance)
 	switch {
-	case zero && full: // the bill is too coarse to tell nothing from everything
+	case zero && full: // the bill is too coarse to distinguish nothing from everything
 	case zero:
 		if !g.tools {
 			s.nothing(g.open, abs(r))

@@ -67,7 +67,7 @@ func TestSettled(t *testing.T) {
 		{"late, and the next day is not even", []ledger.Row{std, late}, append(m("0.28"), line(day2, "m-one, input", "0.1")), reconcile.Config{}, ""},
 		{"another is late", []ledger.Row{std, lateStd, one}, m("0.6"), reconcile.Config{}, ""},
 		{"another is late, and the next day is even", []ledger.Row{std, lateStd, one}, append(m("0.6"), next), reconcile.Config{}, "0.04 the_one"},
-		{"the same, too coarse to show", []ledger.Row{std, lateStd, one}, append(m("0.6"), next), reconcile.Config{Rounding: price.USD / 100}, ""},
+		{"the same, too coarse to see", []ledger.Row{std, lateStd, one}, append(m("0.6"), next), reconcile.Config{Rounding: price.USD / 100}, ""},
 		{"never named", []ledger.Row{ambiguous(noon, "m-two", "0.5")}, m("0.28"), reconcile.Config{}, ""},
 		{"not of that day", []ledger.Row{std, ambiguous(noon.AddDate(0, 0, 5), "m-one", "0.5")}, m("0.28"), reconcile.Config{}, ""},
 		{"the cost comes later", []ledger.Row{std, background, poll(noon.Add(time.Hour))}, m("0.56"), reconcile.Config{}, ""},
@@ -177,7 +177,7 @@ func (w *truth) bill(rounding price.Pico, days ...time.Time) *reconcile.Bill {
 	return b
 }
 
-// Whatever was billed of the attempts of unknown cost, the residuals are exact, and no attempt is resolved wrongly.
+// For any bill of the attempts of unknown cost, the residuals are exact, and no attempt is resolved wrongly.
 func TestSettledIsTrue(t *testing.T) {
 	settled := make(map[string]int)
 	open := 0

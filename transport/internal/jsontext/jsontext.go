@@ -1,4 +1,4 @@
-// Package jsontext reads the strings of JSON documents, of which the packages around it find only the raw bytes.
+// Package jsontext decodes JSON strings. The packages around it find only the raw bytes of a string in a document.
 package jsontext
 
 import "unicode/utf8"
@@ -17,7 +17,7 @@ func Unquote(raw []byte) (string, bool) {
 	return string(text), ok
 }
 
-// Plain reports whether p can stand between the quotes of a JSON string as it is.
+// Plain reports whether p can stand between the quotes of a JSON string without any escape.
 func Plain(p []byte) bool {
 	for _, c := range p {
 		if c == '"' || c == '\\' || c < 0x20 {
@@ -27,7 +27,7 @@ func Plain(p []byte) bool {
 	return true
 }
 
-// Unescape returns the text of what stands between the quotes of a JSON string, and whether that is valid.
+// Unescape decodes the bytes between the quotes of a JSON string, and reports whether they are valid.
 func Unescape(raw []byte) ([]byte, bool) {
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); i++ {

@@ -1,4 +1,4 @@
-// Makes calls with OpenAI's SDK as it comes, its own retries included, and prints what became of each as a line of JSON.
+// Makes calls with OpenAI's SDK as it comes, its own retries included, and prints the result of each as a line of JSON.
 import OpenAI from 'openai';
 
 const client = new OpenAI({ apiKey: 'sk-not-needed', baseURL: `${process.env.PROXY}/v1` });
