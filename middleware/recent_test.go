@@ -32,7 +32,7 @@ func TestRecentRemembersForAnHour(t *testing.T) {
 				m.add(k)
 				added[k] = time.Now()
 			}
-			time.Sleep(time.Duration(random.IntN(int(time.Minute))))
+			time.Sleep(time.Duration(random.Int64N(int64(time.Minute))))
 		}
 		if len(m.when) > 300 || len(m.ring) > 1024 {
 			t.Errorf("it holds %d things in a ring of %d", len(m.when), len(m.ring))
