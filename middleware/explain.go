@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,11 +52,12 @@ func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 	} else if req.Body != nil && req.Body != http.NoBody {
 		return e, errors.New("skinflint: explain: the request has a body but no GetBody")
 	}
-	c := &call{
-		Context: req.Context(), engine: s.engine, rules: s.rules.Load(), request: &copied, dialect: d, wire: facts,
+	c := &call{ // of a context that may be done already
+		Context: context.WithoutCancel(req.Context()), engine: s.engine, rules: s.rules.Load(), request: &copied, dialect: d, wire: facts,
 		options: policy.From(req.Context()),
 	}
 	err := c.open()
+	c.deadline = deadlineOf(req.Context(), c.options)
 	if err == nil {
 		err = budgetLink{}.begin(c)
 	}

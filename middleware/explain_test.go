@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +18,8 @@ func TestExplain(t *testing.T) {
 		{Match: policy.Match{Provider: "openai"}, Concurrency: 32}, {Match: policy.Match{Provider: "gemini"}, Concurrency: 1},
 	}})
 	soon := policy.With(t.Context(), policy.FinishBy(time.Now().Add(time.Second)))
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
 	for name, test := range map[string]struct {
 		req  *http.Request
 		want []string // in its text
@@ -34,6 +37,8 @@ func TestExplain(t *testing.T) {
 			[]string{"it would be refused skinflint: deadline"}, "no call"},
 		"no bound, cost limit": {chatRequest(t, "POST", openaiURL, `{"model":"mystery"}`).WithContext(policy.With(t.Context(), policy.MaxCost(1))),
 			[]string{"it would be refused skinflint: cost limit for mystery: it is not known whether it costs at most"}, "limit 32 at once costs"},
+		"a context that is done": {chatRequest(t, "POST", openaiURL, boundedBody).WithContext(done),
+			[]string{"call openai chat of gpt-5", "costs at most $0.0011075"}, "refused"},
 		"no call": {chatRequest(t, "POST", "https://example.com/v1/files", "x"), []string{"no call that skinflint recognises"}, "costs"},
 	} {
 		t.Run(name, func(t *testing.T) {
