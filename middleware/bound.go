@@ -2,12 +2,15 @@ package middleware
 
 import (
 	"errors"
-	"math"
+	"slices"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
+
+// This file computes the most that an attempt can cost. MaxCost and every exposure depend on it, so whatever is not known
+// takes the dearest case, or means that there is no bound.
 
 // worst returns the bound of an attempt on the dearest tier of a plan.
 func (a account) worst(plan policy.Plan) (worst price.Pico, err error) {
@@ -21,42 +24,47 @@ func (a account) worst(plan policy.Plan) (worst price.Pico, err error) {
 	return worst, nil
 }
 
-// bound returns the most that an attempt can cost if it asks for the tier. If that leaves the choice to the provider, it is
-// the cost on the dearest tier that may serve.
+// bound returns the most that an attempt can cost if it asks for the tier. That is the cost on the dearest tier that may
+// serve: unless the provider serves or rejects on the tier asked for, this includes the standard tier.
 func (a account) bound(tier policy.Tier) (price.Pico, error) {
-	if tier.Askable() {
-		return a.boundOn(tier)
+	leftToProvider := tier == "" || tier == "auto"
+	if leftToProvider {
+		tier = policy.Standard
 	}
-	most, err := a.boundOn(policy.Standard)
-	if priority, noPriority := a.boundOn(policy.Priority); err == nil && noPriority == nil {
-		most = max(most, priority)
+	most, err := a.boundOn(tier)
+	if err != nil {
+		return 0, err
 	}
-	return most, err
+	if leftToProvider {
+		if priority, err := a.boundOn(policy.Priority); err == nil {
+			most = max(most, priority)
+		}
+	}
+	if tier != policy.Standard && !a.call.OnePrice && !slices.Contains(a.call.Strict, tier) {
+		standard, err := a.boundOn(policy.Standard)
+		if err != nil {
+			return 0, err
+		}
+		most = max(most, standard)
+	}
+	return most, nil
 }
 
 // boundOn returns the most that an attempt can cost if the tier serves it.
 func (a account) boundOn(tier policy.Tier) (price.Pico, error) {
-	c, q := a.call, a.query(tier)
+	c := a.call
 	if c.Choices <= 0 {
 		return 0, errors.New("the request does not say in plain digits how many answers it asks for")
 	}
-	most := a.input.max(c, a.cache)
-	one, err := a.prices.Bound(q, most, maxOutput(c))
-	if err != nil || c.Choices == 1 {
-		return one, err
-	}
-	// The input is charged for once, and the output for each choice.
-	input, err := a.prices.Bound(q, most, 0)
+	size, err := a.input.size(c, a.cache)
 	if err != nil {
 		return 0, err
 	}
-	if c.Choices > int64(math.MaxInt64/max(one, 1)) {
-		return math.MaxInt64, nil
-	}
-	return one + (one-input)*price.Pico(c.Choices-1), nil
+	size.Output, size.Answers = maxOutput(c), c.Choices
+	return a.prices.Bound(a.query(tier), size)
 }
 
-// maxOutput returns the most output tokens of one answer, in the form of [price.Catalog.Bound]: -1 if it is not known.
+// maxOutput returns the most output tokens of one answer; -1 if it is not known.
 func maxOutput(c *wire.Call) int64 {
 	switch {
 	case c.NoOutput:

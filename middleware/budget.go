@@ -13,8 +13,11 @@ import (
 // Budget returns the link that refuses a call which could cost more than its context allows (see [policy.MaxCost]). What it
 // could cost is a bound, not an estimate: every byte of the request a token, and all the output that the request or the
 // model allows, on the dearest tier of the call's plan, and without a plan on the dearest that the provider may choose. If
-// input is not all in the request, as with an image's URL, the bound is the model's context window. A call without a bound
-// is refused: of a model without a price, or one that lets the model use tools which cost by the use.
+// input is not all in the request, as with an image's URL, the bound is the model's context window.
+//
+// A call without a bound is refused: of a model without a price, with a member in its request that is not known
+// ([wire.Outline]), or one that lets the model use tools which cost by the use. So is one that submits work which is charged
+// for later, such as a batch, unless [policy.AllowDeferredCost] lets it through.
 func Budget(p policy.Policy) transport.Middleware {
 	return alone(member{link: budgetLink{}, rank: budgetRank, enforces: policy.BudgetPart, policy: p})
 }
@@ -27,6 +30,9 @@ func (budgetLink) begin(c *call) error {
 		return nil
 	}
 	c.input.limited = true
+	if c.wire.Kind == wire.Submission {
+		return deferred(c, limit)
+	}
 	if c.wire.Fees != wire.NoTools {
 		return c.refuse(&Error{Kind: ErrCost,
 			Detail: fmt.Sprintf("it lets the model use tools that cost by the use, such as searches, as often as it likes, and the limit is $%s", limit),
@@ -49,7 +55,7 @@ func (budgetLink) before(c *call) error {
 	if !c.tiers {
 		tier = c.wire.Tier
 	}
-	if !limited || slices.Contains(c.settings.Plan, tier) {
+	if !limited || c.wire.Kind == wire.Submission || slices.Contains(c.settings.Plan, tier) {
 		return nil
 	}
 	most, err := c.account(c.start).bound(tier)
@@ -59,10 +65,21 @@ func (budgetLink) before(c *call) error {
 // limitOf returns what the call may cost, if that is limited.
 func limitOf(c *call) (price.Pico, bool) {
 	switch c.wire.Kind {
-	case wire.Free, wire.Poll, wire.Submission:
+	case wire.Free, wire.Poll:
 		return 0, false
 	}
 	return c.options.MaxCost()
+}
+
+// deferred refuses a call that submits work which is charged for when it is done, unless the program lets it through.
+func deferred(c *call, limit price.Pico) error {
+	if c.options.AllowsDeferredCost() {
+		c.unbounded = "MaxCost: what it submits is charged for later, and has no bound"
+		return nil
+	}
+	return c.refuse(&Error{Kind: ErrCost,
+		Detail: fmt.Sprintf("it submits work that is charged for when it is done and has no bound, and the limit is $%s", limit),
+		Hint:   "let it through by policy.AllowDeferredCost, or lift MaxCost"})
 }
 
 // afford refuses the call if it could cost more than its limit, or if it is not known how much it could cost.
@@ -75,7 +92,7 @@ func afford(c *call, limit, worst price.Pico, err error) error {
 	case err != nil:
 		return c.refuse(&Error{Kind: ErrCost, Err: err,
 			Detail: fmt.Sprintf("it is not known whether it costs at most $%s", limit),
-			Hint:   "give the model a price, or lift MaxCost"})
+			Hint:   "change the request, give the model a price, or lift MaxCost"})
 	case worst > limit:
 		return c.refuse(&Error{Kind: ErrCost,
 			Detail: fmt.Sprintf("it could cost $%s, and the limit is $%s", worst, limit), Hint: hint})

@@ -67,7 +67,7 @@ func TestMaxCostWithoutTheTier(t *testing.T) {
 	)
 	stack := stackOver(t, base, policy.Policy{Tier: policy.Flex})
 	body := `{"max_tokens":1000,` + chatBody[1:]
-	_, err := chat(t, policy.With(t.Context(), policy.MaxCost(price.MustUSD("0.0055"))), stack, body)
+	_, err := chat(t, policy.With(t.Context(), policy.MaxCost(price.MustUSD("0.0115"))), stack, body)
 	var refusal *middleware.Error
 	if !errors.As(err, &refusal) || !errors.Is(err, middleware.ErrCost) || refusal.Attempts != 1 {
 		t.Errorf("%v", err)
@@ -126,7 +126,7 @@ func TestMaxCostOfTheBodysTier(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
 	})
-	for _, usd := range []string{"0.006", "0.009", "0.012"} {
+	for _, usd := range []string{"0.0106", "0.015", "0.03"} {
 		for name, rt := range map[string]http.RoundTripper{
 			"budget":            transport.Chain(base, middleware.Budget(policy.Policy{})),
 			"budget+retry":      transport.Chain(base, middleware.Budget(policy.Policy{}), middleware.Retry(policy.Policy{})),

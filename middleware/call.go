@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ type call struct {
 	tiers     bool                // a link decides the tier of each attempt
 	maxBilled int                 // see policy.History
 	cache     string              // the context cache to put into the request
+	unbounded string              // the limit that the call is let through without, and why
 
 	// Written by links in before, for the next attempt; the chain sets the step to what the decider decided.
 	step   policy.Step
@@ -319,7 +321,8 @@ func (c *call) fill(row *ledger.Row) {
 		c.id = newID(c.start)
 	}
 	row.Call, row.Provider, row.Operation, row.Model = c.id, c.wire.Provider, c.wire.Operation, c.wire.Model
-	row.Stream, row.Skipped, row.SDKRetry, row.Tags = c.wire.Stream, c.body.Skipped(), c.sdkRetry, c.options.Tags()
+	row.Stream, row.SDKRetry, row.Tags = c.wire.Stream, c.sdkRetry, c.options.Tags()
+	row.Skipped = cmp.Or(c.unbounded, c.body.Skipped())
 }
 
 // emitRefusal emits the row of a call that we refused.
@@ -407,7 +410,7 @@ func (c *call) unenforced(parts policy.Parts) error {
 	if c.wire.Kind != wire.Billable {
 		parts |= policy.TierPart // no tier is asked for anyway
 	}
-	if c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll || c.wire.Kind == wire.Submission {
+	if c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
 		parts |= policy.BudgetPart
 	}
 	if names := c.options.Unenforced(parts); names != nil {

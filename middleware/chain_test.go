@@ -139,7 +139,7 @@ func TestChainRefusesWhatNoLinkEnforces(t *testing.T) {
 		{"a tier by context", []transport.Middleware{middleware.Retry(policy.Policy{})}, []policy.Option{policy.OnTier(policy.Flex)}, "OnTier"},
 		{"a fallback by context", []transport.Middleware{middleware.Ledger(ledger.NewMemory(1))}, []policy.Option{policy.FallBackTo(policy.Standard)}, "FallBackTo"},
 		{"all is enforced", []transport.Middleware{middleware.Tier(flex), middleware.Budget(policy.Policy{})}, []policy.Option{
-			policy.OnTier(policy.Flex), policy.MaxCost(price.MustUSD("1")), policy.Tag("a", "b"), policy.MaxAttempts(1),
+			policy.OnTier(policy.Flex), policy.MaxCost(price.MustUSD("2")), policy.Tag("a", "b"), policy.MaxAttempts(1),
 		}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -315,7 +315,7 @@ func TestUnknownOperations(t *testing.T) {
 		return nil, lost
 	}), policy.Policy{})
 	for _, path := range []string{"https://api.openai.com/v1/batches", "https://api.openai.com/v1/fine_tuning/jobs", "https://api.anthropic.com/v1/messages/batches"} {
-		ctx := policy.With(t.Context(), policy.MaxCost(1), policy.CachedContent("cachedContents/abc"))
+		ctx := policy.With(t.Context(), policy.MaxCost(1), policy.AllowDeferredCost(), policy.CachedContent("cachedContents/abc"))
 		for n, want := range []string{"ambiguous", "repeat"} {
 			req := httptest.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(`{}`))
 			req.Header.Set("X-Stainless-Retry-Count", fmt.Sprint(n))

@@ -44,7 +44,7 @@ func ExampleNew_maxCost() {
 	}
 	defer stack.Close(context.Background())
 
-	ctx := policy.With(context.Background(), policy.MaxCost(price.MustUSD("0.002")))
+	ctx := policy.With(context.Background(), policy.MaxCost(price.MustUSD("0.004")))
 	for _, tokens := range []int{50, 5000} {
 		body := fmt.Sprintf(`{"model":"gpt-5","max_tokens":%d,"messages":[{"role":"user","content":"Who saves?"}]}`, tokens)
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, provider.URL+"/v1/chat/completions", strings.NewReader(body))
@@ -61,5 +61,5 @@ func ExampleNew_maxCost() {
 	}
 	// Output:
 	// 200 OK
-	// skinflint: cost limit for gpt-5: it could cost $0.1002175, and the limit is $0.002 (nothing was sent); lower its output limit (max_completion_tokens or the like), or raise MaxCost
+	// skinflint: cost limit for gpt-5: it could cost $0.1027775, and the limit is $0.004 (nothing was sent); lower its output limit (max_completion_tokens or the like), or raise MaxCost
 }

@@ -29,5 +29,5 @@ func ExampleError() {
 	fmt.Println(refusal)
 	// Output:
 	// true true
-	// skinflint: cost limit for gpt-5: it could cost $0.0012125, and the limit is $0.0001 (nothing was sent); lower its output limit (max_completion_tokens or the like), or raise MaxCost
+	// skinflint: cost limit for gpt-5: it could cost $0.0015325, and the limit is $0.0001 (nothing was sent); lower its output limit (max_completion_tokens or the like), or raise MaxCost
 }

@@ -47,5 +47,5 @@ func ExampleStack_Explain() {
 	// allow_double_billing  false  (default)
 	// leave_streams         false  (default)
 	// limit                 500 requests per minute, 32 at once
-	// costs at most         $0.000303125
+	// costs at most         $0.00076625
 }

@@ -108,7 +108,7 @@ func ExampleStack_Resolve() {
 	fmt.Printf("cost $%s, exposure $%s\n", totals.Cost, totals.Exposure)
 	// Output:
 	// true
-	// cost $0, exposure $0.0012125
+	// cost $0, exposure $0.0037725
 	// cost $0.0004, exposure $0
 }
 

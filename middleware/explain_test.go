@@ -26,19 +26,19 @@ func TestExplain(t *testing.T) {
 		not  string
 	}{
 		"a call": {chatRequest(t, "POST", openaiURL, boundedBody),
-			[]string{"call openai chat of gpt-5", "tier flex (policy)", "fallback standard (policy)", "limit 32 at once", "costs at most $0.0011075"}, "body left"},
+			[]string{"call openai chat of gpt-5", "tier flex (policy)", "fallback standard (policy)", "limit 32 at once", "costs at most $0.0012675"}, "body left"},
 		"without a bound":   {chatRequest(t, "POST", openaiURL, `{"model":"mystery"}`), []string{"openai chat of mystery"}, "costs at most"},
 		"too late for flex": {chatRequest(t, "POST", openaiURL, boundedBody).WithContext(soon), []string{"tier standard (too little time for flex)"}, ""},
 		"no JSON":           {chatRequest(t, "POST", openaiURL, `text`), []string{"body left as it is"}, ""},
 		"a fetch":           {chatRequest(t, "GET", responsesURL+"/resp_1", ""), []string{"body left as it is it is sent as it is, and observed"}, "flex"},
 		"cost limit": {chatRequest(t, "POST", openaiURL, boundedBody).WithContext(policy.With(t.Context(), policy.MaxCost(1))),
-			[]string{"costs at most $0.0011075", "it would be refused skinflint: cost limit for gpt-5: it could cost $0.0011075, and the limit is $0.000000000001"}, ""},
+			[]string{"costs at most $0.0012675", "it would be refused skinflint: cost limit for gpt-5: it could cost $0.0012675, and the limit is $0.000000000001"}, ""},
 		"no time": {chatRequest(t, "POST", openaiURL, boundedBody).WithContext(policy.With(t.Context(), policy.FinishBy(time.Now().Add(-time.Second)))),
 			[]string{"it would be refused skinflint: deadline"}, "no call"},
 		"no bound, cost limit": {chatRequest(t, "POST", openaiURL, `{"model":"mystery"}`).WithContext(policy.With(t.Context(), policy.MaxCost(1))),
 			[]string{"it would be refused skinflint: cost limit for mystery: it is not known whether it costs at most"}, "limit 32 at once costs"},
 		"a context that is done": {chatRequest(t, "POST", openaiURL, boundedBody).WithContext(done),
-			[]string{"call openai chat of gpt-5", "costs at most $0.0011075"}, "refused"},
+			[]string{"call openai chat of gpt-5", "costs at most $0.0012675"}, "refused"},
 		"no call": {chatRequest(t, "POST", "https://example.com/v1/files", "x"), []string{"no call that skinflint recognises"}, "costs"},
 	} {
 		t.Run(name, func(t *testing.T) {

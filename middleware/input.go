@@ -1,44 +1,67 @@
 package middleware
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 
+	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
-
-// references are parts of member names that show that a request may have more input than its bytes: what they refer to is
-// not in it, or is counted in another way (an image by its size, a document by its pages).
-var references = [][]byte{
-	[]byte(`_url"`), []byte(`"file`), []byte(`"image"`), []byte(`"document"`), []byte(`cached_content"`),
-	[]byte(`cachedContent"`), []byte(`inlineData"`), []byte(`inline_data"`), []byte(`"input_audio"`),
-}
 
 // paidTools are parts of the names of tools that are charged for, in a request whose list of tools is too long to be read.
 var paidTools = [][]byte{
 	[]byte(`"web_search`), []byte(`"file_search"`), []byte(`"code_interpreter"`), []byte(`"image_generation"`), []byte(`"mcp"`),
 	[]byte(`"computer`), []byte(`"shell"`), []byte(`oogleSearch`), []byte(`"google_`), []byte(`oogleMaps`), []byte(`rlContext`),
-	[]byte(`"url_context"`), []byte(`odeExecution`), []byte(`"code_execution`),
+	[]byte(`"url_context"`), []byte(`odeExecution`), []byte(`"code_execution`), []byte(`"browser_`), []byte(`"wolfram_`),
 }
 
-// An input bounds the input tokens of a request. It is safe for concurrent use.
+// added is how many tokens of its own a provider, or a gateway, adds to a request at most, if its dialect does not say.
+const added = 1024
+
+// An input bounds the input of a request. It is safe for concurrent use.
 type input struct {
 	body    *transport.Body
 	limited bool // a limit on the cost needs the result, so finding out may take time
 
 	once sync.Once
-	most int64
+	most price.Size // without the output
+	err  error      // why the cost has no bound
 }
 
-// max returns the most input tokens that the request can have, as a token is at least a byte. It returns -1, not known, if
-// the request refers to input that it does not hold, uses a context cache, or lets the model use tools that bring in input,
-// or if finding out would take time while the caller reads the answer.
-func (in *input) max(c *wire.Call, cache string) int64 {
-	in.once.Do(func() {
-		in.most = in.body.Size()
-		if !in.limited && !in.body.InMemory() || cache != "" || c.Refers || c.Tools != wire.NoTools || in.body.Contains(references...) {
-			in.most = -1
-		}
-	})
-	return in.most
+var errLongBody = errors.New("the request is too long to be read again while its answer is read")
+
+// size returns the most input that the request can have, or an error if there is no bound of what the call can cost: see
+// [wire.Outline]. Each byte of the request is at most one token.
+func (in *input) size(c *wire.Call, cache string) (price.Size, error) {
+	in.once.Do(func() { in.most, in.err = in.measure(c, cache) })
+	return in.most, in.err
+}
+
+func (in *input) measure(c *wire.Call, cache string) (price.Size, error) {
+	if !in.limited && !in.body.InMemory() {
+		return price.Size{}, errLongBody
+	}
+	extent, ok := c.Harmless.Compare(in.body)
+	switch {
+	case !ok && c.Harmless == nil:
+		return price.Size{}, errors.New("it is not known what in such a request costs how much")
+	case !ok:
+		return price.Size{}, errors.New("the request cannot be read")
+	case extent.Unlisted != "":
+		return price.Size{}, fmt.Errorf("it is not known what %q in the request costs", extent.Unlisted)
+	}
+	size := price.Size{Inputs: max(1, extent.Inputs), Unlimited: c.Unlimited}
+	if cache != "" || c.Refers || c.Tools != wire.NoTools || extent.Unsized != "" {
+		size.Input = -1
+		return size, nil
+	}
+	size.Text = true
+	allowance := c.Added
+	if allowance <= 0 || c.Foreign {
+		allowance = max(allowance, added) // a gateway may add something as well
+	}
+	size.Input = in.body.Size() + allowance
+	return size, nil
 }

@@ -17,6 +17,7 @@ type Options struct {
 	fallback Tier
 	attempts int
 	double   bool // AllowDoubleBilling
+	deferred bool // AllowDeferredCost
 	finishBy time.Time
 	cached   string
 	maxCost  price.Pico
@@ -120,6 +121,11 @@ func MaxCost(most price.Pico) Option {
 	}
 }
 
+// AllowDeferredCost lets calls through under [MaxCost] that submit work which is charged for when it is done, such as a batch
+// or the tuning of a model. What they will cost is not known when they are sent, so without this option MaxCost refuses them.
+// Their rows say that the limit did not hold.
+func AllowDeferredCost() Option { return func(o *Options) { o.deferred = true } }
+
 // AllowDoubleBilling also sends again what may have been billed.
 func AllowDoubleBilling() Option { return func(o *Options) { o.double = true } }
 
@@ -183,6 +189,9 @@ func (o *Options) MaxCost() (price.Pico, bool) {
 	}
 	return o.maxCost, o.bounded
 }
+
+// AllowsDeferredCost reports whether [AllowDeferredCost] is set.
+func (o *Options) AllowsDeferredCost() bool { return o != nil && o.deferred }
 
 // Tracked returns the [Call] to report to, or nil.
 func (o *Options) Tracked() *Call {

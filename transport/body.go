@@ -289,17 +289,20 @@ func (b *Body) InMemory() bool { return b.once == nil && (b.again.getBody == nil
 // body can be sent only once, or cannot be read again while it is being sent.
 func (b *Body) Contains(texts ...[]byte) bool {
 	f := finder{texts: texts}
+	return !b.Copy(&f) || f.found
+}
+
+// Copy writes the unedited body to w, and reports whether that was all of it. It writes nothing of a body that can be sent
+// only once, and nothing while a body is being sent that cannot be read at the same time.
+func (b *Body) Copy(w io.Writer) bool {
 	switch {
 	case b.once != nil:
-		return true
+		return false
 	case b.again.getBody == nil:
-		f.Write(b.data)
-		return f.found
+		_, err := w.Write(b.data)
+		return err == nil
 	}
-	if b.again.await(0) != nil || b.copyTo(&f) != nil {
-		return true
-	}
-	return f.found
+	return b.again.await(0) == nil && b.copyTo(w) == nil
 }
 
 // copyTo opens the body again, and writes it to w.

@@ -2,13 +2,29 @@ package price
 
 import (
 	"errors"
+	"math"
 	"slices"
 )
 
-// Bound returns the most that a call can cost if its prompt has at most maxInput tokens and its answer at most maxOutput.
-// It takes the whole prompt at the highest price of any kind of input, in any band that such a prompt could select, and
-// the whole output at the highest price of any kind of output. A negative number means not known: the model's own limit
-// is then used, as it is where it is lower than the number given. Kinds of token without a price in the tier are not
+// A Size is the most that a call can have of input and output, in tokens. The zero Size has neither.
+type Size struct {
+	// Input is the most of all inputs together. Negative is not known: the model's own limit is then used.
+	Input int64
+	// Output is the most of one answer. Negative is not known: the model's own limit is then used.
+	Output int64
+	// Inputs is for how many inputs the model's limit of input holds, each: those of an embedding. Zero is one.
+	Inputs int64
+	// Answers is how many answers there are. Zero is one. The input is charged for once.
+	Answers int64
+	// Text says that the input is text only, so that the prices of audio, images and video do not count.
+	Text bool
+	// Unlimited says that the model's own limits may not hold.
+	Unlimited bool
+}
+
+// Bound returns the most that a call of the size can cost. It takes the whole input at the highest price of any kind of
+// input, in any band that such a prompt could select, and the whole output at the highest price of any kind of output.
+// Where the model's own limits are lower than the size, they count. Kinds of token without a price in the tier are not
 // included.
 //
 // Bound covers the tokens and, where the call itself has a price (requests), one request. It does not cover searches and
@@ -16,14 +32,16 @@ import (
 // starts at q.At, in that period and window. A regional uplift is rounded up.
 //
 // The error is an [*Unpriced]: for the reasons of [Catalog.Cost], or because a limit is needed and not known.
-func (c *Catalog) Bound(q Query, maxInput, maxOutput int64) (Pico, error) {
+func (c *Catalog) Bound(q Query, s Size) (Pico, error) {
 	f, err := c.find(&q)
 	if err != nil {
 		return 0, err
 	}
-	limitInput, limitOutput, _ := c.Limits(q.Provider, q.Model)
-	maxInput, maxOutput = clamp(maxInput, limitInput), clamp(maxOutput, limitOutput)
-	bound, err := f.tier.bound(maxInput, maxOutput)
+	if !s.Unlimited {
+		limitInput, limitOutput, _ := c.Limits(q.Provider, q.Model)
+		s.Input, s.Output = clamp(s.Input, multiple(limitInput, s.Inputs)), clamp(s.Output, limitOutput)
+	}
+	bound, err := f.tier.bound(&s)
 	if err == nil {
 		bound, err = f.model.upliftFor(q.Regional).timesUp(bound)
 	}
@@ -41,6 +59,14 @@ func clamp(n, limit int64) int64 {
 	return n
 }
 
+// multiple returns n*times, at most [math.MaxInt64]. Fewer times than one are one.
+func multiple(n, times int64) int64 {
+	if times > 1 && n > math.MaxInt64/times {
+		return math.MaxInt64
+	}
+	return n * max(times, 1)
+}
+
 // The errors of a bound are made once, so that finding one does not allocate.
 var (
 	errNoInput     = errors.New("the size of the prompt is not known, nor the model's largest")
@@ -49,10 +75,10 @@ var (
 	errNoInputFee  = errors.New("no price for any kind of input")
 )
 
-// bound returns the most that these tokens can cost. A negative number means not known.
-func (t *tier) bound(maxInput, maxOutput int64) (Pico, error) {
-	in, out, request, err := t.dearest(maxInput)
-	switch {
+// bound returns the most that a call of the size can cost.
+func (t *tier) bound(s *Size) (Pico, error) {
+	in, out, request, err := t.dearest(s.Input, s.Text)
+	switch maxInput, maxOutput := s.Input, s.Output; {
 	case err != nil:
 		return 0, err
 	case maxInput != 0 && in < 0:
@@ -65,22 +91,26 @@ func (t *tier) bound(maxInput, maxOutput int64) (Pico, error) {
 		return 0, errNoOutput
 	}
 	var total tally
-	total.add(max(maxInput, 0), max(in, 0))
-	total.add(max(maxOutput, 0), max(out, 0))
+	total.add(max(s.Input, 0), max(in, 0))
+	total.add(multiple(max(s.Output, 0), s.Answers), max(out, 0))
 	total.add(1, max(request, 0))
 	return total.pico()
 }
 
 // dearest returns the highest price of an input token, of an output token and of a request, in the bands of prompts up to
-// maxInput.
-func (t *tier) dearest(maxInput int64) (in, out, request int64, err error) {
+// maxInput; text leaves out other kinds of input.
+func (t *tier) dearest(maxInput int64, text bool) (in, out, request int64, err error) {
 	if maxInput < 0 {
 		maxInput = endless
 	}
 	in, out, request = unknown, unknown, unknown
 	for i := range t.bands {
 		b := &t.bands[i]
-		in = max(in, slices.Max(b.prices[:firstOutput]))
+		if kinds := b.prices[:firstOutput]; text {
+			in = max(in, kinds[input], kinds[cachedInput], kinds[cacheWrite], kinds[cacheWrite1h], kinds[cacheWrite12h])
+		} else {
+			in = max(in, slices.Max(kinds))
+		}
 		out = max(out, slices.Max(b.prices[firstOutput:firstTool]))
 		request = max(request, b.prices[requests])
 		if maxInput <= b.upTo {

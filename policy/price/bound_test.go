@@ -26,7 +26,7 @@ func TestBound(t *testing.T) {
 		{"audio is dearer", query("gemini", "gemini-2.5-flash", "standard"), 1_000, 0, "0.001"},
 		{"no price of output, and none", query("cohere", "embed-v4.0", "standard"), 1_000, 0, "0.00012"},
 	} {
-		if got, err := Embedded().Bound(test.q, test.in, test.out); err != nil || got != MustUSD(test.want) {
+		if got, err := Embedded().Bound(test.q, Size{Input: test.in, Output: test.out}); err != nil || got != MustUSD(test.want) {
 			t.Errorf("%s: %s, %v; want %s", test.name, got, err, test.want)
 		}
 	}
@@ -49,14 +49,14 @@ func TestBoundUnpriced(t *testing.T) {
 		{query("cohere", "embed-v4.0", "standard"), 1, -1, "any kind of output"},
 		{query("openai", "gpt-6-astra", "standard"), math.MaxInt64, math.MaxInt64, "more than"},
 	} {
-		got, err := Embedded().Bound(test.q, test.in, test.out)
+		got, err := Embedded().Bound(test.q, Size{Input: test.in, Output: test.out})
 		wantUnpriced(t, err, test.q.Model, test.word)
 		if got != 0 {
 			t.Errorf("%+v: the bound is %s", test.q, got)
 		}
 	}
 	c := mustParse(t, onePrice(`"output":"1"`))
-	_, err := c.Bound(Query{Provider: "acme", Model: "roadrunner", Tier: "standard", At: time.Now()}, 1, 1)
+	_, err := c.Bound(Query{Provider: "acme", Model: "roadrunner", Tier: "standard", At: time.Now()}, Size{Input: 1, Output: 1})
 	wantUnpriced(t, err, "any kind of input")
 }
 
@@ -80,7 +80,7 @@ func TestBoundBounds(t *testing.T) {
 		if x.m.Limits["max_output"] > 0 && random.IntN(3) == 0 {
 			maxOut = -1
 		}
-		bound, err := c.Bound(x.q, maxIn, maxOut)
+		bound, err := c.Bound(x.q, Size{Input: maxIn, Output: maxOut})
 		if err != nil {
 			if mayEnd := x.m.tiersAt(x.q.At).ends(x.q.Tier); !mayEnd {
 				t.Fatalf("no bound for %d and %d of %+v: %v", maxIn, maxOut, x.q, err)

@@ -289,7 +289,7 @@ func TestUpliftRounds(t *testing.T) {
 		if got := mustCost(t, c, q, Usage{Input: tokens}); got.Cost != want.cost || got.List != want.cost {
 			t.Errorf("%d tokens cost %+v, want %d picodollars", tokens, got, want.cost)
 		}
-		if got, err := c.Bound(q, tokens, 0); err != nil || got != want.bound {
+		if got, err := c.Bound(q, Size{Input: tokens, Output: 0}); err != nil || got != want.bound {
 			t.Errorf("%d tokens are bound by %d, %v; want %d picodollars", tokens, got, err, want.bound)
 		}
 	}
@@ -298,7 +298,7 @@ func TestUpliftRounds(t *testing.T) {
 	}
 	_, err := c.Cost(q, Usage{Input: math.MaxInt64 - 5})
 	wantUnpriced(t, err, "more than")
-	_, err = c.Bound(q, math.MaxInt64-5, 0)
+	_, err = c.Bound(q, Size{Input: math.MaxInt64-5, Output: 0})
 	wantUnpriced(t, err, "more than")
 }
 
@@ -446,7 +446,7 @@ func TestTools(t *testing.T) {
 	wantUnpriced(t, err, "web_searches is negative: -1")
 	_, err = c.Cost(q, Usage{FileSearches: math.MaxInt64, WebSearches: math.MaxInt64})
 	wantUnpriced(t, err, "more than")
-	_, err = c.Bound(q, 1, 1)
+	_, err = c.Bound(q, Size{Input: 1, Output: 1})
 	wantUnpriced(t, err, "any kind of input") // that there is a price of searches does not help
 
 	q = Query{Provider: "acme", Model: "roadrunner", Tier: "standard", At: at("2026-01-01"), Regional: true}
@@ -456,7 +456,7 @@ func TestTools(t *testing.T) {
 	q.Regional = false
 	for in, want := range map[int64]string{10: "0.01212", 11: "0.015135"} {
 		// The tokens, and the request itself; searches are not in it, and their price is not taken for one of output.
-		if got, err := c.Bound(q, in, 10); err != nil || got != MustUSD(want) {
+		if got, err := c.Bound(q, Size{Input: in, Output: 10}); err != nil || got != MustUSD(want) {
 			t.Errorf("the bound of %d tokens is %s, %v; want %s", in, got, err, want)
 		}
 	}
@@ -523,7 +523,7 @@ func TestCostDoesNotAllocate(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { mustCost(t, c, q, u) }); n != 0 {
 			t.Errorf("%+v: %v allocations", q, n)
 		}
-		if n := testing.AllocsPerRun(100, func() { _, _ = c.Bound(q, 1_000, 300) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { _, _ = c.Bound(q, Size{Input: 1_000, Output: 300}) }); n != 0 {
 			t.Errorf("%+v: %v allocations for a bound", q, n)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 func ExampleCatalog_Bound() {
 	start := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 	q := price.Query{Provider: "openai", Model: "o4-mini", Tier: "standard", At: start}
-	bound, err := price.Embedded().Bound(q, 3_000, -1)
+	bound, err := price.Embedded().Bound(q, price.Size{Input: 3_000, Output: -1})
 	fmt.Println(bound, err)
 	// Output: 0.4433 <nil>
 }

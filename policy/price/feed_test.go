@@ -211,7 +211,7 @@ func fuzzFeed(t *testing.T, f *Feed, err error) {
 					t.Fatalf("%+v costs %s", q, cost.Cost)
 				}
 			}
-			_, _ = f.Catalog.Bound(q, -1, 1000)
+			_, _ = f.Catalog.Bound(q, Size{Input: -1, Output: 1000})
 		}
 		if len(m.periods) == 0 {
 			t.Fatalf("%v has no period", key)

@@ -54,7 +54,7 @@ func TestLayersPrecedence(t *testing.T) {
 	q := Query{Provider: "openai", Model: "gpt-5", Tier: "standard", At: at("2026-11-21")}
 	_, err := c.Cost(q, Usage{Input: 1, Output: 1})
 	wantUnpriced(t, err, "no price for output")
-	if bound, err := c.Bound(q, 1_000_000, 0); err != nil || bound != MustUSD("1.904") {
+	if bound, err := c.Bound(q, Size{Input: 1_000_000, Output: 0}); err != nil || bound != MustUSD("1.904") {
 		t.Errorf("the bound is %s, %v; want the user's price of the embedded limit", bound, err)
 	}
 }
@@ -109,7 +109,7 @@ func TestLayersAreTheFirstThatKnows(t *testing.T) {
 		for _, layer := range layers {
 			if _, err := layer.find(&x.q); err == nil {
 				want, wantErr = layer.Cost(x.q, x.u)
-				wantBound, _ = layer.Bound(x.q, 1_000, 1_000)
+				wantBound, _ = layer.Bound(x.q, Size{Input: 1_000, Output: 1_000})
 				by[layer.name]++
 				break
 			}
@@ -118,7 +118,7 @@ func TestLayersAreTheFirstThatKnows(t *testing.T) {
 		if got != want || (err == nil) != (wantErr == nil) {
 			t.Fatalf("%+v of %+v costs %+v, %v; want %+v, %v", x.u, x.q, got, err, want, wantErr)
 		}
-		if bound, err := c.Bound(x.q, 1_000, 1_000); wantBound > 0 && bound != wantBound {
+		if bound, err := c.Bound(x.q, Size{Input: 1_000, Output: 1_000}); wantBound > 0 && bound != wantBound {
 			t.Fatalf("the bound of %+v is %s, %v; want %s", x.q, bound, err, wantBound)
 		}
 	})
@@ -145,7 +145,7 @@ func TestLayersErrors(t *testing.T) {
 	} {
 		_, err := c.Cost(test.q, Usage{})
 		wantUnpriced(t, err, test.words...)
-		_, err = c.Bound(test.q, 1, 1)
+		_, err = c.Bound(test.q, Size{Input: 1, Output: 1})
 		wantUnpriced(t, err, test.words...)
 	}
 	_, err := Layers(nil, nil).Cost(Query{Provider: "openai", Model: "o3", Tier: "flex", At: now}, Usage{})
@@ -217,7 +217,7 @@ func TestLayersAllocate(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { mustCost(t, c, q, u) }); n != want {
 			t.Errorf("%+v: %v allocations, want %v", q, n, want)
 		}
-		if n := testing.AllocsPerRun(100, func() { _, _ = c.Bound(q, 1_000, 300) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { _, _ = c.Bound(q, Size{Input: 1_000, Output: 300}) }); n != 0 {
 			t.Errorf("%+v: %v allocations for a bound", q, n)
 		}
 	}

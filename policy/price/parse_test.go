@@ -201,7 +201,7 @@ func priceOne(t *testing.T, c *Catalog, q Query, u Usage) {
 	if err == nil && (got.Cost < 0 || got.Uncached < 0 || got.List < 0 || got.PriceID == "") {
 		t.Fatalf("%+v of %+v costs %+v", u, q, got)
 	}
-	if bound, err := c.Bound(q, -1, 5); err == nil && bound < 0 {
+	if bound, err := c.Bound(q, Size{Input: -1, Output: 5}); err == nil && bound < 0 {
 		t.Fatalf("the bound of %+v is %s", q, bound)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,14 +31,14 @@ func newAnthropicMessages(provider string) anthropicMessages {
 	return anthropicMessages{
 		messages: &Shape{
 			Provider: provider, Operation: Messages, Running: true,
-			RequestPaths: messagesRequests, AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
+			RequestPaths: messagesRequests, Harmless: messagesHarmless, AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
 		},
 		countTokens: &Shape{Provider: provider, Operation: CountTokens, NoOutput: true},
 	}
 }
 
 var (
-	messagesRequests = transport.MustPaths("model", "stream", "max_tokens", "service_tier", "tools", "mcp_servers")
+	messagesRequests = transport.MustPaths("model", "stream", "max_tokens", "service_tier", "speed", "tools", "mcp_servers")
 	messagesAnswers  = withUnknownCounts(transport.MustPaths(append(append([]string{"type", "error.type", "error.message"},
 		messageTop.all()...), messageEvent.all()...)...))
 	messagesMarks  = [][]byte{[]byte(`"usage"`), []byte(`"error"`)}
@@ -72,19 +73,49 @@ func (d unknownHostMessages) Recognise(method string, u *url.URL) (Call, bool) {
 
 // Request reads model, stream and the output limit. A tier of Anthropic's ("auto", "standard_only") says what may serve,
 // not what is asked for.
-func (anthropicMessages) Request(c *Call, _ http.Header, body *transport.Fields) {
+func (anthropicMessages) Request(c *Call, h http.Header, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
 	c.Stream = isTrue(body, atStream)
 	c.MaxOutput = countAt(body, atMaxTokens)
 	readTools(c, body, "type", []string{"", "custom"}, nil) // what has no type is the program's own
 	// The usage reports which tools were used. But what they bring in is input.
 	c.Refers, c.Fees, c.Tools = c.Tools != NoTools || present(body, atMCPServers), c.Tools, NoTools
-	if tier := body.Text(atServiceTier); tier != "" {
+	c.Unlimited = unlimited(h)
+	if speed := body.Text(atSpeed); speed == "fast" {
+		c.Tier = fastSpeed
+	} else if tier := body.Text(atServiceTier); tier != "" {
 		c.Tier = policy.Tier(printable(tier))
 		if tier == "standard_only" {
 			c.Tier = policy.Standard
 		}
 	}
+}
+
+// fastSpeed is the tier of a message at the speed "fast", which has prices of its own.
+const fastSpeed policy.Tier = "fast"
+
+// harmlessBetas are the beginnings of beta features that change neither what a model's limits are nor what its tokens cost.
+// Source: Anthropic's page on beta headers, 2026.
+var harmlessBetas = []string{
+	"prompt-caching-", "extended-cache-ttl-", "interleaved-thinking-", "fine-grained-tool-streaming-", "token-efficient-tools-",
+	"structured-outputs-", "output-128k-", "token-counting-", "message-batches-", "files-api-", "pdfs-", "effort-", "fast-mode-", "oauth-",
+}
+
+// unlimited reports whether a beta feature may lift the model's limits, as that of a context of 1M tokens does.
+func unlimited(h http.Header) bool {
+	for key, values := range h {
+		if !strings.EqualFold(key, "Anthropic-Beta") {
+			continue
+		}
+		for _, value := range values {
+			for beta := range strings.SplitSeq(value, ",") {
+				if beta = strings.TrimSpace(beta); !slices.ContainsFunc(harmlessBetas, func(p string) bool { return strings.HasPrefix(beta, p) }) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // Edit changes nothing.

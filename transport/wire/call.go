@@ -73,9 +73,11 @@ type Call struct {
 	Regional bool
 	// Background says that the answer is to be fetched later.
 	Background bool
-	// Refers says that the request refers to input that is not in it, such as an earlier response. Its input then has no
-	// bound but the model's own limit.
+	// Refers says that the call has input that is not in the request, and that [Shape.Harmless] does not show: what tools
+	// bring in. Its input then has no bound but the model's own limit.
 	Refers bool
+	// Unlimited says that the model's own limits of input and output may not hold, as for a longer context on request.
+	Unlimited bool
 	// Tools says whether the model may use tools that are charged for and that the answer's usage does not report in full.
 	// Zero is not known.
 	Tools Tools
@@ -117,6 +119,13 @@ type Shape struct {
 	Form bool
 	// NoOutput says that the answer has no output tokens, as for embeddings.
 	NoOutput bool
+
+	// Harmless are the members of a request that add nothing to its cost but their bytes. Nil is none: what a call can cost
+	// then has no bound. See [Outline].
+	Harmless *Outline
+	// Added is how many tokens of its own the provider adds to a request at most: a system prompt, a text about tools. Zero
+	// is 1,024; for a host that is not the provider's own, 1,024 is the least.
+	Added int64
 
 	// RequestPaths are the members to look for in the request's body. Nil is none: [Dialect.Request] gets no fields.
 	RequestPaths *transport.Paths

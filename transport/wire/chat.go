@@ -21,7 +21,8 @@ var chatOperation = &operation{
 	shape: Shape{
 		Operation: Chat, AskUsage: true,
 		RequestPaths: transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "max_completion_tokens",
-			"n", "extra_body", "web_search_options", "prompt_cache_options.ttl"),
+			"n", "extra_body", "tools", "plugins", "search_parameters", "web_search_options", "prompt_cache_options.ttl"),
+		Harmless:    chatHarmless,
 		AnswerPaths: chatAnswers,
 		Marks:       [][]byte{[]byte(`"usage"`), []byte(`"error"`), []byte(`"x_groq"`)},
 		Done:        chatDone,
@@ -35,6 +36,7 @@ var completionsOperation = &operation{
 	shape: Shape{
 		Operation: Completions, AskUsage: true,
 		RequestPaths: transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "n", "best_of", "prompt"),
+		Harmless:     completionsHarmless,
 		AnswerPaths:  chatAnswers,
 		Marks:        usageMarks,
 		Done:         chatDone,
@@ -48,20 +50,36 @@ var embeddingsOperation = &operation{
 	shape: Shape{
 		Operation: Embeddings, NoOutput: true,
 		RequestPaths: transport.MustPaths("model", "service_tier"),
+		Harmless:     embeddingsHarmless,
 		AnswerPaths:  chatAnswers,
 		request:      func(c *Call, body *transport.Fields) { c.Model = modelOf(body, c.Model) },
 		answer:       chatAnswer,
 	},
 }
 
-// chatRequest reads what chat completions, text completions and responses have in common. Members that an operation does
-// not look for are not there.
+// chatTools are the types of tools that are the program's own. Some providers need no type.
+var chatTools = []string{"", "function", "custom"}
+
+// chatRequest reads the request of a chat completion.
 func chatRequest(c *Call, body *transport.Fields) {
+	commonRequest(c, body)
+	readTools(c, body, "type", chatTools, nil)
+	if present(body, atWebSearchOptions) || present(body, atPlugins) {
+		c.Tools = PaidTools
+	}
+	if present(body, atSearchParameters) {
+		c.Fees = PaidTools // xAI's answers say what was searched
+	}
+}
+
+// commonRequest reads what chat completions, text completions and responses have in common. Members that an operation does
+// not look for are not there.
+func commonRequest(c *Call, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
 	if ttl, there := body.Look(atPromptCacheOptionsTTL); there && string(ttl) != "null" {
 		c.ttl = string(ttl)
 	}
-	if present(body, atWebSearchOptions) || strings.Contains(c.Model, "-search") {
+	if strings.Contains(c.Model, "-search") {
 		c.Tools = PaidTools
 	}
 	c.Stream = isTrue(body, atStream)
@@ -74,7 +92,7 @@ func chatRequest(c *Call, body *transport.Fields) {
 
 // completionsRequest also reads the prompt, of which there may be several.
 func completionsRequest(c *Call, body *transport.Fields) {
-	chatRequest(c, body)
+	commonRequest(c, body)
 	if prompt, there := body.Look(atPrompt); there && (len(prompt) == 0 || prompt[0] == '[') {
 		c.Choices = 0 // each of several prompts gets its own answers
 	}

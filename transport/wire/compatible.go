@@ -34,15 +34,20 @@ type Compatible struct {
 	Tiers map[policy.Tier]string
 	// Caches says that extra_body.google.cached_content names a context cache, as in Google's APIs.
 	Caches bool
+	// Harmless names further members of the provider's requests that add nothing to the cost of a call but their bytes, in
+	// the form of an [Outline]: "guided_json* chat_template_kwargs*". A call whose request has other members has no bound of
+	// its cost. They are added to those of OpenAI's API, for every operation.
+	Harmless string
 
-	tiers      []policy.Tier          // the keys of Tiers, in the order of preference; nil: that of accepted
-	aliases    map[string]policy.Tier // further names of tiers that the provider uses
-	strict     []policy.Tier          // see Shape.Strict
-	onePrice   bool                   // see Shape.OnePrice
-	running    bool                   // see Shape.Running
-	prices     string                 // see Shape.Prices
-	headerTier bool                   // a header names the tier: service_tier is neither set nor removed
-	only       []string               // the operations that it has; nil: all
+	tiers      []policy.Tier           // the keys of Tiers, in the order of preference; nil: that of accepted
+	aliases    map[string]policy.Tier  // further names of tiers that the provider uses
+	strict     []policy.Tier           // see Shape.Strict
+	onePrice   bool                    // see Shape.OnePrice
+	running    bool                    // see Shape.Running
+	prices     string                  // see Shape.Prices
+	headerTier bool                    // a header names the tier: service_tier is neither set nor removed
+	only       []string                // the operations that it has; nil: all
+	paid       func(model string) bool // the model uses tools that are charged for, unasked; nil: none does
 
 	// What is still different is done by hooks, after what is common.
 	headers   func(h http.Header, a *Answer)
@@ -68,6 +73,9 @@ func (d *Compatible) check() error {
 			return fmt.Errorf("wire: Dialects: Tiers of %s has %q: want flex, standard or priority", d.Provider, tier)
 		}
 	}
+	if _, err := NewOutline(d.Harmless); err != nil {
+		return fmt.Errorf("wire: Dialects: Harmless of %s: %w", d.Provider, err)
+	}
 	return nil
 }
 
@@ -90,6 +98,10 @@ func (d *Compatible) shapesOf(op *operation) *compatibleShapes {
 func (d *Compatible) newShapes(op *operation) *compatibleShapes {
 	s := op.shape
 	s.Provider, s.Prices, s.OnePrice, s.Running = d.Provider, d.prices, d.onePrice, d.running
+	s.Added = addedBy[d.Provider]
+	if s.Harmless != nil && d.Harmless != "" {
+		s.Harmless = s.Harmless.with(d.Harmless)
+	}
 	if !d.headerTier {
 		s.Strict = d.strict
 	}
@@ -144,6 +156,12 @@ func (d *Compatible) Request(c *Call, _ http.Header, body *transport.Fields) {
 	c.Tier = d.tierAt(body, atServiceTier)
 	if c.Caches {
 		c.Cache, _ = extraBodyCache(body)
+		if extraBodyTools(body) {
+			c.Tools = PaidTools
+		}
+	}
+	if d.paid != nil && d.paid(c.Model) {
+		c.Tools = PaidTools
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 var (
 	googleMember        = memberPathOf("google")
 	cachedContentMember = memberPathOf("cached_content")
+	toolsMember         = memberPathOf("tools")
 )
 
 // extraBodyCache returns the context cache that the body names, and whether it names one.
@@ -26,6 +27,20 @@ func extraBodyCache(body *transport.Fields) (string, bool) {
 	raw, ok := cachedContentMember.in(google)
 	name, _ := jsontext.Unquote(raw)
 	return printable(name), ok && name != ""
+}
+
+// extraBodyTools reports whether the body names tools there, which Google's compatible APIs do not describe.
+func extraBodyTools(body *transport.Fields) bool {
+	extra, ok := body.Get(atExtraBody)
+	if !ok {
+		return body.Has(atExtraBody) // too long to be read
+	}
+	google, ok := googleMember.in(extra)
+	if !ok {
+		return false
+	}
+	_, ok = toolsMember.in(google)
+	return ok
 }
 
 // editExtraBodyCache names a context cache, and keeps what else is in the members around it.

@@ -16,7 +16,7 @@ var (
 	generateRequests = transport.MustPaths("model", "stream", "service_tier", "serviceTier", "cachedContent", "cached_content",
 		"generationConfig.maxOutputTokens", "generationConfig.max_output_tokens", "generationConfig.candidateCount",
 		"generationConfig.candidate_count", "generation_config.maxOutputTokens", "generation_config.max_output_tokens",
-		"generation_config.candidateCount", "generation_config.candidate_count", "background", "tools", "previous_interaction_id")
+		"generation_config.candidateCount", "generation_config.candidate_count", "background", "tools")
 
 	generateAnswers = transport.MustPaths("responseId", "modelVersion", "error", "error.code", "error.status", "error.message",
 		"usageMetadata.promptTokenCount", "usageMetadata.cachedContentTokenCount", "usageMetadata.candidatesTokenCount",
@@ -36,11 +36,12 @@ type modelShapes struct{ generate, embeddings, countTokens Shape }
 // provider whose prices hold, if they are another's.
 func newModelShapes(provider, prices string, tiers, strict []policy.Tier) *modelShapes {
 	model := Shape{
-		Provider: provider, Prices: prices, RequestPaths: generateRequests, AnswerPaths: generateAnswers,
+		Provider: provider, Prices: prices, Added: addedBy[provider], RequestPaths: generateRequests, AnswerPaths: generateAnswers,
 		Marks: generateMarks, Last: generateLast, Running: true,
 	}
 	s := &modelShapes{generate: model, embeddings: model, countTokens: model}
 	s.generate.Operation, s.generate.Tiers, s.generate.Strict, s.generate.Caches = Generate, tiers, strict, true
+	s.generate.Harmless, s.embeddings.Harmless = generateHarmless, geminiEmbeddingsHarmless
 	s.embeddings.Operation, s.embeddings.NoOutput = Embeddings, true
 	s.countTokens.Operation = CountTokens
 
@@ -59,7 +60,7 @@ func modelCall(shapes *modelShapes, model, verb string) (c Call, ok bool) {
 	case "streamGenerateContent":
 		c = newCall(&shapes.generate)
 		c.Stream = true
-	case "embedContent", "batchEmbedContents", "asyncBatchEmbedContent":
+	case "embedContent", "batchEmbedContents":
 		c = newCall(&shapes.embeddings)
 	case "countTokens":
 		c = newCall(&shapes.countTokens)

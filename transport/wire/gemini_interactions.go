@@ -11,7 +11,7 @@ import (
 
 var interactionShape = Shape{
 	Provider: "gemini", Operation: Interactions, Tiers: geminiTiers, Strict: geminiStrict,
-	RequestPaths: generateRequests,
+	RequestPaths: generateRequests, Harmless: interactionHarmless, Added: addedBy["gemini"],
 	AnswerPaths: transport.MustPaths(append(append([]string{"error", "error.code", "error.status", "error.message", "event_type"},
 		interactionTop.all()...), interactionEvent.all()...)...),
 	Marks:  usageMarks,
@@ -25,7 +25,6 @@ func interactionRequest(c *Call, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
 	c.Stream = isTrue(body, atStream)
 	c.Background = isTrue(body, atBackground)
-	c.Refers = present(body, atPreviousInteractionID)
 	readTools(c, body, "type", ownTools, nil)
 	generateConfig(c, body)
 }

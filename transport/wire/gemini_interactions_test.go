@@ -26,7 +26,7 @@ func TestInteractions(t *testing.T) {
 	})
 	d, call, _ := recognise(t, http.MethodPost, url)
 	d.Request(&call, nil, fields(t, call.RequestPaths, `{"model":"gemini-3-pro","background":true,"previous_interaction_id":"i","tools":[{"type":"google_search"}],"stream":true}`))
-	if call.Model != "gemini-3-pro" || !call.Background || !call.Refers || !call.Stream || call.Tools != wire.PaidTools {
+	if call.Model != "gemini-3-pro" || !call.Background || !call.Stream || call.Tools != wire.PaidTools {
 		t.Errorf("%+v", call)
 	}
 }

@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/skinflint-go/skinflint/policy"
+import (
+	"strings"
+
+	"github.com/skinflint-go/skinflint/policy"
+)
 
 // groq: flex has ten times the rate limits at the same price, and a status of its own for a lack of capacity. Sources:
 // Groq's pages on service tiers and errors.
@@ -9,6 +13,7 @@ var groq = &provider{
 	hosts: []string{"api.groq.com"},
 	dialects: []Dialect{&Compatible{
 		Provider: "groq", AskUsage: true, onePrice: true,
+		paid:    func(model string) bool { return strings.Contains(model, "compound") }, // they search and run code
 		Tiers:   map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "on_demand", policy.Priority: "performance"},
 		tiers:   []policy.Tier{policy.Flex, policy.Standard, policy.Priority},
 		aliases: map[string]policy.Tier{"auto": "auto"},

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"strings"
+
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
 )
@@ -13,6 +15,7 @@ var openRouter = &provider{
 	hosts: []string{"openrouter.ai"},
 	dialects: []Dialect{newAnthropicMessages("openrouter"), &Compatible{
 		Provider: "openrouter", AskUsage: true,
+		paid:  func(model string) bool { return strings.HasSuffix(model, ":online") }, // it searches the web
 		Tiers: map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "", policy.Priority: "priority"},
 		tiers: []policy.Tier{policy.Flex, policy.Standard, policy.Priority},
 		aliases: map[string]policy.Tier{

@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/skinflint-go/skinflint/transport"
+import (
+	"strings"
+
+	"github.com/skinflint-go/skinflint/transport"
+)
 
 // perplexity reports usage and cost in every chunk of a stream, unasked. Its models also charge for each request, by how
 // much was searched, so the cost does not follow from the tokens; but it reports what it charged. Source: recorded traffic
@@ -10,6 +14,7 @@ var perplexity = &provider{
 	hosts: []string{"api.perplexity.ai"},
 	dialects: []Dialect{&Compatible{
 		Provider: "perplexity", running: true,
+		paid: func(model string) bool { return strings.HasPrefix(model, "sonar") },
 		only: []string{Chat, Embeddings},
 		answer: func(c *Call, doc *transport.Fields, a *Answer) {
 			readCost(doc, atUsageCostTotalCost, a)

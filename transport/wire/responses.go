@@ -15,7 +15,8 @@ var responsesOperation = &operation{
 	shape: Shape{
 		Operation: Responses,
 		RequestPaths: transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background", "tools",
-			"previous_response_id", "conversation", "conversation.id", "prompt.id", "prompt_cache_options.ttl"),
+			"prompt_cache_options.ttl"),
+		Harmless:    responsesHarmless,
 		AnswerPaths: responsesAnswers,
 		Marks:       usageMarks,
 		Events: [][]byte{
@@ -33,8 +34,9 @@ var compactOperation = &operation{
 	shape: Shape{
 		Operation:    Compact,
 		RequestPaths: transport.MustPaths("model", "service_tier"),
+		Harmless:     compactHarmless,
 		AnswerPaths:  responsesAnswers,
-		request:      chatRequest,
+		request:      commonRequest,
 		answer:       responsesAnswer,
 	},
 }
@@ -47,11 +49,9 @@ var (
 
 // responsesRequest reads the request of a response.
 func responsesRequest(c *Call, body *transport.Fields) {
-	chatRequest(c, body)
+	commonRequest(c, body)
 	c.Background = isTrue(body, atBackground)
 	readTools(c, body, "type", ownTools, openAISearches)
-	c.Refers = present(body, atPreviousResponseID) || present(body, atConversation) ||
-		present(body, atConversationID) || present(body, atPromptID)
 	c.MaxOutput = countAt(body, atMaxOutputTokens)
 }
 

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"encoding/json"
+	"bytes"
 	"slices"
 
 	"github.com/skinflint-go/skinflint/transport"
@@ -21,32 +21,48 @@ func readTools(c *Call, body *transport.Fields, kind string, free, counted []str
 	if !there {
 		return
 	}
-	var tools []map[string]json.RawMessage
-	if raw == nil || json.Unmarshal(raw, &tools) != nil {
+	if raw == nil || raw[0] != '[' {
 		if c.Tools = MaybeTools; string(raw) == "null" {
 			c.Tools = NoTools
 		}
 		return
 	}
-	for _, tool := range tools {
+	eachElement(raw, func(tool []byte) {
+		var name []byte
+		eachMember(tool, func(key, value []byte) {
+			switch {
+			case kind == "":
+				addTool(c, key, free, counted)
+			case sameText(key, kind):
+				name = value
+			}
+		})
 		if kind != "" {
-			name, _ := jsontext.Unquote(tool[kind])
-			addTool(c, name, free, counted)
-			continue
-		}
-		for name := range tool {
 			addTool(c, name, free, counted)
 		}
-	}
+	})
 }
 
-// addTool notes that the request offers a tool to the model.
-func addTool(c *Call, tool string, free, counted []string) {
+// addTool notes that the request offers a tool to the model. Its name is a JSON string; nil if it has none.
+func addTool(c *Call, tool []byte, free, counted []string) {
+	named := func(name string) bool { return sameText(tool, name) }
 	switch {
-	case slices.Contains(free, tool):
-	case slices.Contains(counted, tool):
+	case slices.ContainsFunc(free, named):
+	case slices.ContainsFunc(counted, named):
 		c.Tools = max(c.Tools, CountedTools)
 	default:
 		c.Tools = PaidTools
 	}
+}
+
+// sameText reports whether raw is a JSON string with the text. Nil is "".
+func sameText(raw []byte, text string) bool {
+	if len(raw) == 0 {
+		return text == ""
+	}
+	if raw[0] == '"' && !bytes.ContainsRune(raw, '\\') {
+		return string(raw[1:len(raw)-1]) == text
+	}
+	unquoted, ok := jsontext.Unquote(raw)
+	return ok && unquoted == text
 }
