@@ -87,5 +87,5 @@ func (t *tier) dearest(maxInput int64) (in, out, request int64, err error) {
 			return in, out, request, nil
 		}
 	}
-	return 0, 0, 0, errLongContext
+	return 0, 0, 0, t.beyond
 }
