@@ -117,5 +117,5 @@ func (t *tier) dearest(maxInput int64, text bool) (in, out, request int64, err e
 			return in, out, request, nil
 		}
 	}
-	return 0, 0, 0, errLongContext
+	return 0, 0, 0, t.beyond
 }

@@ -44,9 +44,10 @@ import (
 // cached_image_input default to audio_input and image_input. Any other missing price is not known, and a usage that needs
 // it is [*Unpriced]. A price of cached or cache-written tokens requires the plain price in the same band.
 //
-// A tier (standard, flex, priority or batch) is a list of bands. A band applies to prompts of at most up_to tokens, as
-// counted by [Usage.Prompt], and prices the whole request. Bands ascend. The last one may have no up_to, and then applies
-// to all longer prompts. Beyond the last band no price is known.
+// A tier (one of those of [Query]) is a list of bands. A band applies to prompts of at most up_to tokens, as counted by
+// [Usage.Prompt], and prices the whole request. Bands ascend. The last one may have no up_to, and then applies to all longer
+// prompts. Beyond the last band no price is known. A last element {"unpriced": "OpenAI lists no long context for priority"}
+// says why, and the error for such a prompt has the reason.
 //
 // A period begins at its from and ends just before its until. Both are dates (midnight UTC) or RFC 3339 times; a missing
 // one is open. Periods of a model must not overlap. Between periods no price is known. The review_by says when the price
@@ -128,8 +129,9 @@ type tierSet [tiers]*tier
 
 // tier is one tier's prices: its bands, ascending, and their PriceID.
 type tier struct {
-	id    string
-	bands []band
+	id     string
+	bands  []band
+	beyond error // why a prompt beyond the last band has no price
 }
 
 // band is the prices of prompts of at most upTo tokens.
@@ -157,12 +159,25 @@ const (
 	flex
 	priority
 	batch
+	ultrafast
+	fast
+	window2h
+	window8h
 
 	tiers // how many there are
 )
 
 // tierNames are the tiers as the catalog and a [Query] call them.
-var tierNames = [tiers]string{standard: "standard", flex: "flex", priority: "priority", batch: "batch"}
+var tierNames = [tiers]string{
+	standard:  "standard",
+	flex:      "flex",
+	priority:  "priority",
+	batch:     "batch",
+	ultrafast: "ultrafast",
+	fast:      "fast",
+	window2h:  "window_2h",
+	window8h:  "window_8h",
+}
 
 // tierOf returns the tier of that name, if there is one.
 func tierOf(name string) (tierName, bool) {

@@ -76,7 +76,7 @@ var (
 func (t *tier) cost(prompt int64, n *used, up ratio) (cost, uncached Pico, err error) {
 	b := t.band(prompt)
 	if b == nil {
-		return 0, 0, errLongContext
+		return 0, 0, t.beyond
 	}
 	cost, err = b.prices.cost(n, up)
 	if err != nil {

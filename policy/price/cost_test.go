@@ -109,21 +109,26 @@ func TestDatedPrices(t *testing.T) {
 	checkDated(t, "openai", "gpt-5.6-sol", []dated{
 		{"standard", "2026-07-08T23:59:59Z", "unpriced"},
 		{"standard", "2026-08-20T23:59:59Z", "5/0.5/30"},
-		{"flex", "2026-08-20T23:59:59Z", "unpriced"},
+		{"flex", "2026-08-20T23:59:59Z", "2.5/0.25/15"},
 		{"standard", "2026-08-21", "4/0.4/20"},
 		{"flex", "2026-08-21", "2/0.2/10"},
 	})
 	checkDated(t, "gemini", "gemini-4-argon", []dated{
 		{"standard", "2026-11-30T23:59:59Z", "2/0.1/10"},
-		{"batch", "2026-11-30T23:59:59Z", "1/1/5"},
+		{"batch", "2026-11-30T23:59:59Z", "1/0.05/5"},
+		{"priority", "2026-11-30T23:59:59Z", "3.6/0.18/18"},
 		{"standard", "2026-12-01", "4/0.2/20"},
-		{"batch", "2026-12-01", "unpriced"},
+		{"batch", "2026-12-01", "2/0.1/10"},
+		{"flex", "2026-12-01", "2/0.1/10"},
+		{"priority", "2026-12-01", "7.2/0.36/36"},
 	})
 	checkDated(t, "gemini", "gemini-3.6-flash", []dated{
 		{"standard", "2026-08-13T23:59:59Z", "1.5/0.15/7.5"},
 		{"standard", "2026-08-14", "0.75/0.075/3.75"},
 		{"standard", "2027-01-01", "1.5/0.15/7.5"},
-		{"flex", "2027-01-01", "unpriced"},
+		{"flex", "2027-01-01", "0.75/0.075/3.75"},
+		{"batch", "2027-01-01", "0.75/0.075/3.75"},
+		{"priority", "2027-01-01", "2.7/0.27/13.5"},
 	})
 }
 
@@ -193,22 +198,25 @@ func TestLongContextCountsTheWholePrompt(t *testing.T) {
 	}
 }
 
-func TestFlexLongContextIsUnpriced(t *testing.T) {
-	for _, tier := range []string{"flex", "batch", "priority"} {
-		q := query("openai", "gpt-5.4", tier)
+// A tier that ends before the standard tier does says why.
+func TestEndOfPricesHasAReason(t *testing.T) {
+	for _, test := range []struct{ model, tier, reason string }{
+		{"gpt-5.4", "priority", "OpenAI lists no long context for priority"},
+		{"gpt-5.5", "priority", "OpenAI lists no long context for priority"},
+		{"gpt-5.5-pro", "flex", "OpenAI lists no long context for flex"},
+		{"gpt-5.6-cyber", "standard", "the price of a long context was not seen on the page"},
+	} {
+		q := query("openai", test.model, test.tier)
 		mustCost(t, Embedded(), q, Usage{Input: 272_000})
 		_, err := Embedded().Cost(q, Usage{Input: 271_999, CachedInput: 2})
-		wantUnpriced(t, err, "openai/gpt-5.4", tier, "long context")
+		wantUnpriced(t, err, "openai/"+test.model, test.tier, "no price for a long context", test.reason)
 	}
-	// The older price of a model with a long context was one for short prompts too.
-	q := query("openai", "gpt-5.6-luna", "standard")
-	q.At = at("2026-07-15")
-	_, err := Embedded().Cost(q, Usage{Input: 272_001})
-	wantUnpriced(t, err, "gpt-5.6-luna", "long context")
+	c := mustParse(t, standardTier(`{"up_to":10,"usd_per_million":{"input":"1"}}`))
+	_, err := c.Cost(Query{Provider: "acme", Model: "roadrunner", Tier: "standard", At: at("2026-01-01")}, Usage{Input: 11})
+	wantUnpriced(t, err, "no price for a long context: the prompt is beyond the last band")
 }
 
 func TestUnpriced(t *testing.T) {
-	now := at("2026-11-21")
 	for name, test := range map[string]struct {
 		q     Query
 		u     Usage
@@ -225,13 +233,12 @@ func TestUnpriced(t *testing.T) {
 		"tier not known":      {query("openai", "o3", ""), Usage{}, []string{"openai/o3", "tier that served is not known"}},
 		"time not known":      {Query{Provider: "openai", Model: "o3", Tier: "flex"}, Usage{}, []string{"openai/o3", "start of the request"}},
 		"time before":         {Query{Provider: "openai", Model: "o3", Tier: "flex", At: at("2025-01-01")}, Usage{}, []string{"openai/o3", "2025-01-01T00:00:00Z"}},
-		"time after":          {Query{Provider: "deepseek", Model: "deepseek-v4-flash", Tier: "standard", At: now}, Usage{}, []string{"deepseek-v4-flash", "2026-11-21"}},
 		"cache write":         {query("openai", "gpt-5", "standard"), Usage{CacheWrite: 1}, []string{"openai/gpt-5", "standard", "cache_write"}},
-		"cache write at flex": {query("openai", "gpt-5.6-sol", "flex"), Usage{CacheWrite: 1}, []string{"gpt-5.6-sol", "flex", "cache_write"}},
+		"cache write at flex": {query("openai", "gpt-5", "flex"), Usage{CacheWrite: 1}, []string{"gpt-5", "flex", "cache_write"}},
 		"hour's cache write":  {query("openai", "gpt-6-sol", "standard"), Usage{CacheWrite1h: 1}, []string{"cache_write_1h"}},
 		"audio":               {query("openai", "gpt-5", "standard"), Usage{AudioInput: 1}, []string{"openai/gpt-5", "audio_input"}},
 		"cached audio":        {query("openai", "gpt-5", "standard"), Usage{CachedAudioInput: 1}, []string{"cached_audio_input"}},
-		"audio at batch":      {query("gemini", "gemini-2.5-flash", "batch"), Usage{AudioInput: 1}, []string{"gemini-2.5-flash", "batch", "audio_input"}},
+		"audio at batch":      {query("gemini", "gemini-2.5-pro", "batch"), Usage{AudioInput: 1}, []string{"gemini-2.5-pro", "batch", "audio_input"}},
 		"spoken output":       {query("gemini", "gemini-2.5-flash", "standard"), Usage{AudioOutput: 1}, []string{"audio_output"}},
 		"output":              {query("cohere", "embed-v4.0", "standard"), Usage{Input: 1, Output: 1}, []string{"embed-v4.0", "no price for output"}},
 		"negative":            {query("openai", "o3", "flex"), Usage{Input: 9, CachedInput: -1}, []string{"openai/o3", "cached_input is negative: -1"}},
@@ -248,6 +255,15 @@ func TestUnpriced(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestUnpricedAfterTheLastPeriod(t *testing.T) {
+	c := mustParse(t, `"periods":[{"until":"2026-09-10","source":"test","tiers":{"standard":[{"usd_per_million":{"input":"1"}}]}}]`)
+	q := Query{Provider: "acme", Model: "roadrunner", Tier: "standard", At: at("2026-09-10")}
+	_, err := c.Cost(q, Usage{Input: 1})
+	wantUnpriced(t, err, "acme/roadrunner", "no price at 2026-09-10T00:00:00Z")
+	q.At = q.At.Add(-1)
+	mustCost(t, c, q, Usage{Input: 1})
 }
 
 func TestRegionalUplift(t *testing.T) {
@@ -353,7 +369,7 @@ func TestWindows(t *testing.T) {
 func TestWindowKeepsOtherTiers(t *testing.T) {
 	c := mustParse(t, onePeriod(`"tiers":{"standard":[{"usd_per_million":{"input":"8"}}],"flex":[{"usd_per_million":{"input":"4"}}]},
 		"windows":[{"from":"00:00","until":"24:00","days":"mon,sat-sun","tiers":{"standard":[{"usd_per_million":{"input":"6"}}],"batch":[{"usd_per_million":{"input":"1"}}]}}]`))
-	for day, want := range map[string][4]string{ // standard, flex, priority, batch
+	for day, want := range map[string][tiers]string{ // standard, flex, priority, batch; no other
 		"2026-11-20T23:59:59Z": {"8", "4", "", ""},
 		"2026-11-21T00:00:00Z": {"6", "4", "", "1"},
 		"2026-11-22T12:00:00Z": {"6", "4", "", "1"},
@@ -374,7 +390,6 @@ func TestCachedWithoutPriceIsInput(t *testing.T) {
 		{"o3", "batch", "1/1/4"},
 		{"o1-pro", "standard", "150/150/600"},
 		{"gpt-5-pro", "standard", "15/15/120"},
-		{"gpt-6.1-sol", "flex", "1/1/5"},
 	} {
 		checkDated(t, "openai", test.model, []dated{{test.tier, "2026-11-21", test.want}})
 	}

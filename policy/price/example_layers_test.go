@@ -21,7 +21,7 @@ func ExampleCatalog_Models() {
 
 func ExampleCatalog_Reviews() {
 	fmt.Println(price.Embedded().Reviews(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)))
-	// Output: [gemini/gemini-4-argon openai/gpt-5.6-sol]
+	// Output: [gemini/gemini-4-argon gemini/gemini-4-carbon openai/gpt-5.6-sol]
 }
 
 // A deployment's own name is priced as the model behind it, and says so.

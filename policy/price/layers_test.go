@@ -72,7 +72,11 @@ func thinned(t *testing.T, name string, random *rand.Rand) *Catalog {
 	}
 	for _, provider := range doc.Providers {
 		for model, body := range provider.Models {
-			periods := body["periods"].([]any)
+			periods, ok := body["periods"].([]any)
+			if !ok {
+				delete(provider.Models, model) // an alias, whose target may be gone
+				continue
+			}
 			for _, p := range periods {
 				tiers := p.(map[string]any)["tiers"].(map[string]any)
 				maps.DeleteFunc(tiers, func(string, any) bool { return len(tiers) > 1 && random.IntN(3) == 0 })
@@ -259,7 +263,7 @@ func TestLimits(t *testing.T) {
 
 func TestModels(t *testing.T) {
 	names := Embedded().Models("openai")
-	if len(names) != 57 || !slices.IsSorted(names) || !slices.Contains(names, "o3") {
+	if len(names) != 60 || !slices.IsSorted(names) || !slices.Contains(names, "o3") {
 		t.Errorf("%d models of OpenAI: %q", len(names), names)
 	}
 	if names := Embedded().Models("acme"); names != nil {
@@ -271,11 +275,16 @@ func TestReviews(t *testing.T) {
 	for day, want := range map[string][]string{
 		"2026-11-20": nil,
 		"2026-11-21": {"openai/gpt-5.6-sol"},
-		"2026-12-01": {"gemini/gemini-4-argon", "openai/gpt-5.6-sol"},
-		"2027-01-01": {"gemini/gemini-3.6-flash", "gemini/gemini-3.7-flash", "gemini/gemini-3.8-flash", "gemini/gemini-4-argon", "openai/gpt-5.6-sol"},
+		"2026-12-01": {"gemini/gemini-4-argon", "gemini/gemini-4-carbon", "openai/gpt-5.6-sol"},
 	} {
 		if got := Embedded().Reviews(at(day)); !slices.Equal(got, want) {
 			t.Errorf("by %s these are due: %q, want %q", day, got, want)
+		}
+	}
+	// The sources disagree on these; it is to be settled soon.
+	for _, name := range []string{"xai/grok-4.5", "deepseek/deepseek-v3.2"} {
+		if !slices.Contains(Embedded().Reviews(at("2026-12-12")), name) {
+			t.Errorf("%s is not due", name)
 		}
 	}
 }

@@ -20,6 +20,7 @@ type oracle struct {
 }
 
 type oracleModel struct {
+	SameAs  string `json:"same_as"`
 	Limits  map[string]int64
 	Uplift  string `json:"regional_uplift"`
 	Periods []struct {
@@ -44,6 +45,13 @@ func newOracle(t *testing.T) oracle {
 	var o oracle
 	if err := json.Unmarshal(embeddedJSON, &o); err != nil {
 		t.Fatal(err)
+	}
+	for _, p := range o.Providers {
+		for name, m := range p.Models {
+			if provider, other, alias := strings.Cut(m.SameAs, "/"); alias {
+				p.Models[name] = o.Providers[provider].Models[other]
+			}
+		}
 	}
 	return o
 }
@@ -167,7 +175,7 @@ func (o oracle) questions(seed uint64, n int, ask func(question)) {
 		x.q = Query{
 			Provider: name[0],
 			Model:    name[1],
-			Tier:     []string{"standard", "standard", "flex", "priority", "batch"}[random.IntN(5)],
+			Tier:     tierNames[max(0, random.IntN(2*len(tierNames))-len(tierNames))], // every second is standard
 			At:       time.Unix(start+random.Int64N(2*365*24*60*60), 0).In(time.FixedZone("", 3*60*60)),
 			Regional: random.IntN(3) == 0,
 		}

@@ -7,32 +7,72 @@ import (
 )
 
 // parseBands reads a tier's list of bands.
-func parseBands(raw []byte) ([]band, error) {
+func (t *tier) parseBands(raw []byte) error {
 	list, err := array(raw)
-	if err != nil {
-		return nil, err
-	}
-	var bands []band
-	for i, raw := range list {
-		var b band
-		err := b.parse(raw)
-		if err == nil && i > 0 && bands[i-1].upTo >= b.upTo {
-			err = inField("up_to", errors.New("is not above that of the band before"))
-		}
-		if err != nil {
-			return nil, inField(fmt.Sprintf("[%d]", i), err)
-		}
-		bands = append(bands, b)
-	}
-	return bands, nil
-}
-
-// parse reads one band.
-func (b *band) parse(raw []byte) error {
-	fields, err := object(raw, "up_to", "usd_per_million", "usd_per_thousand")
 	if err != nil {
 		return err
 	}
+	for i, raw := range list {
+		if err := t.parseBand(raw); err != nil {
+			return inField(fmt.Sprintf("[%d]", i), err)
+		}
+	}
+	if len(t.bands) == 0 {
+		return errors.New("has no price")
+	}
+	if t.beyond == nil {
+		t.beyond = errLongContext
+	}
+	return nil
+}
+
+// parseBand adds one band, or notes the reason why there are no more.
+func (t *tier) parseBand(raw []byte) error {
+	fields, err := object(raw, "up_to", "usd_per_million", "usd_per_thousand", "unpriced")
+	if err != nil {
+		return err
+	}
+	last := int64(0)
+	if len(t.bands) > 0 {
+		last = t.bands[len(t.bands)-1].upTo
+	}
+	switch reason := fields["unpriced"]; {
+	case t.beyond != nil:
+		return errors.New("comes after the end of the prices")
+	case reason != nil && last == endless:
+		return inField("unpriced", errors.New("comes after a band without up_to"))
+	case reason != nil:
+		return inField("unpriced", t.parseBeyond(reason, len(fields)))
+	}
+	var b band
+	if err := b.parse(fields); err != nil {
+		return err
+	}
+	if last >= b.upTo {
+		return inField("up_to", errors.New("is not above that of the band before"))
+	}
+	t.bands = append(t.bands, b)
+	return nil
+}
+
+// parseBeyond reads the reason why longer prompts have no price. Its object has the given number of fields.
+func (t *tier) parseBeyond(raw []byte, fields int) error {
+	if fields > 1 {
+		return errors.New("cannot be combined with prices or up_to")
+	}
+	var reason string
+	if err := parseText(raw, &reason); err != nil {
+		return err
+	}
+	if reason == "" {
+		return errors.New("is empty; want the reason")
+	}
+	t.beyond = fmt.Errorf("%w (%s)", errLongContext, reason)
+	return nil
+}
+
+// parse reads the fields of one band.
+func (b *band) parse(fields map[string][]byte) error {
 	b.upTo = endless
 	if up := fields["up_to"]; up != nil {
 		if err := parseTokens(up, &b.upTo); err != nil {

@@ -139,10 +139,9 @@ func (s *tierSet) parse(raw []byte, prefix, suffix string) error {
 		if !ok {
 			return fmt.Errorf("unknown tier %q", name)
 		}
-		bands, err := parseBands(raw)
-		s[i] = &tier{id: prefix + name + suffix, bands: bands}
+		s[i] = &tier{id: prefix + name + suffix}
 		seen++
-		return inField(name, err)
+		return inField(name, s[i].parseBands(raw))
 	})
 	if err == nil && seen == 0 {
 		return errors.New("has no tier")

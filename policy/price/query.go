@@ -9,8 +9,9 @@ type Query struct {
 	// Model is the model that served, as the provider names it. A leading "models/" is ignored. A dated snapshot that the
 	// catalog does not list ("gpt-5-2025-08-07") has the price of its base model ("gpt-5").
 	Model string
-	// Tier is the tier that served: "standard", "flex", "priority" or "batch". The empty string means that the tier is not
-	// known; it has no price.
+	// Tier is the tier that served: "standard", "flex", "priority" (OpenAI's fast mode, too), "batch", "ultrafast"
+	// (OpenAI), "fast" (Anthropic's speed), "window_2h" or "window_8h" (OpenAI's completion windows). The empty string means
+	// that the tier is not known; it has no price, and neither has any other name.
 	Tier string
 	// At is when the request started. It selects the period. The zero time has no price.
 	At time.Time
