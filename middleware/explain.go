@@ -78,7 +78,7 @@ func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 			e.Limits = append(e.Limits, limit.Describe(l))
 		}
 	}
-	if worst, err := c.account(c.start).worst(settings.Plan); err == nil {
+	if worst, err := c.account(c.start).worst(settings.Plan); err == nil && c.wire.Fees == wire.NoTools {
 		e.Worst = &worst
 	}
 	if first := settings.FirstTier(c.left(0)); first != settings.Plan.First() {
