@@ -19,7 +19,7 @@ func ExampleOutline_Compare() {
 	} {
 		req, _ := http.NewRequest(http.MethodPost, "https://llm.example.com", strings.NewReader(text))
 		var body transport.Body
-		if err := body.Load(req, nil); err != nil {
+		if err := body.Load(req, transport.MustPaths("model")); err != nil {
 			fmt.Println(err)
 			return
 		}
