@@ -288,7 +288,7 @@ type boundAudit struct {
 	requests, mutated                int
 	within, none, unpriced, violated int
 	catalogs                         map[[3]string]*price.Catalog
-	ratios                           []float64 // bound over cost, of requests as they are; for the table only
+	ratios, limited                  []float64 // bound over cost, of requests as they are, and of those with an output limit
 	unbounded                        map[string]int
 }
 
@@ -303,11 +303,12 @@ func TestBoundOfRecordedRequests(t *testing.T) {
 			}
 		}
 		slices.Sort(a.ratios)
-		share := func(i int) float64 { return a.ratios[len(a.ratios)*i/100] }
+		slices.Sort(a.limited)
+		share := func(of []float64, i int) float64 { return of[len(of)*i/100] }
 		t.Logf("%s prices: %d requests, %d with a mutation: %d within the bound, %d without a bound, %d not priced and exposed within it, %d violations", prices,
 			a.requests, a.mutated, a.within, a.none, a.unpriced, a.violated)
-		t.Logf("%s prices, requests as they are: bound over cost median %.1f, p90 %.1f; without a bound %d of %d: %v", prices,
-			share(50), share(90), a.requests-len(a.ratios), a.requests, a.unbounded)
+		t.Logf("%s prices, requests as they are: bound over cost median %.1f, p90 %.1f; the %d with an output limit: %.1f, %.1f; without a bound %d of %d: %v", prices,
+			share(a.ratios, 50), share(a.ratios, 90), len(a.limited), share(a.limited, 50), share(a.limited, 90), a.requests-len(a.ratios), a.requests, a.unbounded)
 		if a.violated > 0 || a.mutated < 1000 && prices == "synthetic" {
 			t.Errorf("%d violations of %d", a.violated, a.mutated)
 		}
@@ -437,7 +438,11 @@ func (a *boundAudit) mutation(stack *middleware.Stack, x *exchange, m mutation, 
 			a.t.Errorf("%s, %s: bound $%s, cost $%s\n%.300s", x.url(), m.name, limit, row.Cost.Pico, encode(a.t, body))
 		}
 	case asItIs:
-		a.ratios = append(a.ratios, float64(limit)/float64(max(row.Cost.Pico, 1)))
+		ratio := float64(limit) / float64(max(row.Cost.Pico, 1))
+		a.ratios = append(a.ratios, ratio)
+		if text := string(encode(a.t, body)); strings.Contains(text, `"max_`) || strings.Contains(text, `"maxOutputTokens"`) {
+			a.limited = append(a.limited, ratio)
+		}
 	default:
 		a.within++
 	}
