@@ -231,7 +231,7 @@ func (c *call) subject() policy.Subject {
 
 // tiersOpen returns the tiers that the call can be sent on.
 func (c *call) tiersOpen() []policy.Tier {
-	if c.body.Skipped() != "" {
+	if c.body.Skipped() != "" || c.wire.TierFixed {
 		return nil
 	}
 	return c.wire.Tiers

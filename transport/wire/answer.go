@@ -50,6 +50,7 @@ type Answer struct {
 	Stored Stored
 
 	parts    usageParts      // which parts of the usage have come, where they come apart
+	window   policy.Tier     // the completion window that the provider kept to; "" if there is none
 	queries  map[uint64]bool // the different searches, hashed
 	grounded bool            // a search found something
 }

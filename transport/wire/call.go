@@ -50,6 +50,9 @@ type Call struct {
 	Model string
 	// Tier is the service tier that the request names, in a policy's terms; "" if it names none.
 	Tier policy.Tier
+	// TierFixed says that the request names another way of processing, such as a completion window, with which no tier may
+	// be combined. Tier is then that way.
+	TierFixed bool
 	// Cache is the context cache that the request names; "" if it names none.
 	Cache string
 	// MaxOutput is the most output tokens that the request allows for one answer. Zero or less means that it does not

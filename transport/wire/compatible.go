@@ -153,7 +153,11 @@ func (d *Compatible) Request(c *Call, _ http.Header, body *transport.Fields) {
 		return
 	}
 	c.request(c, body)
-	c.Tier = d.tierAt(body, atServiceTier)
+	if tier := d.tierAt(body, atServiceTier); c.TierFixed {
+		c.Tier = withWindow(tier, c.Tier)
+	} else {
+		c.Tier = tier
+	}
 	if c.Caches {
 		c.Cache, _ = extraBodyCache(body)
 		if extraBodyTools(body) {
@@ -190,7 +194,7 @@ func (d *Compatible) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
 	if c.Shape == nil {
 		return
 	}
-	if c.Tiers != nil && w.Tier != c.Tier {
+	if c.Tiers != nil && !c.TierFixed && w.Tier != c.Tier {
 		e.Body = append(e.Body, tierEdit("service_tier", d.nameOf(w.Tier)))
 	}
 	editUsage(c, body, w, e)
@@ -231,6 +235,9 @@ func (d *Compatible) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	if path := c.answer(c, doc, a); path != 0 {
 		if tier := d.tierAt(doc, path); tier != "" {
 			a.Tier = tier
+		}
+		if a.window != "" {
+			a.Tier = withWindow(a.Tier, a.window)
 		}
 	}
 	if d.answer != nil {

@@ -11,6 +11,7 @@ var (
 	atCachedContentCamel                      = transport.PathOf("cachedContent")
 	atCandidates                              = transport.PathOf("candidates")
 	atChoices                                 = transport.PathOf("choices")
+	atCompletionWindow                        = transport.PathOf("background_options.completion_window")
 	atCode                                    = transport.PathOf("code")
 	atCreateTime                              = transport.PathOf("createTime")
 	atDetail                                  = transport.PathOf("detail")

@@ -15,7 +15,7 @@ var responsesOperation = &operation{
 	shape: Shape{
 		Operation: Responses,
 		RequestPaths: transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background", "tools",
-			"prompt_cache_options.ttl"),
+			"prompt_cache_options.ttl", "background_options.completion_window"),
 		Harmless:    responsesHarmless,
 		AnswerPaths: responsesAnswers,
 		Marks:       usageMarks,
@@ -51,6 +51,8 @@ var (
 func responsesRequest(c *Call, body *transport.Fields) {
 	commonRequest(c, body)
 	c.Background = isTrue(body, atBackground)
+	c.Tier = windowAt(body, atCompletionWindow)
+	c.TierFixed = c.Tier != ""
 	readTools(c, body, "type", ownTools, openAISearches)
 	c.MaxOutput = countAt(body, atMaxOutputTokens)
 }
@@ -61,6 +63,7 @@ type responsePaths struct {
 	input, output, total, cached, written, reasoning transport.Path
 	errorCode, errorType, errorMessage               transport.Path
 	searches, images, ticks, sources, tools, cost    transport.Path
+	window                                           transport.Path
 }
 
 var (
@@ -80,6 +83,7 @@ func responsePathsOf(prefix string) responsePaths {
 		searches: at("tool_usage.web_search.num_requests"), images: at("tool_usage.image_gen.output_tokens"),
 		ticks: at("usage.cost_in_usd_ticks"), sources: at("usage.num_sources_used"),
 		tools: at("usage.num_server_side_tools_used"), cost: at("usage.cost"),
+		window: at("background_options.completion_window"),
 	}
 }
 
@@ -87,7 +91,7 @@ func responsePathsOf(prefix string) responsePaths {
 func (p *responsePaths) all() []string {
 	return pathNames(
 		p.id, p.model, p.tier, p.status, p.background, p.input, p.output, p.total, p.cached, p.written, p.reasoning,
-		p.errorCode, p.errorType, p.errorMessage, p.searches, p.images, p.ticks, p.sources, p.tools, p.cost,
+		p.errorCode, p.errorType, p.errorMessage, p.searches, p.images, p.ticks, p.sources, p.tools, p.cost, p.window,
 	)
 }
 
@@ -129,6 +133,11 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.
 	}
 	if a.Pending {
 		return 0 // it only repeats the request's
+	}
+	if _, says := doc.Get(p.window); says {
+		a.window = windowAt(doc, p.window)
+	} else {
+		a.window = windowOf(c.Tier)
 	}
 	return p.tier
 }
