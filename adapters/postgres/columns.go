@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
-	"github.com/skinflint-go/skinflint/policy"
 )
 
 // plain reports whether the columns of a row equal what its line says. They do not if a text is not UTF-8, or if the year
