@@ -3,6 +3,7 @@ package middleware
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -15,12 +16,17 @@ import (
 
 // An account computes what an attempt costs, from the call, the prices and the answer, if there is one. It depends on
 // nothing else, and changes only the row that it is given.
+//
+// A row that it has settled says what the attempt cost, or why that is not known. What is not known has an exposure, or the
+// row says why it has no bound.
 type account struct {
 	call   *wire.Call
 	cache  string // the context cache that was put into the request
 	input  *input
 	prices *price.Catalog
 	at     time.Time // when the attempt started
+
+	earlier *pending // the call whose result was fetched; nil for any other attempt
 }
 
 // settle writes the cost of a 2xx answer into the row, or why it is not known and the most that it can be.
@@ -30,13 +36,16 @@ func (a account) settle(row *ledger.Row, answer *wire.Answer) {
 	}
 	switch {
 	case a.call.Kind == wire.Free:
-		row.UsageSource, row.Cost = ledger.None, ledger.Known(0)
+		free(row)
 		return
 	case !answer.HasUsage:
-		a.expose(row, cmp.Or(answer.Problem, a.call.Unpriced, answer.Extras, "the answer does not say what was used"))
+		a.expose(row, cmp.Or(a.waits(answer), answer.Problem, a.call.Unpriced, answer.Extras, "the answer does not say what was used"))
 		return
 	}
 	row.Usage, row.UsageSource = answer.Usage, ledger.Measured
+	if a.call.Running && row.Outcome == policy.Partial {
+		row.UsageSource = ledger.Estimated // it is that of the part that arrived
+	}
 	if answer.Problem != "" {
 		row.UsageSource = ledger.Unknown
 		a.expose(row, answer.Problem)
@@ -50,7 +59,15 @@ func (a account) settle(row *ledger.Row, answer *wire.Answer) {
 	a.price(row, answer)
 }
 
-// price writes the cost of a measured usage at a known tier into the row.
+// waits returns why an answer has no usage if its result is fetched later; "" if it is not.
+func (a account) waits(answer *wire.Answer) string {
+	if answer.Pending && (answer.Background || a.call.Background) {
+		return "it runs in the background: what it costs is known when its answer is fetched"
+	}
+	return ""
+}
+
+// price writes the cost of a usage at a known tier into the row.
 func (a account) price(row *ledger.Row, answer *wire.Answer) {
 	q := a.query(row.ServedTier)
 	if answer.Model != "" {
@@ -68,10 +85,10 @@ func (a account) price(row *ledger.Row, answer *wire.Answer) {
 		a.expose(row, why)
 		return
 	}
-	row.Cost, row.PriceID = ledger.Known(cost.Cost), cost.PriceID
-	if a.call.Running && row.Outcome == policy.Partial {
-		a.exposeRest(row)
+	if row.UsageSource == ledger.Estimated && !a.exposeRest(row, cost.Cost) {
+		return
 	}
+	row.Cost, row.PriceID = ledger.Known(cost.Cost), cost.PriceID
 	switch {
 	case a.call.Operation == wire.CreateCache:
 		row.List = ledger.Known(0) // without caching it would not have been made
@@ -120,46 +137,87 @@ func (a account) query(tier policy.Tier) price.Query {
 // free writes into the row that the attempt cost nothing.
 func free(row *ledger.Row) { row.UsageSource, row.Cost = ledger.None, ledger.Known(0) }
 
-// expose writes into the row why the cost is not known, and the most that it can be.
+// expose writes into the row why the cost is not known, and the most that it can be. If that has no bound, the row says why.
 func (a account) expose(row *ledger.Row, why string) {
-	row.Unpriced = why
+	if a.call.Kind == wire.Free {
+		free(row)
+		return
+	}
 	if row.UsageSource == "" {
 		row.UsageSource = ledger.Unknown
 	}
-	a.exposeMost(row)
-	if a.call.Fees != wire.NoTools && row.Exposure.Known && row.Exposure != row.Reported {
+	if row.Reported.Known && row.Outcome == policy.Billed {
+		row.Unpriced, row.Exposure = why, row.Reported
+		return
+	}
+	most, err := a.most(row.AskedTier)
+	if err != nil {
+		row.Unpriced, row.Exposure = why+unbounded(err), ledger.Amount{}
+		return
+	}
+	row.Unpriced, row.Exposure = why, ledger.Known(most)
+	if a.call.Fees != wire.NoTools {
 		row.Unpriced += "; the exposure is without what tools may have cost"
 	}
 }
 
-// exposeMost writes into the row, as exposure, the most that the attempt can cost.
-func (a account) exposeMost(row *ledger.Row) {
-	if row.Reported.Known && row.Outcome == policy.Billed {
-		row.Exposure = row.Reported
-	} else if most, err := a.bound(row.AskedTier); err == nil {
-		row.Exposure = ledger.Known(most)
+// unbounded returns what a row that has no exposure says of that.
+func unbounded(err error) string { return ", and what it may cost has no bound: " + reasonOf(err) }
+
+// most returns the most that the attempt can cost. The result of an earlier call can cost what that call could.
+func (a account) most(asked policy.Tier) (price.Pico, error) {
+	if a.earlier == nil {
+		return a.bound(asked)
 	}
+	return a.earlier.most, a.earlier.noBound
 }
 
-// exposeRest marks the cost of a cut stream as an estimate, as its usage is that of the part that arrived. The exposure is
-// what the rest can have cost.
-func (a account) exposeRest(row *ledger.Row) {
-	row.UsageSource = ledger.Estimated
-	a.exposeMost(row)
-	if rest := row.Exposure.Pico - row.Cost.Pico; row.Exposure.Known && rest >= 0 {
-		row.Exposure = ledger.Known(rest)
+// exposeRest writes into the row what the rest of a cut stream can have cost, if what is known to have been used costs that
+// much. If the rest has no bound, the whole cost is unknown, and exposeRest returns false.
+func (a account) exposeRest(row *ledger.Row, known price.Pico) bool {
+	most, err := a.most(row.AskedTier)
+	if err != nil {
+		row.Unpriced = fmt.Sprintf("the stream was cut after $%s of its cost", known) + unbounded(err)
+		return false
 	}
+	if most >= known {
+		most -= known
+	}
+	row.Exposure = ledger.Known(most)
+	return true
 }
 
-// exposeOthers adds to the row's exposure what other sends of the request, by something beneath the chain, can have cost.
+// exposeOthers adds to the row's exposure what other sends of the request, by something beneath the chain, can have cost. If
+// that has no bound, the whole cost is unknown.
 func (a account) exposeOthers(row *ledger.Row, times int) {
-	if times <= 0 || a.call.Kind == wire.Free {
+	if times <= 0 || a.call.Kind == wire.Free || a.call.Kind == wire.Poll {
 		return
 	}
-	most, err := a.bound(row.AskedTier)
-	if err == nil && most <= math.MaxInt64/price.Pico(times+1) {
-		row.Exposure = ledger.Known(row.Exposure.Pico + most*price.Pico(times))
+	most, err := a.most(row.AskedTier)
+	if err == nil && most > (math.MaxInt64-row.Exposure.Pico)/price.Pico(times) {
+		err = errors.New("it is more than can be counted")
 	}
+	switch {
+	case err == nil && (row.Unpriced == "" || row.Exposure.Known):
+		row.Exposure = ledger.Known(row.Exposure.Pico + most*price.Pico(times))
+	case err != nil:
+		a.disown(row, times, err)
+	}
+}
+
+// disown writes into the row that its cost is unknown, because something beneath the chain sent the request more often.
+func (a account) disown(row *ledger.Row, times int, err error) {
+	why := fmt.Sprintf("something beneath sent it %d more times", times)
+	switch {
+	case row.Cost.Known:
+		row.Unpriced = fmt.Sprintf("the answer costs $%s, but %s", row.Cost.Pico, why) + unbounded(err)
+	case row.Exposure.Known:
+		row.Unpriced += "; " + why + unbounded(err)
+	default:
+		row.Unpriced += "; " + why // it says already that it has no bound
+	}
+	row.Cost, row.List, row.Implicit, row.Explicit, row.Exposure = ledger.Amount{}, ledger.Amount{}, ledger.Amount{}, ledger.Amount{}, ledger.Amount{}
+	row.PriceID = ""
 }
 
 func reasonOf(err error) string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -163,10 +164,8 @@ func (a *attempt) open() {
 		return
 	}
 	row := a.row
-	row.Outcome, row.UsageSource = policy.Open, ledger.Unknown
-	if most, err := a.account().bound(row.AskedTier); err == nil {
-		row.Exposure = ledger.Known(most)
-	}
+	row.Outcome = policy.Open
+	a.account().expose(&row, ledger.OpenReason)
 	for _, opener := range c.openers {
 		opener(&row)
 	}
@@ -246,6 +245,9 @@ func (a *attempt) upgraded() {
 // answered watches the body of a 2xx answer, and closes the attempt when that ends.
 func (a *attempt) answered(ctx context.Context, resp *http.Response) {
 	c := a.c
+	if c.wire.Kind == wire.Poll {
+		a.adopt(path.Base(c.request.URL.Path))
+	}
 	c.results = append(c.results, policy.Result{Step: c.step, Outcome: policy.Billed, Ended: time.Since(c.start)})
 	a.reads = len(c.sinks) > 0 || len(a.atEnd) > 0 || c.repeat.known || c.options.Tracked() != nil || a.edits.HideUsage
 	if a.reads {
@@ -393,7 +395,6 @@ func (a *attempt) close(err error) {
 	defer a.done(&a.row)
 	a.closed = true
 	c, row, answer := a.c, &a.row, &a.reader.Answer
-	counts := c.engine.pending.account(row, &c.wire, answer)
 	if !a.sender.bare { // what net/http's own transport sends again on its own is free
 		a.account().exposeOthers(row, a.trace.Writes()-a.void-1)
 	}
@@ -401,21 +402,28 @@ func (a *attempt) close(err error) {
 	row.WireTries = a.trace.Writes()
 	row.ServedModel, row.RequestID, row.ResponseID = answer.Model, answer.RequestID, answer.ResponseID
 	row.LatencyMS = time.Since(a.start).Milliseconds()
-	if c.wire.Kind == wire.Poll && !counts {
+	if c.wire.Kind == wire.Poll {
+		a.count(err)
 		return
 	}
+	a.remember()
 	storage := c.engine.stored.account(row, a.account(), answer.Stored)
 	if c.wire.Operation != wire.UpdateCache && c.wire.Operation != wire.DeleteCache { // which change storage only
 		c.emit(row)
 		if c.repeat.known {
 			c.engine.repeats.note(c.repeat.try, row.Outcome)
 		}
-		c.options.Tracked().Report(policy.Report{
-			Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Exposure: row.Exposure.Pico, Err: err,
-		})
+		c.options.Tracked().Report(reportOf(row, err))
 	}
 	if storage != nil {
 		c.emit(storage)
+	}
+}
+
+// reportOf returns what a row adds to the tracker of its call.
+func reportOf(row *ledger.Row, err error) policy.Report {
+	return policy.Report{
+		Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Exposure: row.Exposure.Pico, Err: err,
 	}
 }
 

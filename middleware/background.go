@@ -5,22 +5,27 @@ import (
 	"sync"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// pendings are the calls that the provider works on after it has answered them, by response id, with the exposure in their
-// rows. When the answer is fetched, it reports what they used. Those that are forgotten are still counted when they are
-// fetched, but perhaps twice, and their exposure stays. The zero pendings are ready.
+// pendings are the calls that the provider works on after it has answered them, by response id. When the answer is fetched,
+// it reports what they used, and a row that settles theirs replaces it. Those that are forgotten are still counted when they
+// are fetched, but as calls of their own, and their exposure stays. The zero pendings are ready.
 type pendings struct {
 	mu    sync.Mutex
 	calls bounded[pending]
 }
 
+// A pending is a call, and what is needed to price its result.
 type pending struct {
-	call     string
-	model    string
-	exposure ledger.Amount
-	counted  bool
+	call    wire.Call    // what the request asked for
+	row     ledger.Row   // the attempt's, as the ledger has it
+	tracked *policy.Call // the tracker to which the attempt was reported; nil if there is none
+	most    price.Pico   // the most that it can cost,
+	noBound error        // or why there is no bound
+	counted bool         // its usage has been counted
 }
 
 // add remembers a call.
@@ -30,61 +35,101 @@ func (p *pendings) add(id string, c pending) {
 	p.calls.put(id, c)
 }
 
-// resolved notes that the cost of a call is known, so that its answer does not count again.
-func (p *pendings) resolved(call string) {
+// resolved notes that the cost of an attempt is known, so that its answer does not count again.
+func (p *pendings) resolved(call string, attempt int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for id, c := range p.calls.values {
-		if c.call == call {
+		if c.row.Call == call && c.row.Attempt == attempt {
 			c.counted = true
 			p.calls.values[id] = c
 		}
 	}
 }
 
-// has reports whether a call is remembered.
-func (p *pendings) has(id string) bool {
+// find returns the call whose result a request asks for, if it is remembered.
+func (p *pendings) find(id string) (c pending, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, ok := p.calls.values[id]
-	return ok
+	c, ok = p.calls.values[id]
+	return c, ok
 }
 
-// count returns the call that an answer belongs to, and whether the answer is the first to report its usage. The answer of a
-// call that another process made, which is not known here, counts as well.
-func (p *pendings) count(id string) (c pending, first bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c = p.calls.values[id]
-	first = !c.counted
-	c.counted = true
-	p.calls.put(id, c)
-	return c, first
-}
-
-// account notes that the provider has not done the work of a call yet, or counts work that it has done by now, in the row of
-// the attempt that was answered. It reports whether an answer to a poll is the first to report what the call used.
-func (p *pendings) account(row *ledger.Row, c *wire.Call, answer *wire.Answer) (counts bool) {
+// ended returns the call whose result was fetched, and whether that says something new of it. A call that another process
+// made is not known here; its answer counts as a call of its own, once.
+func (p *pendings) ended(answer *wire.Answer) (c pending, known, isNew bool) {
 	id := answer.ResponseID
-	switch {
-	case id == "":
-	case c.Kind == wire.Poll:
-		if answer.Pending || !answer.HasUsage || !answer.Background && !p.has(id) {
-			return false
-		}
-		earlier, first := p.count(id)
-		if first && earlier.exposure.Known && (row.Cost.Known || row.Exposure.Known) {
-			// This row replaces the exposure of the earlier one by what it found.
-			row.Exposure = ledger.Known(row.Exposure.Pico - earlier.exposure.Pico)
-		}
-		row.Parent, row.Model = earlier.call, cmp.Or(row.Model, earlier.model)
-		return first
-	case !answer.Background && !c.Background:
-	case answer.Pending:
-		row.Unpriced = "it runs in the background: what it costs is known when its answer is fetched"
-		p.add(id, pending{call: row.Call, model: row.Model, exposure: row.Exposure})
-	case answer.HasUsage:
-		p.add(id, pending{call: row.Call, model: row.Model, counted: true})
+	if id == "" || answer.Pending {
+		return c, false, false
 	}
-	return false
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, known = p.calls.values[id]
+	if c.counted || !answer.Background && !(known && answer.HasUsage) || !known && !answer.HasUsage {
+		return c, known, false
+	}
+	now := c
+	now.counted = answer.HasUsage
+	p.calls.put(id, now)
+	return c, known, true
+}
+
+// remember remembers a call that the provider works on after it has answered it, and one whose answer may be fetched again.
+func (a *attempt) remember() {
+	c, answer := a.c, &a.reader.Answer
+	if answer.ResponseID == "" || !answer.Background && !c.wire.Background || !answer.Pending && !answer.HasUsage {
+		return
+	}
+	p := pending{call: c.wire, row: a.row, tracked: c.options.Tracked(), counted: !answer.Pending}
+	p.most, p.noBound = a.account().most(a.row.AskedTier)
+	c.engine.pending.add(answer.ResponseID, p)
+}
+
+// adopt makes the request for the result of an earlier call be read as that call's: what was asked for decides what the
+// counts of the answer mean.
+func (a *attempt) adopt(id string) {
+	if p, ok := a.c.engine.pending.find(id); ok {
+		w, shape, stream := &a.c.wire, a.c.wire.Shape, a.c.wire.Stream
+		*w = p.call
+		w.Kind, w.Shape, w.Stream = wire.Poll, shape, stream
+	}
+}
+
+// count counts the result of an earlier call, if it is the first to say what that used. Its row replaces the one of the
+// attempt that began the work.
+func (a *attempt) count(err error) {
+	c, answer := a.c, &a.reader.Answer
+	p, known, isNew := c.engine.pending.ended(answer)
+	switch {
+	case !isNew || !answer.HasUsage && p.row.Settles: // its row says already that the usage is not known
+	case !known:
+		c.emit(&a.row)
+		c.options.Tracked().Report(reportOf(&a.row, err))
+	default:
+		row := p.settled(&a.row, answer, c.engine.book.Catalog())
+		report := reportOf(&row, err)
+		tracked := c.options.Tracked()
+		if p.tracked != nil {
+			tracked, report.Settles = p.tracked, true
+			report.Exposure -= p.row.Exposure.Pico
+		}
+		if p.row = row; !answer.HasUsage {
+			c.engine.pending.add(answer.ResponseID, p)
+		}
+		c.emit(&row)
+		tracked.Report(report)
+	}
+}
+
+// settled returns the row that replaces the call's, now that its result is known. fetched is the row of the request for it.
+func (p *pending) settled(fetched *ledger.Row, answer *wire.Answer, prices *price.Catalog) ledger.Row {
+	was := &p.row
+	row := *was
+	row.Settles, row.Outcome, row.ErrorCode, row.ServedModel = true, fetched.Outcome, fetched.ErrorCode, cmp.Or(answer.Model, was.ServedModel)
+	row.Usage, row.UsageSource, row.Unpriced, row.Exposure = price.Usage{}, "", "", ledger.Amount{}
+	account{call: &p.call, prices: prices, at: was.At, earlier: p}.settle(&row, answer)
+	if others := was.Exposure.Pico - p.most; p.noBound == nil && others > 0 { // sends beneath, which are as unknown as before
+		row.Exposure = ledger.Known(row.Exposure.Pico + others)
+	}
+	return row
 }

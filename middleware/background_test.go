@@ -5,9 +5,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 const (
@@ -43,21 +46,128 @@ func TestBackground(t *testing.T) {
 
 	base.on("GET "+asked, says(200, "application/json", completed))
 	fetch(t, stack, asked, 3, completed) // only the first is charged for
-	if rows = stack.Rows(); len(rows) != 2 {
+	if rows = stack.Rows(); len(rows) != 1 {
 		t.Fatalf("%d rows: %+v", len(rows), rows)
 	}
-	second := rows[1]
-	if !second.Cost.Known || second.Cost.String() != "0.0002125" || second.UsageSource != ledger.Measured || second.Unpriced != "" {
+	second := rows[0]
+	if second.Cost.String() != "0.0002125" || second.UsageSource != ledger.Measured || second.Unpriced != "" || second.Exposure.Known || !second.Settles {
 		t.Errorf("%+v", second)
 	}
 	if second.Usage.Input != 10 || second.Usage.Output != 20 || second.ServedTier != policy.Standard || second.ServedModel != "gpt-5" {
 		t.Errorf("%+v", second)
 	}
-	if second.Parent != first.Call || second.Call == first.Call || second.Exposure != ledger.Known(-first.Exposure.Pico) {
-		t.Errorf("parent %q of %q, exposure %v of %v", second.Parent, first.Call, second.Exposure, first.Exposure)
+	if second.Call != first.Call || second.Attempt != first.Attempt || !second.At.Equal(first.At) || second.LatencyMS != first.LatencyMS {
+		t.Errorf("%+v\nsettles %+v", second, first)
 	}
-	if totals := stack.Totals(); totals.Exposure.Sign() != 0 || totals.Cost.String() != "0.0002125" {
-		t.Errorf("%+v", totals.Total)
+	totals := stack.Totals()
+	want := ledger.Total{Calls: 1, Attempts: 1}
+	want.Cost.Add(second.Cost.Pico)
+	want.List.Add(second.Cost.Pico)
+	if totals.Total != want || totals.By["tier:standard"] != want || totals.By["model:gpt-5"] != want || len(totals.By) != 2 {
+		t.Errorf("%+v", totals)
+	}
+}
+
+// What a call in the background saved, cost and exposed is in the group of the tier that served it, and in that of the call's own
+// tags and hour, whoever fetches it.
+func TestBackgroundGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := newAPI()
+		stack := stackOver(t, base, policy.Policy{})
+		base.on("POST "+responsesURL, says(200, "application/json", strings.Replace(queued, "auto", "flex", 1)))
+		base.on("GET "+asked, says(200, "application/json", strings.Replace(completed, "default", "flex", 1)))
+		ctx, call := policy.Track(policy.With(t.Context(), policy.Tag("tenant", "acme")))
+		if _, err := do(t, ctx, stack, "POST", responsesURL, strings.Replace(backgroundBody, "{", `{"service_tier":"flex",`, 1)); err != nil {
+			t.Fatal(err)
+		}
+		before := stack.Totals()
+		if g := before.By["tier:"+ledger.NoGroup]; g.Unpriced != 1 || g.Calls != 1 || g.Exposure.Sign() <= 0 || g.Saved.Sign() != 0 || g != before.Total {
+			t.Errorf("before: %+v", before)
+		}
+		if _, complete := call.Cost(); complete || call.Exposure() != before.Exposure || call.Attempts() != 1 {
+			t.Error("the tracker says that it is settled")
+		}
+		time.Sleep(2 * time.Hour)
+		other, fetched := policy.Track(policy.With(t.Context(), policy.Tag("tenant", "poller")))
+		if _, err := do(t, other, stack, "GET", asked, ""); err != nil {
+			t.Fatal(err)
+		}
+		after := stack.Totals()
+		want := ledger.Total{Calls: 1, Attempts: 1}
+		for sum, text := range map[*price.Sum]string{&want.Cost: "0.00010625", &want.List: "0.0002125", &want.Saved: "0.00010625"} {
+			sum.Add(price.MustUSD(text))
+		}
+		if after.Total != want || after.By["tier:flex"] != want || after.By["tag:tenant=acme"] != want || len(after.By) != 3 || len(after.Hours) != 1 {
+			t.Errorf("after: %+v", after)
+		}
+		if cost, complete := call.Cost(); cost != want.Cost || !complete || call.Exposure().Sign() != 0 || call.Attempts() != 1 || call.Tier() != policy.Flex {
+			t.Errorf("tracked %v, %v, exposure %v, %d attempts", cost, complete, call.Exposure(), call.Attempts())
+		}
+		if cost, _ := fetched.Cost(); cost.Sign() != 0 || fetched.Attempts() != 0 {
+			t.Errorf("the fetching was tracked as well: %v", cost)
+		}
+	})
+}
+
+// What the request asked for decides what the fetched answer costs: its tools may be charged for beyond the tokens.
+func TestBackgroundIsPricedAsAsked(t *testing.T) {
+	for tools, why := range map[string]string{
+		`[{"type":"file_search"}]`: "tools", `[{"type":"web_search"}]`: "web searches", `[{"type":"function","name":"f"}]`: "",
+	} {
+		base := newAPI()
+		stack := stackOver(t, base, policy.Policy{})
+		base.on("POST "+responsesURL, says(200, "application/json", queued))
+		base.on("GET "+asked, says(200, "application/json", completed))
+		mustDo(t, stack, "POST", responsesURL, strings.Replace(backgroundBody, "{", `{"tools":`+tools+`,`, 1))
+		mustDo(t, stack, "GET", asked, "")
+		rows := stack.Rows()
+		if len(rows) != 1 || rows[0].Cost.Known != (why == "") || !strings.Contains(rows[0].Unpriced, why) || rows[0].Exposure.Known == (why == "") {
+			t.Errorf("%s: %+v", tools, rows)
+		}
+	}
+}
+
+// A call in the background whose cost has no bound says so, until its answer is fetched.
+func TestBackgroundWithoutBound(t *testing.T) {
+	base := newAPI()
+	stack := stackOver(t, base, policy.Policy{})
+	base.on("POST "+responsesURL, says(200, "application/json", queued))
+	base.on("GET "+asked, says(200, "application/json", completed))
+	mustDo(t, stack, "POST", responsesURL, strings.Replace(backgroundBody, "gpt-5", "an-alias", 1))
+	first := stack.Rows()[0]
+	if first.Exposure.Known || !strings.Contains(first.Unpriced, "in the background") || !strings.Contains(first.Unpriced, "no bound") {
+		t.Errorf("%+v", first)
+	}
+	mustDo(t, stack, "GET", asked, "")
+	rows, totals := stack.Rows(), stack.Totals()
+	if len(rows) != 1 || rows[0].Cost.String() != "0.0002125" || rows[0].Unpriced != "" || totals.Calls != 1 || totals.Unpriced != 0 {
+		t.Errorf("%+v", rows)
+	}
+}
+
+// An answer that was resolved by a bill before it was fetched does not count again, and the other way round.
+func TestBackgroundAndBill(t *testing.T) {
+	for _, billFirst := range []bool{true, false} {
+		base := newAPI()
+		stack := stackOver(t, base, policy.Policy{})
+		base.on("POST "+responsesURL, says(200, "application/json", queued))
+		base.on("GET "+asked, says(200, "application/json", completed))
+		mustDo(t, stack, "POST", responsesURL, backgroundBody)
+		call := stack.Rows()[0].Call
+		want := "0.0002125"
+		if billFirst {
+			want = "0.000000000777"
+			if err := stack.Resolve(call, 1, 777); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustDo(t, stack, "GET", asked, "")
+		if err := stack.Resolve(call, 1, 1); err == nil {
+			t.Error("resolved twice")
+		}
+		if rows, totals := stack.Rows(), stack.Totals(); len(rows) != 1 || totals.Cost.String() != want || totals.Calls != 1 || totals.Unpriced != 0 || totals.Exposure.Sign() != 0 {
+			t.Errorf("%+v", rows)
+		}
 	}
 }
 
@@ -79,25 +189,26 @@ func TestBackgroundEnds(t *testing.T) {
 		name, contentType, url, answer string
 		rows                           int
 		exposed                        bool // the total still is
+		says                           string
 	}{
-		{"completed", "application/json", asked, completed, 2, false},
-		{"incomplete", "application/json", asked, stopped("incomplete"), 2, false},
-		{"cancelled, with usage", "application/json", asked, stopped("cancelled"), 2, false},
-		{"cancelled, without", "application/json", asked, unused("cancelled"), 1, true},
-		{"failed, without usage", "application/json", asked, unused("failed"), 1, true},
-		{"by another query", "application/json", asked + "?include[]=x", completed, 2, false},
-		{"streamed", "text/event-stream", asked + "?stream=true", event("created", queued) + event("in_progress", inProgress) + event("completed", completed), 2, false},
-		{"streamed from the middle", "text/event-stream", asked + "?stream=true&starting_after=42", event("completed", completed), 2, false},
-		{"streamed, and cut", "text/event-stream", asked + "?stream=true", event("created", queued) + event("in_progress", inProgress), 1, true},
-		{"not found", "application/json", asked, `{"error":{"code":"not_found"}}`, 1, true},
-		{"of another response", "application/json", asked, strings.Replace(completed, "resp_1", "resp_2", 1), 2, true},
-		{"a page", "text/html", asked, "<html>", 1, true},
+		{"completed", "application/json", asked, completed, 1, false, ""},
+		{"incomplete", "application/json", asked, stopped("incomplete"), 1, false, ""},
+		{"cancelled, with usage", "application/json", asked, stopped("cancelled"), 1, false, ""},
+		{"cancelled, without", "application/json", asked, unused("cancelled"), 1, true, "does not say what was used"},
+		{"failed, without usage", "application/json", asked, unused("failed"), 1, true, "does not say what was used"},
+		{"by another query", "application/json", asked + "?include[]=x", completed, 1, false, ""},
+		{"streamed", "text/event-stream", asked + "?stream=true", event("created", queued) + event("in_progress", inProgress) + event("completed", completed), 1, false, ""},
+		{"streamed from the middle", "text/event-stream", asked + "?stream=true&starting_after=42", event("completed", completed), 1, false, ""},
+		{"streamed, and cut", "text/event-stream", asked + "?stream=true", event("created", queued) + event("in_progress", inProgress), 1, true, ""},
+		{"not found", "application/json", asked, `{"error":{"code":"not_found"}}`, 1, true, ""},
+		{"of another response", "application/json", asked, strings.Replace(completed, "resp_1", "resp_2", 1), 2, true, ""},
+		{"a page", "text/html", asked, "<html>", 1, true, ""},
 		// The cost of these is not known, so the exposure of the call stays.
-		{"with images, which have no price", "application/json", asked, strings.Replace(completed, `"usage":{`, `"tool_usage":{"image_gen":{"output_tokens":1}},"usage":{`, 1), 2, true},
-		{"with a search", "application/json", asked, strings.Replace(completed, `"usage":{`, `"tool_usage":{"web_search":{"num_requests":1}},"usage":{`, 1), 2, false},
-		{"with usage that makes no sense", "application/json", asked, strings.Replace(completed, `"total_tokens":30`, `"total_tokens":-30`, 1), 2, true},
-		{"by a model without a price", "application/json", asked, strings.Replace(completed, "gpt-5", "mystery", 1), 2, true},
-		{"on a tier without a price", "application/json", asked, strings.Replace(completed, "default", "mystery", 1), 2, true},
+		{"with images, which have no price", "application/json", asked, strings.Replace(completed, `"usage":{`, `"tool_usage":{"image_gen":{"output_tokens":1}},"usage":{`, 1), 1, true, "generated images"},
+		{"with a search", "application/json", asked, strings.Replace(completed, `"usage":{`, `"tool_usage":{"web_search":{"num_requests":1}},"usage":{`, 1), 1, false, ""},
+		{"with usage that makes no sense", "application/json", asked, strings.Replace(completed, `"total_tokens":30`, `"total_tokens":-30`, 1), 1, true, "total_tokens"},
+		{"by a model without a price", "application/json", asked, strings.Replace(completed, "gpt-5", "mystery", 1), 1, true, "mystery"},
+		{"on a tier without a price", "application/json", asked, strings.Replace(completed, "default", "mystery", 1), 1, true, "mystery"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			base := newAPI()
@@ -107,11 +218,14 @@ func TestBackgroundEnds(t *testing.T) {
 			mustDo(t, stack, "POST", responsesURL, backgroundBody)
 			fetch(t, stack, test.url, 2, test.answer)
 			rows, totals := stack.Rows(), stack.Totals()
-			if len(rows) != test.rows || (totals.Exposure.Sign() > 0) != test.exposed || totals.Exposure.Sign() < 0 {
+			if len(rows) != test.rows || (totals.Exposure.Sign() > 0) != test.exposed || totals.Exposure.Sign() < 0 || totals.Calls != int64(test.rows) {
 				t.Errorf("exposure %v, rows %+v", totals.Exposure, rows)
 			}
-			if len(rows) > 1 && rows[1].Cost.Known == (rows[1].Unpriced != "") {
-				t.Errorf("cost %v, unpriced %q", rows[1].Cost, rows[1].Unpriced)
+			if rows[0].Cost.Known == (rows[0].Unpriced != "") || rows[0].Cost.Known && rows[0].Exposure.Known {
+				t.Errorf("cost %v, unpriced %q", rows[0].Cost, rows[0].Unpriced)
+			}
+			if ended := test.says != ""; ended != (rows[0].Settles && !rows[0].Cost.Known) || !strings.Contains(rows[0].Unpriced, test.says) {
+				t.Errorf("it says %q, want %q", rows[0].Unpriced, test.says)
 			}
 		})
 	}
@@ -142,7 +256,7 @@ func TestFetchAfterCounting(t *testing.T) {
 	}
 }
 
-// A stream that was cut is fetched again; the call that began it is the parent.
+// A stream that was cut is fetched again; the result settles the row of the call that began it.
 func TestBackgroundStreamCut(t *testing.T) {
 	base := newAPI()
 	stack := stackOver(t, base, policy.Policy{})
@@ -151,7 +265,7 @@ func TestBackgroundStreamCut(t *testing.T) {
 	mustDo(t, stack, "POST", responsesURL, strings.Replace(backgroundBody, "{", `{"stream":true,`, 1))
 	mustDo(t, stack, "GET", asked, "")
 	rows := stack.Rows()
-	if totals := stack.Totals(); len(rows) != 2 || rows[0].Cost.Known || !rows[0].Exposure.Known || rows[1].Parent != rows[0].Call || totals.Exposure.Sign() != 0 {
+	if totals := stack.Totals(); len(rows) != 1 || !rows[0].Cost.Known || rows[0].Exposure.Known || totals.Exposure.Sign() != 0 || totals.Calls != 1 {
 		t.Errorf("exposure %v, rows %+v", totals.Exposure, rows)
 	}
 }

@@ -147,7 +147,7 @@ func (s *Stack) Resolve(call string, attempt int, cost price.Pico) error {
 	if err := r.Resolve(call, attempt, cost); err != nil {
 		return err
 	}
-	s.engine.pending.resolved(call)
+	s.engine.pending.resolved(call, attempt)
 	return nil
 }
 

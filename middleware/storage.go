@@ -23,6 +23,7 @@ type caches struct {
 // stored is a context cache, and what the rows so far say of its storage.
 type stored struct {
 	create  ledger.Row
+	at      time.Time // of its rows: a later one corrects the first
 	query   price.Query
 	tokens  int64
 	from    time.Time
@@ -39,7 +40,7 @@ func (s *caches) account(row *ledger.Row, a account, is wire.Stored) *ledger.Row
 	case call.Operation == wire.DeleteCache:
 		is = wire.Stored{Name: call.Cache, Deleted: true} // its status says so: few callers read the answer
 	case call.Operation == wire.UpdateCache && (served && is.Name == "" || row.Outcome == policy.Ambiguous):
-		return unknownStorage(row, call.Cache, "it is not known how long the context cache is held: the answer to a change of that was not seen")
+		return s.unknown(row, call.Cache, "it is not known how long the context cache is held: the answer to a change of that was not seen")
 	}
 	if is.Name == "" || !served {
 		return nil
@@ -60,7 +61,7 @@ func (s *caches) change(row *ledger.Row, a account, is wire.Stored) *ledger.Row 
 	case c == nil && is.Deleted:
 		return nil // made elsewhere, where the rows have it
 	case c == nil:
-		return unknownStorage(row, is.Name, "the context cache was made elsewhere: what it costs to hold it for longer is not known")
+		return unknownStorage(row, nil, is.Name, "the context cache was made elsewhere: what it costs to hold it for longer is not known")
 	case is.Deleted:
 		delete(s.byName.values, name)
 		is.Expires = time.Now().UTC()
@@ -82,13 +83,25 @@ func storedName(name string) string {
 	return name
 }
 
-// unknownStorage returns the row for a change of a context cache whose cost is not known.
-func unknownStorage(row *ledger.Row, name, why string) *ledger.Row {
-	return &ledger.Row{
+// unknown returns the row for a change of a context cache whose cost is not known.
+func (s *caches) unknown(row *ledger.Row, name, why string) *ledger.Row {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return unknownStorage(row, s.byName.values[storedName(name)], name, why)
+}
+
+// unknownStorage is [caches.unknown] for the context cache, which is nil if it was made elsewhere. The row is of the same model,
+// tags and time as those that it changes.
+func unknownStorage(row *ledger.Row, c *stored, name, why string) *ledger.Row {
+	u := &ledger.Row{
 		Call: row.Call, Attempt: 1, At: time.Now().UTC(), Provider: row.Provider, Operation: wire.CacheStorage, Model: row.Model,
 		Cache: name, Outcome: policy.Storage, UsageSource: ledger.Unknown, Unpriced: why,
 		Stream: row.Stream, Skipped: row.Skipped, SDKRetry: row.SDKRetry, Tags: row.Tags,
 	}
+	if c != nil {
+		u.Parent, u.At, u.Model, u.ServedModel, u.Tags = c.create.Call, c.at, c.create.Model, c.query.Model, c.create.Tags
+	}
+	return u
 }
 
 // newStored returns a context cache that was just made.
@@ -99,13 +112,13 @@ func newStored(row *ledger.Row, a account, is wire.Stored) *stored {
 	if now := time.Now(); from.Before(now.Add(-time.Hour)) || from.After(now.Add(time.Hour)) {
 		from = a.at // the provider's clock cannot be trusted
 	}
-	return &stored{create: *row, query: q, tokens: is.Tokens, from: from}
+	return &stored{create: *row, query: q, tokens: is.Tokens, from: from, at: time.Now().UTC()}
 }
 
 // row returns the row by which the rows so far add up to what it costs to hold the cache until its end.
 func (c *stored) row(prices *price.Catalog) *ledger.Row {
 	row := &ledger.Row{
-		Call: newID(time.Now()), Attempt: 1, Parent: c.create.Call, At: time.Now().UTC(),
+		Call: newID(time.Now()), Attempt: 1, Parent: c.create.Call, At: c.at,
 		Provider: c.create.Provider, Operation: wire.CacheStorage, Model: c.create.Model, ServedModel: c.query.Model,
 		Cache: c.create.ResponseID, Outcome: policy.Storage, UsageSource: ledger.Estimated, Tags: c.create.Tags,
 	}

@@ -27,9 +27,12 @@ type Report struct {
 	Priced bool // Cost is known
 	Err    error
 
-	// Exposure is the most that the attempt may have cost in addition to Cost. A negative Exposure takes back that of
-	// an earlier report, whose cost has become known.
+	// Exposure is the most that the attempt may have cost in addition to Cost.
 	Exposure price.Pico
+
+	// Settles says that the report is about an attempt that was reported before without a cost. Exposure is then by how much
+	// that of the earlier report changes.
+	Settles bool
 
 	Refused bool // we refused the call, so the report is not about an attempt
 }
@@ -41,7 +44,7 @@ func (c *Call) Report(r Report) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !r.Refused {
+	if !r.Refused && !r.Settles {
 		c.attempts++
 	}
 	c.usage = c.usage.Add(r.Usage)
@@ -52,7 +55,11 @@ func (c *Call) Report(r Report) {
 	c.exposure.Add(r.Exposure)
 	if r.Priced {
 		c.cost.Add(r.Cost)
-	} else {
+	}
+	switch {
+	case r.Settles && r.Priced:
+		c.unpriced--
+	case !r.Settles && !r.Priced:
 		c.unpriced++
 	}
 }
@@ -101,9 +108,6 @@ func (c *Call) Cost() (cost price.Sum, complete bool) {
 func (c *Call) Exposure() price.Sum {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.exposure.Sign() < 0 {
-		return price.Sum{} // the start of a background call was not tracked, only the fetching of its answer
-	}
 	return c.exposure
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
-	"github.com/skinflint-go/skinflint/policy"
 )
 
 // plain reports whether the columns of a row equal what its line says. They do not if a text is not UTF-8, or if the year
@@ -92,11 +91,6 @@ func microseconds(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Microsecond)
 }
 
-// replaces reports whether a row replaces an earlier one. It is the rule of the statement insert, for rows of one batch.
-func replaces(old, row *ledger.Row) bool {
-	return row.PriceID == ledger.BillPriceID || old.Outcome == policy.Open && row.Outcome != policy.Open
-}
-
 // columns are rows as the parameters of the statement: one array for each column.
 type columns struct {
 	at                             pgtype.FlatArray[time.Time]
@@ -147,7 +141,7 @@ func arrange(rows []ledger.Row) (*columns, error) {
 		if at, ok := index[k]; !ok {
 			index[k] = len(chosen)
 			chosen, lines = append(chosen, r), append(lines, line)
-		} else if replaces(chosen[at], r) {
+		} else if r.Replaces(chosen[at]) {
 			chosen[at], lines[at] = r, line
 		}
 	}

@@ -41,7 +41,7 @@ func TestArrange(t *testing.T) {
 				r.Outcome, r.PriceID = policy.Billed, ledger.BillPriceID
 			}
 			k := key{r.At.UnixMicro(), r.Call, r.Attempt}
-			if old := want[k]; old == nil || replaces(old, r) {
+			if old := want[k]; old == nil || r.Replaces(old) {
 				want[k] = r
 			}
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// insert writes rows by the rules of a [ledger.Sink]; %[1]s is the table.
+// insert writes rows by the rules of a [ledger.Sink]; %[1]s is the table. Only a row that settles another one has that member:
+// in a text of the line, its quotes would be escaped.
 const insert = `insert into %[1]s as old (at, call, attempt, provider, operation, model, served_tier, outcome, price_id, unpriced,
 	cost_pico, list_pico, implicit_pico, exposure_pico, tags, row)
 select at, call, attempt, provider, operation, model, served_tier, outcome, price_id, unpriced, cost, list, implicit, exposure, tags::jsonb, line::json
@@ -19,7 +20,8 @@ on conflict (at, call, attempt) do update set provider = excluded.provider, oper
 	served_tier = excluded.served_tier, outcome = excluded.outcome, price_id = excluded.price_id, unpriced = excluded.unpriced,
 	cost_pico = excluded.cost_pico, list_pico = excluded.list_pico, implicit_pico = excluded.implicit_pico,
 	exposure_pico = excluded.exposure_pico, tags = excluded.tags, row = excluded.row
-where excluded.price_id = '` + ledger.BillPriceID + `' or old.outcome = '` + string(policy.Open) + `' and excluded.outcome <> '` + string(policy.Open) + `'`
+where excluded.price_id = '` + ledger.BillPriceID + `' or old.price_id <> '` + ledger.BillPriceID + `' and strpos(excluded.row::text, '"settles":true') > 0
+	or old.outcome = '` + string(policy.Open) + `' and excluded.outcome <> '` + string(policy.Open) + `'`
 
 // Write implements [ledger.Sink]. It writes all rows or none of them, in one statement.
 func (s *Store) Write(ctx context.Context, rows []ledger.Row) error {

@@ -10,14 +10,16 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// upsert writes a row by the rules of a [ledger.Sink].
+// upsert writes a row by the rules of a [ledger.Sink]. Only a row that settles another one has that member: in a text of the
+// line, its quotes would be escaped.
 const upsert = `INSERT INTO rows (call, attempt, at, provider, operation, model, served_tier, outcome, price_id, unpriced,
 	cost_pico, list_pico, implicit_pico, exposure_pico, tags, row) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (call, attempt) DO UPDATE SET at = excluded.at, provider = excluded.provider, operation = excluded.operation,
 	model = excluded.model, served_tier = excluded.served_tier, outcome = excluded.outcome, price_id = excluded.price_id,
 	unpriced = excluded.unpriced, cost_pico = excluded.cost_pico, list_pico = excluded.list_pico,
 	implicit_pico = excluded.implicit_pico, exposure_pico = excluded.exposure_pico, tags = excluded.tags, row = excluded.row
-WHERE excluded.price_id = '` + ledger.BillPriceID + `' OR rows.outcome = '` + string(policy.Open) + `' AND excluded.outcome <> '` + string(policy.Open) + `'`
+WHERE excluded.price_id = '` + ledger.BillPriceID + `' OR rows.price_id <> '` + ledger.BillPriceID + `' AND instr(excluded.row, '"settles":true') > 0
+	OR rows.outcome = '` + string(policy.Open) + `' AND excluded.outcome <> '` + string(policy.Open) + `'`
 
 // Write implements [ledger.Sink]. It writes all rows or none of them, in one transaction.
 func (s *Store) Write(ctx context.Context, rows []ledger.Row) error {

@@ -42,6 +42,9 @@ func (r *Row) AppendJSON(b []byte) []byte {
 	b = appendAmount(b, `,"reported_usd":"`, r.Reported)
 	b = appendText(b, `,"price_id":`, r.PriceID)
 	b = appendText(b, `,"unpriced":`, r.Unpriced)
+	if r.Settles {
+		b = append(b, `,"settles":true`...)
+	}
 	b = appendText(b, `,"skipped":`, r.Skipped)
 	b = appendInt(b, `,"wire_tries":`, int64(r.WireTries))
 	b = strconv.AppendInt(append(b, `,"wait_ms":`...), r.WaitMS, 10)

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -52,6 +53,9 @@ func randomRow(random *rand.Rand) (r ledger.Row) {
 	v := reflect.ValueOf(&r).Elem()
 	for i := range v.NumField() {
 		fill(v.Field(i))
+	}
+	for _, a := range []*ledger.Amount{&r.Cost, &r.List, &r.Exposure, &r.Reported} {
+		a.Pico &= math.MaxInt64 // it cannot be negative
 	}
 	return r
 }

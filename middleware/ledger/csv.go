@@ -49,6 +49,7 @@ var csvColumns = []struct {
 	{"reported_usd", func(r *Row) string { return amount(r.Reported) }},
 	{"price_id", func(r *Row) string { return r.PriceID }},
 	{"unpriced", func(r *Row) string { return r.Unpriced }},
+	{"settles", func(r *Row) string { return strconv.FormatBool(r.Settles) }},
 	{"skipped", func(r *Row) string { return r.Skipped }},
 	{"wire_tries", func(r *Row) string { return strconv.Itoa(r.WireTries) }},
 	{"wait_ms", func(r *Row) string { return number(r.WaitMS) }},

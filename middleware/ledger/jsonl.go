@@ -33,8 +33,10 @@ type JSONLConfig struct {
 //
 // The line of an attempt follows its open line, in the same segment or in a later one. Each segment begins with the open
 // lines that have not been followed yet. An open line has no cost, so the sum of cost_usd over all lines is the whole cost,
-// except for changes by bills: rows whose price_id is [BillPriceID] are in a separate file, resolved.ndjson, and replace
-// rows of the segments. Old segments may be moved away or compressed at any time.
+// except for later changes: rows that settle others, and those whose price_id is [BillPriceID], are in a separate file,
+// resolved.ndjson, and replace rows of the segments. Old segments may be moved away or compressed at any time.
+//
+// A row counts once, even if a segment was copied under another name: a scan drops what is there already, and logs it.
 //
 // After Write a row survives a crash of the program, and after Sync one of the machine. If a program ended in the middle of
 // a line, only that line is ignored. When the directory is opened again, an attempt without a row after its open row becomes
@@ -54,7 +56,7 @@ type JSONL struct {
 	latest  string      // the name of the latest segment
 	buf     []byte      // lines for the segment
 	billBuf []byte      // lines for resolved.ndjson
-	known   window      // the keys of the latest rows
+	known   window[key] // the keys of the latest rows
 	added   []key       // the keys that the current Write added to known
 	opens   map[key]Row // open rows without a later row
 	closed  bool
@@ -63,7 +65,7 @@ type JSONL struct {
 // OpenJSONL opens a directory for a [JSONL], and creates it if it does not exist. It returns an error if the config is
 // invalid, if another JSONL uses the directory, or if its files cannot be read or written.
 func OpenJSONL(dir string, c JSONLConfig) (*JSONL, error) {
-	j := &JSONL{dir: dir, c: c, opens: make(map[key]Row), known: newWindow(maxKnown)}
+	j := &JSONL{dir: dir, c: c, opens: make(map[key]Row), known: newWindow[key](maxKnown)}
 	j.c.SegmentBytes = cmp.Or(c.SegmentBytes, 64<<20)
 	j.c.SegmentAge = cmp.Or(c.SegmentAge, 24*time.Hour)
 	if j.c.SegmentBytes < 0 || j.c.SegmentAge < 0 {
@@ -154,7 +156,7 @@ func (j *JSONL) write(rows []Row) error {
 		}
 	}
 	j.noteOpens(rows)
-	// The rows of bills come last. If this fails, the Writer writes all rows again, and the others are known by then.
+	// The rows that replace others come last. If this fails, the Writer writes all rows again, and the others are known by then.
 	return j.writeBills()
 }
 
@@ -165,7 +167,7 @@ func (j *JSONL) encode(rows []Row) {
 		r := &rows[i]
 		k := keyOf(r)
 		switch {
-		case r.PriceID == BillPriceID:
+		case r.isChange():
 			j.billBuf = append(r.AppendJSON(j.billBuf), '\n')
 			continue
 		case r.Outcome == policy.Open:
@@ -185,7 +187,7 @@ func (j *JSONL) encode(rows []Row) {
 func (j *JSONL) noteOpens(rows []Row) {
 	for i := range rows {
 		switch r := &rows[i]; {
-		case r.PriceID == BillPriceID:
+		case r.isChange():
 		case r.Outcome != policy.Open:
 			if len(j.opens) > 0 {
 				delete(j.opens, keyOf(r))
@@ -329,7 +331,7 @@ func (j *JSONL) giveUp() error {
 		j.bills = nil
 	}
 	opens := make(map[key]Row)
-	j.known = newWindow(maxKnown)
+	j.known = newWindow[key](maxKnown)
 	for _, p := range j.parts { // the last one has all rows that are open
 		keys, open, readErr := readKeys(p.Name())
 		if readErr != nil {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"iter"
+	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -40,8 +43,24 @@ type jsonlScan struct {
 	filter   *Filter
 	resolved map[key]*replacement
 	corrupt  []error
-	open     map[key]bool // if the filter selects open rows: those that were not returned yet
+	open     map[key]bool  // if the filter selects open rows: those that were not returned yet
+	seen     window[print] // rows of attempts that have ended
 }
+
+// A print identifies an attempt without keeping its line in memory.
+type print [2]uint64
+
+var printSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+func printOf(k key) (p print) {
+	for i, seed := range printSeeds {
+		p[i] = maphash.Comparable(seed, k)
+	}
+	return p
+}
+
+// maxSeen is how many of the latest rows a scan remembers, to drop one that is there twice.
+const maxSeen = 65536
 
 // A replacement is a row of resolved.ndjson, which replaces a row of the segments.
 type replacement struct {
@@ -58,9 +77,14 @@ func (s *jsonlScan) run(yield func(Row, error) bool) error {
 	if err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
-	if err := s.bills(); err != nil {
+	if err := s.replacements(); err != nil {
 		return err
 	}
+	most := maxSeen
+	if haveCopies(s.dir, names) {
+		most = math.MaxInt // the rows of a copy may be anywhere
+	}
+	s.seen = newWindow[print](most)
 	if s.filter.Outcome == policy.Open {
 		s.open = s.stillOpen(names)
 	}
@@ -89,8 +113,31 @@ func (s *jsonlScan) before(next string) bool {
 	return ok && !s.filter.Since.IsZero() && begun.Before(s.filter.Since.Add(-clockSlack))
 }
 
-// bills reads resolved.ndjson.
-func (s *jsonlScan) bills() error {
+// haveCopies reports whether two of the segments begin with the same row, as only copies do. The open rows at the beginning of
+// a segment are those of the one before.
+func haveCopies(dir string, names []string) bool {
+	first := make(map[print]bool, len(names))
+	for _, name := range names {
+		for row, err := range readSegment(filepath.Join(dir, name)) {
+			if err != nil {
+				break
+			}
+			if row.Outcome == policy.Open {
+				continue
+			}
+			p := printOf(keyOf(&row))
+			if first[p] {
+				return true
+			}
+			first[p] = true
+			break
+		}
+	}
+	return false
+}
+
+// replacements reads resolved.ndjson.
+func (s *jsonlScan) replacements() error {
 	for row, err := range readSegment(filepath.Join(s.dir, billsName)) {
 		switch {
 		case errors.Is(err, os.ErrNotExist):
@@ -103,7 +150,9 @@ func (s *jsonlScan) bills() error {
 			if s.resolved == nil {
 				s.resolved = make(map[key]*replacement)
 			}
-			s.resolved[keyOf(&row)] = &replacement{row: row}
+			if by := s.resolved[keyOf(&row)]; by == nil || row.Replaces(&by.row) {
+				s.resolved[keyOf(&row)] = &replacement{row: row}
+			}
 		}
 	}
 	return nil
@@ -121,7 +170,12 @@ func (s *jsonlScan) trouble(err error) error {
 
 // segment returns the rows of one segment.
 func (s *jsonlScan) segment(name string, yield func(Row, error) bool) error {
-	n := 0
+	n, twice := 0, 0
+	defer func() {
+		if twice > 0 {
+			slog.Warn("skinflint: the ledger has rows twice, which count once: is the file a copy of another one?", "file", filepath.Join(s.dir, name), "rows", twice)
+		}
+	}()
 	for row, err := range readSegment(filepath.Join(s.dir, name)) {
 		if err != nil {
 			if errors.Is(err, os.ErrNotExist) {
@@ -142,6 +196,10 @@ func (s *jsonlScan) segment(name string, yield func(Row, error) bool) error {
 			}
 			delete(s.open, k)
 		}
+		if row.Outcome != policy.Open && !s.seen.add(printOf(k)) {
+			twice++
+			continue
+		}
 		if by := s.resolved[k]; by != nil && row.Outcome != policy.Open {
 			row, by.used = by.row, true
 		}
@@ -152,17 +210,20 @@ func (s *jsonlScan) segment(name string, yield func(Row, error) bool) error {
 	return context.Cause(s.ctx)
 }
 
-// stillOpen returns the keys of the open rows without a later row.
+// stillOpen returns the keys of the open rows without another row.
 func (s *jsonlScan) stillOpen(names []string) map[key]bool {
 	open := make(map[key]bool)
+	ended := newWindow[print](s.seen.most)
 	for _, name := range names {
 		for row, err := range readSegment(filepath.Join(s.dir, name)) {
+			k := keyOf(&row)
 			switch {
 			case err != nil:
-			case row.Outcome == policy.Open:
-				open[keyOf(&row)] = true
-			default:
-				delete(open, keyOf(&row))
+			case row.Outcome != policy.Open:
+				delete(open, k)
+				ended.add(printOf(k))
+			case !ended.has(printOf(k)):
+				open[k] = true
 			}
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
@@ -29,22 +28,26 @@ type Memory struct {
 	next  int
 	tally tally
 
-	exposed map[string][]Row // rows with an exposure, by call
-	order   []string         // these calls, the oldest first
+	unsure map[string][]Row // rows whose cost is not fully known, by call
+	order  []string         // these calls, the oldest first
 }
 
 // NewMemory returns a Memory that keeps that many of the latest rows. If rows is 0 or less, it keeps [DefaultRows].
 func NewMemory(rows int) *Memory { return &Memory{most: rows} }
 
-// Add adds a row.
+// Add adds a row. A row that settles an earlier one replaces it, in the totals and among the kept rows, if the earlier one is
+// of the latest 16384 calls whose cost is not fully known.
 func (m *Memory) Add(r Row) { m.AddRow(&r) }
 
 // AddRow implements [Adder].
 func (m *Memory) AddRow(r *Row) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if r.Settles && m.settle(r) {
+		return
+	}
 	m.tally.add(r)
-	m.open(r)
+	m.keepUnsure(r)
 	if m.most <= 0 {
 		m.most = DefaultRows
 	}
@@ -88,34 +91,62 @@ func (m *Memory) Totals() Totals {
 	return m.tally.totals()
 }
 
-// maxOpen is how many calls with an exposure a [Memory] can resolve: the latest ones. The exposure of older calls stays in
-// the totals.
-const maxOpen = 16384
+// maxUnsure is how many calls whose cost is not fully known can be settled or resolved: the latest ones. Older ones stay in
+// the totals as they are.
+const maxUnsure = 16384
 
-// open keeps a row with an exposure, so that it can be resolved.
-func (m *Memory) open(r *Row) {
-	if m.exposed == nil {
-		m.exposed = make(map[string][]Row)
-	}
-	if open, ok := m.exposed[r.Parent]; ok && r.Exposure.Known && r.Exposure.Pico < 0 {
-		// The row has the cost of a background call, and takes back the exposure of the row that began it.
-		m.exposed[r.Parent] = slices.DeleteFunc(open, func(r Row) bool { return r.Outcome == policy.Billed })
-	}
-	if !r.Exposure.Known || r.Exposure.Pico <= 0 {
+// keepUnsure keeps a row whose cost is not fully known, so that it can be settled or resolved.
+func (m *Memory) keepUnsure(r *Row) {
+	if r.Unpriced == "" && r.Exposure.Pico <= 0 {
 		return
 	}
-	if _, ok := m.exposed[r.Call]; !ok {
+	if m.unsure == nil {
+		m.unsure = make(map[string][]Row)
+	}
+	if _, ok := m.unsure[r.Call]; !ok {
 		m.order = append(m.order, r.Call)
 	}
-	m.exposed[r.Call] = append(m.exposed[r.Call], *r)
-	if len(m.order) > maxOpen {
-		delete(m.exposed, m.order[0])
+	m.unsure[r.Call] = append(m.unsure[r.Call], *r)
+	if len(m.order) > maxUnsure {
+		delete(m.unsure, m.order[0])
 		m.order = m.order[1:]
 	}
 }
 
-// Resolve implements [Resolver] for the latest 16384 calls with an exposure. In the totals, and in the row if it is still
-// kept, the cost replaces the exposure. The price_id of the row becomes [BillPriceID].
+// settle replaces the earlier row of an attempt. It reports false if that is not known.
+func (m *Memory) settle(now *Row) bool {
+	was, ok := m.take(now.Call, now.Attempt)
+	if ok {
+		m.replace(&was, now)
+		m.keepUnsure(now)
+	}
+	return ok
+}
+
+// take removes a row from those whose cost is not fully known.
+func (m *Memory) take(call string, attempt int) (Row, bool) {
+	rows := m.unsure[call]
+	i := slices.IndexFunc(rows, func(r Row) bool { return r.Attempt == attempt })
+	if i < 0 {
+		return Row{}, false
+	}
+	was := rows[i]
+	m.unsure[call] = slices.Delete(rows, i, i+1)
+	return was, true
+}
+
+// replace replaces a row in the totals and, if it is still there, among the kept rows.
+func (m *Memory) replace(was, now *Row) {
+	m.tally.replace(was, now)
+	for i := range m.rows {
+		if r := &m.rows[i]; r.Call == was.Call && r.Attempt == was.Attempt && r.Outcome == was.Outcome && r.Exposure == was.Exposure {
+			*r = *now
+		}
+	}
+}
+
+// Resolve implements [Resolver] for the latest 16384 calls whose cost is not fully known. In the totals, and in the row if it
+// is still kept, the cost replaces the exposure. The price_id of the row becomes [BillPriceID].
 func (m *Memory) Resolve(call string, attempt int, cost price.Pico) error {
 	_, err := m.resolve(call, attempt, cost)
 	return err
@@ -128,20 +159,12 @@ func (m *Memory) resolve(call string, attempt int, cost price.Pico) (Row, error)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	open := m.exposed[call]
-	i := slices.IndexFunc(open, func(r Row) bool { return r.Attempt == attempt })
-	if i < 0 {
-		return Row{}, fmt.Errorf("ledger: attempt %d of call %q has no exposure that is open", attempt, call)
+	was, ok := m.take(call, attempt)
+	if !ok {
+		return Row{}, fmt.Errorf("ledger: attempt %d of call %q has no exposure that is open, and no unknown cost", attempt, call)
 	}
-	was := open[i]
-	m.exposed[call] = slices.Delete(open, i, i+1)
 	now := was
 	now.Cost, now.Exposure, now.Unpriced, now.PriceID = Known(cost), Amount{}, "", BillPriceID
-	m.tally.settle(&was, &now)
-	for i := range m.rows {
-		if r := &m.rows[i]; r.Call == call && r.Attempt == attempt && r.Exposure == was.Exposure {
-			*r = now
-		}
-	}
+	m.replace(&was, &now)
 	return now, nil
 }

@@ -122,16 +122,48 @@ func TestResolveOldRows(t *testing.T) {
 	}
 }
 
-// A later row has the cost of a background call, and takes its exposure back: then there is nothing to
-// resolve any more.
-func TestResolveBackground(t *testing.T) {
+// A row that settles an earlier one takes its place; then there is nothing to resolve any more.
+func TestSettle(t *testing.T) {
 	m := ledger.NewMemory(0)
-	m.Add(ledger.Row{Call: "post", Attempt: 1, Outcome: policy.Billed, Exposure: ledger.Known(100), Unpriced: "?"})
-	m.Add(ledger.Row{Call: "get", Attempt: 1, Parent: "post", Outcome: policy.Billed, Cost: ledger.Known(40), Exposure: ledger.Known(-100)})
-	if m.Resolve("post", 1, 40) == nil || m.Resolve("get", 1, 40) == nil {
+	m.Add(ledger.Row{Call: "post", Attempt: 1, Model: "m", Outcome: policy.Billed, Exposure: ledger.Known(100), Unpriced: "?"})
+	m.Add(ledger.Row{Call: "other", Attempt: 1, Model: "m", Outcome: policy.Billed, Cost: ledger.Known(1)})
+	settled := ledger.Row{Call: "post", Attempt: 1, Model: "m", ServedModel: "m-1", ServedTier: policy.Flex, Outcome: policy.Billed,
+		Cost: ledger.Known(40), List: ledger.Known(80), Settles: true}
+	m.Add(settled)
+	if m.Resolve("post", 1, 40) == nil {
 		t.Error("resolved")
 	}
-	if got := m.Totals(); got.Exposure.Sign() != 0 || got.Cost.String() != "0.00000000004" {
+	got := m.Totals()
+	if got.Calls != 2 || got.Attempts != 2 || got.Unpriced != 0 || got.Exposure.Sign() != 0 || got.Cost.String() != "0.000000000041" {
+		t.Errorf("%+v", got.Total)
+	}
+	flex := ledger.Total{Calls: 1, Attempts: 1}
+	flex.Cost.Add(40)
+	flex.List.Add(80)
+	flex.Saved.Add(40)
+	if got.By["tier:flex"] != flex || got.By["model:m-1"] != flex || got.By["tier:(none)"].Calls != 1 || got.By["model:m"].Calls != 1 {
+		t.Errorf("%+v", got.By)
+	}
+	rows := m.Rows()
+	if len(rows) != 2 || !rows[0].Settles || rows[0].Cost != settled.Cost {
+		t.Errorf("%+v", rows)
+	}
+}
+
+// What is settled without a cost can still be settled, or resolved by a bill.
+func TestSettleTwice(t *testing.T) {
+	m := ledger.NewMemory(0)
+	row := ledger.Row{Call: "post", Attempt: 1, Outcome: policy.Billed, Unpriced: "it runs, and what it may cost has no bound"}
+	m.Add(row)
+	row.Settles, row.Unpriced, row.Exposure = true, "no price", ledger.Known(9)
+	m.Add(row)
+	if got := m.Totals(); got.Unpriced != 1 || got.Calls != 1 || got.Exposure.String() != "0.000000000009" {
+		t.Errorf("%+v", got.Total)
+	}
+	if err := m.Resolve("post", 1, 5); err != nil {
+		t.Error(err)
+	}
+	if got := m.Totals(); got.Unpriced != 0 || got.Calls != 1 || got.Exposure.Sign() != 0 || got.Cost.String() != "0.000000000005" {
 		t.Errorf("%+v", got.Total)
 	}
 }

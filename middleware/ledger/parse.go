@@ -1,42 +1,71 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // ParseRow reads a line of a JSONL segment or of entries.jsonl. It ignores unknown members, which a later version may have
-// written. Errors do not quote the line.
+// written. An amount of money that cannot be negative and is, is an error. Errors name the member, and do not quote the line.
 func ParseRow(line []byte) (Row, error) {
 	// A line that AppendJSON wrote is read many times faster than JSON in general.
 	var r Row
 	c := cursor{rest: string(line)}
 	if c.row(&r) {
-		return r, nil
+		return r, r.checkMoney()
 	}
 	r = Row{}
 	if err := json.Unmarshal(line, &r); err != nil {
-		return r, whatIsWrong(err)
+		return r, whatIsWrong(line, err)
 	}
-	return r, nil
+	return r, r.checkMoney()
+}
+
+// checkMoney returns an error for an amount that is negative and must not be. What was saved may be negative, because writing
+// to a cache can cost more than it saves. So may the cost of storage, where a row takes back a part of an earlier one.
+func (r *Row) checkMoney() error {
+	for _, a := range [...]struct {
+		name string
+		Amount
+	}{{"cost_usd", r.Cost}, {"list_usd", r.List}, {"exposure_usd", r.Exposure}, {"reported_usd", r.Reported}} {
+		if a.Pico < 0 && !(a.name == "cost_usd" && r.Outcome == policy.Storage) {
+			return fmt.Errorf("%s is negative", a.name)
+		}
+	}
+	return nil
 }
 
 // whatIsWrong returns an error of encoding/json without what it quotes of the line.
-func whatIsWrong(err error) error {
+func whatIsWrong(line []byte, err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	case errors.As(err, &kind):
-		return fmt.Errorf("a member is of the wrong type at byte %d", kind.Offset)
+		member, _, _ := strings.Cut(kind.Field, ".") // the rest may be the name of a tag
+		return fmt.Errorf("%s is of the wrong type, at byte %d", cmp.Or(member, "the line"), kind.Offset)
 	}
-	return errors.New("a time or an amount of money is invalid")
+	var members map[string]json.RawMessage
+	if json.Unmarshal(line, &members) == nil {
+		for _, name := range [...]string{"cost_usd", "list_usd", "implicit_usd", "explicit_usd", "exposure_usd", "reported_usd"} {
+			if text, ok := members[name]; ok && new(Amount).UnmarshalJSON(text) != nil {
+				return fmt.Errorf("%s is no amount of money", name)
+			}
+		}
+		if text, ok := members["at"]; ok && new(time.Time).UnmarshalJSON(text) != nil {
+			return errors.New("at is no time")
+		}
+	}
+	return errors.New("a member is invalid")
 }
 
 // rowMembers are the members of a row, in the order in which AppendJSON writes them.
@@ -73,6 +102,7 @@ var rowMembers = [...]struct {
 	{"reported_usd", func(c *cursor, r *Row) bool { return c.amount(&r.Reported) }},
 	{"price_id", func(c *cursor, r *Row) bool { return text(c, &r.PriceID) }},
 	{"unpriced", func(c *cursor, r *Row) bool { return text(c, &r.Unpriced) }},
+	{"settles", func(c *cursor, r *Row) bool { r.Settles = c.skip("true"); return r.Settles }},
 	{"skipped", func(c *cursor, r *Row) bool { return text(c, &r.Skipped) }},
 	{"wire_tries", func(c *cursor, r *Row) bool { return integer(c, &r.WireTries) }},
 	{"wait_ms", func(c *cursor, r *Row) bool { return integer(c, &r.WaitMS) }},

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
@@ -10,11 +11,19 @@ import (
 // AbandonedReason is the Unpriced text of a row whose attempt was under way when its program ended.
 const AbandonedReason = "the program ended before the answer did"
 
+// OpenReason is what the Unpriced text of an open row begins with. Why there is no bound of the cost may follow.
+const OpenReason = "the answer has not ended"
+
 // Abandoned returns the row that replaces an open row whose program has ended. It is only known that the
-// attempt was about to be sent. Its outcome is therefore ambiguous, and its exposure is that of the open row.
+// attempt was about to be sent. Its outcome is therefore ambiguous, and its exposure is that of the open row. If that has
+// none, Unpriced says why there is no bound.
 func Abandoned(open Row) Row {
-	open.Outcome, open.Reason = policy.Ambiguous, policy.TransportLost
-	open.UsageSource, open.Unpriced = Unknown, AbandonedReason
+	open.Outcome, open.Reason, open.UsageSource = policy.Ambiguous, policy.TransportLost, Unknown
+	rest, ok := strings.CutPrefix(open.Unpriced, OpenReason)
+	open.Unpriced = AbandonedReason
+	if ok {
+		open.Unpriced += rest
+	}
 	return open
 }
 

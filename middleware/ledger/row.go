@@ -60,6 +60,9 @@ const (
 
 // A Row is the record of one attempt: what was asked, what was served, and what it cost. It contains no key, no prompt and
 // no answer.
+//
+// Either Cost is known or Unpriced says why it is not. The cost of an estimated usage is what is known to have been used;
+// Exposure then bounds the rest.
 type Row struct {
 	Call    string    `json:"call"`            // the same for all attempts of a call
 	Attempt int       `json:"attempt"`         // from 1; 0 for a call that this module refused before it sent anything
@@ -94,6 +97,7 @@ type Row struct {
 	Reported Amount `json:"reported_usd,omitzero"` // what the provider says that it charged
 	PriceID  string `json:"price_id,omitzero"`     // the price that was used: see price.Cost
 	Unpriced string `json:"unpriced,omitzero"`     // why Cost is unknown
+	Settles  bool   `json:"settles,omitzero"`      // it replaces the attempt's earlier row, whose cost was not known yet
 
 	Skipped   string `json:"skipped,omitzero"`    // why the request's body was not edited
 	WireTries int    `json:"wire_tries,omitzero"` // how many times net/http wrote the request

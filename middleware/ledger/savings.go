@@ -11,18 +11,18 @@ import (
 )
 
 // Savings says where the savings of some rows come from. Every amount may be negative, which is a loss. Tier, Fallback,
-// Cache, Storage, Retries and Unlisted add up to Net, which is the Saved of the [Total] of these rows. Implicit, which the
-// provider's own caching saved, is in none of them.
+// Cache, Storage and Unlisted add up to Net, which is the Saved of the [Total] of these rows. Implicit, which the provider's
+// own caching saved, and Exposure, which may have been spent in addition, are in none of them.
 type Savings struct {
 	Net      price.Sum `json:"net_usd"`
 	Tier     price.Sum `json:"tier_usd"`     // list price minus cost, of calls on the first tier of their plan
 	Fallback price.Sum `json:"fallback_usd"` // the same, of calls that another tier rejected before: 0 on standard, negative on priority
 	Cache    price.Sum `json:"cache_usd"`    // reads from context caches, minus the cost of creating them
 	Storage  price.Sum `json:"storage_usd"`  // the storage of context caches, as a negative amount
-	Retries  price.Sum `json:"retries_usd"`  // what attempts without an answer may have cost, as a negative amount
 	Unlisted price.Sum `json:"unlisted_usd"` // costs without a list price to compare with, as a negative amount
 
 	Implicit price.Sum `json:"implicit_usd"`
+	Exposure price.Sum `json:"exposure_usd"`
 	Unpriced int64     `json:"unpriced"` // rows whose cost is unknown; they are in none of the amounts
 }
 
@@ -33,7 +33,7 @@ const maxRejected = 65536
 // stops at the first error, and returns it with the savings until then.
 func SavingsOf(rows iter.Seq2[Row, error]) (Savings, error) {
 	var s Savings
-	rejected := newWindow(maxRejected)
+	rejected := newWindow[key](maxRejected)
 	for row, err := range rows {
 		if err != nil {
 			return s, err
@@ -55,11 +55,11 @@ func (s *Savings) add(r *Row, rejected bool) {
 	s.Implicit.AddSum(total.Implicit)
 	s.Unpriced += total.Unpriced
 	s.Storage = s.Storage.Minus(total.Storage)
-	s.Retries = s.Retries.Minus(total.Exposure)
-	if r.Outcome == policy.Storage {
+	s.Exposure.AddSum(total.Exposure)
+	if r.Outcome == policy.Storage || !measured(r) {
 		return
 	}
-	left := total.List.Minus(total.Cost).Minus(total.Implicit)
+	left := total.Saved
 	switch {
 	case !r.List.Known:
 		s.Unlisted.AddSum(left)
@@ -89,8 +89,8 @@ func (s Savings) String() string {
 		name string
 		sum  price.Sum
 	}{
-		{"tier", s.Tier}, {"fallback", s.Fallback}, {"cache", s.Cache}, {"storage", s.Storage}, {"retries", s.Retries},
-		{"unlisted", s.Unlisted}, {"net", s.Net}, {"implicit, not ours", s.Implicit},
+		{"tier", s.Tier}, {"fallback", s.Fallback}, {"cache", s.Cache}, {"storage", s.Storage},
+		{"unlisted", s.Unlisted}, {"net", s.Net}, {"implicit, not ours", s.Implicit}, {"exposure", s.Exposure},
 	} {
 		fmt.Fprintf(w, "%s\t%s\n", line.name, line.sum)
 	}

@@ -36,12 +36,13 @@ func randomRows(random *rand.Rand, n int) (rows []ledger.Row) {
 		}
 		return ledger.Known(price.Pico(random.Int64N(1e12)))
 	}
+	sources := []ledger.UsageSource{ledger.Measured, ledger.Measured, ledger.Estimated, ledger.Unknown}
 	outcomes := []policy.Outcome{policy.Billed, policy.Partial, policy.Ambiguous, policy.Rejected, policy.NotSent, policy.Refused, policy.Storage}
 	for i := range n {
 		r := ledger.Row{
 			Call: fmt.Sprint(i - random.IntN(3)), Attempt: 1 + random.IntN(3), At: noon.Add(time.Duration(random.IntN(1e6)) * time.Second),
 			Provider: "openai", Operation: "chat", Model: fmt.Sprint("m", random.IntN(3)), ServedTier: policy.Flex,
-			Outcome: outcomes[random.IntN(len(outcomes))], UsageSource: ledger.Measured, Cost: known(),
+			Outcome: outcomes[random.IntN(len(outcomes))], UsageSource: sources[random.IntN(len(sources))], Cost: known(),
 			Tags: map[string]string{"tenant": fmt.Sprint(random.IntN(5))},
 		}
 		switch r.Outcome {
@@ -82,7 +83,7 @@ func TestSavingsAddUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		var sum price.Sum
-		for _, part := range []price.Sum{s.Tier, s.Fallback, s.Cache, s.Storage, s.Retries, s.Unlisted} {
+		for _, part := range []price.Sum{s.Tier, s.Fallback, s.Cache, s.Storage, s.Unlisted} {
 			sum.AddSum(part)
 		}
 		if sum != s.Net || s.Net != totals.Saved || s.Implicit != totals.Implicit || s.Unpriced != totals.Unpriced {
@@ -145,10 +146,10 @@ func TestSavingsByCause(t *testing.T) {
 fallback            -10
 cache               2
 storage             -0.25
-retries             -7
 unlisted            -0.5
-net                 -9.75
+net                 -2.75
 implicit, not ours  2
+exposure            7
 rows unpriced       1
 `
 	if got.String() != want {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"iter"
 
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// A Store takes rows. Add is called once for each attempt, when its answer has ended. Many goroutines call it at the same
-// time, and the caller's read of the answer waits for it, so it must not block. [Memory] is a Store, and [Writer] is one
+// A Store takes rows. Add is called for each attempt when its answer has ended, and once more, with a row that settles the
+// first, if what it costs becomes known only later. Many goroutines call it at the same time, and the caller's read of the
+// answer waits for it, so it must not block. [Memory] is a Store, and [Writer] is one
 // that keeps rows for good.
 //
 // A Store may implement more interfaces: [Adder], [Opener], [Resolver], [Scanner] and [Flusher].
@@ -42,7 +44,7 @@ type Flusher interface {
 // A Resolver is a [Store] that can replace the unknown cost of an attempt by the cost on a bill.
 type Resolver interface {
 	// Resolve replaces the cost and the exposure of an attempt by its whole cost as the bill states it: 0 if it was not
-	// billed. It returns an error if the store does not know the attempt, or if the attempt has no exposure. The result of a
+	// billed. It returns an error if the store does not know the attempt, or if its cost is fully known. The result of a
 	// background call that is fetched later is not checked by the store: see middleware.Stack.Resolve.
 	Resolve(call string, attempt int, cost price.Pico) error
 }
@@ -60,6 +62,7 @@ type Scanner interface {
 // A Sink keeps at most one row for each key:
 //
 //   - a row of outcome open is kept until the row of its attempt comes and replaces it;
+//   - a row that settles an earlier one ([Row.Settles]) replaces any row but one of a bill;
 //   - a row whose price_id is [BillPriceID] replaces any row;
 //   - any other row is kept only if there is no row yet, so writing a row again changes nothing. [JSONL] remembers the
 //     latest 16384 rows for this.
@@ -84,3 +87,17 @@ type Syncer interface {
 
 // BillPriceID is the price_id of a row whose cost comes from a bill: see [Resolver].
 const BillPriceID = "bill"
+
+// Replaces reports whether a [Sink] that has the row old of the same attempt keeps r in its place.
+func (r *Row) Replaces(old *Row) bool {
+	switch {
+	case r.PriceID == BillPriceID:
+		return true
+	case r.Settles:
+		return old.PriceID != BillPriceID
+	}
+	return old.Outcome == policy.Open && r.Outcome != policy.Open
+}
+
+// isChange reports whether the row changes what an earlier row of its attempt said.
+func (r *Row) isChange() bool { return r.Settles || r.PriceID == BillPriceID }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
@@ -16,43 +17,46 @@ type Total struct {
 	Attempts int64     `json:"attempts"` // attempts to send, also those that failed before they were sent
 	Cost     price.Sum `json:"cost_usd"`
 	List     price.Sum `json:"list_usd"`
-	Saved    price.Sum `json:"saved_usd"`    // List minus Cost, Storage, Exposure and Implicit
+	Saved    price.Sum `json:"saved_usd"`    // of measured usages, List minus Cost and Implicit; minus Storage
 	Implicit price.Sum `json:"implicit_usd"` // saved by the provider's own caching
 	Storage  price.Sum `json:"storage_usd"`
-	Exposure price.Sum `json:"exposure_usd"`
-	Unpriced int64     `json:"unpriced"` // rows whose cost is unknown
+	Exposure price.Sum `json:"exposure_usd"` // what may have been spent beyond Cost; in no other figure
+	Unpriced int64     `json:"unpriced"`     // rows whose cost is unknown
 }
 
-// add adds a row.
+// add adds a row, but not the call that it belongs to: see [tally].
 func (t *Total) add(r *Row) {
-	if r.Attempt <= 1 && r.Outcome != policy.Storage {
-		t.Calls++
-	}
 	if r.Outcome != policy.Refused && r.Outcome != policy.Storage {
 		t.Attempts++
 	}
 	if r.Unpriced != "" {
 		t.Unpriced++
 	}
-	var saved price.Sum
-	take := func(sum *price.Sum, a Amount) {
-		if a.Known {
-			sum.Add(a.Pico)
-			saved = saved.Minus(one(a.Pico))
-		}
-	}
-	take(&t.Exposure, r.Exposure)
 	if r.Outcome == policy.Storage {
-		take(&t.Storage, r.Cost)
+		t.Storage.Add(r.Cost.Pico)
 	} else {
-		take(&t.Cost, r.Cost)
-		take(&t.Implicit, r.Implicit)
+		t.Cost.Add(r.Cost.Pico)
+		t.Implicit.Add(r.Implicit.Pico)
 	}
-	if r.List.Known {
-		t.List.Add(r.List.Pico)
-		saved.Add(r.List.Pico)
+	t.List.Add(r.List.Pico)
+	t.Exposure.Add(r.Exposure.Pico)
+	t.Saved.AddSum(savedBy(r))
+}
+
+// savedBy returns what a row adds to what was saved.
+func savedBy(r *Row) (saved price.Sum) {
+	switch {
+	case r.Outcome == policy.Storage:
+		saved = saved.Minus(one(r.Cost.Pico))
+	case measured(r):
+		saved = one(r.List.Pico).Minus(one(r.Cost.Pico)).Minus(one(r.Implicit.Pico))
 	}
-	t.Saved.AddSum(saved)
+	return saved
+}
+
+// measured reports whether it is known what a row used and what that cost, so that both can be compared.
+func measured(r *Row) bool {
+	return r.Cost.Known && r.UsageSource != Estimated && r.UsageSource != Unknown
 }
 
 // one returns p as a Sum.
@@ -61,19 +65,30 @@ func one(p price.Pico) (s price.Sum) {
 	return s
 }
 
-// Totals has a Total of all rows, and one for each model, tier served, tag and hour. Its size is bounded: there are at most
-// 10,000 groups, and 2,000 hours.
+// Totals has a Total of all rows, and one for each model, tier served, value of a tag, and hour. The groups of one kind add up
+// to the Total, and so do those of one name of a tag: rows that have no model, no tier or no such tag are in a group named
+// [NoGroup]. A row that replaces another one, such as the result of a background call or the cost from a bill, takes its place
+// in all of them.
+//
+// A call counts in the model and tier of its latest attempt, and in the hour of its first one. A group whose figures are all
+// zero is left out.
+//
+// The size is bounded: there are at most 10,000 groups, and 2,000 hours.
 type Totals struct {
 	Total
 
-	// By has the groups: "model:gpt-5", "tier:flex", "tag:tenant=acme". When there are 10,000, rows of further groups are
-	// summed up under "other:model", "other:tier" and "other:tag".
+	// By has the groups: "model:gpt-5", "tier:flex", "tier:(none)", "tag:tenant=acme". When there are 10,000, rows of further
+	// groups are summed up under "other:model", "other:tier" and "other:tag".
 	By map[string]Total `json:"by"`
 
 	// Hours has the hours, in UTC, in which attempts began: "2026-11-22T12:00:00Z". The latest 2,000 hours are kept, about 12
 	// weeks. Earlier ones are summed up under "other".
 	Hours map[string]Total `json:"hours,omitempty"`
 }
+
+// NoGroup is the name of the groups of [Totals.By] for rows without a model ("model:(none)"), without a served tier
+// ("tier:(none)"), as long as no attempt was served, or without a tag that other rows have ("tag:tenant=(none)").
+const NoGroup = "(none)"
 
 // The bounds of [Totals]. A group takes about 300 bytes.
 const (
@@ -91,6 +106,14 @@ func (k groupKey) String() string {
 	return k.kind + ":" + k.name
 }
 
+// tag returns the name of the tag that the group's rows have, if it is a group of a tag.
+func (k groupKey) tag() (name string, ok bool) {
+	if k.kind == "other" {
+		return k.value, k.name == "tag"
+	}
+	return k.name, k.kind == "tag"
+}
+
 // A tally adds up rows for [Totals].
 type tally struct {
 	all    Total
@@ -101,6 +124,10 @@ type tally struct {
 	hour   int64            // the hour of the latest row
 	inHour *Total           // the Total of that hour
 	before *Total           // the hours that are no longer kept
+
+	going map[string]place // the calls whose latest attempt had no answer, so that another one may follow
+	order []string         // these calls, the oldest first
+	early window[string]   // the calls that were counted by another row than their first
 }
 
 // latest is a group that was found last.
@@ -109,36 +136,100 @@ type latest struct {
 	total *Total
 }
 
-// modelOf returns the model of a row's group.
-func modelOf(r *Row) string { return cmp.Or(r.ServedModel, r.Model) }
+// A place has the groups of a row's model and tier.
+type place [2]*Total
 
-// groupsOf returns the groups of a row.
-func groupsOf(r *Row) (keys []groupKey) {
-	if model := modelOf(r); model != "" {
-		keys = append(keys, groupKey{"model", model, ""})
-	}
-	if r.ServedTier != "" {
-		keys = append(keys, groupKey{"tier", string(r.ServedTier), ""})
-	}
-	for name, value := range r.Tags {
-		keys = append(keys, groupKey{"tag", name, value})
-	}
-	return keys
-}
+// maxGoing is how many calls between two attempts are known. The later attempt of any other counts as a call of its own.
+const maxGoing = 16384
+
+// modelOf returns the model of a row.
+func modelOf(r *Row) string { return cmp.Or(r.ServedModel, r.Model) }
 
 // add adds a row.
 func (t *tally) add(r *Row) {
-	t.all.add(r)
-	if model := modelOf(r); model != "" {
-		t.addLatest(&t.latest[0], groupKey{"model", model, ""}, r)
+	var row Total
+	row.add(r)
+	in := t.placeOf(r)
+	if t.begins(r, in) {
+		row.Calls = 1
 	}
-	if r.ServedTier != "" {
-		t.addLatest(&t.latest[1], groupKey{"tier", string(r.ServedTier), ""}, r)
-	}
+	t.all.AddTotal(row)
+	in[0].AddTotal(row)
+	in[1].AddTotal(row)
 	for name, value := range r.Tags {
-		t.group(groupKey{"tag", name, value}).add(r)
+		t.group(groupKey{"tag", name, value}).AddTotal(row)
 	}
-	t.hourOf(r).add(r)
+	t.hourOf(r).AddTotal(row)
+}
+
+// placeOf returns the groups of a row's model and tier.
+func (t *tally) placeOf(r *Row) place {
+	return place{
+		t.find(&t.latest[0], groupKey{kind: "model", name: cmp.Or(modelOf(r), NoGroup)}),
+		t.find(&t.latest[1], groupKey{kind: "tier", name: cmp.Or(string(r.ServedTier), NoGroup)}),
+	}
+}
+
+// find returns a group, which is looked up only if it differs from the latest one.
+func (t *tally) find(l *latest, k groupKey) *Total {
+	if l.total == nil || l.key != k {
+		l.key, l.total = k, t.group(k)
+	}
+	return l.total
+}
+
+// begins reports whether a row is the first of its call. A later row takes the call from the place of the row before to its
+// own. Where the rows before are not among those that are added, or come later, it is the first.
+func (t *tally) begins(r *Row, in place) bool {
+	if r.Outcome == policy.Storage {
+		return false
+	}
+	early := t.early.has(r.Call)
+	if r.Attempt <= 1 && early {
+		return false
+	}
+	from, known := t.going[r.Call]
+	if known && r.Attempt > 1 {
+		from.move(in, 1)
+	}
+	switch {
+	case r.Outcome != policy.Billed && r.Outcome != policy.Partial && r.Outcome != policy.Refused:
+		t.goesOn(r.Call, in)
+	case known:
+		delete(t.going, r.Call)
+	}
+	if r.Attempt <= 1 || known || early {
+		return r.Attempt <= 1
+	}
+	if t.early.keys == nil {
+		t.early = newWindow[string](maxGoing)
+	}
+	t.early.add(strings.Clone(r.Call))
+	return true
+}
+
+// move moves calls to another place.
+func (p place) move(to place, calls int64) {
+	for i := range p {
+		p[i].Calls -= calls
+		to[i].Calls += calls
+	}
+}
+
+// goesOn notes the place of a call that may have another attempt.
+func (t *tally) goesOn(call string, in place) {
+	if t.going == nil {
+		t.going = make(map[string]place)
+	}
+	if _, ok := t.going[call]; !ok {
+		call = strings.Clone(call) // it may be a part of a whole line
+		t.order = append(t.order, call)
+	}
+	t.going[call] = in
+	if len(t.order) > maxGoing {
+		delete(t.going, t.order[0])
+		t.order = t.order[1:]
+	}
 }
 
 // hourOf returns the Total of the hour in which the row's attempt began.
@@ -198,12 +289,13 @@ func (t *Total) AddTotal(u Total) {
 	t.Unpriced += u.Unpriced
 }
 
-// addLatest adds a row to a group, which is looked up only if it differs from the latest one.
-func (t *tally) addLatest(l *latest, k groupKey, r *Row) {
-	if l.total == nil || l.key != k {
-		l.key, l.total = k, t.group(k)
+// minus returns t without the total of some of its rows.
+func (t Total) minus(u Total) Total {
+	return Total{
+		Calls: t.Calls - u.Calls, Attempts: t.Attempts - u.Attempts, Unpriced: t.Unpriced - u.Unpriced,
+		Cost: t.Cost.Minus(u.Cost), List: t.List.Minus(u.List), Saved: t.Saved.Minus(u.Saved), Implicit: t.Implicit.Minus(u.Implicit),
+		Storage: t.Storage.Minus(u.Storage), Exposure: t.Exposure.Minus(u.Exposure),
 	}
-	l.total.add(r)
 }
 
 // group returns the Total of a group, or that of all other groups of its kind if there is no room for a new one.
@@ -213,8 +305,11 @@ func (t *tally) group(k groupKey) *Total {
 	}
 	g := t.groups[k]
 	if g == nil && len(t.groups) >= maxGroups {
-		k = groupKey{kind: "other", name: k.kind}
-		g = t.groups[k]
+		rest := groupKey{kind: "other", name: k.kind}
+		if k.kind == "tag" && len(t.groups) < 2*maxGroups {
+			rest.value = k.name // so that it is known which rows have the tag
+		}
+		k, g = rest, t.groups[rest]
 	}
 	if g == nil {
 		g = new(Total)
@@ -226,15 +321,32 @@ func (t *tally) group(k groupKey) *Total {
 // totals returns the sums.
 func (t *tally) totals() Totals {
 	by := make(map[string]Total, len(t.groups))
+	add := func(k groupKey, total Total) {
+		if total != (Total{}) {
+			sum := by[k.String()] // two tags can have one name: x with the value y=z, and x=y with the value z
+			sum.AddTotal(total)
+			by[k.String()] = sum
+		}
+	}
+	tagged := make(map[string]*Total) // by the name of a tag
 	for k, g := range t.groups {
-		name := k.String()
-		sum := by[name] // two tags can have one name: x with the value y=z, and x=y with the value z
-		sum.AddTotal(*g)
-		by[name] = sum
+		add(k, *g)
+		tag, ok := k.tag()
+		if ok && tagged[tag] == nil {
+			tagged[tag] = new(Total)
+		}
+		if ok {
+			tagged[tag].AddTotal(*g)
+		}
+	}
+	for name, with := range tagged {
+		add(groupKey{"tag", name, NoGroup}, t.all.minus(*with))
 	}
 	hours := make(map[string]Total, len(t.hours))
 	for h, total := range t.hours {
-		hours[time.Unix(h*60*60, 0).UTC().Format(time.RFC3339)] = *total
+		if *total != (Total{}) {
+			hours[time.Unix(h*60*60, 0).UTC().Format(time.RFC3339)] = *total
+		}
 	}
 	if t.before != nil {
 		hours["other"] = *t.before
@@ -255,27 +367,28 @@ func TotalsOf(rows iter.Seq2[Row, error]) (Totals, error) {
 	return t.totals(), nil
 }
 
-// settle replaces a row by another one of the same model, tier, tags and time.
-func (t *tally) settle(was, now *Row) {
-	t.all.settle(was, now)
-	for _, k := range groupsOf(was) {
-		t.group(k).settle(was, now)
+// replace replaces a row by another one of the same attempt, whose model and tier may differ, and takes the call with it if it
+// was there.
+func (t *tally) replace(was, now *Row) {
+	var minus, plus Total
+	minus.add(was)
+	plus.add(now)
+	change := plus.minus(minus)
+	t.all.AddTotal(change)
+	t.hourOf(was).AddTotal(change)
+	for name, value := range was.Tags {
+		t.group(groupKey{"tag", name, value}).AddTotal(change)
 	}
-	t.hourOf(was).settle(was, now)
-}
-
-// settle replaces an unknown cost, with its exposure, by a known one.
-func (t *Total) settle(was, now *Row) {
-	minus := func(sum *price.Sum, a Amount) {
-		*sum = sum.Minus(one(a.Pico)) // an unknown Amount is 0
+	from, to := t.placeOf(was), t.placeOf(now)
+	for i := range from {
+		*from[i] = from[i].minus(minus)
+		to[i].AddTotal(plus)
 	}
-	t.Cost.Add(now.Cost.Pico)
-	minus(&t.Saved, now.Cost)
-	minus(&t.Cost, was.Cost)
-	t.Saved.Add(was.Cost.Pico)
-	minus(&t.Exposure, was.Exposure)
-	t.Saved.Add(was.Exposure.Pico)
-	if was.Unpriced != "" {
-		t.Unpriced--
+	switch in, going := t.going[was.Call]; {
+	case !going && (was.Outcome == policy.Billed || was.Outcome == policy.Partial):
+		from.move(to, 1)
+	case going && in == from:
+		from.move(to, 1)
+		t.going[was.Call] = to
 	}
 }

@@ -9,19 +9,21 @@ type key struct {
 func keyOf(r *Row) key { return key{r.Call, r.Attempt} }
 
 // A window is a set of keys that keeps the latest ones: when it is full, a new key replaces the oldest.
-type window struct {
-	keys  map[key]bool
-	order []key // a ring once it is full
+type window[K comparable] struct {
+	keys  map[K]bool
+	order []K // a ring once it is full
 	next  int
 	most  int
 }
 
-func newWindow(most int) window { return window{keys: make(map[key]bool), most: most} }
+func newWindow[K comparable](most int) window[K] {
+	return window[K]{keys: make(map[K]bool), most: most}
+}
 
-func (w *window) has(k key) bool { return w.keys[k] }
+func (w *window[K]) has(k K) bool { return w.keys[k] }
 
 // add adds a key, and reports whether it was not there.
-func (w *window) add(k key) bool {
+func (w *window[K]) add(k K) bool {
 	n := len(w.keys)
 	if w.keys[k] = true; len(w.keys) == n {
 		return false
@@ -39,7 +41,7 @@ func (w *window) add(k key) bool {
 }
 
 // forget removes keys that were added. Their places in the order are freed in their turn.
-func (w *window) forget(keys []key) {
+func (w *window[K]) forget(keys []K) {
 	for _, k := range keys {
 		delete(w.keys, k)
 	}

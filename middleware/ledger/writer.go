@@ -90,12 +90,15 @@ type WriterStats struct {
 	Err      error     // why the sink fails; nil if it works
 }
 
-// NewWriter returns a Writer that writes to the sink. Closing the Writer closes the sink.
+// NewWriter returns a Writer that writes to the sink. Closing the Writer closes the sink. With a nil sink every write fails.
 func NewWriter(sink Sink, c WriterConfig) *Writer {
 	c.Queue = cmp.Or(max(c.Queue, 0), 32768)
 	c.Batch = cmp.Or(max(c.Batch, 0), 1024)
 	c.OpenWait = cmp.Or(c.OpenWait, 100*time.Millisecond)
 	c.WriteTimeout = cmp.Or(max(c.WriteTimeout, 0), 30*time.Second)
+	if sink == nil {
+		sink = noSink{}
+	}
 	if c.Memory == nil {
 		c.Memory = new(Memory)
 	}
@@ -109,6 +112,14 @@ func NewWriter(sink Sink, c WriterConfig) *Writer {
 	go w.run()
 	return w
 }
+
+// noSink is the Sink of a Writer that was given none.
+type noSink struct{}
+
+var errNoSink = errors.New("ledger: NewWriter: the sink is nil")
+
+func (noSink) Write(context.Context, []Row) error { return errNoSink }
+func (noSink) Close() error                       { return errNoSink }
 
 // Add implements [Store].
 func (w *Writer) Add(r Row) {

@@ -56,6 +56,9 @@ func (c *check) history() (rows []ledger.Row) {
 			rows = append(rows, opened(&row))
 		}
 		if c.random.IntN(4) == 0 {
+			later = append(later, settled(&row, price.Pico(c.random.Int64())))
+		}
+		if c.random.IntN(4) == 0 {
 			later = append(later, billed(&row, price.Pico(c.random.Int64())))
 		}
 		if c.random.IntN(8) == 0 {
@@ -143,12 +146,36 @@ func billReplaces(c *check) {
 	c.write(billed(&rows[1], 100), billed(&rows[1], 200))
 	c.write(billed(&rows[1], 300))
 	c.write(rows[2], billed(&rows[2], 0), rows[2])
-	c.write(billed(&rows[3], -5))
+	c.write(billed(&rows[3], 5))
 	c.write(rows[3])
 	c.write(opened(&rows[4]))
 	c.write(billed(&rows[4], 7), rows[4])
 	c.write(billed(&rows[5], 8), billed(&rows[5], 9), rows[5])
 	c.compare()
+}
+
+// settledReplaces: a row that settles another one replaces any row, another such row included, but not one whose cost is from
+// a bill. It is replaced by a bill, and by no first row.
+func settledReplaces(c *check) {
+	rows := c.rowsOf(6)
+	for i := range rows {
+		rows[i].PriceID, rows[i].Unpriced = "", "it is not known yet"
+	}
+	c.write(rows[:2]...)
+	c.write(settled(&rows[0], 100))
+	c.write(rows[0], opened(&rows[0]))
+	c.write(settled(&rows[1], 100), settled(&rows[1], 200))
+	c.write(rows[2], settled(&rows[2], 5), billed(&rows[2], 6))
+	c.write(settled(&rows[2], 5))
+	c.write(settled(&rows[3], 5), rows[3])
+	c.write(opened(&rows[4]), rows[4], settled(&rows[4], 0), rows[4])
+	c.write(billed(&rows[5], 8), settled(&rows[5], 9))
+	c.compare()
+	c.reopen()
+	c.compare()
+	if got := c.scan(ledger.Filter{Tier: policy.Flex, Call: rows[0].Call}); len(got) != 1 {
+		c.Errorf("%d rows of the tier that served, want 1", len(got))
+	}
 }
 
 // order: rows are scanned in the order in which they were stored, or by time.

@@ -44,6 +44,7 @@ var items = []struct {
 	{"open", openGivesWay},
 	{"first_stays", firstStays},
 	{"bill", billReplaces},
+	{"settled", settledReplaces},
 	{"order", order},
 	{"filters", filters},
 	{"sums", sums},

@@ -52,8 +52,7 @@ func (s *table) put(r *ledger.Row) {
 	k := key{r.Call, r.Attempt}
 	old, ok := s.rows[k]
 	wasOpen := strings.Contains(old, `"outcome":"open"`)
-	bill := r.PriceID == ledger.BillPriceID && s.fault != "ignores bills"
-	if ok && !bill && (!wasOpen || r.Outcome == policy.Open) && s.fault != "keeps the last" {
+	if ok && !s.replaces(r, old) && s.fault != "keeps the last" {
 		return
 	}
 	if r.Cost.Known && s.fault == "loses a picodollar" && r.Cost.Pico > 1<<53 {
@@ -63,6 +62,22 @@ func (s *table) put(r *ledger.Row) {
 		s.rows[key{r.Call + "'", r.Attempt}] = old
 	}
 	s.rows[k] = string(r.AppendJSON(nil))
+}
+
+// replaces reports whether a row replaces that of a line.
+func (s *table) replaces(r *ledger.Row, line string) bool {
+	old, err := ledger.ParseRow([]byte(line))
+	if err != nil {
+		panic(err)
+	}
+	switch {
+	case r.PriceID == ledger.BillPriceID && s.fault == "ignores bills",
+		r.PriceID != ledger.BillPriceID && r.Settles && s.fault == "ignores what settles":
+		return false
+	case r.Settles && s.fault == "settles bills":
+		return true
+	}
+	return r.Replaces(&old)
 }
 
 func (s *table) Close() error {
@@ -145,6 +160,8 @@ func TestFaultsAreFound(t *testing.T) {
 	for fault, items := range map[string]string{
 		"keeps the last":              "first_stays",
 		"ignores bills":               "bill",
+		"ignores what settles":        "settled",
+		"settles bills":               "settled",
 		"loses a picodollar":          "round_trip|sums",
 		"counts twice":                "open",
 		"forgets":                     "reopen",

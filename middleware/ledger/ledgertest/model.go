@@ -21,7 +21,8 @@ func (m model) put(r *ledger.Row) {
 	row := readBack(r)
 	k := keyOf(&row)
 	old, ok := m[k]
-	if !ok || row.PriceID == ledger.BillPriceID || old.Outcome == policy.Open && row.Outcome != policy.Open {
+	settled := row.Settles && old.PriceID != ledger.BillPriceID
+	if !ok || settled || row.PriceID == ledger.BillPriceID || old.Outcome == policy.Open && row.Outcome != policy.Open {
 		m[k] = row
 	}
 }

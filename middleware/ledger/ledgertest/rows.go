@@ -60,7 +60,12 @@ func (c *check) row() ledger.Row {
 	if c.random.IntN(20) == 0 {
 		r.At = pick(c, farTimes)
 	}
-	r.Outcome = pick(c, outcomes)
+	r.Outcome, r.Settles = pick(c, outcomes), false
+	for _, a := range []*ledger.Amount{&r.Cost, &r.List, &r.Exposure, &r.Reported} {
+		if a != &r.Cost || r.Outcome != policy.Storage {
+			a.Pico &= math.MaxInt64 // it cannot be negative
+		}
+	}
 	return r
 }
 
@@ -113,6 +118,14 @@ func opened(r *ledger.Row) ledger.Row {
 		Call: r.Call, Attempt: r.Attempt, At: r.At, Provider: r.Provider, Operation: r.Operation, Model: r.Model, Tags: r.Tags,
 		Outcome: policy.Open, UsageSource: ledger.Unknown, Unpriced: "not known yet", Exposure: ledger.Known(1e9),
 	}
+}
+
+// settled returns r with a cost that became known later, as well as the tier and the model.
+func settled(r *ledger.Row, cost price.Pico) ledger.Row {
+	s := *r
+	s.Cost, s.Exposure, s.Unpriced, s.PriceID, s.Settles = ledger.Known(cost), ledger.Amount{}, "", "a price", true
+	s.ServedModel, s.ServedTier, s.UsageSource = "gpt-5-2025-08-07", policy.Flex, ledger.Measured
+	return s
 }
 
 // billed returns r with a cost from a bill.
