@@ -84,6 +84,10 @@ func (a account) price(row *ledger.Row, answer *wire.Answer) {
 	case why != "":
 		a.expose(row, why)
 		return
+	case answer.WindowUnknown && row.ServedTier == policy.Standard && a.sellsWindows(q, answer.Usage):
+		row.Unpriced = "another process made the call, and the answer does not say within which completion window it was to be done"
+		row.Exposure = ledger.Known(cost.Cost)
+		return
 	}
 	if row.UsageSource == ledger.Estimated && !a.exposeRest(row, cost.Cost) {
 		return
@@ -101,6 +105,13 @@ func (a account) price(row *ledger.Row, answer *wire.Answer) {
 	} else {
 		row.Explicit = ledger.Known(saved)
 	}
+}
+
+// sellsWindows reports whether a model has prices for completion windows.
+func (a account) sellsWindows(q price.Query, u price.Usage) bool {
+	q.Tier = "window_8h"
+	_, err := a.prices.Cost(q, u)
+	return err == nil
 }
 
 // tools returns why the tokens may not be all that is charged for; "" if they are.

@@ -68,3 +68,22 @@ func TestCompletionWindowBound(t *testing.T) {
 	}
 	resp.Body.Close()
 }
+
+// The result of a call of another process does not say which window it had, if any.
+func TestCompletionWindowOfAnotherProcess(t *testing.T) {
+	for model, want := range map[string][2]string{"gpt-6.1-sol": {"unknown", "0.012"}, "gpt-5": {"0.01125", "unknown"}} {
+		answer := `{"id":"resp_1","status":"completed","background":true,"model":"` + model + `","service_tier":"default",
+			"usage":{"input_tokens":1000,"output_tokens":1000,"total_tokens":2000}}`
+		stack := stackOver(t, newScript(says(200, "application/json", answer)), policy.Policy{})
+		req, _ := http.NewRequest(http.MethodGet, responsesURL+"/resp_1", http.NoBody)
+		resp, err := stack.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if row := stack.Rows()[0]; row.Cost.String() != want[0] || row.Exposure.String() != want[1] || row.Cost.Known == (row.Unpriced != "") {
+			t.Errorf("%s: cost %s, exposure %s (%s), want %v", model, row.Cost, row.Exposure, row.Unpriced, want)
+		}
+	}
+}

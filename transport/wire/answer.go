@@ -42,6 +42,9 @@ type Answer struct {
 	Pending bool
 	// Background says that the answer belongs to a call whose result is fetched later.
 	Background bool
+	// WindowUnknown says that the answer is the result of a call that another process made, and does not say within which
+	// completion window it was to be done. Its cost may then be lower than that of its tier.
+	WindowUnknown bool
 	// Hide says that the document just read is there only because usage was asked for. A [Reader] clears it before each
 	// document.
 	Hide bool

@@ -138,6 +138,7 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.
 		a.window = windowAt(doc, p.window)
 	} else {
 		a.window = windowOf(c.Tier)
+		a.WindowUnknown = c.Kind == Poll && a.Background && !c.Background
 	}
 	return p.tier
 }
