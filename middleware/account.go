@@ -57,7 +57,7 @@ func (a account) price(row *ledger.Row, answer *wire.Answer) {
 		q.Model = answer.Model
 	}
 	cost, err := a.prices.Cost(q, answer.Usage)
-	switch why := cmp.Or(a.call.Unpriced, answer.Extras, a.tools()); {
+	switch why := cmp.Or(a.call.Unpriced, answer.Extras, a.tools(), a.writes(answer)); {
 	case err != nil:
 		a.expose(row, cmp.Or(why, reasonOf(err)))
 		return
@@ -69,7 +69,7 @@ func (a account) price(row *ledger.Row, answer *wire.Answer) {
 		return
 	}
 	row.Cost, row.PriceID = ledger.Known(cost.Cost), cost.PriceID
-	if a.call.Running && row.Outcome == policy.Partial {
+	if (a.call.Running || answer.Running) && row.Outcome == policy.Partial {
 		a.exposeRest(row)
 	}
 	switch {
@@ -92,6 +92,14 @@ func (a account) tools() string {
 		return ""
 	}
 	return "the model may have used tools that are charged for"
+}
+
+// writes returns why it is not known for how long tokens were written to a cache; "" if it is.
+func (a account) writes(answer *wire.Answer) string {
+	if !answer.TTLAssumed || a.input == nil || !a.input.mixesTTLs(a.call) {
+		return ""
+	}
+	return "the answer does not say for how long it wrote to a cache, and the request may ask for several times"
 }
 
 // servedTier returns the tier that served: the one that the answer names or, if it names none, the only one that can have
