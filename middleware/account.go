@@ -43,7 +43,7 @@ func (a account) settle(row *ledger.Row, answer *wire.Answer) {
 		return
 	}
 	row.Usage, row.UsageSource = answer.Usage, ledger.Measured
-	if a.call.Running && row.Outcome == policy.Partial {
+	if (a.call.Running || answer.Running) && row.Outcome == policy.Partial {
 		row.UsageSource = ledger.Estimated // it is that of the part that arrived
 	}
 	if answer.Problem != "" {
@@ -74,7 +74,7 @@ func (a account) price(row *ledger.Row, answer *wire.Answer) {
 		q.Model = answer.Model
 	}
 	cost, err := a.prices.Cost(q, answer.Usage)
-	switch why := cmp.Or(a.call.Unpriced, answer.Extras, a.tools()); {
+	switch why := cmp.Or(a.call.Unpriced, answer.Extras, a.tools(), a.writes(answer)); {
 	case err != nil:
 		a.expose(row, cmp.Or(why, reasonOf(err)))
 		return
@@ -120,6 +120,14 @@ func (a account) tools() string {
 		return ""
 	}
 	return "the model may have used tools that are charged for"
+}
+
+// writes returns why it is not known for how long tokens were written to a cache; "" if it is.
+func (a account) writes(answer *wire.Answer) string {
+	if !answer.TTLAssumed || a.input == nil || !a.input.mixesTTLs(a.call) {
+		return ""
+	}
+	return "the answer does not say for how long it wrote to a cache, and the request may ask for several times"
 }
 
 // servedTier returns the tier that served: the one that the answer names or, if it names none, the only one that can have

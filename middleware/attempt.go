@@ -251,7 +251,7 @@ func (a *attempt) answered(ctx context.Context, resp *http.Response) {
 	c.results = append(c.results, policy.Result{Step: c.step, Outcome: policy.Billed, Ended: time.Since(c.start)})
 	a.reads = len(c.sinks) > 0 || len(a.atEnd) > 0 || c.repeat.known || c.options.Tracked() != nil || a.edits.HideUsage
 	if a.reads {
-		a.reader.Begin(c.dialect, &c.wire, resp, a.edits.HideUsage)
+		a.reader.Begin(c.dialect, &c.wire, resp)
 	}
 	options := transport.WatchOptions{IdleTime: c.settings.StreamIdle, Hide: a.edits.HideUsage && a.reader.Events()}
 	c.engine.bodies.Watch(ctx, resp, a, options)
@@ -299,7 +299,7 @@ func (a *attempt) result(f wire.Rejection) {
 // rejected closes the attempt that was answered outside of 2xx. The caller can still read all of the answer's body.
 func (a *attempt) rejected(resp *http.Response) {
 	c := a.c
-	f := wire.ReadRejection(c.dialect, &c.wire, resp, a.row.AskedTier)
+	f := wire.ReadRejection(c.dialect, &c.wire, resp, a.row.AskedTier, a.edits.HideUsage)
 	if f.Reason == policy.UsageRejected && a.edits.HideUsage {
 		c.engine.rejected.add(c.rejection(usageRejection))
 	}

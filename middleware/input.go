@@ -65,3 +65,15 @@ func (in *input) measure(c *wire.Call, cache string) (price.Size, error) {
 	size.Input = in.body.Size() + allowance
 	return size, nil
 }
+
+// mixesTTLs reports whether the request may ask for several times to live of what it has written to a cache: in parts of its
+// content, besides the one for all of it. It also reports true if finding out would take time.
+func (in *input) mixesTTLs(c *wire.Call) bool {
+	if !in.body.InMemory() {
+		return true
+	}
+	if c.TTL() == "" {
+		return in.body.Contains([]byte(`"ttl"`))
+	}
+	return in.body.Contains([]byte(`_breakpoint"`), []byte(`"cache_control"`))
+}

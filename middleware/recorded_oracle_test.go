@@ -38,6 +38,7 @@ type counting int
 
 const (
 	countOpenAI       counting = iota // prompt_tokens or input_tokens, caches included
+	countVercel                       // as OpenAI, but reasoning is in no other count
 	countEmbeddings                   // as OpenAI, but nothing is generated
 	countImages                       // as OpenAI, but images have a price of their own
 	countGemini                       // usageMetadata
@@ -129,6 +130,9 @@ func operationOf(x *exchange) (demand, counting) {
 		ends, known := promised[x.Provider]
 		if !known {
 			ends = promised[""]
+		}
+		if x.Provider == "ai-gateway.vercel.sh" && op.how == countOpenAI {
+			return mustCall, countVercel
 		}
 		if slices.Contains(ends, op.suffix) {
 			return mustCall, op.how
@@ -268,6 +272,9 @@ func openAIUsage(documents []object, how counting) (u price.Usage, has, doubtful
 func openAICounts(o object, how counting) (u price.Usage, has, doubtful bool) {
 	prompt, hasPrompt := count(o, "prompt_tokens", "input_tokens")
 	completion, hasCompletion := count(o, "completion_tokens", "output_tokens")
+	if how == countEmbeddings && !hasPrompt {
+		prompt, hasPrompt = count(o, "total_tokens") // Voyage's
+	}
 	if !hasPrompt && !hasCompletion {
 		return u, false, false // a duration's, or an amount of money: no tokens
 	}
@@ -284,7 +291,8 @@ func openAICounts(o object, how counting) (u price.Usage, has, doubtful bool) {
 
 	// What the total has beyond prompt and completion.
 	var beyond int64
-	if total, ok := count(o, "total_tokens"); ok && how != countEmbeddings {
+	total, hasTotal := count(o, "total_tokens")
+	if hasTotal && how != countEmbeddings {
 		beyond = max(0, total-prompt-completion)
 		doubtful = total < prompt+completion
 	}
@@ -310,9 +318,11 @@ func openAICounts(o object, how counting) (u price.Usage, has, doubtful bool) {
 	case beyond > 0: // reasoning outside of completion: xAI, Gemini's compatible face
 		u.Output += beyond
 		u.Reasoning = beyond
-	case reasoning > u.Output: // what is more than the whole cannot be within it, whatever the total says (Vercel)
+	case reasoning > u.Output && (how == countVercel || !hasTotal): // what is more than the whole cannot be within it
 		u.Output += reasoning
 		u.Reasoning = reasoning
+	case reasoning > u.Output: // the total does not allow it
+		u.Reasoning = u.Output
 	default:
 		u.Reasoning = reasoning
 	}

@@ -22,23 +22,20 @@ type DocumentHandler interface {
 type Format struct {
 	Paths *Paths // the members to find
 	Limit int    // the longest value that is kept of one, in bytes; 0 is 1 KB
-	// Stream says that the answer was asked for as a stream. Then one without a Content-Type is a stream of events, and
-	// one of JSON may be an array of documents.
+	// Stream says that the answer was asked for as a stream. Then a body of any Content-Type may be a stream of events, or
+	// an array of documents.
 	Stream bool
-	// Plain says that text/plain is a stream of events as well, if Stream is set. It is the Content-Type that Go's servers
-	// write if a handler sets none.
-	Plain bool
 
-	// Marks are names of members, in quotes. An event of a stream is only parsed if it has a member of one of these
-	// names, with a value other than null, or a name that is among Events. The first event is always parsed. Without any
-	// Marks, all are.
+	// Marks are names of members, in quotes. An event of a stream is only read if it has a member of one of these
+	// names, with a value other than null and "", or a name that is among Events. The first event is always read. Without
+	// any Marks, all are.
 	Marks  [][]byte
 	Events [][]byte
 
 	// Done, if not nil, is the data of an event that ends a stream, and is not a document: [DONE].
 	Done []byte
-	// Last is the name of a member, in quotes. The stream may end after an event that has it with a value other than null.
-	// Nil is no such member.
+	// Last is the name of a member, in quotes. The stream may end after an event that is read and has it with a value
+	// other than null and "", so it should be among Marks. Nil is no such member.
 	Last []byte
 }
 
@@ -54,11 +51,11 @@ const (
 type bodyKind uint8
 
 const (
-	otherBody  bodyKind = iota // is not read
-	jsonBody                   // one JSON document
-	streamBody                 // JSON, and the first byte shows whether it is one document or an array of them
-	arrayBody                  // a JSON array of documents
-	eventBody                  // a stream of server-sent events, each a document
+	otherBody     bodyKind = iota // is not read
+	undecidedBody                 // its first byte has not come
+	jsonBody                      // one JSON document
+	arrayBody                     // a JSON array of documents
+	eventBody                     // a stream of server-sent events, each a document
 )
 
 // A Documents reads a response's body as a sequence of JSON documents, as it arrives, wherever its pieces are split. The
@@ -66,11 +63,17 @@ const (
 // matter go to a handler; only their watched values are kept. A Documents is ready for one body after Begin. It is not safe
 // for concurrent use.
 //
+// What a body is depends on how it begins: gateways send streams under application/json, text/json, text/plain or no
+// Content-Type at all. A byte order mark and white space at its beginning are skipped.
+//
 // It is meant as a part of an [Observer]: see [Watcher.Watch].
 type Documents struct {
 	handler DocumentHandler
 	format  Format
 	kind    bodyKind
+	json    bool // its Content-Type is that of JSON, or there is none
+	sse     bool // its Content-Type is that of server-sent events
+	bom     int  // bytes of a byte order mark seen at the start
 	scanner *scanner
 	array   *arrayReader
 	events  *eventDocuments
@@ -78,26 +81,16 @@ type Documents struct {
 	last    bool // the stream may end here
 }
 
-// Begin prepares d for the body of a response with the headers h. A body that is neither JSON nor a stream of server-sent
-// events is not read.
+// Begin prepares d for the body of a response with the headers h.
 func (d *Documents) Begin(h http.Header, f Format, handler DocumentHandler) {
-	*d = Documents{handler: handler, format: f}
+	*d = Documents{handler: handler, format: f, kind: undecidedBody}
 	contentType := ""
 	if v := h["Content-Type"]; len(v) > 0 {
 		contentType = v[0]
 	}
-	switch media := mediaType(contentType); {
-	case media == "text/event-stream", f.Stream && (media == "" || f.Plain && media == "text/plain"):
-		d.kind = eventBody
-		d.events = &eventDocuments{d: d}
-		d.events.handler = d.events
-	case media == "application/json", media == "", strings.HasSuffix(media, "+json"):
-		if d.kind = jsonBody; f.Stream {
-			d.kind = streamBody
-		}
-	default:
-		return
-	}
+	media := mediaType(contentType)
+	d.sse = media == "text/event-stream"
+	d.json = media == "application/json" || media == "" || strings.HasSuffix(media, "+json") || media == "text/json"
 	d.scanner = scanners.Get().(*scanner)
 	d.scanner.reset(f.Paths, d.limit())
 }
@@ -115,42 +108,66 @@ func mediaType(contentType string) string {
 
 // Observe reads the next bytes of the body; nil is its end. Its contract is that of [Observer].
 func (d *Documents) Observe(p []byte) (int, Seen) {
-	if d.kind == eventBody {
-		return d.events.Observe(p)
-	}
-	if d.kind == streamBody {
-		d.decide(p)
+	skipped := 0
+	if d.kind == undecidedBody {
+		if skipped = d.decide(p); d.kind == undecidedBody {
+			return len(p), SeenEnd
+		}
+		p = p[skipped:]
 	}
 	switch {
+	case d.kind == eventBody:
+		n, seen := d.events.Observe(p)
+		return skipped + n, seen
 	case p == nil:
 		return 0, 0
 	case d.kind == arrayBody:
 		_, seen := d.array.Observe(p)
 		d.ended = d.ended || seen&SeenComplete != 0
-		return len(p), seen & SeenComplete
+		return skipped + len(p), SeenEnd | seen&SeenComplete
 	case d.kind == jsonBody && !d.ended:
-		return len(p), d.readJSON(p)
+		return skipped + len(p), SeenEnd | d.readJSON(p)
 	}
-	return len(p), 0
+	return skipped + len(p), SeenEnd
 }
 
-// decide decides by the first byte of a body whether it is one document or an array of documents, which is how Gemini
-// streams if it is not asked for events.
-func (d *Documents) decide(p []byte) {
-	i := skipSpace(p, 0)
-	if i == len(p) {
-		return
+const byteOrderMark = "\xEF\xBB\xBF"
+
+// decide decides by the first byte of a body what it is, and returns how many bytes come before that: those of a byte order
+// mark, and white space.
+func (d *Documents) decide(p []byte) (skipped int) {
+	for skipped < len(p) && d.bom < len(byteOrderMark) && p[skipped] == byteOrderMark[d.bom] {
+		d.bom++
+		skipped++
 	}
-	if d.kind = jsonBody; p[i] == '[' {
+	skipped = skipSpace(p, skipped)
+	if skipped == len(p) {
+		return skipped
+	}
+	switch c := p[skipped]; {
+	case c == '[' && d.format.Stream:
+		// This is how Gemini streams if it is not asked for events.
 		d.kind = arrayBody
 		d.array = &arrayReader{handler: d.handler, scanner: d.scanner, paths: d.format.Paths, limit: d.limit()}
+	case d.sse, beginsField(c) && (d.format.Stream || d.json):
+		d.kind = eventBody
+		d.events = &eventDocuments{d: d}
+		d.events.handler = d.events
+	case d.json, c == '{':
+		d.kind = jsonBody
+	default:
+		d.kind = otherBody
 	}
+	return skipped
 }
 
-// readJSON reads a piece of the one document.
+// beginsField reports whether a line of server-sent events may begin with c: data, event, id, retry, or a comment.
+func beginsField(c byte) bool { return c == 'd' || c == 'e' || c == 'i' || c == 'r' || c == ':' }
+
+// readJSON reads a piece of the one document. What follows it is not read.
 func (d *Documents) readJSON(p []byte) Seen {
 	if !d.scanner.takeWhole(p) {
-		d.scanner.Write(p)
+		d.scanner.next(p)
 	}
 	if !d.scanner.complete() {
 		return 0
@@ -161,8 +178,10 @@ func (d *Documents) readJSON(p []byte) Seen {
 	return SeenComplete
 }
 
-// Events reports whether the body is a stream of server-sent events.
-func (d *Documents) Events() bool { return d.kind == eventBody }
+// Events reports whether the body is a stream of server-sent events, or may turn out to be one.
+func (d *Documents) Events() bool {
+	return d.kind == eventBody || d.kind == undecidedBody && (d.sse || d.format.Stream)
+}
 
 // End is called when the body has ended for its reader, and returns whether the whole answer was seen. Events of a stream
 // may still be observed after it: see [Observer]. Other bodies may not.
@@ -181,9 +200,9 @@ func (d *Documents) completeness(toEnd bool) Completeness {
 		return Complete
 	case !toEnd, d.kind == arrayBody:
 		return Incomplete
-	case d.kind == eventBody:
+	case d.kind == eventBody, d.kind == undecidedBody && d.sse:
 		return Unmarked
-	case d.kind == otherBody, d.scanner.err != nil:
+	case d.kind == otherBody, d.kind == undecidedBody && !d.json, d.scanner.err != nil:
 		return Complete // what is not JSON is complete when it has been read
 	}
 	return Incomplete
@@ -194,11 +213,14 @@ type eventDocuments struct {
 	events
 	d         *Documents
 	prefilter prefilter
-	finding   memberFinder // of the member after which the stream may end
-	begin     [16]byte     // the beginning of an event that comes in pieces
-	beginLen  int
 	begun     bool // an event has been read
-	reading   bool // the scanner is within an event that comes in pieces
+
+	// Of an event that comes in pieces:
+	reading  bool // the scanner is within it
+	marks    memberFinder
+	last     memberFinder
+	begin    [16]byte // its beginning
+	beginLen int
 }
 
 // event reads an event that came in one piece.
@@ -215,7 +237,11 @@ func (e *eventDocuments) event(name, data []byte) Seen {
 	if d.scanner.scan(data, f.Paths) != nil || d.scanner.open < 0 {
 		return 0
 	}
-	d.last = d.last || f.Last != nil && certain(data, f.Last)
+	d.scanner.trim(d.limit())
+	if f.Last != nil && !d.last {
+		names := [1][]byte{f.Last}
+		d.last = marked(data, 0, names[:])
+	}
 	return e.document()
 }
 
@@ -229,29 +255,38 @@ func (e *eventDocuments) document() Seen {
 // piece reads a piece of an event that did not come in one.
 func (e *eventDocuments) piece(data []byte) {
 	d := e.d
+	f := &d.format
 	if !e.reading {
-		d.scanner.reset(d.format.Paths, d.limit())
+		d.scanner.reset(f.Paths, d.limit())
 		e.reading, e.beginLen = true, 0
-		e.finding = memberFinder{seam: e.finding.seam[:0]}
+		e.marks, e.last = memberFinder{}, memberFinder{}
 	}
-	if d.format.Last != nil {
-		e.finding.look(data, d.format.Last)
+	if f.Marks != nil {
+		e.marks.look(data, f.Marks)
+	}
+	if f.Last != nil {
+		names := [1][]byte{f.Last}
+		e.last.look(data, names[:])
 	}
 	e.beginLen += copy(e.begin[e.beginLen:], data)
 	d.scanner.Write(data)
 }
 
-// endPieces ends the event that came in pieces.
-func (e *eventDocuments) endPieces([]byte) Seen {
+// endPieces ends the event that came in pieces. It comes to the same as event does for one that came whole.
+func (e *eventDocuments) endPieces(name []byte) Seen {
 	d := e.d
-	e.reading, e.begun = false, true
+	e.reading = false
 	if e.done(e.begin[:e.beginLen]) {
 		return SeenComplete
 	}
+	if e.begun && d.format.Marks != nil && !e.marks.end() && !e.watched(name) {
+		return 0
+	}
+	e.begun = true
 	if d.scanner.close() != nil || d.scanner.open < 0 {
 		return 0
 	}
-	d.last = d.last || e.finding.found
+	d.last = d.last || e.last.end()
 	return e.document()
 }
 

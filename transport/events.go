@@ -18,7 +18,7 @@ type eventHandler interface {
 
 // An events splits a stream of server-sent events into its events as it arrives, wherever its pieces are split. An events
 // with a handler is ready. It is not safe for concurrent use. It follows
-// https://html.spec.whatwg.org/multipage/server-sent-events.html (LF, CRLF and CR, comments, a byte order mark), with two
+// https://html.spec.whatwg.org/multipage/server-sent-events.html (LF, CRLF and CR, comments), with two
 // exceptions: an event at the end of the stream counts even if its blank line is missing, and a line that begins with a
 // brace is data, as are the lines after it up to the blank line. Gemini reports an error in the middle of a stream in that
 // form.
@@ -37,11 +37,9 @@ type eventHandler interface {
 type events struct {
 	handler eventHandler
 
-	started bool
-	bom     int  // bytes of a byte order mark seen at the start
-	skipLF  bool // the last line ended in a carriage return, to which a line feed may still come
-	tail    bool // that line feed belongs to the event just reported
-	last    Seen // what the handler said of that event
+	skipLF bool // the last line ended in a carriage return, to which a line feed may still come
+	tail   bool // that line feed belongs to the event just reported
+	last   Seen // what the handler said of that event
 
 	field   eventField // of the line being read
 	head    [6]byte    // its beginning, until its field is known
@@ -210,25 +208,11 @@ func indexFrom(p []byte, i int, c byte) int {
 
 var newline = []byte{'\n'}
 
-const byteOrderMark = "\xEF\xBB\xBF"
-
-// skipStart returns how many bytes at the start of p are part of a byte order mark, or of a CRLF that was split.
+// skipStart returns how many bytes at the start of p are part of a CRLF that was split.
 func (e *events) skipStart(p []byte) (i int) {
-	for !e.started && i < len(p) {
-		if e.bom == len(byteOrderMark) || p[i] != byteOrderMark[e.bom] {
-			e.started = true
-			if e.bom < len(byteOrderMark) && e.bom > 0 {
-				// No mark after all: its bytes begin a line that is no field we know.
-				e.field = fieldOther
-			}
-			break
-		}
-		e.bom++
-		i++
-	}
-	if e.skipLF && i < len(p) {
+	if e.skipLF && len(p) > 0 {
 		e.skipLF = false
-		if p[i] == '\n' {
+		if p[0] == '\n' {
 			i++
 		}
 	}

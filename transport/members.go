@@ -129,7 +129,7 @@ func (m *matcher) endMember(end int, kept bool) {
 // notable reports whether a key that continues no path is the unknown field to note, if its value is a positive number.
 func (m *matcher) notable(key []byte) bool {
 	at := m.level - 1
-	return m.paths.unknown != nil && m.masks[at]&m.paths.under[at] != 0 && m.unknown == "" && m.paths.unknown(key)
+	return m.paths.unknown != nil && len(key) <= maxKey && m.masks[at]&m.paths.under[at] != 0 && m.unknown == "" && m.paths.unknown(key)
 }
 
 // positive reports whether a value that begins with c is a number above zero, as counts are written: 0.5 is left out.

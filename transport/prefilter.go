@@ -1,6 +1,9 @@
 package transport
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // A prefilter decides, faster than a parser, whether an event of a stream is worth parsing: whether it has a member with
 // one of some names (marks) and a value other than null. Most events have none, and differ from the one before only in a
@@ -115,7 +118,7 @@ func marked(data []byte, from int, names [][]byte) bool {
 		}
 		colon += i
 		i = colon + 1
-		if named(data, colon, names) && !null(data[i:]) {
+		if named(data, colon, names) && !empty(data[i:]) {
 			return true
 		}
 	}
@@ -138,10 +141,10 @@ func named(data []byte, colon int, names [][]byte) bool {
 	return false
 }
 
-// null reports whether the value that begins in data, perhaps after white space, is null.
-func null(data []byte) bool {
+// empty reports whether the value that begins in data, perhaps after white space, is null or "".
+func empty(data []byte) bool {
 	data = trimLeft(data)
-	return len(data) >= 4 && string(data[:4]) == "null"
+	return len(data) >= 4 && string(data[:4]) == "null" || len(data) >= 2 && string(data[:2]) == `""`
 }
 
 func trimLeft(data []byte) []byte {
@@ -151,45 +154,78 @@ func trimLeft(data []byte) []byte {
 	return data
 }
 
-// A memberFinder looks for a member with a value other than null in data that comes in pieces. A piece may end in the
-// middle of its name: `..."finishRea` and `son":"STOP"...`. The zero memberFinder is ready.
+// A memberFinder does what marked does for data that comes in pieces. A piece may end in the middle of a name, or of a
+// value: `..."finishRea` and `son":"STOP"...`. The zero memberFinder is ready.
 type memberFinder struct {
-	seam  []byte // the end of what came before
+	tail  [maxSeam]byte // the end of what came before
+	n     int           // of tail
+	open  bool          // a member was found whose value may still become null or ""
+	value [4]byte       // the beginning of that value
+	got   int           // of value
 	found bool
 }
 
-// maxSeam is longer than a name with the beginning of its value and some white space.
+// maxSeam is longer than a name with some white space.
 const maxSeam = 64
 
-// look looks at the next piece.
-func (f *memberFinder) look(piece, name []byte) {
+// look looks at the next piece for a member of one of the names.
+func (f *memberFinder) look(piece []byte, names [][]byte) {
 	if f.found {
 		return
 	}
-	f.seam = append(f.seam, piece[:min(len(piece), maxSeam)]...)
-	f.found = certain(f.seam, name) || certain(piece, name)
-	if len(piece) > maxSeam {
-		f.seam = append(f.seam[:0], piece[len(piece)-maxSeam:]...)
-	} else if more := len(f.seam) - maxSeam; more > 0 {
-		f.seam = f.seam[:copy(f.seam, f.seam[more:])]
+	if f.open {
+		f.decide(piece)
+	}
+	for i := 0; !f.found; {
+		colon := bytes.IndexByte(piece[i:], ':')
+		if colon < 0 {
+			break
+		}
+		i += colon + 1
+		if f.named(piece[:i], names) {
+			f.open, f.got = true, 0
+			f.decide(piece[i:])
+		}
+	}
+	if len(piece) >= maxSeam {
+		f.n = copy(f.tail[:], piece[len(piece)-maxSeam:])
+		return
+	}
+	if more := f.n + len(piece) - maxSeam; more > 0 {
+		f.n = copy(f.tail[:], f.tail[more:f.n])
+	}
+	f.n += copy(f.tail[f.n:], piece)
+}
+
+// named reports whether one of the names stands before the colon in which a part of the piece ends.
+func (f *memberFinder) named(part []byte, names [][]byte) bool {
+	if len(part) > maxSeam {
+		return named(part, len(part)-1, names)
+	}
+	var seam [2 * maxSeam]byte
+	n := copy(seam[:], f.tail[:f.n])
+	n += copy(seam[n:], part)
+	return named(seam[:n], n-1, names)
+}
+
+// decide reads on in the value of a member.
+func (f *memberFinder) decide(data []byte) {
+	for _, c := range data {
+		if f.got == 0 && c <= ' ' {
+			continue
+		}
+		f.value[f.got] = c
+		f.got++
+		switch value := string(f.value[:f.got]); {
+		case value == "null", value == `""`:
+			f.open = false
+			return
+		case !strings.HasPrefix("null", value) && !strings.HasPrefix(`""`, value):
+			f.open, f.found = false, true
+			return
+		}
 	}
 }
 
-// certain is marked for one name. It reports false where data ends before the value is known: `"usage":nu` may become null.
-func certain(data, name []byte) bool {
-	for len(name) > 0 {
-		at := bytes.Index(data, name)
-		if at < 0 {
-			return false
-		}
-		data = data[at+len(name):]
-		rest := trimLeft(data)
-		if len(rest) == 0 || rest[0] != ':' {
-			continue
-		}
-		if value := trimLeft(rest[1:]); len(value) >= 4 && string(value[:4]) != "null" {
-			return true
-		}
-	}
-	return false
-}
+// end reports whether such a member was found. A value that the data ended in counts, as in marked.
+func (f *memberFinder) end() bool { return f.found || f.open }

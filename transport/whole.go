@@ -36,7 +36,8 @@ func (s *scanner) takeWhole(p []byte) bool {
 	}
 	paths, limit := s.paths, s.limit
 	s.src = p
-	if s.whole(p) && s.within(limit) {
+	if s.whole(p) {
+		s.trim(limit)
 		s.off = len(p)
 		return true
 	}
@@ -44,7 +45,7 @@ func (s *scanner) takeWhole(p []byte) bool {
 	return false
 }
 
-// detach copies the values that still share the document.
+// detach copies the values that still share the document, as long as they are to be kept.
 func (s *scanner) detach() {
 	if s.src == nil {
 		return
@@ -52,20 +53,29 @@ func (s *scanner) detach() {
 	for i := range s.members {
 		m := &s.members[i]
 		m.from = int32(len(s.copied))
-		s.copied = append(s.copied, s.src[m.value:m.end]...)
+		if int(m.end-m.value) <= s.limit {
+			s.copied = append(s.copied, s.src[m.value:m.end]...)
+		}
 		m.to = int32(len(s.copied))
 	}
 	s.src = nil
 }
 
-// within reports whether no value found is longer than the limit.
-func (s *scanner) within(limit int) bool {
+// trim forgets the values that are longer than the limit, as if the document had come in pieces.
+func (s *scanner) trim(limit int) {
+	long := false
 	for i := range s.members {
-		if int(s.members[i].end-s.members[i].value) > limit {
-			return false
+		long = long || int(s.members[i].end-s.members[i].value) > limit
+	}
+	if !long {
+		return
+	}
+	s.slots = [maxPaths]uint8{}
+	for i := range s.members {
+		if m := &s.members[i]; int(m.end-m.value) <= limit {
+			s.slots[m.path&(maxPaths-1)] = uint8(i + 1)
 		}
 	}
-	return true
 }
 
 // whole reads a whole document. It does what Write does at several times the speed, because it skips values that no path

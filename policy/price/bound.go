@@ -18,6 +18,8 @@ type Size struct {
 	Answers int64
 	// Text says that the input is text only, so that the prices of audio, images and video do not count.
 	Text bool
+	// ShortWrites says that what is written to a cache is written for its shortest time to live.
+	ShortWrites bool
 	// Unlimited says that the model's own limits may not hold.
 	Unlimited bool
 }
@@ -77,7 +79,7 @@ var (
 
 // bound returns the most that a call of the size can cost.
 func (t *tier) bound(s *Size) (Pico, error) {
-	in, out, request, err := t.dearest(s.Input, s.Text)
+	in, out, request, err := t.dearest(s)
 	switch maxInput, maxOutput := s.Input, s.Output; {
 	case err != nil:
 		return 0, err
@@ -98,8 +100,9 @@ func (t *tier) bound(s *Size) (Pico, error) {
 }
 
 // dearest returns the highest price of an input token, of an output token and of a request, in the bands of prompts up to
-// maxInput; text leaves out other kinds of input.
-func (t *tier) dearest(maxInput int64, text bool) (in, out, request int64, err error) {
+// s.Input.
+func (t *tier) dearest(s *Size) (in, out, request int64, err error) {
+	maxInput := s.Input
 	if maxInput < 0 {
 		maxInput = endless
 	}

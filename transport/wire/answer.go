@@ -24,6 +24,12 @@ type Answer struct {
 	HasUsage bool
 	// Problem says why the usage cannot be trusted; "" if it can.
 	Problem string
+	// Running says that the usage is that of a stream so far: only its end has all of it. See [Shape.Running], which says it
+	// of every stream.
+	Running bool
+	// TTLAssumed says that the answer does not say for how long tokens were written to a cache. Usage then has the time that
+	// the request asks for as a whole. Parts of the request may have asked for another.
+	TTLAssumed bool
 	// Extras says what was used in addition to the usage and is charged for, such as web searches; "" if nothing was. The
 	// cost is then not known.
 	Extras string
@@ -52,6 +58,8 @@ type Answer struct {
 	// Stored is the context cache that the answer describes, if it does.
 	Stored Stored
 
+	counted  usageState      // the counts of a usage of OpenAI's shape
+	gemini   geminiCounts    // those of Gemini's
 	parts    usageParts      // which parts of the usage have come, where they come apart
 	window   policy.Tier     // the completion window that the provider kept to; "" if there is none
 	queries  map[uint64]bool // the different searches, hashed

@@ -14,8 +14,9 @@ import (
 
 // anthropic has messages of its own, and OpenAI's chat completions.
 var anthropic = &provider{
-	name:  "anthropic",
-	hosts: []string{"api.anthropic.com"},
+	name:    "anthropic",
+	aliases: []string{"claude"},
+	hosts:   []string{"api.anthropic.com"},
 	dialects: []Dialect{newAnthropicMessages("anthropic"), &Compatible{
 		Provider: "anthropic", AskUsage: true, only: []string{Chat},
 		rejection: anthropicRejection,
@@ -189,8 +190,11 @@ func (p *messagePaths) all() []string {
 	)
 }
 
-// readMessageUsage reads the counts that the document has; those of earlier events stay. Anthropic's input tokens do not
-// include those read from a cache, or written to one. Writes are counted by their time to live, because the longer one has
+// fastTier is the tier of a message that was served with the speed "fast".
+const fastTier policy.Tier = "fast"
+
+// readMessageUsage reads the counts that the document has; those of earlier events stay, and a later zero does not replace
+// them: some gateways write it for what they do not know. Anthropic's input tokens do not include those read from a cache, or written to one. Writes are counted by their time to live, because the longer one has
 // another price:
 //
 //	"cache_creation_input_tokens": 30, "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20}
@@ -199,8 +203,8 @@ func readMessageUsage(doc *transport.Fields, p *messagePaths, a *Answer) {
 	u, found := &a.Usage, false
 	take := func(path transport.Path, to *int64) bool {
 		n, ok := r.get(path)
-		if ok {
-			*to, found = n, true
+		if found = found || ok; n > 0 {
+			*to = n
 		}
 		return ok
 	}
@@ -216,22 +220,35 @@ func readMessageUsage(doc *transport.Fields, p *messagePaths, a *Answer) {
 	if u.Reasoning > u.Output {
 		u.Reasoning = u.Output // the count of an earlier event
 	}
-	var written int64
-	if take(p.written, &written) {
-		take(p.long, &u.CacheWrite1h)
-		u.CacheWrite = written - u.CacheWrite1h
-		if u.CacheWrite < 0 {
-			u.CacheWrite = 0
-			r.wrong("usage.cache_creation has more tokens than usage.cache_creation_input_tokens")
-		}
-	}
+	readMessageWrites(&r, p, a)
 	if r.problem != "" {
 		a.Problem, a.HasUsage = r.problem, true
 	}
 	a.HasUsage = a.HasUsage || found && a.parts == inputPart|outputPart
-	if tier := doc.Text(p.tier); tier != "" {
+	if tier := doc.Text(p.tier); tier != "" && a.Tier != fastTier {
 		a.Tier = policy.Tier(printable(tier))
 	}
+}
+
+// readMessageWrites reads the tokens that were written to a cache, by their time to live.
+func readMessageWrites(r *countReader, p *messagePaths, a *Answer) {
+	written, _ := r.get(p.written)
+	short, _ := r.get(p.short)
+	long, _ := r.get(p.long)
+	u := &a.Usage
+	switch stated := short + long; {
+	case stated == 0 && (written == 0 || written == u.CacheWrite+u.CacheWrite1h):
+		return // an earlier event says more
+	case stated == 0:
+		a.TTLAssumed = true
+	case stated > written && written > 0:
+		r.wrong("usage.cache_creation has more tokens than usage.cache_creation_input_tokens")
+	case short > 0 && stated < written:
+		r.wrong("usage.cache_creation has fewer tokens than usage.cache_creation_input_tokens")
+	default:
+		a.TTLAssumed = false
+	}
+	u.CacheWrite1h, u.CacheWrite = long, max(short, written-long)
 }
 
 // readMessageExtras notes what makes the cost another than that of the counts.
@@ -242,7 +259,15 @@ func readMessageExtras(doc *transport.Fields, p *messagePaths, a *Answer) {
 	if raw, there := doc.Look(p.iterations); there && (raw == nil || bytes.Count(raw, []byte(`"input_tokens"`)) > 1) {
 		a.Extras = "it took several iterations, of which the usage reports only part"
 	}
-	if speed := doc.Text(p.speed); speed != "" && speed != "standard" {
+	switch speed := doc.Text(p.speed); {
+	case speed == "":
+	case speed == "standard":
+		if a.Tier == fastTier {
+			a.Tier = policy.Standard // as the request asked, and the first event repeated
+		}
+	case speed == "fast" && (a.Tier == "" || a.Tier == policy.Standard || a.Tier == fastTier):
+		a.Tier = fastTier
+	default:
 		a.Extras = "it was served at a speed with a price of its own"
 	}
 	r := countReader{doc: doc}
@@ -262,17 +287,14 @@ func (anthropicMessages) Rejection(c *Call, r *Response) Rejection {
 	return f
 }
 
-// anthropicRejection adds what is true of Anthropic's own API: a failed request is documented as free, when a limit that is
-// used up comes back, and which limits waiting does not help with.
+// anthropicRejection adds what is true of Anthropic's own API: a failed request is documented as free, and when a limit that is
+// used up comes back.
 func anthropicRejection(c *Call, r *Response, e *apiError, f *Rejection) {
 	if !c.Foreign && *e != (apiError{}) && f.Outcome == policy.Rejected && f.Evidence == policy.Inferred {
 		f.Evidence = policy.Documented
 	}
 	if f.Reason == policy.Rate && f.RetryAfter == 0 {
 		f.RetryAfter = anthropicReset(r)
-	}
-	if e.kind == "billing_error" || r.Status == http.StatusTooManyRequests && strings.Contains(e.message, "monthly") {
-		f.Reason = policy.Quota
 	}
 }
 

@@ -18,7 +18,8 @@ var azure = azureProvider(nil)
 // azureProvider returns Azure as a provider. deployments are the models behind deployments' names, if they are known.
 func azureProvider(deployments map[string]string) *provider {
 	return &provider{
-		name: "azure",
+		name:    "azure",
+		aliases: []string{"azureopenai", "azureai"},
 		hosts: []string{".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com", ".openai.azure.us",
 			".cognitiveservices.azure.us"},
 		dialects: []Dialect{newAnthropicMessages("azure"), azureDialect{deployments, &Compatible{

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"strings"
+
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
 )
@@ -50,9 +52,6 @@ type Call struct {
 	Model string
 	// Tier is the service tier that the request names, in a policy's terms; "" if it names none.
 	Tier policy.Tier
-	// TierFixed says that the request names another way of processing, such as a completion window, with which no tier may
-	// be combined. Tier is then that way.
-	TierFixed bool
 	// Cache is the context cache that the request names; "" if it names none.
 	Cache string
 	// MaxOutput is the most output tokens that the request allows for one answer. Zero or less means that it does not
@@ -69,6 +68,9 @@ type Call struct {
 	// Usage says that the caller itself asks for a stream's usage, or declines it. Such a request is left as it is.
 	Usage bool
 
+	// TierFixed says that the request names another way of processing, such as a completion window, with which no tier may
+	// be combined. Tier is then that way.
+	TierFixed bool
 	// Foreign says that the host is not known to be the provider's own: it may be a gateway's. What the provider documents
 	// as free is then not taken as documented. The Router sets it.
 	Foreign bool
@@ -92,6 +94,10 @@ type Call struct {
 	ttl    string // the time to live of what the request has written to a prompt cache, as JSON
 	parent string // what the name of a context cache begins with, on Vertex AI: "projects/P/locations/L/"
 }
+
+// TTL returns the time to live that the request asks for as a whole, for what it has written to a prompt cache; "" if it asks
+// for none.
+func (c *Call) TTL() string { return strings.Trim(c.ttl, `"`) }
 
 // A Shape is what all calls of one operation of a dialect have in common. A dialect makes its shapes once and has each
 // [Call] point to one. A Shape must not be changed after that: it is read concurrently.
@@ -139,7 +145,7 @@ type Shape struct {
 	AnswerLimit int
 
 	// Marks are names of members, in quotes: an event of a stream is read only if it has one of them, with a value other
-	// than null. The first event is always read. Nil reads every event, which is safe, and slower.
+	// than null and "". The first event is always read. Nil reads every event, which is safe, and slower.
 	//
 	// With the marks {`"usage"`}, these events are read or not:
 	//
@@ -151,9 +157,9 @@ type Shape struct {
 	Events [][]byte
 	// Done is the data of the event that ends a stream and is no JSON document: [DONE]. Nil if there is none.
 	Done []byte
-	// Last is the name of a member, in quotes: an event in which its value is not null may be the stream's last with
-	// content. If the caller stops reading after it, the usage reported so far counts. It is for calls with one answer
-	// (Choices is 1). Nil if there is none.
+	// Last is the name of a member, in quotes: an event in which its value is neither null nor "" may be the stream's last
+	// with content. If the caller stops reading after it, the usage reported so far counts. It is for calls with one answer
+	// (Choices is 1), and should be among Marks. Nil if there is none.
 	Last []byte
 	// Running says that a stream reports its usage as it goes, so that only the end of the stream has all of it. Otherwise
 	// usage is what a stream reports last.
@@ -162,6 +168,11 @@ type Shape struct {
 	request  func(c *Call, body *transport.Fields)                               // of an operation of OpenAI's API
 	answer   func(c *Call, doc *transport.Fields, a *Answer) (at transport.Path) // returns where the document names its tier
 	grounded *Shape                                                              // for a request whose answer counts searches
+
+	names          map[string]Count // of a usage of OpenAI's shape
+	exactTotal     bool             // the total of a usage is the sum of its parts
+	reasoningApart bool             // reasoning is neither in the count of the output nor in the total
+	freshImages    bool             // images of the prompt were not cached, whatever the count of cached tokens
 }
 
 // noShape is the Shape of a call whose dialect gave none.

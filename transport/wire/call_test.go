@@ -29,7 +29,7 @@ func (d bareDialect) Rejection(*wire.Call, *wire.Response) (none wire.Rejection)
 // read has a Reader read an answer.
 func read(d wire.Dialect, c *wire.Call, contentType, body string) (*wire.Reader, bool) {
 	var r wire.Reader
-	r.Begin(d, c, &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {contentType}}}, false)
+	r.Begin(d, c, &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {contentType}}})
 	for p := []byte(body); len(p) > 0; {
 		n, _ := r.Observe(p)
 		p = p[max(1, n):]

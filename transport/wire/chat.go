@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 
-	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
 )
 
@@ -12,6 +11,7 @@ import (
 
 var (
 	usageMarks = [][]byte{[]byte(`"usage"`), []byte(`"error"`)}
+	chatMarks  = [][]byte{[]byte(`"usage"`), []byte(`"error"`), []byte(`"x_groq"`), finishMark}
 	chatDone   = []byte("[DONE]")
 	finishMark = []byte(`"finish_reason"`)
 )
@@ -24,7 +24,8 @@ var chatOperation = &operation{
 			"n", "extra_body", "tools", "plugins", "search_parameters", "web_search_options", "prompt_cache_options.ttl"),
 		Harmless:    chatHarmless,
 		AnswerPaths: chatAnswers,
-		Marks:       [][]byte{[]byte(`"usage"`), []byte(`"error"`), []byte(`"x_groq"`)},
+		AnswerLimit: usageLimit,
+		Marks:       chatMarks,
 		Done:        chatDone,
 		Last:        finishMark,
 		request:     chatRequest,
@@ -38,7 +39,8 @@ var completionsOperation = &operation{
 		RequestPaths: transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "n", "best_of", "prompt"),
 		Harmless:     completionsHarmless,
 		AnswerPaths:  chatAnswers,
-		Marks:        usageMarks,
+		AnswerLimit:  usageLimit,
+		Marks:        chatMarks,
 		Done:         chatDone,
 		Last:         finishMark,
 		request:      completionsRequest,
@@ -52,6 +54,7 @@ var embeddingsOperation = &operation{
 		RequestPaths: transport.MustPaths("model", "service_tier"),
 		Harmless:     embeddingsHarmless,
 		AnswerPaths:  chatAnswers,
+		AnswerLimit:  usageLimit,
 		request:      func(c *Call, body *transport.Fields) { c.Model = modelOf(body, c.Model) },
 		answer:       chatAnswer,
 	},
@@ -121,55 +124,12 @@ func editUsage(c *Call, body *transport.Fields, w Want, e *Edits) {
 	e.HideUsage = true
 }
 
-// usagePaths are the paths of a usage object as a chat has it.
-type usagePaths struct {
-	prompt, completion, total     transport.Path
-	cached, hit, number           transport.Path // cached tokens: at OpenAI, DeepSeek, and others
-	written, audioIn, seconds     transport.Path
-	reasoning, audioOut, imageOut transport.Path
+// chatAnswers are the members to look for in answers of chats, completions and embeddings.
+var chatAnswers = transport.MustPaths("id", "model", "service_tier", "choices", "error", "error.code", "error.type", "error.message",
+	"usage", "x_groq.usage", "x_groq.error")
 
-	needsPrompt bool // without prompt_tokens it is another kind of usage
-}
-
-var (
-	chatUsagePaths = usagePathsOf("usage.")
-	groqUsagePaths = usagePathsOf("x_groq.usage.") // Groq sends it there in the last chunk but one of a stream
-)
-
-// usagePathsOf returns the paths of a usage object at a prefix: "usage.".
-func usagePathsOf(prefix string) usagePaths {
-	at := func(name string) transport.Path { return transport.PathOf(prefix + name) }
-	return usagePaths{
-		prompt: at("prompt_tokens"), completion: at("completion_tokens"), total: at("total_tokens"),
-		cached: at("prompt_tokens_details.cached_tokens"), hit: at("prompt_cache_hit_tokens"), number: at("num_cached_tokens"),
-		written: at("prompt_tokens_details.cache_write_tokens"), audioIn: at("prompt_tokens_details.audio_tokens"),
-		seconds:   at("prompt_audio_seconds"),
-		reasoning: at("completion_tokens_details.reasoning_tokens"),
-		audioOut:  at("completion_tokens_details.audio_tokens"), imageOut: at("completion_tokens_details.image_tokens"),
-	}
-}
-
-// all returns the names of the paths.
-func (p *usagePaths) all() []string {
-	return pathNames(
-		p.prompt, p.completion, p.total, p.cached, p.hit, p.number, p.written, p.audioIn, p.seconds, p.reasoning, p.audioOut, p.imageOut,
-	)
-}
-
-// chatAnswers are the members to look for in answers of chats, completions and embeddings: OpenAI's own, and those that
-// other providers add.
-var chatAnswers = withUnknownCounts(transport.MustPaths(append(append([]string{
-	"id", "model", "service_tier", "choices", "error", "error.code", "error.type", "error.message",
-	"usage.service_tier",                  // Mistral
-	"usage.cost", "usage.cost.total_cost", // OpenRouter; Perplexity
-	"usage.estimated_cost",                              // DeepInfra
-	"usage.is_byok",                                     // OpenRouter
-	"usage.prompt_tokens_details.image_tokens",          // xAI
-	"usage.cost_in_usd_ticks", "usage.num_sources_used", // xAI
-	"usage.num_server_side_tools_used",
-	"usage.extra_properties.google.traffic_type", // Vertex AI's OpenAI-compatible API
-	"x_groq.error",
-}, chatUsagePaths.all()...), groqUsagePaths.all()...)...))
+// usageLimit is the longest usage that is read, in bytes. The longest recorded one has 608.
+const usageLimit = 4 << 10
 
 // chatAnswer reads an answer, or an event of a stream. The usage of a stream is in the event before [DONE]. That event has no
 // choices, and is hidden from a caller who did not ask for it:
@@ -187,100 +147,31 @@ func chatAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path)
 		text, _ := textOf(raw)
 		a.Failed, a.ErrorCode = true, identifier(text)
 	}
-	found := readChatUsage(doc, &chatUsagePaths, c.NoOutput, a)
-	if found {
-		priceWrites(c, a)
-		noteUnknownCount(doc, a)
-	} else {
-		readChatUsage(doc, &groqUsagePaths, false, a)
-	}
-	readCost(doc, atUsageEstimatedCost, a)
-	readCost(doc, atUsageCost, a)
-	readTicks(doc, atUsageCostInUSDTicks, a)
 	choices, ok := doc.Get(atChoices)
-	a.Hide = found && !failed && ok && len(choices) >= 2 && len(bytes.TrimSpace(choices[1:len(choices)-1])) == 0
+	none := ok && len(choices) >= 2 && len(bytes.TrimSpace(choices[1:len(choices)-1])) == 0
+	switch {
+	case readUsage(c, doc, a, atUsage):
+		a.Hide = none && !failed
+		a.Running = !none && !failed && doc.Has(atChoices)
+	case readUsage(c, doc, a, atXGroqUsage), readChoiceUsage(c, choices, a): // Groq's, in the last chunk but one; Moonshot's
+		a.Running = !failed
+	}
 	return atServiceTier
 }
 
-// chatCounts are the counts of a usage object as it has them.
-type chatCounts struct {
-	prompt, cached, written, audioIn               int64 // the last three are parts of the first
-	completion, reasoning, audioOut, imageOut      int64 // so are these, but reasoning may stand apart
-	total                                          int64
-	hasPrompt, hasCompletion, hasTotal, hasSeconds bool
-}
+// choiceUsage is where Moonshot has the usage of a stream: in a choice of its last event.
+var choiceUsage = memberPathOf("usage")
 
-// readChatUsage turns OpenAI's counts into counts that do not overlap. The cached tokens, the cache writes and the audio are
-// parts of prompt_tokens; the reasoning, the audio and the images are parts of completion_tokens. An embedding has no output.
-func readChatUsage(doc *transport.Fields, paths *usagePaths, noOutput bool, a *Answer) (found bool) {
-	r := countReader{doc: doc}
-	var n chatCounts
-	n.prompt, n.hasPrompt = r.get(paths.prompt)
-	n.completion, n.hasCompletion = r.get(paths.completion)
-	n.total, n.hasTotal = r.get(paths.total)
-	if !n.hasPrompt && (paths.needsPrompt || !n.hasCompletion && !n.hasTotal && r.problem == "") {
+// readChoiceUsage reads the usage within the choices, and reports whether there is one. If several choices have one, each is
+// of the whole answer.
+func readChoiceUsage(c *Call, choices []byte, a *Answer) (found bool) {
+	if !bytes.Contains(choices, []byte(`"usage"`)) {
 		return false
 	}
-	n.cached = r.first(paths.cached, paths.hit, paths.number)
-	n.written, _ = r.get(paths.written)
-	n.audioIn, _ = r.get(paths.audioIn)
-	n.reasoning, _ = r.get(paths.reasoning)
-	n.audioOut, _ = r.get(paths.audioOut)
-	n.imageOut, _ = r.get(paths.imageOut)
-	seconds, ok := doc.Get(paths.seconds)
-	n.hasSeconds = ok && len(seconds) > 0 && seconds[0] >= '0' && seconds[0] <= '9'
-	if !n.hasPrompt || !n.hasCompletion && !noOutput {
-		r.wrong("usage lacks prompt_tokens or completion_tokens")
-	}
-	a.Usage = n.usage(&r)
-	a.HasUsage, a.Problem = true, r.problem
-	return true
-}
-
-// usage returns the counts without overlap; r gets what is wrong with them. If the total is more than prompt and completion
-// together, the provider counts the rest separately: audio at Mistral; reasoning at xAI and at Google's OpenAI-compatible
-// API. More reasoning than completion tokens, which some gateways report, is also counted separately.
-func (n *chatCounts) usage(r *countReader) price.Usage {
-	prompt, audioIn, output := n.prompt, n.audioIn, n.completion
-	switch apart := n.total - n.prompt - n.completion; {
-	case !n.hasTotal || apart == 0:
-	case apart < 0:
-		r.wrong("usage.total_tokens is less than its parts")
-	case apart == n.audioIn || n.hasSeconds:
-		prompt, audioIn = prompt+apart, apart
-	default:
-		output += apart
-	}
-	if n.reasoning > output {
-		output = n.completion + n.reasoning
-	}
-	if n.audioOut+n.imageOut > output {
-		r.wrong("usage.completion_tokens_details has more audio and image tokens than the output")
-	}
-	if audioIn > 0 && n.cached+n.written+audioIn > prompt {
-		r.wrong("usage does not say how much of the audio was cached")
-	}
-	text := max(0, output-n.audioOut-n.imageOut)
-	return price.Usage{
-		// Some hosts report more cached tokens than prompt tokens; they bill the cached ones and nothing fresh.
-		Input:       max(0, prompt-n.cached-n.written-audioIn),
-		CachedInput: n.cached, CacheWrite: n.written, AudioInput: audioIn,
-		Output: text, AudioOutput: n.audioOut, ImageOutput: n.imageOut,
-		Reasoning: min(max(n.reasoning, output-n.completion), text),
-	}
-}
-
-// priceWrites moves the tokens that were written to a cache to the count with the price of their time to live. GPT-6.1 has
-// a longer one.
-func priceWrites(c *Call, a *Answer) {
-	u := &a.Usage
-	switch c.ttl {
-	case "", `"30m"`:
-	case `"12h"`:
-		u.CacheWrite12h, u.CacheWrite = u.CacheWrite, 0
-	default:
-		if u.CacheWrite > 0 {
-			a.Extras = "it wrote to a cache for a time whose price is not known"
+	for choice, err := range transport.Objects(choices, choiceUsage.paths) {
+		if raw, ok := choice.Get(choiceUsage.path); err == nil && ok && raw[0] == '{' {
+			found = addUsage(c, raw, a) || found
 		}
 	}
+	return found
 }

@@ -32,6 +32,10 @@ type Compatible struct {
 	// that service_tier has for it. The name "" is for a tier that is asked for by naming none. Nil is no tiers:
 	// service_tier is left as it is.
 	Tiers map[policy.Tier]string
+	// UsageNames are names of counts in the provider's usage that this package does not know, as paths below the usage:
+	// "details.kv_hit_tokens". Several names may stand for one count; they should agree in an answer. A count of tokens
+	// whose name is not known leaves a call without a price. Nil adds none.
+	UsageNames map[string]Count
 	// Caches says that extra_body.google.cached_content names a context cache, as in Google's APIs.
 	Caches bool
 	// Harmless names further members of the provider's requests that add nothing to the cost of a call but their bytes, in
@@ -49,12 +53,15 @@ type Compatible struct {
 	only       []string                // the operations that it has; nil: all
 	paid       func(model string) bool // the model uses tools that are charged for, unasked; nil: none does
 
+	reasoningApart, freshImages bool // see Shape
+
 	// What is still different is done by hooks, after what is common.
 	headers   func(h http.Header, a *Answer)
 	answer    func(c *Call, doc *transport.Fields, a *Answer)
 	rejection func(c *Call, r *Response, e *apiError, f *Rejection)
 
-	once   sync.Once // makes shapes
+	once   sync.Once // makes names and shapes
+	names  map[string]Count
 	shapes map[*operation]*compatibleShapes
 }
 
@@ -76,7 +83,7 @@ func (d *Compatible) check() error {
 	if _, err := NewOutline(d.Harmless); err != nil {
 		return fmt.Errorf("wire: Dialects: Harmless of %s: %w", d.Provider, err)
 	}
-	return nil
+	return checkUsageNames(d.Provider, d.UsageNames)
 }
 
 // compatibleShapes are the shapes of an operation at one provider.
@@ -85,6 +92,7 @@ type compatibleShapes struct{ call, poll Shape }
 // shapesOf returns the shapes of an operation.
 func (d *Compatible) shapesOf(op *operation) *compatibleShapes {
 	d.once.Do(func() {
+		d.names = withUsageNames(d.UsageNames)
 		d.shapes = make(map[*operation]*compatibleShapes, len(operations))
 		for _, op := range operations {
 			d.shapes[op] = d.newShapes(op)
@@ -102,6 +110,7 @@ func (d *Compatible) newShapes(op *operation) *compatibleShapes {
 	if s.Harmless != nil && d.Harmless != "" {
 		s.Harmless = s.Harmless.with(d.Harmless)
 	}
+	s.reasoningApart, s.freshImages, s.names = d.reasoningApart, d.freshImages, d.names
 	if !d.headerTier {
 		s.Strict = d.strict
 	}

@@ -9,7 +9,7 @@
 //	dialect.Edit(&call, body.Fields(), want, &edits)           // what has to change, for another tier say?
 //	...                                                        // the request is sent
 //	dialect.Rejection(&call, &response)                        // outside of 2xx: was it free, and why did it fail?
-//	reader.Begin(dialect, &call, resp, false)                  // 2xx: a Reader turns the body into an Answer
+//	reader.Begin(dialect, &call, resp)                         // 2xx: a Reader turns the body into an Answer
 //
 // Package middleware does all of this for a program. Import wire to add a provider that it does not know:
 //

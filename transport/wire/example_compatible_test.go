@@ -51,7 +51,7 @@ func ExampleCompatible() {
 	// What did the answer use, and which tier served?
 	resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}}
 	var reader wire.Reader
-	reader.Begin(dialect, &call, resp, edits.HideUsage)
+	reader.Begin(dialect, &call, resp)
 	reader.Observe([]byte(`{"id": "c-1", "model": "roadrunner-2", "service_tier": "low", "choices": [{"message": {"content": "Beep."}}],
 		"usage": {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15, "prompt_tokens_details": {"cached_tokens": 8}}}`))
 	complete := reader.End(transport.EndEOF)

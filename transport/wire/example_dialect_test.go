@@ -145,7 +145,7 @@ func ExampleDialect() {
 	// What did the answer use, and which tier served?
 	resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}}
 	var reader wire.Reader
-	reader.Begin(dialect, &call, resp, edits.HideUsage)
+	reader.Begin(dialect, &call, resp)
 	reader.Observe([]byte(`{"engine": "roadrunner-2", "queue": "slow", "tokens": {"in": 12, "out": 3}}`))
 	complete := reader.End(transport.EndEOF)
 	a := &reader.Answer

@@ -11,6 +11,7 @@ import (
 // gemini has an API of its own, and one that is compatible with OpenAI's.
 var gemini = &provider{
 	name:     "gemini",
+	aliases:  []string{"google", "googleai", "googlegemini", "geminiapi", "googleaistudio", "aistudio"},
 	hosts:    []string{"generativelanguage.googleapis.com"},
 	dialects: []Dialect{geminiCompatible, geminiNative},
 	free:     []string{"auth_tokens", "corpora", "fileSearchStores", "tunedModels"},
@@ -93,7 +94,7 @@ func (geminiDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 	case CreateCache, UpdateCache, DeleteCache:
 		cacheAnswer(c, doc, a)
 	case Embeddings:
-		readGeminiUsage(doc, a)
+		readGeminiUsage(c, doc, a)
 	case Generate:
 		generateAnswer(c, doc, a)
 		if tier := geminiTier(doc.Text(atUsageMetadataServiceTier)); tier != "" {

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/skinflint-go/skinflint/policy"
-	"github.com/skinflint-go/skinflint/transport"
 )
 
 // geminiCompatible is the Gemini API that is compatible with OpenAI's: /v1beta/openai/chat/completions, and
@@ -17,16 +16,11 @@ var geminiCompatible Dialect = geminiCompatibleDialect{newGoogleCompatible("gemi
 func newGoogleCompatible(provider string, rejection func(*Call, *Response) Rejection) *Compatible {
 	return &Compatible{
 		Provider: provider, AskUsage: true, Caches: true, running: true, only: []string{Chat, Embeddings},
-		Tiers:   map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "", policy.Priority: "priority"},
-		tiers:   geminiTiers,
-		strict:  geminiStrict,
-		aliases: map[string]policy.Tier{"standard": policy.Standard, "default": policy.Standard, "auto": "auto"},
-		headers: geminiHeaders,
-		answer: func(_ *Call, doc *transport.Fields, a *Answer) {
-			if tier := trafficTier(doc.Text(atUsageExtraPropertiesGoogleTrafficType)); tier != "" {
-				a.Tier = tier
-			}
-		},
+		Tiers:     map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "", policy.Priority: "priority"},
+		tiers:     geminiTiers,
+		strict:    geminiStrict,
+		aliases:   map[string]policy.Tier{"standard": policy.Standard, "default": policy.Standard, "auto": "auto"},
+		headers:   geminiHeaders,
 		rejection: func(c *Call, r *Response, _ *apiError, f *Rejection) { *f = rejection(c, r) },
 	}
 }

@@ -25,12 +25,15 @@ func geminiRejection(c *Call, r *Response) Rejection {
 func vertexRejection(c *Call, r *Response) Rejection {
 	f, own := googleRejection(r)
 	// The page of a proxy may hide an answer that was on its way, but not a rejection.
-	own = own || r.Status < 500 && r.Status != http.StatusRequestTimeout
+	own = own || r.Status < 500 && r.Status != http.StatusRequestTimeout && r.Status != statusCancelled
 	if own && !c.Foreign && r.Status >= 400 {
 		f.Outcome, f.Evidence = policy.Rejected, policy.Documented
 	}
 	return f
 }
+
+// statusCancelled is Google's status for a request that it gave up: {"code": 499, "status": "CANCELLED"}.
+const statusCancelled = 499
 
 // googleRejection reads an error of Google's: {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": ...,
 // "details": [...]}}, in the OpenAI-compatible APIs within an array. It also reports whether the error is Google's own, and
@@ -52,7 +55,7 @@ func googleRejection(r *Response) (f Rejection, own bool) {
 			f.Reason = policy.Capacity
 		}
 		f.RetryAfter = max(RetryAfter(r.Header, r.At), retryDelay(r.Body))
-	case r.Status >= 500 || r.Status == http.StatusRequestTimeout:
+	case r.Status >= 500 || r.Status == http.StatusRequestTimeout || r.Status == statusCancelled:
 		f.Outcome, f.Evidence, f.Reason = policy.Ambiguous, "", policy.ServerError
 		f.RetryAfter = RetryAfter(r.Header, r.At)
 	case isDeadCache(r.Status, e.message):
@@ -82,9 +85,7 @@ func google429(r *Response, e *apiError) policy.Reason {
 			return policy.Quota // waiting for the next day is too long, whatever the RetryInfo says
 		}
 		return policy.Rate
-	case strings.Contains(e.message, "spending cap"), strings.Contains(e.message, "prepayment credits"), strings.Contains(e.message, "billing cap"):
-		return policy.Quota
-	case strings.Contains(e.message, "per day"):
+	case e.usedUp(), strings.Contains(e.message, "per day"):
 		return policy.Quota
 	case r.Asked == policy.Flex:
 		return policy.Capacity

@@ -22,10 +22,10 @@ var (
 		"usageMetadata.promptTokenCount", "usageMetadata.cachedContentTokenCount", "usageMetadata.candidatesTokenCount",
 		"usageMetadata.thoughtsTokenCount", "usageMetadata.toolUsePromptTokenCount", "usageMetadata.totalTokenCount",
 		"usageMetadata.promptTokensDetails", "usageMetadata.cacheTokensDetails", "usageMetadata.candidatesTokensDetails",
-		"usageMetadata.toolUsePromptTokensDetails",
+		"usageMetadata.toolUsePromptTokensDetails", "usageMetadata.promptTokenDetails",
 		"usageMetadata.serviceTier", "usageMetadata.trafficType", "candidates")
 
-	generateMarks = [][]byte{[]byte(`"usageMetadata"`), []byte(`"error"`)}
+	generateMarks = [][]byte{[]byte(`"usageMetadata"`), []byte(`"error"`), generateLast}
 	generateLast  = []byte(`"finishReason"`)
 )
 
@@ -147,6 +147,6 @@ func generateAnswer(c *Call, doc *transport.Fields, a *Answer) {
 		a.Failed, a.ErrorCode = true, code
 	}
 	used := a.Usage.WebSearches
-	readGeminiUsage(doc, a)
+	readGeminiUsage(c, doc, a)
 	a.Usage.WebSearches = used
 }

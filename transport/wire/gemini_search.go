@@ -14,7 +14,7 @@ var (
 )
 
 // groundedMarks are the marks of events of a call that may use searches.
-var groundedMarks = [][]byte{[]byte(`"usageMetadata"`), []byte(`"error"`), []byte(`"groundingMetadata"`)}
+var groundedMarks = [][]byte{[]byte(`"usageMetadata"`), []byte(`"error"`), generateLast, []byte(`"groundingMetadata"`)}
 
 // groundedLimit is how much is kept, in bytes, of an answer's candidates in which searches are counted: they hold the text
 // too.

@@ -40,7 +40,7 @@ func TestGroundedShape(t *testing.T) {
 	searching := plain
 	d.Request(&plain, nil, fields(t, plain.RequestPaths, `{"tools":[{"functionDeclarations":[]}]}`))
 	d.Request(&searching, nil, fields(t, plain.RequestPaths, `{"tools":[{"google_search":{}}]}`))
-	if plain.AnswerLimit != 0 || len(plain.Marks) != 2 || searching.AnswerLimit == 0 || len(searching.Marks) != 3 {
+	if plain.AnswerLimit != 0 || len(plain.Marks) != 3 || searching.AnswerLimit == 0 || len(searching.Marks) != 4 {
 		t.Errorf("%+v\n%+v", plain.Shape, searching.Shape)
 	}
 	if plain.Provider != searching.Provider || len(searching.Tiers) != 3 || !searching.Caches {

@@ -23,7 +23,15 @@ func TestGeminiUsage(t *testing.T) {
 		{name: "what tools put into the prompt, within", url: geminiURL,
 			docs: []string{`{"usageMetadata":{"promptTokenCount":9,"toolUsePromptTokenCount":6,"candidatesTokenCount":4,"totalTokenCount":13}}`}, usage: price.Usage{Input: 9, Output: 4}},
 		{name: "a total that is wrong", url: geminiURL, docs: []string{`{"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":4,"totalTokenCount":14}}`}, problem: "sum"},
-		{name: "more cached than prompt", url: geminiURL, docs: []string{`{"usageMetadata":{"promptTokenCount":9,"cachedContentTokenCount":10,"totalTokenCount":9}}`}, problem: "more than the prompt"},
+		{name: "more cached than prompt", url: geminiURL, docs: []string{`{"usageMetadata":{"promptTokenCount":9,"cachedContentTokenCount":10,"totalTokenCount":9}}`}, usage: price.Usage{CachedInput: 10}},
+		{name: "later zeros", url: geminiURL, docs: []string{
+			`{"usageMetadata":{"promptTokenCount":9,"cachedContentTokenCount":4,"candidatesTokenCount":4,"thoughtsTokenCount":2,"totalTokenCount":15}}`,
+			`{"usageMetadata":{"promptTokenCount":0,"cachedContentTokenCount":0,"candidatesTokenCount":7,"totalTokenCount":7}}`},
+			usage: price.Usage{Input: 5, CachedInput: 4, Output: 9, Reasoning: 2}},
+		{name: "a corrected count", url: geminiURL, docs: []string{
+			`{"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":4,"totalTokenCount":13}}`,
+			`{"usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":7,"totalTokenCount":15}}`},
+			usage: price.Usage{Input: 8, Output: 7}},
 		{name: "audio, in and out", url: geminiURL,
 			docs: []string{`{"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":4,"totalTokenCount":13,
 				"promptTokensDetails":[{"modality":"TEXT","tokenCount":4},{"modality":"AUDIO","tokenCount":5}],"candidatesTokensDetails":[{"modality":1},{"modality":"IMAGE","tokenCount":3}]}}`},

@@ -18,7 +18,7 @@ func TestMediaUsage(t *testing.T) {
 			docs:  []string{`{"usage":{"input_tokens":30,"output_tokens":9,"total_tokens":39,"input_token_details":{"audio_tokens":20}}}`},
 			usage: price.Usage{Input: 10, AudioInput: 20, Output: 9}},
 		{name: "more audio than input", url: audio, docs: []string{`{"usage":{"input_tokens":3,"output_tokens":9,"input_token_details":{"audio_tokens":20}}}`},
-			problem: "more than the input"},
+			problem: "more tokens of audio"},
 		{name: "a total that is wrong", url: audio, docs: []string{`{"usage":{"input_tokens":3,"output_tokens":9,"total_tokens":13}}`}, problem: "sum"},
 		{name: "seconds", url: audio, docs: []string{`{"usage":{"type":"duration","seconds":12}}`}, extras: "by the second", noUsage: true},
 		{name: "seconds and tokens, as at Mistral", url: mistral,
@@ -30,7 +30,7 @@ func TestMediaUsage(t *testing.T) {
 		{name: "images of an older model", url: images, docs: []string{`{"usage":{"input_tokens":30,"output_tokens":100}}`},
 			usage: price.Usage{Input: 30, ImageOutput: 100}},
 		{name: "more images than tokens", url: images, docs: []string{`{"usage":{"input_tokens":3,"output_tokens":1,"input_tokens_details":{"image_tokens":20}}}`},
-			problem: "more image tokens"},
+			problem: "audio and images than"},
 		{name: "images by their price", url: xai, docs: []string{`{"usage":{"cost_in_usd_ticks":200000000}}`}, noUsage: true, reported: "0.02"},
 	})
 }

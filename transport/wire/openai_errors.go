@@ -2,7 +2,6 @@ package wire
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -14,9 +13,9 @@ func openAIRejection(r *Response, e *apiError) Rejection {
 	f := Rejection{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.BadRequest, Code: openAICode(r.Status, e)}
 	switch status := r.Status; {
 	case status == http.StatusTooManyRequests:
-		f.Reason, f.Evidence = openAI429(e)
+		f.Reason, f.Evidence = openAI429(r, e)
 		if f.RetryAfter = max(RetryAfter(r.Header, r.At), tryAgainIn(e.message)); f.RetryAfter == 0 {
-			f.RetryAfter = rateReset(r.Header) // the time until the whole limit is back: longer than needed, so it comes last
+			f.RetryAfter = rateReset(r.Header, r.At) // the time until the whole limit is back: longer than needed, so it comes last
 		}
 	case overloaded(status, e):
 		f.Reason, f.Evidence = policy.Overloaded, policy.Reported
@@ -29,10 +28,10 @@ func openAIRejection(r *Response, e *apiError) Rejection {
 		f.Reason = policy.TooLarge // how Groq rejects more than the limit of a minute
 	case status == http.StatusPaymentRequired:
 		f.Reason = policy.Quota
-	case status == http.StatusBadRequest || status == http.StatusUnprocessableEntity:
-		f.Reason = openAI400(e)
 	case mayBeBilled(status):
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
+	case status >= 400:
+		f.Reason = openAI400(status, e)
 	}
 	return f
 }
@@ -49,13 +48,17 @@ func openAICode(status int, e *apiError) string {
 	return code
 }
 
-// openAI400 returns what a 400 or a 422 is about.
-func openAI400(e *apiError) policy.Reason {
+// openAI400 returns what a status is about by which a server says that it did not take the request up.
+func openAI400(status int, e *apiError) policy.Reason {
+	invalid := status == http.StatusBadRequest || status == http.StatusUnprocessableEntity
 	switch {
-	case rejectsTier(e):
+	case invalid && rejectsTier(e):
 		return policy.TierRejected
-	case e.rejectsUsage():
+	case invalid && e.rejectsUsage():
 		return policy.UsageRejected
+	case status == http.StatusUnauthorized && !e.hasQuotaCode(): // "Invalid API key or insufficient credits"
+	case e.usedUp():
+		return policy.Quota
 	}
 	return policy.BadRequest
 }
@@ -71,26 +74,18 @@ func overloaded(status int, e *apiError) bool {
 	return false
 }
 
-// openAIQuota are codes, or types, of a 429 for which waiting does not help. Source: OpenAI's error code guide; recorded
-// traffic.
-var openAIQuota = []string{
-	"insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
-	"project_spend_limit_exceeded", "organization_usage_limit_exceeded", "billing_hard_limit_reached",
-}
-
 // openAI429 returns what a 429 is about.
-func openAI429(e *apiError) (policy.Reason, policy.Evidence) {
+func openAI429(r *Response, e *apiError) (policy.Reason, policy.Evidence) {
 	switch {
+	case e.status == "RESOURCE_EXHAUSTED": // passed on by a gateway
+		return google429(r, e), policy.Inferred
 	case e.code == "flex_unavailable", e.code == "resource_unavailable", e.kind == "resource_unavailable",
 		strings.HasPrefix(e.message, "Flex") && strings.Contains(e.message, "sufficient resources"):
 		// "You will not be charged when this occurs": OpenAI's flex guide.
 		return policy.Capacity, policy.Documented
-	case slices.Contains(openAIQuota, e.code), slices.Contains(openAIQuota, e.kind):
-		return policy.Quota, policy.Inferred
 	case strings.HasPrefix(e.message, "Request too large"), asksTooMuch(e.message):
 		return policy.TooLarge, policy.Inferred
-	case strings.Contains(e.message, "per day ("), strings.Contains(e.message, "-per-day"):
-		// "... on requests per day (RPD): Limit 200, ...": waiting for the next day is too long.
+	case e.usedUp():
 		return policy.Quota, policy.Inferred
 	}
 	return policy.Rate, policy.Inferred

@@ -9,6 +9,8 @@ import (
 type provider struct {
 	name     string
 	hosts    []string // one that begins with a dot or a dash is the end of a host's name
+	begin    string   // what the names of its hosts begin with; "" is anything
+	aliases  []string // what else people call it, in lower case and without spaces and punctuation: see providerNamed
 	dialects []Dialect
 	free     []string // segments of paths, in addition to freeSegments, by which a POST costs nothing
 }

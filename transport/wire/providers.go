@@ -2,11 +2,13 @@ package wire
 
 import (
 	"net/url"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 var providers = []*provider{
-	openAI, gemini, vertex, azure, groq, openRouter, anthropic, deepSeek, mistral, xAI, perplexity, cerebras, moonshot, zai,
+	openAI, gemini, vertex, azure, groq, openRouter, anthropic, deepSeek, mistral, xAI, perplexity, cerebras, moonshot, zai, vercel, bedrock,
 }
 
 // unknownHostDialects are asked about requests to unknown hosts: gateways, test servers. A dialect that takes fewer paths
@@ -22,10 +24,17 @@ func Providers() []string {
 	return names
 }
 
-// providerNamed returns the provider of a name; nil if there is none.
+// providerNamed returns the provider of a name, or of an alias of it; nil if there is none. Case, spaces and punctuation do not
+// matter: Google-Vertex is googlevertex.
 func providerNamed(name string) *provider {
+	plain := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-_. /", r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
 	for _, p := range providers {
-		if p.name == name {
+		if p.name == plain || slices.Contains(p.aliases, plain) {
 			return p
 		}
 	}
@@ -52,11 +61,20 @@ var providersByHost, providersByHostEnd = func() (map[string]*provider, map[stri
 //	api.openai.com                       the whole name
 //	us-east5-aiplatform.googleapis.com   its end, from a dash of the first part: -aiplatform.googleapis.com
 //	me.openai.azure.com                  its end, from a dot: .openai.azure.com
+//	bedrock-mantle.us-east-1.api.aws     its end, from a dot, and its beginning
 func providerOf(u *url.URL) *provider {
 	name := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	if p := providersByHost[name]; p != nil {
 		return p
 	}
+	if p := providerByEnd(name); p != nil && strings.HasPrefix(name, p.begin) {
+		return p
+	}
+	return nil
+}
+
+// providerByEnd returns the provider by the end of its host's name.
+func providerByEnd(name string) *provider {
 	dot := strings.IndexByte(name, '.')
 	if dot < 0 {
 		return nil

@@ -19,17 +19,15 @@ type Reader struct {
 	unread     bool        // it came compressed, and could not be read
 }
 
-// Begin prepares the Reader for the body of a 2xx response to a call. It reads the response's headers, not its body. asked
-// says that the chain asked for an event with the usage for which the caller did not ask.
-func (r *Reader) Begin(d Dialect, c *Call, resp *http.Response, asked bool) {
+// Begin prepares the Reader for the body of a 2xx response to a call. It reads the response's headers, not its body.
+func (r *Reader) Begin(d Dialect, c *Call, resp *http.Response) {
 	if c.Shape == nil {
 		c.Shape = noShape
 	}
 	r.dialect, r.call = d, c
 	r.compressed = newCompressed(resp.Header)
 	f := transport.Format{
-		Paths: c.AnswerPaths, Limit: c.AnswerLimit, Stream: c.Stream, Plain: asked, // the event that we asked for must be hidden
-		Marks: c.Marks, Events: c.Events, Done: c.Done,
+		Paths: c.AnswerPaths, Limit: c.AnswerLimit, Stream: c.Stream, Marks: c.Marks, Events: c.Events, Done: c.Done,
 	}
 	if c.Choices == 1 {
 		f.Last = c.Last // of several answers, one ends before the others
@@ -71,10 +69,10 @@ func (r *Reader) End(how transport.End) bool {
 	case transport.Unmarked:
 		// Some hosts end their streams without a final event. The usage comes last, so a stream that has it is complete,
 		// unless it reports the usage as it goes.
-		return r.unread || r.Answer.HasUsage && !r.call.Running
+		return r.unread || r.Answer.HasUsage && !r.call.Running && !r.Answer.Running
 	}
 	return r.unread && (how == transport.EndEOF || how == transport.EndComplete)
 }
 
-// Events reports whether the response is a stream of events that is read as it arrives.
+// Events reports whether the response is a stream of events that is read as it arrives, or may turn out to be one.
 func (r *Reader) Events() bool { return r.documents.Events() && r.compressed == nil }

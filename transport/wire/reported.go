@@ -1,13 +1,10 @@
 package wire
 
-import (
-	"github.com/skinflint-go/skinflint/policy/price"
-	"github.com/skinflint-go/skinflint/transport"
-)
+import "github.com/skinflint-go/skinflint/policy/price"
 
 // readCost reads what the provider says that it charged, in US dollars.
-func readCost(doc *transport.Fields, path transport.Path, a *Answer) {
-	if raw, ok := doc.Get(path); ok && len(raw) > 0 && raw[0] >= '0' && raw[0] <= '9' {
+func readCost(raw []byte, a *Answer) {
+	if len(raw) > 0 && raw[0] >= '0' && raw[0] <= '9' {
 		if p, err := price.RoundUSD(string(raw)); err == nil {
 			a.Reported, a.HasReported = p, true
 		}
@@ -18,10 +15,8 @@ func readCost(doc *transport.Fields, path transport.Path, a *Answer) {
 const tick = 100
 
 // readTicks reads what xAI says that it charged, in ticks.
-func readTicks(doc *transport.Fields, path transport.Path, a *Answer) {
-	if raw, ok := doc.Get(path); ok {
-		if n, ok := count(raw); ok {
-			a.Reported, a.HasReported = price.Pico(n*tick), true
-		}
+func readTicks(raw []byte, a *Answer) {
+	if n, ok := count(raw); ok {
+		a.Reported, a.HasReported = price.Pico(n*tick), true
 	}
 }

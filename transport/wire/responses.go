@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"github.com/skinflint-go/skinflint/policy/price"
-	"github.com/skinflint-go/skinflint/transport"
-)
+import "github.com/skinflint-go/skinflint/transport"
 
 // OpenAI's Responses API.
 
@@ -18,6 +15,7 @@ var responsesOperation = &operation{
 			"prompt_cache_options.ttl", "background_options.completion_window"),
 		Harmless:    responsesHarmless,
 		AnswerPaths: responsesAnswers,
+		AnswerLimit: usageLimit,
 		Marks:       usageMarks,
 		Events: [][]byte{
 			[]byte("response.completed"), []byte("response.incomplete"), []byte("response.failed"), []byte("error"),
@@ -36,6 +34,7 @@ var compactOperation = &operation{
 		RequestPaths: transport.MustPaths("model", "service_tier"),
 		Harmless:     compactHarmless,
 		AnswerPaths:  responsesAnswers,
+		AnswerLimit:  usageLimit,
 		request:      commonRequest,
 		answer:       responsesAnswer,
 	},
@@ -59,11 +58,9 @@ func responsesRequest(c *Call, body *transport.Fields) {
 
 // responsePaths are the paths of a response's members.
 type responsePaths struct {
-	id, model, tier, status, background              transport.Path
-	input, output, total, cached, written, reasoning transport.Path
-	errorCode, errorType, errorMessage               transport.Path
-	searches, images, ticks, sources, tools, cost    transport.Path
-	window                                           transport.Path
+	id, model, tier, window, status, background transport.Path
+	errorCode, errorType, errorMessage          transport.Path
+	usage, searches, images                     transport.Path
 }
 
 var (
@@ -76,26 +73,20 @@ func responsePathsOf(prefix string) responsePaths {
 	at := func(name string) transport.Path { return transport.PathOf(prefix + name) }
 	return responsePaths{
 		id: at("id"), model: at("model"), tier: at("service_tier"), status: at("status"), background: at("background"),
-		input: at("usage.input_tokens"), output: at("usage.output_tokens"), total: at("usage.total_tokens"),
-		cached: at("usage.input_tokens_details.cached_tokens"), written: at("usage.input_tokens_details.cache_write_tokens"),
-		reasoning: at("usage.output_tokens_details.reasoning_tokens"),
 		errorCode: at("error.code"), errorType: at("error.type"), errorMessage: at("error.message"),
-		searches: at("tool_usage.web_search.num_requests"), images: at("tool_usage.image_gen.output_tokens"),
-		ticks: at("usage.cost_in_usd_ticks"), sources: at("usage.num_sources_used"),
-		tools: at("usage.num_server_side_tools_used"), cost: at("usage.cost"),
 		window: at("background_options.completion_window"),
+		usage:  at("usage"), searches: at("tool_usage.web_search.num_requests"), images: at("tool_usage.image_gen.output_tokens"),
 	}
 }
 
 // all returns the names of the paths.
 func (p *responsePaths) all() []string {
 	return pathNames(
-		p.id, p.model, p.tier, p.status, p.background, p.input, p.output, p.total, p.cached, p.written, p.reasoning,
-		p.errorCode, p.errorType, p.errorMessage, p.searches, p.images, p.ticks, p.sources, p.tools, p.cost, p.window,
+		p.id, p.model, p.tier, p.window, p.status, p.background, p.errorCode, p.errorType, p.errorMessage, p.usage, p.searches, p.images,
 	)
 }
 
-var responsesAnswers = withUnknownCounts(transport.MustPaths(append(append([]string{"type", "error", "code"}, responseTop.all()...), responseEvent.all()...)...))
+var responsesAnswers = transport.MustPaths(append(append([]string{"type", "error", "code"}, responseTop.all()...), responseEvent.all()...)...)
 
 // responsesAnswer reads a response, or an event of a stream that has one:
 //
@@ -156,55 +147,22 @@ func readStatus(doc *transport.Fields, status, background transport.Path, a *Ans
 	return text
 }
 
-// readResponseUsage reads the usage, whose details are parts of the whole as in a chat.
+// readResponseUsage reads the usage, whose details are parts of the whole as in a chat, and what stands beside it.
 func readResponseUsage(c *Call, doc *transport.Fields, p *responsePaths, a *Answer) {
-	r := countReader{doc: doc}
-	input, hasInput := r.get(p.input)
-	output, hasOutput := r.get(p.output)
-	total, hasTotal := r.get(p.total)
-	if !hasInput && !hasOutput && !hasTotal && r.problem == "" {
+	if !readUsage(c, doc, a, p.usage) {
 		return
 	}
-	cached, _ := r.get(p.cached)
-	written, _ := r.get(p.written)
-	reasoning, _ := r.get(p.reasoning)
-	if !hasInput || !hasOutput {
-		r.wrong("usage lacks input_tokens or output_tokens")
-	}
-	whole := output
-	switch {
-	case hasTotal && total > input+output:
-		whole = total - input // xAI counts reasoning apart
-	case hasTotal && total < input+output:
-		r.wrong("usage.total_tokens is less than its parts")
-	}
-	a.Usage = price.Usage{
-		Input: max(0, input-cached-written), CachedInput: cached, CacheWrite: written,
-		Output: whole, Reasoning: min(max(reasoning, whole-output), whole),
-	}
-	priceWrites(c, a)
-	noteUnknownCount(doc, a)
+	a.Running = a.Pending
+	r := countReader{doc: doc}
 	if searches, ok := r.get(p.searches); ok {
 		a.Usage.WebSearches = searches
 	} else if c.Tools == CountedTools {
 		a.Extras = "it may also have used web searches, which are charged for, and the answer does not count"
 	}
-	a.HasUsage, a.Problem = true, r.problem
-	readResponseExtras(&r, p, a)
-	readTicks(doc, p.ticks, a)
-	readCost(doc, p.cost, a)
-}
-
-// readResponseExtras notes what was used in addition to the usage and has no count in it.
-func readResponseExtras(r *countReader, p *responsePaths, a *Answer) {
-	for _, extra := range [...]struct {
-		path transport.Path
-		what string
-	}{
-		{p.images, "generated images"}, {p.tools, "server-side tools"}, {p.sources, "sources"},
-	} {
-		if used, ok := r.get(extra.path); ok && used > 0 {
-			a.Extras = "it also used " + extra.what + ", which are charged for"
-		}
+	if images, _ := r.get(p.images); images > 0 {
+		a.Extras = "it also used generated images, which are charged for"
+	}
+	if r.problem != "" {
+		a.Problem = r.problem
 	}
 }

@@ -46,15 +46,39 @@ func units(v string, unit time.Duration) time.Duration {
 	return time.Duration(math.Ceil(f * float64(unit)))
 }
 
-// rateReset returns how long it takes, by OpenAI's rate limit headers, until what is used up comes back.
-func rateReset(h http.Header) (longest time.Duration) {
-	for _, what := range []string{"Requests", "Tokens"} {
-		if h.Get("X-Ratelimit-Remaining-"+what) != "0" {
+// rateReset returns how long it takes, by headers as OpenAI has them, until what is used up comes back:
+//
+//	X-Ratelimit-Remaining-Tokens: 0, X-Ratelimit-Reset-Tokens: 6m0s            OpenAI, Groq
+//	X-Ratelimit-Remaining-Tokens-Minute: 0, X-Ratelimit-Reset-Tokens-Minute: 41.2    Cerebras: seconds
+//	X-Ratelimit-Remaining: 0, X-Ratelimit-Reset: 1754667660000                 OpenRouter: milliseconds since 1970
+func rateReset(h http.Header, now time.Time) (longest time.Duration) {
+	for key, values := range h {
+		what, ok := strings.CutPrefix(key, "X-Ratelimit-Remaining")
+		if !ok || len(values) == 0 || strings.Trim(values[0], "0. ") != "" || values[0] == "" {
 			continue
 		}
-		longest = max(longest, duration(h.Get("X-Ratelimit-Reset-"+what)))
+		longest = max(longest, resetIn(h.Get("X-Ratelimit-Reset"+what), now))
 	}
 	return longest
+}
+
+// resetIn reads when a limit is reset: a duration as Go writes it, a number of seconds, or a moment: in seconds or milliseconds
+// since 1970, or as RFC 3339 has it.
+func resetIn(v string, now time.Time) time.Duration {
+	v = strings.TrimSpace(v)
+	if d := duration(v); d > 0 {
+		return d
+	}
+	at, err := time.Parse(time.RFC3339, v)
+	if n, ok := count([]byte(v)); ok && n >= 1e9 {
+		if at, err = time.Unix(n, 0), nil; n >= 1e12 {
+			at = time.UnixMilli(n)
+		}
+	}
+	if err == nil {
+		return max(0, min(at.Sub(now), maxRetryAfter))
+	}
+	return units(v, time.Second)
 }
 
 // tryAgainIn reads the "Please try again in 1.772s" of an error message; also 232ms, 6m0s, 7h12m.

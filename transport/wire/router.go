@@ -21,8 +21,9 @@ type Router struct {
 type RouterConfig struct {
 	// Dialects come before this package's, in their order. None may be nil.
 	Dialects []Dialect
-	// Provider is the provider that unknown hosts belong to, one of [Providers]: "groq". If it is "", the shape of the path
-	// says whether it is OpenAI's, Gemini's, Vertex AI's or Anthropic's.
+	// Provider is the provider that unknown hosts belong to, one of [Providers], or a common alias of one: "groq", "kimi" for
+	// moonshotai, "google" for gemini. If it is "", the shape of the path says whether it is OpenAI's, Gemini's, Vertex AI's
+	// or Anthropic's.
 	Provider string
 	// Deployments maps the names of Azure deployments to their models. Calls of a deployment have the prices of its model,
 	// and rules match the model's name. Azure's answers also name the model, but an answer is too late for rules.

@@ -165,7 +165,65 @@ func ExampleNewRouter() {
 	fmt.Println(err)
 	// Output:
 	// groq chat true
-	// wire: Provider: "grok" is not known; known are openai, gemini, vertex, azure, groq, openrouter, anthropic, deepseek, mistral, xai, perplexity, cerebras, moonshotai, zai
+	// wire: Provider: "grok" is not known; known are openai, gemini, vertex, azure, groq, openrouter, anthropic, deepseek, mistral, xai, perplexity, cerebras, moonshotai, zai, vercel, bedrock
+}
+
+// A provider has its name, and those that people call it by.
+func TestNewRouterProvider(t *testing.T) {
+	for _, name := range wire.Providers() {
+		if got := providerCalled(t, name); got != name {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	for alias, want := range map[string]string{
+		"OpenAI": "openai", "moonshot": "moonshotai", "Kimi": "moonshotai", "google": "gemini", "Google AI Studio": "gemini",
+		"google-vertex": "vertex", "vertex_ai": "vertex", "azure-openai": "azure", "x-ai": "xai", "z.ai": "zai", "zhipu": "zai", "claude": "anthropic",
+		"open-router": "openrouter", "mistralai": "mistral", "amazon-bedrock": "bedrock",
+	} {
+		if got := providerCalled(t, alias); got != want {
+			t.Errorf("%s: %s, want %s", alias, got, want)
+		}
+	}
+}
+
+// providerCalled returns the provider of an unknown host's calls under that name.
+func providerCalled(t *testing.T, name string) string {
+	t.Helper()
+	r, err := wire.NewRouter(wire.RouterConfig{Provider: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/v1/chat/completions", "/v1/models/m:generateContent", "/v1/projects/p/locations/global/publishers/google/models/m:generateContent"} {
+		u, _ := url.Parse("https://gw.example" + path)
+		if _, c, ok := r.Recognise(http.MethodPost, u); ok && c.Operation != wire.Unknown {
+			return c.Provider
+		}
+	}
+	return ""
+}
+
+// Bedrock's API is found by both ends of its hosts' names.
+func TestRouterBedrock(t *testing.T) {
+	for host, want := range map[string]string{
+		"bedrock-mantle.us-east-1.api.aws": "bedrock", "BEDROCK-MANTLE.eu-west-1.api.aws": "bedrock", "other.us-east-1.api.aws": "openai", "bedrock-mantle.example": "openai",
+	} {
+		for path, operation := range map[string]string{"/v1/chat/completions": wire.Chat, "/v1/responses": wire.Responses} {
+			d, call, ok := recognise(t, http.MethodPost, "https://"+host+path)
+			if !ok || call.Provider != want || call.Operation != operation {
+				t.Errorf("%s%s: %v %s %s", host, path, ok, call.Provider, call.Operation)
+			}
+			if want == "bedrock" {
+				var e wire.Edits
+				d.Edit(&call, nil, wire.Want{Tier: policy.Flex}, &e)
+				if len(e.Body) != 1 || e.Body[0].Value != `"flex"` {
+					t.Errorf("%s: %+v", path, e)
+				}
+			}
+		}
+	}
+	if _, call, ok := recognise(t, http.MethodPost, "https://bedrock-mantle.us-east-1.api.aws/anthropic/v1/messages"); !ok || call.Provider != "bedrock" || call.Operation != wire.Messages {
+		t.Errorf("%v %s %s", ok, call.Provider, call.Operation)
+	}
 }
 
 func TestNewRouterRefuses(t *testing.T) {
@@ -173,7 +231,7 @@ func TestNewRouterRefuses(t *testing.T) {
 		"a nil dialect":                {Dialects: []wire.Dialect{nil}},
 		"a nil Compatible":             {Dialects: []wire.Dialect{(*wire.Compatible)(nil)}},
 		"a Compatible without a name":  {Dialects: []wire.Dialect{&wire.Compatible{Hosts: []string{"a.example"}}}},
-		"a provider that is not known": {Provider: "OpenAI"},
+		"a provider that is not known": {Provider: "opnai"},
 	} {
 		field := "Dialects"
 		if c.Provider != "" {

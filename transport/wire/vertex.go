@@ -14,7 +14,8 @@ import (
 // page. Other publishers' models there are operations that are not known. Sources: docs.cloud.google.com, pages on flex and
 // priority, context caching and pricing, 2026; recorded traffic.
 var vertex = &provider{
-	name: "vertex",
+	name:    "vertex",
+	aliases: []string{"vertexai", "googlevertex", "googlevertexai", "googlecloud"},
 	hosts: []string{"aiplatform.googleapis.com", "-aiplatform.googleapis.com", "aiplatform.us.rep.googleapis.com",
 		"aiplatform.eu.rep.googleapis.com"},
 	dialects: []Dialect{vertexNative, vertexCompatible},
@@ -133,7 +134,7 @@ func (vertexDialect) Answer(c *Call, doc *transport.Fields, a *Answer) {
 		cacheAnswer(c, doc, a)
 		a.Tier = policy.Standard
 	case Embeddings:
-		readGeminiUsage(doc, a)
+		readGeminiUsage(c, doc, a)
 	case Generate:
 		generateAnswer(c, doc, a)
 		if tier := trafficTier(doc.Text(atUsageMetadataTrafficType)); tier != "" {

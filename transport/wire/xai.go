@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/skinflint-go/skinflint/policy"
-	"github.com/skinflint-go/skinflint/transport"
 )
 
 // xAI counts reasoning apart from the completion, in the total only. It reports what it charged, in ticks, and how many
@@ -15,9 +14,9 @@ var xAI = &provider{
 	hosts: []string{"api.x.ai", ".api.x.ai"},
 	dialects: []Dialect{newAnthropicMessages("xai"), &Compatible{
 		Provider: "xai", AskUsage: true,
-		Tiers:  map[policy.Tier]string{policy.Standard: "default", policy.Priority: "priority"},
-		tiers:  []policy.Tier{policy.Standard, policy.Priority},
-		answer: readXAIExtras,
+		Tiers:       map[policy.Tier]string{policy.Standard: "default", policy.Priority: "priority"},
+		tiers:       []policy.Tier{policy.Standard, policy.Priority},
+		freshImages: true, // what is cached is text: a bill of 2026
 		rejection: func(_ *Call, r *Response, e *apiError, f *Rejection) {
 			if r.Status == http.StatusServiceUnavailable && strings.Contains(e.message, "at capacity") {
 				// "The model is at capacity and currently cannot serve this request."
@@ -25,18 +24,4 @@ var xAI = &provider{
 			}
 		},
 	}},
-}
-
-// readXAIExtras reads what the usage has in addition to OpenAI's counts.
-func readXAIExtras(_ *Call, doc *transport.Fields, a *Answer) {
-	r := countReader{doc: doc}
-	if images, _ := r.get(atUsagePromptTokensDetailsImageTokens); a.HasUsage {
-		a.Usage.Input = max(a.Usage.Input, images) // what is cached is text: a bill of 2026
-	}
-	if n, _ := r.get(atUsageNumSourcesUsed); n > 0 {
-		a.Extras = "it also used sources of a search, which are charged for"
-	}
-	if n, _ := r.get(atUsageNumServerSideToolsUsed); n > 0 {
-		a.Extras = "it also used server-side tools, which are charged for"
-	}
 }
