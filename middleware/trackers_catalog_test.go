@@ -29,8 +29,8 @@ func TestTracker13LongContextIsWhole(t *testing.T) {
 		{model: "openai/gpt-5.4", usage: price.Usage{Input: 300_000, Output: 1000}, want: "1.5225"},                          // 300000 x 5 + 1000 x 22.5
 		{model: "gemini/gemini-2.5-pro", usage: price.Usage{Input: 300_000, Output: 1000}, want: "0.765"},                    // 300000 x 2.5 + 1000 x 15
 		{model: "anthropic/claude-sonnet-4-5", usage: price.Usage{Input: 300_000, Output: 1000}, want: "1.8225"},             // 300000 x 6 + 1000 x 22.5
-		{model: "openai/gpt-5.4", tier: "flex", usage: price.Usage{Input: 300_000}, want: "no price for a long context"},     // flex has none
-		{model: "openai/gpt-5.4", tier: "priority", usage: price.Usage{Input: 300_000}, want: "no price for a long context"}, // nor has priority
+		{model: "openai/gpt-5.4", tier: "flex", usage: price.Usage{Input: 300_000}, want: "0.75"},                            // 300000 x 2.5
+		{model: "openai/gpt-5.4", tier: "priority", usage: price.Usage{Input: 300_000}, want: "no price for a long context"}, // priority has none
 		{model: "openai/gpt-5.4", usage: price.Usage{Input: 100_000, Output: 1000}, want: "0.265"},                           // 100000 x 2.5 + 1000 x 15
 	})
 	billedCall{name: "through the stack", url: openaiURL, request: `{"model":"gpt-5.4"}`,

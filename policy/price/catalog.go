@@ -60,9 +60,10 @@ import (
 // The storage_usd_per_million_hours of a period, at most "1000", is the price of a million tokens for each hour that a
 // context cache holds them, at any tier and in any window: see [Catalog.Storage]. If it is missing, it is not known.
 //
-// The limits are the model's largest prompt and largest output in tokens. A limit that is 0 or missing is not known. The
-// regional_uplift, from "1" to "10" with at most six decimals, multiplies the total of a call to a region-bound host,
-// requests of tools included, and of storage there.
+// The limits are the model's largest prompt and largest output in tokens. Of a model that embeds, the largest prompt is that
+// of one input, of which a request may have many. A limit that is 0 or missing is not known. The regional_uplift, from "1"
+// to "10" with at most six decimals, multiplies the total of a call to a region-bound host, requests of tools included, and
+// of storage there.
 //
 // # Aliases
 //

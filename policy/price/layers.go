@@ -30,8 +30,9 @@ func Layers(catalogs ...*Catalog) *Catalog {
 	return &Catalog{layers: layers}
 }
 
-// Limits returns the model's largest prompt and largest output in tokens. A limit that is not known is 0. It finds the model
-// as [Catalog.Cost] does; ok says whether it did.
+// Limits returns the model's largest prompt and largest output in tokens. Of a model that embeds, the largest prompt is that
+// of one input, of which a request may have many. A limit that is not known is 0. It finds the model as [Catalog.Cost] does; ok
+// says whether it did.
 func (c *Catalog) Limits(provider, model string) (maxInput, maxOutput int64, ok bool) {
 	var room [roomFor]candidate
 	all := c.search(room[:0], provider, model)

@@ -263,7 +263,7 @@ func TestLimits(t *testing.T) {
 
 func TestModels(t *testing.T) {
 	names := Embedded().Models("openai")
-	if len(names) != 60 || !slices.IsSorted(names) || !slices.Contains(names, "o3") {
+	if len(names) != 63 || !slices.IsSorted(names) || !slices.Contains(names, "o3") {
 		t.Errorf("%d models of OpenAI: %q", len(names), names)
 	}
 	if names := Embedded().Models("acme"); names != nil {
