@@ -17,6 +17,10 @@ var paidTools = [][]byte{
 	[]byte(`"url_context"`), []byte(`odeExecution`), []byte(`"code_execution`), []byte(`"browser_`), []byte(`"wolfram_`),
 }
 
+// longWrites are parts of a request that has something written to a cache for more than the shortest time, or that may write
+// the same in escapes.
+var longWrites = [][]byte{[]byte(`"1h"`), []byte(`"12h"`), []byte(`"24h"`), []byte(`\u003`), []byte(`\u006`)}
+
 // added is how many tokens of its own a provider, or a gateway, adds to a request at most, if its dialect does not say.
 const added = 1024
 
@@ -52,7 +56,7 @@ func (in *input) measure(c *wire.Call, cache string) (price.Size, error) {
 	case extent.Unlisted != "":
 		return price.Size{}, fmt.Errorf("it is not known what %q in the request costs", extent.Unlisted)
 	}
-	size := price.Size{Inputs: max(1, extent.Inputs), Unlimited: c.Unlimited}
+	size := price.Size{Inputs: max(1, extent.Inputs), Unlimited: c.Unlimited, ShortWrites: !in.body.Contains(longWrites...)}
 	if cache != "" || c.Refers || c.Tools != wire.NoTools || extent.Unsized != "" {
 		size.Input = -1
 		return size, nil

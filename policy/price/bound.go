@@ -69,6 +69,17 @@ func multiple(n, times int64) int64 {
 	return n * max(times, 1)
 }
 
+// excludes reports whether the input has no tokens of a counter.
+func (s *Size) excludes(c counter) bool {
+	switch c {
+	case cacheWrite1h, cacheWrite12h:
+		return s.ShortWrites
+	case audioInput, cachedAudioInput, imageInput, cachedImageInput, videoInput:
+		return s.Text
+	}
+	return false
+}
+
 // The errors of a bound are made once, so that finding one does not allocate.
 var (
 	errNoInput     = errors.New("the size of the prompt is not known, nor the model's largest")
@@ -109,10 +120,10 @@ func (t *tier) dearest(s *Size) (in, out, request int64, err error) {
 	in, out, request = unknown, unknown, unknown
 	for i := range t.bands {
 		b := &t.bands[i]
-		if kinds := b.prices[:firstOutput]; text {
-			in = max(in, kinds[input], kinds[cachedInput], kinds[cacheWrite], kinds[cacheWrite1h], kinds[cacheWrite12h])
-		} else {
-			in = max(in, slices.Max(kinds))
+		for c := range firstOutput {
+			if !s.excludes(c) {
+				in = max(in, b.prices[c])
+			}
 		}
 		out = max(out, slices.Max(b.prices[firstOutput:firstTool]))
 		request = max(request, b.prices[requests])
