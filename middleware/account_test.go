@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -361,6 +362,43 @@ func TestOthersAreNeverSilent(t *testing.T) {
 		}
 		if strings.Count(row.Unpriced, "has no bound") > 1 {
 			t.Errorf("it says twice: %q", row.Unpriced)
+		}
+	}
+}
+
+// A status that no answer has says nothing of the bill.
+func TestStatusesThatAreNone(t *testing.T) {
+	for _, status := range []int{-1, 0, 1, 99, 100, 102, 199, 600, 999} {
+		for _, url := range []string{openaiURL, anthropicURL, geminiURL, "https://openrouter.ai/api/v1/chat/completions", "https://api.groq.com/openai/v1/chat/completions"} {
+			_, row := callWith(t, url, boundedBody, says(status, jsonType, `{"error":{"message":"no"}}`))
+			if row.Outcome != policy.Ambiguous || row.Evidence != "" || row.Cost.Known || row.Unpriced == "" {
+				t.Errorf("%d of %s: %+v", status, url, row)
+			}
+		}
+	}
+}
+
+// What was free has the cost 0, in words as well as in the totals.
+func TestFreeOutcomesCostNothing(t *testing.T) {
+	notSent := func(*http.Request) (*http.Response, error) {
+		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	}
+	for outcome, test := range map[policy.Outcome]struct {
+		options []policy.Option
+		answer  answerFunc
+	}{
+		policy.NotSent:  {nil, notSent},
+		policy.Rejected: {nil, says(400, jsonType, `{"error":{"code":"bad"}}`)},
+		policy.Refused:  {[]policy.Option{policy.MaxCost(0)}, says(200, jsonType, served)},
+	} {
+		stack := stackOver(t, newScript(test.answer), policy.Policy{MaxAttempts: 1})
+		chat(t, policy.With(t.Context(), test.options...), stack, boundedBody)
+		rows, totals := stack.Rows(), stack.Totals()
+		if len(rows) != 1 || rows[0].Outcome != outcome || !strings.Contains(string(rows[0].AppendJSON(nil)), `"cost_usd":"0"`) {
+			t.Errorf("%s: %+v", outcome, rows)
+		}
+		if totals.Calls != 1 || totals.Cost.Sign() != 0 || totals.Exposure.Sign() != 0 || totals.Unpriced != 0 || totals.Saved.Sign() != 0 {
+			t.Errorf("%s: %+v", outcome, totals.Total)
 		}
 	}
 }
