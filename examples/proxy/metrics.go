@@ -23,7 +23,7 @@ var totalMetrics = []metric{
 	{"cost_usd_total", "counter", "Known cost of calls, in US dollars.", func(t *ledger.Total) string { return t.Cost.String() }},
 	{"list_usd_total", "counter", "Price of the same usage on the standard tier without caching, in US dollars.", func(t *ledger.Total) string { return t.List.String() }},
 	{"storage_usd", "gauge", "Storage cost of context caches, in US dollars.", func(t *ledger.Total) string { return t.Storage.String() }},
-	{"saved_usd", "gauge", "List price of what was measured, less its cost, storage and what the provider's own caching saved, in US dollars.", func(t *ledger.Total) string { return t.Saved.String() }},
+	{"saved_usd", "gauge", "List price less cost, storage, exposure and what the provider's own caching saved, in US dollars.", func(t *ledger.Total) string { return t.Saved.String() }},
 	{"exposure_usd", "gauge", "Upper bound of what may have been spent in addition to the cost, in US dollars.", func(t *ledger.Total) string { return t.Exposure.String() }},
 	{"unpriced_total", "counter", "Attempts of unknown cost.", func(t *ledger.Total) string { return strconv.FormatInt(t.Unpriced, 10) }},
 }
