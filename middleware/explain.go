@@ -36,6 +36,10 @@ func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 	if !s.ready() {
 		return Explanation{}, errNotReady()
 	}
+	return s.explain(req)
+}
+
+func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	d, facts, ok := s.engine.router.Recognise(req.Method, req.URL)
 	if !ok {
 		return Explanation{}, nil
