@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -269,4 +271,134 @@ func TestXAINamesItsEffort(t *testing.T) {
 	billedCall{url: "https://api.x.ai/v1/chat/completions", request: `{"model":"grok-3-mini"}`,
 		answer: `{"model":"grok-3-mini-high","usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}`,
 		cost:   "0.000035"}.check(t)
+}
+
+// What has no bound is never silent, however the attempt ends: the row is unpriced and says why. With a bound, the rest of a
+// stream that was cut is exposed.
+func TestUnboundedIsUnpriced(t *testing.T) {
+	const (
+		messages = "https://api.anthropic.com/v1/messages"
+		started  = "event: message_start\ndata: " + `{"type":"message_start","message":{"id":"m","type":"message","model":"claude-sonnet-4-5","usage":{"input_tokens":3,"output_tokens":1,"service_tier":"standard"}}}` + "\n\n"
+		gemini   = "https://generativelanguage.googleapis.com/v1beta/models/%s:streamGenerateContent?alt=sse"
+		chunk    = `data: {"candidates":[{"content":{"parts":[{"text":"a"}]}}],"modelVersion":"gemini-2.5-flash","usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":1,"totalTokenCount":4,"serviceTier":"standard"}}` + "\r\n\r\n"
+		claude   = `{"model":"claude-sonnet-4-5","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}`
+		contents = `{"contents":[{"parts":[{"text":"Hi"}]}],"generationConfig":{"maxOutputTokens":100}}`
+		open     = `data: {"id":"c","model":"gpt-5","choices":[{"delta":{"content":"a"}}]}` + "\n\n"
+	)
+	long := strings.Replace(claude, `"Hi"`, `"`+strings.Repeat("Hi ", 40_000)+`"`, 1)
+	flash, alias := fmt.Sprintf(gemini, "gemini-2.5-flash"), fmt.Sprintf(gemini, "my-alias")
+	cut := func(stream string) answerFunc {
+		return func(*http.Request) (*http.Response, error) {
+			body := io.MultiReader(strings.NewReader(stream), iotest.ErrReader(errors.New("reset")))
+			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {eventType}}, Body: io.NopCloser(body)}, nil
+		}
+	}
+	lost := func(*http.Request) (*http.Response, error) { return nil, errors.New("reset") }
+	for name, test := range map[string]struct {
+		url, body string
+		answer    answerFunc
+		bounded   bool
+	}{
+		"Anthropic, cut":                       {messages, claude, cut(started), true},
+		"Anthropic, cut, a long body":          {messages, long, cut(started), false},
+		"Anthropic, cut, an alias":             {messages, strings.Replace(claude, "claude-sonnet-4-5", "my-alias", 1), cut(started), false},
+		"Gemini, cut":                          {flash, contents, cut(chunk), true},
+		"Gemini, cut, an alias":                {alias, contents, cut(chunk), false},
+		"a chat, cut":                          {openaiURL, `{"model":"gpt-5","stream":true,"max_completion_tokens":100,"messages":[]}`, cut(open), true},
+		"a chat, cut, an alias":                {openaiURL, `{"model":"my-alias","stream":true,"max_completion_tokens":100}`, cut(open), false},
+		"a chat, cut, answers in odd digits":   {openaiURL, `{"model":"gpt-5","stream":true,"n":1e1}`, cut(open), false},
+		"a chat, lost, an alias":               {openaiURL, `{"model":"my-alias"}`, lost, false},
+		"a chat, failed, an alias":             {openaiURL, `{"model":"my-alias"}`, says(500, jsonType, `{}`), false},
+		"a chat, answered by an unknown model": {openaiURL, `{"model":"my-alias"}`, says(200, jsonType, strings.ReplaceAll(served, "gpt-5", "mystery")), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := newScript(test.answer)
+			stack := stackOver(t, base, policy.Policy{MaxAttempts: 1})
+			var body io.Reader = strings.NewReader(test.body)
+			if len(test.body) > 64<<10 {
+				body = iotest.OneByteReader(body) // it has no GetBody
+			}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, test.url, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp, err := stack.RoundTrip(req); err == nil {
+				drain(resp)
+			}
+			row, totals := stack.Rows()[0], stack.Totals()
+			if row.Exposure.Known != test.bounded || test.bounded && row.Exposure.Pico <= 0 || strings.Contains(row.Unpriced, "has no bound: ") == test.bounded {
+				t.Errorf("exposure %s, cost %s, unpriced %q", row.Exposure, row.Cost, row.Unpriced)
+			}
+			if !test.bounded && (totals.Unpriced != 1 || totals.Cost.Sign() != 0 || totals.List.Sign() != 0) || totals.Saved.Sign() != 0 {
+				t.Errorf("%+v", totals.Total)
+			}
+		})
+	}
+}
+
+// What something beneath the chain may have sent as well is exposed, or the row says that it has no bound and has no cost.
+func TestOthersAreNeverSilent(t *testing.T) {
+	twice := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		trace := httptrace.ContextClientTrace(req.Context())
+		trace.WroteHeaders()
+		trace.WroteHeaders()
+		return next.RoundTrip(req)
+	})
+	for body, want := range map[string]struct{ answer, cost, exposure, unpriced string }{
+		`{"model":"gpt-5","max_completion_tokens":100}`:    {served, "known", "known", ""},
+		`{"model":"my-alias","max_completion_tokens":100}`: {served, "unknown", "unknown", "sent it 1 more times"},
+		`{"model":"my-alias"}`:                             {strings.ReplaceAll(served, "gpt-5", "mystery"), "unknown", "unknown", "sent it 1 more times"},
+	} {
+		stack := stackOver(t, twice(newScript(says(200, jsonType, want.answer))), policy.Policy{})
+		resp, err := stack.Client().Post(openaiURL, jsonType, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		drain(resp)
+		row := stack.Rows()[0]
+		known := map[bool]string{true: "known", false: "unknown"}
+		if known[row.Cost.Known] != want.cost || known[row.Exposure.Known] != want.exposure || !strings.Contains(row.Unpriced, want.unpriced) {
+			t.Errorf("%s: cost %s, exposure %s, unpriced %q", body, row.Cost, row.Exposure, row.Unpriced)
+		}
+		if strings.Count(row.Unpriced, "has no bound") > 1 {
+			t.Errorf("it says twice: %q", row.Unpriced)
+		}
+	}
+}
+
+// A status that no answer has says nothing of the bill.
+func TestStatusesThatAreNone(t *testing.T) {
+	for _, status := range []int{-1, 0, 1, 99, 100, 102, 199, 600, 999} {
+		for _, url := range []string{openaiURL, anthropicURL, geminiURL, "https://openrouter.ai/api/v1/chat/completions", "https://api.groq.com/openai/v1/chat/completions"} {
+			_, row := callWith(t, url, boundedBody, says(status, jsonType, `{"error":{"message":"no"}}`))
+			if row.Outcome != policy.Ambiguous || row.Evidence != "" || row.Cost.Known || row.Unpriced == "" {
+				t.Errorf("%d of %s: %+v", status, url, row)
+			}
+		}
+	}
+}
+
+// What was free has the cost 0, in words as well as in the totals.
+func TestFreeOutcomesCostNothing(t *testing.T) {
+	notSent := func(*http.Request) (*http.Response, error) {
+		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	}
+	for outcome, test := range map[policy.Outcome]struct {
+		options []policy.Option
+		answer  answerFunc
+	}{
+		policy.NotSent:  {nil, notSent},
+		policy.Rejected: {nil, says(400, jsonType, `{"error":{"code":"bad"}}`)},
+		policy.Refused:  {[]policy.Option{policy.MaxCost(0)}, says(200, jsonType, served)},
+	} {
+		stack := stackOver(t, newScript(test.answer), policy.Policy{MaxAttempts: 1})
+		chat(t, policy.With(t.Context(), test.options...), stack, boundedBody)
+		rows, totals := stack.Rows(), stack.Totals()
+		if len(rows) != 1 || rows[0].Outcome != outcome || !strings.Contains(string(rows[0].AppendJSON(nil)), `"cost_usd":"0"`) {
+			t.Errorf("%s: %+v", outcome, rows)
+		}
+		if totals.Calls != 1 || totals.Cost.Sign() != 0 || totals.Exposure.Sign() != 0 || totals.Unpriced != 0 || totals.Saved.Sign() != 0 {
+			t.Errorf("%s: %+v", outcome, totals.Total)
+		}
+	}
 }

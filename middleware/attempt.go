@@ -253,9 +253,19 @@ func (a *attempt) answered(ctx context.Context, resp *http.Response) {
 	if a.reads {
 		a.reader.Begin(c.dialect, &c.wire, resp)
 	}
-	options := transport.WatchOptions{IdleTime: c.settings.StreamIdle, Hide: a.edits.HideUsage && a.reader.Events()}
+	options := transport.WatchOptions{IdleTime: c.settings.StreamIdle, Hide: a.edits.HideUsage && a.reader.Events(), Rest: a.hasRest(resp)}
 	c.engine.bodies.Watch(ctx, resp, a, options)
 	a.tieTimeout(resp)
+}
+
+// hasRest reports whether an answer that its caller closes early is worth reading to its end: it is no stream, and says what
+// was charged for.
+func (a *attempt) hasRest(resp *http.Response) bool {
+	w := &a.c.wire
+	if !a.reads || w.Stream || w.AnswerPaths == nil || w.Kind == wire.Free && w.Operation != wire.UpdateCache {
+		return false
+	}
+	return !strings.HasPrefix(strings.ToLower(transport.HeaderValue(resp.Header, "Content-Type")), "text/event-stream")
 }
 
 // wantsUsage reports whether to ask for the usage of a stream. If the caller itself asked for an encoding, the stream may be

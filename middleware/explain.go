@@ -33,6 +33,13 @@ type Explanation struct {
 // the request's body unread: the request must have a GetBody, as those of [http.NewRequest] do. It does not consider what
 // earlier calls have changed, such as a tier that the model has rejected, or a limit that is in use.
 func (s *Stack) Explain(req *http.Request) (Explanation, error) {
+	if !s.ready() {
+		return Explanation{}, errNotReady()
+	}
+	return s.explain(req)
+}
+
+func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	d, facts, ok := s.engine.router.Recognise(req.Method, req.URL)
 	if !ok {
 		return Explanation{}, nil

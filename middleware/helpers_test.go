@@ -44,6 +44,7 @@ func inWorld(t *testing.T, cfg llmtest.Config, p policy.Policy, f func(w *world)
 			t.Fatal(err)
 		}
 		f(&world{t, provider, stack, stack.Client()})
+		checkRows(t, stack.Rows())
 		if err := stack.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
@@ -172,7 +173,34 @@ func stackOver(t testing.TB, base http.RoundTripper, p policy.Policy, options ..
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { checkRows(t, stack.Rows()) })
 	return stack
+}
+
+// checkRows checks what holds for the rows of any test: none is silent about a cost that is not known.
+func checkRows(t testing.TB, rows []ledger.Row) {
+	t.Helper()
+	for _, r := range rows {
+		bounded := r.Exposure.Known || strings.Contains(r.Unpriced, "has no bound") || r.Outcome == policy.Storage
+		switch {
+		case r.Cost.Known == (r.Unpriced != ""):
+			t.Errorf("the cost is %s, and unpriced says %q: %+v", r.Cost, r.Unpriced, r)
+		case (r.Unpriced != "" || r.UsageSource == ledger.Estimated) && !bounded:
+			t.Errorf("what it may cost in addition is not said: %+v", r)
+		case r.Exposure.Pico < 0 || r.Cost.Pico < 0 && r.Outcome != policy.Storage:
+			t.Errorf("an amount is negative: %+v", r)
+		}
+		switch r.Outcome {
+		case policy.NotSent, policy.Rejected, policy.Refused:
+			if r.Cost != ledger.Known(0) || r.Exposure.Known && r.WireTries < 2 || r.UsageSource != ledger.None {
+				t.Errorf("it was free: %+v", r)
+			}
+		case policy.Ambiguous:
+			if r.Unpriced == "" && r.PriceID != ledger.BillPriceID && r.UsageSource != ledger.None {
+				t.Errorf("it may have been billed: %+v", r)
+			}
+		}
+	}
 }
 
 // An answerFunc answers a request, as a base does.

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"log/slog"
+	"reflect"
 	"slices"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -9,11 +10,27 @@ import (
 )
 
 // Ledger returns the link that keeps account. The store gets a row for each attempt when its answer has been read to its
-// end, closed, cut or forgotten, and a row for each call that the links beneath refuse.
+// end, closed, cut or forgotten, and a row for each call that the links beneath refuse. With a nil store every call is refused.
 func Ledger(s ledger.Store) transport.Middleware {
+	if isNil(s) {
+		return alone(member{link: badLedger{}, rank: ledgerRank})
+	}
 	l := new(ledgerLink)
 	l.serve(s, slog.Default())
 	return alone(member{link: l, rank: ledgerRank})
+}
+
+// isNil reports whether a store is nil, or a nil pointer.
+func isNil(s ledger.Store) bool {
+	v := reflect.ValueOf(s)
+	return s == nil || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// badLedger refuses every call.
+type badLedger struct{ noLink }
+
+func (badLedger) begin(c *call) error {
+	return c.refuse(&Error{Kind: ErrPolicy, Detail: "Ledger: the store is nil", Hint: "give it a store, such as a ledger.Memory"})
 }
 
 type ledgerLink struct {

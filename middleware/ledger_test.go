@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -174,4 +175,46 @@ func TestRowsHoldNoSecrets(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A ledger without a store refuses every call, instead of losing its rows or panicking.
+func TestNilStore(t *testing.T) {
+	var memory *ledger.Memory
+	for name, store := range map[string]ledger.Store{"nil": nil, "a nil pointer": memory} {
+		base := newScript(says(200, jsonType, served))
+		for _, rt := range []http.RoundTripper{
+			transport.Chain(base, middleware.Ledger(store)),
+			transport.Chain(base, middleware.Ledger(new(ledger.Memory)), middleware.Ledger(store), middleware.Retry(policy.Policy{})),
+		} {
+			_, err := chat(t, t.Context(), rt, `{"model":"gpt-5"}`)
+			if !errors.Is(err, middleware.ErrPolicy) || !strings.Contains(err.Error(), "Ledger: the store is nil") || len(base.bodies) > 0 {
+				t.Errorf("%s: %v, %d sent", name, err, len(base.bodies))
+			}
+		}
+		if _, err := middleware.New(middleware.WithStore(store)); err == nil || !strings.Contains(err.Error(), "WithStore") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// An open row says why the cost is not known, and why it has no bound if it has none. If the program then ends, so does the row
+// that replaces it.
+func TestOpenWithoutBound(t *testing.T) {
+	for body, bounded := range map[string]bool{`{"model":"gpt-5","max_completion_tokens":9}`: true, `{"model":"my-alias"}`: false} {
+		var store openStore
+		stack := stackOver(t, newScript(says(200, jsonType, served)), policy.Policy{}, middleware.WithStore(&store))
+		if _, err := chat(t, t.Context(), stack, body); err != nil {
+			t.Fatal(err)
+		}
+		open := store.opens[0]
+		abandoned := ledger.Abandoned(open)
+		for _, r := range []ledger.Row{open, abandoned} {
+			if r.Cost.Known || r.Exposure.Known != bounded || strings.Contains(r.Unpriced, "has no bound: ") == bounded {
+				t.Errorf("%s: exposure %s, unpriced %q", body, r.Exposure, r.Unpriced)
+			}
+		}
+		if !strings.HasPrefix(open.Unpriced, ledger.OpenReason) || !strings.HasPrefix(abandoned.Unpriced, ledger.AbandonedReason) {
+			t.Errorf("%q, then %q", open.Unpriced, abandoned.Unpriced)
+		}
+	}
 }

@@ -64,7 +64,7 @@ func OnRow(f func(ledger.Row)) Option {
 // WithStore sets the store that gets the rows. By default it is a [ledger.Memory].
 func WithStore(s ledger.Store) Option {
 	return func(c *config) error {
-		if s == nil {
+		if isNil(s) {
 			return errors.New("skinflint: WithStore: the store is nil")
 		}
 		c.store = s

@@ -14,7 +14,8 @@ import (
 )
 
 // A Stack has all links in their order, and the state that they share: limits, the ledger, and what is remembered. It is a
-// RoundTripper, safe for concurrent use. A program makes one with [New], and uses it for all of its clients.
+// RoundTripper, safe for concurrent use. A program makes one with [New], and uses it for all of its clients. The zero Stack, and
+// a nil one, refuse every call with [ErrPolicy].
 type Stack struct {
 	engine   *engine
 	rules    *ruling
@@ -68,11 +69,28 @@ func New(options ...Option) (*Stack, error) {
 	return s, nil
 }
 
+// ready reports whether New made the stack.
+func (s *Stack) ready() bool { return s != nil && s.engine != nil }
+
+// errNotReady is the error of a stack that New did not make.
+func errNotReady() *Error {
+	return &Error{Kind: ErrPolicy, Detail: "the Stack is nil or zero", Hint: "make it with middleware.New"}
+}
+
+// refusing is the RoundTripper of a stack that New did not make.
+func refusing(req *http.Request) (*http.Response, error) {
+	closeBody(req)
+	return nil, errNotReady()
+}
+
 func (s *Stack) build() { s.chain, s.inner = s.Chain(s.base), s.Chain(contextBase{}) }
 
 // ErrorsAs returns the same stack, with the same limits and ledger, for a client that needs refusals and failed attempts in
 // another form. Adapters choose the form that does not make their SDK send again; the default is [AsHeadersSay].
 func (s *Stack) ErrorsAs(form ErrorForm) *Stack {
+	if !s.ready() {
+		return new(Stack)
+	}
 	other := *s
 	other.form = form
 	other.build()
@@ -82,6 +100,9 @@ func (s *Stack) ErrorsAs(form ErrorForm) *Stack {
 // Chain puts the stack around base; nil is [http.DefaultTransport]. All RoundTrippers of one Stack share its limits and its
 // ledger.
 func (s *Stack) Chain(base http.RoundTripper) http.RoundTripper {
+	if !s.ready() {
+		return transport.RoundTripperFunc(refusing)
+	}
 	if base == nil {
 		base = http.DefaultTransport
 	}
@@ -91,10 +112,19 @@ func (s *Stack) Chain(base http.RoundTripper) http.RoundTripper {
 }
 
 // RoundTrip sends a request through the stack and its base.
-func (s *Stack) RoundTrip(req *http.Request) (*http.Response, error) { return s.chain.RoundTrip(req) }
+func (s *Stack) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !s.ready() {
+		return refusing(req)
+	}
+	return s.chain.RoundTrip(req)
+}
 
 // CloseIdleConnections closes the base's idle connections.
-func (s *Stack) CloseIdleConnections() { transport.CloseIdleConnections(s.chain) }
+func (s *Stack) CloseIdleConnections() {
+	if s.ready() {
+		transport.CloseIdleConnections(s.chain)
+	}
+}
 
 // Client returns a new client over the stack. It has no timeout: use a context's deadline, which also bounds the waits.
 func (s *Stack) Client() *http.Client { return &http.Client{Transport: s} }
@@ -125,21 +155,37 @@ func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Re
 		closeBody(req)
 		return nil, badPolicy(errors.New("Stack.Middleware: next is nil"))
 	}
+	if !s.ready() {
+		return refusing(req)
+	}
 	return s.inner.RoundTrip(withNext(req, next))
 }
 
 // SetPolicy puts another policy in force, for calls that begin from now on. An invalid policy is a [*policy.FieldError], and
 // changes nothing. If its limits differ from those before, they start from zero: attempts that are under way do not count
 // against them.
-func (s *Stack) SetPolicy(p policy.Policy) error { return s.rules.set(p) }
+func (s *Stack) SetPolicy(p policy.Policy) error {
+	if !s.ready() {
+		return errNotReady()
+	}
+	return s.rules.set(p)
+}
 
 // Prices returns the book of prices that the stack uses. Its catalogs can be replaced while calls run.
-func (s *Stack) Prices() *price.Book { return s.engine.book }
+func (s *Stack) Prices() *price.Book {
+	if !s.ready() {
+		return new(price.Book)
+	}
+	return s.engine.book
+}
 
 // Resolve replaces the exposure of an attempt, which it may have cost, by what a bill says that it cost: 0 if it was not
-// billed. Call and attempt are those of its row. An error says that the store does not know the attempt, that it has no
-// exposure, or that the store has no Resolve.
+// billed. Call and attempt are those of its row. An error says that the store does not know the attempt, that its cost is fully
+// known, or that the store has no Resolve.
 func (s *Stack) Resolve(call string, attempt int, cost price.Pico) error {
+	if !s.ready() {
+		return errNotReady()
+	}
 	r, ok := s.store.(ledger.Resolver)
 	if !ok {
 		return fmt.Errorf("skinflint: the store, a %T, cannot resolve what an attempt has cost", s.store)
@@ -153,16 +199,20 @@ func (s *Stack) Resolve(call string, attempt int, cost price.Pico) error {
 
 // Totals returns the totals of all rows; none if a store of the program's own has no such method.
 func (s *Stack) Totals() ledger.Totals {
-	if t, ok := s.store.(interface{ Totals() ledger.Totals }); ok {
-		return t.Totals()
+	if s.ready() {
+		if t, ok := s.store.(interface{ Totals() ledger.Totals }); ok {
+			return t.Totals()
+		}
 	}
 	return ledger.Totals{}
 }
 
 // Rows returns the latest rows, oldest first; none if a store of the program's own has no such method.
 func (s *Stack) Rows() []ledger.Row {
-	if t, ok := s.store.(interface{ Rows() []ledger.Row }); ok {
-		return t.Rows()
+	if s.ready() {
+		if t, ok := s.store.(interface{ Rows() []ledger.Row }); ok {
+			return t.Rows()
+		}
 	}
 	return nil
 }
@@ -171,6 +221,9 @@ func (s *Stack) Rows() []ledger.Row {
 // [ledger.Flusher], has them safe, or until ctx is done. It closes idle connections. The stack can still be used. Close does
 // not close the store, which is the program's: a [ledger.Writer] has a Close of its own.
 func (s *Stack) Close(ctx context.Context) error {
+	if !s.ready() {
+		return nil
+	}
 	err := s.watchers.flush(ctx)
 	if f, ok := s.store.(ledger.Flusher); ok {
 		err = errors.Join(err, f.Flush(ctx))

@@ -284,3 +284,44 @@ func TestCloseFlushes(t *testing.T) {
 		t.Errorf("%+v, want %+v: %v", totals.Total, stack.Totals().Total, err)
 	}
 }
+
+// A Stack that New did not make refuses everything with an error, and panics nowhere.
+func TestZeroStack(t *testing.T) {
+	for name, stack := range map[string]*middleware.Stack{"zero": new(middleware.Stack), "nil": nil} {
+		t.Run(name, func(t *testing.T) {
+			refused := func(what string, err error) {
+				t.Helper()
+				if !errors.Is(err, middleware.ErrPolicy) || !strings.Contains(err.Error(), "middleware.New") {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			request := func() *http.Request {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, openaiURL, strings.NewReader(`{"model":"gpt-5"}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return req
+			}
+			next := func(*http.Request) (*http.Response, error) { return nil, errors.New("sent") }
+			for what, rt := range map[string]http.RoundTripper{
+				"Chain": stack.Chain(nil), "ErrorsAs": stack.ErrorsAs(middleware.AsHeadersSay), "Client": stack.Client().Transport,
+				"Wrap": stack.Wrap(&http.Client{Transport: http.DefaultTransport}).Transport, "Wrap(nil)": stack.Wrap(nil).Transport,
+			} {
+				_, err := rt.RoundTrip(request())
+				refused(what, err)
+			}
+			_, err := stack.RoundTrip(request())
+			refused("RoundTrip", err)
+			_, err = stack.Middleware(request(), next)
+			refused("Middleware", err)
+			_, err = stack.Explain(request())
+			refused("Explain", err)
+			refused("SetPolicy", stack.SetPolicy(policy.Policy{}))
+			refused("Resolve", stack.Resolve("a", 1, 1))
+			stack.CloseIdleConnections()
+			if stack.Prices() == nil || len(stack.Rows()) > 0 || stack.Totals().Calls > 0 || stack.Close(t.Context()) != nil {
+				t.Error("it has rows")
+			}
+		})
+	}
+}

@@ -68,6 +68,12 @@ type WatchOptions struct {
 	// Hide lets the Observer hide events. The event being received is then held back, up to 64 KB of it; a longer event
 	// goes to the caller as it comes.
 	Hide bool
+
+	// Rest lets Close read what is left of the body, for the Observer, if that is at most 256 KB and arrives within a quarter
+	// of a second. The connection can then also be used again. When the context is done, the body may be closed, and its rest
+	// read, for as long; only then it has ended. Rest is for answers that are complete when they begin to arrive, not for
+	// streams.
+	Rest bool
 }
 
 // ErrIdle is the error of reading a body that was closed because it had been left unread for [WatchOptions].IdleTime.
@@ -75,7 +81,8 @@ var ErrIdle = errors.New("transport: response body was left unread for too long 
 
 // Watch replaces resp.Body by one that shows the Observer every byte the caller reads, without delay and without a
 // goroutine. The Observer's End is called once, at the first of: a complete answer, EOF, a failed read, Close, a done
-// context, and IdleTime without a read. The new body may be closed while it is read.
+// context, and IdleTime without a read. The new body may be closed while it is read. Only if Close is to read a rest, it
+// starts a goroutine, which ends when the body beneath is closed.
 //
 // An upgraded connection (101) is not wrapped, nor is a response without a body; the Observer's End is then called at
 // once.
@@ -85,7 +92,7 @@ func (w *Watcher) Watch(ctx context.Context, resp *http.Response, o Observer, op
 		o.End(EndEOF, nil)
 		return
 	}
-	b := &watched{rc: resp.Body, observer: o, options: options}
+	b := &watched{rc: resp.Body, observer: o, options: options, length: resp.ContentLength}
 	resp.Body = b
 	if options.Hide && resp.ContentLength >= 0 {
 		resp.ContentLength = -1
@@ -95,7 +102,7 @@ func (w *Watcher) Watch(ctx context.Context, resp *http.Response, o Observer, op
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if ctx.Done() != nil {
-		b.stop = context.AfterFunc(ctx, func() { b.end(EndContext, context.Cause(ctx)) })
+		b.stop = context.AfterFunc(ctx, func() { b.giveUp(context.Cause(ctx)) })
 	}
 	if options.IdleTime > 0 && !b.ended {
 		b.last = time.Now()
@@ -122,8 +129,11 @@ type watched struct {
 
 	mu      sync.Mutex
 	ended   bool
-	idle    bool // it was closed because it was left unread
-	reading int  // how many reads are under way
+	idle    bool  // it was closed because it was left unread
+	reading int   // how many reads are under way
+	length  int64 // how much is left of the body; negative if that is not known
+	closed  bool
+	why     error // why the context is done, if it is, and its body has not ended
 	last    time.Time
 	stop    func() bool // ends the wait for the context
 
@@ -206,6 +216,7 @@ func (b *watched) pending(p []byte) (n int, err error, ok bool) {
 func (b *watched) took(p []byte, from int, err error) (int, error, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.length -= int64(len(p) - from)
 	if !b.options.Hide {
 		b.show(p, err)
 		b.finishLocked()
@@ -304,6 +315,8 @@ func (b *watched) finalRead(err error) (seen Seen) {
 		b.endLocked(EndComplete, nil)
 	case errors.Is(err, io.EOF):
 		b.endLocked(EndEOF, nil)
+	case b.why != nil:
+		b.endLocked(EndContext, b.why)
 	default:
 		b.endLocked(EndError, err)
 	}
@@ -351,8 +364,32 @@ func (b *watched) idleFor(now time.Time) (left time.Duration) {
 	return 0
 }
 
+// giveUp ends the body because its context is done. If its rest may be read, it waits a moment for Close.
+func (b *watched) giveUp(why error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.options.Rest || b.ended {
+		b.endLocked(EndContext, why)
+		return
+	}
+	if b.why = why; b.closed { // Close is about to end it
+		return
+	}
+	late := time.AfterFunc(restTime, func() { b.end(EndContext, why) })
+	b.stop = late.Stop
+}
+
 // Close closes the body. The Observer's End comes first, as closing may block.
 func (b *watched) Close() error {
-	b.end(EndClosed, nil)
+	if b.mayHaveRest() {
+		b.readRest()
+	}
+	b.mu.Lock()
+	if b.why != nil {
+		b.endLocked(EndContext, b.why)
+	} else {
+		b.endLocked(EndClosed, nil)
+	}
+	b.mu.Unlock()
 	return b.rc.Close()
 }

@@ -16,7 +16,8 @@
 //
 // The cost of a row is exact, or it is unknown and Unpriced says why; it is never a silent zero. Exposure is the most that
 // an attempt can have cost beyond its known cost, for example because the connection was lost. It is separate from the cost,
-// and remains until a bill says what was charged: see [Resolver] and package reconcile.
+// and remains until a bill says what was charged: see [Resolver] and package reconcile. If there is no such bound, the row has
+// neither a cost nor an exposure, and Unpriced says that as well.
 //
 // A row of outcome open is written before the request is sent. If the program ends before the answer does, the open row
 // remains, and becomes a row of outcome ambiguous when the store is opened again: see [Abandoned] and [Recover].

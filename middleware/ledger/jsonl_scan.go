@@ -171,11 +171,7 @@ func (s *jsonlScan) trouble(err error) error {
 // segment returns the rows of one segment.
 func (s *jsonlScan) segment(name string, yield func(Row, error) bool) error {
 	n, twice := 0, 0
-	defer func() {
-		if twice > 0 {
-			slog.Warn("skinflint: the ledger has rows twice, which count once: is the file a copy of another one?", "file", filepath.Join(s.dir, name), "rows", twice)
-		}
-	}()
+	defer func() { warnOfCopies(filepath.Join(s.dir, name), twice) }()
 	for row, err := range readSegment(filepath.Join(s.dir, name)) {
 		if err != nil {
 			if errors.Is(err, os.ErrNotExist) {
@@ -190,15 +186,15 @@ func (s *jsonlScan) segment(name string, yield func(Row, error) bool) error {
 			return context.Cause(s.ctx)
 		}
 		k := keyOf(&row)
+		if row.Outcome != policy.Open && !s.seen.add(printOf(k)) {
+			twice++
+			continue
+		}
 		if s.filter.Outcome == policy.Open {
 			if !s.open[k] {
 				continue // its attempt has ended, or an earlier segment had the row
 			}
 			delete(s.open, k)
-		}
-		if row.Outcome != policy.Open && !s.seen.add(printOf(k)) {
-			twice++
-			continue
 		}
 		if by := s.resolved[k]; by != nil && row.Outcome != policy.Open {
 			row, by.used = by.row, true
@@ -208,6 +204,13 @@ func (s *jsonlScan) segment(name string, yield func(Row, error) bool) error {
 		}
 	}
 	return context.Cause(s.ctx)
+}
+
+// warnOfCopies logs that a file has rows that are there already.
+func warnOfCopies(file string, rows int) {
+	if rows > 0 {
+		slog.Warn("skinflint: the ledger has rows twice, which count once: is the file a copy of another one?", "file", file, "rows", rows)
+	}
 }
 
 // stillOpen returns the keys of the open rows without another row.

@@ -86,8 +86,9 @@ type Totals struct {
 	Hours map[string]Total `json:"hours,omitempty"`
 }
 
-// NoGroup is the name of the groups of [Totals.By] for rows without a model ("model:(none)"), without a served tier
-// ("tier:(none)"), as long as no attempt was served, or without a tag that other rows have ("tag:tenant=(none)").
+// NoGroup is the name of the groups of [Totals.By] for rows without a model ("model:(none)"), for those that were served on no
+// tier or on one that is not known ("tier:(none)"), and for those without a tag that others have ("tag:tenant=(none)"). A model,
+// tier or value that has this name itself is in the same group.
 const NoGroup = "(none)"
 
 // The bounds of [Totals]. A group takes about 300 bytes.

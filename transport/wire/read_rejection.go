@@ -32,8 +32,8 @@ func ReadRejection(d Dialect, c *Call, resp *http.Response, asked policy.Tier, a
 	r := d.Rejection(c, &Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: asked, At: time.Now()})
 	r.Reason = editRejected(c, resp.StatusCode, body, r.Reason, asked, askedUsage)
 	switch {
-	case r.Outcome == "":
-		r.Outcome = policy.Ambiguous
+	case r.Outcome == "", resp.StatusCode < 200, resp.StatusCode > 599: // it is no status of an answer, so it means nothing
+		r.Outcome, r.Evidence = policy.Ambiguous, ""
 	case r.Outcome == policy.Rejected && !errors.Is(err, io.EOF) && !isDocument(body):
 		r.Outcome, r.Evidence = policy.Ambiguous, ""
 	}

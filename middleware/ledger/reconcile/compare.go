@@ -44,7 +44,7 @@ func Compare(rows iter.Seq2[ledger.Row, error], bill *Bill, config Config) (*Rep
 		}
 	}
 	c.join()
-	c.settleBackground()
+	c.addOpen()
 	return c.report(), nil
 }
 

@@ -107,51 +107,18 @@ func (c *comparison) join() {
 	c.groups = joined
 }
 
-// settleBackground removes the attempts of background calls whose cost a later row has, as the ledger does, and then adds up
-// what the open attempts may cost.
-func (c *comparison) settleBackground() {
-	keys := c.sorted()
-	results := make(map[string]*group) // the group with the later row, by call
-	for _, k := range keys {
-		for call := range c.groups[k].results {
-			results[call] = c.groups[k]
-		}
-	}
-	for _, k := range keys {
-		g := c.groups[k]
-		g.open = slices.DeleteFunc(g.open, func(a attempt) bool { return g.settled(&a, results[a.call]) })
+// addOpen adds up what the open attempts may cost, and notes the days with some that may be billed under any model.
+func (c *comparison) addOpen() {
+	for k, g := range c.groups {
 		for _, a := range g.open {
 			g.openMost.Add(a.exposure)
 		}
-	}
-	for _, k := range keys {
-		g := c.groups[k]
-		g.unsure = g.unsure || len(g.results) > 0 // a row whose call began in rows that are not compared
 		if (k.model == "" && !c.whole || !g.named) && (len(g.open) > 0 || g.unbounded > 0) {
 			odd := c.odd[k.day]
 			odd.unmatched = true
 			c.odd[k.day] = odd
 		}
 	}
-}
-
-// settled reports whether a later row, in the group result, has the cost of an open attempt of g. If that is another group,
-// the exposure that the later row took back is moved to the group that had it.
-func (g *group) settled(a *attempt, result *group) bool {
-	if result == nil || !a.billed {
-		return false
-	}
-	if a.unpriced {
-		g.Unpriced--
-	}
-	if result == g {
-		delete(result.results, a.call)
-		return true
-	}
-	g.Exposure = g.Exposure.Minus(sumOf(a.exposure))
-	result.Exposure.Add(a.exposure)
-	g.unsure = true
-	return true
 }
 
 // tolerance returns how large a difference the rounding of the bill can make: half a unit for each line. A group without

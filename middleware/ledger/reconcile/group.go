@@ -26,7 +26,6 @@ type group struct {
 	open      []attempt    // attempts whose cost may be resolved
 	openMost  price.Sum    // what these may cost beyond what is known, at most
 	unbounded int64        // rows of unknown cost without any bound
-	results   set          // background calls whose cost the group's rows have
 	near      [2]nearSide  // the calls near each end of the day
 }
 
@@ -53,12 +52,10 @@ type attempt struct {
 	known    price.Pico // its known cost
 	exposure price.Pico // the most that it may have cost beyond that
 	near     [2]bool    // it is near that end of the day
-	billed   bool       // an answer began, so a later row may have the cost
-	unpriced bool
 }
 
 func newGroup() *group {
-	return &group{models: make(set), items: make(map[string]price.Sum), results: make(set)}
+	return &group{models: make(set), items: make(map[string]price.Sum)}
 }
 
 // addLine adds a line of the bill.
@@ -92,12 +89,7 @@ func (g *group) addRow(r *ledger.Row, near [2]bool) {
 		}
 	}
 	if isOpen(r) {
-		g.open = append(g.open, attempt{
-			r.Call, r.Attempt, r.Cost.Pico, r.Exposure.Pico, near, r.Outcome == policy.Billed, r.Unpriced != "",
-		})
-	}
-	if r.Parent != "" && r.Exposure.Known && r.Exposure.Pico < 0 {
-		g.results[r.Parent] = true
+		g.open = append(g.open, attempt{r.Call, r.Attempt, r.Cost.Pico, r.Exposure.Pico, near})
 	}
 	g.tools = g.tools || usesTools(&r.Usage)
 }
@@ -108,7 +100,7 @@ func nearEnds(r *ledger.Row, boundary time.Duration) (near [2]bool) {
 	done := r.At.Add(time.Duration(min(max(r.LatencyMS, 0), 1000*daySecs)) * time.Millisecond)
 	near[start] = r.At.Sub(begin) < boundary
 	near[end] = begin.AddDate(0, 0, 1).Sub(done) < boundary
-	if r.Outcome == policy.Billed && r.UsageSource == ledger.Unknown {
+	if r.Settles || r.Outcome == policy.Billed && r.UsageSource == ledger.Unknown {
 		near[end] = true // a background call, which ends at an unknown time
 	}
 	return near
@@ -140,7 +132,6 @@ func (g *group) join(h *group) {
 	}
 	g.open = append(g.open, h.open...)
 	g.unbounded += h.unbounded
-	maps.Copy(g.results, h.results)
 	g.unsure = g.unsure || h.unsure
 }
 

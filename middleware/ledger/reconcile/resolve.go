@@ -22,8 +22,8 @@ const (
 //   - no call was near a midnight, unless the day beyond it is even and has no attempt of unknown cost near it.
 //
 // The rule nothing only requires that no such call is the open attempt itself: costs are not negative, so if they add up to
-// nothing, each of them is nothing. Nothing is resolved if there are credits, items that are not understood, or background
-// calls that ended on another day, and for a model that the bill never names, because the bill may have another name for it.
+// nothing, each of them is nothing. Nothing is resolved if there are credits or items that are not understood, and for a model
+// that the bill never names, because the bill may have another name for it. A background call may have ended after a midnight.
 func (c *comparison) resolve(k key, g *group) []Resolution {
 	if len(g.open) == 0 || !c.resolvable(k, g) {
 		return nil

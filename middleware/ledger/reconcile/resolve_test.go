@@ -26,11 +26,8 @@ func TestSettled(t *testing.T) {
 	nameless := ambiguous(noon, "", "0.5")
 	background := ambiguous(noon, "m-one", "0.5")
 	background.Outcome = policy.Billed
-	poll := func(at time.Time) ledger.Row {
-		r := priced(at, "m-one", policy.Standard, small)
-		r.Parent, r.Exposure = background.Call, ledger.Known(price.MustUSD("-0.5"))
-		return r
-	}
+	fetched := priced(noon, "m-one", policy.Standard, small)
+	fetched.Settles = true
 	m := func(usd string) []reconcile.Line { return []reconcile.Line{line(day1, "m-one, input", usd)} }
 	next := line(day2, "m-one, input", "0")
 
@@ -70,9 +67,11 @@ func TestSettled(t *testing.T) {
 		{"the same, too coarse to see", []ledger.Row{std, lateStd, one}, append(m("0.6"), next), reconcile.Config{Rounding: price.USD / 100}, ""},
 		{"never named", []ledger.Row{ambiguous(noon, "m-two", "0.5")}, m("0.28"), reconcile.Config{}, ""},
 		{"not of that day", []ledger.Row{std, ambiguous(noon.AddDate(0, 0, 5), "m-one", "0.5")}, m("0.28"), reconcile.Config{}, ""},
-		{"the cost comes later", []ledger.Row{std, background, poll(noon.Add(time.Hour))}, m("0.56"), reconcile.Config{}, ""},
-		{"the cost comes later, and another", []ledger.Row{std, background, poll(noon.Add(time.Hour)), one}, m("0.6"), reconcile.Config{}, "0.04 the_one"},
-		{"the cost comes the next day", []ledger.Row{std, background, poll(noon.AddDate(0, 0, 1)), one}, append(m("0.56"), next), reconcile.Config{}, ""},
+		{"in the background", []ledger.Row{std, background}, m("0.4"), reconcile.Config{}, "0.12 the_one"},
+		{"in the background, and the next day is even", []ledger.Row{std, background}, append(m("0.4"), next), reconcile.Config{}, "0.12 the_one"},
+		{"in the background, and fetched", []ledger.Row{std, fetched, one}, m("0.6"), reconcile.Config{}, ""},
+		{"fetched, and the next day is even", []ledger.Row{std, fetched, one}, append(m("0.6"), next), reconcile.Config{}, "0.04 the_one"},
+		{"fetched, and nothing else was billed", []ledger.Row{std, fetched, one}, m("0.56"), reconcile.Config{}, "0 nothing"},
 		{"another provider's", []ledger.Row{std, one}, m("0.28"), reconcile.Config{Provider: "gemini"}, ""},
 	}
 	for _, test := range tests {
@@ -87,21 +86,6 @@ func TestSettled(t *testing.T) {
 				t.Errorf("settled %q, want %q\n%s", s, test.want, r)
 			}
 		})
-	}
-}
-
-// A row that takes back an exposure on another day takes it back from the row that had it.
-func TestBackgroundOfAnotherDay(t *testing.T) {
-	parent := ambiguous(noon, "m-one", "0.5")
-	parent.Outcome = policy.Billed
-	poll := priced(noon.AddDate(0, 0, 1), "m-one", policy.Standard, small)
-	poll.Parent, poll.Exposure = parent.Call, ledger.Known(price.MustUSD("-0.5"))
-	b := bill(line(day1, "m-one, input", "0.28"), line(day2, "m-one, input", "0"))
-	r := compare(t, b, reconcile.Config{}, parent, poll)
-	for _, e := range r.Entries {
-		if e.Exposure.Sign() != 0 || e.Unpriced != 0 {
-			t.Errorf("%+v", e.Figures)
-		}
 	}
 }
 
