@@ -23,10 +23,7 @@ func (c *Catalog) Bound(q Query, maxInput, maxOutput int64) (Pico, error) {
 	}
 	limitInput, limitOutput, _ := c.Limits(q.Provider, q.Model)
 	maxInput, maxOutput = clamp(maxInput, limitInput), clamp(maxOutput, limitOutput)
-	bound, err := f.tier.bound(maxInput, maxOutput)
-	if err == nil {
-		bound, err = f.model.upliftFor(q.Regional).timesUp(bound)
-	}
+	bound, err := c.bound(&q, &f, maxInput, maxOutput)
 	if err != nil {
 		return 0, unpriced(&q, err)
 	}
@@ -50,8 +47,12 @@ var (
 )
 
 // bound returns the most that these tokens can cost. A negative number means not known.
-func (t *tier) bound(maxInput, maxOutput int64) (Pico, error) {
-	in, out, request, err := t.dearest(maxInput)
+func (c *Catalog) bound(q *Query, f *found, maxInput, maxOutput int64) (Pico, error) {
+	up, err := c.uplift(q, f.model)
+	if err != nil {
+		return 0, err
+	}
+	in, out, request, err := c.dearest(q, f, maxInput)
 	switch {
 	case err != nil:
 		return 0, err
@@ -68,7 +69,11 @@ func (t *tier) bound(maxInput, maxOutput int64) (Pico, error) {
 	total.add(max(maxInput, 0), max(in, 0))
 	total.add(max(maxOutput, 0), max(out, 0))
 	total.add(1, max(request, 0))
-	return total.pico()
+	bound, err := total.pico()
+	if err != nil {
+		return 0, err
+	}
+	return up.timesUp(bound)
 }
 
 // dearest returns the highest price of an input token, of an output token and of a request, in the bands of prompts up to
