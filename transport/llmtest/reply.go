@@ -19,8 +19,8 @@ type Turn struct {
 type ToolResult struct {
 	// ID is the id of the tool call. Gemini and Vertex may have none.
 	ID string
-	// Name is the name of the tool. Only Gemini and Vertex send it; it is "" for the others,
-	// and for Gemini's OpenAI-compatible endpoint.
+	// Name is the name of the tool if the client sent it. Clients of Gemini and Vertex always
+	// do, and those of Anthropic never.
 	Name string
 	// Content is the text of the result. If the result is JSON, as it is for Gemini and
 	// Vertex, it is that JSON.

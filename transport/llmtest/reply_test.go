@@ -30,9 +30,9 @@ type reading struct {
 
 const (
 	chatBody      = `{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]`
-	chatTool      = `{"model":"gpt-4o","messages":[{"role":"user","content":"hi"},{"role":"tool","tool_call_id":"c1","content":"4 degrees"},{"role":"tool","tool_call_id":"c2","content":[{"type":"text","text":"5 "},{"type":"text","text":"degrees"}]}]}`
+	chatTool      = `{"model":"gpt-4o","messages":[{"role":"user","content":"hi"},{"role":"tool","tool_call_id":"c1","name":"weather","content":"4 degrees"},{"role":"tool","tool_call_id":"c2","content":[{"type":"text","text":"5 "},{"type":"text","text":"degrees"}]}]}`
 	responsesBody = `{"model":"gpt-4o","input":"hi"`
-	responsesTool = `{"model":"gpt-4o","input":[{"type":"function_call_output","call_id":"c1","output":"4 degrees"},{"type":"function_call_output","call_id":"c2","output":[{"type":"input_text","text":"5 degrees"}]}]}`
+	responsesTool = `{"model":"gpt-4o","input":[{"type":"function_call_output","call_id":"c1","name":"weather","output":"4 degrees"},{"type":"function_call_output","call_id":"c2","output":[{"type":"input_text","text":"5 degrees"}]}]}`
 	geminiBody    = `{"contents":[{"parts":[{"text":"hi"}]}]`
 	geminiTool    = `{"contents":[{"role":"user","parts":[{"functionResponse":{"id":"c1","name":"weather","response":{"degrees":4}}},{"function_response":{"name":"weather","response":{"degrees":5}}}]}]}`
 	chatStream    = `,"stream":true,"stream_options":{"include_usage":true}`
@@ -401,7 +401,10 @@ func TestReplyToolResults(t *testing.T) {
 					t.Errorf("the request is %+v", got.Request)
 				}
 			})
-			want := []llmtest.ToolResult{{ID: "c1", Content: "4 degrees"}, {ID: "c2", Content: "5 degrees"}}
+			want := []llmtest.ToolResult{{ID: "c1", Name: "weather", Content: "4 degrees"}, {ID: "c2", Content: "5 degrees"}}
+			if f.name == "anthropic" {
+				want[0].Name = ""
+			}
 			if strings.Contains(f.tool, "functionResponse") {
 				want = []llmtest.ToolResult{{ID: "c1", Name: "weather", Content: `{"degrees":4}`}, {Name: "weather", Content: `{"degrees":5}`}}
 			}

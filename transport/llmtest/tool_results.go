@@ -15,6 +15,7 @@ type (
 		ToolUseID  string          `json:"tool_use_id"`  // Anthropic
 		Content    json.RawMessage `json:"content"`
 		Output     json.RawMessage `json:"output"`
+		Name       string          `json:"name"`
 		Text       string          `json:"text"`
 		Parts      json.RawMessage `json:"parts"`
 		Camel      *geminiResult   `json:"functionResponse"`
@@ -48,10 +49,10 @@ func toolResults(content json.RawMessage) (results []ToolResult) {
 	for _, m := range items(content) {
 		switch {
 		case m.Role == "tool":
-			results = append(results, ToolResult{ID: m.ToolCallID, Content: resultText(m.Content)})
+			results = append(results, ToolResult{ID: m.ToolCallID, Name: m.Name, Content: resultText(m.Content)})
 			continue
 		case m.Type == "function_call_output":
-			results = append(results, ToolResult{ID: m.CallID, Content: resultText(m.Output)})
+			results = append(results, ToolResult{ID: m.CallID, Name: m.Name, Content: resultText(m.Output)})
 			continue
 		}
 		for _, block := range items(m.Content) {
