@@ -256,16 +256,17 @@ func (r *realReport) cells(row *realRow, x *comparison, prompt int64) {
 		case stated:
 			row.differ = append(row.differ, fmt.Sprintf("%s: theirs %s, ours %s; over ours: %s",
 				cell, readable(counter(c), b.prices[c]), readable(counter(c), a.prices[c]), by))
-		case by == "unpriced":
-			row.contested++
-		default:
+		case by == "ours":
 			row.completed++
+		default:
+			row.contested++
 		}
 	}
 }
 
-// pricedBy says by what the list over the embedded catalog prices a prompt of one counter. It wants our price where the list
-// states none and agrees with ours on the rest, and no price where it does not agree.
+// pricedBy says by what the list over the embedded catalog prices a call that uses the counter in such a prompt. It wants the
+// list's price if the list has one and does not have it for other prompts only, ours if the two agree on the rest, and else
+// none.
 func (r *realReport) pricedBy(x *comparison, prompt int64, c counter, cell string) string {
 	if prompt == endless { // and not too long to have a cost
 		prompt = math.MaxInt64 / int64(USD)
@@ -273,30 +274,27 @@ func (r *realReport) pricedBy(x *comparison, prompt int64, c counter, cell strin
 	var u Usage
 	for _, n := range u.Counters() {
 		if n.Name == counterNames[c] {
-			*n.Count = prompt
+			*n.Count = min(prompt, 1000)
 		}
 	}
-	prompt = u.Prompt() // that of output and of tools is the shortest one
+	u.Input += prompt - u.Prompt()
 	got, err := x.both.Cost(x.q, u)
-	want, wrong := Embedded().Cost(x.q, u)
-	b := x.theirs.tier.band(prompt)
-	agree := x.theirs.agrees(&x.ours, &x.q, prompt)
-	apart := x.theirs.tellsApart(&x.ours, &x.q, prompt)
-	switch {
-	case b != nil && b.prices[c] >= 0 && !apart:
-		if alone := mustCost(r.t, x.both.layers[0], x.q, u); err != nil || got != alone {
-			r.t.Errorf("%s: %+v, %v; want the list's %+v", cell, got, err, alone)
+	by, wrong := "theirs", error(nil)
+	want, unstated := x.both.layers[0].Cost(x.q, u)
+	if unstated != nil || x.theirs.tellsApart(&x.ours, &x.q, prompt) {
+		by = "ours"
+		want, wrong = Embedded().Cost(x.q, u)
+		if !x.theirs.agrees(&x.ours, &x.q, prompt) {
+			by = "unpriced"
 		}
-		return "theirs"
-	case agree:
-		if err != nil || wrong != nil || got != want {
-			r.t.Errorf("%s: %+v, %v; want %+v, %v", cell, got, err, want, wrong)
-		}
-		return "ours"
-	case err == nil:
-		r.t.Errorf("%s costs %s by %s, where the two disagree", cell, got.Cost, got.PriceID)
 	}
-	return "unpriced"
+	switch {
+	case by == "unpriced" && err == nil:
+		r.t.Errorf("%s costs %s by %s, where the two disagree", cell, got.Cost, got.PriceID)
+	case by != "unpriced" && (err != nil || wrong != nil || got != want):
+		r.t.Errorf("%s: %+v, %v; want %+v by %s, %v", cell, got, err, want, by, wrong)
+	}
+	return by
 }
 
 // bandName names the band that ends there.
