@@ -43,10 +43,7 @@ func (c *Catalog) Bound(q Query, s Size) (Pico, error) {
 		limitInput, limitOutput, _ := c.Limits(q.Provider, q.Model)
 		s.Input, s.Output = clamp(s.Input, multiple(limitInput, s.Inputs)), clamp(s.Output, limitOutput)
 	}
-	bound, err := f.tier.bound(&s)
-	if err == nil {
-		bound, err = f.model.upliftFor(q.Regional).timesUp(bound)
-	}
+	bound, err := c.bound(&q, &f, &s)
 	if err != nil {
 		return 0, unpriced(&q, err)
 	}
@@ -89,8 +86,12 @@ var (
 )
 
 // bound returns the most that a call of the size can cost.
-func (t *tier) bound(s *Size) (Pico, error) {
-	in, out, request, err := t.dearest(s)
+func (c *Catalog) bound(q *Query, f *found, s *Size) (Pico, error) {
+	up, err := c.uplift(q, f.model)
+	if err != nil {
+		return 0, err
+	}
+	in, out, request, err := c.dearest(q, f, s)
 	switch maxInput, maxOutput := s.Input, s.Output; {
 	case err != nil:
 		return 0, err
@@ -107,7 +108,11 @@ func (t *tier) bound(s *Size) (Pico, error) {
 	total.add(max(s.Input, 0), max(in, 0))
 	total.add(multiple(max(s.Output, 0), s.Answers), max(out, 0))
 	total.add(1, max(request, 0))
-	return total.pico()
+	bound, err := total.pico()
+	if err != nil {
+		return 0, err
+	}
+	return up.timesUp(bound)
 }
 
 // dearest returns the highest price of an input token, of an output token and of a request, in the bands of prompts up to

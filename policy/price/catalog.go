@@ -102,6 +102,8 @@ type model struct {
 	sameAs              modelKey // the target of an alias, which has no other field than id; else zero
 	maxInput, maxOutput int64
 	uplift              ratio
+	fromList            bool     // made from a published list, which does not state everything
+	upliftUnknown       bool     // the list states no uplift; in a catalog, none means that there is none
 	periods             []period // ascending
 }
 
@@ -200,14 +202,6 @@ func (t *tier) band(prompt int64) *band {
 		}
 	}
 	return nil
-}
-
-// upliftFor returns the factor for a regional call, or 1.
-func (m *model) upliftFor(regional bool) ratio {
-	if !regional {
-		return ratio{}
-	}
-	return m.uplift
 }
 
 // at returns the prices in force, or nil.

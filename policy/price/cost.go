@@ -42,13 +42,30 @@ func (c *Catalog) Cost(q Query, u Usage) (Cost, error) {
 	if !used.read(&u) {
 		return Cost{}, impossible(&q, &u)
 	}
-	up := f.model.upliftFor(q.Regional)
-	cost, uncached, err := f.tier.cost(prompt, &used, up)
+	var up ratio
+	if q.Regional {
+		if up, err = c.uplift(&q, f.model); err != nil {
+			return Cost{}, unpriced(&q, err)
+		}
+	}
+	cost, err := f.cost(&q, prompt, &used, up)
+	if c.layers != nil && (err != nil || f.model.fromList) {
+		cost, err = c.costBelow(&q, &f, prompt, &used, up, err)
+	}
 	if err != nil {
 		return Cost{}, unpriced(&q, err)
 	}
-	list, known := f.set.list(f.tier, uncached, prompt, &used, up)
-	return Cost{Cost: cost, Uncached: uncached, List: list, ListKnown: known, PriceID: f.id(&q, f.tier.id)}, nil
+	return cost, nil
+}
+
+// cost returns what the counts cost by the prices that were found.
+func (f *found) cost(q *Query, prompt int64, n *used, up ratio) (Cost, error) {
+	cost, uncached, err := f.tier.cost(prompt, n, up)
+	if err != nil {
+		return Cost{}, err
+	}
+	list, known := f.set.list(f.tier, uncached, prompt, n, up)
+	return Cost{Cost: cost, Uncached: uncached, List: list, ListKnown: known, PriceID: f.id(q, f.tier.id)}, nil
 }
 
 // impossible returns the error for a usage that no call can have.

@@ -13,10 +13,15 @@ import (
 // [LoadPortkey]. A loader reads the list as it is published and checks each price. What it cannot convert exactly it leaves
 // out, with a [Warning]. It guesses nothing instead, so a usage that needs such a price is [*Unpriced].
 //
+// What a list does not state is not known. A missing price is not taken from another tier, band or counter: a missing price of
+// cached tokens does not mean that there is no discount, as it does in a catalog, and a missing regional uplift does not mean
+// that there is none. [Layers] says when a catalog below the Feed prices such a usage.
+//
 // Every published list has mistakes. A model is left out, alone, if a price of it is above $1,000 per million tokens or
 // $10,000 per thousand requests (most likely the wrong unit), is negative or is not a number, or is more than ten times
 // higher or lower than in [FeedConfig.Previous]. The whole list is refused if it is not JSON of the expected shape, has no
-// price at all, or has more models that are refused than others: then the unit or the format of the list has changed.
+// price at all, or has more models that are refused than others: then the unit or the format of the list has changed. Only
+// a file of [LoadPortkey] may have no price of what is counted.
 type Feed struct {
 	// Catalog has the prices.
 	Catalog *Catalog
@@ -82,7 +87,9 @@ type feedLoader struct {
 	feed    Feed
 	list    string // the project that publishes the list, for errors
 	refused int
-	from    map[modelKey]entry
+	// mayBeEmpty says that a list without a model is no mistake.
+	mayBeEmpty bool
+	from       map[modelKey]entry
 }
 
 // entry is the source of a model: its name in the list, and its prices as text, for comparison.
@@ -114,7 +121,7 @@ func (l *feedLoader) done(err error) (*Feed, error) {
 	l.feed.Models = len(l.feed.Catalog.models)
 	switch {
 	case err != nil:
-	case l.feed.Models == 0:
+	case l.feed.Models == 0 && !l.mayBeEmpty:
 		err = errors.New("has no model with a price")
 	case l.refused > l.feed.Models:
 		err = fmt.Errorf("%d models have prices that cannot be right, and only %d others", l.refused, l.feed.Models)

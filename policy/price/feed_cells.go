@@ -65,38 +65,38 @@ func (s feedCells) tiers(inclusive bool) (out draftTiers) {
 	return out
 }
 
-// undated returns a draft with one period, from asOf on.
-func (s feedCells) undated(source string, asOf time.Time, inclusive bool) *draft {
-	p := draftPeriod{Source: source, Tiers: s.tiers(inclusive)}
+// undated returns one period with the tiers, from asOf on.
+func undated(source string, asOf time.Time, tiers draftTiers) []draftPeriod {
+	p := draftPeriod{Source: source, Tiers: tiers}
 	if !asOf.IsZero() {
 		p.From = asOf.UTC().Format(time.RFC3339Nano)
 	}
-	return &draft{Periods: []draftPeriod{p}}
+	return []draftPeriod{p}
 }
 
 // inclusiveThreshold reports whether a provider's long context begins at the threshold, not after it. Sources: xAI's page
 // on pricing and LiteLLM's pull request 40174. With OpenAI and Google, a prompt at the threshold is still short.
 func inclusiveThreshold(provider string) bool { return provider == "xai" }
 
-// freeOrNot handles prices of 0. Lists use them both for what is free and for what is unknown, so they are accepted only if
+// freeOrNot removes prices of 0. Lists use them both for what is free and for what is unknown, so they are accepted only if
 // every token of the model costs 0. It returns the counters whose price it removed.
 func (s feedCells) freeOrNot() (withheld []counter) {
 	if !s.charges() {
 		return nil
 	}
 	for c := range firstTool {
-		if s.hideZero(c) {
+		if s.removeZero(c) {
 			withheld = append(withheld, c)
 		}
 	}
 	return withheld
 }
 
-// hideZero hides the counter's prices of 0, and reports whether there was one.
-func (s feedCells) hideZero(c counter) (found bool) {
+// removeZero removes the counter's prices of 0, and reports whether there was one.
+func (s feedCells) removeZero(c counter) (found bool) {
 	for _, p := range s {
 		if p[c] == 0 {
-			p[c] = hidden
+			p[c] = unknown
 			found = true
 		}
 	}

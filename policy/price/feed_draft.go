@@ -43,14 +43,11 @@ type draftBand struct {
 }
 
 // draftPrices has the price of each counter in picodollars per token or request. The last element is the price of a
-// reasoning token, which a catalog does not have. A negative price is not known. A hidden price is not known either, and
-// does not default to the plain price as in a catalog.
+// reasoning token, which a catalog does not have. A negative price is not known: a price of cached tokens does not default
+// to the plain price as in a catalog.
 type draftPrices [counters + 1]int64
 
-const (
-	reasoning = counters
-	hidden    = unknown - 1
-)
+const reasoning = counters
 
 // noPrices returns prices that are all unknown.
 func noPrices() (p draftPrices) {
@@ -65,6 +62,22 @@ func (p *draftPrices) withhold(first, last counter) {
 	for c := first; c < last; c++ {
 		p[c] = unknown
 	}
+}
+
+// disputed is the price of a counter for which a list states two. It is negative, and so not known.
+const disputed = unknown - 1
+
+// state sets a price that the list states, and reports whether the list stated no other before. If it did, neither is taken.
+func (p *draftPrices) state(c counter, pico int64) bool {
+	switch {
+	case p[c] == disputed:
+	case p[c] >= 0 && p[c] != pico:
+		p[c] = disputed
+		return false
+	default:
+		p[c] = pico
+	}
+	return true
 }
 
 // known reports whether there is any price that a catalog can have.
@@ -145,6 +158,7 @@ func (d *draft) parse(catalog string, key modelKey) (*model, error) {
 	if m == nil {
 		return nil, errors.New("has a name that is not valid UTF-8")
 	}
+	m.fromList, m.upliftUnknown = true, d.Uplift == ""
 	for i := range d.Periods {
 		d.Periods[i].Tiers.dropDefaults(&m.periods[i].tiers)
 		for j := range d.Periods[i].Windows {
@@ -154,30 +168,19 @@ func (d *draft) parse(catalog string, key modelKey) (*model, error) {
 	return m, nil
 }
 
-// dropDefaults removes prices of cached tokens that the parser set to the plain price, if the list has a price of such
-// tokens in another tier or band of the model: the discount then exists, but is not known here. (If the list has no such
-// price at all, there is no discount, as on providers' pages.)
+// dropDefaults removes the prices that the parser filled in, which are those of cached tokens. In a catalog, a missing one
+// means no discount. In a list it only means that the list does not state it.
 func (s *draftTiers) dropDefaults(parsed *tierSet) {
-	for _, c := range [...]counter{cachedInput, cachedAudioInput, cachedImageInput} {
-		priced := s.price(c)
-		for t := range s {
-			for i := range s[t] {
-				if p := s[t][i].prices[c]; p == hidden || p < 0 && priced {
-					parsed[t].bands[i].prices[c] = unknown
+	for t := range s {
+		for i := range s[t] {
+			p := &parsed[t].bands[i].prices
+			for c := range p {
+				if s[t][i].prices[c] < 0 {
+					p[c] = unknown
 				}
 			}
 		}
 	}
-}
-
-// price says whether there is a price of the counter anywhere.
-func (s *draftTiers) price(c counter) bool {
-	for t := range s {
-		if slices.ContainsFunc(s[t], func(b draftBand) bool { return b.prices[c] >= 0 }) {
-			return true
-		}
-	}
-	return false
 }
 
 // MarshalJSON writes the tiers in the format of [Catalog].

@@ -29,7 +29,7 @@ func (c *Catalog) remember(old *Catalog, asOf time.Time) {
 			removed.periods = ended(was.periods, asOf)
 			c.models[key] = &removed
 		case len(is.periods) != 1 || !is.periods[0].from.Equal(asOf):
-		case was.uplift != is.uplift: // an uplift has no dates, so it would also apply to the older prices
+		case was.uplift != is.uplift || was.upliftUnknown != is.upliftUnknown: // an uplift has no dates, so it would also apply to the older prices
 		case was.periods[last].same(&is.periods[0]):
 			is.periods = was.periods
 		default:

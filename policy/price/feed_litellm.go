@@ -18,8 +18,8 @@ import (
 // its key. (The provider vertex_ai becomes "vertex"; the dialects of this module price Vertex AI's models as "gemini".)
 // Prices with the suffixes _flex, _priority and _batches are those of the tiers. Prices with _above_200k_tokens and the like
 // are bands, which price the whole request. A prompt of exactly so many tokens is in the shorter band; only for xAI it is in
-// the longer one. A price that is missing in one band or tier is not taken from another. A model with tiered_pricing has a band
-// for each of its ranges.
+// the longer one. A price that is missing in one band or tier is not taken from another. Only the price of a tool is the
+// model's, in all its tiers and bands. A model with tiered_pricing has a band for each of its ranges.
 //
 // Withheld are the output of models whose reasoning tokens have another price, searches whose price depends on the size of
 // the context, and prices of 0 of models that have others. If the name of a cost that this package does not know has input
@@ -88,8 +88,8 @@ func (e *liteEntry) load() error {
 		return e.end(err)
 	}
 	e.withhold()
-	d := e.cells.undated("LiteLLM, model_prices_and_context_window.json", e.c.AsOf, inclusiveThreshold(key.provider))
-	d.Uplift = e.uplift
+	bands := e.cells.tiers(inclusiveThreshold(key.provider))
+	d := &draft{Uplift: e.uplift, Periods: undated("LiteLLM, model_prices_and_context_window.json", e.c.AsOf, bands)}
 	if limits := (draftLimits{e.count("max_input_tokens"), e.count("max_output_tokens")}); limits != (draftLimits{}) {
 		d.Limits = &limits
 	}
@@ -207,8 +207,8 @@ func (e *liteEntry) read(field string, raw []byte) error {
 	case field == "citation_cost_per_token":
 		e.leaveOut(e.name, field, "is charged for in addition to what is counted")
 		return errLeftOut
-	case priced && c == webSearches:
-		return e.searches(field, raw)
+	case priced && ours && c == webSearches:
+		return e.searches(field, raw, e.cells.at(tier, above))
 	case priced && ours:
 		return e.price(field, raw, c, e.cells.at(tier, above))
 	case priced: // of a tier that our catalogs do not have
@@ -227,7 +227,7 @@ func liteField(field string) (base string, t tierName, above int64, ours bool) {
 	for _, suffix := range [...]struct {
 		text string
 		tier tierName
-	}{{"_flex", flex}, {"_priority", priority}, {"_batches", batch}, {"_batch_requests", batch}, {"_ultrafast", tiers}} {
+	}{{"_flex", flex}, {"_priority", priority}, {"_batches", batch}, {"_batch", batch}, {"_batch_requests", batch}, {"_fast", tiers}, {"_ultrafast", tiers}} {
 		if rest, ok := strings.CutSuffix(base, suffix.text); ok {
 			base, t, ours = rest, suffix.tier, suffix.tier != tiers
 			break
@@ -258,10 +258,9 @@ func (e *liteEntry) price(field string, raw []byte, c counter, into *draftPrices
 	if err != nil {
 		return err
 	}
-	if field == "input_cost_per_token_cache_hit" && into[c] >= 0 {
-		return nil
+	if !into.state(c, pico) {
+		e.warn(Withheld, e.name, field, "differs from another price of the same")
 	}
-	into[c] = pico
 	return nil
 }
 
@@ -281,7 +280,7 @@ func (l *feedLoader) number(name, field string, raw []byte, shift int, c counter
 }
 
 // searches reads the price of a web search. It withholds a price that depends on the size of the context.
-func (e *liteEntry) searches(field string, raw []byte) error {
+func (e *liteEntry) searches(field string, raw []byte, into *draftPrices) error {
 	var sizes map[string]json.RawMessage
 	if json.Unmarshal(raw, &sizes) != nil {
 		sizes = map[string]json.RawMessage{"": raw}
@@ -298,7 +297,7 @@ func (e *liteEntry) searches(field string, raw []byte) error {
 		}
 		price = pico
 	}
-	e.cells.at(standard, 0)[webSearches] = price
+	into[webSearches] = price
 	return nil
 }
 
@@ -356,6 +355,10 @@ func (e *liteEntry) ranges() error {
 	ranged, end := make(feedCells), int64(0)
 	for i, r := range list {
 		field := fmt.Sprintf("tiered_pricing[%d]", i)
+		if r["range"] == nil {
+			e.leaveOut(e.name, field, "is not for a range of prompt lengths")
+			return errLeftOut
+		}
 		from, to, err := liteRange(r["range"])
 		if err == nil && from != end && from != end+1 {
 			err = fmt.Errorf("begins at %d, where %d is due", from, end)

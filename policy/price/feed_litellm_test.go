@@ -25,7 +25,7 @@ func TestLiteLLM(t *testing.T) {
 		{model: "openai/gpt-long", tier: "batch", usage: Usage{CachedInput: 100}, want: "no price for cached_input"},
 		{model: "openai/gpt-long", usage: Usage{Input: 300000, WebSearches: 2}, want: "1.52"},
 		{model: "openai/gpt-long", usage: Usage{MapSearches: 1}, want: "no price for map_searches"},
-		{model: "openai/gpt-flat", tier: "batch", usage: Usage{CachedInput: 100}, want: "0.00005"},
+		{model: "openai/gpt-flat", tier: "batch", usage: Usage{CachedInput: 100}, want: "no price for cached_input"},
 		{model: "openai/gpt-flat", usage: Usage{WebSearches: 1}, want: "no price for web_searches"},
 		{model: "azure/gpt-flat", usage: Usage{Input: 1}, want: "0.000001"},
 		{model: "azure/gpt-quarrel", usage: Usage{Input: 1}, want: "no such model"},
@@ -111,6 +111,34 @@ func TestTracker35TieredPricingOnly(t *testing.T) {
 		{model: "dashscope/qwen-gap", usage: Usage{Input: 1}, want: "no such model"},
 	} {
 		c.check(t, f)
+	}
+}
+
+func TestLiteLLMStated(t *testing.T) {
+	f := loaded(t)(LoadLiteLLM("l", strings.NewReader(`{
+		"m": {"litellm_provider": "p", "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "input_cost_per_audio_token": 3e-6,
+			"input_cost_per_token_above_128k_tokens": 2e-6, "input_cost_per_token_batch": 5e-7, "input_cost_per_token_flex": 5e-7,
+			"search_context_cost_per_query_flex": 0.01, "input_cost_per_token_fast": 6e-6},
+		"hit": {"litellm_provider": "p", "input_cost_per_token": 1e-6, "cache_read_input_token_cost": 1e-7, "input_cost_per_token_cache_hit": 2e-7},
+		"search": {"litellm_provider": "p", "tiered_pricing": [{"max_results_range": [0, 25], "input_cost_per_query": 0.005}]}}`), FeedConfig{Strict: true}))
+	for _, c := range []feedCase{
+		{model: "p/m", usage: Usage{CachedInput: 1}, want: "no price for cached_input"},
+		{model: "p/m", usage: Usage{CachedAudioInput: 1}, want: "no price for cached_audio_input"},
+		{model: "p/m", usage: Usage{AudioInput: 1, Input: 128_000}, want: "no price for audio_input"},
+		{model: "p/m", usage: Usage{Output: 1, Input: 128_001}, want: "no price for output"},
+		{model: "p/m", tier: "flex", usage: Usage{Input: 1, WebSearches: 1}, want: "0.0100005"},
+		{model: "p/m", usage: Usage{WebSearches: 1}, want: "no price for web_searches"},
+		{model: "p/m", tier: "flex", usage: Usage{Output: 1}, want: "no price for output"},
+		{model: "p/m", tier: "batch", usage: Usage{Input: 128_000}, want: "0.064"},
+		{model: "p/m", tier: "batch", usage: Usage{Input: 128_001}, want: "long context"},
+		{model: "p/m", tier: "priority", want: "no price for this tier"},
+		{model: "p/hit", usage: Usage{CachedInput: 1}, want: "no price for cached_input"},
+		{model: "p/search", want: "no such model"},
+	} {
+		c.check(t, f)
+	}
+	if !f.has(Withheld, "hit: input_cost_per_token_cache_hit", "differs") || !f.has(LeftOut, "search: tiered_pricing[0]", "range of prompt lengths") {
+		t.Error(f.Warnings)
 	}
 }
 

@@ -9,11 +9,22 @@ import (
 // Layers returns a catalog that searches the given ones in their order: a user's before a feed's before the embedded one. It
 // skips those that are nil. Without any catalog it has no prices.
 //
-// The first layer that has prices of the model, at that time and tier, prices the call and its bound. It finds the model by
-// the exact name, or else as a dated snapshot. That layer alone decides: a counter without a price in it is [*Unpriced] even
-// if a later layer has a price, because the prices of two lists must not be mixed. Storage is priced by the first layer with
-// a price of storage at the beginning. If no layer has a price, the error is about the layer that came nearest: a missing
-// tier is reported before a missing time, and that before a missing model. A limit is that of the first layer that knows it.
+// The first layer that has prices of the model, at that time and tier, prices the call. It finds the model by the exact name,
+// or else as a dated snapshot. One layer prices the whole call, because the prices of two lists must not be mixed. If no layer
+// has a price, the error is about the layer that came nearest: a missing tier is reported before a missing time, and that
+// before a missing model. Storage is priced by the first layer with a price of storage at the beginning. A limit is that of
+// the first layer that knows it.
+//
+// If that layer has no price of a counter that is used, or of such a long prompt, the next layer prices the call that can, but
+// only if it has the same prices for the rest: at that tier, it must have at least one price in common with each layer before
+// it, and no price that differs. Otherwise the usage is [*Unpriced], for the reason of the first layer.
+//
+// A [Feed] has only what its list states. If it has one price for prompts of any length, and the next layer has bands, the
+// list may not have stated the other bands: a prompt beyond the first of those bands has the next layer's price if the list
+// agrees with it about short prompts, and else none. The same holds for the hours of the next layer's windows. A regional
+// call has the uplift of the first layer that states one.
+//
+// A bound covers each layer that could price the call.
 //
 // An alias of a layer (same_as) is looked up in that layer and in those below it, and skipped if they have no price for it.
 // The PriceID then has both names: "user/azure/prod-chat=embedded/openai/gpt-5.4/-/standard".

@@ -44,7 +44,10 @@ func (c *Catalog) Storage(q Query, tokens int64, from, until time.Time) (Storage
 	if err != nil {
 		return StorageCost{}, unpriced(&q, err)
 	}
-	up := f.model.upliftFor(q.Regional)
+	up, err := c.uplift(&q, f.model)
+	if err != nil {
+		return StorageCost{}, unpriced(&q, err)
+	}
 	total.mul(max(up.num, 1))
 	cost, ok := total.div(nanosPerHour * max(up.den, 1))
 	if !ok || cost > math.MaxInt64 {

@@ -1,6 +1,9 @@
 package llmtest
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // The bodies of Anthropic's responses. The order of the fields is Anthropic's.
 type (
@@ -18,6 +21,16 @@ type (
 	anthropicText struct {
 		Type string `json:"type"`
 		Text string `json:"text"`
+	}
+	anthropicTool struct {
+		Type  string          `json:"type"`
+		ID    string          `json:"id"`
+		Name  string          `json:"name"`
+		Input json.RawMessage `json:"input"`
+	}
+	anthropicInput struct {
+		Type    string `json:"type"`
+		Partial string `json:"partial_json"`
 	}
 	anthropicThought struct {
 		Type      string `json:"type"`

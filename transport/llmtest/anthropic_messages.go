@@ -2,7 +2,7 @@ package llmtest
 
 import (
 	"bytes"
-	"strings"
+	"encoding/json"
 )
 
 // anthropicMessages is POST /v1/messages.
@@ -41,18 +41,26 @@ func (anthropicMessages) work(x *exchange) answer {
 	if x.params.stream {
 		return answer{stream: messageStream(x, g)}
 	}
-	m, reason := newAnthropicMessage(g), stopReason(&x.params, g)
+	m, reason := newAnthropicMessage(g), stopReason(x, g)
 	if g.Reasoning > 0 {
 		m.Content = append(m.Content, anthropicThought{"thinking", thought, signature(g)})
 	}
-	m.Content = append(m.Content, anthropicText{"text", strings.Join(x.text(g), "")})
+	if text := joined(x.text(g)); text != nil {
+		m.Content = append(m.Content, anthropicText{"text", *text})
+	}
+	for _, c := range x.script.calls {
+		m.Content = append(m.Content, anthropicTool{"tool_use", c.ID, c.Name, json.RawMessage(c.Arguments)})
+	}
 	m.Stop, m.Usage = &reason, finalUsage(m.Usage, g)
 	return answer{body: encode(m)}
 }
 
 // stopReason returns Anthropic's reason for the end of g.
-func stopReason(p *params, g Generation) string {
-	if p.cutShort(g) {
+func stopReason(x *exchange, g Generation) string {
+	switch {
+	case len(x.script.calls) > 0:
+		return "tool_use"
+	case x.params.cutShort(g):
 		return "max_tokens"
 	}
 	return "end_turn"
@@ -85,9 +93,18 @@ func messageStream(x *exchange, g Generation) *stream {
 	for _, piece := range x.text(g) {
 		deltas = append(deltas, anthropicText{"text_delta", piece})
 	}
-	block(anthropicText{Type: "text"}, deltas...)
+	if deltas != nil {
+		block(anthropicText{Type: "text"}, deltas...)
+	}
+	for _, c := range x.script.calls {
+		deltas = []any{anthropicInput{"input_json_delta", ""}}
+		for _, piece := range split(c.Arguments, x.cfg.Chunks) {
+			deltas = append(deltas, anthropicInput{"input_json_delta", piece})
+		}
+		block(anthropicTool{"tool_use", c.ID, c.Name, json.RawMessage("{}")}, deltas...)
+	}
 	u := finalUsage(anthropicUsage{Input: g.Prompt - g.Cached, Cached: g.Cached}, g)
-	add("message_delta", anthropicEnd{"message_delta", anthropicStop{Reason: stopReason(&x.params, g)}, u})
+	add("message_delta", anthropicEnd{"message_delta", anthropicStop{Reason: stopReason(x, g)}, u})
 	add("message_stop", anthropicStopped{"message_stop"})
 	s.failure = func(n int) [][]byte {
 		return [][]byte{x.event("error", padEvent([]byte(overloadedEvent), g, n))}

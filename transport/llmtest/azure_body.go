@@ -1,9 +1,6 @@
 package llmtest
 
-import (
-	"encoding/json"
-	"strings"
-)
+import "encoding/json"
 
 // The bodies of Azure's chat responses. Azure sends the fields in alphabetical order. It
 // sends the tier only if one was asked for.
@@ -27,10 +24,11 @@ type (
 		Message  azureMessage  `json:"message"`
 	}
 	azureMessage struct {
-		Annotations []string `json:"annotations"`
-		Content     string   `json:"content"`
-		Refusal     *string  `json:"refusal"`
-		Role        string   `json:"role"`
+		Annotations []string     `json:"annotations"`
+		Content     *string      `json:"content"`
+		Refusal     *string      `json:"refusal"`
+		Role        string       `json:"role"`
+		ToolCalls   []sortedCall `json:"tool_calls,omitempty"`
 	}
 	azureChunk struct {
 		Choices     []azureDelta    `json:"choices"`
@@ -138,8 +136,10 @@ func shownTier(x *exchange, g Generation) string {
 func azureCompletion(x *exchange, g Generation) []byte {
 	return encode(azureBody{
 		Choices: []azureChoice{{
-			Filter: safeText, Finish: x.params.finish(g),
-			Message: azureMessage{Annotations: []string{}, Content: strings.Join(x.text(g), ""), Role: "assistant"},
+			Filter: safeText, Finish: x.finish(g),
+			Message: azureMessage{
+				Annotations: []string{}, Content: joined(x.text(g)), Role: "assistant", ToolCalls: sortedCalls(x.script.calls),
+			},
 		}},
 		Created: g.At.Unix(), ID: g.ID, Model: g.Model, Object: "chat.completion",
 		Prompts: []promptFilter{{Filter: safePrompt}}, Tier: shownTier(x, g), Usage: azureUsageOf(g),
@@ -164,11 +164,22 @@ func azureChunks(x *exchange, g Generation) [][]byte {
 	delta := func(f filterResults, delta string, finish *string) {
 		add([]azureDelta{{Filter: f, Delta: json.RawMessage(delta), Finish: finish}}, "null")
 	}
-	delta(filterResults{}, `{"content":"","refusal":null,"role":"assistant"}`, nil)
-	for _, piece := range x.text(g) {
+	text := x.text(g)
+	if text == nil {
+		delta(filterResults{}, `{"content":null,"refusal":null,"role":"assistant"}`, nil)
+	} else {
+		delta(filterResults{}, `{"content":"","refusal":null,"role":"assistant"}`, nil)
+	}
+	for _, piece := range text {
 		delta(safePiece, `{"content":`+string(encode(piece))+`}`, nil)
 	}
-	finish := x.params.finish(g)
+	for i, c := range x.script.calls {
+		delta(filterResults{}, toolDelta(sortedCall{Function: sortedFunction{Name: c.Name}, ID: c.ID, Index: &i, Type: "function"}), nil)
+		for _, piece := range split(c.Arguments, x.cfg.Chunks) {
+			delta(filterResults{}, toolDelta(sortedCall{Function: sortedFunction{Arguments: piece}, Index: &i}), nil)
+		}
+	}
+	finish := x.finish(g)
 	delta(filterResults{}, `{}`, &finish)
 	if x.params.includeUsage {
 		add([]azureDelta{}, string(encode(azureUsageOf(g))))

@@ -23,7 +23,7 @@ func (c openAIChat) vet(x *exchange) *apiError {
 func (openAIChat) work(x *exchange) answer {
 	g := x.bill("chatcmpl-")
 	if !x.params.stream {
-		return answer{body: completion(g, x.text(g), x.params.finish(g))}
+		return answer{body: completion(x, g)}
 	}
 	return answer{stream: x.chatStream(chatChunks(x, g), x.event("", serverError().body()))}
 }

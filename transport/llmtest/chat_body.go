@@ -1,9 +1,6 @@
 package llmtest
 
-import (
-	"encoding/json"
-	"strings"
-)
+import "encoding/json"
 
 // The bodies of OpenAI's chat responses. The order of the fields is OpenAI's.
 type (
@@ -23,10 +20,11 @@ type (
 		Finish  string      `json:"finish_reason"`
 	}
 	messageBody struct {
-		Role        string   `json:"role"`
-		Content     string   `json:"content"`
-		Refusal     *string  `json:"refusal"`
-		Annotations []string `json:"annotations"`
+		Role        string     `json:"role"`
+		Content     *string    `json:"content"`
+		ToolCalls   []toolCall `json:"tool_calls,omitempty"`
+		Refusal     *string    `json:"refusal"`
+		Annotations []string   `json:"annotations"`
 	}
 	chunkBody struct {
 		ID          string          `json:"id"`
@@ -76,14 +74,14 @@ func usageOf(g Generation) usageBody {
 }
 
 // completion returns the body of a response that is not streamed.
-func completion(g Generation, text []string, finish string) []byte {
+func completion(x *exchange, g Generation) []byte {
 	usage := usageOf(g)
 	usage.In.Writes = new(int64)
 	return encode(completionBody{
 		ID: g.ID, Object: "chat.completion", Created: g.At.Unix(), Model: g.Model,
 		Choices: []completionChoice{{
-			Message: messageBody{Role: "assistant", Content: strings.Join(text, ""), Annotations: []string{}},
-			Finish:  finish,
+			Message: messageBody{Role: "assistant", Content: joined(x.text(g)), ToolCalls: toolCalls(x.script.calls), Annotations: []string{}},
+			Finish:  x.finish(g),
 		}},
 		Usage: usage, Tier: g.Tier,
 	})
@@ -91,15 +89,25 @@ func completion(g Generation, text []string, finish string) []byte {
 
 // chatChunks returns all chunks of a stream. The event [DONE] follows them.
 func chatChunks(x *exchange, g Generation) [][]byte {
+	text := x.text(g)
 	deltas := []string{`{"role":"assistant","content":"","refusal":null}`}
-	for _, piece := range x.text(g) {
+	if text == nil {
+		deltas[0] = `{"role":"assistant","content":null,"refusal":null}`
+	}
+	for _, piece := range text {
 		deltas = append(deltas, `{"content":`+string(encode(piece))+`}`)
+	}
+	for i, c := range x.script.calls {
+		deltas = append(deltas, toolDelta(toolCall{Index: &i, ID: c.ID, Type: "function", Function: function{Name: c.Name}}))
+		for _, piece := range split(c.Arguments, x.cfg.Chunks) {
+			deltas = append(deltas, toolDelta(toolCall{Index: &i, Function: function{Arguments: piece}}))
+		}
 	}
 	var chunks [][]byte
 	for i, delta := range deltas {
 		chunks = append(chunks, chatChunk(x, g, i, choice(delta, nil), "null"))
 	}
-	finish := x.params.finish(g)
+	finish := x.finish(g)
 	chunks = append(chunks, chatChunk(x, g, len(chunks), choice(`{}`, &finish), "null"))
 	if x.params.includeUsage {
 		chunks = append(chunks, chatChunk(x, g, len(chunks), []chunkChoice{}, string(encode(usageOf(g)))))

@@ -22,6 +22,20 @@ type Config struct {
 	// Faults chooses the fault of each recognised request. nil means no faults.
 	Faults Script
 
+	// Reply answers the requests that generate text: chat completions, responses, messages and
+	// generateContent, streamed or not. nil means that the server answers them all with words
+	// of its own.
+	//
+	// It is called when the work is done: not for a request that is rejected, nor for one whose
+	// fault strikes before the work, and again for each attempt of a client that retries. So a
+	// Reply should look at what it was asked rather than count. It is called for one request
+	// at a time, in the goroutine of the request, and must not block. It may call
+	// [Server.Meter] and [Server.Requests], which already has the request.
+	//
+	// A malformed Reply, such as one whose arguments of a tool are not JSON, is a 400 whose
+	// message says what is wrong. It is not billed.
+	Reply func(Turn) Reply
+
 	// RefuseDials decides whether an attempt to connect fails with ECONNREFUSED, before
 	// anything is written. n counts the attempts from 0. It is called for one attempt at a
 	// time, and only for those of the server's own Transport. nil means that none fails.

@@ -65,6 +65,19 @@
 // global. Anthropic serves "auto" as standard. Azure rejects flex. All of them use the one
 // Config.
 //
+// # Replies
+//
+// The text of a response is some words, the same for the same request. With [Config.Reply] a
+// test writes the responses itself: text, JSON, tool calls and usage, in one form for all
+// providers, streamed or not. So the loop of an agent can be tested:
+//
+//	srv := llmtest.NewServer(llmtest.Config{Reply: func(t llmtest.Turn) llmtest.Reply {
+//		if len(t.ToolResults) == 0 {
+//			return llmtest.Reply{ToolCalls: []llmtest.ToolCall{{Name: "weather", Arguments: `{"city":"Oslo"}`}}}
+//		}
+//		return llmtest.Reply{Text: "It is " + t.ToolResults[0].Content + "."}
+//	}})
+//
 // # Caches
 //
 // Clients create and delete caches of Gemini and Vertex with requests. Tests can also use
@@ -106,8 +119,9 @@
 //
 // # Determinism
 //
-// Nothing is random. With the same Config and the same requests in the same order, tokens, ids
-// and rejections are the same. Servers with different [Config.Seed] have different ids.
+// Nothing is random, unless a [Config.Reply] is. With the same Config and the same requests in
+// the same order, tokens, ids and rejections are the same. Servers with different [Config.Seed]
+// have different ids.
 package llmtest
 
 // The files, from the bottom to the top. A file uses only files of its own layer and of those
@@ -115,9 +129,11 @@ package llmtest
 //
 //   - Parts, which know nothing of handlers and providers: draw, json, fields, params, tokens,
 //     limit, apierror, stream, url; framer and conn, which are the connection; and the types
-//     of the API: capacity, faults, config, meter, request.
+//     of the API: capacity, faults, config, meter, request,
+//     reply (with tool_results).
 //   - What a provider remembers, in provider: caches (with google_path) and response_store in
-//     addition to the meter and the requests. An exchange is one request to it.
+//     addition to the meter and the requests. An exchange is one request to it, and reply_ask
+//     asks the user's Reply.
 //   - Faces, one for each endpoint: face has the interface, and the files whose names begin
 //     with a provider, chat, embeddings and responses have the faces. route lists them.
 //   - The response to one request, with its faults: responder; disconnect, slow, redirect;

@@ -21,6 +21,7 @@ type exchange struct {
 	// them set them in read.
 	fields     map[string]json.RawMessage
 	background bool // OpenAI's background mode was asked for
+	script     script
 }
 
 // id returns the n-th id with the prefix.
@@ -32,6 +33,7 @@ func (x *exchange) requestID() string { return x.id("req_", x.n) }
 // bill does the work and adds it to the meter. prefix begins the id of the response.
 func (x *exchange) bill(prefix string) Generation {
 	g := measure(&x.params, x.cfg.Seed, x.cfg.CachedPercent)
+	x.script.count(&g, x.params.maxTokens)
 	g.At = time.Now()
 	if x.isFree() {
 		g.ID = x.id(prefix+"free-", x.n)
@@ -51,8 +53,25 @@ func (x *exchange) isFree() bool {
 	return x.fault == ServerErrorAfterWork || x.fault == ErrorInStream && !x.params.stream
 }
 
-// text returns the content of the response, one piece for each chunk of a stream.
-func (x *exchange) text(g Generation) []string { return textOf(g, x.cfg.Chunks) }
+// text returns the text of the response, one piece for each chunk of a stream. There is none
+// only if there are tool calls.
+func (x *exchange) text(g Generation) []string {
+	if x.script.scripted {
+		return split(x.script.text, x.cfg.Chunks)
+	}
+	return textOf(g, x.cfg.Chunks)
+}
+
+// finish returns OpenAI's reason for the end of g.
+func (x *exchange) finish(g Generation) string {
+	switch {
+	case len(x.script.calls) > 0:
+		return "tool_calls"
+	case x.params.cutShort(g):
+		return "length"
+	}
+	return "stop"
+}
 
 // event returns a server-sent event. The name may be "".
 func (x *exchange) event(name string, data []byte) []byte { return sseEvent(name, data, x.cfg.CRLF) }

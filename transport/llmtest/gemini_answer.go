@@ -1,28 +1,45 @@
 package llmtest
 
-import "strings"
+import "encoding/json"
 
 func (c generate) work(x *exchange) answer {
 	g := x.bill("")
-	text := x.text(g)
+	text, calls := x.text(g), functionCalls(x.script.calls)
 	if !c.streamed {
-		return answer{body: append(indented(c.chunk(x, g, strings.Join(text, ""), g.Completion-g.Reasoning, true)), '\n')}
+		if all := joined(text); all != nil {
+			calls = append([]part{{Text: *all}}, calls...)
+		}
+		return answer{body: append(indented(c.chunk(x, g, calls, g.Completion-g.Reasoning, true)), '\n')}
 	}
-	return answer{stream: c.stream(x, g, text)}
+	var chunks [][]part
+	for _, piece := range text {
+		chunks = append(chunks, []part{{Text: piece}})
+	}
+	if calls != nil {
+		chunks = append(chunks, calls)
+	}
+	return answer{stream: c.stream(x, g, chunks)}
 }
 
-// stream returns a stream with a chunk for each piece of the text. Each chunk has the usage
-// so far.
-func (c generate) stream(x *exchange, g Generation, text []string) *stream {
+// functionCalls returns the parts with the tool calls.
+func functionCalls(calls []ToolCall) (parts []part) {
+	for _, c := range calls {
+		parts = append(parts, part{Call: &functionCall{c.ID, c.Name, json.RawMessage(c.Arguments)}})
+	}
+	return parts
+}
+
+// stream returns a stream with a chunk for each list of parts. Each chunk has the usage so far.
+func (c generate) stream(x *exchange, g Generation, chunks [][]part) *stream {
 	s := &stream{contentType: "application/json; charset=UTF-8"}
 	if c.sse {
 		s.contentType = "text/event-stream"
 	}
 	visible := g.Completion - g.Reasoning
-	for i, piece := range text {
-		last := i == len(text)-1
-		written := visible * int64(i+1) / int64(len(text))
-		s.frames = append(s.frames, c.frame(c.chunk(x, g, piece, written, last), i, last))
+	for i, parts := range chunks {
+		last := i == len(chunks)-1
+		written := visible * int64(i+1) / int64(len(chunks))
+		s.frames = append(s.frames, c.frame(c.chunk(x, g, parts, written, last), i, last))
 	}
 	s.failure = func(n int) [][]byte { return [][]byte{c.failureFrame(x, n)} }
 	return s
@@ -48,9 +65,9 @@ func (c generate) failureFrame(x *exchange, n int) []byte {
 
 // chunk returns a response, or one part of a stream. candidates is the number of tokens that
 // have been written so far, without thoughts.
-func (c generate) chunk(x *exchange, g Generation, text string, candidates int64, last bool) []byte {
+func (c generate) chunk(x *exchange, g Generation, parts []part, candidates int64, last bool) []byte {
 	return encode(generateBody{
-		Candidates: []any{c.candidate(text, c.finish(x, g, last))},
+		Candidates: []any{c.candidate(parts, c.finish(x, g, last), last && len(x.script.calls) > 0)},
 		Usage:      c.usage(g, candidates, last),
 		Model:      g.Model,
 		Created:    c.created(g),
@@ -69,7 +86,7 @@ func (c generate) created(g Generation) string {
 // finish returns the reason for the end of the candidate, or nil if there is more to come.
 func (c generate) finish(x *exchange, g Generation, last bool) any {
 	reason, number := "STOP", 1
-	if x.params.cutShort(g) {
+	if len(x.script.calls) == 0 && x.params.cutShort(g) {
 		reason, number = "MAX_TOKENS", 2
 	}
 	switch {
@@ -82,12 +99,16 @@ func (c generate) finish(x *exchange, g Generation, last bool) any {
 }
 
 // candidate returns the candidate of a response or chunk. The order of its fields differs
-// between Gemini and Vertex.
-func (c generate) candidate(text string, finish any) any {
+// between Gemini and Vertex. Gemini says in words that it ended with tool calls.
+func (c generate) candidate(parts []part, finish any, called bool) any {
 	if c.vertex {
-		return vertexCandidate{Content: vertexContent{"model", []part{{text}}}, Finish: finish}
+		return vertexCandidate{Content: vertexContent{"model", parts}, Finish: finish}
 	}
-	return geminiCandidate{Content: geminiContent{[]part{{text}}, "model"}, Finish: finish}
+	message := ""
+	if called {
+		message = "Model generated function call(s)."
+	}
+	return geminiCandidate{Content: geminiContent{parts, "model"}, Finish: finish, Message: message}
 }
 
 // trafficTypes are Vertex' names for the tiers.

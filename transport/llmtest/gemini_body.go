@@ -1,5 +1,7 @@
 package llmtest
 
+import "encoding/json"
+
 // The bodies of Google's responses. The order of the fields is Google's. Fields that are zero
 // are left out, as in the JSON of all protocol buffers.
 type (
@@ -14,6 +16,7 @@ type (
 		Content geminiContent `json:"content"`
 		Finish  any           `json:"finishReason,omitempty"`
 		Index   int           `json:"index"`
+		Message string        `json:"finishMessage,omitempty"`
 	}
 	geminiContent struct {
 		Parts []part `json:"parts"`
@@ -28,7 +31,13 @@ type (
 		Parts []part `json:"parts"`
 	}
 	part struct {
-		Text string `json:"text"`
+		Text string        `json:"text,omitempty"`
+		Call *functionCall `json:"functionCall,omitempty"`
+	}
+	functionCall struct {
+		ID   string          `json:"id,omitempty"`
+		Name string          `json:"name"`
+		Args json.RawMessage `json:"args"`
 	}
 	usageMeta struct {
 		Prompt           int64      `json:"promptTokenCount,omitempty"`

@@ -94,8 +94,9 @@ type (
 		Index  int           `json:"index"`
 	}
 	compatMessage struct {
-		Content string `json:"content"`
-		Role    string `json:"role"`
+		Content   *string      `json:"content,omitempty"`
+		Role      string       `json:"role"`
+		ToolCalls []sortedCall `json:"tool_calls,omitempty"`
 	}
 	compatUsage struct {
 		Completion int64          `json:"completion_tokens"`
@@ -123,19 +124,29 @@ func (c compatChat) work(x *exchange) answer {
 	text := x.text(g)
 	visible := g.Completion - g.Reasoning
 	if !x.params.stream {
-		message := compatMessage{strings.Join(text, ""), "assistant"}
+		message := compatMessage{joined(text), "assistant", sortedCalls(x.script.calls)}
 		return answer{body: encode(c.body(g, "chat.completion",
-			compatChoice{Finish: x.params.finish(g), Message: message}, compatUsageOf(g, visible)))}
+			compatChoice{Finish: x.finish(g), Message: message}, compatUsageOf(g, visible)))}
+	}
+	var messages []compatMessage
+	for _, piece := range text {
+		messages = append(messages, compatMessage{Content: &piece, Role: "assistant"})
+	}
+	if calls := sortedCalls(x.script.calls); calls != nil { // whole, as Gemini sends them
+		for i := range calls {
+			calls[i].Index = &i
+		}
+		messages = append(messages, compatMessage{Role: "assistant", ToolCalls: calls})
 	}
 	var events [][]byte
-	for i, piece := range text {
-		delta := compatDelta{Delta: compatMessage{piece, "assistant"}}
-		if i == len(text)-1 {
-			delta.Finish = x.params.finish(g)
+	for i, m := range messages {
+		delta := compatDelta{Delta: m}
+		if i == len(messages)-1 {
+			delta.Finish = x.finish(g)
 		}
 		var u *compatUsage
 		if x.params.includeUsage {
-			u = compatUsageOf(g, visible*int64(i+1)/int64(len(text)))
+			u = compatUsageOf(g, visible*int64(i+1)/int64(len(messages)))
 		}
 		events = append(events, encode(c.body(g, "chat.completion.chunk", delta, u)))
 	}

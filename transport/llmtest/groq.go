@@ -143,8 +143,9 @@ type (
 		Finish   string      `json:"finish_reason"`
 	}
 	groqMessage struct {
-		Role    string `json:"role"`
-		Content string `json:"content"`
+		Role      string     `json:"role"`
+		Content   *string    `json:"content,omitempty"`
+		ToolCalls []toolCall `json:"tool_calls,omitempty"`
 	}
 	groqChunk struct {
 		ID          string        `json:"id"`
@@ -208,7 +209,7 @@ func (c groqChat) work(x *exchange) answer {
 	return answer{body: encode(groqBody{
 		ID: g.ID, Object: "chat.completion", Created: g.At.Unix(), Model: g.Model,
 		Choices: []groqChoice{{
-			Message: groqMessage{"assistant", strings.Join(x.text(g), "")}, Finish: x.params.finish(g),
+			Message: groqMessage{"assistant", joined(x.text(g)), toolCalls(x.script.calls)}, Finish: x.finish(g),
 		}},
 		Usage: *groqUsageOf(g), Breakdown: json.RawMessage("null"), Fingerprint: "fp_llmtest",
 		Groq: info, Tier: g.Tier,
@@ -219,7 +220,7 @@ func (c groqChat) work(x *exchange) answer {
 // in x_groq. If usage was asked for, that chunk has it also in "usage", and one more chunk
 // follows with the usage and the tier.
 func groqChunks(x *exchange, g Generation, info groqInfo) (chunks [][]byte) {
-	finish, u := x.params.finish(g), groqUsageOf(g)
+	finish, u := x.finish(g), groqUsageOf(g)
 	blank := groqChunk{
 		ID: g.ID, Object: "chat.completion.chunk", Created: g.At.Unix(), Model: g.Model, Fingerprint: "fp_llmtest",
 	}
@@ -231,6 +232,10 @@ func groqChunks(x *exchange, g Generation, info groqInfo) (chunks [][]byte) {
 	add(choice(`{"role":"assistant","content":""}`, nil), &info, nil, "")
 	for _, piece := range x.text(g) {
 		add(choice(`{"content":`+string(encode(piece))+`}`, nil), nil, nil, "")
+	}
+	for i, c := range toolCalls(x.script.calls) { // whole, as Groq sends them
+		c.Index = &i
+		add(choice(toolDelta(c), nil), nil, nil, "")
 	}
 	last := &groqInfo{ID: info.ID, Usage: u}
 	if !x.params.includeUsage {

@@ -40,16 +40,8 @@ func (p *params) setContent(raw json.RawMessage) {
 	}
 }
 
-// finish returns OpenAI's reason for the end of g.
-func (p *params) finish(g Generation) string {
-	if p.cutShort(g) {
-		return "length"
-	}
-	return "stop"
-}
-
 // cutShort reports whether g ended because of the limit on its length.
-func (p *params) cutShort(g Generation) bool { return g.Completion == p.maxTokens }
+func (p *params) cutShort(g Generation) bool { return p.maxTokens > 0 && g.Completion >= p.maxTokens }
 
 // boundOutput sets a limit on the completion, which the request has under key. The lowest
 // limit holds.

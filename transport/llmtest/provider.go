@@ -7,6 +7,7 @@ import "sync"
 type provider struct {
 	cfg       Config
 	turns     turns
+	replying  sync.Mutex // held while the user's Reply decides
 	requests  requestLog
 	meter     meter
 	caches    cacheStore

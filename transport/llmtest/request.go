@@ -64,6 +64,13 @@ func (l *requestLog) update(n int, change func(*Request)) {
 	change(&l.requests[n])
 }
 
+// get returns the record of request n.
+func (l *requestLog) get(n int) Request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.requests[n]
+}
+
 func (l *requestLog) all() []Request {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -17,6 +17,8 @@ type savedResponse struct {
 	done          time.Time
 	cancelled     bool // before it was done
 	pieces        []string
+	calls         []ToolCall
+	chunks        int             // as in Config
 	instructions  json.RawMessage // as they were sent
 }
 
@@ -27,7 +29,7 @@ func (r *savedResponse) status(now time.Time) string {
 		return "cancelled"
 	case now.Before(r.done):
 		return "in_progress"
-	case r.g.Completion == r.maxTokens:
+	case len(r.calls) == 0 && r.maxTokens > 0 && r.g.Completion >= r.maxTokens:
 		return "incomplete"
 	}
 	return "completed"

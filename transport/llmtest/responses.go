@@ -57,7 +57,7 @@ func (o openAIResponses) work(x *exchange) answer {
 	r := &savedResponse{
 		g: g, tier: x.params.tier, maxTokens: x.params.maxTokens, noObfuscation: x.params.noObfuscation,
 		store: !stateless(x.fields["store"]), background: x.background, done: g.At, pieces: x.text(g),
-		instructions: x.fields["instructions"],
+		calls: x.script.calls, chunks: x.cfg.Chunks, instructions: x.fields["instructions"],
 	}
 	if r.tier == "" {
 		r.tier = "auto"

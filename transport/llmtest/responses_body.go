@@ -2,6 +2,7 @@ package llmtest
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
@@ -76,6 +77,14 @@ type (
 		Logprobs    []string `json:"logprobs"`
 		Text        string   `json:"text"`
 	}
+	outputCall struct {
+		ID        string `json:"id"`
+		Type      string `json:"type"`
+		Status    string `json:"status"`
+		Arguments string `json:"arguments"`
+		CallID    string `json:"call_id"`
+		Name      string `json:"name"`
+	}
 	outputReasoning struct {
 		ID      string   `json:"id"`
 		Type    string   `json:"type"`
@@ -120,7 +129,12 @@ func (r *savedResponse) body(status string) responseBody {
 	if r.g.Reasoning > 0 {
 		b.Output = append(b.Output, r.thinking())
 	}
-	b.Output = append(b.Output, r.message(status))
+	if len(r.pieces) > 0 {
+		b.Output = append(b.Output, r.message(status))
+	}
+	for i := range r.calls {
+		b.Output = append(b.Output, r.call(i))
+	}
 	b.Usage = &responseUsage{
 		Input: r.g.Prompt, In: responseInput{Cached: r.g.Cached},
 		Output: r.g.Completion, Out: responseOutput{Reasoning: r.g.Reasoning},
@@ -139,6 +153,15 @@ func (r *savedResponse) message(status string) outputMessage {
 		m.Content = append(m.Content, newOutputText(strings.Join(r.pieces, "")))
 	}
 	return m
+}
+
+// call returns the item with the i-th tool call.
+func (r *savedResponse) call(i int) outputCall {
+	c := r.calls[i]
+	return outputCall{
+		ID: fmt.Sprintf("fc_%s%02x", strings.TrimPrefix(r.g.ID, "resp_"), i), Type: "function_call", Status: "completed",
+		Arguments: c.Arguments, CallID: c.ID, Name: c.Name,
+	}
 }
 
 // thinking returns the item that stands for the reasoning.

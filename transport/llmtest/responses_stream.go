@@ -78,6 +78,21 @@ type (
 		Index       int      `json:"output_index"`
 		Number      int      `json:"sequence_number"`
 	}
+	argumentsDelta struct {
+		Type        string `json:"type"`
+		Delta       string `json:"delta"`
+		Item        string `json:"item_id"`
+		Obfuscation string `json:"obfuscation,omitempty"`
+		Index       int    `json:"output_index"`
+		Number      int    `json:"sequence_number"`
+	}
+	argumentsDone struct {
+		Type      string `json:"type"`
+		Arguments string `json:"arguments"`
+		Item      string `json:"item_id"`
+		Index     int    `json:"output_index"`
+		Number    int    `json:"sequence_number"`
+	}
 	doneEvent struct {
 		Type     string   `json:"type"`
 		Content  int      `json:"content_index"`
@@ -113,6 +128,20 @@ func (r *savedResponse) events() (events []event) {
 		}
 		index++
 	}
+	if len(r.pieces) > 0 {
+		r.messageEvents(index, add)
+		index++
+	}
+	for i := range r.calls {
+		r.callEvents(i, index+i, add)
+	}
+	end := r.status(r.done)
+	status("response."+end, end)
+	return events
+}
+
+// messageEvents adds the events of the item with the text.
+func (r *savedResponse) messageEvents(index int, add func(string, func(n int) any)) {
 	id := r.message("").ID
 	add("response.output_item.added", func(n int) any {
 		return itemEvent{"response.output_item.added", r.message("in_progress"), index, n}
@@ -122,11 +151,10 @@ func (r *savedResponse) events() (events []event) {
 	})
 	for i, piece := range r.pieces {
 		add("response.output_text.delta", func(n int) any {
-			e := deltaEvent{Type: "response.output_text.delta", Delta: piece, Item: id, Logprobs: []string{}, Index: index, Number: n}
-			if !r.noObfuscation {
-				e.Obfuscation = padding(fold(r.g.Call), uint64(i))
+			return deltaEvent{
+				Type: "response.output_text.delta", Delta: piece, Item: id, Logprobs: []string{},
+				Obfuscation: r.obfuscation(i), Index: index, Number: n,
 			}
-			return e
 		})
 	}
 	text := strings.Join(r.pieces, "")
@@ -136,10 +164,32 @@ func (r *savedResponse) events() (events []event) {
 	add("response.content_part.done", func(n int) any {
 		return partEvent{"response.content_part.done", 0, id, index, newOutputText(text), n}
 	})
-	end := r.status(r.done)
 	add("response.output_item.done", func(n int) any {
-		return itemEvent{"response.output_item.done", r.message(end), index, n}
+		return itemEvent{"response.output_item.done", r.message(r.status(r.done)), index, n}
 	})
-	status("response."+end, end)
-	return events
+}
+
+// callEvents adds the events of the i-th tool call.
+func (r *savedResponse) callEvents(i, index int, add func(string, func(n int) any)) {
+	whole := r.call(i)
+	begun := whole
+	begun.Status, begun.Arguments = "in_progress", ""
+	add("response.output_item.added", func(n int) any { return itemEvent{"response.output_item.added", begun, index, n} })
+	for j, piece := range split(whole.Arguments, r.chunks) {
+		add("response.function_call_arguments.delta", func(n int) any {
+			return argumentsDelta{"response.function_call_arguments.delta", piece, whole.ID, r.obfuscation(j), index, n}
+		})
+	}
+	add("response.function_call_arguments.done", func(n int) any {
+		return argumentsDone{"response.function_call_arguments.done", whole.Arguments, whole.ID, index, n}
+	})
+	add("response.output_item.done", func(n int) any { return itemEvent{"response.output_item.done", whole, index, n} })
+}
+
+// obfuscation returns the padding of the i-th delta.
+func (r *savedResponse) obfuscation(i int) string {
+	if r.noObfuscation {
+		return ""
+	}
+	return padding(fold(r.g.Call), uint64(i))
 }

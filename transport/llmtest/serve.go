@@ -57,6 +57,11 @@ func (x *responder) handle(body []byte) {
 		x.fail(e)
 		return
 	}
+	if f := x.ask(); f != nil {
+		x.requests.update(x.n, func(r *Request) { r.Fault = NoFault })
+		x.fail(x.face.invalid(&x.exchange, f))
+		return
+	}
 	x.deliver(x.face.work(&x.exchange))
 }
 
