@@ -70,8 +70,7 @@ func (a *attempt) begin() {
 	elapsed := c.elapsed()
 	now := c.start.Add(elapsed)
 	if c.tiers {
-		// A limiter may have taken the time that flex needs.
-		c.step.Tier = c.settings.InTime(c.step.Tier, c.left(elapsed))
+		c.tierInTime(c.left(elapsed)) // a limiter may have taken the time that flex needs
 	} else {
 		c.step.Tier = c.wire.Tier
 	}

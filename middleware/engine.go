@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -27,6 +28,7 @@ type engine struct {
 	log      *slog.Logger // nil: the program set none
 	bodies   transport.Watcher
 	rejected recent[rejection]
+	skips    recent[tierSkip] // that were logged
 	repeats  repeatGuard
 	pending  pendings
 	stored   caches
@@ -70,20 +72,25 @@ const usageRejection = "usage"
 
 // rules are a policy at work. They do not change: a call keeps those that it began with.
 type rules struct {
-	resolver *policy.Resolver
-	limiter  limit.Limiter // of the policy's limits; nil if it has none
+	resolver    *policy.Resolver
+	limiter     limit.Limiter        // of the policy's limits; nil if it has none
+	ineffective []*policy.FieldError // what of the policy has no effect
 }
 
 // A ruling holds the rules in force, which may be replaced while calls run.
 type ruling struct{ atomic.Pointer[rules] }
 
 // set puts a policy in force, or returns an error and changes nothing. Limits that stay as they are keep their state.
-func (r *ruling) set(p policy.Policy) error {
+func (r *ruling) set(p policy.Policy, e *engine) error {
 	resolver, err := policy.NewResolver(p)
 	if err != nil {
 		return err
 	}
-	now, before := &rules{resolver: resolver}, r.Load()
+	ineffective, err := e.review(&p)
+	if err != nil {
+		return err
+	}
+	now, before := &rules{resolver: resolver, ineffective: ineffective}, r.Load()
 	switch limits := resolver.Limits(); {
 	case len(limits) == 0:
 	case before != nil && before.limiter != nil && reflect.DeepEqual(limits, before.resolver.Limits()):
@@ -93,4 +100,32 @@ func (r *ruling) set(p policy.Policy) error {
 	}
 	r.Store(now)
 	return nil
+}
+
+// warn logs what of the policy in force has no effect.
+func (r *ruling) warn(e *engine) {
+	for _, f := range r.Load().ineffective {
+		e.logger().Warn("skinflint: a part of the policy has no effect", "field", f.Field, "value", fmt.Sprint(f.Value), "why", f.Problem)
+	}
+}
+
+// review returns what of a policy has no effect, and an error if it names a provider or an operation that does not exist.
+// That is no error where one of the program's own dialects does not say which calls it recognises.
+func (e *engine) review(p *policy.Policy) ([]*policy.FieldError, error) {
+	if len(p.Rules) == 0 && len(p.Limits) == 0 {
+		return nil, nil
+	}
+	known, whole := e.router.Known()
+	unmatched := p.Unmatched(known)
+	switch {
+	case len(unmatched) > 0 && whole:
+		return nil, unmatched[0]
+	case len(unmatched) > 0:
+		for _, f := range unmatched {
+			f.Problem += " (or one of your own dialects has it, which does not say so: see wire.Lister)"
+		}
+	case !whole:
+		known = nil
+	}
+	return append(unmatched, p.Ineffective(known)...), nil
 }

@@ -25,6 +25,7 @@ type Explanation struct {
 	Refused    string // why the call would be refused, such as a limit on its cost; "" if it would be sent
 	Plan       policy.Plan
 	Settings   []policy.Setting
+	NotDone    []string    // what is set and will not be done, with the reason: "flex: 45s left, it needs 1m0s"
 	Limits     []string    // those that match: "500 requests per minute, 32 at once"
 	Worst      *price.Pico // the most that the call can cost; nil if that is not known
 }

@@ -16,10 +16,11 @@ import (
 // served. A caller that gives up takes no token, and does not hold up those behind it. A permit of a concurrency limit is
 // held until the answer has been read. A wait for a rate that would exceed the call's deadline fails at once.
 func Limit(limits ...policy.Limit) transport.Middleware {
-	p := policy.Policy{Limits: limits}
-	if err := p.Validate(); err != nil {
+	r, e := new(ruling), newEngine()
+	if err := r.set(policy.Policy{Limits: limits}, e); err != nil {
 		return alone(member{link: badLimit{err: err}, rank: limitRank})
 	}
+	r.warn(e)
 	return LimitBy(limit.NewLocal(limits...))
 }
 
@@ -49,7 +50,7 @@ func (l limitLink) before(c *call) error {
 	if limiter == nil {
 		limiter = c.rules.limiter
 	}
-	if limiter == nil || c.wire.Kind != wire.Billable && c.wire.Operation != wire.Unknown {
+	if limiter == nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
 		return nil
 	}
 	start := time.Now()

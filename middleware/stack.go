@@ -27,7 +27,9 @@ type Stack struct {
 	watchers *watchers
 }
 
-// New returns a Stack. It fails if an option is invalid; for an invalid policy the error is a [*policy.FieldError].
+// New returns a Stack. It fails if an option is invalid. For an invalid policy, and for one with a rule or a limit that can
+// match nothing because no dialect knows its provider or its operation, the error is a [*policy.FieldError]. What of the
+// policy has no effect for another reason is logged: see [policy.Policy.Ineffective].
 func New(options ...Option) (*Stack, error) {
 	c := config{base: transport.Base(), book: new(price.Book), store: ledger.NewMemory(0)}
 	for _, option := range options {
@@ -44,9 +46,10 @@ func New(options ...Option) (*Stack, error) {
 	}
 	e := &engine{router: router, book: c.book, log: c.log}
 	s := &Stack{engine: e, rules: new(ruling), store: c.store, base: c.base}
-	if err := s.rules.set(c.policy); err != nil {
+	if err := s.rules.set(c.policy, e); err != nil {
 		return nil, err
 	}
+	s.rules.warn(e)
 	rows := new(ledgerLink)
 	rows.serve(c.store, e.logger())
 	if c.log != nil {
@@ -131,7 +134,13 @@ func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Re
 // SetPolicy puts another policy in force, for calls that begin from now on. An invalid policy is a [*policy.FieldError], and
 // changes nothing. If its limits differ from those before, they start from zero: attempts that are under way do not count
 // against them.
-func (s *Stack) SetPolicy(p policy.Policy) error { return s.rules.set(p) }
+func (s *Stack) SetPolicy(p policy.Policy) error {
+	err := s.rules.set(p, s.engine)
+	if err == nil {
+		s.rules.warn(s.engine)
+	}
+	return err
+}
 
 // Prices returns the book of prices that the stack uses. Its catalogs can be replaced while calls run.
 func (s *Stack) Prices() *price.Book { return s.engine.book }

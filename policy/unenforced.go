@@ -27,9 +27,9 @@ func (p *Policy) unenforced(fields []string, prefix string, parts Parts) []strin
 }
 
 // Unenforced returns the names of the options that none of the parts enforces: "OnTier" and "FallBackTo" need
-// [TierPart], "MaxCost" needs [BudgetPart]. It returns nil if there is none, and for a nil o. The other options need no
-// part: without the part that would send again, for example, MaxAttempts and AllowDoubleBilling have nothing to bound or
-// to allow.
+// [TierPart], "MaxCost" needs [BudgetPart], "AllowDoubleBilling" and "MaxAttempts" need [RetryPart]. MaxAttempts(1) needs
+// none, as a chain without that part sends a call once. The other options need no part. It returns nil if there is none, and
+// for a nil o.
 func (o *Options) Unenforced(parts Parts) []string {
 	if o == nil || o.needs&^parts == 0 {
 		return nil
@@ -47,6 +47,8 @@ func (o *Options) unenforced(parts Parts) []string {
 	}{
 		{"OnTier", o.tier != "", TierPart},
 		{"FallBackTo", o.fallback != "", TierPart},
+		{"MaxAttempts", o.attempts > 1, RetryPart},
+		{"AllowDoubleBilling", o.double, RetryPart},
 		{"MaxCost", o.bounded, BudgetPart},
 	} {
 		if option.set && parts&option.part == 0 {

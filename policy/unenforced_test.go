@@ -63,7 +63,7 @@ func TestPolicyUnenforcedInRules(t *testing.T) {
 
 func TestOptionsUnenforced(t *testing.T) {
 	under := func(options ...Option) *Options { return From(With(context.Background(), options...)) }
-	free := under(MaxAttempts(2), AllowDoubleBilling(), FinishBy(time.Now()), CachedContent("cachedContents/x"), Tag("a", "b"))
+	free := under(MaxAttempts(1), FinishBy(time.Now()), CachedContent("cachedContents/x"), Tag("a", "b"))
 	for _, test := range []struct {
 		name    string
 		options *Options
@@ -72,7 +72,11 @@ func TestOptionsUnenforced(t *testing.T) {
 	}{
 		{"no options", nil, 0, nil},
 		{"options that need no part", free, 0, nil},
-		{"all", under(OnTier(Flex), FallBackTo(NoFallback), MaxCost(0)), 0, []string{"OnTier", "FallBackTo", "MaxCost"}},
+		{"all", under(OnTier(Flex), FallBackTo(NoFallback), MaxCost(0), MaxAttempts(2), AllowDoubleBilling()), 0,
+			[]string{"OnTier", "FallBackTo", "MaxAttempts", "AllowDoubleBilling", "MaxCost"}},
+		{"no retries", under(MaxAttempts(3), AllowDoubleBilling()), allParts &^ RetryPart, []string{"MaxAttempts", "AllowDoubleBilling"}},
+		{"one attempt after all", under(MaxAttempts(3), MaxAttempts(1)), 0, nil},
+		{"one attempt, and double billing", under(AllowDoubleBilling(), MaxAttempts(1)), 0, []string{"AllowDoubleBilling"}},
 		{"no budget", under(OnTier(Flex), MaxCost(price.USD)), TierPart | RetryPart, []string{"MaxCost"}},
 		{"no tier", under(FallBackTo(Standard), MaxCost(price.USD)), BudgetPart, []string{"FallBackTo"}},
 		{"enforced", under(OnTier(Flex), FallBackTo(Standard), MaxCost(0)), TierPart | BudgetPart, nil},

@@ -23,11 +23,7 @@ type bucket struct {
 func newBucket(l policy.Limit) *bucket {
 	b := &bucket{limit: l}
 	if l.RequestsPerMinute > 0 {
-		burst := l.Burst
-		if burst == 0 {
-			burst = max(1, l.RequestsPerMinute/60)
-		}
-		b.rate = rate.NewLimiter(rate.Limit(float64(l.RequestsPerMinute)/60), burst)
+		b.rate = rate.NewLimiter(rate.Limit(float64(l.RequestsPerMinute)/60), l.Bursts())
 	}
 	return b
 }
