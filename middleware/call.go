@@ -319,11 +319,16 @@ func (c *call) emit(row *ledger.Row) {
 	}
 }
 
-// fill writes what is known of the call into a row.
-func (c *call) fill(row *ledger.Row) {
+// identify gives the call an id, if it is to have rows.
+func (c *call) identify() {
 	if c.id == "" && len(c.sinks) > 0 {
 		c.id = newID(c.start)
 	}
+}
+
+// fill writes what is known of the call into a row.
+func (c *call) fill(row *ledger.Row) {
+	c.identify()
 	row.Call, row.Provider, row.Operation, row.Model = c.id, c.wire.Provider, c.wire.Operation, c.wire.Model
 	row.Stream, row.Skipped, row.SDKRetry, row.Tags = c.wire.Stream, both(c.body.Skipped(), c.skipped), c.sdkRetry, c.options.Tags()
 }

@@ -33,9 +33,24 @@ type engine struct {
 	pending  pendings
 	stored   caches
 	warned   sync.Once // about the timeout of an http.Client
+	stalled  func(limit.State)
 }
 
-func newEngine() *engine { return &engine{router: new(wire.Router), book: new(price.Book)} }
+func newEngine() *engine {
+	e := &engine{router: new(wire.Router), book: new(price.Book)}
+	e.stalled = e.logStall // once, and not for each call
+	return e
+}
+
+// logStall logs that calls wait for a limit, and who keeps them waiting.
+func (e *engine) logStall(s limit.State) {
+	var holders []string
+	for _, h := range s.Holders {
+		holders = append(holders, h.String())
+	}
+	e.logger().Warn("skinflint: calls wait for a limit whose permits are all held; a permit is held until the answer has been read to its end, or closed",
+		"limit", limit.Describe(s.Limit), "held", s.Busy, "waiting", s.Waiting, "longest", holders)
+}
 
 // logger returns the program's logger, or the default one.
 func (e *engine) logger() *slog.Logger {
@@ -73,8 +88,16 @@ const usageRejection = "usage"
 // rules are a policy at work. They do not change: a call keeps those that it began with.
 type rules struct {
 	resolver    *policy.Resolver
-	limiter     limit.Limiter        // of the policy's limits; nil if it has none
+	limiter     *limit.Local         // of the policy's limits; nil if it has none
 	ineffective []*policy.FieldError // what of the policy has no effect
+}
+
+// states returns how the limits stand.
+func (r *rules) states() []limit.State {
+	if r.limiter == nil {
+		return nil
+	}
+	return r.limiter.States()
 }
 
 // A ruling holds the rules in force, which may be replaced while calls run.

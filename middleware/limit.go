@@ -47,7 +47,7 @@ type limitLink struct {
 
 func (l limitLink) before(c *call) error {
 	limiter := l.limiter
-	if limiter == nil {
+	if limiter == nil && c.rules.limiter != nil {
 		limiter = c.rules.limiter
 	}
 	if limiter == nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
@@ -56,7 +56,10 @@ func (l limitLink) before(c *call) error {
 	start := time.Now()
 	ctx, stop := c.cancelable()
 	defer stop()
-	permit, err := limiter.Wait(ctx, limit.Request{Subject: c.subject(), Tags: c.options.Tags(), Deadline: c.deadline})
+	c.identify()
+	permit, err := limiter.Wait(ctx, limit.Request{
+		Subject: c.subject(), Tags: c.options.Tags(), Deadline: c.deadline, Call: c.id, Stalled: c.engine.stalled,
+	})
 	c.waited += time.Since(start)
 	if err != nil {
 		return c.refuse(limitError(ctx, err))

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
@@ -44,7 +45,8 @@ func New(options ...Option) (*Stack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("skinflint: %w", err)
 	}
-	e := &engine{router: router, book: c.book, log: c.log}
+	e := newEngine()
+	e.router, e.book, e.log = router, c.book, c.log
 	s := &Stack{engine: e, rules: new(ruling), store: c.store, base: c.base}
 	if err := s.rules.set(c.policy, e); err != nil {
 		return nil, err
@@ -141,6 +143,10 @@ func (s *Stack) SetPolicy(p policy.Policy) error {
 	}
 	return err
 }
+
+// Limits returns how the limits of the policy in force stand: how many calls they hold back, and which calls have held their
+// permits for longest.
+func (s *Stack) Limits() []limit.State { return s.rules.Load().states() }
 
 // Prices returns the book of prices that the stack uses. Its catalogs can be replaced while calls run.
 func (s *Stack) Prices() *price.Book { return s.engine.book }
