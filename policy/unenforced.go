@@ -2,7 +2,7 @@ package policy
 
 import "fmt"
 
-// Unenforced returns the fields of p that are set and that none of the parts enforces, its rules' fields included:
+// Unenforced returns the fields of p that are set and that the parts do not enforce, its rules' fields included:
 // "Patience", "Limits", "Rules[2].Set.MaxWait". It returns nil if there is none.
 func (p *Policy) Unenforced(parts Parts) []string {
 	fields := p.unenforced(nil, "", parts)
@@ -16,7 +16,7 @@ func (p *Policy) Unenforced(parts Parts) []string {
 func (p *Policy) unenforced(fields []string, prefix string, parts Parts) []string {
 	for i := range table {
 		r := &table[i]
-		if parts&r.part == 0 && r.value.isSet(p) {
+		if parts&r.part != r.part && r.value.isSet(p) {
 			fields = append(fields, prefix+r.key.Field)
 		}
 	}

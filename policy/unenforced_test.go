@@ -19,7 +19,7 @@ func TestPolicyUnenforced(t *testing.T) {
 	}
 	for part, fields := range map[Parts][]string{
 		TierPart:    {"Tier", "Fallback", "OverrideBody", "FlexMinimum"},
-		RetryPart:   {"Patience", "MaxAttempts", "MaxWait", "MaxElapsed", "RetryQuota", "BackoffBase", "BackoffMax", "OnlyDocumented", "AllowDoubleBilling"},
+		RetryPart:   {"MaxAttempts", "MaxWait", "MaxElapsed", "RetryQuota", "BackoffBase", "BackoffMax", "OnlyDocumented", "AllowDoubleBilling"},
 		AttemptPart: {"AttemptTimeout", "StreamIdle", "LeaveStreams"},
 		LimitPart:   {"Limits"},
 	} {
@@ -32,6 +32,11 @@ func TestPolicyUnenforced(t *testing.T) {
 	}
 	if got := p.Unenforced(allParts); got != nil {
 		t.Errorf("with every part: %q", got)
+	}
+	for _, part := range []Parts{TierPart, RetryPart} {
+		if !slices.Contains(p.Unenforced(allParts&^part), "Patience") {
+			t.Errorf("Patience is enforced without part %b", part)
+		}
 	}
 }
 
@@ -48,7 +53,7 @@ func TestPolicyUnenforcedInRules(t *testing.T) {
 		{allParts, nil},
 		{TierPart | RetryPart | LimitPart, nil},
 		{TierPart | LimitPart, []string{"Patience", "Rules[0].Set.MaxAttempts", "Rules[2].Set.MaxWait"}},
-		{RetryPart | LimitPart, []string{"Rules[2].Set.Tier"}},
+		{RetryPart | LimitPart, []string{"Patience", "Rules[2].Set.Tier"}},
 		{TierPart | RetryPart, []string{"Limits"}},
 		{0, []string{"Patience", "Limits", "Rules[0].Set.MaxAttempts", "Rules[2].Set.Tier", "Rules[2].Set.MaxWait"}},
 	} {
