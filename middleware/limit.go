@@ -14,7 +14,8 @@ import (
 
 // Limit returns the link that holds each attempt back until all limits that match its call admit it, first come, first
 // served. A caller that gives up takes no token, and does not hold up those behind it. A permit of a concurrency limit is
-// held until the answer has been read. A wait for a rate that would exceed the call's deadline fails at once.
+// held until the answer has been read. A wait for a rate that would exceed the call's deadline fails at once. If calls wait
+// for seconds because all permits are held, the log says once a minute which calls hold them.
 func Limit(limits ...policy.Limit) transport.Middleware {
 	r, e := new(ruling), newEngine()
 	if err := r.set(policy.Policy{Limits: limits}, e); err != nil {

@@ -254,3 +254,42 @@ func TestTierThatACallDoesNotTake(t *testing.T) {
 		})
 	}
 }
+
+// A stream whose usage is not asked for says why. It is not said where the caller asks for it, or wants streams left alone.
+func TestUsageThatIsNotAskedFor(t *testing.T) {
+	own := strings.Replace(streamBody, `"stream":true`, `"stream":true,"stream_options":{"include_usage":true}`, 1)
+	for name, test := range map[string]struct {
+		body     string
+		policy   policy.Policy
+		encoding string
+		want     []string // of the rows
+	}{
+		"asked for":             {streamBody, policy.Policy{}, "", []string{""}},
+		"an encoding":           {streamBody, policy.Policy{}, "gzip", []string{"usage: the request sets Accept-Encoding"}},
+		"by the caller":         {own, policy.Policy{}, "gzip", []string{""}},
+		"no stream":             {chatBody, policy.Policy{}, "gzip", []string{""}},
+		"streams are left":      {streamBody, policy.Policy{LeaveStreams: true}, "gzip", []string{""}},
+		"beside a missing tier": {streamBody, policy.Policy{Tier: policy.Flex, Fallback: policy.Standard, FlexMinimum: time.Hour}, "gzip", []string{"flex: 50m0s left, it needs 1h0m0s; usage: the request sets Accept-Encoding"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, llmtest.Config{}, test.policy, func(w *world) {
+				ctx, cancel := context.WithTimeout(w.Context(), 50*time.Minute)
+				defer cancel()
+				req := w.request(ctx, test.body)
+				if test.encoding != "" {
+					req.Header.Set("Accept-Encoding", test.encoding)
+				}
+				resp, err := w.client.Do(req)
+				if err != nil {
+					w.Fatal(err)
+				}
+				drain(resp)
+				for i, row := range w.stack.Rows() {
+					if row.Skipped != test.want[i] {
+						w.Errorf("row %d: %q", i, row.Skipped)
+					}
+				}
+			})
+		})
+	}
+}

@@ -50,6 +50,10 @@ func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 		switch t.key.Field {
 		case "Tier":
 			list = append(list, explainTier(&out, &s, source))
+			set := cmp.Or(context.Tier, v.policy.Tier)
+			if first := list[len(list)-1]; first.From == "request body" && set != "" && set != s.BodyTier && out.TakesTier {
+				list = append(list, Setting{"tier", string(set), source, fmt.Sprintf("the request's body names %s", s.BodyTier)})
+			}
 		case "Fallback":
 			if len(out.Plan) > 1 {
 				list = append(list, Setting{"fallback", string(out.Plan.last()), source, why})

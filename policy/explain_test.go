@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 )
@@ -85,6 +86,32 @@ func TestExplainUnused(t *testing.T) {
 			if s.Unused != test.want[s.Name] {
 				t.Errorf("%s: %s: %q, want %q", test.name, s.Name, s.Unused, test.want[s.Name])
 			}
+		}
+	}
+}
+
+// A tier that the body names leaves no room for another.
+func TestExplainTierOfTheBody(t *testing.T) {
+	for _, test := range []struct {
+		policy Policy
+		ctx    context.Context
+		want   []Setting
+	}{
+		{Policy{Tier: Flex}, context.Background(), []Setting{{"tier", "priority", "request body", ""}, {"tier", "flex", "policy", "the request's body names priority"}}},
+		{Policy{}, With(context.Background(), OnTier(Standard)), []Setting{{"tier", "priority", "request body", ""}, {"tier", "standard", "context", "the request's body names priority"}}},
+		{Policy{Tier: Priority}, context.Background(), []Setting{{"tier", "priority", "request body", ""}}},
+		{Policy{Tier: Flex, OverrideBody: true}, context.Background(), []Setting{{"tier", "flex", "policy", ""}}},
+		{Policy{}, context.Background(), []Setting{{"tier", "priority", "request body", ""}}},
+	} {
+		_, list := mustResolver(t, test.policy).Explain(From(test.ctx), Subject{BodyTier: Priority, Tiers: allTiers})
+		var got []Setting
+		for _, s := range list {
+			if s.Name == "tier" {
+				got = append(got, s)
+			}
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%+v: %+v", test.policy, got)
 		}
 	}
 }

@@ -54,7 +54,9 @@ func Load(path string, options ...Option) (policy.Policy, error) {
 func Parse(name string, text []byte, options ...Option) (policy.Policy, error) {
 	var c wire.RouterConfig
 	for _, option := range options {
-		option(&c)
+		if option != nil {
+			option(&c)
+		}
 	}
 	router, err := wire.NewRouter(c)
 	if err != nil {
