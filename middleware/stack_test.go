@@ -16,6 +16,7 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
