@@ -128,27 +128,6 @@ func (r *ruling) set(p policy.Policy, e *engine) error {
 // warn logs what of the policy in force has no effect.
 func (r *ruling) warn(e *engine) {
 	for _, f := range r.Load().ineffective {
-		e.logger().Warn("skinflint: a part of the policy has no effect", "field", f.Field, "value", fmt.Sprint(f.Value), "why", f.Problem)
+		e.logger().Warn("skinflint: a part of the policy has no effect, or may have none", "field", f.Field, "value", fmt.Sprint(f.Value), "why", f.Problem)
 	}
-}
-
-// review returns what of a policy has no effect, and an error if it names a provider or an operation that does not exist.
-// That is no error where one of the program's own dialects does not say which calls it recognises.
-func (e *engine) review(p *policy.Policy) ([]*policy.FieldError, error) {
-	if len(p.Rules) == 0 && len(p.Limits) == 0 {
-		return nil, nil
-	}
-	known, whole := e.router.Known()
-	unmatched := p.Unmatched(known)
-	switch {
-	case len(unmatched) > 0 && whole:
-		return nil, unmatched[0]
-	case len(unmatched) > 0:
-		for _, f := range unmatched {
-			f.Problem += " (or one of your own dialects has it, which does not say so: see wire.Lister)"
-		}
-	case !whole:
-		known = nil
-	}
-	return append(unmatched, p.Ineffective(known)...), nil
 }

@@ -200,3 +200,26 @@ func TestWhatHasNoEffectIsLogged(t *testing.T) {
 		t.Errorf("Limit logged %q", got)
 	}
 }
+
+// A model that no provider of the match has a price for is logged: it may be misspelled, or new.
+func TestModelsWithoutAPrice(t *testing.T) {
+	for pattern, want := range map[string]string{ // provider and model: what is logged; "" is nothing
+		"openai gpt-5": "", "openai gpt-5*": "", "openai gpt-5-2025-08-07": "", "openai gpt-?": "", "openai ft:gpt-4o-mini:acme*": "", " *": "", " claude-*": "",
+		"openai gtp-5": "did you mean gpt-5?", "openai gtp-5-*": "did you mean gpt-5?", "openai claude-opus-4-1": "no model with a price", "gemini gemni-2.5-pro": "did you mean gemini-2.5-pro?",
+		" gtp-5": "did you mean gpt-5?", "azure my-deployment": "", "openrouter acme/anything": "", "vertex whatever": "",
+	} {
+		provider, model, _ := strings.Cut(pattern, " ")
+		m := policy.Match{Provider: provider, Model: model}
+		for field, p := range map[string]policy.Policy{
+			"Rules[0].Match.Model":  {Rules: []policy.Rule{{Match: m, Set: policy.Policy{MaxAttempts: 2}}}},
+			"Limits[0].Match.Model": {Limits: []policy.Limit{{Match: m, Concurrency: 2}}},
+		} {
+			var log warnings
+			stackOver(t, answering(), p, middleware.WithLogger(log.logger()))
+			got := log.of("a part of the policy has no effect, or may have none", "field="+field, want)
+			if (len(got) == 1) != (want != "") || len(log.of("")) != len(got) {
+				t.Errorf("%q: logged %q, want %q", pattern, log.of(""), want)
+			}
+		}
+	}
+}
