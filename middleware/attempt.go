@@ -71,8 +71,7 @@ func (a *attempt) begin() {
 	elapsed := c.elapsed()
 	now := c.start.Add(elapsed)
 	if c.tiers {
-		// A limiter may have taken the time that flex needs.
-		c.step.Tier = c.settings.InTime(c.step.Tier, c.left(elapsed))
+		c.tierInTime(c.left(elapsed)) // a limiter may have taken the time that flex needs
 	} else {
 		c.step.Tier = c.wire.Tier
 	}
@@ -268,17 +267,26 @@ func (a *attempt) hasRest(resp *http.Response) bool {
 	return !strings.HasPrefix(strings.ToLower(transport.HeaderValue(resp.Header, "Content-Type")), "text/event-stream")
 }
 
-// wantsUsage reports whether to ask for the usage of a stream. If the caller itself asked for an encoding, the stream may be
-// compressed, and the event with the usage could not be hidden from the caller.
+// wantsUsage reports whether to ask for the usage of a stream. If it is not asked for although it should be, the row says why.
+// If the caller itself asked for an encoding, the stream may be compressed, and the event with the usage could not be hidden
+// from the caller.
 func (a *attempt) wantsUsage() bool {
 	c := a.c
-	if c.settings.LeaveStreams || c.step.WithoutUsage || !c.wire.Stream {
+	var why string
+	switch {
+	case c.settings.LeaveStreams || !c.wire.Stream:
 		return false
+	case transport.HeaderValue(c.request.Header, "Accept-Encoding") != "":
+		why = "usage: the request sets Accept-Encoding"
+	case c.step.WithoutUsage || c.rejects(usageRejection):
+		why = "usage: rejected by this model"
+	default:
+		return true
 	}
-	if transport.HeaderValue(c.request.Header, "Accept-Encoding") != "" {
-		return false
+	if c.wire.AskUsage && !c.wire.Usage {
+		a.row.Skipped = both(a.row.Skipped, why)
 	}
-	return !c.rejects(usageRejection)
+	return false
 }
 
 // fail closes the attempt that had no answer, and returns err.

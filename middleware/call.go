@@ -41,6 +41,8 @@ type call struct {
 	start    time.Time
 	deadline time.Time
 
+	explained bool // it is only explained, so nothing is logged
+
 	// Written by links in begin.
 	sinks     []func(*ledger.Row) // that rows go to
 	openers   []func(*ledger.Row) // that are shown a row before its attempt is sent
@@ -51,10 +53,11 @@ type call struct {
 	unbounded string              // the limit that the call is let through without, and why
 
 	// Written by links in before, for the next attempt; the chain sets the step to what the decider decided.
-	step   policy.Step
-	waited time.Duration
-	paid   bool                // it was taken from the retry quota
-	atEnd  []func(*ledger.Row) // called when it has ended; with nil if it was never sent
+	step    policy.Step
+	skipped string // the tiers that it does not ask for, and why
+	waited  time.Duration
+	paid    bool                // it was taken from the retry quota
+	atEnd   []func(*ledger.Row) // called when it has ended; with nil if it was never sent
 
 	// Written by the chain and its attempts.
 	attempts  int // sent, or tried to
@@ -126,6 +129,9 @@ func (c *call) open() error {
 		}
 	}
 	c.settings = c.rules.resolver.Resolve(c.options, c.subject())
+	if c.settings.Unasked != "" {
+		c.noteUnasked()
+	}
 	return nil
 }
 
@@ -231,7 +237,7 @@ func (c *call) subject() policy.Subject {
 
 // tiersOpen returns the tiers that the call can be sent on.
 func (c *call) tiersOpen() []policy.Tier {
-	if c.body.Skipped() != "" || c.wire.TierFixed {
+	if c.wire.Kind != wire.Billable || c.wire.TierFixed || c.body.Skipped() != "" {
 		return nil
 	}
 	return c.wire.Tiers
@@ -315,14 +321,19 @@ func (c *call) emit(row *ledger.Row) {
 	}
 }
 
-// fill writes what is known of the call into a row.
-func (c *call) fill(row *ledger.Row) {
+// identify gives the call an id, if it is to have rows.
+func (c *call) identify() {
 	if c.id == "" && len(c.sinks) > 0 {
 		c.id = newID(c.start)
 	}
+}
+
+// fill writes what is known of the call into a row.
+func (c *call) fill(row *ledger.Row) {
+	c.identify()
 	row.Call, row.Provider, row.Operation, row.Model = c.id, c.wire.Provider, c.wire.Operation, c.wire.Model
 	row.Stream, row.SDKRetry, row.Tags = c.wire.Stream, c.sdkRetry, c.options.Tags()
-	row.Skipped = cmp.Or(c.unbounded, c.body.Skipped())
+	row.Skipped = both(cmp.Or(c.unbounded, c.body.Skipped()), c.skipped)
 }
 
 // emitRefusal emits the row of a call that we refused.
@@ -407,15 +418,15 @@ func contextError(ctx context.Context) error {
 
 // unenforced returns an error if the program asked for something that no link of the chain does.
 func (c *call) unenforced(parts policy.Parts) error {
-	if c.wire.Kind != wire.Billable {
-		parts |= policy.TierPart // no tier is asked for anyway
-	}
-	if c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
-		parts |= policy.BudgetPart
+	switch c.wire.Kind {
+	case wire.Free, wire.Poll:
+		return nil // it is sent as it is, and costs nothing
+	case wire.Observed, wire.Submission:
+		parts |= policy.TierPart | policy.RetryPart // it is sent once, as it is, whatever links there are
 	}
 	if names := c.options.Unenforced(parts); names != nil {
 		return c.refuse(&Error{Kind: ErrPolicy, Detail: fmt.Sprintf("no link of the chain does what the context asks for: %v", names),
-			Hint: "add the link (Budget for MaxCost, Tier for OnTier and FallBackTo), or use a Stack"})
+			Hint: "add the link (Budget for MaxCost, Tier for OnTier and FallBackTo, Retry for MaxAttempts and AllowDoubleBilling), or use a Stack"})
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -77,23 +78,43 @@ func alone(m member) transport.Middleware {
 			next = http.DefaultTransport
 		}
 		members := []member{m}
-		if beneath := chainOf(next); beneath != nil && beneath.alone {
+		beneath := chainOf(next)
+		if beneath != nil && beneath.alone {
 			members, next = append(members, beneath.members...), beneath.sender.base
 		}
 		c := newChain(e, members, next)
 		c.alone, c.rules = true, new(ruling)
-		p, err := oneRuling(c.members)
-		if err == nil {
-			err = c.rules.set(p)
+		if c.err = c.govern(); c.err == nil && !c.saysAs(beneath) {
+			c.rules.warn(e)
 		}
-		if err == nil {
-			if names := p.Unenforced(c.parts); len(names) > 0 {
-				err = fmt.Errorf("no link of the chain enforces %s of the policies that its links were given", strings.Join(names, ", "))
-			}
-		}
-		c.err = err
 		return c
 	}
+}
+
+// govern puts the policies that the links of the chain were given in force, taken together. It fails if they contradict each
+// other, if one is invalid, or if it has a setting that no link enforces.
+func (ch *chain) govern() error {
+	var given []policy.Policy
+	for _, m := range ch.members {
+		given = append(given, m.policy)
+	}
+	p, err := policy.Merge(given...)
+	if err != nil {
+		return err
+	}
+	if err := ch.rules.set(p, ch.engine); err != nil {
+		return err
+	}
+	if names := p.Unenforced(ch.parts); len(names) > 0 {
+		return fmt.Errorf("no link of the chain enforces %s of the policies that its links were given", strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// saysAs reports whether the chain beneath has warned of the same already. It was a chain until this one took its links over.
+func (ch *chain) saysAs(beneath *chain) bool {
+	return beneath != nil && beneath.alone && beneath.err == nil &&
+		reflect.DeepEqual(ch.rules.Load().ineffective, beneath.rules.Load().ineffective)
 }
 
 // chainOf returns the chain that a RoundTripper is, or that [transport.Chain] made; nil if it is another RoundTripper.
@@ -113,19 +134,6 @@ func newChain(e *engine, members []member, base http.RoundTripper) *chain {
 		c.parts |= m.enforces
 	}
 	return c
-}
-
-// oneRuling returns the policy of a chain whose links stand alone: what Identify was given or, without one, the other links,
-// taken together.
-func oneRuling(members []member) (policy.Policy, error) {
-	identified := members[0].rank == identifyRank
-	var given []policy.Policy
-	for _, m := range members {
-		if !identified || m.rank == identifyRank {
-			given = append(given, m.policy)
-		}
-	}
-	return policy.Merge(given...)
 }
 
 // RoundTrip runs a call, and sends a request that is no call as it is.

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -27,13 +28,29 @@ type engine struct {
 	log      *slog.Logger // nil: the program set none
 	bodies   transport.Watcher
 	rejected recent[rejection]
+	skips    recent[tierSkip] // that were logged
 	repeats  repeatGuard
 	pending  pendings
 	stored   caches
 	warned   sync.Once // about the timeout of an http.Client
+	stalled  func(limit.State)
 }
 
-func newEngine() *engine { return &engine{router: new(wire.Router), book: new(price.Book)} }
+func newEngine() *engine {
+	e := &engine{router: new(wire.Router), book: new(price.Book)}
+	e.stalled = e.logStall // once, and not for each call
+	return e
+}
+
+// logStall logs that calls wait for a limit, and who keeps them waiting.
+func (e *engine) logStall(s limit.State) {
+	var holders []string
+	for _, h := range s.Holders {
+		holders = append(holders, h.String())
+	}
+	e.logger().Warn("skinflint: calls wait for a limit whose permits are all held; a permit is held until the answer has been read to its end, or closed",
+		"limit", limit.Describe(s.Limit), "held", s.Busy, "waiting", s.Waiting, "longest", holders)
+}
 
 // logger returns the program's logger, or the default one.
 func (e *engine) logger() *slog.Logger {
@@ -70,20 +87,33 @@ const usageRejection = "usage"
 
 // rules are a policy at work. They do not change: a call keeps those that it began with.
 type rules struct {
-	resolver *policy.Resolver
-	limiter  limit.Limiter // of the policy's limits; nil if it has none
+	resolver    *policy.Resolver
+	limiter     *limit.Local         // of the policy's limits; nil if it has none
+	ineffective []*policy.FieldError // what of the policy has no effect
+}
+
+// states returns how the limits stand.
+func (r *rules) states() []limit.State {
+	if r.limiter == nil {
+		return nil
+	}
+	return r.limiter.States()
 }
 
 // A ruling holds the rules in force, which may be replaced while calls run.
 type ruling struct{ atomic.Pointer[rules] }
 
 // set puts a policy in force, or returns an error and changes nothing. Limits that stay as they are keep their state.
-func (r *ruling) set(p policy.Policy) error {
+func (r *ruling) set(p policy.Policy, e *engine) error {
 	resolver, err := policy.NewResolver(p)
 	if err != nil {
 		return err
 	}
-	now, before := &rules{resolver: resolver}, r.Load()
+	ineffective, err := e.review(&p)
+	if err != nil {
+		return err
+	}
+	now, before := &rules{resolver: resolver, ineffective: ineffective}, r.Load()
 	switch limits := resolver.Limits(); {
 	case len(limits) == 0:
 	case before != nil && before.limiter != nil && reflect.DeepEqual(limits, before.resolver.Limits()):
@@ -93,4 +123,11 @@ func (r *ruling) set(p policy.Policy) error {
 	}
 	r.Store(now)
 	return nil
+}
+
+// warn logs what of the policy in force has no effect.
+func (r *ruling) warn(e *engine) {
+	for _, f := range r.Load().ineffective {
+		e.logger().Warn("skinflint: a part of the policy has no effect, or may have none", "field", f.Field, "value", fmt.Sprint(f.Value), "why", f.Problem)
+	}
 }

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,13 +26,14 @@ type Explanation struct {
 	Refused    string // why the call would be refused, such as a limit on its cost; "" if it would be sent
 	Plan       policy.Plan
 	Settings   []policy.Setting
-	Limits     []string    // those that match: "500 requests per minute, 32 at once"
+	NotDone    []string    // what is set and will not be done, with the reason: "flex: 45s left, it needs 1m0s"
+	Limits     []string    // those that match: "500 requests per minute, 32 at once", and who holds all permits of one
 	Worst      *price.Pico // the most that the call can cost; nil if that is not known
 }
 
 // Explain says what is in force for a request, and why; and if the call would be refused, why. It sends nothing, and leaves
-// the request's body unread: the request must have a GetBody, as those of [http.NewRequest] do. It does not consider what
-// earlier calls have changed, such as a tier that the model has rejected, or a limit that is in use.
+// the request's body unread: the request must have a GetBody, as those of [http.NewRequest] do. It considers what is
+// remembered of earlier calls, such as a tier that the model has rejected, but not how long a limit would hold the call back.
 func (s *Stack) Explain(req *http.Request) (Explanation, error) {
 	if !s.ready() {
 		return Explanation{}, errNotReady()
@@ -45,53 +47,108 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 		return Explanation{}, nil
 	}
 	e := Explanation{Recognised: true, Provider: facts.Provider, Operation: facts.Operation, Model: facts.Model}
+	c := &call{ // of a context that may be done already
+		Context: context.WithoutCancel(req.Context()), engine: s.engine, rules: s.rules.Load(), dialect: d, wire: facts,
+		options: policy.From(req.Context()), explained: true,
+	}
+	if err := c.options.Err(); err != nil {
+		return e, err
+	}
+	for _, f := range c.rules.ineffective {
+		e.NotDone = append(e.NotDone, f.Error())
+	}
 	if facts.Kind != wire.Billable {
 		e.Skipped = "it is sent as it is, and observed"
+		if unasked := c.rules.resolver.Resolve(c.options, c.subject()).Unasked; unasked != "" && c.options.AsksForTier() {
+			e.NotDone = append(e.NotDone, unasked)
+		}
 		return e, nil
 	}
-	copied := *req
-	if req.GetBody != nil {
-		body, err := req.GetBody()
-		if err != nil {
-			return e, fmt.Errorf("skinflint: explain: %w", err)
-		}
-		copied.Body = body
-	} else if req.Body != nil && req.Body != http.NoBody {
-		return e, errors.New("skinflint: explain: the request has a body but no GetBody")
+	var err error
+	if c.request, err = again(req); err != nil {
+		return e, fmt.Errorf("skinflint: explain: %w", err)
 	}
-	c := &call{ // of a context that may be done already
-		Context: context.WithoutCancel(req.Context()), engine: s.engine, rules: s.rules.Load(), request: &copied, dialect: d, wire: facts,
-		options: policy.From(req.Context()),
-	}
-	err := c.open()
+	err = c.open()
 	c.deadline = deadlineOf(req.Context(), c.options)
 	if err == nil {
 		err = budgetLink{}.begin(c)
 	}
 	defer c.body.Close()
 	switch {
-	case c.options.Err() != nil:
-		return e, c.options.Err()
 	case err != nil && c.refusal == nil, errors.Is(err, ErrBody):
 		return e, fmt.Errorf("skinflint: explain: %w", err)
 	case err != nil:
 		e.Refused = err.Error()
 	}
+	e.explain(c)
+	return e, nil
+}
+
+// again returns a copy of a request whose body can be read without reading that of the request.
+func again(req *http.Request) (*http.Request, error) {
+	copied := *req
+	switch {
+	case req.GetBody != nil:
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		copied.Body = body
+	case req.Body != nil && req.Body != http.NoBody:
+		return nil, errors.New("the request has a body but no GetBody")
+	}
+	return &copied, nil
+}
+
+// explain says what is in force for a call that was opened.
+func (e *Explanation) explain(c *call) {
 	subject := c.subject()
 	settings, list := c.rules.resolver.Explain(c.options, subject)
+	c.settings = &settings
 	e.Model, e.Stream, e.Skipped, e.Plan, e.Settings = c.wire.Model, c.wire.Stream, c.body.Skipped(), settings.Plan, list
-	for _, l := range c.rules.resolver.Limits() {
-		if l.Match.Matches(&subject, c.options.Tags()) {
-			e.Limits = append(e.Limits, limit.Describe(l))
+	for _, state := range c.rules.states() {
+		if state.Limit.Match.Matches(&subject, c.options.Tags()) {
+			e.Limits = append(e.Limits, describe(state))
 		}
 	}
 	if worst, err := c.account(c.start).worst(settings.Plan); err == nil && c.wire.Fees == wire.NoTools {
 		e.Worst = &worst
 	}
-	if first := settings.FirstTier(c.left(0)); first != settings.Plan.First() {
-		e.Settings[0] = policy.Setting{Name: "tier", Value: string(first), From: "too little time for flex"}
+	e.explainTier(c)
+	for _, setting := range e.Settings {
+		if setting.Unused != "" {
+			e.NotDone = append(e.NotDone, fmt.Sprintf("%s %s: %s", setting.Name, setting.Value, setting.Unused))
+		}
 	}
-	return e, nil
+}
+
+// explainTier says which tier is asked for first, if that is not the first of the plan, and why.
+func (e *Explanation) explainTier(c *call) {
+	tierLink{}.before(c)
+	if c.skipped != "" {
+		e.NotDone = append(e.NotDone, c.skipped)
+	}
+	first := cmp.Or(string(c.step.Tier), "the provider's default")
+	switch {
+	case c.step.Tier == c.settings.Plan.First():
+	case c.step.Tier == c.settings.FirstTier(c.left(0)):
+		e.Settings[0] = policy.Setting{Name: "tier", Value: first, From: "too little time for flex"}
+	default:
+		e.Settings[0] = policy.Setting{Name: "tier", Value: first, From: "the model has rejected the tier"}
+	}
+}
+
+// describe returns the text of a limit and, if all its permits are held, of those who hold them.
+func describe(s limit.State) string {
+	text := limit.Describe(s.Limit)
+	if s.Limit.Concurrency == 0 || s.Busy < s.Limit.Concurrency {
+		return text
+	}
+	text += fmt.Sprintf("; all are held, and %d wait", s.Waiting)
+	for _, h := range s.Holders {
+		text += "; " + h.String()
+	}
+	return text
 }
 
 // String returns the explanation as a table.
@@ -104,6 +161,9 @@ func (e Explanation) String() string {
 	fmt.Fprintf(w, "call\t%s %s of %s\n", e.Provider, e.Operation, e.Model)
 	for _, s := range e.Settings {
 		fmt.Fprintf(w, "%s\t%s\t(%s)\n", s.Name, s.Value, s.From)
+	}
+	for _, n := range e.NotDone {
+		fmt.Fprintf(w, "not done\t%s\n", n)
 	}
 	for _, l := range e.Limits {
 		fmt.Fprintf(w, "limit\t%s\n", l)

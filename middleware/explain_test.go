@@ -5,10 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/policy"
 )
 
@@ -87,5 +89,58 @@ func TestExplainFails(t *testing.T) {
 		if _, err := stack.Explain(req); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+}
+
+// Explain says what is set and will not be done, and why. It logs nothing of that.
+func TestExplainSaysWhatIsNotDone(t *testing.T) {
+	soon := policy.FinishBy(time.Now().Add(20*time.Second + 900*time.Millisecond))
+	idle := policy.Policy{Tier: policy.Flex, Patience: time.Second}
+	for name, test := range map[string]struct {
+		policy  policy.Policy
+		method  string
+		url     string
+		body    string
+		options []policy.Option
+		want    []string
+	}{
+		"nothing":              {flexFirst, "POST", openaiURL, chatBody, nil, nil},
+		"too late for flex":    {flexFirst, "POST", openaiURL, chatBody, []policy.Option{soon}, []string{"flex: 20s left, it needs 1m0s"}},
+		"no tiers":             {flexFirst, "POST", "https://api.openai.com/v1/embeddings", `{"model":"text-embedding-3-small","input":"x"}`, nil, []string{"flex: this call takes no service tier"}},
+		"a tier for a batch":   {policy.Policy{}, "POST", "https://api.openai.com/v1/batches", `{}`, []policy.Option{policy.OnTier(policy.Flex)}, []string{"flex: this call takes no service tier"}},
+		"a setting":            {idle, "POST", openaiURL, chatBody, nil, []string{"patience 1s: the plan has no second tier"}},
+		"a cost limit, sent":   {policy.Policy{}, "POST", openaiURL, boundedBody, []policy.Option{policy.MaxCost(1 << 60)}, nil},
+		"no policy, no option": {policy.Policy{}, "POST", openaiURL, chatBody, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log warnings
+			stack := stackOver(t, newScript(), test.policy, middleware.WithLogger(log.logger()))
+			req := chatRequest(t, test.method, test.url, test.body)
+			e, err := stack.Explain(req.WithContext(policy.With(req.Context(), test.options...)))
+			if err != nil || !slices.Equal(e.NotDone, test.want) {
+				t.Errorf("%q, %v", e.NotDone, err)
+			}
+			for _, n := range test.want {
+				if !strings.Contains(strings.Join(strings.Fields(e.String()), " "), "not done "+n) {
+					t.Errorf("%q is not in %s", n, e)
+				}
+			}
+			if got := log.of(""); len(got) != 0 {
+				t.Errorf("logged %q", got)
+			}
+		})
+	}
+}
+
+// Explain knows that a model has rejected a tier.
+func TestExplainRejectedTier(t *testing.T) {
+	base := newScript(says(400, jsonType, `{"error":{"param":"service_tier"}}`), says(200, jsonType, served))
+	stack := stackOver(t, base, flexFirst)
+	if _, err := chat(t, t.Context(), stack, chatBody); err != nil {
+		t.Fatal(err)
+	}
+	e, err := stack.Explain(chatRequest(t, "POST", openaiURL, chatBody))
+	if err != nil || !slices.Equal(e.NotDone, []string{"flex: rejected by this model"}) || e.Settings[0].Value != "standard" || e.Settings[0].From != "the model has rejected the tier" {
+		t.Errorf("%q, %+v, %v", e.NotDone, e.Settings[0], err)
 	}
 }

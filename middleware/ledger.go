@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -13,7 +14,7 @@ import (
 // end, closed, cut or forgotten, and a row for each call that the links beneath refuse. With a nil store every call is refused.
 func Ledger(s ledger.Store) transport.Middleware {
 	if isNil(s) {
-		return alone(member{link: badLedger{}, rank: ledgerRank})
+		return alone(member{link: badLink{err: errors.New("Ledger: the store is nil")}, rank: ledgerRank})
 	}
 	l := new(ledgerLink)
 	l.serve(s, slog.Default())
@@ -24,13 +25,6 @@ func Ledger(s ledger.Store) transport.Middleware {
 func isNil(s ledger.Store) bool {
 	v := reflect.ValueOf(s)
 	return s == nil || v.Kind() == reflect.Pointer && v.IsNil()
-}
-
-// badLedger refuses every call.
-type badLedger struct{ noLink }
-
-func (badLedger) begin(c *call) error {
-	return c.refuse(&Error{Kind: ErrPolicy, Detail: "Ledger: the store is nil", Hint: "give it a store, such as a ledger.Memory"})
 }
 
 type ledgerLink struct {

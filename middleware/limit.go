@@ -14,30 +14,32 @@ import (
 
 // Limit returns the link that holds each attempt back until all limits that match its call admit it, first come, first
 // served. A caller that gives up takes no token, and does not hold up those behind it. A permit of a concurrency limit is
-// held until the answer has been read. A wait for a rate that would exceed the call's deadline fails at once.
+// held until the answer has been read. A wait for a rate that would exceed the call's deadline fails at once. If calls wait
+// for seconds because all permits are held, the log says once a minute which calls hold them.
 func Limit(limits ...policy.Limit) transport.Middleware {
-	p := policy.Policy{Limits: limits}
-	if err := p.Validate(); err != nil {
-		return alone(member{link: badLimit{err: err}, rank: limitRank})
+	r, e := new(ruling), newEngine()
+	if err := r.set(policy.Policy{Limits: limits}, e); err != nil {
+		return alone(member{link: badLink{err: err}, rank: limitRank})
 	}
+	r.warn(e)
 	return LimitBy(limit.NewLocal(limits...))
 }
 
 // LimitBy is [Limit] with a limiter of the program's own, such as one that several processes share.
 func LimitBy(l limit.Limiter) transport.Middleware {
 	if l == nil {
-		return alone(member{link: badLimit{err: errors.New("LimitBy: the limiter is nil")}, rank: limitRank})
+		return alone(member{link: badLink{err: errors.New("LimitBy: the limiter is nil")}, rank: limitRank})
 	}
 	return alone(member{link: limitLink{limiter: l}, rank: limitRank})
 }
 
-// badLimit refuses every call.
-type badLimit struct {
+// badLink is a link that was given something invalid. It refuses every call.
+type badLink struct {
 	noLink
 	err error
 }
 
-func (l badLimit) begin(c *call) error { return c.refuse(badPolicy(l.err)) }
+func (l badLink) begin(c *call) error { return c.refuse(badPolicy(l.err)) }
 
 type limitLink struct {
 	noLink
@@ -46,16 +48,19 @@ type limitLink struct {
 
 func (l limitLink) before(c *call) error {
 	limiter := l.limiter
-	if limiter == nil {
+	if limiter == nil && c.rules.limiter != nil {
 		limiter = c.rules.limiter
 	}
-	if limiter == nil || c.wire.Kind != wire.Billable && c.wire.Operation != wire.Unknown {
+	if limiter == nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
 		return nil
 	}
 	start := time.Now()
 	ctx, stop := c.cancelable()
 	defer stop()
-	permit, err := limiter.Wait(ctx, limit.Request{Subject: c.subject(), Tags: c.options.Tags(), Deadline: c.deadline})
+	c.identify()
+	permit, err := limiter.Wait(ctx, limit.Request{
+		Subject: c.subject(), Tags: c.options.Tags(), Deadline: c.deadline, Call: c.id, Stalled: c.engine.stalled,
+	})
 	c.waited += time.Since(start)
 	if err != nil {
 		return c.refuse(limitError(ctx, err))

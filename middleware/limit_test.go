@@ -331,18 +331,14 @@ func TestInvalidLimitBesideIdentify(t *testing.T) {
 	}
 }
 
-// LimitBy(nil) refuses every call.
-func TestLimitByNil(t *testing.T) {
-	sent := 0
-	base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
-		sent++
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
-	})
-	rt := transport.Chain(base, middleware.LimitBy(nil))
-	req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
-	if resp, err := rt.RoundTrip(req); err == nil {
-		resp.Body.Close()
-		t.Errorf("a call was sent %d times under LimitBy(nil)", sent)
+// A link that was given nil refuses every call.
+func TestLinksByNil(t *testing.T) {
+	for name, link := range map[string]transport.Middleware{"LimitBy": middleware.LimitBy(nil), "Ledger": middleware.Ledger(nil)} {
+		base := newScript(says(200, jsonType, served))
+		_, err := chat(t, t.Context(), transport.Chain(base, link), chatBody)
+		if !errors.Is(err, middleware.ErrPolicy) || !strings.Contains(err.Error(), name+": ") || len(base.bodies) != 0 {
+			t.Errorf("%s(nil): sent %d times, %v", name, len(base.bodies), err)
+		}
 	}
 }
 
@@ -370,4 +366,84 @@ func TestPermitPanics(t *testing.T) {
 	}
 	io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
+}
+
+// A forgotten body holds its permit until the stream is idle for too long. Meanwhile the log says who holds it, Explain and
+// Limits say it, and no key is named.
+func TestForgottenBodyIsSaid(t *testing.T) {
+	var log warnings
+	inWorld(t, llmtest.Config{ChunkDelay: time.Second}, policy.Policy{Limits: []policy.Limit{{Concurrency: 1}}}, func(w *world) {
+		forgotten, err := w.client.Do(w.request(w.Context(), streamBody))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				if err := w.simple(0); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(4 * time.Second)
+		const line = "calls wait for a limit whose permits are all held"
+		if got := log.of(line); len(got) != 0 {
+			t.Errorf("after 4 s: %q", got)
+		}
+		time.Sleep(time.Minute)
+		got := log.of(line, `limit="1 at once"`, "held=1", "waiting=3", "openai chat of gpt-5 for 5s, call ")
+		if len(got) != 1 || strings.Contains(got[0], "sk-") {
+			t.Errorf("after a minute: %q", log.of(""))
+		}
+		e, err := w.stack.Explain(w.request(w.Context(), chatBody))
+		if want := "1 at once; all are held, and 3 wait; openai chat of gpt-5 for 1m4s, call "; err != nil || len(e.Limits) != 1 || !strings.HasPrefix(e.Limits[0], want) {
+			t.Errorf("%q, %v", e.Limits, err)
+		}
+		if s := w.stack.Limits(); len(s) != 1 || s[0].Waiting != 3 || len(s[0].Holders) != 1 || s[0].Holders[0].For != 64*time.Second {
+			t.Errorf("%+v", s)
+		}
+		all.Wait()
+		if took := time.Since(start); took < 10*time.Minute || took > 11*time.Minute {
+			t.Errorf("the permit came back after %v", took)
+		}
+		rows := w.stack.Rows()
+		if got := log.of(line, "call "+rows[0].Call); len(got) != 10 {
+			t.Errorf("%d lines in 10 minutes: %q", len(got), log.of(""))
+		}
+		forgotten.Body.Close()
+	}, middleware.WithLogger(log.logger()))
+}
+
+// A limit holds back every call that costs something, also one that is sent as it is.
+func TestLimitsOfObservedCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := newScript(says(200, jsonType, "{}"))
+		stack := stackOver(t, base, policy.Policy{Limits: []policy.Limit{{RequestsPerMinute: 60, Burst: 1}}})
+		start := time.Now()
+		for i, url := range []string{
+			"https://generativelanguage.googleapis.com/v1beta/cachedContents", "https://api.openai.com/v1/batches", "https://api.openai.com/v1/audio/speech", openaiURL,
+		} {
+			mustDo(t, stack, http.MethodPost, url, "{}")
+			if took := time.Since(start); took != time.Duration(i)*time.Second {
+				t.Errorf("%s was sent after %v", url, took)
+			}
+		}
+	})
+}
+
+// A limit that can match nothing is refused, also where no Stack is.
+func TestLimitThatMatchesNothing(t *testing.T) {
+	for field, m := range map[string]policy.Match{
+		"Limits[0].Match.Provider": {Provider: "opnai"}, "Limits[0].Match.Operation": {Provider: "openai", Operation: "chat/completions"},
+	} {
+		l := policy.Limit{Match: m, Concurrency: 1}
+		if _, err := middleware.New(middleware.WithPolicy(policy.Policy{Limits: []policy.Limit{l}})); err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("New: %v", err)
+		}
+		_, err := chat(t, t.Context(), transport.Chain(answering(), middleware.Limit(l)), chatBody)
+		if !errors.Is(err, middleware.ErrPolicy) || !strings.Contains(err.Error(), field) {
+			t.Errorf("Limit: %v", err)
+		}
+	}
 }

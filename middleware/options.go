@@ -17,13 +17,15 @@ import (
 type Option func(*config) error
 
 type config struct {
-	policy policy.Policy
-	base   http.RoundTripper
-	book   *price.Book
-	wire   wire.RouterConfig
-	store  ledger.Store
-	log    *slog.Logger
-	onRow  []func(ledger.Row)
+	policy  policy.Policy
+	base    http.RoundTripper
+	book    *price.Book
+	catalog *price.Catalog // for the book; nil: none
+	prices  *price.Catalog // the same
+	wire    wire.RouterConfig
+	store   ledger.Store
+	log     *slog.Logger
+	onRow   []func(ledger.Row)
 }
 
 // WithPolicy sets the policy. By default it is the zero [policy.Policy].
@@ -45,6 +47,10 @@ func WithBase(rt http.RoundTripper) Option {
 
 // WithLogger logs every attempt: at level Debug if all went well, Info if it was rejected or refused, Warn if its cost is
 // not known. No key, prompt or answer is logged. Like the funcs of [OnRow], the logger delays no call.
+//
+// What is not done as the policy says is logged at level Warn, also without this option, and then by [slog.Default]: a tier
+// that calls do not ask for (once an hour for each model), a part of the policy that has no effect, calls that wait for
+// seconds for a limit whose permits are all held (once a minute for each limit).
 func WithLogger(log *slog.Logger) Option {
 	return func(c *config) error { c.log = log; return nil }
 }
@@ -79,7 +85,7 @@ func WithCatalog(prices *price.Catalog) Option {
 		if prices == nil {
 			return errors.New("skinflint: WithCatalog: the catalog is nil")
 		}
-		c.book.SetBase(prices)
+		c.catalog = prices
 		return nil
 	}
 }
@@ -91,13 +97,13 @@ func WithPrices(prices *price.Catalog) Option {
 		if prices == nil {
 			return errors.New("skinflint: WithPrices: the catalog is nil")
 		}
-		c.book.SetUser(prices)
+		c.prices = prices
 		return nil
 	}
 }
 
 // WithBook makes the stack use a book of prices that the program keeps. The program may replace catalogs in the book while
-// calls run, or share it among stacks. [WithCatalog] and [WithPrices] after it change that book.
+// calls run, or share it among stacks. [WithCatalog] and [WithPrices], before it or after it, change that book.
 func WithBook(b *price.Book) Option {
 	return func(c *config) error {
 		if b == nil {
@@ -108,7 +114,8 @@ func WithBook(b *price.Book) Option {
 	}
 }
 
-// WithDialects adds dialects, which come before those of package wire.
+// WithDialects adds dialects, which come before those of package wire. A dialect that is a [wire.Lister] lets rules and limits
+// be checked: the names of its providers and operations are known, and any other is an error.
 func WithDialects(d ...wire.Dialect) Option {
 	return func(c *config) error {
 		if slices.Contains(d, nil) {

@@ -44,7 +44,22 @@ func (m *recent[K]) has(k K) (is, maybe bool) {
 func (m *recent[K]) add(k K) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.put(k, time.Now())
+}
+
+// addNew adds the thing unless it is remembered, and reports whether it did.
+func (m *recent[K]) addNew(k K) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	now := time.Now()
+	if now.Sub(m.when[k]) < recentTime {
+		return false
+	}
+	m.put(k, now)
+	return true
+}
+
+func (m *recent[K]) put(k K, now time.Time) {
 	if _, listed := m.when[k]; !listed {
 		m.makeRoom(now)
 		m.push(queued[K]{k, now})

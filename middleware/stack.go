@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
@@ -28,7 +29,9 @@ type Stack struct {
 	watchers *watchers
 }
 
-// New returns a Stack. It fails if an option is invalid; for an invalid policy the error is a [*policy.FieldError].
+// New returns a Stack. It fails if an option is invalid. For an invalid policy, and for one with a rule or a limit that can
+// match nothing because no dialect knows its provider or its operation, the error is a [*policy.FieldError]. What of the
+// policy has no effect for another reason is logged: see [policy.Policy.Ineffective].
 func New(options ...Option) (*Stack, error) {
 	c := config{base: transport.Base(), book: new(price.Book), store: ledger.NewMemory(0)}
 	for _, option := range options {
@@ -43,11 +46,19 @@ func New(options ...Option) (*Stack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("skinflint: %w", err)
 	}
-	e := &engine{router: router, book: c.book, log: c.log}
+	if c.catalog != nil {
+		c.book.SetBase(c.catalog)
+	}
+	if c.prices != nil {
+		c.book.SetUser(c.prices)
+	}
+	e := newEngine()
+	e.router, e.book, e.log = router, c.book, c.log
 	s := &Stack{engine: e, rules: new(ruling), store: c.store, base: c.base}
-	if err := s.rules.set(c.policy); err != nil {
+	if err := s.rules.set(c.policy, e); err != nil {
 		return nil, err
 	}
+	s.rules.warn(e)
 	rows := new(ledgerLink)
 	rows.serve(c.store, e.logger())
 	if c.log != nil {
@@ -168,7 +179,20 @@ func (s *Stack) SetPolicy(p policy.Policy) error {
 	if !s.ready() {
 		return errNotReady()
 	}
-	return s.rules.set(p)
+	err := s.rules.set(p, s.engine)
+	if err == nil {
+		s.rules.warn(s.engine)
+	}
+	return err
+}
+
+// Limits returns how the limits of the policy in force stand: how many calls they hold back, and which calls have held their
+// permits for longest.
+func (s *Stack) Limits() []limit.State {
+	if !s.ready() {
+		return nil
+	}
+	return s.rules.Load().states()
 }
 
 // Prices returns the book of prices that the stack uses. Its catalogs can be replaced while calls run.

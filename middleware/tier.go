@@ -1,13 +1,16 @@
 package middleware
 
 import (
+	"time"
+
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // Tier returns the link that asks for a service tier: the current one of the call's plan, or the plan's first if no [Retry]
-// is in the chain. If a model rejects a tier, Tier does not ask for it again for an hour, for calls with the same key.
+// is in the chain. If a model rejects a tier, Tier does not ask for it again for an hour, for calls with the same key. Where
+// it does not ask for a tier of the plan, the row's Skipped says why, and the log says it once an hour for each model.
 func Tier(p policy.Policy) transport.Middleware {
 	return alone(member{link: tierLink{}, rank: tierRank, enforces: policy.TierPart, policy: p})
 }
@@ -15,15 +18,9 @@ func Tier(p policy.Policy) transport.Middleware {
 type tierLink struct{ noLink }
 
 func (tierLink) before(c *call) error {
-	if c.wire.Kind != wire.Billable {
-		return nil
-	}
-	c.tiers = true
-	if c.step.Tier == "" && len(c.results) == 0 {
-		c.step.Tier = c.settings.FirstTier(c.left(c.elapsed()))
-	}
-	for c.step.Tier != "" && c.wire.Tiers != nil && c.rejects(string(c.step.Tier)) {
-		c.step.Tier, _ = c.settings.Plan.After(c.step.Tier)
+	if c.wire.Kind == wire.Billable {
+		c.tiers = true
+		c.chooseTier()
 	}
 	return nil
 }
@@ -33,5 +30,26 @@ func (tierLink) after(c *call) {
 	last := c.last()
 	if last != nil && len(c.results) == c.attempts && last.Reason == policy.TierRejected && last.Step.Tier != "" {
 		c.engine.rejected.add(c.rejection(string(last.Step.Tier)))
+	}
+}
+
+// chooseTier takes the tier for the next attempt: the one that was decided on, or a later one of the plan if that cannot be
+// used.
+func (c *call) chooseTier() {
+	if len(c.results) == 0 {
+		c.step.Tier = c.settings.Plan.First() // the decider may have left it out already, without saying so
+	}
+	c.tierInTime(c.left(c.elapsed()))
+	for c.step.Tier != "" && c.wire.Tiers != nil && c.rejects(string(c.step.Tier)) {
+		c.skipTier(c.step.Tier, rejectedBefore, "rejected by this model")
+		c.step.Tier, _ = c.settings.Plan.After(c.step.Tier)
+	}
+}
+
+// tierInTime replaces a tier that needs more time than is left.
+func (c *call) tierInTime(left time.Duration) {
+	if tier := c.settings.InTime(c.step.Tier, left); tier != c.step.Tier {
+		c.skipTier(c.step.Tier, tooLate, c.settings.Late(left))
+		c.step.Tier = tier
 	}
 }

@@ -2,7 +2,9 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // A FieldError says which field of a [Policy], or which context option, has an invalid value, and why. Nothing is sent
@@ -73,6 +75,17 @@ func checkFallback(field string, fallback, tier Tier) error {
 		return &FieldError{field, fmt.Sprintf("%q", fallback), "want flex, standard, priority or none"}
 	case fallback == tier:
 		return &FieldError{field, fmt.Sprintf("%q", fallback), "it is the tier itself"}
+	}
+	return nil
+}
+
+// checkPattern checks the pattern of a name. No name has control characters, or begins or ends with a space.
+func checkPattern(field, pattern string) error {
+	switch {
+	case strings.ContainsFunc(pattern, unicode.IsControl):
+		return &FieldError{field, quote(pattern), "a name holds no control characters, so it matches nothing"}
+	case strings.TrimSpace(pattern) != pattern:
+		return &FieldError{field, quote(pattern), "it begins or ends with a space, so it matches nothing"}
 	}
 	return nil
 }

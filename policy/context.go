@@ -92,6 +92,10 @@ func MaxAttempts(n int) Option {
 			o.fail(&FieldError{"MaxAttempts", n, fmt.Sprintf("want 1 to %d", maxAttempts)})
 		}
 		o.attempts = n
+		o.needs &^= RetryPart
+		if n > 1 || o.double {
+			o.needs |= RetryPart
+		}
 	}
 }
 
@@ -127,7 +131,12 @@ func MaxCost(most price.Pico) Option {
 func AllowDeferredCost() Option { return func(o *Options) { o.deferred = true } }
 
 // AllowDoubleBilling also sends again what may have been billed.
-func AllowDoubleBilling() Option { return func(o *Options) { o.double = true } }
+func AllowDoubleBilling() Option {
+	return func(o *Options) {
+		o.double = true
+		o.needs |= RetryPart
+	}
+}
 
 // Tag attaches a name and a value to the call's rows, and to what rules and limits match. A name has 1 to 64 bytes, a
 // value at most 256; neither has control characters.
@@ -164,6 +173,11 @@ func (o *Options) Tags() map[string]string {
 		return nil
 	}
 	return o.labels
+}
+
+// AsksForTier reports whether one of the options OnTier and FallBackTo names a tier.
+func (o *Options) AsksForTier() bool {
+	return o != nil && (o.tier != "" || o.fallback != "" && o.fallback != NoFallback)
 }
 
 // FinishBy returns when the caller wants to have the answer, and whether the option is set.

@@ -13,6 +13,9 @@ type Setting struct {
 	Name  string // "max_wait"
 	Value string // "2m0s"
 	From  string // "request body", "context", "rule 0", "policy" or "default"
+
+	// Unused says why the setting has no effect on the call, although it is set: "the plan has one tier"; "" if it has one.
+	Unused string
 }
 
 // Explain does what [Resolver.Resolve] does, and also returns where each setting comes from. The first of them is the
@@ -39,18 +42,45 @@ func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 	}
 	var list []Setting
 	for _, t := range explained {
+		source := from(t)
+		var why string
+		if source != "default" {
+			why = unused(t, &out, cmp.Or(context.Tier, v.policy.Tier))
+		}
 		switch t.key.Field {
 		case "Tier":
-			list = append(list, explainTier(&out, &s, from(t)))
+			list = append(list, explainTier(&out, &s, source))
+			set := cmp.Or(context.Tier, v.policy.Tier)
+			if first := list[len(list)-1]; first.From == "request body" && set != "" && set != s.BodyTier && out.TakesTier {
+				list = append(list, Setting{"tier", string(set), source, fmt.Sprintf("the request's body names %s", s.BodyTier)})
+			}
 		case "Fallback":
 			if len(out.Plan) > 1 {
-				list = append(list, Setting{"fallback", string(out.Plan.last()), from(t)})
+				list = append(list, Setting{"fallback", string(out.Plan.last()), source, why})
+			} else if set := cmp.Or(context.Fallback, v.policy.Fallback); set.Askable() && out.Unasked == "" {
+				list = append(list, Setting{"fallback", "none", source, fmt.Sprintf("%s: the plan asks for it already", set)})
 			}
 		default:
-			list = append(list, Setting{snake(t.key.Field), t.value.inForce(&out, &v.policy), from(t)})
+			list = append(list, Setting{snake(t.key.Field), t.value.inForce(&out, &v.policy), source, why})
 		}
 	}
 	return out, list
+}
+
+// unused says why a setting has no effect under the settings in force; "" if it has one. The tier is the one that the policy or
+// the context sets.
+func unused(t *row, out *Settings, tier Tier) string {
+	switch {
+	case out.MaxAttempts == 1 && (t.part == RetryPart || t.key.Field == "Fallback") && t.key.Field != "MaxAttempts":
+		return "max_attempts is 1, so the call is sent once"
+	case t.key.Field == "Patience" && len(out.Plan) < 2:
+		return "the plan has no second tier"
+	case t.key.Field == "FlexMinimum" && (len(out.Plan) < 2 || out.Plan.First() != Flex):
+		return "the plan has no tier after flex"
+	case t.key.Field == "OverrideBody" && (tier == "" || !out.TakesTier):
+		return "there is no tier to put into the body"
+	}
+	return ""
 }
 
 // explained has the rows of the table in the order of Explain: tiers, durations, counts, flags.
@@ -84,9 +114,9 @@ func explainTier(out *Settings, s *Subject, from string) Setting {
 		from = "default"
 	}
 	if first == "" {
-		return Setting{"tier", "the provider's default", from}
+		return Setting{Name: "tier", Value: "the provider's default", From: from}
 	}
-	return Setting{"tier", string(first), from}
+	return Setting{Name: "tier", Value: string(first), From: from}
 }
 
 // snake returns a field's name as Explain writes it: "MaxWait" is "max_wait".

@@ -24,7 +24,8 @@ type Policy struct {
 	Patience time.Duration
 
 	// FlexMinimum is the least time that a call must have left to be sent on flex, if the plan has another tier.
-	// Default: 1m; Gemini's documentation gives 1 to 15 minutes as the target of flex. 1ns turns it off.
+	// Default: 1m; Gemini's documentation gives 1 to 15 minutes as the target of flex. 1ns turns it off. A call with less
+	// time left is sent on the plan's next tier, and its row, the log and Explain say so.
 	FlexMinimum time.Duration
 
 	// MaxAttempts is how often a call is sent at most. Default: 6. 1 sends it once.
@@ -69,7 +70,8 @@ type Policy struct {
 	// Limits bound how fast calls are sent; each holds back the calls that it matches. A Rule's Set has none.
 	Limits []Limit
 
-	// Rules change the policy for some calls: the first that matches a call counts. A Rule's Set has none.
+	// Rules change the policy for some calls: the first that matches a call counts. A rule that never counts, because one
+	// before it matches every call that it matches, is an error. A Rule's Set has none.
 	Rules []Rule
 }
 

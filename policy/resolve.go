@@ -13,9 +13,10 @@ type Resolver struct {
 
 // A variant is a policy as one of its rules changes it. All that does not depend on the call is computed beforehand.
 type variant struct {
-	policy Policy
-	shared Settings    // of calls whose operation accepts every tier, and whose context and body set nothing
-	base   [2]Settings // all but the plan: where the plan does not end in flex, and where it does
+	policy   Policy
+	shared   Settings    // of calls whose operation accepts every tier, and whose context and body set nothing
+	tierless Settings    // of calls whose operation accepts no tier, and whose context and body set nothing
+	base     [2]Settings // all but the plan: where the plan does not end in flex, and where it does
 }
 
 // NewResolver returns a Resolver for p, or the error of [Policy.Validate]. The Resolver keeps a copy of p.
@@ -46,7 +47,7 @@ func newVariant(p Policy) variant {
 		table[i].value.settle(&v.base[0], &p, false)
 		table[i].value.settle(&v.base[1], &p, true)
 	}
-	v.shared = v.settle(nil, &Subject{Tiers: askable})
+	v.shared, v.tierless = v.settle(nil, &Subject{Tiers: askable}), v.settle(nil, &Subject{})
 	return v
 }
 
@@ -54,18 +55,16 @@ func newVariant(p Policy) variant {
 func (v *variant) settle(o *Options, s *Subject) Settings {
 	set := o.policy()
 	tier, fallback := cmp.Or(set.Tier, v.policy.Tier), cmp.Or(set.Fallback, v.policy.Fallback)
-	switch {
-	case len(s.Tiers) == 0:
-		tier, fallback = s.BodyTier, ""
-	case s.BodyTier != "" && !(v.policy.OverrideBody && tier != ""):
+	if s.BodyTier != "" && !(v.policy.OverrideBody && tier != "") {
 		tier = s.BodyTier
 	}
-	plan := newPlan(tier, fallback).among(s)
+	wanted := newPlan(tier, fallback)
+	plan := wanted.among(s)
 	out := v.base[0]
 	if plan.last() == Flex {
 		out = v.base[1]
 	}
-	out.Plan, out.TakesTier = plan, len(s.Tiers) > 0
+	out.Plan, out.TakesTier, out.Unasked = plan, len(s.Tiers) > 0, unasked(wanted, plan, s)
 	out.MaxAttempts = cmp.Or(set.MaxAttempts, out.MaxAttempts)
 	out.AllowDoubleBilling = set.AllowDoubleBilling || out.AllowDoubleBilling
 	return out
@@ -78,8 +77,13 @@ func (r *Resolver) Limits() []Limit { return r.policy.Limits }
 // the Settings, which must not be changed.
 func (r *Resolver) Resolve(o *Options, s Subject) *Settings {
 	v := &r.variants[r.rule(o, &s)]
-	if len(s.Tiers) == len(askable) && s.BodyTier == "" && !o.changesPolicy() {
-		return &v.shared
+	if s.BodyTier == "" && !o.changesPolicy() {
+		switch len(s.Tiers) {
+		case 0:
+			return &v.tierless
+		case len(askable):
+			return &v.shared
+		}
 	}
 	out := v.settle(o, &s)
 	return &out
@@ -127,8 +131,11 @@ func newPlan(tier, fallback Tier) Plan {
 // among returns the plan without the tiers that the call's operation does not accept. The tier that the body names stays:
 // the provider decides whether to accept it.
 func (p Plan) among(s *Subject) Plan {
-	if len(s.Tiers) == len(askable) {
+	switch {
+	case len(s.Tiers) == len(askable):
 		return p
+	case len(s.Tiers) == 0:
+		return newPlan(s.BodyTier, "")
 	}
 	foreign := func(t Tier) bool { return t.Askable() && t != s.BodyTier && !slices.Contains(s.Tiers, t) }
 	if !slices.ContainsFunc(p, foreign) {
@@ -138,4 +145,21 @@ func (p Plan) among(s *Subject) Plan {
 		return planNone
 	}
 	return p
+}
+
+// unasked returns [Settings.Unasked]: the first tier of the wanted plan that is not in the plan, and why. Where no tier is
+// asked for, no fallback is missed.
+func unasked(wanted, plan Plan, s *Subject) string {
+	for _, t := range wanted {
+		switch {
+		case t == "":
+			return ""
+		case slices.Contains(plan, t):
+		case len(s.Tiers) == 0:
+			return string(t) + ": this call takes no service tier"
+		default:
+			return string(t) + ": this call does not take this tier"
+		}
+	}
+	return ""
 }

@@ -98,3 +98,52 @@ func TestResolveShares(t *testing.T) {
 		t.Errorf("the plan does not end in flex, and max_wait is %v", s.MaxWait)
 	}
 }
+
+// The Settings say which tier a call does not ask for, and why; and calls without tiers share theirs.
+func TestUnasked(t *testing.T) {
+	r, err := NewResolver(Policy{Tier: Flex, Fallback: Standard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	override, err := NewResolver(Policy{Tier: Flex, OverrideBody: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const none, other = ": this call takes no service tier", ": this call does not take this tier"
+	for _, test := range []struct {
+		name    string
+		r       *Resolver
+		options []Option
+		subject Subject
+		want    string
+	}{
+		{"all tiers", r, nil, Subject{Tiers: allTiers}, ""},
+		{"no tiers", r, nil, Subject{}, "flex" + none},
+		{"no tiers, another by context", r, []Option{OnTier(Priority)}, Subject{}, "priority" + none},
+		{"no flex", r, nil, Subject{Tiers: []Tier{Standard, Priority}}, "flex" + other},
+		{"no standard", r, nil, Subject{Tiers: []Tier{Flex, Priority}}, "standard" + other},
+		{"the body's tier goes first", r, nil, Subject{BodyTier: Priority, Tiers: allTiers}, ""},
+		{"the body's tier cannot be replaced", override, nil, Subject{BodyTier: Priority}, "flex" + none},
+		{"the body's tier has no fallback", r, nil, Subject{BodyTier: Priority}, "standard" + none},
+		{"the body's own tier is no other", override, nil, Subject{BodyTier: Flex}, ""},
+		{"a fallback alone", mustResolver(t, Policy{Fallback: Standard}), nil, Subject{}, ""},
+		{"nothing set", mustResolver(t, Policy{}), nil, Subject{}, ""},
+	} {
+		s := test.r.Resolve(From(With(context.Background(), test.options...)), test.subject)
+		if s.Unasked != test.want {
+			t.Errorf("%s: %q, want %q", test.name, s.Unasked, test.want)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { r.Resolve(nil, Subject{Model: "m"}) }); n != 0 {
+		t.Errorf("%v allocations for a call without tiers", n)
+	}
+}
+
+func mustResolver(t *testing.T, p Policy) *Resolver {
+	t.Helper()
+	r, err := NewResolver(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}

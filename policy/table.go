@@ -36,7 +36,7 @@ var table = []row{
 			Section: "tier", Name: "patience", Field: "Patience", Example: "30s",
 			Doc: "how long a tier that is rejected is asked for again; 0s: not at all",
 		},
-		part: RetryPart,
+		part: RetryPart | TierPart,
 		value: place[time.Duration]{
 			in:      func(p *Policy) *time.Duration { return &p.Patience },
 			settled: func(s *Settings) *time.Duration { return &s.Patience },
@@ -218,7 +218,7 @@ func Keys() []Key[Policy] {
 // A row of the table is one setting.
 type row struct {
 	key   Key[Policy]
-	part  Parts // the part that enforces it
+	part  Parts // the parts that enforce it together
 	value value
 	most  int                                 // of a count: the largest that is valid
 	off   string                              // what to write instead of 0, where 0 means a default

@@ -2,7 +2,7 @@ package policy
 
 import "fmt"
 
-// Unenforced returns the fields of p that are set and that none of the parts enforces, its rules' fields included:
+// Unenforced returns the fields of p that are set and that the parts do not enforce, its rules' fields included:
 // "Patience", "Limits", "Rules[2].Set.MaxWait". It returns nil if there is none.
 func (p *Policy) Unenforced(parts Parts) []string {
 	fields := p.unenforced(nil, "", parts)
@@ -16,7 +16,7 @@ func (p *Policy) Unenforced(parts Parts) []string {
 func (p *Policy) unenforced(fields []string, prefix string, parts Parts) []string {
 	for i := range table {
 		r := &table[i]
-		if parts&r.part == 0 && r.value.isSet(p) {
+		if parts&r.part != r.part && r.value.isSet(p) {
 			fields = append(fields, prefix+r.key.Field)
 		}
 	}
@@ -27,9 +27,9 @@ func (p *Policy) unenforced(fields []string, prefix string, parts Parts) []strin
 }
 
 // Unenforced returns the names of the options that none of the parts enforces: "OnTier" and "FallBackTo" need
-// [TierPart], "MaxCost" needs [BudgetPart]. It returns nil if there is none, and for a nil o. The other options need no
-// part: without the part that would send again, for example, MaxAttempts and AllowDoubleBilling have nothing to bound or
-// to allow.
+// [TierPart], "MaxCost" needs [BudgetPart], "AllowDoubleBilling" and "MaxAttempts" need [RetryPart]. MaxAttempts(1) needs
+// none, as a chain without that part sends a call once. The other options need no part. It returns nil if there is none, and
+// for a nil o.
 func (o *Options) Unenforced(parts Parts) []string {
 	if o == nil || o.needs&^parts == 0 {
 		return nil
@@ -47,6 +47,8 @@ func (o *Options) unenforced(parts Parts) []string {
 	}{
 		{"OnTier", o.tier != "", TierPart},
 		{"FallBackTo", o.fallback != "", TierPart},
+		{"MaxAttempts", o.attempts > 1, RetryPart},
+		{"AllowDoubleBilling", o.double, RetryPart},
 		{"MaxCost", o.bounded, BudgetPart},
 	} {
 		if option.set && parts&option.part == 0 {

@@ -19,7 +19,7 @@ func TestPolicyUnenforced(t *testing.T) {
 	}
 	for part, fields := range map[Parts][]string{
 		TierPart:    {"Tier", "Fallback", "OverrideBody", "FlexMinimum"},
-		RetryPart:   {"Patience", "MaxAttempts", "MaxWait", "MaxElapsed", "RetryQuota", "BackoffBase", "BackoffMax", "OnlyDocumented", "AllowDoubleBilling"},
+		RetryPart:   {"MaxAttempts", "MaxWait", "MaxElapsed", "RetryQuota", "BackoffBase", "BackoffMax", "OnlyDocumented", "AllowDoubleBilling"},
 		AttemptPart: {"AttemptTimeout", "StreamIdle", "LeaveStreams"},
 		LimitPart:   {"Limits"},
 	} {
@@ -32,6 +32,11 @@ func TestPolicyUnenforced(t *testing.T) {
 	}
 	if got := p.Unenforced(allParts); got != nil {
 		t.Errorf("with every part: %q", got)
+	}
+	for _, part := range []Parts{TierPart, RetryPart} {
+		if !slices.Contains(p.Unenforced(allParts&^part), "Patience") {
+			t.Errorf("Patience is enforced without part %b", part)
+		}
 	}
 }
 
@@ -48,7 +53,7 @@ func TestPolicyUnenforcedInRules(t *testing.T) {
 		{allParts, nil},
 		{TierPart | RetryPart | LimitPart, nil},
 		{TierPart | LimitPart, []string{"Patience", "Rules[0].Set.MaxAttempts", "Rules[2].Set.MaxWait"}},
-		{RetryPart | LimitPart, []string{"Rules[2].Set.Tier"}},
+		{RetryPart | LimitPart, []string{"Patience", "Rules[2].Set.Tier"}},
 		{TierPart | RetryPart, []string{"Limits"}},
 		{0, []string{"Patience", "Limits", "Rules[0].Set.MaxAttempts", "Rules[2].Set.Tier", "Rules[2].Set.MaxWait"}},
 	} {
@@ -63,7 +68,7 @@ func TestPolicyUnenforcedInRules(t *testing.T) {
 
 func TestOptionsUnenforced(t *testing.T) {
 	under := func(options ...Option) *Options { return From(With(context.Background(), options...)) }
-	free := under(MaxAttempts(2), AllowDoubleBilling(), FinishBy(time.Now()), CachedContent("cachedContents/x"), Tag("a", "b"))
+	free := under(MaxAttempts(1), FinishBy(time.Now()), CachedContent("cachedContents/x"), Tag("a", "b"))
 	for _, test := range []struct {
 		name    string
 		options *Options
@@ -72,7 +77,11 @@ func TestOptionsUnenforced(t *testing.T) {
 	}{
 		{"no options", nil, 0, nil},
 		{"options that need no part", free, 0, nil},
-		{"all", under(OnTier(Flex), FallBackTo(NoFallback), MaxCost(0)), 0, []string{"OnTier", "FallBackTo", "MaxCost"}},
+		{"all", under(OnTier(Flex), FallBackTo(NoFallback), MaxCost(0), MaxAttempts(2), AllowDoubleBilling()), 0,
+			[]string{"OnTier", "FallBackTo", "MaxAttempts", "AllowDoubleBilling", "MaxCost"}},
+		{"no retries", under(MaxAttempts(3), AllowDoubleBilling()), allParts &^ RetryPart, []string{"MaxAttempts", "AllowDoubleBilling"}},
+		{"one attempt after all", under(MaxAttempts(3), MaxAttempts(1)), 0, nil},
+		{"one attempt, and double billing", under(AllowDoubleBilling(), MaxAttempts(1)), 0, []string{"AllowDoubleBilling"}},
 		{"no budget", under(OnTier(Flex), MaxCost(price.USD)), TierPart | RetryPart, []string{"MaxCost"}},
 		{"no tier", under(FallBackTo(Standard), MaxCost(price.USD)), BudgetPart, []string{"FallBackTo"}},
 		{"enforced", under(OnTier(Flex), FallBackTo(Standard), MaxCost(0)), TierPart | BudgetPart, nil},

@@ -17,6 +17,20 @@ func (p *Policy) Validate() error {
 			return err
 		}
 	}
+	return p.unreachable()
+}
+
+// unreachable returns an error for the first rule that never counts, because a rule before it matches every call that it
+// matches.
+func (p *Policy) unreachable() error {
+	for i := range p.Rules {
+		for j := range p.Rules[:i] {
+			if p.Rules[j].Match.covers(&p.Rules[i].Match) {
+				return &FieldError{fmt.Sprintf("Rules[%d].Match", i), p.Rules[i].Match,
+					fmt.Sprintf("the rule never counts, because Rules[%d] comes first and matches every such call (%s)", j, p.Rules[j].Match)}
+			}
+		}
+	}
 	return nil
 }
 
@@ -65,6 +79,11 @@ func (l *Limit) validate(prefix string) error {
 }
 
 func (m *Match) validate(prefix string) error {
+	for _, f := range []struct{ name, pattern string }{{"Provider", m.Provider}, {"Operation", m.Operation}, {"Model", m.Model}} {
+		if err := checkPattern(prefix+f.name, f.pattern); err != nil {
+			return err
+		}
+	}
 	for k, v := range m.Tags {
 		if err := checkTag(prefix+"Tags", k, v); err != nil {
 			return err

@@ -4,7 +4,8 @@
 //	stack, err := middleware.New(middleware.WithPolicy(p))
 //
 // It is strict. An unknown key, a value without its unit, a setting that this version cannot enforce, and YAML that could be
-// misread are errors with file, line and column. An empty file gives the zero Policy.
+// misread are errors with file, line and column. So are a provider or an operation that does not exist, a rule that never
+// counts, and a file without content, as one that is being written may have none: for the zero Policy, write "defaults: {}".
 //
 // # Keys
 //
@@ -44,8 +45,9 @@
 //	    burst: 20                    # Burst: how many of them may be sent at once after a pause
 //	    concurrency: 32              # Concurrency: how many attempts may be under way at once
 //
-// A rule or a limit without match, or with an empty one, matches every call. In a model, * is any text and ? is any
-// one character; quote a pattern that begins with one of them. A duration is written as Go writes it, with its unit,
+// A rule or a limit without match, or with an empty one, matches every call. Every value of a match, those of tags included,
+// is a pattern: * is any text and ? is any one character; quote a pattern that begins with one of them. A provider and an
+// operation have to fit one that exists; [Dialects] adds those of a program's own dialects. A duration is written as Go writes it, with its unit,
 // and is at most 24h. A count is a plain decimal number. It is not 0 where 0 would mean a default or no bound: leave
 // the key out.
 //

@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 const (
@@ -22,8 +23,18 @@ const (
 	maxTokens = 50_000  // of YAML in a file; the parser's time grows with the square of their number
 )
 
+// An Option says what a policy file may name.
+type Option func(*wire.RouterConfig)
+
+// Dialects lets rules and limits name the providers and the operations of a program's own dialects: those that it gives to
+// middleware.WithDialects. If one of them is no [wire.Lister], its names are not known, and no name is an error; the stack
+// then logs the names that it does not know.
+func Dialects(d ...wire.Dialect) Option {
+	return func(c *wire.RouterConfig) { c.Dialects = append(c.Dialects, d...) }
+}
+
 // Load reads the policy file at path. Its error is that of reading the file, or of [Parse].
-func Load(path string) (policy.Policy, error) {
+func Load(path string, options ...Option) (policy.Policy, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return policy.Policy{}, fmt.Errorf("policyfile: %w", err)
@@ -33,14 +44,29 @@ func Load(path string) (policy.Policy, error) {
 	if err != nil {
 		return policy.Policy{}, fmt.Errorf("policyfile: %w", err)
 	}
-	return Parse(path, text)
+	return Parse(path, text, options...)
 }
 
 // Parse reads the text of a policy file, which is called name in errors. The policy that it returns is valid: see
-// [policy.Policy.Validate]. The error is an [*Error], or several that [errors.Join] has joined in the order of the
-// file: at most the first 10.
-func Parse(name string, text []byte) (policy.Policy, error) {
-	p, errs := parse(text)
+// [policy.Policy.Validate]. Its rules and limits name providers and operations that exist: those of package wire, and those
+// that the options add. The error is an [*Error], or several that [errors.Join] has joined in the order of the file: at most
+// the first 10. A text without content is an error, as a file that is being written may have none.
+func Parse(name string, text []byte, options ...Option) (policy.Policy, error) {
+	var c wire.RouterConfig
+	for _, option := range options {
+		if option != nil {
+			option(&c)
+		}
+	}
+	router, err := wire.NewRouter(c)
+	if err != nil {
+		return policy.Policy{}, fmt.Errorf("policyfile: %w", err)
+	}
+	known, whole := router.Known()
+	if !whole {
+		known = nil
+	}
+	p, errs := parse(text, known)
 	if len(errs) == 0 {
 		return p, nil
 	}
@@ -59,7 +85,7 @@ func Parse(name string, text []byte) (policy.Policy, error) {
 	return policy.Policy{}, errors.Join(joined...)
 }
 
-func parse(text []byte) (p policy.Policy, errs []*Error) {
+func parse(text []byte, known []policy.Known) (p policy.Policy, errs []*Error) {
 	// A bug in the YAML library must not end a program that reads its configuration.
 	defer func() {
 		if recover() != nil {
@@ -82,15 +108,20 @@ func parse(text []byte) (p policy.Policy, errs []*Error) {
 	if err != nil {
 		return p, []*Error{syntaxError(err)}
 	}
-	r := &reader{places: make(map[string]*setting)}
+	r := &reader{places: make(map[string]*setting), known: known}
+	empty := true
 	for i, doc := range file.Docs {
 		switch {
 		case doc.Body == nil:
 		case i > 0:
 			r.fail(placeOf(doc.Body.GetToken()), "", "a second document; a policy file has one")
 		default:
+			empty = false
 			r.file(doc.Body)
 		}
+	}
+	if empty && len(r.errs) == 0 {
+		r.fail(place{1, 1}, "", "the file says nothing; for a policy of defaults, write defaults: {}")
 	}
 	return r.policy, r.errs
 }

@@ -136,17 +136,25 @@ func (r *reader) tier(e entry, prefix, field string, p *policy.Policy, into *pol
 
 func (r *reader) rule(item entry, i int) {
 	into := &r.policy.Rules[i]
+	mistakes := len(r.errs)
+	prefix := fmt.Sprintf("Rules[%d].", i)
 	entries := r.mapping(item.value, item.field, sectionNames("match")...)
-	r.match(entries, &into.Match)
-	r.sections(entries, fmt.Sprintf("Rules[%d].Set.", i), &into.Set, &r.policy)
+	r.match(item, entries, prefix, &into.Match)
+	r.sections(entries, prefix+"Set.", &into.Set, &r.policy)
+	if len(r.errs) > mistakes {
+		into.Match.Model = unread(i) // the rule may match too much, so that rules after it would seem never to count
+	}
 }
+
+// unread is a model that stands for a pattern which could not be read, or is a mistake.
+func unread(i int) string { return fmt.Sprintf("unread %d", i) }
 
 func (r *reader) limit(item entry, i int) {
 	into := &r.policy.Limits[i]
 	mistakes := len(r.errs)
 	entries := r.mapping(item.value, item.field, names(limitKeys, "match")...)
-	r.match(entries, &into.Match)
 	prefix := fmt.Sprintf("Limits[%d].", i)
+	r.match(item, entries, prefix, &into.Match)
 	repair := func() { into.RequestsPerMinute = max(into.RequestsPerMinute, 1) }
 	r.places[prefix] = &setting{placeOfNode(item.value), item.field, repair}
 	for _, k := range limitKeys {
@@ -164,21 +172,30 @@ func (r *reader) limit(item entry, i int) {
 	}
 }
 
-func (r *reader) match(entries map[string]entry, into *policy.Match) {
+// match reads what a rule or a limit matches. prefix comes before the field's name in the errors of package policy.
+func (r *reader) match(item entry, entries map[string]entry, prefix string, into *policy.Match) {
+	prefix += "Match"
+	r.places[prefix] = &setting{placeOfNode(item.value), item.field, func() {}}
 	e, ok := entries["match"]
 	if !ok {
 		return
 	}
+	r.places[prefix] = &setting{placeOfNode(e.value), e.field, func() {}}
 	set := r.mapping(e.value, e.field, matchKeys...)
 	for _, f := range []struct {
-		name string
-		to   *string
-	}{{"provider", &into.Provider}, {"operation", &into.Operation}, {"model", &into.Model}} {
-		if e, ok := set[f.name]; ok {
-			if *f.to, ok = r.text(e); ok && *f.to == "" {
-				r.fail(placeOfNode(e.value), e.field, "empty text would match every call; leave the key out")
-			}
+		name, field string
+		to          *string
+	}{{"provider", "Provider", &into.Provider}, {"operation", "Operation", &into.Operation}, {"model", "Model", &into.Model}} {
+		e, ok := set[f.name]
+		if !ok {
+			continue
 		}
+		if *f.to, ok = r.text(e); ok && *f.to == "" {
+			r.fail(placeOfNode(e.value), e.field, "empty text would match every call; leave the key out")
+			continue
+		}
+		at := placeOfNode(e.value)
+		r.places[prefix+"."+f.field] = &setting{at, e.field, func() { *f.to = unread(at.line) }}
 	}
 	if tags, ok := set["tags"]; ok {
 		r.tags(tags, into)
@@ -205,9 +222,9 @@ func (r *reader) tags(e entry, into *policy.Match) {
 	}
 }
 
-// inFile replaces the names of a Limit's fields in the problems that policy.Validate reports by their keys in the file.
+// inFile replaces the names of fields in the problems that package policy reports by their keys in the file.
 var inFile = func() *strings.Replacer {
-	var names []string
+	names := []string{"Rules[", "rules[", "Limits[", "limits["}
 	for _, k := range limitKeys {
 		names = append(names, k.Field, k.Name)
 	}
@@ -215,37 +232,47 @@ var inFile = func() *strings.Replacer {
 }()
 
 // validate reports the errors of policy.Validate, which returns one at a time, with their places in the file. After
-// each, it repairs the field and validates again.
+// each, it repairs the field and validates again. Then it reports the rules and limits that can match nothing.
 func (r *reader) validate() {
 	for range maxErrors {
 		err := r.policy.Validate()
-		if err == nil {
-			return
-		}
-		field := new(policy.FieldError)
-		if !errors.As(err, &field) {
-			r.fail(place{1, 1}, "", "%v", err)
-			return
-		}
-		problem := inFile.Replace(field.Problem)
-		name := field.Field
-		s, ok := r.places[name]
-		if ok {
-			problem = fmt.Sprintf("%v: %s", field.Value, problem)
-		} else { // the file does not set the field, and should: the error is about the limit
-			name = name[:strings.LastIndexByte(name, '.')+1]
-			s, ok = r.places[name]
-		}
-		switch {
-		case ok:
-			r.fail(s.place, s.field, "%s", problem)
-			s.repair()
-			delete(r.places, name)
-		case len(r.errs) == 0:
-			r.fail(place{1, 1}, "", "%v", err)
-			return
-		default:
-			return
+		if err == nil || !r.place(err) {
+			break
 		}
 	}
+	if r.known == nil {
+		return
+	}
+	for _, err := range r.policy.Unmatched(r.known) {
+		if s, ok := r.places[err.Field]; ok {
+			r.fail(s.place, s.field, "%v: %s", err.Value, inFile.Replace(err.Problem))
+		}
+	}
+}
+
+// place reports an error of policy.Validate with its place, and repairs the field. It returns false if it cannot.
+func (r *reader) place(err error) bool {
+	field := new(policy.FieldError)
+	if !errors.As(err, &field) {
+		r.fail(place{1, 1}, "", "%v", err)
+		return false
+	}
+	problem := inFile.Replace(field.Problem)
+	name := field.Field
+	s, ok := r.places[name]
+	if ok {
+		problem = fmt.Sprintf("%v: %s", field.Value, problem)
+	} else { // the file does not set the field, and should: the error is about the limit
+		name = name[:strings.LastIndexByte(name, '.')+1]
+		s, ok = r.places[name]
+	}
+	switch {
+	case ok:
+		r.fail(s.place, s.field, "%s", problem)
+		s.repair()
+		delete(r.places, name)
+	case len(r.errs) == 0:
+		r.fail(place{1, 1}, "", "%v", err)
+	}
+	return ok
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 func TestParse(t *testing.T) {
@@ -17,9 +18,8 @@ func TestParse(t *testing.T) {
 		name, text string
 		want       policy.Policy
 	}{
-		{"empty", "", policy.Policy{}},
-		{"comments", "# nothing\n\n  # yet\n", policy.Policy{}},
-		{"a header", "---\n# nothing\n", policy.Policy{}},
+		{"defaults", "# nothing\n\ndefaults: {} # yet\n", policy.Policy{}},
+		{"an empty mapping", "{}", policy.Policy{}},
 		{"a header and an end", "# c\n---\ndefaults: {tier: {plan: [flex]}}\n...\n# c\n", flex},
 		{"a header with a value", "--- {defaults: {tier: {plan: [flex]}}}\n", flex},
 		{"byte order mark", "\ufeffdefaults: {tier: {plan: [flex]}}", flex},
@@ -28,7 +28,10 @@ func TestParse(t *testing.T) {
 		{"json", `{"defaults":{"tier":{"plan":["flex"]}}}`, flex},
 		{"over lines", "defaults:\n  tier: {\n    plan: [ # c\n      flex, # c\n    ],\n  }\n", flex},
 		{"empty parts", "defaults: {tier: {}, retry: {}, stream: {}}\nrules: []\nlimits: []\n", policy.Policy{Rules: []policy.Rule{}, Limits: []policy.Limit{}}},
-		{"an empty rule", "rules: [{match: {}}, {match: {tags: {}}}]", policy.Policy{Rules: make([]policy.Rule, 2)}},
+		{"an empty rule", "rules: [{match: {}}]", policy.Policy{Rules: make([]policy.Rule, 1)}},
+		{"an empty match", "rules: [{match: {tags: {}}}]", policy.Policy{Rules: make([]policy.Rule, 1)}},
+		{"patterns", "rules: [{match: {provider: open*, operation: \"*\", tags: {plan: gold*}}}]", policy.Policy{Rules: []policy.Rule{
+			{Match: policy.Match{Provider: "open*", Operation: "*", Tags: map[string]string{"plan": "gold*"}}}}}},
 		{"no fallback", "defaults: {tier: {plan: [flex, none]}}", policy.Policy{Tier: policy.Flex, Fallback: policy.NoFallback}},
 		{"a fallback alone", "defaults: {tier: {fallback: standard}}", policy.Policy{Fallback: policy.Standard}},
 		{"a plan replaces the plan", "rules: [{tier: {plan: [priority]}}]\ndefaults: {tier: {plan: [flex, standard]}}",
@@ -40,8 +43,8 @@ func TestParse(t *testing.T) {
 		{"longest", "defaults: {retry: {max_elapsed: 24h, max_wait: 1h30m, backoff_base: 1.5s}}",
 			policy.Policy{MaxElapsed: 24 * time.Hour, MaxWait: 90 * time.Minute, BackoffBase: 1500 * time.Millisecond}},
 		{"quoted", `defaults: {'retry': {"max_wait": "30s"}}`, policy.Policy{MaxWait: 30 * time.Second}},
-		{"text", "rules:\n- match: {model: ft:gpt-4o*:acme, provider: it's, tags: {a: \"x: {}, #\", 'b c': 'don''t', c: ''}}\n",
-			policy.Policy{Rules: []policy.Rule{{Match: policy.Match{Model: "ft:gpt-4o*:acme", Provider: "it's",
+		{"text", "rules:\n- match: {model: it's:gpt-4o*:acme, provider: openai, tags: {a: \"x: {}, #\", 'b c': 'don''t', c: ''}}\n",
+			policy.Policy{Rules: []policy.Rule{{Match: policy.Match{Model: "it's:gpt-4o*:acme", Provider: "openai",
 				Tags: map[string]string{"a": "x: {}, #", "b c": "don't", "c": ""}}}}}},
 		{"a limit for all", "limits: [{concurrency: 3}]", policy.Policy{Limits: []policy.Limit{{Concurrency: 3}}}},
 		{"tabs before comments", "limits:\t# c\n  # \t\n- concurrency: 3 \t# c\t\n", policy.Policy{Limits: []policy.Limit{{Concurrency: 3}}}},
@@ -108,7 +111,7 @@ func TestValidation(t *testing.T) {
 		{"defaults:\n  tier:\n    plan:\n      - flex\n      - flex\n", "p.yaml:5:9: defaults.tier.plan[1]: \"flex\": it is the tier itself"},
 		{"defaults: {tier: {plan: [flex, standard, priority]}}", "p.yaml:1:42: defaults.tier.plan[2]: a plan has one tier or two"},
 		{"defaults: {tier: {fallback: cheap}}", "p.yaml:1:29: defaults.tier.fallback: \"cheap\": want"},
-		{"rules:\n- {}\n- {}\n- tier:\n    patience: -30s\n", "p.yaml:5:15: rules[2].tier.patience: -30s: it must not be negative"},
+		{"rules:\n- {match: {model: a}}\n- {match: {model: b}}\n- tier:\n    patience: -30s\n", "p.yaml:5:15: rules[2].tier.patience: -30s: it must not be negative"},
 		{"rules: [{stream: {idle: 25h}}]", "p.yaml:1:25: rules[0].stream.idle: 25h0m0s: it is longer than a day"},
 		{"defaults: {retry: {max_attempts: 5000}}", "p.yaml:1:34: defaults.retry.max_attempts: 5000: it is more than 1000"},
 		{"rules: [{match: {tags: {\"\": x}}}]", "p.yaml:1:25: rules[0].match.tags.\"\": a tag needs a name"},
@@ -131,4 +134,59 @@ func TestSeveralMistakes(t *testing.T) {
 			"p.yaml:1:32: limits[0].requests_per_minute: want\np.yaml:1:58: limits[1].requests_per_minute: 0 would"},
 		{"defaults: {" + strings.Repeat("x: 1,\n", 20) + "}", "p.yaml:1:12: defaults.x: unknown key" + strings.Repeat("\np.yaml:", 9)},
 	})
+}
+
+// A match that can select nothing is a mistake, with the name that was probably meant. So is a rule that never counts.
+func TestMatchesNothing(t *testing.T) {
+	wantMistakes(t, []mistake{
+		{"limits:\n  - match: {provider: opnai}\n    concurrency: 1\n", `p.yaml:2:23: limits[0].match.provider: "opnai": no provider has this name; did you mean openai?`},
+		{"rules:\n- match:\n    provider: OpenAI\n", `p.yaml:3:15: rules[0].match.provider: "OpenAI": no provider has this name; did you mean openai?`},
+		{"rules: [{match: {provider: moonshot}}]", `p.yaml:1:28: rules[0].match.provider: "moonshot": no provider has this name; did you mean moonshotai?`},
+		{"rules: [{match: {provider: acme}}]", `p.yaml:1:28: rules[0].match.provider: "acme": no provider has this name; known are anthropic, azure`},
+		{"rules: [{match: {operation: chat/completions}}]", `p.yaml:1:29: rules[0].match.operation: "chat/completions": no operation has this name; did you mean chat?`},
+		{"rules: [{match: {operation: /v1/chat/completions}}]", `p.yaml:1:29: rules[0].match.operation: "/v1/chat/completions": no operation has this name; did you mean chat?`},
+		{"rules: [{match: {operation: generateContent}}]", `p.yaml:1:29: rules[0].match.operation: "generateContent": no operation has this name; did you mean generate?`},
+		{"rules: [{match: {operation: embedding}}]", `p.yaml:1:29: rules[0].match.operation: "embedding": no operation has this name; did you mean embeddings?`},
+		{"rules: [{match: {operation: cache_storage}}]", `p.yaml:1:29: rules[0].match.operation: "cache_storage": no operation has this name`},
+		{"rules: [{match: {provider: openai, operation: generate}}]", `p.yaml:1:47: rules[0].match.operation: "generate": openai has no such operation; it has chat, compact`},
+		{"limits: [{match: {provider: \"x?z*\"}, concurrency: 1}]", `p.yaml:1:29: limits[0].match.provider: "x?z*": no provider has this name`},
+		{"limits: [{match: {operation: count_tokens}, concurrency: 1}]", `p.yaml:1:30: limits[0].match.operation: "count_tokens": its calls cost nothing, and limits do not`},
+		{"rules: [{match: {model: \"gpt-5* \"}}]", `p.yaml:1:25: rules[0].match.model: "gpt-5* ": it begins or ends with a space`},
+		{"rules: [{match: {provider: opnai, operation: caht}}, {match: {operation: imges}}]",
+			"p.yaml:1:28: rules[0].match.provider:\np.yaml:1:74: rules[1].match.operation:"},
+		{"rules:\n- tier: {plan: [flex]}\n- match: {model: gpt-5*}\n  tier: {plan: [priority]}\n",
+			"p.yaml:3:10: rules[1].match: model gpt-5*: the rule never counts, because rules[0] comes first and matches every such call (every call)"},
+		{"rules: [{match: {model: \"gpt-*\"}}, {match: {model: gpt-5, tags: {a: b}}}]", "p.yaml:1:44: rules[1].match: model gpt-5, tag a: b: the rule never counts"},
+		// A match that cannot be read does not make later rules mistakes.
+		{"rules: [{match: {modle: gpt-5}}, {match: {provider: openai}}]", "p.yaml:1:18: rules[0].match.modle: unknown key; did you mean model?"},
+		{"rules: [{match: {model: 5}}, {match: {provider: openai}}]", "p.yaml:1:25: rules[0].match.model: want text"},
+	})
+}
+
+// A program says by its own dialects which further names exist.
+func TestDialects(t *testing.T) {
+	const text = "rules: [{match: {provider: acme, operation: chat}}]"
+	own := &wire.Compatible{Provider: "acme"}
+	if p, err := Parse("p.yaml", []byte(text), Dialects(own)); err != nil || p.Rules[0].Match.Provider != "acme" {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if _, err := Parse("p.yaml", []byte(strings.Replace(text, "acme", "amce", 1)), Dialects(own)); err == nil || !strings.Contains(err.Error(), "did you mean acme?") {
+		t.Error(err)
+	}
+	unlisted := struct{ wire.Dialect }{own}
+	if _, err := Parse("p.yaml", []byte(strings.Replace(text, "acme", "other", 1)), Dialects(unlisted)); err != nil {
+		t.Errorf("a name that may be of a dialect which lists none: %v", err)
+	}
+	if _, err := Parse("p.yaml", []byte(text), Dialects(nil)); err == nil {
+		t.Error("a nil dialect is accepted")
+	}
+}
+
+// A file without content is a mistake: it may be half-written. Defaults can be written.
+func TestEmptyFile(t *testing.T) {
+	for _, text := range []string{"", " \n", "# c", "# nothing\n\n  # yet\n", "---\n# nothing\n", "---\n...\n"} {
+		if _, err := Parse("p.yaml", []byte(text)); err == nil || err.Error() != "p.yaml:1:1: the file says nothing; for a policy of defaults, write defaults: {}" {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 }

@@ -18,6 +18,7 @@ import (
 type reader struct {
 	policy policy.Policy
 	errs   []*Error
+	known  []policy.Known      // what rules and limits can match; nil if that is not known
 	places map[string]*setting // by the names that policy.Validate has for fields: "Rules[2].Set.MaxWait"
 }
 

@@ -14,6 +14,7 @@ type bucket struct {
 	limit policy.Limit
 	rate  *rate.Limiter // nil: any rate
 	busy  int           // permits in use
+	told  time.Time     // when a waiter was last told who holds them
 
 	// While the queue is served, places that are kept for lines that were overtaken too often:
 	keptPermits int
@@ -23,11 +24,7 @@ type bucket struct {
 func newBucket(l policy.Limit) *bucket {
 	b := &bucket{limit: l}
 	if l.RequestsPerMinute > 0 {
-		burst := l.Burst
-		if burst == 0 {
-			burst = max(1, l.RequestsPerMinute/60)
-		}
-		b.rate = rate.NewLimiter(rate.Limit(float64(l.RequestsPerMinute)/60), burst)
+		b.rate = rate.NewLimiter(rate.Limit(float64(l.RequestsPerMinute)/60), l.Bursts())
 	}
 	return b
 }
@@ -53,6 +50,9 @@ func (b *bucket) until(now time.Time, n int) time.Duration {
 	}
 	return time.Duration(math.Ceil(missing / float64(b.rate.Limit()) * float64(time.Second)))
 }
+
+// full reports whether all permits are in use.
+func (b *bucket) full() bool { return b.limit.Concurrency > 0 && b.busy >= b.limit.Concurrency }
 
 // take admits one attempt.
 func (b *bucket) take(now time.Time) {

@@ -16,6 +16,7 @@
 package limit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -49,6 +50,39 @@ type Request struct {
 
 	// Deadline is when the attempt must have been admitted. The zero Time is never.
 	Deadline time.Time
+
+	// Call is the id of the attempt's call, by which a [Holder] can be found in a ledger. It may be "".
+	Call string
+
+	// Stalled, if it is not nil, may be called while the attempt waits, with a limit whose permits are all held. [Local]
+	// does so when an attempt has waited for 5 seconds, and not more often than once a minute for each limit.
+	Stalled func(State)
+}
+
+// A State is how a limit stands.
+type State struct {
+	Limit   policy.Limit
+	Busy    int      // attempts that were admitted and hold a permit
+	Waiting int      // attempts that wait for this limit, or for another one as well
+	Holders []Holder // those that have held a permit for longest, the longest first: at most 5
+}
+
+// A Holder is an attempt that holds a permit.
+type Holder struct {
+	Call      string // as in its [Request]
+	Provider  string
+	Operation string
+	Model     string
+	For       time.Duration
+}
+
+// String returns the holder for people to read: "openai chat of gpt-5 for 12m0s, call 01K".
+func (h Holder) String() string {
+	s := fmt.Sprintf("%s %s of %s for %v", h.Provider, h.Operation, cmp.Or(h.Model, "no model"), h.For.Round(time.Second))
+	if h.Call != "" {
+		s += ", call " + h.Call
+	}
+	return s
 }
 
 // An Error says that an attempt was not admitted.

@@ -13,6 +13,15 @@ import (
 // maxOvertaken is how often the head of a line is overtaken before its buckets keep places for it.
 const maxOvertaken = 32
 
+// How often waiters are told who holds the permits of a limit: first after stallTime, and then once in every tellTime.
+const (
+	stallTime = 5 * time.Second
+	tellTime  = time.Minute
+)
+
+// maxHolders is how many attempts that hold a permit a [State] names.
+const maxHolders = 5
+
 // Local is the [Limiter] of one process. It must be made by [NewLocal].
 //
 // Waiters that need the same limits stand in one line. Only the head of a line takes a token, and only when it is admitted,
@@ -24,20 +33,28 @@ type Local struct {
 	mu      sync.Mutex
 	buckets []*bucket
 	lines   []*line
+	holders list        // those that were admitted and hold a permit
 	arrived uint64      // waiters so far; their order
 	timer   *time.Timer // fires when a rate next admits the head of a line
+
+	examined uint64 // how often the head of a line was examined: what the work for the waiters amounts to
 }
 
 // A line is the waiters that need the same buckets, the oldest first.
 type line struct {
+	list
 	buckets   []*bucket
-	head      *waiter
-	tail      *waiter
-	length    int
 	overtaken int // how many later waiters took from the head's buckets
 }
 
-// A waiter stands in a line until it is admitted or leaves. Then it is the attempt's Permit.
+// A list is waiters in the order in which they were put into it.
+type list struct {
+	head, tail *waiter
+	length     int
+}
+
+// A waiter stands in a line until it is admitted or leaves. If it is admitted, it is the attempt's Permit, and one of the
+// holders until it is released.
 type waiter struct {
 	queue      *Local
 	line       *line
@@ -45,7 +62,10 @@ type waiter struct {
 	admitted   chan struct{} // closed when it is admitted; nil if it was at once
 	isAdmitted bool
 	isReleased bool
-	prev, next *waiter
+	prev, next *waiter // in the line, or among the holders
+
+	since                            time.Time // when it was admitted
+	call, provider, operation, model string
 }
 
 // NewLocal returns a Local with the given limits, which must be valid: see [policy.Policy.Validate].
@@ -64,27 +84,86 @@ func (q *Local) Wait(ctx context.Context, r Request) (Permit, error) {
 	if len(buckets) == 0 {
 		return nil, nil
 	}
-	w, err := q.enter(buckets, r.Deadline)
+	w, err := q.enter(buckets, &r)
 	switch {
 	case err != nil:
 		return nil, err
 	case w.admitted == nil:
 		return w, nil
 	}
+	return q.await(ctx, w, &r)
+}
+
+// await returns when the waiter is admitted, or gives up.
+func (q *Local) await(ctx context.Context, w *waiter, r *Request) (Permit, error) {
 	var late <-chan time.Time
 	if !r.Deadline.IsZero() {
 		timer := time.NewTimer(time.Until(r.Deadline))
 		defer timer.Stop()
 		late = timer.C
 	}
-	select {
-	case <-w.admitted:
-		return w, nil
-	case <-ctx.Done():
-		return q.giveUp(w, context.Cause(ctx))
-	case <-late:
-		return q.giveUp(w, context.DeadlineExceeded)
+	var stall <-chan time.Time
+	if r.Stalled != nil {
+		ticker := time.NewTicker(stallTime)
+		defer ticker.Stop()
+		stall = ticker.C
 	}
+	for {
+		select {
+		case <-w.admitted:
+			return w, nil
+		case <-ctx.Done():
+			return q.giveUp(w, context.Cause(ctx))
+		case <-late:
+			return q.giveUp(w, context.DeadlineExceeded)
+		case <-stall:
+			if s, ok := q.stalled(w); ok {
+				r.Stalled(s)
+			}
+		}
+	}
+}
+
+// stalled returns a limit whose permits are all held, and which keeps the waiter waiting; false if there is none, or if a
+// waiter was told of it less than tellTime ago.
+func (q *Local) stalled(w *waiter) (State, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	for _, b := range w.line.buckets {
+		if !w.isAdmitted && b.full() && (b.told.IsZero() || now.Sub(b.told) >= tellTime) {
+			b.told = now
+			return q.state(b, now), true
+		}
+	}
+	return State{}, false
+}
+
+// States returns how the limits stand, in the order in which they were given to [NewLocal].
+func (q *Local) States() []State {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	states := make([]State, len(q.buckets))
+	for i, b := range q.buckets {
+		states[i] = q.state(b, now)
+	}
+	return states
+}
+
+func (q *Local) state(b *bucket, now time.Time) State {
+	s := State{Limit: b.limit, Busy: b.busy}
+	for _, l := range q.lines {
+		if slices.Contains(l.buckets, b) {
+			s.Waiting += l.length
+		}
+	}
+	for w := q.holders.head; w != nil && len(s.Holders) < maxHolders; w = w.next {
+		if slices.Contains(w.line.buckets, b) {
+			s.Holders = append(s.Holders, Holder{w.call, w.provider, w.operation, w.model, now.Sub(w.since)})
+		}
+	}
+	return s
 }
 
 // matching appends the buckets whose limits match the request.
@@ -99,22 +178,23 @@ func (q *Local) matching(buckets []*bucket, r *Request) []*bucket {
 
 // enter returns a waiter for the buckets: one without a channel if it was admitted at once, and else one that stands in a
 // line. It fails if the buckets' rates alone would not admit the waiter before the deadline.
-func (q *Local) enter(buckets []*bucket, deadline time.Time) (*waiter, error) {
+func (q *Local) enter(buckets []*bucket, r *Request) (*waiter, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
-	w := &waiter{queue: q, arrived: q.arrived, line: q.lineOf(buckets)}
+	w := &waiter{queue: q, arrived: q.arrived, line: q.lineOf(buckets),
+		call: r.Call, provider: r.Subject.Provider, operation: r.Subject.Operation, model: r.Subject.Model}
 	q.arrived++
 	w.line.push(w)
 	q.serve(now)
 	if w.isAdmitted {
 		return w, nil
 	}
-	if !deadline.IsZero() {
+	if !r.Deadline.IsZero() {
 		wait, slowest := q.ahead(w.line, now)
-		if !now.Add(wait).Before(deadline) {
-			w.line.remove(w)
-			return nil, &Error{Limit: Describe(slowest.limit), Wait: wait, Left: deadline.Sub(now)}
+		if !now.Add(wait).Before(r.Deadline) {
+			w.line.leave(w)
+			return nil, &Error{Limit: Describe(slowest.limit), Wait: wait, Left: r.Deadline.Sub(now)}
 		}
 	}
 	w.admitted = make(chan struct{})
@@ -158,7 +238,7 @@ func (q *Local) giveUp(w *waiter, err error) (Permit, error) {
 	if w.isAdmitted {
 		return w, nil
 	}
-	w.line.remove(w)
+	w.line.leave(w)
 	q.serve(time.Now())
 	return nil, &Error{Limit: Describe(w.line.closed(time.Now()).limit), Err: err}
 }
@@ -172,6 +252,7 @@ func (w *waiter) Release() {
 		return
 	}
 	w.isReleased = true
+	q.holders.remove(w)
 	for _, b := range w.line.buckets {
 		b.busy--
 	}
@@ -191,6 +272,7 @@ func (q *Local) serve(now time.Time) {
 		if l == nil {
 			break
 		}
+		q.examined++
 		wait, ok := l.admit(now)
 		if ok {
 			for _, other := range blocked {
@@ -234,8 +316,16 @@ func (q *Local) wake(d time.Duration) {
 	}
 }
 
-// push puts a waiter at the end of the line.
-func (l *line) push(w *waiter) {
+// leave takes a waiter out of the line.
+func (l *line) leave(w *waiter) {
+	if l.head == w {
+		l.overtaken = 0
+	}
+	l.remove(w)
+}
+
+// push puts a waiter at the end.
+func (l *list) push(w *waiter) {
 	if w.prev = l.tail; w.prev != nil {
 		w.prev.next = w
 	} else {
@@ -245,10 +335,10 @@ func (l *line) push(w *waiter) {
 	l.length++
 }
 
-// remove takes a waiter out of the line.
-func (l *line) remove(w *waiter) {
+// remove takes a waiter out.
+func (l *list) remove(w *waiter) {
 	if l.head == w {
-		l.head, l.overtaken = w.next, 0
+		l.head = w.next
 	} else {
 		w.prev.next = w.next
 	}
@@ -301,11 +391,12 @@ func (l *line) admit(now time.Time) (soonest time.Duration, ok bool) {
 		return soonest, false
 	}
 	w := l.head
-	l.remove(w)
+	l.leave(w)
 	for _, b := range l.buckets {
 		b.take(now)
 	}
-	w.isAdmitted = true
+	w.isAdmitted, w.since = true, now
+	w.queue.holders.push(w)
 	if w.admitted != nil {
 		close(w.admitted)
 	}

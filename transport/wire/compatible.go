@@ -142,7 +142,7 @@ func (d *Compatible) accepted() []policy.Tier {
 func (d *Compatible) Recognise(method string, u *url.URL) (Call, bool) {
 	op, poll := operationOf(method, u.Path)
 	switch {
-	case op == nil, d.only != nil && !slices.Contains(d.only, op.shape.Operation):
+	case op == nil, !d.has(op):
 		return Call{}, false
 	case len(d.Hosts) > 0 && !slices.ContainsFunc(d.Hosts, func(host string) bool { return strings.EqualFold(host, u.Hostname()) }):
 		return Call{}, false
@@ -154,6 +154,11 @@ func (d *Compatible) Recognise(method string, u *url.URL) (Call, bool) {
 		return c, true
 	}
 	return newCall(&shapes.call), true
+}
+
+// has reports whether the provider has an operation.
+func (d *Compatible) has(op *operation) bool {
+	return d.only == nil || slices.Contains(d.only, op.shape.Operation)
 }
 
 // Request reads model, tier, stream and its options, the output limit, and the context cache.

@@ -1,0 +1,85 @@
+package middleware
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/skinflint-go/skinflint/internal/spell"
+	"github.com/skinflint-go/skinflint/policy"
+)
+
+// review returns what of a policy has no effect, and an error if it names a provider or an operation that does not exist.
+// That is no error where one of the program's own dialects does not say which calls it recognises.
+func (e *engine) review(p *policy.Policy) ([]*policy.FieldError, error) {
+	if len(p.Rules) == 0 && len(p.Limits) == 0 {
+		return nil, nil
+	}
+	known, whole := e.router.Known()
+	unmatched := p.Unmatched(known)
+	switch {
+	case len(unmatched) > 0 && whole:
+		return nil, unmatched[0]
+	case len(unmatched) > 0:
+		for _, f := range unmatched {
+			f.Problem += " (or one of your own dialects has it, which does not say so: see wire.Lister)"
+		}
+	case !whole:
+		known = nil
+	}
+	list := append(unmatched, p.Ineffective(known)...)
+	return append(list, e.unknownModels(p, known)...), nil
+}
+
+// unknownModels returns the matches whose model fits none that has a price, of the providers that they match. Such a model may
+// exist all the same, so that is no error. Where no prices of the provider are known, as for Azure's deployments, nothing is.
+func (e *engine) unknownModels(p *policy.Policy, known []policy.Known) (list []*policy.FieldError) {
+	catalog, modelsOf := e.book.Catalog(), map[string][]string{}
+	for _, k := range known {
+		if _, ok := modelsOf[k.Provider]; !ok {
+			modelsOf[k.Provider] = catalog.Models(k.Provider)
+		}
+	}
+	check := func(prefix string, m policy.Match) {
+		if m.Model == "" {
+			return
+		}
+		ofProvider := policy.Match{Provider: m.Provider}
+		var models []string
+		for provider, names := range modelsOf {
+			if ofProvider.Matches(&policy.Subject{Provider: provider}, nil) {
+				models = append(models, names...)
+			}
+		}
+		slices.Sort(models) // so that the same name is suggested each time
+		if len(models) == 0 || slices.ContainsFunc(models, func(name string) bool { return mayBe(m.Model, name) }) {
+			return
+		}
+		problem := "no model with a price has such a name"
+		if best := spell.Nearest(strings.TrimRight(literal(m.Model), "-"), models); best != "" {
+			problem += "; did you mean " + best + "?"
+		}
+		list = append(list, &policy.FieldError{Field: prefix + ".Match.Model", Value: fmt.Sprintf("%.80q", m.Model), Problem: problem})
+	}
+	for i := range p.Rules {
+		check(fmt.Sprintf("Rules[%d]", i), p.Rules[i].Match)
+	}
+	for i := range p.Limits {
+		check(fmt.Sprintf("Limits[%d]", i), p.Limits[i].Match)
+	}
+	return list
+}
+
+// mayBe reports whether a pattern fits a model, or a variant of it: "gpt-5-2025-08-07", "ft:gpt-4o:acme".
+func mayBe(pattern, model string) bool {
+	m := policy.Match{Model: pattern}
+	return m.Matches(&policy.Subject{Model: model}, nil) || strings.HasPrefix(strings.TrimPrefix(literal(pattern), "ft:"), model)
+}
+
+// literal returns a pattern up to its first * or ?.
+func literal(pattern string) string {
+	if i := strings.IndexAny(pattern, "*?"); i >= 0 {
+		return pattern[:i]
+	}
+	return pattern
+}
