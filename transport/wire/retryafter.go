@@ -70,7 +70,7 @@ func resetIn(v string, now time.Time) time.Duration {
 		return d
 	}
 	at, err := time.Parse(time.RFC3339, v)
-	if n, ok := count([]byte(v)); ok && n >= 1e9 {
+	if n, notWhole := strconv.ParseInt(v, 10, 64); notWhole == nil && n >= 1e9 {
 		if at, err = time.Unix(n, 0), nil; n >= 1e12 {
 			at = time.UnixMilli(n)
 		}
