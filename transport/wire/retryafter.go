@@ -54,12 +54,18 @@ func units(v string, unit time.Duration) time.Duration {
 func rateReset(h http.Header, now time.Time) (longest time.Duration) {
 	for key, values := range h {
 		what, ok := strings.CutPrefix(key, "X-Ratelimit-Remaining")
-		if !ok || len(values) == 0 || strings.Trim(values[0], "0. ") != "" || values[0] == "" {
+		if !ok || len(values) == 0 || !usedUp(values[0]) {
 			continue
 		}
 		longest = max(longest, resetIn(h.Get("X-Ratelimit-Reset"+what), now))
 	}
 	return longest
+}
+
+// usedUp reports whether a number of what remains is zero, or less.
+func usedUp(v string) bool {
+	v = strings.TrimSpace(v)
+	return v != "" && (v[0] == '-' || strings.Trim(v, "0.") == "")
 }
 
 // resetIn reads when a limit is reset: a duration as Go writes it, a number of seconds, or a moment: in seconds or milliseconds
