@@ -1,6 +1,8 @@
 package wire_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -228,5 +230,47 @@ func TestUsageTooLong(t *testing.T) {
 	r, _ := read(d, &call, "application/json", long)
 	if a := r.Answer; !a.HasUsage || !strings.Contains(a.Problem, "too long") {
 		t.Errorf("%+v", a)
+	}
+}
+
+// Whatever a usage says, no count is negative. If it can be trusted, there is never more input than the prompt, or than was
+// cached, and never more output than the total allows.
+func TestUsageProperties(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	some := func() int64 {
+		return []int64{0, random.Int64N(12), random.Int64N(12), random.Int64N(3000)}[random.IntN(4)]
+	}
+	for _, url := range []string{chatURL, openRouterURL, "https://api.x.ai/v1/chat/completions", "https://api.openai.com/v1/images/edits", responsesURL} {
+		trusted := 0
+		for range 20_000 {
+			prompt, output, cached, written, reasoning := some(), some(), some(), some(), some()
+			audio, cachedAudio, images, audioOut := some(), some(), some(), some()
+			total := []int64{0, prompt + output, prompt + output, prompt + output + reasoning, prompt + output + some()}[random.IntN(5)]
+			doc := fmt.Sprintf(`{"usage":{"input_tokens":%d,"output_tokens":%d,"total_tokens":%d,"input_tokens_details":{"cached_tokens":%d,"cache_write_tokens":%d,
+				"audio_tokens":%d,"image_tokens":%d,"cached_tokens_details":{"audio_tokens":%d}},"output_tokens_details":{"reasoning_tokens":%d,"audio_tokens":%d}}}`,
+				prompt, output, total, cached, written, audio, images, cachedAudio, reasoning, audioOut)
+			a := answer(t, url, doc)
+			u := a.Usage
+			for _, c := range u.Counters() {
+				if *c.Count < 0 {
+					t.Fatalf("%s\n%+v", doc, u)
+				}
+			}
+			if a.Problem != "" {
+				continue
+			}
+			trusted++
+			left := max(0, total-prompt-output) // may be of the prompt, or of the output
+			most, given := max(prompt+left, cached), u.Output+u.AudioOutput+u.ImageOutput
+			if url == "https://api.x.ai/v1/chat/completions" {
+				most = max(most, cached+images) // its images are never cached
+			}
+			if u.Prompt() > most || total > 0 && given > output+left || total == 0 && given > output+reasoning || u.Reasoning > u.Output {
+				t.Fatalf("%s\n%+v", doc, u)
+			}
+		}
+		if trusted < 100 {
+			t.Errorf("%s: only %d can be trusted", url, trusted)
+		}
 	}
 }
