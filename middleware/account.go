@@ -56,6 +56,11 @@ func (a account) settle(row *ledger.Row, answer *wire.Answer) {
 		a.expose(row, "the answer does not say which tier served")
 		return
 	}
+	if why := a.writes(answer); why != "" {
+		row.UsageSource = ledger.Estimated
+		a.expose(row, why)
+		return
+	}
 	a.price(row, answer)
 }
 
@@ -74,7 +79,7 @@ func (a account) price(row *ledger.Row, answer *wire.Answer) {
 		q.Model = answer.Model
 	}
 	cost, err := a.prices.Cost(q, answer.Usage)
-	switch why := cmp.Or(a.call.Unpriced, answer.Extras, a.tools(), a.writes(answer)); {
+	switch why := cmp.Or(a.call.Unpriced, answer.Extras, a.tools()); {
 	case err != nil:
 		a.expose(row, cmp.Or(why, reasonOf(err)))
 		return

@@ -39,7 +39,12 @@ func TestBadUsage(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s, %.30s", s.name, count), func(t *testing.T) {
 				r := s.play(t, iotest.HalfReader(strings.NewReader(strings.ReplaceAll(s.counting(count), "TEXT", ""))), nil)
-				if r.row.Cost.Known || r.row.Outcome != policy.Billed {
+				if count == "null" && (s.name == "Gemini, SSE" || s.name == "Gemini, array") {
+					// Gemini leaves out what is zero, so the count of an earlier event stands.
+					if r.row.Cost != ledger.Known(price.MustUSD(s.cost)) {
+						t.Errorf("%+v", r.row)
+					}
+				} else if r.row.Cost.Known || r.row.Outcome != policy.Billed {
 					t.Errorf("%+v", r.row)
 				}
 			})

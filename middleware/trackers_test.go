@@ -22,8 +22,10 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -61,8 +63,19 @@ func moment(t *testing.T, text string) time.Time {
 	return at
 }
 
-// row sends the call through the zero policy and returns the one row that it leaves. Nothing of it takes real time.
-func (x billedCall) row(t *testing.T, options ...middleware.Option) (row ledger.Row) {
+// row sends the call through the zero policy and returns the one row that it leaves. Nothing of it takes real time. The row is
+// the same if the answer comes byte by byte.
+func (x billedCall) row(t *testing.T, options ...middleware.Option) ledger.Row {
+	t.Helper()
+	row := x.rowOf(t, whole, options...)
+	if split := x.rowOf(t, iotest.OneByteReader, options...); !reflect.DeepEqual(nameless(split), nameless(row)) {
+		t.Errorf("%s: byte by byte the row is\n%+v, and at once\n%+v", x.name, split, row)
+	}
+	return row
+}
+
+// rowOf returns the row of an answer that comes as the reader says.
+func (x billedCall) rowOf(t *testing.T, reader func(io.Reader) io.Reader, options ...middleware.Option) (row ledger.Row) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		at := x.at
@@ -78,7 +91,9 @@ func (x billedCall) row(t *testing.T, options ...middleware.Option) (row ledger.
 			if strings.HasPrefix(x.answer, "data:") || strings.HasPrefix(x.answer, "event:") {
 				contentType = eventType
 			}
-			return says(200, contentType, x.answer)(req)
+			resp, err := says(200, contentType, x.answer)(req)
+			resp.Body = io.NopCloser(reader(resp.Body))
+			return resp, err
 		}), policy.Policy{}, options...)
 		req, err := http.NewRequest(http.MethodPost, x.url, strings.NewReader(x.request))
 		if err != nil {

@@ -149,11 +149,13 @@ func (d *Documents) decide(p []byte) (skipped int) {
 		// This is how Gemini streams if it is not asked for events.
 		d.kind = arrayBody
 		d.array = &arrayReader{handler: d.handler, scanner: d.scanner, paths: d.format.Paths, limit: d.limit()}
+	case c == '{':
+		d.kind = jsonBody
 	case d.sse, beginsField(c) && (d.format.Stream || d.json):
 		d.kind = eventBody
 		d.events = &eventDocuments{d: d}
 		d.events.handler = d.events
-	case d.json, c == '{':
+	case d.json:
 		d.kind = jsonBody
 	default:
 		d.kind = otherBody

@@ -52,3 +52,15 @@ func ExamplePaths_WithUnknown() {
 	fmt.Println(fields.Unknown())
 	// Output: dream_tokens
 }
+
+func ExampleMembers() {
+	members := transport.MembersOf([]byte(`{"prompt_tokens": 9, "details": {"cached_tokens": 4}, "choices": [{"index": 0}]}`))
+	for path, value, ok := members.Next(); ok; path, value, ok = members.Next() {
+		fmt.Printf("%s %s\n", path, value)
+	}
+	// Output:
+	// prompt_tokens 9
+	// details {
+	// details.cached_tokens 4
+	// choices [{"index": 0}]
+}

@@ -84,8 +84,8 @@ func fuzzAnswer(t *testing.T, d wire.Dialect, call *wire.Call, doc []byte) {
 	d.Headers(call, http.Header{"X-Request-Id": {string(doc)}, "X-Gemini-Service-Tier": {string(doc)}, "Azureai-Processed-Tier": {string(doc)}}, &a)
 	d.Answer(call, fields, &a)
 	u := a.Usage
-	for _, n := range []int64{u.Input, u.CachedInput, u.CacheWrite, u.Output, u.AudioInput, u.CachedAudioInput, u.AudioOutput, u.ImageInput, u.ImageOutput, u.Reasoning} {
-		if n < 0 || n > math.MaxInt64/8 {
+	for _, c := range u.Counters() {
+		if *c.Count < 0 || *c.Count > math.MaxInt64/8 {
 			t.Fatalf("%+v", u)
 		}
 	}

@@ -81,3 +81,16 @@ func TestEdit(t *testing.T) {
 		})
 	}
 }
+
+// What UsageNames says must make sense.
+func TestUsageNamesRefuses(t *testing.T) {
+	for name, names := range map[string]map[string]wire.Count{
+		"no name": {"": wire.CachedTokens}, "a dot in front": {".a": wire.CachedTokens}, "a dot at the end": {"a.": wire.CachedTokens},
+		"with the usage": {"usage.a": wire.CachedTokens}, "no count": {"a": 0}, "an unknown count": {"a": wire.PartTokens + 1},
+	} {
+		_, err := wire.NewRouter(wire.RouterConfig{Dialects: []wire.Dialect{&wire.Compatible{Provider: "acme", UsageNames: names}}})
+		if err == nil || !strings.Contains(err.Error(), "UsageNames of acme") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

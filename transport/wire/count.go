@@ -72,26 +72,9 @@ func (r *countReader) get(path transport.Path) (n int64, ok bool) {
 	return n, ok
 }
 
-// first returns the first count that is there; 0 if none is.
-func (r *countReader) first(paths ...transport.Path) int64 {
-	for _, path := range paths {
-		if n, ok := r.get(path); ok {
-			return n
-		}
-	}
-	return 0
-}
-
 // wrong keeps a problem, if it is the first.
 func (r *countReader) wrong(problem string) {
 	if r.problem == "" {
 		r.problem = problem
-	}
-}
-
-// checkTotal keeps a problem if there is a total that is not the sum of its parts.
-func (r *countReader) checkTotal(path transport.Path, sum int64) {
-	if total, ok := r.get(path); ok && total != sum {
-		r.wrong(path.String() + " is not the sum of its parts")
 	}
 }

@@ -54,12 +54,18 @@ func units(v string, unit time.Duration) time.Duration {
 func rateReset(h http.Header, now time.Time) (longest time.Duration) {
 	for key, values := range h {
 		what, ok := strings.CutPrefix(key, "X-Ratelimit-Remaining")
-		if !ok || len(values) == 0 || strings.Trim(values[0], "0. ") != "" || values[0] == "" {
+		if !ok || len(values) == 0 || !usedUp(values[0]) {
 			continue
 		}
 		longest = max(longest, resetIn(h.Get("X-Ratelimit-Reset"+what), now))
 	}
 	return longest
+}
+
+// usedUp reports whether a number of what remains is zero, or less.
+func usedUp(v string) bool {
+	v = strings.TrimSpace(v)
+	return v != "" && (v[0] == '-' || strings.Trim(v, "0.") == "")
 }
 
 // resetIn reads when a limit is reset: a duration as Go writes it, a number of seconds, or a moment: in seconds or milliseconds
@@ -70,7 +76,7 @@ func resetIn(v string, now time.Time) time.Duration {
 		return d
 	}
 	at, err := time.Parse(time.RFC3339, v)
-	if n, ok := count([]byte(v)); ok && n >= 1e9 {
+	if n, notWhole := strconv.ParseInt(v, 10, 64); notWhole == nil && n >= 1e9 {
 		if at, err = time.Unix(n, 0), nil; n >= 1e12 {
 			at = time.UnixMilli(n)
 		}

@@ -78,12 +78,14 @@ func (s *usageState) input(c *Call, prompt, audio int64, u *usage, a *Answer) {
 	}
 	cachedAudio := s.cachedOf("audio", audio, s.n[CachedAudio], s.has(CachedAudio), prompt-written, u)
 	cachedImages := s.cachedOf("images", images, s.n[CachedImages], s.has(CachedImages), prompt-written, u)
-	if audio+images > prompt || cachedAudio+cachedImages > cached {
+	apart := audio - cachedAudio + images - cachedImages
+	fresh = max(0, fresh)
+	if apart > fresh || cachedAudio+cachedImages > cached {
 		u.wrong("usage has more tokens of audio and images than tokens")
 	}
-	to.Input = max(0, fresh-(audio-cachedAudio)-(images-cachedImages))
+	to.Input = max(0, fresh-apart)
 	if c.freshImages {
-		to.Input = max(to.Input, s.n[ImageInTokens])
+		to.Input = max(to.Input, min(s.n[ImageInTokens], prompt-apart))
 	}
 	to.CachedInput = max(0, cached-cachedAudio-cachedImages)
 	to.AudioInput, to.CachedAudioInput = max(0, audio-cachedAudio), cachedAudio
