@@ -118,26 +118,14 @@ func (a *attempt) lost(err error) wire.Rejection {
 	case sent > 0:
 	case transport.Unprocessed(err):
 		return wire.Rejection{Outcome: policy.Rejected, Evidence: policy.Documented, Reason: policy.Unprocessed}
-	case a.unsent(err):
-		if code, permanent := transport.Obstacle(err); permanent {
+	}
+	if code, permanent, ok := a.unsent(err); sent <= 0 && ok {
+		if permanent {
 			return wire.Rejection{Outcome: policy.NotSent, Reason: policy.Permanent, Code: code}
 		}
 		return wire.Rejection{Outcome: policy.NotSent, Reason: policy.TransportLost}
 	}
 	return wire.Rejection{Outcome: policy.Ambiguous, Reason: policy.TransportLost}
-}
-
-// unsent reports whether it is certain that nothing was sent. No headers were reported as written, and no body was read by
-// something that does not report.
-func (a *attempt) unsent(err error) bool {
-	unread := a.trace.Unread()
-	if a.trace.Reported() {
-		return true
-	}
-	// Nobody asked for a connection, or nobody said so: even net/http's own transport does not, if it sends by a protocol
-	// that was registered with it, such as HTTP/3.
-	code, _ := transport.Obstacle(err)
-	return unread && (a.late || code != "" || a.sender.noProxy(a.c.request))
 }
 
 // withoutIdempotencyKeys returns the request without idempotency keys: the same one if it has none. No provider honours such

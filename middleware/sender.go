@@ -22,16 +22,6 @@ func newSender(base http.RoundTripper) sender {
 	return s
 }
 
-// noProxy reports whether the base cannot say which proxy a request is to use, and so sends nothing.
-func (s *sender) noProxy(req *http.Request) bool {
-	t, bare := s.base.(*http.Transport)
-	if !bare || t.Proxy == nil {
-		return false
-	}
-	_, err := t.Proxy(req)
-	return err != nil
-}
-
 // contextBase is the base of a chain that is used as a func: see [Stack.Middleware]. It calls the func in the request's
 // context.
 type contextBase struct{}
