@@ -331,7 +331,11 @@ func (a *attempt) readRejection(resp *http.Response) wire.Rejection {
 	if resp.StatusCode < 200 || resp.StatusCode > 599 { // no answer of a provider has such a status
 		return wire.Rejection{Outcome: policy.Ambiguous, Code: "invalid_status"}
 	}
-	return wire.ReadRejection(a.c.dialect, &a.c.wire, resp, a.row.AskedTier)
+	f := wire.ReadRejection(a.c.dialect, &a.c.wire, resp, a.row.AskedTier)
+	if f.Outcome == policy.Rejected && a.resent() {
+		f.Outcome, f.Evidence = policy.Ambiguous, "" // what was sent before this was answered may have been billed
+	}
+	return f
 }
 
 // redirectError is the error for a call that is redirected to another host.
@@ -413,7 +417,7 @@ func (a *attempt) close(err error) {
 	c, row, answer := a.c, &a.row, &a.reader.Answer
 	counts := c.engine.pending.account(row, &c.wire, answer)
 	if !a.sender.bare { // what net/http's own transport sends again on its own is free
-		a.account().exposeOthers(row, a.trace.Writes()-a.void-1)
+		a.account().exposeOthers(row, a.trace.Sends()-a.void-1)
 	}
 	c.exposure = row.Exposure
 	row.WireTries = a.trace.Writes()

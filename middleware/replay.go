@@ -97,7 +97,7 @@ func (a *attempt) exchange(out *http.Request) (*http.Response, error) {
 // with a GetBody. It returns nil if the request cannot be sent again, or was sent by something else beneath as well: then a
 // retry link decides.
 func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
-	if !transport.Unprocessed(err) || a.again == nil || out.Context().Err() != nil || a.trace.Writes() > a.void {
+	if !transport.Unprocessed(err) || a.again == nil || out.Context().Err() != nil || a.trace.Sends() > a.void {
 		return nil
 	}
 	body, err := a.again()
@@ -109,9 +109,18 @@ func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
 	return again
 }
 
+// resent reports whether something beneath may have sent the request more than once.
+func (a *attempt) resent() bool {
+	if a.sender.bare { // what net/http's own transport sends again on its own is free
+		return false
+	}
+	sends := a.trace.Sends()
+	return sends-a.void > 1 || !a.trace.Reported() && a.trace.Writes() > sends
+}
+
 // lost returns what an attempt without an answer means for the bill.
 func (a *attempt) lost(err error) wire.Rejection {
-	sent := a.trace.Writes() - a.void
+	sent := a.trace.Sends() - a.void
 	switch {
 	case errors.Is(err, ErrRedirect):
 		return wire.Rejection{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.Redirected}

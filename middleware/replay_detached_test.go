@@ -118,7 +118,8 @@ func TestDetachedBaseIsBilledOnce(t *testing.T) {
 								if len(rows) != before+1 {
 									w.Fatalf("%d rows", len(rows))
 								}
-								if r := rows[before]; r.Outcome != policy.Ambiguous || r.WireTries != 1 || r.Unpriced == "" || !r.Exposure.Known && r.Skipped == "" {
+								most := 2 - before // the first time, headers may be written before the body is refused
+								if r := rows[before]; r.Outcome != policy.Ambiguous || r.WireTries < 1 || r.WireTries > most || r.Unpriced == "" || !r.Exposure.Known && r.Skipped == "" {
 									w.Errorf("%s, %d wire tries, exposure %v, %s", r.Outcome, r.WireTries, r.Exposure, r.Unpriced)
 								}
 							})
@@ -183,7 +184,7 @@ func TestDetachedBaseNotProcessed(t *testing.T) {
 					w.Errorf("%s: %v", fault, err)
 				}
 				w.wantBilled(before)
-				if rows := stack.Rows(); len(rows) != before+1 || rows[before].WireTries != 1 || rows[before].Outcome != policy.Ambiguous {
+				if rows := stack.Rows(); len(rows) != before+1 || rows[before].WireTries > 2-before || rows[before].Outcome != policy.Ambiguous {
 					w.Errorf("%s: %+v", fault, rows)
 				}
 			})
@@ -224,20 +225,27 @@ func TestBaseReadsTheBodyFirst(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		read  func(*http.Request)
-		sends int // that the rows have if nothing is reported
+		sends int // that the rows have if nothing is reported; 0: it does not work then
 	}{
 		"into memory": {func(req *http.Request) { req.Body = io.NopCloser(bytes.NewReader(log(req.Body))) }, 1},
 		"by GetBody": {func(req *http.Request) {
 			body, _ := req.GetBody()
 			log(body)
 		}, 2},
+		"and opens it again": {func(req *http.Request) {
+			log(req.Body)
+			req.Body, _ = req.GetBody()
+		}, 0},
 		"only by GetBody": {func(req *http.Request) {
 			req.Body.Close()
 			req.Body, _ = req.GetBody()
 		}, 1},
 	} {
-		for _, silent := range []bool{false, true} {
+		for _, silent := range []bool{false, test.sends > 0} {
 			cfg := llmtest.Config{Faults: llmtest.Sequence(llmtest.NoFault, llmtest.RateLimited)}
+			if silent && test.sends > 1 { // then it is not known what the rejection answers
+				cfg.Faults = nil
+			}
 			inWorld(t, cfg, policy.Policy{}, func(w *world) {
 				var next http.RoundTripper = w.provider.Transport()
 				want := 1
@@ -347,7 +355,7 @@ func TestDetachedClientIsRedirected(t *testing.T) {
 				}
 				w.wantBilled(before)
 				r := stack.Rows()[before]
-				if r.Outcome != policy.Ambiguous || r.WireTries != 1 {
+				if r.Outcome != policy.Ambiguous || r.WireTries != 2-before {
 					w.Errorf("%s: %+v", fault, r)
 				}
 				for _, sent := range w.provider.Requests()[min(len(w.provider.Requests()), before+1):] {

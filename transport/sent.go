@@ -13,7 +13,8 @@ type reads struct {
 	early    int  // bodies read before anything was reported: by a base that does not report, or one that logs them
 	claimed  int  // bodies read for headers that were reported as written
 	stray    int  // bodies read after a report, but not for headers that were reported
-	again    bool // GetBody was called after an early read
+	opened   int  // bodies that GetBody gave before anything was reported
+	reopened int  // those of them that it gave after an early read
 	forgiven int  // sends that the server did not process
 	ended    bool // no body may be read any more
 	own      sentBody
@@ -53,40 +54,42 @@ func (t *Trace) Forgive() {
 	t.reads.mu.Unlock()
 }
 
-// unreported returns how many bodies may have been sent by something that does not report.
-func (t *Trace) unreported() int {
-	r := &t.reads
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.again || !t.watched.Load() {
-		return r.stray + r.early
-	}
-	return r.stray
-}
-
 // reopen notes a call of GetBody, and reports whether it may return a body.
 func (t *Trace) reopen() bool {
 	r := &t.reads
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.again = r.again || r.early > r.forgiven
-	return !t.Silent || t.watched.Load() || r.early <= r.forgiven
+	if t.watched.Load() {
+		// net/http does not send again what it has begun to read. Something else would.
+		return r.claimed+r.stray <= r.forgiven+t.answered()
+	}
+	r.opened++
+	if r.early <= r.forgiven {
+		return r.opened < maxOpened
+	}
+	// It may be a repetition, or what read the body only looked at it, and sends this one.
+	r.reopened++
+	return !t.Silent && r.reopened == 1
 }
 
+// maxOpened is how often GetBody returns a body if nothing is reported or read. On HTTP/1, net/http needs it for each
+// connection that turns out to be dead.
+const maxOpened = 100
+
 // read notes that a body is read for the first time. again says that GetBody gave it. The error is ErrReplay if that body
-// must not be sent, because one was sent before by something that did not report what became of it.
+// must not be sent, because one was sent before and nothing reported what became of it.
 func (t *Trace) read(again bool) error {
 	r := &t.reads
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	reported, free := t.watched.Load(), r.forgiven+t.answered()
+	claims := int(t.headers.Load()) > r.claimed
 	switch {
-	case r.ended:
+	case r.ended, again && r.claimed+r.stray > free, again && !claims && r.early+r.claimed+r.stray > free:
 		return ErrReplay
-	case int(t.headers.Load()) > r.claimed:
+	case claims:
 		r.claimed++
-	case again && t.unanswered() > 0:
-		return ErrReplay
-	case t.watched.Load():
+	case reported:
 		r.stray++
 	default:
 		r.early++
@@ -94,10 +97,45 @@ func (t *Trace) read(again bool) error {
 	return nil
 }
 
-// unanswered returns how many of the bodies that were read got no answer that was reported.
-func (t *Trace) unanswered() int {
+// answered returns how many answers were reported.
+func (t *Trace) answered() int { return max(0, int(t.answers.Load()-t.announce.Load())) }
+
+// Writes returns how often the request was written: its headers, as reported, or its body, read by something Foreign that
+// did not report. It is more than 1 if something beneath sent the request again. Without reports it may be too high, because
+// what GetBody gave once a body was read is counted even if it was not sent.
+func (t *Trace) Writes() int {
+	n := int(t.headers.Load())
+	if t.Foreign {
+		t.reads.mu.Lock()
+		defer t.reads.mu.Unlock()
+		n += t.unreported()
+		if !t.watched.Load() && !t.Silent {
+			n += min(t.reads.reopened, 1)
+		}
+	}
+	return n
+}
+
+// Sends returns how many of the Writes a server may have processed: not those whose body was never read, as on a connection
+// that turned out to be dead.
+func (t *Trace) Sends() int {
 	r := &t.reads
-	return r.early + r.claimed + r.stray - r.forgiven - max(0, int(t.answers.Load()-t.announce.Load()))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := int(t.headers.Load())
+	if r.own.trace != nil && r.early == 0 {
+		n = r.claimed
+	}
+	return n + t.unreported()
+}
+
+// unreported returns how many bodies may have been sent by something that does not report.
+func (t *Trace) unreported() int {
+	r := &t.reads
+	if t.watched.Load() && (r.reopened == 0 || t.headers.Load() > 0) {
+		return r.stray // the early reads were only looks at the body
+	}
+	return r.stray + r.early
 }
 
 // A sentBody is a body whose first read is noted.

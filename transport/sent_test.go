@@ -42,8 +42,10 @@ func TestReadsOfASilentBase(t *testing.T) {
 		if n, err := second.(io.WriterTo).WriteTo(io.Discard); n != 0 || !errors.Is(err, transport.ErrReplay) {
 			t.Errorf("written %d, %v", n, err)
 		}
-		if body, err := req.GetBody(); silent && !errors.Is(err, transport.ErrReplay) || !silent && err != nil {
-			t.Errorf("silent %v: %v, %v", silent, body, err)
+		for n := range 2 { // what read the first body may only have looked at it
+			if body, err := req.GetBody(); (silent || n > 0) && !errors.Is(err, transport.ErrReplay) || !silent && n == 0 && err != nil {
+				t.Errorf("silent %v: %v, %v", silent, body, err)
+			}
 		}
 		trace.Forgive()
 		third, err := req.GetBody()
@@ -51,7 +53,7 @@ func TestReadsOfASilentBase(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		if n, err := third.(io.WriterTo).WriteTo(&b); n != 4 || err != nil || b.String() != "body" || trace.Writes() != 2 {
+		if n, err := third.(io.WriterTo).WriteTo(&b); n != 4 || err != nil || b.String() != "body" || trace.Sends() != 2 || trace.Writes() != map[bool]int{true: 2, false: 3}[silent] {
 			t.Errorf("written %d, %v, %d writes", n, err, trace.Writes())
 		}
 		if trace.Unread() || trace.Reported() {

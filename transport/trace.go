@@ -173,13 +173,3 @@ func (t *Trace) Reported() bool { return t.watched.Load() }
 
 // HTTP2 reports whether the request went over HTTP/2; without TLS, this is known only with Foreign.
 func (t *Trace) HTTP2() bool { return t.http2.Load() }
-
-// Writes returns how often the request was written: its headers, as reported, or its body, read by something Foreign that
-// did not report. It is more than 1 if something beneath sent the request again.
-func (t *Trace) Writes() int {
-	n := int(t.headers.Load())
-	if t.Foreign {
-		n += t.unreported()
-	}
-	return n
-}
