@@ -37,7 +37,12 @@ func detached(next http.RoundTripper) http.RoundTripper {
 
 // persistent is detached, and sends a request that fails again, as often as GetBody gives it a body.
 func persistent(next http.RoundTripper, times int) http.RoundTripper {
-	next = detached(next)
+	return stubborn(detached(next), times, 500)
+}
+
+// stubborn sends a request that fails, or is answered with such a status or a higher one, again, as often as GetBody gives it
+// a body.
+func stubborn(next http.RoundTripper, times, status int) http.RoundTripper {
 	return transport.RoundTripperFunc(func(req *http.Request) (resp *http.Response, err error) {
 		for n := range times {
 			again := req
@@ -49,7 +54,7 @@ func persistent(next http.RoundTripper, times int) http.RoundTripper {
 					return nil, err
 				}
 			}
-			if resp, err = next.RoundTrip(again); err == nil && resp.StatusCode < 500 {
+			if resp, err = next.RoundTrip(again); err == nil && resp.StatusCode < status {
 				return resp, nil
 			}
 		}
@@ -85,6 +90,7 @@ func bodiesOf() map[string]func(*http.Request) {
 func TestDetachedBaseIsBilledOnce(t *testing.T) {
 	for name, base := range map[string]func(http.RoundTripper) http.RoundTripper{
 		"detached": detached, "persistent": func(next http.RoundTripper) http.RoundTripper { return persistent(next, 3) },
+		"stubborn": func(next http.RoundTripper) http.RoundTripper { return stubborn(next, 3, 600) },
 		"a client": func(next http.RoundTripper) http.RoundTripper {
 			return transport.RoundTripperFunc((&http.Client{Transport: detached(next)}).Do)
 		},

@@ -128,6 +128,7 @@ const (
 	foreign    = "foreign"    // something that passes the request on with its context
 	detached   = "detached"   // something that passes it on under a context of its own, so that nothing is reported
 	persistent = "persistent" // the same, and it sends what fails again, as long as GetBody gives it a body
+	stubborn   = "stubborn"   // something that passes it on with its context, and sends it again if its connection fails
 )
 
 var faults = []llmtest.Fault{
@@ -163,7 +164,7 @@ func anyConditions(random *rand.Rand) conditions {
 		}[random.IntN(6)],
 		timeout: []time.Duration{0, 0, time.Minute, 12 * time.Minute}[random.IntN(4)],
 		retries: random.IntN(2) * 2,
-		beneath: []string{bare, bare, bare, foreign, detached, persistent}[random.IntN(6)],
+		beneath: []string{bare, bare, bare, bare, foreign, stubborn, detached, persistent}[random.IntN(8)],
 	}
 	w.policy.AttemptTimeout = []time.Duration{0, 0, 2 * time.Minute}[random.IntN(3)]
 	w.policy.MaxAttempts = random.IntN(5)
@@ -283,11 +284,12 @@ type laterBase struct {
 }
 
 func (l *laterBase) RoundTrip(req *http.Request) (*http.Response, error) {
-	if l.beneath == bare || l.beneath == foreign {
-		return l.rt.RoundTrip(req)
+	send := l.detached
+	if l.beneath != detached && l.beneath != persistent {
+		send = l.rt.RoundTrip
 	}
-	resp, err := l.detached(req)
-	for n := 1; n < 4 && l.beneath == persistent && failed(resp, err) && req.GetBody != nil; n++ {
+	resp, err := send(req)
+	for n := 1; n < 4 && l.again(resp, err) && req.GetBody != nil; n++ {
 		body, bodyErr := req.GetBody()
 		if bodyErr != nil {
 			break
@@ -297,13 +299,20 @@ func (l *laterBase) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		again := req.Clone(req.Context())
 		again.Body = body
-		resp, err = l.detached(again)
+		resp, err = send(again)
 	}
 	return resp, err
 }
 
-func failed(resp *http.Response, err error) bool {
-	return err != nil || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
+// again reports whether what is below the stack would send a request again.
+func (l *laterBase) again(resp *http.Response, err error) bool {
+	switch l.beneath {
+	case persistent:
+		return err != nil || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
+	case stubborn:
+		return err != nil
+	}
+	return false
 }
 
 // detached sends a request that ends with req's context, but does not carry its trace.
