@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -34,11 +35,14 @@ type attempt struct {
 
 	atEnd []func(*ledger.Row)
 	start time.Time
-	void  int // how many times it was written and the server said that it did not process it
+	void  int  // how many times it was written and the server said that it did not process it
+	late  bool // its context was done before it was sent
 	row   ledger.Row
 	edits wire.Edits
 	room  [2]transport.Edit             // for edits
 	again func() (io.ReadCloser, error) // opens the body again: see unprocessed
+	out   http.Request
+	url   url.URL // of out: see isolate
 }
 
 // run sends the attempt. What the links registered for its end happens once, whether it is sent or not.
@@ -50,7 +54,7 @@ func (a *attempt) run(c *call, s *sender) (*http.Response, error) {
 		switch { // a panic goes on to the caller, but the row and the permits must not be lost
 		case returned || a.closed:
 		case a.entered:
-			a.fail(wire.Rejection{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errPanicked)
+			a.fail(a.lost(errPanicked), errPanicked)
 		default:
 			a.fail(wire.Rejection{Outcome: policy.NotSent, Reason: policy.TransportLost}, errPanicked)
 		}
@@ -91,18 +95,20 @@ func (a *attempt) begin() {
 func (a *attempt) send() (*http.Response, error) {
 	c := a.c
 	ctx := a.watch(a.within())
-	out := c.request.WithContext(transport.WithTrace(ctx, &a.trace))
+	a.out = *c.request.WithContext(transport.WithTrace(ctx, &a.trace))
+	out := &a.out
 	if c.headers.IdempotencyKey {
 		out = withoutIdempotencyKeys(out)
 	}
 	if err := a.attach(out); err != nil {
 		return nil, a.withdraw(c.refuse(&Error{Kind: ErrBody, Err: err}))
 	}
+	a.isolate(out)
 	a.open()
-	a.entered = true
-	resp, err := a.sender.base.RoundTrip(out)
+	a.entered, a.late = true, ctx.Err() != nil
+	resp, err := a.exchange(out)
 	if again := a.unprocessed(out, err); again != nil {
-		resp, err = a.sender.base.RoundTrip(again)
+		resp, err = a.exchange(again)
 	}
 	if e := c.nested.Swap(nil); e != nil && errors.Is(err, ErrPolicy) {
 		return nil, a.withdraw(c.refuse(&Error{Kind: e.Kind, Detail: e.Detail, Hint: e.Hint}))
@@ -114,16 +120,20 @@ func (a *attempt) send() (*http.Response, error) {
 		}
 		return nil, a.fail(a.lost(err), err)
 	case resp == nil:
-		return nil, a.fail(wire.Rejection{Outcome: policy.Ambiguous, Reason: policy.TransportLost}, errNoAnswer)
+		return nil, a.fail(a.lost(errNoAnswer), errNoAnswer)
 	}
 	return a.receive(ctx, out, resp)
 }
 
 // receive classifies a response.
 func (a *attempt) receive(ctx context.Context, out *http.Request, resp *http.Response) (*http.Response, error) {
-	a.sender.spoken.note(out.URL.Host, resp.ProtoMajor)
+	a.sender.spoken.note(a.c.request.URL.Host, resp.ProtoMajor)
+	a.sender.spoken.silent.Store(!a.trace.Reported() && a.trace.Writes() > 0)
 	if resp.Body == nil {
 		resp.Body = http.NoBody
+	}
+	if resp.Header == nil {
+		resp.Header = http.Header{}
 	}
 	a.row.Status = resp.StatusCode
 	a.c.dialect.Headers(&a.c.wire, resp.Header, &a.reader.Answer)
@@ -190,7 +200,7 @@ func (a *attempt) attach(out *http.Request) error {
 	if c.tiersOpen() == nil {
 		a.row.AskedTier = c.wire.Tier // it cannot be changed
 	}
-	if err := c.body.Attach(out, a.sender.spoken.of(out.URL.Host) == 2, a.edits.Body...); err != nil {
+	if err := c.body.Attach(out, a.sender.spoken.of(c.request.URL.Host) == 2, a.edits.Body...); err != nil {
 		return err
 	}
 	a.again = out.GetBody
@@ -317,7 +327,7 @@ func (a *attempt) result(f wire.Rejection) {
 // rejected closes the attempt that was answered outside of 2xx. The caller can still read all of the answer's body.
 func (a *attempt) rejected(resp *http.Response) {
 	c := a.c
-	f := wire.ReadRejection(c.dialect, &c.wire, resp, a.row.AskedTier, a.edits.HideUsage)
+	f := a.readRejection(resp)
 	if f.Reason == policy.UsageRejected && a.edits.HideUsage {
 		c.engine.rejected.add(c.rejection(usageRejection))
 	}
@@ -334,6 +344,18 @@ func (a *attempt) rejected(resp *http.Response) {
 	}
 	a.tieTimeout(resp)
 	a.close(nil)
+}
+
+// readRejection classifies an answer outside of 2xx.
+func (a *attempt) readRejection(resp *http.Response) wire.Rejection {
+	if resp.StatusCode < 200 || resp.StatusCode > 599 { // no answer of a provider has such a status
+		return wire.Rejection{Outcome: policy.Ambiguous, Code: "invalid_status"}
+	}
+	f := wire.ReadRejection(a.c.dialect, &a.c.wire, resp, a.row.AskedTier, a.edits.HideUsage)
+	if f.Outcome == policy.Rejected && a.resent() {
+		f.Outcome, f.Evidence = policy.Ambiguous, "" // what was sent before this was answered may have been billed
+	}
+	return f
 }
 
 // redirectError is the error for a call that is redirected to another host.
@@ -414,7 +436,7 @@ func (a *attempt) close(err error) {
 	a.closed = true
 	c, row, answer := a.c, &a.row, &a.reader.Answer
 	if !a.sender.bare { // what net/http's own transport sends again on its own is free
-		a.account().exposeOthers(row, a.trace.Writes()-a.void-1)
+		a.account().exposeOthers(row, a.trace.Sends()-a.void-1)
 	}
 	c.exposure = row.Exposure
 	row.WireTries = a.trace.Writes()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -319,15 +318,14 @@ func (r *run) explain(err error) *Error {
 	if c.retries == nil || c.last() == nil || r.mayRepeat() {
 		return nil
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err // its URL may hold a key
-	}
-	e = &Error{Kind: ErrAmbiguous, Err: err, Provider: c.wire.Provider, Model: c.wire.Model, Attempts: c.attempts,
+	e = &Error{Kind: ErrAmbiguous, Err: withoutSecrets(err, c.headers.Credentials), Provider: c.wire.Provider, Model: c.wire.Model, Attempts: c.attempts,
 		Detail: "it was sent, and may have been billed", Hint: "it is not sent again unless policy.AllowDoubleBilling says so"}
 	switch {
 	case c.unbilled():
 		e.Kind, e.Detail, e.Hint = ErrNotSent, "the provider was not reached, and nothing was billed", ""
+		if c.last().Reason == policy.Permanent {
+			e.Hint = remedies[r.attempt.row.ErrorCode]
+		}
 	case c.exposure.Known:
 		e.Detail = fmt.Sprintf("it was sent, and may have been billed, for $%s at most", c.exposure.Pico)
 	}

@@ -35,6 +35,11 @@ func WithPolicy(p policy.Policy) Option {
 
 // WithBase sets the RoundTripper that sends what the stack lets through. By default it is [transport.Base]; nil is
 // [http.DefaultTransport].
+//
+// A RoundTripper of the program's own has to pass on the request's context, so that net/http reports what it does
+// (net/http/httptrace). If nothing is reported, the stack goes by what is read of the request's body: one that was read may
+// have been sent, and cannot be sent again by GetBody. Nothing shows the stack what such a RoundTripper keeps in memory and
+// sends again: it must not.
 func WithBase(rt http.RoundTripper) Option {
 	return func(c *config) error {
 		if rt == nil {

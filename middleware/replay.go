@@ -3,7 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
-	"net"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -16,13 +16,25 @@ import (
 // connection turns out to be dead, and on HTTP/2 when a stream ends in REFUSED_STREAM, GOAWAY or PROTOCOL_ERROR. After the
 // last of these the server may have done the work, so a repetition could be billed twice.
 
-// guard decides whether the request may be sent again beneath.
+// guard decides whether the request may be sent again beneath, and has the trace notice what reads its body.
 func (a *attempt) guard(out *http.Request) {
-	s := a.sender
+	s, c := a.sender, a.c
+	protocol, free := s.spoken.of(c.request.URL.Host), c.wire.Kind == wire.Free
 	switch {
-	case !s.bare && !s.client, s.spoken.of(out.URL.Host) == 1:
+	case out.Body != nil && out.Body != http.NoBody:
+		// The program's own body, which goes through unread and once, stays what it is.
+		if out.GetBody != nil || c.wire.Kind == wire.Billable {
+			out.Body = a.trace.Body(out.Body)
+		}
+	case !s.bare && !free && protocol != 1 && out.Method == http.MethodPost:
+		// Over HTTP/2, net/http sends a request without a body again and again after PROTOCOL_ERROR. It does not do so with
+		// a body that it cannot open again, even if that is empty.
+		out.Body, out.GetBody, out.ContentLength = a.trace.Body(http.NoBody), nil, 0
+	}
+	switch {
+	case protocol == 1, !s.bare && !s.client:
 		out.GetBody = a.trace.Guard(out.GetBody)
-	case a.c.wire.Kind == wire.Free:
+	case free:
 	default:
 		// Over HTTP/2 only the error of a request without GetBody says whether the server processed it. Over HTTP/1,
 		// net/http uses GetBody only on reused connections; the host has then answered before, so its protocol is known.
@@ -30,12 +42,25 @@ func (a *attempt) guard(out *http.Request) {
 	}
 }
 
+// isolate gives the request a URL and a header of its own, because a base that is not net/http's may write to them.
+func (a *attempt) isolate(out *http.Request) {
+	if a.sender.bare {
+		return
+	}
+	a.url = *out.URL
+	out.URL = &a.url
+	if len(a.edits.Header) == 0 && !a.c.headers.IdempotencyKey { // else it has its own already
+		out.Header = maps.Clone(out.Header)
+	}
+}
+
 // watch makes the trace cancel the attempt before something beneath sends the request again although it must not: an
 // http.Client that follows a redirect, or net/http with an empty POST, which no GetBody can stop.
 func (a *attempt) watch(ctx context.Context) context.Context {
 	s, req := a.sender, a.c.request
-	empty := req.Method == http.MethodPost && (req.Body == nil || req.Body == http.NoBody) && a.c.wire.Kind != wire.Free
-	a.trace.Foreign = !s.bare || empty
+	noBody := req.Body == nil || req.Body == http.NoBody || a.c.body.Size() == 0
+	empty := req.Method == http.MethodPost && noBody && a.c.wire.Kind != wire.Free
+	a.trace.Foreign, a.trace.Silent = !s.bare || empty, !s.bare && s.spoken.silent.Load()
 	if !s.client && !empty {
 		return ctx
 	}
@@ -58,14 +83,21 @@ func (a *attempt) watch(ctx context.Context) context.Context {
 	return ctx
 }
 
-// unprocessed returns the request to send again if err says that the server did not process it, as net/http would have done
-// with a GetBody. It returns nil if the request cannot be sent again, or has been already: then a retry link decides.
-func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
-	if !transport.Unprocessed(err) {
-		return nil
+// exchange sends the request, and notes if the server says that it did not process it.
+func (a *attempt) exchange(out *http.Request) (*http.Response, error) {
+	resp, err := a.sender.base.RoundTrip(out)
+	if transport.Unprocessed(err) {
+		a.void++
+		a.trace.Forgive()
 	}
-	a.void = a.trace.Writes()
-	if a.again == nil || out.Context().Err() != nil {
+	return resp, err
+}
+
+// unprocessed returns the request to send again if err says that the server did not process it, as net/http would have done
+// with a GetBody. It returns nil if the request cannot be sent again, or was sent by something else beneath as well: then a
+// retry link decides.
+func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
+	if !transport.Unprocessed(err) || a.again == nil || out.Context().Err() != nil || a.trace.Sends() > a.void {
 		return nil
 	}
 	body, err := a.again()
@@ -73,20 +105,33 @@ func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
 		return nil
 	}
 	again := out.WithContext(out.Context())
-	again.Body = body
+	again.Body = a.trace.Body(body)
 	return again
+}
+
+// resent reports whether something beneath may have sent the request more than once.
+func (a *attempt) resent() bool {
+	if a.sender.bare { // what net/http's own transport sends again on its own is free
+		return false
+	}
+	sends := a.trace.Sends()
+	return sends-a.void > 1 || !a.trace.Reported() && a.trace.Writes() > sends
 }
 
 // lost returns what an attempt without an answer means for the bill.
 func (a *attempt) lost(err error) wire.Rejection {
-	var op *net.OpError
-	dialed := errors.As(err, &op) && op.Op == "dial"
-	switch written := a.trace.Writes() - a.void; {
+	sent := a.trace.Sends() - a.void
+	switch {
 	case errors.Is(err, ErrRedirect):
 		return wire.Rejection{Outcome: policy.Rejected, Evidence: policy.Inferred, Reason: policy.Redirected}
+	case sent > 0:
 	case transport.Unprocessed(err):
 		return wire.Rejection{Outcome: policy.Rejected, Evidence: policy.Documented, Reason: policy.Unprocessed}
-	case written <= 0 && (a.trace.Reported() || dialed):
+	}
+	if code, permanent, ok := a.unsent(err); sent <= 0 && ok {
+		if permanent {
+			return wire.Rejection{Outcome: policy.NotSent, Reason: policy.Permanent, Code: code}
+		}
 		return wire.Rejection{Outcome: policy.NotSent, Reason: policy.TransportLost}
 	}
 	return wire.Rejection{Outcome: policy.Ambiguous, Reason: policy.TransportLost}

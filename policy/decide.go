@@ -74,6 +74,7 @@ type Verdict struct {
 func Table() []Verdict { return slices.Clone(decisions) }
 
 var decisions = []Verdict{
+	{NotSent, Permanent, stopHere},
 	{NotSent, "", again},
 	{Rejected, Capacity, nextTier},
 	{Rejected, Rate, again},
@@ -131,6 +132,8 @@ func Next(h History) Decision {
 // ends returns why no attempt of any kind follows the last one; "" if one may follow.
 func (h *History) ends(last *Result, move string) string {
 	switch {
+	case move == stopHere && last.Reason == Permanent:
+		return "it cannot be sent"
 	case move == stopHere:
 		return cmp.Or(string(last.Outcome), "unknown outcome")
 	case move == ifAllowed:

@@ -49,6 +49,7 @@ func TestNext(t *testing.T) {
 		{"ambiguous", both, []Result{{Step: flex, Outcome: Ambiguous}}, 0, Decision{}},
 		{"ambiguous, allowed", Policy{AllowDoubleBilling: true}, []Result{{Outcome: Ambiguous}}, 0, Decision{Send: true, UsesQuota: true}},
 		{"not sent", both, []Result{{Step: flex, Outcome: NotSent}}, 0, Decision{Send: true, Step: flex, UsesQuota: true}},
+		{"not sent, and never can be", both, []Result{{Step: flex, Outcome: NotSent, Reason: Permanent}}, 0, Decision{}},
 		{"not processed", both, []Result{rejected(flex, Unprocessed)}, 0, Decision{Send: true, Step: flex, UsesQuota: true}},
 		{"redirected", both, []Result{rejected(flex, Redirected)}, 0, Decision{}},
 		{"the server says no", both, []Result{final(rejected(standard, Rate))}, 0, Decision{}},
@@ -112,7 +113,7 @@ func TestNextStops(t *testing.T) {
 // allowed; never earlier than the server said; never past its limits; and it ends.
 func TestNextInvariants(t *testing.T) {
 	outcomes := []Outcome{NotSent, Rejected, Rejected, Rejected, Rejected, Ambiguous, Partial, Billed, Refused}
-	reasons := []Reason{"", Capacity, Capacity, Rate, Overloaded, ServerError, Quota, TooLarge, TierRejected, UsageRejected, BadRequest}
+	reasons := []Reason{"", Capacity, Capacity, Rate, Overloaded, ServerError, Quota, TooLarge, TierRejected, UsageRejected, BadRequest, Permanent}
 	evidence := []Evidence{Documented, Reported, Inferred}
 	tiers := []Tier{"", Flex, Standard, Priority}
 	seed := rand.Uint64()
@@ -167,7 +168,7 @@ func checkDecision(t *testing.T, seed uint64, h *History, d Decision) {
 		return
 	}
 	last := h.Results[n-1]
-	free := last.Outcome == NotSent || last.Outcome == Rejected && (!s.OnlyDocumented || last.Evidence == Documented)
+	free := last.Outcome == NotSent && last.Reason != Permanent || last.Outcome == Rejected && (!s.OnlyDocumented || last.Evidence == Documented)
 	if !free {
 		t.Fatalf("seed %d: sends again after %+v", seed, last)
 	}

@@ -57,6 +57,7 @@ func ExampleTable() {
 		fmt.Printf("%-10s %-14s %s\n", row.Outcome, reason, row.Move)
 	}
 	// Output:
+	// not_sent   permanent      stop
 	// not_sent   (any other)    again
 	// rejected   capacity       next tier
 	// rejected   rate           again

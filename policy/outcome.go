@@ -40,4 +40,5 @@ const (
 	TransportLost Reason = "transport_error" // the connection failed
 	Unprocessed   Reason = "unprocessed"     // HTTP/2 says that the server did not process the request
 	Redirected    Reason = "redirected"      // a 3xx
+	Permanent     Reason = "permanent"       // it was not sent, and cannot be: a bad URL or header, no such host, an unknown certificate
 )

@@ -15,8 +15,13 @@ import (
 // concurrent use: net/http may go on writing a request's body after its answer arrived.
 type Trace struct {
 	// Foreign says that something stands between the program and net/http's transport, such as an [http.Client] that
-	// follows redirects. Then answers are counted as well, for [Trace.Guard]. It must be set before WithTrace.
+	// follows redirects. Then answers are counted as well, for [Trace.Guard], and so are the bodies that are read: what
+	// stands between may send the request under a context of its own, and then nothing is reported. It must be set before
+	// WithTrace.
 	Foreign bool
+
+	// Silent says that what is Foreign is known not to report.
+	Silent bool
 
 	// Again, if not nil, is called before a request whose headers were written is sent once more. It gets the host and port
 	// to which the request then goes, and whether there was an answer, such as a redirect; if not, the connection failed.
@@ -34,6 +39,7 @@ type Trace struct {
 	guardedHeaders atomic.Int32 // how often the headers had been written
 	guardedAnswers atomic.Int32 // how many answers had arrived
 
+	reads reads
 	hooks httptrace.ClientTrace
 }
 
@@ -89,12 +95,12 @@ func (t *Trace) got1xx(int, textproto.MIMEHeader) error {
 	return nil
 }
 
-// ErrReplay is the error of a request that net/http wanted to send once more although a server may have read it: see
-// [Trace.Guard].
-var ErrReplay = errors.New("transport: the connection failed, and net/http may not send the request once more: a server may have read it")
+// ErrReplay is the error of a request that net/http, or something else beneath, wanted to send once more although a server
+// may have read it: see [Trace.Guard].
+var ErrReplay = errors.New("transport: the request may not be sent once more: a server may have read it, and nothing beneath reported (net/http/httptrace) that it did not")
 
-// Guard returns a GetBody for a request that reports to t. While net/http may send the request again on its own, it returns
-// what getBody returns, and else [ErrReplay]. If getBody is nil, so is the result.
+// Guard returns a GetBody for a request that reports to t. While something beneath may send the request again on its own,
+// GetBody returns what getBody returns, and else [ErrReplay]. If getBody is nil, so is the result.
 //
 // GetBody has to be set before the protocol is known, so it decides when it is called:
 //
@@ -106,21 +112,35 @@ var ErrReplay = errors.New("transport: the connection failed, and net/http may n
 //     any GetBody distinguishes them: see [Unprocessed].
 //
 // If an answer has arrived, the body may be sent again: the sender is then something Foreign that has seen the answer.
+//
+// Something Foreign may report nothing, because it sends the request under a context of its own. Then one body may have been
+// sent as soon as one was read, and another one cannot be read: its Read, or GetBody if Silent is set, returns ErrReplay. What
+// reads a body to its end, and sends copies of it, is not noticed. It must pass on the request's context.
 func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
 	if getBody == nil {
 		return nil
 	}
 	return func() (io.ReadCloser, error) {
-		written, answers := t.headers.Load(), t.answers.Load()
-		if answers > t.guardedAnswers.Swap(answers) {
-			t.guardedHeaders.Store(written)
-			return getBody()
-		}
-		if written > t.guardedHeaders.Swap(written) && (t.http2.Load() || !t.reused.Load()) {
+		if !t.mayReplay() || t.Foreign && !t.reopen() {
 			return nil, ErrReplay
 		}
-		return getBody()
+		body, err := getBody()
+		if err != nil || !t.Foreign {
+			return body, err
+		}
+		return &sentBody{ReadCloser: body, trace: t, again: true}, nil
 	}
+}
+
+// mayReplay reports whether, by what was reported, the request may be sent again.
+func (t *Trace) mayReplay() bool {
+	written, answers := t.headers.Load(), t.answers.Load()
+	if answers > t.guardedAnswers.Swap(answers) {
+		t.guardedHeaders.Store(written)
+		return true
+	}
+	again := written > t.guardedHeaders.Swap(written)
+	return !again || t.reused.Load() && !t.http2.Load()
 }
 
 // Unprocessed reports whether err, of an [http.Transport] whose request had a body and no GetBody, says that the server
@@ -147,12 +167,9 @@ func Unprocessed(err error) bool {
 		strings.HasSuffix(why, "graceful shutdown GOAWAY")
 }
 
-// Reported reports whether the base reported anything. An [http.Transport] does so before it looks for a connection.
+// Reported reports whether the base reported anything. An [http.Transport] does so before it looks for a connection, unless
+// it sends the request by a protocol that was registered with it.
 func (t *Trace) Reported() bool { return t.watched.Load() }
 
 // HTTP2 reports whether the request went over HTTP/2; without TLS, this is known only with Foreign.
 func (t *Trace) HTTP2() bool { return t.http2.Load() }
-
-// Writes returns how often the request's headers were written. It is 0 if they were not, or the base did not report, and
-// more than 1 if something beneath sent the request again.
-func (t *Trace) Writes() int { return int(t.headers.Load()) }

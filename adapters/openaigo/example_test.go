@@ -60,12 +60,15 @@ func ExampleOptions() {
 		MaxCompletionTokens: openai.Int(10_000),
 		Messages:            []openai.ChatCompletionMessageParamUnion{openai.UserMessage("Who spends?")},
 	})
-	fmt.Println(err)
+	var answer *openai.Error // its text says why as well
+	if errors.As(err, &answer) {
+		fmt.Println(answer.StatusCode, answer.Type)
+	}
 	var refusal *middleware.Error
 	if errors.As(call.Err(), &refusal) {
 		fmt.Println(refusal.Kind)
 	}
 	// Output:
-	// OpenAI API error: 402 Payment Required
+	// 402 skinflint_max_cost
 	// skinflint: cost limit
 }

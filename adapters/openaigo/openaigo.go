@@ -4,12 +4,12 @@
 //
 // # Errors
 //
-// An error of the provider is the SDK's own *openai.Error. So is a refusal of the stack, and an attempt that may have been
-// billed, because the SDK would resend any other error:
+// An error of the provider is the SDK's own *openai.Error. So is, for errors.As, a refusal of the stack, and an attempt that
+// may have been billed:
 //
 //   - StatusCode is 402 for a cost limit, 429 for a limit of the policy, 400 for an invalid policy, and 424 for everything
 //     else, such as an attempt that may have been billed.
-//   - Message says why. Error returns only the status.
+//   - Message says why, and so does the text of the error. The text of the SDK's own errors has only the status.
 //   - Type ("skinflint_ambiguous"), and the header Skinflint-Refusal of Response ("ambiguous"), name the kind.
 //
 // [policy.Track] gives access to the [*middleware.Error] itself, by the Err of its Call. If the context is done, the error
@@ -47,6 +47,9 @@
 package openaigo
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 
@@ -63,7 +66,7 @@ import (
 // unless an option turns them on. option.WithHTTPClient has no effect here; use [Options] for an http.Client of the
 // program. Passed to a single call, that option bypasses the stack.
 func NewClient(key string, stack *middleware.Stack, opts ...option.RequestOption) openai.Client {
-	first := []option.RequestOption{option.WithMaxRetries(0)}
+	first := []option.RequestOption{option.WithMaxRetries(0), option.WithMiddleware(explained)}
 	if key != "" {
 		first = append(first, option.WithAPIKey(key))
 	}
@@ -78,10 +81,38 @@ func NewClient(key string, stack *middleware.Stack, opts ...option.RequestOption
 // The client uses a copy of hc with the same cookie jar, redirect policy and timeout, and the stack sends through its
 // transport, as [middleware.Stack.Wrap] says. hc may be nil.
 func Options(stack *middleware.Stack, hc *http.Client) []option.RequestOption {
-	return []option.RequestOption{option.WithMaxRetries(0), through(stack, hc)}
+	return []option.RequestOption{option.WithMaxRetries(0), option.WithMiddleware(explained), through(stack, hc)}
 }
 
-// through makes the SDK send through the stack, which answers what it refuses by a response.
+// through makes the SDK send through the stack, which answers what it refuses by a response, because the SDK resends any
+// error without one.
 func through(stack *middleware.Stack, hc *http.Client) option.RequestOption {
 	return option.WithHTTPClient(stack.ErrorsAs(middleware.AsResponse).Wrap(hc))
 }
+
+// explained gives the SDK the response by which the stack refuses a call together with an error that says why. The SDK
+// returns that error, and does not resend the call because the response says so.
+func explained(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
+	resp, err := next(req)
+	if err != nil || resp == nil || resp.Header.Get("Skinflint-Refusal") == "" || resp.Body == nil {
+		return resp, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	if err != nil {
+		return resp, err
+	}
+	var answer struct{ Error json.RawMessage }
+	e := &openai.Error{Request: req, Response: resp, StatusCode: resp.StatusCode}
+	if json.Unmarshal(body, &answer) != nil || e.UnmarshalJSON(answer.Error) != nil || e.Message == "" {
+		return resp, nil
+	}
+	return resp, &refusal{e}
+}
+
+// A refusal is an error of the SDK whose text says why.
+type refusal struct{ err *openai.Error }
+
+func (r *refusal) Error() string { return r.err.Error() + ": " + r.err.Message }
+func (r *refusal) Unwrap() error { return r.err }

@@ -3,10 +3,13 @@ package openaigo_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/openai/openai-go/v3"
@@ -16,6 +19,7 @@ import (
 
 	"github.com/skinflint-go/skinflint/adapters/adaptertest"
 	"github.com/skinflint-go/skinflint/adapters/openaigo"
+	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
@@ -235,4 +239,45 @@ func TestServiceTierOfTheSDK(t *testing.T) {
 		}
 		w.Balance()
 	})
+}
+
+// What cannot be sent is tried once, and the SDK's error says what is wrong.
+func TestWhatCannotBeSent(t *testing.T) {
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	for name, test := range map[string]struct{ url, key, text, hint string }{
+		"key with a line break": {"https://api.openai.com/v1/", "sk-secret-1\n", "invalid header field value for", "line break"},
+		"no scheme":             {"api.openai.com/v1/", "sk-secret-1", "unsupported protocol scheme", "correct the base URL"},
+		"wrong scheme":          {"htp://api.openai.com/v1/", "sk-secret-1", "unsupported protocol scheme", "correct the base URL"},
+		"unknown authority":     {secure.URL + "/v1/", "sk-secret-1", "unknown authority", "certificate"},
+		"TLS to a plain port":   {strings.Replace(plain.URL, "http:", "https:", 1) + "/v1/", "sk-secret-1", "", "does not speak TLS"},
+	} {
+		for _, middle := range []bool{false, true} {
+			stack, err := middleware.New()
+			if err != nil {
+				t.Fatal(err)
+			}
+			options := []option.RequestOption{option.WithAPIKey(test.key), option.WithBaseURL(test.url)}
+			if middle {
+				options = append(options, option.WithMiddleware(stack.Middleware))
+			} else {
+				options = append(options, openaigo.Options(stack, nil)...)
+			}
+			client := openai.NewClient(options...)
+			_, err = client.Chat.Completions.New(t.Context(), question("gpt-5", "Who cannot be asked?"))
+			text := fmt.Sprint(err)
+			if e, ok := errors.AsType[*openai.Error](err); ok && middle { // this SDK has only the status in its own text
+				text = e.Message
+			}
+			if err == nil || !strings.Contains(text, test.text) || !strings.Contains(text, test.hint) || strings.Contains(text, "secret") {
+				t.Errorf("%s, as middleware %v: %v", name, middle, text)
+			}
+			rows := stack.Rows()
+			if len(rows) != 1 || rows[0].Outcome != policy.NotSent || rows[0].Exposure.Known || rows[0].SDKRetry != 0 {
+				t.Errorf("%s, as middleware %v: %+v", name, middle, rows)
+			}
+		}
+	}
 }

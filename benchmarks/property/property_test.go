@@ -49,7 +49,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestNeverPayTwice makes calls of all kinds through every SDK. With every fault on the wire:
+// TestNeverPayTwice makes calls of all kinds through every SDK, over bases that report what they do and over such that do
+// not. With every fault on the wire:
 //
 //   - a call is billed at most once
 //   - a usage that the ledger measured is the one on the provider's meter
@@ -118,8 +119,17 @@ type conditions struct {
 	timeout time.Duration // of the http.Client; 0: none
 	retries int           // of the SDK, if it has retries
 	base    http.RoundTripper
-	bare    bool // nothing but net/http's own transport is below the stack
+	beneath string // what is below the stack
 }
+
+// What may stand below the stack.
+const (
+	bare       = "bare"       // nothing but net/http's own transport
+	foreign    = "foreign"    // something that passes the request on with its context
+	detached   = "detached"   // something that passes it on under a context of its own, so that nothing is reported
+	persistent = "persistent" // the same, and it sends what fails again, as long as GetBody gives it a body
+	stubborn   = "stubborn"   // something that passes it on with its context, and sends it again if its connection fails
+)
 
 var faults = []llmtest.Fault{
 	llmtest.ResetBeforeAccept, llmtest.ResetAfterAccept, llmtest.CutStream, llmtest.ErrorInStream, llmtest.ServerError,
@@ -154,7 +164,7 @@ func anyConditions(random *rand.Rand) conditions {
 		}[random.IntN(6)],
 		timeout: []time.Duration{0, 0, time.Minute, 12 * time.Minute}[random.IntN(4)],
 		retries: random.IntN(2) * 2,
-		bare:    random.IntN(3) > 0,
+		beneath: []string{bare, bare, bare, bare, foreign, stubborn, detached, persistent}[random.IntN(8)],
 	}
 	w.policy.AttemptTimeout = []time.Duration{0, 0, 2 * time.Minute}[random.IntN(3)]
 	w.policy.MaxAttempts = random.IntN(5)
@@ -180,11 +190,11 @@ type caller func(ctx context.Context, a ask) error
 func trial(t *testing.T, s sdk, random *rand.Rand, calls int) (sum tally) {
 	w := anyConditions(random)
 	store := ledger.NewMemory(1 << 20)
-	base := new(laterBase)
+	base := &laterBase{beneath: w.beneath}
 	w.base = base
 	newStack := func(options ...middleware.Option) *middleware.Stack {
 		under := http.RoundTripper(base)
-		if w.bare && base.rt != nil {
+		if w.beneath == bare && base.rt != nil {
 			under = base.rt
 		}
 		stack, err := middleware.New(append([]middleware.Option{
@@ -237,7 +247,7 @@ func trial(t *testing.T, s sdk, random *rand.Rand, calls int) (sum tally) {
 		all.Wait()
 		time.Sleep(time.Hour) // for streams that were not read to their end
 		synctest.Wait()
-		(&audit{T: t, sdk: s, bare: w.bare && !s.foreign, provider: provider, store: store, sum: &sum}).compare()
+		(&audit{T: t, sdk: s, bare: w.beneath == bare && !s.foreign, silent: (w.beneath == detached || w.beneath == persistent) && !s.foreign, provider: provider, store: store, sum: &sum}).compare()
 	})
 	return sum
 }
@@ -268,9 +278,54 @@ func manyAsks(random *rand.Rand, calls int) (work []job) {
 }
 
 // A laterBase is a RoundTripper that is set after the stack was made over it.
-type laterBase struct{ rt http.RoundTripper }
+type laterBase struct {
+	rt      http.RoundTripper
+	beneath string
+}
 
-func (l *laterBase) RoundTrip(req *http.Request) (*http.Response, error) { return l.rt.RoundTrip(req) }
+func (l *laterBase) RoundTrip(req *http.Request) (*http.Response, error) {
+	send := l.detached
+	if l.beneath != detached && l.beneath != persistent {
+		send = l.rt.RoundTrip
+	}
+	resp, err := send(req)
+	for n := 1; n < 4 && l.again(resp, err) && req.GetBody != nil; n++ {
+		body, bodyErr := req.GetBody()
+		if bodyErr != nil {
+			break
+		}
+		if resp != nil {
+			resp.Body.Close()
+		}
+		again := req.Clone(req.Context())
+		again.Body = body
+		resp, err = send(again)
+	}
+	return resp, err
+}
+
+// again reports whether what is below the stack would send a request again.
+func (l *laterBase) again(resp *http.Response, err error) bool {
+	switch l.beneath {
+	case persistent:
+		return err != nil || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
+	case stubborn:
+		return err != nil
+	}
+	return false
+}
+
+// detached sends a request that ends with req's context, but does not carry its trace.
+func (l *laterBase) detached(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	stop := context.AfterFunc(req.Context(), func() { cancel(context.Cause(req.Context())) })
+	resp, err := l.rt.RoundTrip(req.Clone(ctx))
+	if err != nil {
+		stop()
+		cancel(nil)
+	}
+	return resp, err
+}
 
 // number finds the number of the call in a request's body.
 var number = regexp.MustCompile(`call-(\d+)\. `)
@@ -280,6 +335,7 @@ type audit struct {
 	*testing.T
 	sdk      sdk
 	bare     bool // nothing but net/http's transport is below the stack
+	silent   bool // what is below reports nothing
 	provider *llmtest.Server
 	store    *ledger.Memory
 	sum      *tally
@@ -368,6 +424,9 @@ func (a *audit) readRow(r ledger.Row, n int) {
 	if r.Outcome != policy.Refused {
 		a.sum.attempts++
 		a.wireTries += r.WireTries
+		if a.silent && r.WireTries > 2 { // before it is known that nothing is reported, headers may be sent once more
+			a.Errorf("call %d: attempt %d is on the wire %d times: %s", n, r.Attempt, r.WireTries, a.history(n))
+		}
 		key := attempt{r.Call, r.Attempt}
 		if a.seen[key] {
 			a.Errorf("call %d: two rows of attempt %d: %s", n, r.Attempt, a.history(n))
@@ -376,7 +435,7 @@ func (a *audit) readRow(r ledger.Row, n int) {
 	}
 	switch r.Outcome {
 	case policy.Rejected, policy.NotSent, policy.Refused:
-		if r.Cost != ledger.Known(0) || a.bare && r.Exposure.Known {
+		if r.Cost != ledger.Known(0) || (a.bare || a.silent) && r.Exposure.Known {
 			a.Errorf("call %d: a %s attempt costs $%s, and exposes $%s", n, r.Outcome, r.Cost, r.Exposure)
 		}
 	case policy.Ambiguous:
