@@ -235,4 +235,9 @@ func TestEmbeddedAudio(t *testing.T) {
 			cost:   "0.001627"}.check(t) // 10 x 0.2 + 250 x 6.5
 		wantUsage(t, &row, price.Usage{Input: 10, AudioInput: 250})
 	}
+	// Without a list it is not known what was embedded, unless it is text.
+	const answer = `{"embedding":{"values":[0.1]},"usageMetadata":{"promptTokenCount":260}}`
+	billedCall{name: "no list", url: url, request: `{"content":{"parts":[{"inline_data":{"mime_type":"audio/mp3","data":"AA"}}]}}`, answer: answer, cost: "unknown"}.check(t)
+	billedCall{name: "no list in a batch", url: strings.Replace(url, "embedContent", "batchEmbedContents", 1), request: `{"requests":[{"content":{"parts":[{"fileData":{"fileUri":"x"}}]}}]}`, answer: answer, cost: "unknown"}.check(t)
+	billedCall{name: "text", url: url, request: `{"content":{"parts":[{"text":"what is inline_data?"}]}}`, answer: answer, cost: "0.000052"}.check(t)
 }

@@ -90,6 +90,7 @@ type Call struct {
 	// counts where it is more than Tools; zero is the same as Tools.
 	Fees Tools
 
+	media  bool   // something else than text is embedded, or may be
 	timed  bool   // the request says how long the server may take
 	ttl    string // the time to live of what the request has written to a prompt cache, as JSON
 	parent string // what the name of a context cache begins with, on Vertex AI: "projects/P/locations/L/"

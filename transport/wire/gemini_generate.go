@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"bytes"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +19,8 @@ var (
 		"generationConfig.maxOutputTokens", "generationConfig.max_output_tokens", "generationConfig.candidateCount",
 		"generationConfig.candidate_count", "generation_config.maxOutputTokens", "generation_config.max_output_tokens",
 		"generation_config.candidateCount", "generation_config.candidate_count", "background", "tools")
+
+	embedRequests = transport.MustPaths("content", "requests")
 
 	generateAnswers = transport.MustPaths("responseId", "modelVersion", "error", "error.code", "error.status", "error.message",
 		"usageMetadata.promptTokenCount", "usageMetadata.cachedContentTokenCount", "usageMetadata.candidatesTokenCount",
@@ -42,7 +46,7 @@ func newModelShapes(provider, prices string, tiers, strict []policy.Tier) *model
 	s := &modelShapes{generate: model, embeddings: model, countTokens: model}
 	s.generate.Operation, s.generate.Tiers, s.generate.Strict, s.generate.Caches = Generate, tiers, strict, true
 	s.generate.Harmless, s.embeddings.Harmless = generateHarmless, geminiEmbeddingsHarmless
-	s.embeddings.Operation, s.embeddings.NoOutput = Embeddings, true
+	s.embeddings.Operation, s.embeddings.NoOutput, s.embeddings.RequestPaths = Embeddings, true, embedRequests
 	s.countTokens.Operation = CountTokens
 
 	// Searches are counted in the candidates, which are long and in every event. Only calls that may search pay for that.
@@ -96,12 +100,27 @@ var (
 
 // generateRequest reads tools, output limit, number of answers, and context cache.
 func generateRequest(c *Call, body *transport.Fields) {
+	if c.Shape != nil && c.Operation == Embeddings {
+		embedRequest(c, body)
+		return
+	}
 	readTools(c, body, "", geminiFunctions, geminiSearches)
 	if c.Tools == CountedTools && c.Shape != nil && c.grounded != nil {
 		c.Shape = c.grounded
 	}
 	generateConfig(c, body)
 }
+
+// embedRequest notes whether anything but text is embedded.
+func embedRequest(c *Call, body *transport.Fields) {
+	for _, path := range [...]transport.Path{atContent, atRequests} {
+		raw, there := body.Look(path)
+		c.media = c.media || there && raw == nil || slices.ContainsFunc(mediaNames, func(name []byte) bool { return bytes.Contains(raw, name) })
+	}
+}
+
+// mediaNames are ends of the names of members that hold what is no text.
+var mediaNames = [][]byte{[]byte(`nlineData"`), []byte(`nline_data"`), []byte(`ileData"`), []byte(`ile_data"`)}
 
 // generateConfig reads what interactions have too.
 func generateConfig(c *Call, body *transport.Fields) {

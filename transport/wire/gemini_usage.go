@@ -44,6 +44,9 @@ func readGeminiUsage(c *Call, doc *transport.Fields, a *Answer) {
 	a.gemini = n
 	a.Usage = n.usage(c, &r)
 	a.HasUsage, a.Problem = true, r.problem
+	if c.NoOutput && c.media && !n.in.stated {
+		a.Extras = "it does not say which of its tokens are of audio, images or video, which have prices of their own"
+	}
 }
 
 // keep takes the counts of an earlier event where n has none. A total only holds for counts that came with it.

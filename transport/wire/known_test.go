@@ -26,7 +26,8 @@ func TestKnown(t *testing.T) {
 		"openai": "api.openai.com", "gemini": "generativelanguage.googleapis.com", "vertex": "aiplatform.googleapis.com",
 		"azure": "me.openai.azure.com", "groq": "api.groq.com", "openrouter": "openrouter.ai", "anthropic": "api.anthropic.com",
 		"deepseek": "api.deepseek.com", "mistral": "api.mistral.ai", "xai": "api.x.ai", "perplexity": "api.perplexity.ai",
-		"cerebras": "api.cerebras.ai", "moonshotai": "api.moonshot.ai", "zai": "api.z.ai",
+		"cerebras": "api.cerebras.ai", "moonshotai": "api.moonshot.ai", "zai": "api.z.ai", "vercel": "ai-gateway.vercel.sh",
+		"bedrock": "bedrock-mantle.us-east-1.api.aws",
 	}
 	found := map[string]bool{}
 	for _, provider := range wire.Providers() {

@@ -84,7 +84,7 @@ func (s *usageState) input(c *Call, prompt, audio int64, u *usage, a *Answer) {
 		u.wrong("usage has more tokens of audio and images than tokens")
 	}
 	to.Input = max(0, fresh-apart)
-	if c.freshImages {
+	if c.freshImages && written+audio == 0 {
 		to.Input = max(to.Input, min(s.n[ImageInTokens], prompt-apart))
 	}
 	to.CachedInput = max(0, cached-cachedAudio-cachedImages)

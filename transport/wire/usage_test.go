@@ -242,7 +242,7 @@ func TestUsageProperties(t *testing.T) {
 	}
 	for _, url := range []string{chatURL, openRouterURL, "https://api.x.ai/v1/chat/completions", "https://api.openai.com/v1/images/edits", responsesURL} {
 		trusted := 0
-		for range 20_000 {
+		for range 5_000 {
 			prompt, output, cached, written, reasoning := some(), some(), some(), some(), some()
 			audio, cachedAudio, images, audioOut := some(), some(), some(), some()
 			total := []int64{0, prompt + output, prompt + output, prompt + output + reasoning, prompt + output + some()}[random.IntN(5)]
