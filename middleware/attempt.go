@@ -128,7 +128,6 @@ func (a *attempt) send() (*http.Response, error) {
 // receive classifies a response.
 func (a *attempt) receive(ctx context.Context, out *http.Request, resp *http.Response) (*http.Response, error) {
 	a.sender.spoken.note(a.c.request.URL.Host, resp.ProtoMajor)
-	a.sender.spoken.silent.Store(!a.trace.Reported() && a.trace.Writes() > 0)
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}

@@ -13,9 +13,8 @@ const maxHosts = 1024
 
 // protocols remember the version of HTTP in which each host last answered. The zero protocols know none.
 type protocols struct {
-	mu     sync.Mutex
-	hosts  atomic.Pointer[map[string]int] // never written to
-	silent atomic.Bool                    // what stands beneath sent a request, and reported nothing (httptrace)
+	mu    sync.Mutex
+	hosts atomic.Pointer[map[string]int] // never written to
 }
 
 // transports has the protocols of every http.Transport beneath a chain: several chains may share a transport, and with it

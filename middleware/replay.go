@@ -60,7 +60,7 @@ func (a *attempt) watch(ctx context.Context) context.Context {
 	s, req := a.sender, a.c.request
 	noBody := req.Body == nil || req.Body == http.NoBody || a.c.body.Size() == 0
 	empty := req.Method == http.MethodPost && noBody && a.c.wire.Kind != wire.Free
-	a.trace.Foreign, a.trace.Silent = !s.bare || empty, !s.bare && s.spoken.silent.Load()
+	a.trace.Foreign = !s.bare || empty
 	if !s.client && !empty {
 		return ctx
 	}
@@ -109,14 +109,9 @@ func (a *attempt) unprocessed(out *http.Request, err error) *http.Request {
 	return again
 }
 
-// resent reports whether something beneath may have sent the request more than once.
-func (a *attempt) resent() bool {
-	if a.sender.bare { // what net/http's own transport sends again on its own is free
-		return false
-	}
-	sends := a.trace.Sends()
-	return sends-a.void > 1 || !a.trace.Reported() && a.trace.Writes() > sends
-}
+// resent reports whether something beneath may have sent the request more than once. What net/http's own transport sends
+// again on its own is free.
+func (a *attempt) resent() bool { return !a.sender.bare && a.trace.Sends()-a.void > 1 }
 
 // lost returns what an attempt without an answer means for the bill.
 func (a *attempt) lost(err error) wire.Rejection {

@@ -14,7 +14,6 @@ type reads struct {
 	claimed  int  // bodies read for headers that were reported as written
 	stray    int  // bodies read after a report, but not for headers that were reported
 	opened   int  // bodies that GetBody gave before anything was reported
-	reopened int  // those of them that it gave after an early read
 	forgiven int  // sends that the server did not process
 	ended    bool // no body may be read any more
 	own      sentBody
@@ -64,12 +63,7 @@ func (t *Trace) reopen() bool {
 		return r.claimed+r.stray <= r.forgiven+t.answered()
 	}
 	r.opened++
-	if r.early <= r.forgiven {
-		return r.opened < maxOpened
-	}
-	// It may be a repetition, or what read the body only looked at it, and sends this one.
-	r.reopened++
-	return !t.Silent && r.reopened == 1
+	return r.early <= r.forgiven && r.opened < maxOpened
 }
 
 // maxOpened is how often GetBody returns a body if nothing is reported or read. On HTTP/1, net/http needs it for each
@@ -101,19 +95,11 @@ func (t *Trace) read(again bool) error {
 func (t *Trace) answered() int { return max(0, int(t.answers.Load()-t.announce.Load())) }
 
 // Writes returns how often the request was written: its headers, as reported, or its body, read by something Foreign that
-// did not report. It is more than 1 if something beneath sent the request again. Without reports it may be too high, because
-// what GetBody gave once a body was read is counted even if it was not sent.
+// did not report. It is more than 1 if something beneath sent the request again.
 func (t *Trace) Writes() int {
-	n := int(t.headers.Load())
-	if t.Foreign {
-		t.reads.mu.Lock()
-		defer t.reads.mu.Unlock()
-		n += t.unreported()
-		if !t.watched.Load() && !t.Silent {
-			n += min(t.reads.reopened, 1)
-		}
-	}
-	return n
+	t.reads.mu.Lock()
+	defer t.reads.mu.Unlock()
+	return int(t.headers.Load()) + t.unreported()
 }
 
 // Sends returns how many of the Writes a server may have processed: not those whose body was never read, as on a connection
@@ -131,11 +117,10 @@ func (t *Trace) Sends() int {
 
 // unreported returns how many bodies may have been sent by something that does not report.
 func (t *Trace) unreported() int {
-	r := &t.reads
-	if t.watched.Load() && (r.reopened == 0 || t.headers.Load() > 0) {
-		return r.stray // the early reads were only looks at the body
+	if t.watched.Load() {
+		return t.reads.stray // the early reads were only looks at the body
 	}
-	return r.stray + r.early
+	return t.reads.stray + t.reads.early
 }
 
 // A sentBody is a body whose first read is noted.

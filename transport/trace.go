@@ -20,9 +20,6 @@ type Trace struct {
 	// WithTrace.
 	Foreign bool
 
-	// Silent says that what is Foreign is known not to report.
-	Silent bool
-
 	// Again, if not nil, is called before a request whose headers were written is sent once more. It gets the host and port
 	// to which the request then goes, and whether there was an answer, such as a redirect; if not, the connection failed.
 	// It may cancel the request's context. Without Foreign, answers are not counted, and answered is false.
@@ -113,9 +110,10 @@ var ErrReplay = errors.New("transport: the request may not be sent once more: a 
 //
 // If an answer has arrived, the body may be sent again: the sender is then something Foreign that has seen the answer.
 //
-// Something Foreign may report nothing, because it sends the request under a context of its own. Then one body may have been
-// sent as soon as one was read, and another one cannot be read: its Read, or GetBody if Silent is set, returns ErrReplay. What
-// reads a body to its end, and sends copies of it, is not noticed. It must pass on the request's context.
+// Something Foreign may report nothing, because it sends the request under a context of its own. Then the request may have been
+// sent as soon as a body was read, and GetBody returns no other one. What only looks at the body before it sends the request
+// can open it for that by GetBody, or keep what it has read. What keeps a body, and sends it several times, is not noticed: it
+// has to pass on the request's context.
 func (t *Trace) Guard(getBody func() (io.ReadCloser, error)) func() (io.ReadCloser, error) {
 	if getBody == nil {
 		return nil

@@ -424,7 +424,7 @@ func (a *audit) readRow(r ledger.Row, n int) {
 	if r.Outcome != policy.Refused {
 		a.sum.attempts++
 		a.wireTries += r.WireTries
-		if a.silent && r.WireTries > 2 { // before it is known that nothing is reported, headers may be sent once more
+		if a.silent && r.WireTries > 1 {
 			a.Errorf("call %d: attempt %d is on the wire %d times: %s", n, r.Attempt, r.WireTries, a.history(n))
 		}
 		key := attempt{r.Call, r.Attempt}
