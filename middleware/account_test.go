@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -346,9 +347,15 @@ func TestUnboundedIsUnpriced(t *testing.T) {
 func TestOthersAreNeverSilent(t *testing.T) {
 	twice := transport.Link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		trace := httptrace.ContextClientTrace(req.Context())
+		body, err := io.ReadAll(req.Body) // it keeps the body, and sends it as often as it likes
+		if err != nil {
+			return nil, err
+		}
 		trace.WroteHeaders()
 		trace.WroteHeaders()
-		return next.RoundTrip(req)
+		again := req.WithContext(req.Context())
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		return next.RoundTrip(again)
 	})
 	for body, want := range map[string]struct{ answer, cost, exposure, unpriced string }{
 		`{"model":"gpt-5","max_completion_tokens":100}`:    {served, "known", "known", ""},
@@ -386,18 +393,19 @@ func TestStatusesThatAreNone(t *testing.T) {
 
 // What was free has the cost 0, in words as well as in the totals.
 func TestFreeOutcomesCostNothing(t *testing.T) {
-	notSent := func(*http.Request) (*http.Response, error) {
+	notSent := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		req.Body.Close() // unread: there is no connection
 		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-	}
+	})
 	for outcome, test := range map[policy.Outcome]struct {
 		options []policy.Option
-		answer  answerFunc
+		base    http.RoundTripper
 	}{
 		policy.NotSent:  {nil, notSent},
-		policy.Rejected: {nil, says(400, jsonType, `{"error":{"code":"bad"}}`)},
-		policy.Refused:  {[]policy.Option{policy.MaxCost(0)}, says(200, jsonType, served)},
+		policy.Rejected: {nil, newScript(says(400, jsonType, `{"error":{"code":"bad"}}`))},
+		policy.Refused:  {[]policy.Option{policy.MaxCost(0)}, newScript(says(200, jsonType, served))},
 	} {
-		stack := stackOver(t, newScript(test.answer), policy.Policy{MaxAttempts: 1})
+		stack := stackOver(t, test.base, policy.Policy{MaxAttempts: 1})
 		chat(t, policy.With(t.Context(), test.options...), stack, boundedBody)
 		rows, totals := stack.Rows(), stack.Totals()
 		if len(rows) != 1 || rows[0].Outcome != outcome || !strings.Contains(string(rows[0].AppendJSON(nil)), `"cost_usd":"0"`) {
