@@ -94,7 +94,7 @@ func TestSites(t *testing.T) {
 		"an image":          {"Sec-Fetch-Site: cross-site\r\n", 403},
 		"another site, too": {"Sec-Fetch-Site: same-site\r\n", 403},
 	} {
-		const request = "POST /v1/embeddings HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\nContent-Length: 2\r\n%s\r\n{}"
+		const request = "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n%s\r\n{}"
 		if a := raw(t, open, fmt.Sprintf(request, test.headers)); a.StatusCode != test.status {
 			t.Errorf("%s: %d, want %d", name, a.StatusCode, test.status)
 		}

@@ -42,7 +42,7 @@ func TestMetrics(t *testing.T) {
 	}
 	totals := p.totals()
 	for name, want := range map[string]string{
-		"skinflint_calls_total": "4", "skinflint_unpriced_total": "1", "skinflint_ledger_lost_total": "0", "skinflint_ledger_queued": "0",
+		"skinflint_calls_total": "4", "skinflint_unpriced": "1", "skinflint_ledger_lost_total": "0", "skinflint_ledger_queued": "0",
 		"skinflint_cost_usd_total": totals.Cost.String(), "skinflint_exposure_usd": totals.Exposure.String(), "skinflint_saved_usd": totals.Saved.String(),
 		`skinflint_model_cost_usd_total{model="gpt-5-mini"}`: totals.Cost.String(), `skinflint_model_calls_total{model="gpt-5-mini"}`: "4",
 		`skinflint_tier_list_usd_total{tier="flex"}`: totals.By["tier:flex"].List.String(),
