@@ -46,4 +46,3 @@ func TestTooLongBodies(t *testing.T) {
 		}
 	}
 }
-

@@ -81,8 +81,14 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 	g := &gate{token: c.token, hosts: c.hosts, log: s.log, upstream: upstream, router: router}
 	s.room = newRoom(c.bodyMemory)
 	calls := &calls{gate: g, next: s.stack.ErrorsAs(middleware.AsResponse), encodings: c.encodings, life: life}
-	s.http = &http.Server{
-		Handler:           s.handler(g, newProxy(g, calls, s.room, c.headers)),
+	s.http = s.newHTTP(life, s.handler(g, newProxy(g, calls, s.room, c.headers)))
+	return s, nil
+}
+
+// newHTTP returns a server whose requests end with a context.
+func (s *server) newHTTP(life context.Context, h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headerBytes,
@@ -91,7 +97,6 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 
 		DisableGeneralOptionsHandler: true, // it would read the body of OPTIONS * for as long as that takes
 	}
-	return s, nil
 }
 
 // base returns the transport to the provider. It neither asks for compression nor decompresses: the client decides.
