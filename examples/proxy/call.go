@@ -30,7 +30,7 @@ func (c *calls) RoundTrip(req *http.Request) (*http.Response, error) {
 		without(out, "Accept-Encoding")
 	}
 	if x := exchangeOf(out.Context()); x != nil && call.Kind == wire.Billable {
-		if err := x.hold(out); err != nil {
+		if err := x.receive(out); err != nil {
 			return nil, err
 		}
 		if out.GetBody != nil {

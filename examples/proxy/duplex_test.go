@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -39,6 +40,7 @@ func TestNoAnswerIsLost(t *testing.T) {
 		io.WriteString(w, answer)
 	}))
 	t.Cleanup(upstream.Close)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8)) // or the race is rare
 	p := start(t, upstream.URL)
 	const workers, calls = 20, 1000
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}

@@ -201,7 +201,7 @@ func (timedOut) Temporary() bool { return true }
 func TestMethods(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Method", r.Method)
-		w.Header().Set("X-URI", fmt.Sprint(len(r.RequestURI), r.RequestURI[:min(len(r.RequestURI), 20)]))
+		w.Header().Set("X-URI", fmt.Sprintf("%d %s", len(r.RequestURI), r.RequestURI[:min(len(r.RequestURI), 20)]))
 		w.Header().Set("Content-Length", "5")
 		io.WriteString(w, "hello")
 	}))

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
@@ -36,6 +37,16 @@ func (x *exchange) fault() error {
 		return nil
 	}
 	return x.request.fault()
+}
+
+// receive reads the body of a call into memory, if it is not too long for that: see [holding.hold].
+func (x *exchange) receive(out *http.Request) error {
+	if x.request == nil {
+		return x.hold(out)
+	}
+	x.request.endBy(time.Now().Add(holdTime))
+	defer x.request.endBy(time.Time{})
+	return x.hold(out)
 }
 
 // problemOf returns the answer to a request that got none from the provider because of err. It reports false if the client has

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,13 +16,14 @@ const (
 	// longer body, such as that of a file, is streamed and sent once.
 	maxHeld = 32 << 20
 
-	// firstPart and maxPart are the sizes of the parts in which a body is kept, so that a body of unknown length is never
-	// copied, and takes no more memory than has arrived of it.
+	// firstPart and maxPart are the sizes of the parts in which a body is kept, so that it is never copied, and takes no more
+	// memory than has arrived of it. Only the first part is read before there is room.
 	firstPart = 64 << 10
 	maxPart   = 1 << 20
 
-	// roomTime is how long a call waits for room.
+	// roomTime is how long a call waits for room, and holdTime how long its whole body may take to arrive.
 	roomTime = 10 * time.Second
+	holdTime = 10 * time.Minute
 )
 
 // errNoRoom is the error of a call whose body found no room.
@@ -33,44 +35,59 @@ type room struct {
 
 	mu      sync.Mutex
 	taken   int64
-	freed   chan struct{} // closed and replaced when there is more room
+	waiting []*guest // in the order in which they came
 	refused int64
 }
 
-func newRoom(size int64) *room { return &room{size: size, freed: make(chan struct{})} }
-
-// take takes n bytes. If there is no room for them, it waits until other calls have given theirs back, for roomTime at most. A
-// long body does not hold up a short one for which there is room.
-func (r *room) take(ctx context.Context, n int64) error {
-	late := time.NewTimer(roomTime)
-	defer late.Stop()
-	for {
-		freed, ok := r.try(n)
-		if ok {
-			return nil
-		}
-		select {
-		case <-freed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-late.C:
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.refused++
-			return errNoRoom
-		}
-	}
+// A guest waits for n bytes of a room.
+type guest struct {
+	n     int64
+	ready chan struct{} // closed when it has them
 }
 
-// try takes n bytes if there is room, or returns a channel that is closed when there is more.
-func (r *room) try(n int64) (freed chan struct{}, ok bool) {
+func newRoom(size int64) *room { return &room{size: size} }
+
+// take takes n bytes. If there is no room for them, it waits until other calls have given theirs back, for roomTime at most.
+func (r *room) take(ctx context.Context, n int64) error {
+	g := &guest{n, make(chan struct{})}
+	r.mu.Lock()
+	r.waiting = append(r.waiting, g)
+	r.admit()
+	r.mu.Unlock()
+	late := time.NewTimer(roomTime)
+	defer late.Stop()
+	err := errNoRoom
+	select {
+	case <-g.ready:
+		return nil
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-late.C:
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.taken+n > r.size {
-		return r.freed, false
+	i := slices.Index(r.waiting, g)
+	if i < 0 {
+		return nil // it has come just now
 	}
-	r.taken += n
-	return nil, true
+	r.waiting = slices.Delete(r.waiting, i, i+1)
+	r.refused++
+	r.admit()
+	return err
+}
+
+// admit lets in those that wait, first come, first served. But a body of one part does not wait for longer ones.
+func (r *room) admit() {
+	full := false
+	r.waiting = slices.DeleteFunc(r.waiting, func(g *guest) bool {
+		if r.taken+g.n > r.size || full && g.n > firstPart {
+			full = true
+			return false
+		}
+		r.taken += g.n
+		close(g.ready)
+		return true
+	})
 }
 
 // give gives n bytes back.
@@ -78,8 +95,7 @@ func (r *room) give(n int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.taken -= n
-	close(r.freed)
-	r.freed = make(chan struct{})
+	r.admit()
 }
 
 // stats returns how many bytes are taken, and how many calls have found no room.
@@ -125,50 +141,57 @@ func (h *holding) hold(out *http.Request) error {
 	return nil
 }
 
-// read reads a body and reports whether it ended within most bytes. The room for a length that is known, which is positive, is
-// taken before the first byte is read, so that a call that has begun to take room does not wait for more.
+// read reads a body and reports whether it ended within most bytes. A length that is known is positive.
+//
+// It reads a first part before it takes room, so that a client that sends nothing takes none. Then it takes all the room that
+// the body can need: calls that each wait for more, with a part of their body in memory, would wait for each other.
 func (h *holding) read(ctx context.Context, body io.Reader, length, most int64) (whole bool, err error) {
-	known := length > 0
-	if known {
-		if err := h.take(ctx, length); err != nil {
-			return false, err
-		}
+	if length > 0 {
 		most = length
 	}
-	for read := int64(0); read < most; {
-		size := min(maxPart, most-read)
-		if !known {
-			size = min(size, max(firstPart, read))
-			if err := h.take(ctx, size); err != nil {
-				return false, err
-			}
-		}
-		part := make([]byte, size)
-		n, err := fill(body, part)
-		h.parts = append(h.parts, part[:n])
-		read += int64(n)
-		switch {
-		case err == nil:
-		case !errors.Is(err, io.EOF):
-			return false, err
-		case known && read < length:
-			return false, io.ErrUnexpectedEOF
-		default:
-			return true, nil
-		}
-	}
-	if known {
-		return true, nil
-	}
-	more := make([]byte, 1)
-	switch n, err := fill(body, more); {
-	case n > 0:
-		h.parts = append(h.parts, more)
-		return false, nil
-	case !errors.Is(err, io.EOF):
+	read, err := h.readPart(body, min(firstPart, most))
+	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
+	need := most
+	if err != nil {
+		need = read
+	}
+	if err := h.take(ctx, need); err != nil {
+		return false, err
+	}
+	for err == nil && read < most {
+		var n int64
+		n, err = h.readPart(body, min(maxPart, most-read))
+		read += n
+	}
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return false, err
+	case read < length:
+		return false, io.ErrUnexpectedEOF
+	case err == nil && length <= 0:
+		if n, err := h.readPart(body, 1); n > 0 || !errors.Is(err, io.EOF) {
+			return false, notEOF(err)
+		}
+	}
+	h.giveBack(h.taken - read)
 	return true, nil
+}
+
+// readPart reads the next bytes of a body.
+func (h *holding) readPart(body io.Reader, size int64) (int64, error) {
+	part := make([]byte, size)
+	n, err := fill(body, part)
+	h.parts = append(h.parts, part[:n])
+	return int64(n), err
+}
+
+func notEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // fill reads until p is full. It returns [io.EOF] only if r has ended.
@@ -202,10 +225,13 @@ func (h *holding) reader() io.Reader {
 	return io.MultiReader(parts...)
 }
 
-// release gives the room back.
-func (h *holding) release() {
-	if h.taken > 0 {
-		h.room.give(h.taken)
-		h.taken = 0
+// giveBack gives a part of the room back.
+func (h *holding) giveBack(n int64) {
+	if n > 0 {
+		h.room.give(n)
+		h.taken -= n
 	}
 }
+
+// release gives all the room back.
+func (h *holding) release() { h.giveBack(h.taken) }

@@ -1,10 +1,20 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
@@ -44,5 +54,184 @@ func TestTooLongBodies(t *testing.T) {
 		if s := <-got; s.body != body {
 			t.Errorf("length %d: %d bytes arrive of %d", length, len(s.body), len(body))
 		}
+	}
+}
+
+// TestManyBodies makes many calls with long bodies at once. Their bodies take no more memory than -body-memory says: those for
+// which there is no room wait.
+func TestManyBodies(t *testing.T) {
+	const calls, size, most = 16, 2 << 20, 10 << 20
+	release := make(chan bool)
+	var running atomic.Int64
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		running.Add(1)
+		<-release
+		running.Add(-1)
+		fmt.Fprintf(w, `{"read":%d,"error":"%v"}`, n, err)
+	}))
+	defer upstream.Close()
+	p := start(t, upstream.URL, "-body-memory", "10")
+	done := make(chan string, calls)
+	for n := range calls {
+		go func() {
+			body := chatBody("gpt-5-mini", strings.Repeat("x", size), "")
+			req, _ := http.NewRequest("POST", p.url+"/v1/chat/completions", strings.NewReader(body))
+			if n%2 == 0 {
+				req.ContentLength = -1
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				done <- err.Error()
+				return
+			}
+			defer resp.Body.Close()
+			text, _ := io.ReadAll(resp.Body)
+			if want := fmt.Sprintf(`{"read":%d,"error":"<nil>"}`, len(body)); string(text) != want {
+				done <- fmt.Sprintf("%d %s", resp.StatusCode, text)
+				return
+			}
+			done <- ""
+		}()
+	}
+	for n := 0; n < calls; {
+		if held := p.metric("skinflint_body_bytes"); held > most || running.Load()*size > most {
+			t.Fatalf("%d bytes are held, and %d calls run", held, running.Load())
+		}
+		select {
+		case release <- true:
+		case text := <-done:
+			n++
+			if text != "" {
+				t.Error(text)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("the calls do not go on")
+		}
+	}
+	if held, refused := p.metric("skinflint_body_bytes"), p.metric("skinflint_body_refused_total"); held != 0 || refused != 0 {
+		t.Errorf("%d bytes are held in the end, %d calls were refused", held, refused)
+	}
+}
+
+// metric returns a figure of /metrics.
+func (p *instance) metric(name string) int64 {
+	p.t.Helper()
+	m := regexp.MustCompile(`(?m)^` + name + ` (\d+)$`).FindStringSubmatch(do(p.t, "GET", p.url+"/metrics", "").body)
+	if m == nil {
+		p.t.Fatalf("there is no %s", name)
+	}
+	n, _ := strconv.ParseInt(m[1], 10, 64)
+	return n
+}
+
+// TestNoRoom has calls that take all the memory and do not end. The next one waits, and is then told to come again. A short one
+// is not held up by a long one.
+func TestNoRoom(t *testing.T) {
+	var seen []*http.Request
+	stop := make(chan bool)
+	inPipes(t, "", func(req *http.Request) (*http.Response, error) {
+		seen = append(seen, req)
+		<-stop
+		return swallow(req)
+	}, func(t *testing.T, l *pipes) {
+		stop = make(chan bool)
+		send := func(size int) <-chan string {
+			answered := make(chan string, 1)
+			go func() {
+				conn := l.dial()
+				defer conn.Close()
+				go fmt.Fprintf(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("x", size))
+				text, _ := io.ReadAll(conn)
+				answered <- string(text)
+			}()
+			synctest.Wait()
+			return answered
+		}
+		first := send(1<<20 - 1000)
+		began := time.Now()
+		long, short := send(1001), send(1000)
+		if len(seen) != 2 {
+			t.Errorf("%d calls are sent", len(seen))
+		}
+		if text := <-long; !strings.HasPrefix(text, "HTTP/1.1 503 ") || !strings.Contains(text, "Retry-After: 5\r\n") || !strings.Contains(text, "-body-memory") || time.Since(began) != roomTime {
+			t.Errorf("after %v: %q", time.Since(began), text)
+		}
+		again := send(1001)
+		time.Sleep(roomTime / 2)
+		close(stop)
+		for name, answered := range map[string]<-chan string{"first": first, "short": short, "again": again} {
+			if text := <-answered; !strings.HasPrefix(text, "HTTP/1.1 200 ") {
+				t.Errorf("%s: %q", name, text)
+			}
+		}
+	})
+}
+
+// TestHold reads bodies of many lengths into memory, and more than once from there.
+func TestHold(t *testing.T) {
+	for _, size := range []int{0, 1, firstPart - 1, firstPart, firstPart + 1, 3 * firstPart, maxPart, 3*maxPart + 5, 4 << 20, 4<<20 + 1, 5 << 20} {
+		for _, known := range []bool{true, false} {
+			for _, one := range []bool{false, true} {
+				body := make([]byte, size)
+				for i := range body {
+					body[i] = byte(i * 31 >> 3)
+				}
+				r := newRoom(4 << 20)
+				h := &holding{room: r}
+				var src io.Reader = bytes.NewReader(body)
+				if one {
+					src = iotest.HalfReader(iotest.DataErrReader(src))
+				}
+				req, _ := http.NewRequest("POST", "http://x", io.NopCloser(src))
+				req.ContentLength = -1
+				if known && size > 0 {
+					req.ContentLength = int64(size)
+				}
+				if err := h.hold(req); err != nil {
+					t.Fatalf("%d bytes: %v", size, err)
+				}
+				if held := req.GetBody != nil; held != (size <= 4<<20) {
+					t.Errorf("%d bytes, known: %v: held: %v", size, known, held)
+				}
+				got, err := io.ReadAll(req.Body)
+				if err != nil || !bytes.Equal(got, body) {
+					t.Errorf("%d bytes, known: %v: read %d, %v", size, known, len(got), err)
+				}
+				for req.GetBody != nil && h.taken > 0 {
+					again, _ := req.GetBody()
+					if got, err := io.ReadAll(again); err != nil || !bytes.Equal(got, body) {
+						t.Errorf("%d bytes: read again %d, %v", size, len(got), err)
+					}
+					if taken, _ := r.stats(); taken < int64(size) || taken > int64(2*size+firstPart) {
+						t.Errorf("%d bytes: %d taken", size, taken)
+					}
+					h.release()
+				}
+				h.release()
+				if taken, _ := r.stats(); taken != 0 {
+					t.Errorf("%d bytes: %d still taken", size, taken)
+				}
+			}
+		}
+	}
+}
+
+// TestHoldFails has bodies that end early or cannot be read.
+func TestHoldFails(t *testing.T) {
+	for _, length := range []int64{-1, 100} {
+		for _, want := range []error{io.ErrUnexpectedEOF, io.ErrClosedPipe} {
+			req, _ := http.NewRequest("POST", "http://x", io.NopCloser(io.MultiReader(strings.NewReader("{}"), iotest.ErrReader(want))))
+			req.ContentLength = length
+			h := &holding{room: newRoom(1 << 20)}
+			if err := h.hold(req); !errors.Is(err, want) {
+				t.Errorf("%d: %v, want %v", length, err, want)
+			}
+		}
+	}
+	req, _ := http.NewRequest("POST", "http://x", io.NopCloser(strings.NewReader("{}")))
+	req.ContentLength = 3
+	if err := (&holding{room: newRoom(1 << 20)}).hold(req); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a short body: %v", err)
 	}
 }

@@ -8,7 +8,7 @@
 //
 //	/debug/spend/                what was spent, for people
 //	/debug/spend/totals.json     the totals
-//	/debug/spend/entries.jsonl   a row for each attempt; ?since=24h and ?limit=100 select rows
+//	/debug/spend/entries.jsonl   a row for each attempt; ?since=24h, ?until=1h and ?limit=100 select rows
 //	/metrics                     the totals for Prometheus
 //	/healthz                     whether the proxy accepts calls
 //
@@ -124,7 +124,7 @@ func (l *hostList) String() string { return strings.Join(*l, ",") }
 func (l *hostList) Set(v string) error {
 	for name := range strings.SplitSeq(v, ",") {
 		host := hostName(strings.TrimSpace(name))
-		if host == "" || strings.ContainsAny(host, "/*@?# ") {
+		if host == "" || strings.ContainsAny(name, "/*@?#") {
 			return fmt.Errorf("%q is not the name of a host, such as llm.example.com", name)
 		}
 		*l = append(*l, host)

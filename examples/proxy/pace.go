@@ -84,12 +84,20 @@ func (a *allowance) use(since time.Time, n int) {
 type arriving struct {
 	body       io.ReadCloser
 	connection *http.ResponseController
-	reading    sync.Mutex // held for each read of body
+	reading    sync.Mutex // held for each read of body; guards allowance and end
 	allowance
+	end time.Time // by when the whole body has to be here; zero for no such time
 
 	mu     sync.Mutex
 	closed bool
 	err    error // of the last read
+}
+
+// endBy sets by when the whole body has to be here; zero for no such time.
+func (a *arriving) endBy(end time.Time) {
+	a.reading.Lock()
+	defer a.reading.Unlock()
+	a.end = end
 }
 
 // Read reads from the body. It may be called when the request has been answered, even after the handler has returned, by a
@@ -101,7 +109,11 @@ func (a *arriving) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	now := time.Now()
-	if !a.limit(a.deadline(now)) {
+	deadline := a.deadline(now)
+	if !a.end.IsZero() {
+		deadline = earlier(deadline, a.end)
+	}
+	if !a.limit(deadline) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := a.body.Read(p)
