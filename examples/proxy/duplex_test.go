@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -98,6 +99,8 @@ func post(client *http.Client, url, body string, chunked bool, want string) erro
 		return err
 	case resp.StatusCode != 200 || string(text) != want:
 		return fmt.Errorf("%d %s", resp.StatusCode, text)
+	case resp.Close:
+		return errors.New("the connection is closed")
 	case resp.Header.Get("X-Length") != fmt.Sprint(len(body)):
 		return fmt.Errorf("%s bytes of %d arrive", resp.Header.Get("X-Length"), len(body))
 	}

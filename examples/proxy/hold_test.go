@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
@@ -54,6 +55,20 @@ func TestTooLongBodies(t *testing.T) {
 		if s := <-got; s.body != body {
 			t.Errorf("length %d: %d bytes arrive of %d", length, len(s.body), len(body))
 		}
+	}
+}
+
+// TestLongerThanTheRoom sends a call that is longer than all the memory for bodies. It is forwarded unchanged, and its row says so.
+func TestLongerThanTheRoom(t *testing.T) {
+	sim := provider(t, llmtest.Config{})
+	p := start(t, sim.URL, "-policy", policyFile(t, flexFirst), "-body-memory", "1")
+	for _, size := range []int{1 << 20, 1000} {
+		if a := p.chat(strings.Repeat("x", size)); a.status != 200 {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	if rows := p.rows(); len(rows) != 2 || rows[0].Skipped == "" || rows[1].Skipped != "" || rows[1].ServedTier != policy.Flex {
+		t.Errorf("%+v", rows)
 	}
 }
 
@@ -171,49 +186,58 @@ func TestNoRoom(t *testing.T) {
 // TestHold reads bodies of many lengths into memory, and more than once from there.
 func TestHold(t *testing.T) {
 	for _, size := range []int{0, 1, firstPart - 1, firstPart, firstPart + 1, 3 * firstPart, maxPart, 3*maxPart + 5, 4 << 20, 4<<20 + 1, 5 << 20} {
-		for _, known := range []bool{true, false} {
-			for _, one := range []bool{false, true} {
-				body := make([]byte, size)
-				for i := range body {
-					body[i] = byte(i * 31 >> 3)
-				}
-				r := newRoom(4 << 20)
-				h := &holding{room: r}
-				var src io.Reader = bytes.NewReader(body)
-				if one {
-					src = iotest.HalfReader(iotest.DataErrReader(src))
-				}
-				req, _ := http.NewRequest("POST", "http://x", io.NopCloser(src))
-				req.ContentLength = -1
-				if known && size > 0 {
-					req.ContentLength = int64(size)
-				}
-				if err := h.hold(req); err != nil {
-					t.Fatalf("%d bytes: %v", size, err)
-				}
-				if held := req.GetBody != nil; held != (size <= 4<<20) {
-					t.Errorf("%d bytes, known: %v: held: %v", size, known, held)
-				}
-				got, err := io.ReadAll(req.Body)
-				if err != nil || !bytes.Equal(got, body) {
-					t.Errorf("%d bytes, known: %v: read %d, %v", size, known, len(got), err)
-				}
-				for req.GetBody != nil && h.taken > 0 {
-					again, _ := req.GetBody()
-					if got, err := io.ReadAll(again); err != nil || !bytes.Equal(got, body) {
-						t.Errorf("%d bytes: read again %d, %v", size, len(got), err)
+		body := make([]byte, size)
+		for i := range body {
+			body[i] = byte(i * 31 >> 3)
+		}
+		for name, src := range map[string]io.Reader{
+			"at once": bytes.NewReader(body), "in halves": iotest.HalfReader(bytes.NewReader(body)), "with its end": iotest.DataErrReader(bytes.NewReader(body)),
+		} {
+			for _, known := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%d bytes, %s, known %v", size, name, known), func(t *testing.T) {
+					if s, ok := src.(io.Seeker); ok {
+						s.Seek(0, io.SeekStart)
+					} else if known {
+						return // it can be read once
 					}
-					if taken, _ := r.stats(); taken < int64(size) || taken > int64(2*size+firstPart) {
-						t.Errorf("%d bytes: %d taken", size, taken)
+					req, _ := http.NewRequest("POST", "http://x", io.NopCloser(src))
+					if req.ContentLength = -1; known && size > 0 {
+						req.ContentLength = int64(size)
 					}
-					h.release()
-				}
-				h.release()
-				if taken, _ := r.stats(); taken != 0 {
-					t.Errorf("%d bytes: %d still taken", size, taken)
-				}
+					checkHeld(t, req, body)
+				})
 			}
 		}
+	}
+}
+
+// checkHeld holds a body in a room of 4 MB, and reads it.
+func checkHeld(t *testing.T, req *http.Request, body []byte) {
+	t.Helper()
+	r := newRoom(4 << 20)
+	h := &holding{room: r}
+	if err := h.hold(req); err != nil {
+		t.Fatal(err)
+	}
+	held := req.GetBody != nil
+	if held != (int64(len(body)) <= r.size) {
+		t.Errorf("held: %v", held)
+	}
+	if got, err := io.ReadAll(req.Body); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("read %d, %v", len(got), err)
+	}
+	if held {
+		again, _ := req.GetBody()
+		if got, err := io.ReadAll(again); err != nil || !bytes.Equal(got, body) {
+			t.Errorf("read again %d, %v", len(got), err)
+		}
+		if taken, _ := r.stats(); taken != int64(len(body)) {
+			t.Errorf("%d taken", taken)
+		}
+	}
+	h.release()
+	if taken, _ := r.stats(); taken != 0 {
+		t.Errorf("%d still taken", taken)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // limit.
 const (
 	sendTime    = time.Minute
-	receiveTime = 5 * time.Minute
+	receiveTime = 2 * time.Minute
 	piece       = 16 << 10
 )
 
@@ -211,8 +211,12 @@ type leaving struct {
 	allowance
 }
 
-// WriteHeader writes the header. The connection ends with an answer that begins before the request's body has ended.
+// WriteHeader writes the header. The connection ends with an answer that begins before the request's body has ended. It drops
+// 100 Continue, which net/http itself writes when the body is read.
 func (l *leaving) WriteHeader(status int) {
+	if status == http.StatusContinue {
+		return
+	}
 	if status >= 200 {
 		if !l.begun && l.request != nil && !l.request.ended() {
 			l.Header().Set("Connection", "close")

@@ -205,6 +205,7 @@ func TestSlowReaders(t *testing.T) {
 					}
 				}()
 				time.Sleep(24 * time.Hour)
+				synctest.Wait()
 				if whole := failed == nil && wrote == size; whole != c.whole || !whole && took > 4*receiveTime {
 					t.Errorf("%d bytes written after %v: %v", wrote, took, failed)
 				}
