@@ -124,8 +124,13 @@ func TestManyBodies(t *testing.T) {
 			t.Fatal("the calls do not go on")
 		}
 	}
-	if held, refused := p.metric("skinflint_body_bytes"), p.metric("skinflint_body_refused_total"); held != 0 || refused != 0 {
-		t.Errorf("%d bytes are held in the end, %d calls were refused", held, refused)
+	for began := time.Now(); p.metric("skinflint_body_bytes") != 0; { // a client has its answer before the call has ended
+		if time.Since(began) > 10*time.Second {
+			t.Fatal("bytes are held in the end")
+		}
+	}
+	if refused := p.metric("skinflint_body_refused_total"); refused != 0 {
+		t.Errorf("%d calls were refused", refused)
 	}
 }
 

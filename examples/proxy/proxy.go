@@ -67,6 +67,11 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL = target(p.upstream, r.In.URL)
 	r.Out.Host = "" // the URL's
 	stripCaller(r.Out.Header)
+	if up := r.Out.Header.Get("Upgrade"); up != "" && !strings.EqualFold(up, "websocket") {
+		// With HTTP/2 on the connection, calls would pass the stack unseen. A server may ignore a wish to upgrade.
+		r.Out.Header.Del("Upgrade")
+		r.Out.Header.Del("Connection")
+	}
 	r.Out.Trailer = nil // no call has one
 }
 

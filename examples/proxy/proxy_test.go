@@ -192,6 +192,18 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestOtherUpgrades has clients that ask for other protocols than WebSocket. Their requests are forwarded as any other.
+func TestOtherUpgrades(t *testing.T) {
+	upstream, got := recorder(t)
+	p := start(t, upstream)
+	for _, name := range []string{"h2c", "TLS/1.3", "h2c, websocket"} {
+		a := raw(t, p, "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: "+name+"\r\nHTTP2-Settings: AAMAAABk\r\nContent-Length: 2\r\n\r\n{}")
+		if s := <-got; a.StatusCode != 200 || s.header.Get("Upgrade") != "" || s.header.Get("Connection") != "" || s.header.Get("Http2-Settings") != "" {
+			t.Errorf("%s: %d, %v", name, a.StatusCode, s.header)
+		}
+	}
+}
+
 func TestFailures(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
