@@ -11,8 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,14 +20,15 @@ import (
 
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
-	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // debug serves the pages that show what was spent.
 type debug struct {
-	stack *middleware.Stack
-	rows  *rowStore
-	log   *slog.Logger
+	*gate
+	stack  *middleware.Stack
+	rows   *rowStore
+	room   *room
+	series series
 }
 
 // A group is one of the groups of [ledger.Totals].
@@ -54,26 +55,18 @@ func grouped(totals ledger.Totals) map[string][]group {
 }
 
 // totals serves the totals.
-func (d *debug) totals(w http.ResponseWriter, r *http.Request) {
+func (d *debug) totals(w http.ResponseWriter, r *http.Request, _ url.Values) {
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(d.stack.Totals())
 }
 
-// entries serves the rows since a time, the oldest first, one JSON object in each line, at most limit of them.
-func (d *debug) entries(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	var f ledger.Filter
-	var err error
-	if f.Since, err = since(query.Get("since"), time.Now()); err != nil {
-		bad(w, "since", err)
+// entries serves the rows of attempts that began at since or later, and before until, the oldest first, one JSON object in
+// each line, at most limit of them.
+func (d *debug) entries(w http.ResponseWriter, r *http.Request, query url.Values) {
+	f, limit, err := selection(query, time.Now())
+	if err != nil {
+		d.refuse(w, r, http.StatusBadRequest, "skinflint_request", err.Error())
 		return
-	}
-	limit := -1
-	if v := query.Get("limit"); v != "" {
-		if limit, err = strconv.Atoi(v); err != nil || limit < 0 {
-			bad(w, "limit", fmt.Errorf("%.64q is not a number of rows", v))
-			return
-		}
 	}
 	d.flush(r.Context())
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -109,26 +102,37 @@ func (d *debug) flush(ctx context.Context) {
 	d.rows.flush(ctx) // its error is among the writer's figures
 }
 
-// since parses a time, or a duration before now. An empty text is the zero time.
-func since(v string, now time.Time) (time.Time, error) {
-	if v == "" {
-		return time.Time{}, nil
+// selection returns the rows that a query selects, and how many of them at most; -1 for all.
+func selection(query url.Values, now time.Time) (f ledger.Filter, limit int, err error) {
+	for name, at := range map[string]*time.Time{"since": &f.Since, "until": &f.Until} {
+		if query.Has(name) {
+			if *at, err = moment(query.Get(name), now); err != nil {
+				return f, 0, fmt.Errorf("%s: %w", name, err)
+			}
+		}
 	}
+	if !f.Until.IsZero() && f.Until.Before(f.Since) {
+		return f, 0, errors.New("until: it is before since")
+	}
+	if !query.Has("limit") {
+		return f, -1, nil
+	}
+	if limit, err = strconv.Atoi(query.Get("limit")); err != nil || limit < 0 {
+		return f, 0, fmt.Errorf("limit: %.64q is not a number of rows", query.Get("limit"))
+	}
+	return f, limit, nil
+}
+
+// moment parses a time, or a duration before now.
+func moment(v string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(v); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
 	t, err := time.Parse(time.RFC3339, v)
-	if err != nil {
-		return t, fmt.Errorf("%.64q is neither a time such as 2026-12-31T23:59:59Z nor a duration such as 1h", v)
+	if err != nil || t.IsZero() {
+		return t, fmt.Errorf("%.64q is neither a time such as 2026-12-31T23:59:59Z nor a duration before now such as 1h", v)
 	}
 	return t, nil
-}
-
-// bad answers that a parameter is invalid.
-func bad(w http.ResponseWriter, parameter string, err error) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusBadRequest)
-	w.Write(wire.OpenAIProblem(wire.Problem{Status: http.StatusBadRequest, Code: "skinflint_request", Message: parameter + ": " + err.Error()}))
 }
 
 //go:embed page.html
@@ -150,7 +154,7 @@ var pagePolicy = func() string {
 const pageRows = 50
 
 // page serves the totals and the latest rows as HTML.
-func (d *debug) page(w http.ResponseWriter, r *http.Request) {
+func (d *debug) page(w http.ResponseWriter, r *http.Request, _ url.Values) {
 	totals, rows := d.stack.Totals(), d.stack.Rows()
 	rows = slices.Clone(rows[max(0, len(rows)-pageRows):])
 	slices.Reverse(rows)

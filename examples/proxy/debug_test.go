@@ -37,12 +37,35 @@ func TestData(t *testing.T) {
 				t.Errorf("%v %s: %d, %d rows, want %d", args, query, a.status, got, want)
 			}
 		}
-		for query, names := range map[string]string{"?since=yesterday": "since", "?since=-1h": "since", "?limit=x": "limit", "?limit=-1": "limit"} {
+		at := func(name string, t time.Time) string { return name + "=" + url.QueryEscape(t.Format(time.RFC3339Nano)) }
+		for query, want := range map[string]int{
+			"?until=0s": len(rows), "?until=1h": 0, "?until=2000-01-01T00:00:00Z": 0, "?until=2999-01-01T00:00:00Z&limit=1": 1,
+			"?" + at("until", rows[2].At): 2, "?" + at("since", rows[1].At) + "&" + at("until", rows[3].At): 2, "?" + at("since", rows[1].At) + "&" + at("until", rows[1].At): 0,
+		} {
 			a := do(t, "GET", entries+query, "")
-			var body struct{ Error struct{ Message string } }
-			if err := json.Unmarshal([]byte(a.body), &body); err != nil || a.status != 400 || !strings.Contains(body.Error.Message, names) {
-				t.Errorf("%s: %d %s", query, a.status, a.body)
+			if got := strings.Count(a.body, "\n"); a.status != 200 || got != want {
+				t.Errorf("%v %s: %d, %d rows, want %d", args, query, a.status, got, want)
 			}
+		}
+	}
+}
+
+// TestQueries has queries of our own pages that are wrong. The answer names what is.
+func TestQueries(t *testing.T) {
+	p := start(t, "http://127.0.0.1:1")
+	const entries = "/debug/spend/entries.jsonl"
+	for query, want := range map[string]string{
+		entries + "?since=yesterday": "since", entries + "?since=-1h": "since", entries + "?since=": "since", entries + "?since=0001-01-01T00:00:00Z": "since",
+		entries + "?until=tomorrow": "until", entries + "?until": "until", entries + "?since=1h&until=2h": "until", entries + "?until=2026-13-01T00:00:00Z": "until",
+		entries + "?limit=x": "limit", entries + "?limit=-1": "limit", entries + "?limit=": "limit", entries + "?limit=1.5": "limit", entries + "?limit=99999999999999999999": "limit",
+		entries + "?limit=1&limit=2": "limit", entries + "?Since=1h": `\"Since\" is not known; known are since, until, limit`, entries + "?since=1h&model=gpt-5": "model",
+		entries + "?since=1h;limit=1": "cannot be parsed", entries + "?since=%zz": "cannot be parsed", entries + "?=": "not known",
+		"/debug/spend/totals.json?since=1h": "since", "/debug/spend/?until=1h": "until", "/debug/spend?x=1": "x", "/metrics?name=x": "this page has none", "/healthz?verbose": "verbose",
+	} {
+		a := do(t, "GET", p.url+query, "")
+		var body struct{ Error struct{ Message string } }
+		if err := json.Unmarshal([]byte(a.body), &body); err != nil || a.status != 400 || !strings.Contains(a.body, want) {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
 		}
 	}
 }

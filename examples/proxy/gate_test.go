@@ -1,7 +1,12 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -25,6 +30,16 @@ func TestToken(t *testing.T) {
 		{"GET", "/debug/spend/totals.json", []string{"Skinflint-Token", "s3cret"}, 200},
 		{"GET", "/debug/spend/entries.jsonl", []string{"Authorization", "Bearer s3cret"}, 200},
 		{"GET", "/debug/spend/entries.jsonl", []string{"Authorization", "Bearer s3cre"}, 401},
+		{"GET", "/metrics", []string{"Authorization", "bearer s3cret"}, 200},
+		{"GET", "/metrics", []string{"Authorization", "BEARER  s3cret"}, 200},
+		{"GET", "/metrics", []string{"Authorization", "bearer S3CRET"}, 401},
+		{"GET", "/metrics", []string{"Authorization", "Bearers3cret"}, 401},
+		{"GET", "/metrics", []string{"Authorization", "s3cret"}, 401},
+		{"GET", "/metrics", []string{"Authorization", "Token s3cret"}, 401},
+		{"GET", "/metrics", []string{"Authorization", "basic YW55Ym9keTpzM2NyZXQ="}, 200},
+		{"HEAD", "/metrics", nil, 401},
+		{"POST", "/metrics", nil, 401},
+		{"POST", "/metrics", []string{"Skinflint-Token", "s3cret"}, 405},
 		{"GET", "/debug/spend/", []string{"Authorization", basic}, 200},
 		{"GET", "/metrics", nil, 401},
 		{"GET", "/metrics", []string{"Authorization", "Bearer s3cret"}, 200},
@@ -58,17 +73,68 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestRebinding has a web site whose name resolves to loopback. It cannot read the page.
+// TestRebinding has a web site whose name resolves to loopback. Without a token it can use nothing of the proxy, by any method.
 func TestRebinding(t *testing.T) {
-	p := start(t, "http://127.0.0.1:1")
-	for host, status := range map[string]int{
-		"evil.example": 403, "evil.example:8811": 403, "127.0.0.1.evil.example": 403,
-		"localhost:8811": 200, "LOCALHOST": 200, "127.0.0.1": 200, "[::1]:8811": 200, "[::1]": 200,
+	upstream, got := recorder(t)
+	go func() {
+		for range got {
+		}
+	}()
+	p, named := start(t, upstream), start(t, upstream, "-hosts", "LLM.example., proxy:8811", "-hosts", "other")
+	methods := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"}
+	paths := []string{"/debug/spend/", "/debug/spend", "/debug/spend/totals.json", "/metrics", "/healthz", "/v1/models", "/v1/chat/completions", "/", "/x"}
+	for host, ok := range map[string]bool{
+		"evil.example": false, "evil.example:8811": false, "127.0.0.1.evil.example": false, "localhost.evil.example": false, "notlocalhost": false,
+		"evil.example.": false, "192.168.0.1": false, "0.0.0.0": false, "[::]:8811": false, "10.0.0.1:80": false,
+		"localhost:8811": true, "LOCALHOST": true, "localhost.": true, "app.localhost:3000": true,
+		"127.0.0.1": true, "127.0.0.2:1": true, "[::1]:8811": true, "[::1]": true, "[::ffff:127.0.0.1]": true,
 	} {
-		for _, path := range []string{"/debug/spend/", "/debug/spend/totals.json", "/metrics"} {
-			if a := do(t, "GET", p.url+path, "", "Host", host); a.status != status {
-				t.Errorf("%s at %s: %d", path, host, a.status)
+		for _, method := range methods {
+			for _, path := range paths {
+				_, r := asked(t, p, method, path, host)
+				if a := next(t, r, method); (a.status != 403) != ok {
+					t.Errorf("%s %s at %s: %d", method, path, host, a.status)
+				}
 			}
+		}
+	}
+	for host, status := range map[string]int{"llm.example": 200, "llm.EXAMPLE:443": 200, "proxy": 200, "other:1": 200, "localhost": 200, "evil.example": 403, "x.llm.example": 403} {
+		_, r := asked(t, named, "GET", "/v1/models", host)
+		if a := next(t, r, "GET"); a.status != status {
+			t.Errorf("%s: %d, want %d", host, a.status, status)
+		}
+	}
+	conn, r := dialed(t, p)
+	io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n") // no browser
+	if a := next(t, r, "GET"); a.status != 200 {
+		t.Errorf("without a host: %d", a.status)
+	}
+}
+
+// asked sends a request without a body.
+func asked(t *testing.T, p *instance, method, path, host string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, r := dialed(t, p)
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", method, path, host)
+	return conn, r
+}
+
+// TestHosts has listeners beyond loopback.
+func TestHosts(t *testing.T) {
+	outside := &net.TCPAddr{IP: net.IPv4(192, 168, 0, 1), Port: 8811}
+	for _, c := range []struct {
+		hosts []string
+		host  string
+		ok    bool
+	}{
+		{nil, "anything.example", true}, {nil, "192.168.0.1:8811", true},
+		{[]string{"llm.example"}, "evil.example", false}, {[]string{"llm.example"}, "llm.example:80", true},
+		{[]string{"llm.example"}, "192.168.0.1:8811", true}, {[]string{"llm.example"}, "localhost", true},
+	} {
+		r := &http.Request{Host: c.host}
+		r = r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, outside))
+		if ok := (&gate{hosts: c.hosts}).isHost(r); ok != c.ok {
+			t.Errorf("%v: %s: %v", c.hosts, c.host, ok)
 		}
 	}
 }
@@ -94,7 +160,7 @@ func TestSites(t *testing.T) {
 		"an image":          {"Sec-Fetch-Site: cross-site\r\n", 403},
 		"another site, too": {"Sec-Fetch-Site: same-site\r\n", 403},
 	} {
-		const request = "POST /v1/embeddings HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\nContent-Length: 2\r\n%s\r\n{}"
+		const request = "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n%s\r\n{}"
 		if a := raw(t, open, fmt.Sprintf(request, test.headers)); a.StatusCode != test.status {
 			t.Errorf("%s: %d, want %d", name, a.StatusCode, test.status)
 		}

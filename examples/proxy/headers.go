@@ -20,11 +20,6 @@ const prefix = "Skinflint-"
 // tokenHeader is the header with the proxy's token.
 const tokenHeader = prefix + "Token"
 
-// stripOurs removes the proxy's own headers from h, in any case.
-func stripOurs(h http.Header) {
-	maps.DeleteFunc(h, func(name string, _ []string) bool { return ours(name) })
-}
-
 // ours reports whether a header is one of the proxy's own.
 func ours(name string) bool {
 	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,49 @@ func TestHeadersAreObeyed(t *testing.T) {
 	}
 	if by := p.totals().By; by["tag:tenant=acme"].Calls != 1 {
 		t.Errorf("%v", by)
+	}
+}
+
+// TestCallersStay sends headers that say who calls, and headers that the provider needs.
+func TestCallersStay(t *testing.T) {
+	upstream, got := recorder(t)
+	p := start(t, upstream)
+	stay := []string{
+		"X-Real-Ip", "Via", "Cookie", "Referer", "Origin", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-User",
+		"x-forwarded-client-cert", "X-Original-Forwarded-For", "Forwarded", "CF-Connecting-IP", "CF-IPCountry", "CF-RAY", "Cf-Access-Authenticated-User-Email",
+		"Cf-Access-Jwt-Assertion", "CDN-Loop", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-Ip", "Fastly-Client-IP", "Fly-Client-IP", "X-Azure-ClientIP",
+		"X-Envoy-External-Address", "X-ProxyUser-Ip", "Wl-Proxy-Client-Ip", "Proxy-Client-IP", "X-Appengine-User-Ip", "X-Nf-Client-Connection-Ip", "Do-Connecting-Ip",
+		"X-Remote-Addr", "Remote-User", "X-Auth-Request-Email", "X-Amzn-Oidc-Identity", "X-Goog-Authenticated-User-Email", "X-Goog-Iap-Jwt-Assertion",
+		"X-Ms-Client-Principal-Name", "Tailscale-User-Login", "From", "Dnt", "Sec-Fetch-Mode", "Sec-Ch-Ua-Platform", "X-Amzn-Trace-Id", "Max-Forwards",
+		"Proxy-Authorization", "Proxy-Connection", "Keep-Alive", "X-Named", "Skinflint-Tag", "skinflint-anything", "Baggage",
+	}
+	pass := []string{
+		"Authorization", "X-Api-Key", "Api-Key", "X-Goog-Api-Key", "X-Goog-Api-Client", "X-Goog-User-Project", "X-Goog-Request-Params", "Anthropic-Version", "Anthropic-Beta",
+		"Anthropic-Dangerous-Direct-Browser-Access", "Openai-Organization", "Openai-Project", "Openai-Beta", "X-Stainless-Lang", "X-Stainless-Os", "X-Stainless-Retry-Count", "X-Stainless-Timeout",
+		"User-Agent", "Accept", "Accept-Language", "Content-Type", "X-Client-Request-Id", "X-Request-Id", "Traceparent", "Http-Referer", "X-Title",
+		"Cf-Aig-Authorization", "Cf-Access-Client-Id", "Cf-Access-Client-Secret", "Helicone-Auth", "X-Portkey-Provider", "X-Ms-Client-Request-Id", "X-Amz-Date", "X-Vertex-Ai-Llm-Request-Type",
+		"X-Amzn-Bedrock-Guardrailidentifier", "X-Grok-Conv-Id", "X-Dashscope-Sse",
+	}
+	var request strings.Builder
+	request.WriteString("POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close, X-Named\r\n")
+	for _, name := range append(slices.Clone(stay), pass...) {
+		value := "1"
+		if name == "Origin" {
+			value = "http://localhost"
+		}
+		request.WriteString(name + ": " + value + "\r\n")
+	}
+	raw(t, p, request.String()+"\r\n{}")
+	s := <-got
+	for _, name := range stay {
+		if s.header.Get(name) != "" {
+			t.Errorf("%s goes upstream", name)
+		}
+	}
+	for _, name := range pass {
+		if s.header.Get(name) != "1" {
+			t.Errorf("%s does not go upstream", name)
+		}
 	}
 }
 

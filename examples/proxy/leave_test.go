@@ -83,7 +83,8 @@ func (b *bubble) request(ctx context.Context, name string, stream bool, headers 
 	if stream {
 		path = strings.Replace(path, ":generateContent", ":streamGenerateContent?alt=sse", 1)
 	}
-	req, err := http.NewRequestWithContext(ctx, "POST", b.sim.URL+path, io.NopCloser(strings.NewReader(body)))
+	x := &exchange{holding: holding{room: newRoom(maxHeld)}}
+	req, err := http.NewRequestWithContext(x.with(ctx), "POST", b.sim.URL+path, io.NopCloser(strings.NewReader(body)))
 	if err != nil {
 		b.Fatal(err)
 	}

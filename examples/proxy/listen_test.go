@@ -30,7 +30,7 @@ func TestPathsAreUnchanged(t *testing.T) {
 			"/v1/models", "/", "//v1//models", "/v1/models/", "/v1/./a/../b", "/v1/files/a%2Fb", "/v1/%41%7e~", "/x;y=1",
 			"/v1/models/gemini:generateContent?alt=sse", "/q?", "/q?a=1;b=2&c=%zz&d", "/q?a=b?c=/d", "/caf%C3%A9", "/a%20b+c", "/metrics/", "/debug/", "/healthz2",
 		} {
-			raw(t, p, "GET "+uri+" HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n\r\n")
+			raw(t, p, "GET "+uri+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 			want := strings.TrimSuffix(base, "/") + uri
 			if s := <-got; s.uri != want {
 				t.Errorf("base %q: %s arrives as %s", base, uri, s.uri)

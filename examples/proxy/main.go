@@ -8,7 +8,7 @@
 //
 //	/debug/spend/                what was spent, for people
 //	/debug/spend/totals.json     the totals
-//	/debug/spend/entries.jsonl   a row for each attempt; ?since=24h and ?limit=100 select rows
+//	/debug/spend/entries.jsonl   a row for each attempt; ?since=24h, ?until=1h and ?limit=100 select rows
 //	/metrics                     the totals for Prometheus
 //	/healthz                     whether the proxy accepts calls
 //
@@ -23,6 +23,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -62,10 +63,13 @@ type config struct {
 	policy    string // the name of the file
 	ledger    string // the name of the directory
 	token     string
-	insecure  bool // listen beyond loopback without a token
-	headers   bool // obey the clients' Skinflint- headers
-	encodings bool // never remove Accept-Encoding
+	insecure  bool     // listen beyond loopback without a token
+	hosts     hostList // names of the proxy's host besides those of loopback
+	headers   bool     // obey the clients' Skinflint- headers
+	encodings bool     // never remove Accept-Encoding
 	drain     time.Duration
+
+	bodyMemory int64 // for the bodies of all calls together, in bytes
 }
 
 // A usageError is a wrong flag. Package flag has printed it already.
@@ -82,10 +86,13 @@ func parse(args []string, stderr io.Writer) (c config, err error) {
 	flags.StringVar(&c.token, "token", os.Getenv("SKINFLINT_TOKEN"),
 		"clients must send `SECRET` in the header Skinflint-Token; better set the variable SKINFLINT_TOKEN, which no list of processes shows")
 	flags.BoolVar(&c.insecure, "insecure-listen", false, "allow -listen on an address other than loopback without a token")
+	flags.Var(&c.hosts, "hosts", "accept requests for the hosts `NAME,NAME`, besides localhost and loopback addresses, where there is no token")
 	flags.BoolVar(&c.headers, "headers", false, "let clients control their calls by the headers Skinflint-Tier, -Tag, -Max-Cost, -Finish-By and -Cached-Content")
 	flags.BoolVar(&c.encodings, "keep-encoding", false,
 		"always forward Accept-Encoding; if a stream is then compressed, the proxy cannot ask for its usage")
 	flags.DurationVar(&c.drain, "drain", 30*time.Minute, "after SIGTERM, wait this long for running calls before they are cut off")
+	memory := flags.Int64("body-memory", 256, "keep at most `MB` megabytes of the bodies of calls in memory, all calls together; "+
+		"a call waits 10s for room and is then answered with status 503, and a body longer than this or than 32 MB is forwarded unchanged, once")
 	flags.Lookup("token").DefValue = "" // so that the help does not print the secret of the environment
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -99,5 +106,28 @@ func parse(args []string, stderr io.Writer) (c config, err error) {
 	if c.drain < 0 {
 		return c, fmt.Errorf("-drain %v: want zero or more", c.drain)
 	}
+	if *memory < 1 || *memory > maxBodyMemory {
+		return c, fmt.Errorf("-body-memory %d: want 1 to %d megabytes", *memory, int64(maxBodyMemory))
+	}
+	c.bodyMemory = *memory << 20
 	return c, nil
+}
+
+// maxBodyMemory is the highest value of -body-memory, in megabytes: a terabyte.
+const maxBodyMemory = 1 << 20
+
+// A hostList is the value of -hosts: names of hosts, separated by commas. Further flags add names.
+type hostList []string
+
+func (l *hostList) String() string { return strings.Join(*l, ",") }
+
+func (l *hostList) Set(v string) error {
+	for name := range strings.SplitSeq(v, ",") {
+		host := hostName(strings.TrimSpace(name))
+		if host == "" || strings.ContainsAny(name, "/*@?#") {
+			return fmt.Errorf("%q is not the name of a host, such as llm.example.com", name)
+		}
+		*l = append(*l, host)
+	}
+	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"net/http/httputil"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
@@ -16,12 +15,13 @@ import (
 type proxy struct {
 	*gate
 	reverse httputil.ReverseProxy
+	room    *room
 	headers bool // obey the clients' Skinflint- headers
 }
 
-// newProxy returns a proxy that sends through rt.
-func newProxy(g *gate, rt http.RoundTripper, headers bool) *proxy {
-	p := &proxy{gate: g, headers: headers}
+// newProxy returns a proxy that sends through rt, and keeps the bodies of calls in a room.
+func newProxy(g *gate, rt http.RoundTripper, in *room, headers bool) *proxy {
+	p := &proxy{gate: g, room: in, headers: headers}
 	p.reverse = httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
 		Transport:      rt,
@@ -37,44 +37,62 @@ func newProxy(g *gate, rt http.RoundTripper, headers bool) *proxy {
 // ServeHTTP forwards one call.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !strings.HasPrefix(r.URL.Path, "/") || r.Method == http.MethodConnect {
-		p.problem(w, r, http.StatusBadRequest, "skinflint_request", "skinflint: this is a reverse proxy; want a request with a path")
+		p.refuse(w, r, http.StatusBadRequest, "skinflint_request", "skinflint: this is a reverse proxy; want a request with a path")
 		return
 	}
 	if p.headers {
 		ctx, err := options(r.Context(), r.Header)
 		if err != nil {
-			p.problem(w, r, http.StatusBadRequest, "skinflint_header", err.Error())
+			p.refuse(w, r, http.StatusBadRequest, "skinflint_header", err.Error())
 			return
 		}
 		r = r.WithContext(ctx)
 	}
-	c := http.NewResponseController(w)
-	if r.Body != http.NoBody {
-		r.Body = &arriving{r.Body, c}
-	}
-	defer c.SetWriteDeadline(time.Time{}) // the connection may serve other requests
-	p.reverse.ServeHTTP(&leaving{w, c}, r)
+	x := &exchange{holding: holding{room: p.room}}
+	x.request, _ = r.Body.(*arriving)
+	defer x.release()
+	defer func() {
+		if r.Context().Err() != nil {
+			p.log.Info("the client left before its answer was complete", "method", r.Method, "status", statusLeft)
+		}
+	}()
+	p.reverse.ServeHTTP(w, r.WithContext(x.with(r.Context())))
 }
+
+// statusLeft is what logs of servers have as the status of a request whose client has left.
+const statusLeft = 499
 
 // rewrite makes the request for the provider: the client's request to another host. It does not name the client.
 func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL = target(p.upstream, r.In.URL)
 	r.Out.Host = "" // the URL's
-	stripOurs(r.Out.Header)
+	stripCaller(r.Out.Header)
+	if up := r.Out.Header.Get("Upgrade"); up != "" && !strings.EqualFold(up, "websocket") {
+		// With HTTP/2 on the connection, calls would pass the stack unseen. A server may ignore a wish to upgrade.
+		r.Out.Header.Del("Upgrade")
+		r.Out.Header.Del("Connection")
+	}
 	r.Out.Trailer = nil // no call has one
 }
 
 // modify replaces the stack's message about an attempt that failed. It may hold an error of the network, which names
 // addresses.
 func (p *proxy) modify(resp *http.Response) error {
-	shown, ok := failures[resp.Header.Get("Skinflint-Refusal")]
-	if !ok || resp.StatusCode != http.StatusFailedDependency {
+	kind := resp.Header.Get("Skinflint-Refusal")
+	shown, ok := failures[kind]
+	fault := exchangeOf(resp.Request.Context()).fault()
+	if kind == "" || !ok && fault == nil || resp.StatusCode < 400 {
 		return nil
 	}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 	resp.Body.Close()
 	p.log.Warn("an attempt failed without an answer", "message", string(text))
-	setBody(resp, p.errorBody(resp.Request.Method, resp.Request.URL, wire.Problem{Status: resp.StatusCode, Code: shown.code, Message: shown.message}))
+	problem := wire.Problem{Status: resp.StatusCode, Code: shown.code, Message: shown.message}
+	if fault != nil {
+		problem = faultProblem(fault)
+		resp.StatusCode = problem.Status
+	}
+	setBody(resp, p.errorBody(resp.Request.Method, resp.Request.URL, problem))
 	return nil
 }
 
@@ -87,14 +105,18 @@ var failures = map[string]struct{ code, message string }{
 
 // failed answers a request that got no answer from the provider.
 func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
-		panic(http.ErrAbortHandler) // the client has left, or the proxy ends: there is no true status
+	problem, ok := problemOf(r.Context(), err)
+	if !ok {
+		panic(http.ErrAbortHandler)
 	}
-	p.log.Warn("a request was not answered", "method", r.Method, "error", err)
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	p.log.Warn("a request was not answered", "method", r.Method, "status", problem.Status, "error", err)
+	switch {
+	case problem.Status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("X-Should-Retry", "false") // it may have done something
 	}
-	p.problem(w, r, http.StatusBadGateway, "skinflint_upstream", "skinflint: the upstream gave no answer.")
+	p.problem(w, r, problem)
 }
 
 // logged is the log of ReverseProxy, which writes there when an answer breaks off.

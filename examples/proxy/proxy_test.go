@@ -55,7 +55,7 @@ func raw(t *testing.T, p *instance, request string) *http.Response {
 func TestHeaders(t *testing.T) {
 	upstream, got := recorder(t)
 	p := start(t, upstream)
-	raw(t, p, "POST /v1/embeddings HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\nAuthorization: Bearer sk-1\r\nContent-Length: 2\r\n"+
+	raw(t, p, "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer sk-1\r\nContent-Length: 2\r\n"+
 		"X-Forwarded-For: 10.0.0.1\r\nForwarded: for=10.0.0.1\r\nsKiNfLiNt-tIeR: flex\r\nSkinflint-Token: t\r\nAccept-Encoding: br\r\nProxy-Authorization: x\r\n\r\n{}")
 	s := <-got
 	want := http.Header{"Authorization": {"Bearer sk-1"}, "Content-Length": {"2"}, "Accept-Encoding": {"br"}}
@@ -180,7 +180,7 @@ func TestUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	io.WriteString(conn, "GET /v1/realtime?model=x HTTP/1.1\r\nHost: proxy\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	io.WriteString(conn, "GET /v1/realtime?model=x HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	r := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(r, nil)
 	if err != nil || resp.StatusCode != 101 || resp.Header.Get("Upgrade") != "websocket" {
@@ -189,6 +189,18 @@ func TestUpgrade(t *testing.T) {
 	io.WriteString(conn, "hello\n")
 	if line, err := r.ReadString('\n'); line != "echo hello\n" {
 		t.Errorf("%q %v", line, err)
+	}
+}
+
+// TestOtherUpgrades has clients that ask for other protocols than WebSocket. Their requests are forwarded as any other.
+func TestOtherUpgrades(t *testing.T) {
+	upstream, got := recorder(t)
+	p := start(t, upstream)
+	for _, name := range []string{"h2c", "TLS/1.3", "h2c, websocket"} {
+		a := raw(t, p, "POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: "+name+"\r\nHTTP2-Settings: AAMAAABk\r\nContent-Length: 2\r\n\r\n{}")
+		if s := <-got; a.StatusCode != 200 || s.header.Get("Upgrade") != "" || s.header.Get("Connection") != "" || s.header.Get("Http2-Settings") != "" {
+			t.Errorf("%s: %d, %v", name, a.StatusCode, s.header)
+		}
 	}
 }
 

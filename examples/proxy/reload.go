@@ -1,15 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/skinflint-go/skinflint/adapters/policyfile"
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// loadPolicy reads the file of the policy.
+// loadPolicy reads the file of the policy. At the start and later, the same files are accepted.
 func loadPolicy(file string) (policy.Policy, error) {
 	p, err := policyfile.Load(file)
 	if err != nil {
@@ -25,9 +23,6 @@ func (s *server) reload() {
 		return
 	}
 	p, err := loadPolicy(s.policy)
-	if err == nil && reflect.DeepEqual(p, policy.Policy{}) {
-		err = errors.New("the file says nothing, perhaps because it is being written; to remove the policy, start the proxy without it")
-	}
 	if err == nil {
 		err = s.stack.SetPolicy(p)
 	}

@@ -31,12 +31,6 @@ func TestReload(t *testing.T) {
 			t.Errorf("after %q: %s", bad, got)
 		}
 	}
-	os.WriteFile(file, []byte("# half-written"), 0o600)
-	p.signals <- syscall.SIGHUP
-	p.log.await(t, "the policy stays as it was.*says nothing")
-	if got := tier("empty"); got != "flex" {
-		t.Errorf("after an empty one: %s", got)
-	}
 	os.WriteFile(file, []byte("defaults:\n  tier: {plan: [priority]}\n"), 0o600)
 	p.signals <- syscall.SIGHUP
 	p.log.await(t, "the policy was read again")
@@ -49,4 +43,20 @@ func TestReloadWithoutPolicy(t *testing.T) {
 	p := start(t, "http://127.0.0.1:1")
 	p.signals <- syscall.SIGHUP
 	p.log.await(t, "no policy to read again")
+}
+
+// TestPolicyFiles has policy files that say nothing, or not much. They are accepted or refused in the same way at the start and
+// after a SIGHUP.
+func TestPolicyFiles(t *testing.T) {
+	for _, text := range []string{"", "\n", "# half-written", "---\n", "{}", "null", "defaults: {}\n", "rules: []\n", flexFirst, "defaults: 1\n"} {
+		file := policyFile(t, text)
+		_, atStart := loadPolicy(file)
+		os.WriteFile(file, []byte(flexFirst), 0o600)
+		p := start(t, "http://127.0.0.1:1", "-policy", file)
+		os.WriteFile(file, []byte(text), 0o600)
+		p.signals <- syscall.SIGHUP
+		if said := p.log.await(t, "(the policy stays as it was|the policy was read again)"); (said == "the policy was read again") != (atStart == nil) {
+			t.Errorf("%q: at the start %v, later %s", text, atStart, said)
+		}
+	}
 }

@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -26,6 +28,7 @@ type server struct {
 	http     *http.Server
 	stack    *middleware.Stack
 	rows     *rowStore
+	room     *room
 	running  running
 	end      context.CancelFunc // ends every call
 }
@@ -75,17 +78,25 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.end = end
-	g := &gate{token: c.token, log: s.log, upstream: upstream, router: router}
+	g := &gate{token: c.token, hosts: c.hosts, log: s.log, upstream: upstream, router: router}
+	s.room = newRoom(c.bodyMemory)
 	calls := &calls{gate: g, next: s.stack.ErrorsAs(middleware.AsResponse), encodings: c.encodings, life: life}
-	s.http = &http.Server{
-		Handler:           s.handler(g, newProxy(g, calls, c.headers)),
+	s.http = s.newHTTP(life, s.handler(g, newProxy(g, calls, s.room, c.headers)))
+	return s, nil
+}
+
+// newHTTP returns a server whose requests end with a context.
+func (s *server) newHTTP(life context.Context, h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headerBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return life },
+
+		DisableGeneralOptionsHandler: true, // it would read the body of OPTIONS * for as long as that takes
 	}
-	return s, nil
 }
 
 // base returns the transport to the provider. It neither asks for compression nor decompresses: the client decides.
@@ -98,48 +109,38 @@ func base() *http.Transport {
 
 // handler serves the proxy's own pages and forwards everything else. It is no http.ServeMux, which would clean the paths.
 func (s *server) handler(g *gate, proxy http.Handler) http.Handler {
-	d := &debug{stack: s.stack, rows: s.rows, log: s.log}
-	pages := map[string]http.HandlerFunc{
-		"/debug/spend":               func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/debug/spend/", http.StatusFound) },
-		"/debug/spend/":              d.page,
-		"/debug/spend/totals.json":   d.totals,
-		"/debug/spend/entries.jsonl": d.entries,
-		"/metrics":                   d.metrics,
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		page := pages[r.URL.Path]
-		switch read := r.Method == http.MethodGet || r.Method == http.MethodHead; {
-		case read && r.URL.Path == "/healthz":
-			s.health(w)
-		case read && page != nil:
-			if g.admitReader(w, r) {
-				page(w, r)
-			}
-		default:
-			if !g.admitCaller(w, r) {
-				return
-			}
-			if !s.running.begin() {
-				w.Header().Set("Connection", "close")
-				g.problem(w, r, http.StatusServiceUnavailable, "skinflint_draining", "skinflint: this proxy is shutting down and accepts no more calls. Nothing was sent.")
-				return
-			}
-			defer s.running.finish()
-			proxy.ServeHTTP(w, r)
+	pages := s.pages(g)
+	return paced(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !g.admitHost(w, r) {
+			return
 		}
-	})
+		if page := pages[r.URL.Path]; page != nil {
+			page.serve(g, w, r)
+			return
+		}
+		if !g.admitCaller(w, r) {
+			return
+		}
+		if !s.running.begin() {
+			w.Header().Set("Connection", "close")
+			g.refuse(w, r, http.StatusServiceUnavailable, "skinflint_draining", "skinflint: this proxy is shutting down and accepts no more calls. Nothing was sent.")
+			return
+		}
+		defer s.running.finish()
+		proxy.ServeHTTP(w, r)
+	}))
 }
 
 // health says whether calls are accepted.
-func (s *server) health(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
+func (s *server) health(w http.ResponseWriter, r *http.Request, _ url.Values) {
+	status, text := http.StatusOK, "ok\n"
 	if s.running.ending() {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintln(w, "draining")
-		return
+		status, text = http.StatusServiceUnavailable, "draining\n"
 	}
-	fmt.Fprintln(w, "ok")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(status)
+	io.WriteString(w, text)
 }
 
 // serve serves until ctx is done or a signal to stop has come, and then until the running calls have ended.

@@ -218,7 +218,7 @@ func TestCorruptLedger(t *testing.T) {
 
 func TestHardened(t *testing.T) {
 	p := start(t, "http://127.0.0.1:1")
-	if a := raw(t, p, "GET /healthz HTTP/1.1\r\nHost: p\r\nX: "+strings.Repeat("x", 128<<10)+"\r\n\r\n"); a.StatusCode != 431 {
+	if a := raw(t, p, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: "+strings.Repeat("x", 128<<10)+"\r\n\r\n"); a.StatusCode != 431 {
 		t.Errorf("a long header: %d", a.StatusCode)
 	}
 	s, err := open(t.Context(), config{listen: "127.0.0.1:0", upstream: "http://x"}, io.Discard)
