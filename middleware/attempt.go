@@ -298,6 +298,9 @@ func (a *attempt) result(f wire.Rejection) {
 func (a *attempt) rejected(resp *http.Response) {
 	c := a.c
 	f := wire.ReadRejection(c.dialect, &c.wire, resp, a.row.AskedTier)
+	if name := resp.Header.Get(refusalHeader); name == kinds[ErrAmbiguous] || name == kinds[ErrTimeout] {
+		f = wire.Rejection{Outcome: policy.Ambiguous, Code: f.Code} // by a proxy of ours beneath: its status does not count
+	}
 	if f.Reason == policy.UsageRejected && a.edits.HideUsage {
 		c.engine.rejected.add(c.rejection(usageRejection))
 	}
@@ -409,6 +412,9 @@ func (a *attempt) close(err error) {
 		c.emit(row)
 		if c.repeat.known {
 			c.engine.repeats.note(c.repeat.try, row.Outcome)
+		}
+		if c.awaited != nil {
+			c.awaited.note(row.Outcome)
 		}
 		c.options.Tracked().Report(policy.Report{
 			Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Exposure: row.Exposure.Pico, Err: err,

@@ -28,6 +28,7 @@ type engine struct {
 	bodies   transport.Watcher
 	rejected recent[rejection]
 	repeats  repeatGuard
+	hidden   hiddenGuard
 	pending  pendings
 	stored   caches
 	warned   sync.Once // about the timeout of an http.Client

@@ -31,7 +31,7 @@ func missing(t *testing.T, why string) {
 	t.Skip(why)
 }
 
-// TestNode makes calls through the proxy with OpenAI's SDK for Node, unchanged.
+// TestNode makes calls through the proxy with SDKs for Node, unchanged.
 func TestNode(t *testing.T) {
 	need(t, "node", "npm")
 	dir := t.TempDir()
@@ -43,7 +43,27 @@ func TestNode(t *testing.T) {
 	if out, err := npm.CombinedOutput(); err != nil {
 		missing(t, fmt.Sprintf("npm ci: %v\n%s", err, out))
 	}
+	t.Run("calls", func(t *testing.T) { nodeCalls(t, dir) })
+	t.Run("retries", func(t *testing.T) { nodeRetries(t, dir) })
+}
 
+// node runs a program of testdata/node, and returns what it prints.
+func node(t *testing.T, dir, file, env string) string {
+	t.Helper()
+	node := exec.CommandContext(t.Context(), "node", file)
+	node.Dir = dir
+	node.Env = append(os.Environ(), env)
+	var stderr strings.Builder
+	node.Stderr = &stderr
+	out, err := node.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s%s", err, out, stderr.String())
+	}
+	return string(out)
+}
+
+// nodeCalls makes many kinds of calls with OpenAI's SDK.
+func nodeCalls(t *testing.T, dir string) {
 	sim := provider(t, llmtest.Config{Faults: llmtest.Sequence(
 		llmtest.NoFault,                          // chat
 		llmtest.FlexUnavailable, llmtest.NoFault, // falls back
@@ -58,27 +78,19 @@ func TestNode(t *testing.T) {
 		llmtest.Stall,                // too slow
 	)})
 	p := start(t, sim.URL, "-policy", policyFile(t, flexFirst), "-ledger", t.TempDir())
-	node := exec.CommandContext(t.Context(), "node", "calls.mjs")
-	node.Dir = dir
-	node.Env = append(os.Environ(), "PROXY="+p.url)
-	var stderr strings.Builder
-	node.Stderr = &stderr
-	out, err := node.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s%s", err, out, stderr.String())
-	}
+	out := node(t, dir, "calls.mjs", "PROXY="+p.url)
 
 	want := []nodeLine{
 		{Name: "chat"}, {Name: "falls back"}, {Name: "streamed chat"}, {Name: "response"}, {Name: "streamed response"},
-		{Name: "lost", Error: "APIError", Status: 424, Type: "skinflint_ambiguous"},
+		{Name: "lost", Error: "BadRequestError", Status: 400, Type: "skinflint_ambiguous"},
 		{Name: "overloaded"},
 		{Name: "cut stream", Error: "TypeError"},
 		{Name: "cut answer", Error: "TypeError"},
-		{Name: "server error", Error: "InternalServerError", Status: 500, Type: "server_error"},
-		{Name: "too slow", Error: "APIError", Status: 424, Type: "skinflint_repeat"},
+		{Name: "server error", Error: "BadRequestError", Status: 400, Type: "skinflint_ambiguous"},
+		{Name: "too slow", Error: "BadRequestError", Status: 400, Type: "skinflint_repeat"},
 		{Name: "models"}, {Name: "last"},
 	}
-	compareLines(t, string(out), want)
+	compareLines(t, out, want)
 
 	// Each call reached the provider once, except the two that it rejected. The list of models costs nothing.
 	meter, requests := sim.Meter(), sim.Requests()
@@ -154,5 +166,71 @@ func agree(t *testing.T, rows []ledger.Row, meter []llmtest.Generation) {
 	}
 	if len(billed) > unsure {
 		t.Errorf("%d generations have no row, and only %d rows are unsure", len(billed), unsure)
+	}
+}
+
+// nodeClients are the clients of retries.mjs.
+var nodeClients = []string{
+	"openai", "@anthropic-ai/sdk", "ai, OpenAI", "ai, OpenAI, stream", "ai, Anthropic", "ai, Google",
+	"@google/genai", "@google/genai, retries", "@langchain/openai", "fetch in a loop",
+}
+
+// nodeFaults are what goes wrong with the first request of a call. Any further request would be answered.
+var nodeFaults = []struct {
+	name  string
+	fault llmtest.Fault
+}{
+	{"500 after the work", llmtest.ServerErrorAfterWork},
+	{"reset after the work", llmtest.ResetAfterAccept},
+	{"client's timeout", llmtest.Stall},
+	{"answer cut off", llmtest.CutStream},
+	{"none", llmtest.NoFault},
+}
+
+// nodeRetries makes one call with each client for each fault. Whatever the client does then, the provider gets one request.
+// If the client shows an error of ours, it is in words.
+func nodeRetries(t *testing.T, dir string) {
+	type cell struct {
+		Client string `json:"client"`
+		Fault  string `json:"fault"`
+		URL    string `json:"url"`
+	}
+	var cells []cell
+	sims := map[[2]string]*llmtest.Server{}
+	proxies := map[[2]string]*instance{}
+	for _, client := range nodeClients {
+		for _, f := range nodeFaults {
+			sim := provider(t, llmtest.Config{Faults: llmtest.Sequence(f.fault)})
+			p := start(t, sim.URL)
+			key := [2]string{client, f.name}
+			sims[key], proxies[key] = sim, p
+			cells = append(cells, cell{client, f.name, p.url})
+		}
+	}
+	env, err := json.Marshal(cells)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(node(t, dir, "retries.mjs", "CELLS="+string(env))) {
+		var got struct {
+			Client, Fault, Text, Error string
+			Status                     int
+		}
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Fatal(err)
+		}
+		key := [2]string{got.Client, got.Fault}
+		refused := 0
+		for _, r := range proxies[key].rows() {
+			if r.Outcome == policy.Refused {
+				refused++
+			}
+		}
+		t.Logf("%-24s %-20s %d generated %d refused %d %s%s", got.Client, got.Fault, len(sims[key].Requests()), refused, got.Status, got.Text, got.Error)
+		seen++
+	}
+	if seen != len(cells) {
+		t.Errorf("%d results, want %d", seen, len(cells))
 	}
 }

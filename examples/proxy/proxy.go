@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
@@ -48,12 +49,17 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		r = r.WithContext(ctx)
 	}
+	ctx, done := middleware.ForClient(r.Context())
+	written := false
+	defer func() { done(written) }() // also if ReverseProxy panics because the answer broke off
+	r = r.WithContext(ctx)
 	c := http.NewResponseController(w)
 	if r.Body != http.NoBody {
 		r.Body = &arriving{r.Body, c}
 	}
 	defer c.SetWriteDeadline(time.Time{}) // the connection may serve other requests
 	p.reverse.ServeHTTP(&leaving{w, c}, r)
+	written = true
 }
 
 // rewrite makes the request for the provider: the client's request to another host. It does not name the client.
@@ -68,8 +74,8 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 // addresses.
 func (p *proxy) modify(resp *http.Response) error {
 	shown, ok := failures[resp.Header.Get("Skinflint-Refusal")]
-	if !ok || resp.StatusCode != http.StatusFailedDependency {
-		return nil
+	if !ok || resp.StatusCode != http.StatusBadRequest || resp.Header.Get("Skinflint-Upstream-Status") != "" {
+		return nil // or it stands for an answer of the provider
 	}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 	resp.Body.Close()

@@ -68,7 +68,7 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 	}
 	s.stack, err = middleware.New(
 		middleware.WithPolicy(p), middleware.WithProvider(c.provider), middleware.WithBase(base()),
-		middleware.WithStore(s.rows.store), middleware.WithLogger(s.log))
+		middleware.WithStore(s.rows.store), middleware.WithLogger(s.log), middleware.RefuseRepeats())
 	if err != nil {
 		return nil, errors.Join(err, s.rows.close(ctx))
 	}
@@ -76,7 +76,7 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.end = end
 	g := &gate{token: c.token, log: s.log, upstream: upstream, router: router}
-	calls := &calls{gate: g, next: s.stack.ErrorsAs(middleware.AsResponse), encodings: c.encodings, life: life}
+	calls := &calls{gate: g, next: s.stack.ErrorsAs(middleware.AsFinalResponse), encodings: c.encodings, life: life}
 	s.http = &http.Server{
 		Handler:           s.handler(g, newProxy(g, calls, c.headers)),
 		ReadHeaderTimeout: headerTime,
