@@ -169,68 +169,115 @@ func agree(t *testing.T, rows []ledger.Row, meter []llmtest.Generation) {
 	}
 }
 
-// nodeClients are the clients of retries.mjs.
-var nodeClients = []string{
-	"openai", "@anthropic-ai/sdk", "ai, OpenAI", "ai, OpenAI, stream", "ai, Anthropic", "ai, Google",
-	"@google/genai", "@google/genai, retries", "@langchain/openai", "fetch in a loop",
+// nodeClients are the clients of retries.mjs, and whether they send a request again by themselves after their own timeout
+// and after an answer that was cut off.
+var nodeClients = []struct {
+	name          string
+	timeout, tear bool
+}{
+	{"openai", true, false},
+	{"@anthropic-ai/sdk", true, false},
+	{"ai, OpenAI", false, true},
+	{"ai, OpenAI, stream", false, false},
+	{"ai, Anthropic", false, true},
+	{"ai, Google", false, true},
+	{"@google/genai", false, false},
+	{"@google/genai, retries", true, false},
+	{"@langchain/openai", true, true},
+	{"fetch in a loop", true, true},
 }
 
 // nodeFaults are what goes wrong with the first request of a call. Any further request would be answered.
 var nodeFaults = []struct {
-	name  string
-	fault llmtest.Fault
+	name     string
+	fault    llmtest.Fault
+	requests int // that the provider gets
 }{
-	{"500 after the work", llmtest.ServerErrorAfterWork},
-	{"reset after the work", llmtest.ResetAfterAccept},
-	{"client's timeout", llmtest.Stall},
-	{"answer cut off", llmtest.CutStream},
-	{"none", llmtest.NoFault},
+	{"none", llmtest.NoFault, 1},
+	{"overloaded", llmtest.Overloaded, 2}, // which is free
+	{"500 after work", llmtest.ServerErrorAfterWork, 1},
+	{"reset", llmtest.ResetAfterAccept, 1},
+	{"timeout", llmtest.Stall, 1},
+	{"cut off", llmtest.CutStream, 1},
 }
 
-// nodeRetries makes one call with each client for each fault. Whatever the client does then, the provider gets one request.
-// If the client shows an error of ours, it is in words.
+// A nodeCell is one call of retries.mjs, and its result.
+type nodeCell struct {
+	Client  string `json:"client"`
+	Fault   string `json:"fault"`
+	URL     string `json:"url"`
+	Timeout int    `json:"timeout"` // milliseconds
+	Text    string `json:"-"`
+	Error   string `json:"-"`
+	Status  int    `json:"-"`
+}
+
+// nodeRetries makes one call with each client for each fault. Whatever the client does then, the provider gets one request,
+// and an error that comes from the proxy is in words.
 func nodeRetries(t *testing.T, dir string) {
-	type cell struct {
-		Client string `json:"client"`
-		Fault  string `json:"fault"`
-		URL    string `json:"url"`
-	}
-	var cells []cell
-	sims := map[[2]string]*llmtest.Server{}
-	proxies := map[[2]string]*instance{}
+	var cells []nodeCell
+	var sims []*llmtest.Server
 	for _, client := range nodeClients {
 		for _, f := range nodeFaults {
 			sim := provider(t, llmtest.Config{Faults: llmtest.Sequence(f.fault)})
-			p := start(t, sim.URL)
-			key := [2]string{client, f.name}
-			sims[key], proxies[key] = sim, p
-			cells = append(cells, cell{client, f.name, p.url})
+			cell := nodeCell{Client: client.name, Fault: f.name, URL: start(t, sim.URL).url, Timeout: 60_000}
+			if f.fault == llmtest.Stall {
+				cell.Timeout = 1000
+			}
+			cells, sims = append(cells, cell), append(sims, sim)
 		}
 	}
 	env, err := json.Marshal(cells)
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := 0
-	for line := range strings.Lines(node(t, dir, "retries.mjs", "CELLS="+string(env))) {
-		var got struct {
-			Client, Fault, Text, Error string
-			Status                     int
-		}
-		if err := json.Unmarshal([]byte(line), &got); err != nil {
-			t.Fatal(err)
-		}
-		key := [2]string{got.Client, got.Fault}
-		refused := 0
-		for _, r := range proxies[key].rows() {
-			if r.Outcome == policy.Refused {
-				refused++
+	lines := strings.Split(strings.TrimSpace(node(t, dir, "retries.mjs", "CELLS="+string(env))), "\n")
+	if len(lines) != len(cells) {
+		t.Fatalf("%d results, want %d", len(lines), len(cells))
+	}
+	table := fmt.Sprintf("%-24s", "requests for one call")
+	for _, f := range nodeFaults {
+		table += fmt.Sprintf("%16s", f.name)
+	}
+	for i, client := range nodeClients {
+		table += fmt.Sprintf("\n%-24s", client.name)
+		for j, f := range nodeFaults {
+			n := i*len(nodeFaults) + j
+			var got struct {
+				Text, Error string
+				Status      int
+			}
+			if err := json.Unmarshal([]byte(lines[n]), &got); err != nil {
+				t.Fatal(err)
+			}
+			requests := len(sims[n].Requests())
+			table += fmt.Sprintf("%16d", requests)
+			if requests != f.requests {
+				t.Errorf("%s, %s: %d requests, want %d", client.name, f.name, requests, f.requests)
+			}
+			words := "" // of the error
+			switch {
+			case f.fault == llmtest.ServerErrorAfterWork:
+				words = "skinflint: ambiguous failure for"
+			case f.fault == llmtest.ResetAfterAccept:
+				words = "skinflint: the request was sent and got no complete answer"
+			case f.fault == llmtest.Stall && client.timeout, f.fault == llmtest.CutStream && client.tear:
+				words = "skinflint: repetition for"
+			}
+			if client.name == "fetch in a loop" && f.requests == 1 && f.fault != llmtest.NoFault {
+				words = "skinflint: repetition for"
+			}
+			switch {
+			case words != "" && (got.Status != 400 || !strings.Contains(got.Error, words)):
+				t.Errorf("%s, %s: status %d, error %q, want %q", client.name, f.name, got.Status, got.Error, words)
+			case f.fault == llmtest.NoFault || f.fault == llmtest.Overloaded:
+				if got.Text == "" || got.Error != "" {
+					t.Errorf("%s, %s: text %q, error %q", client.name, f.name, got.Text, got.Error)
+				}
+			case f.fault == llmtest.ServerErrorAfterWork && client.name != "fetch in a loop" && !strings.Contains(got.Error, "the provider says: "):
+				t.Errorf("%s, %s: error %q", client.name, f.name, got.Error)
 			}
 		}
-		t.Logf("%-24s %-20s %d generated %d refused %d %s%s", got.Client, got.Fault, len(sims[key].Requests()), refused, got.Status, got.Text, got.Error)
-		seen++
 	}
-	if seen != len(cells) {
-		t.Errorf("%d results, want %d", seen, len(cells))
-	}
+	t.Log("\n" + table)
 }

@@ -1,5 +1,5 @@
-// Makes one call for each of the cells in CELLS with a client as it comes, its retries included, and prints each result as a
-// line of JSON. A cell names the client and the base URL of a proxy.
+// Makes one call for each of the cells in CELLS with a client as it comes, its retries included, and prints the results in
+// their order, each as a line of JSON. A cell names the client, the base URL of a proxy, and after how many milliseconds the client gives up.
 import OpenAI from 'openai';
 import Anthropic from '@anthropic-ai/sdk';
 import { generateText, streamText } from 'ai';
@@ -11,31 +11,30 @@ import { ChatOpenAI } from '@langchain/openai';
 
 const apiKey = 'not-needed';
 const prompt = 'Who saves?';
-const timeout = 1000; // ms, only where the answer does not come
 
 const clients = {
-  openai: async (url) => {
+  openai: async (url, timeout) => {
     const client = new OpenAI({ apiKey, baseURL: `${url}/v1`, timeout });
     const answer = await client.chat.completions.create({ model: 'gpt-5-mini', messages: [{ role: 'user', content: prompt }] });
     return answer.choices[0].message.content;
   },
-  '@anthropic-ai/sdk': async (url) => {
+  '@anthropic-ai/sdk': async (url, timeout) => {
     const client = new Anthropic({ apiKey, baseURL: url, timeout });
     const answer = await client.messages.create({ model: 'claude-sonnet-4-5', max_tokens: 64, messages: [{ role: 'user', content: prompt }] });
     return answer.content[0].text;
   },
-  'ai, OpenAI': (url) => text(createOpenAI({ apiKey, baseURL: `${url}/v1` })('gpt-5-mini')),
-  'ai, OpenAI, stream': (url) => streamed(createOpenAI({ apiKey, baseURL: `${url}/v1` }).chat('gpt-5-mini')),
-  'ai, Anthropic': (url) => text(createAnthropic({ apiKey, baseURL: `${url}/v1` })('claude-sonnet-4-5')),
-  'ai, Google': (url) => text(createGoogleGenerativeAI({ apiKey, baseURL: `${url}/v1beta` })('gemini-2.5-flash')),
-  '@google/genai': (url) => genai(url, {}),
-  '@google/genai, retries': (url) => genai(url, { retryOptions: { attempts: 3, initialDelay: 0.1 } }),
-  '@langchain/openai': async (url) => {
+  'ai, OpenAI': (url, timeout) => text(timeout, createOpenAI({ apiKey, baseURL: `${url}/v1` })('gpt-5-mini')),
+  'ai, OpenAI, stream': (url, timeout) => streamed(timeout, createOpenAI({ apiKey, baseURL: `${url}/v1` }).chat('gpt-5-mini')),
+  'ai, Anthropic': (url, timeout) => text(timeout, createAnthropic({ apiKey, baseURL: `${url}/v1` })('claude-sonnet-4-5')),
+  'ai, Google': (url, timeout) => text(timeout, createGoogleGenerativeAI({ apiKey, baseURL: `${url}/v1beta` })('gemini-2.5-flash')),
+  '@google/genai': (url, timeout) => genai(url, timeout, {}),
+  '@google/genai, retries': (url, timeout) => genai(url, timeout, { retryOptions: { attempts: 3, initialDelay: 0.1 } }),
+  '@langchain/openai': async (url, timeout) => {
     const model = new ChatOpenAI({ apiKey, model: 'gpt-5-mini', timeout, maxRetries: 2, configuration: { baseURL: `${url}/v1` } });
     return (await model.invoke(prompt)).content;
   },
   // A client that repeats a request whatever the answer is, and at once.
-  'fetch in a loop': async (url) => {
+  'fetch in a loop': async (url, timeout) => {
     const body = JSON.stringify({ model: 'gpt-5-mini', messages: [{ role: 'user', content: prompt }] });
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${apiKey}` };
     let error;
@@ -53,11 +52,11 @@ const clients = {
   },
 };
 
-async function text(model) {
-  return (await generateText({ model, prompt, abortSignal: AbortSignal.timeout(10 * timeout), timeout })).text;
+async function text(timeout, model) {
+  return (await generateText({ model, prompt, timeout })).text;
 }
 
-async function streamed(model) {
+async function streamed(timeout, model) {
   let all = '', failure;
   const answer = streamText({ model, prompt, timeout, onError: ({ error }) => { failure = error; } });
   for await (const part of answer.textStream) all += part;
@@ -65,19 +64,20 @@ async function streamed(model) {
   return all;
 }
 
-async function genai(url, options) {
+async function genai(url, timeout, options) {
   const client = new GoogleGenAI({ apiKey, httpOptions: { baseUrl: url, timeout, ...options } });
   return (await client.models.generateContent({ model: 'gemini-2.5-flash', contents: prompt })).text;
 }
 
-await Promise.all(JSON.parse(process.env.CELLS).map(async ({ client, fault, url }) => {
-  const line = { client, fault, text: '', error: '', status: 0 };
+const lines = await Promise.all(JSON.parse(process.env.CELLS).map(async ({ client, url, timeout }) => {
+  const line = { text: '', error: '', status: 0 };
   try {
-    line.text = await clients[client](url);
+    line.text = await clients[client](url, timeout);
   } catch (e) {
     e = e.lastError ?? e;
     line.error = `${e.name}: ${e.message}`;
     line.status = e.status ?? e.statusCode ?? 0;
   }
-  console.log(JSON.stringify(line));
+  return JSON.stringify(line);
 }));
+console.log(lines.join('\n'));
