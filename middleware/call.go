@@ -309,7 +309,7 @@ func (c *call) release() {
 	if c.repeat.known && c.running.Add(-1) == 0 {
 		c.engine.repeats.running.remove(c.repeat.try)
 		if c.awaited != nil {
-			c.awaited.release()
+			c.awaited.ended()
 		}
 	}
 }

@@ -38,8 +38,8 @@ func RefuseRepeats() Option {
 // context, which ends when the client leaves. The calls may go on when it has ended, under a context that was derived from
 // the returned one by [context.WithoutCancel].
 //
-// The server calls done, once, when the answer is written or has failed, and says whether it is written whole. A client whose
-// context has ended by then does not have the answer.
+// The server calls done, once, when it has written the answer or can write no more. Written is false if a write failed, or
+// if the client had left before the last one: it then does not have the answer. A client that leaves after that has it.
 //
 // It matters to a [Stack] with [RefuseRepeats] only.
 func ForClient(ctx context.Context) (_ context.Context, done func(written bool)) {
@@ -74,10 +74,7 @@ func (v *visitor) leave(written bool) {
 	v.calls, v.done = nil, true
 	v.mu.Unlock()
 	for _, a := range calls {
-		if a.stop(); !written || v.ctx.Err() != nil { // ctx ends in any case, after this
-			a.left()
-		}
-		a.release()
+		a.answered(written)
 	}
 }
 
@@ -159,13 +156,12 @@ func (c *call) await() {
 	a := &awaited{guard: &c.engine.hidden, try: c.repeat.try.lost(), client: c.Context, parts: 1}
 	v, served := c.Value(visitorKey{}).(*visitor)
 	if served {
-		a.client, a.served, a.parts = v.ctx, true, 2
+		a.client, a.parts = v.ctx, 2
 	}
 	a.guard.add(a.try, 1, 0)
 	a.stop = context.AfterFunc(a.client, a.left)
 	if served && !v.add(a) {
-		a.left()
-		a.release()
+		a.answered(false)
 	}
 	c.awaited = a
 }
@@ -175,12 +171,12 @@ type awaited struct {
 	guard  *hiddenGuard
 	try    try
 	client context.Context // ends when the client leaves
-	served bool            // the client is a server's: visitor.leave says how it ended
-	stop   func() bool     // forgets the client
+	stop   func() bool     // stops waiting for that
 
 	mu     sync.Mutex
 	parts  int  // that are under way: the call with its attempts, and the answer to the client
-	gone   bool // the client has left
+	over   bool // whether the client leaves does not count any more
+	gone   bool // the client has left without the answer
 	billed bool
 }
 
@@ -188,11 +184,14 @@ type awaited struct {
 func (a *awaited) left() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.parts == 0 || a.gone {
-		return
+	a.leave()
+}
+
+func (a *awaited) leave() {
+	if !a.over && !a.gone {
+		a.gone = true
+		a.guard.add(a.try, 0, 1)
 	}
-	a.gone = true
-	a.guard.add(a.try, 0, 1)
 }
 
 // note remembers the outcome of an attempt. A complete answer may still not reach the client.
@@ -207,21 +206,43 @@ func (a *awaited) note(o policy.Outcome) {
 	}
 }
 
-// release ends a part.
-func (a *awaited) release() {
+// ended notes that the call has ended with all of its attempts. Its answer is complete, but for its last piece it has not
+// reached the client. A client that leaves now may have that piece too.
+func (a *awaited) ended() {
+	a.stop()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.client.Err() != nil {
+		a.leave()
+	}
+	a.over = true
+	a.end()
+}
+
+// answered notes that the server has written the answer to the client, or could not.
+func (a *awaited) answered(written bool) {
+	a.stop()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !written {
+		a.over = false
+		a.leave()
+	}
+	a.over = true
+	a.end()
+}
+
+// end ends a part.
+func (a *awaited) end() {
 	if a.parts--; a.parts > 0 {
 		return
-	}
-	a.stop()
-	gone := a.gone || !a.served && a.client.Err() != nil
-	if gone && a.billed {
-		a.guard.lost.add(a.try)
 	}
 	left := 0
 	if a.gone {
 		left = 1
+	}
+	if a.gone && a.billed {
+		a.guard.lost.add(a.try)
 	}
 	a.guard.add(a.try, -1, -left)
 }

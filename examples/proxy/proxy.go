@@ -49,17 +49,16 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		r = r.WithContext(ctx)
 	}
+	d := &delivery{ResponseWriter: w, client: r.Context()}
 	ctx, done := middleware.ForClient(r.Context())
-	written := false
-	defer func() { done(written) }() // also if ReverseProxy panics because the answer broke off
+	defer func() { done(!d.failed) }() // also if ReverseProxy panics because the answer broke off
 	r = r.WithContext(ctx)
 	c := http.NewResponseController(w)
 	if r.Body != http.NoBody {
 		r.Body = &arriving{r.Body, c}
 	}
 	defer c.SetWriteDeadline(time.Time{}) // the connection may serve other requests
-	p.reverse.ServeHTTP(&leaving{w, c}, r)
-	written = true
+	p.reverse.ServeHTTP(&leaving{d, c}, r)
 }
 
 // rewrite makes the request for the provider: the client's request to another host. It does not name the client.
