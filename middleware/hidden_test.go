@@ -63,16 +63,22 @@ func TestHiddenRepeats(t *testing.T) {
 				if got := len(w.provider.Requests()) - before; (got == 0) != refuse {
 					w.Errorf("%s: %d requests more", name, got)
 				}
+				wantRefusals(w, name)
 				time.Sleep(5*time.Minute + time.Second)
 				if _, _, err := w.call(w.Context(), body); err != nil {
 					w.Errorf("%s, five minutes later: %v", name, err)
 				}
-				for _, r := range w.stack.Rows() {
-					if r.Outcome == policy.Refused && (r.ErrorCode != "skinflint_repeat" || r.Cost != ledger.Known(0)) {
-						w.Errorf("row %+v", r)
-					}
-				}
 			}, options...)
+		}
+	}
+}
+
+// wantRefusals checks the rows of what was refused.
+func wantRefusals(w *world, name string) {
+	w.Helper()
+	for _, r := range w.stack.Rows() {
+		if r.Outcome == policy.Refused && (r.ErrorCode != "skinflint_repeat" || r.Cost != ledger.Known(0)) {
+			w.Errorf("%s: row %+v", name, r)
 		}
 	}
 }

@@ -174,48 +174,63 @@ func TestFinalResponses(t *testing.T) {
 		{openai, says(429, jsonType, `{"error":{"code":"insufficient_quota","type":"insufficient_quota","message":"none left"}}`), 429, ""},
 		{"/v1/messages/count_tokens", says(500, jsonType, `{}`), 500, ""},
 	} {
-		provided := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
-			io.Copy(io.Discard, req.Body)
-			req.Body.Close()
-			resp, err := test.answer(req)
-			resp.Header.Set("X-Request-Id", "req_1")
-			resp.Header.Set("Retry-After", "5")
-			return resp, err
-		})
-		stack := stackOver(t, provided, policy.Policy{})
-		ctx, tracked := policy.Track(t.Context())
-		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, test.url(), strings.NewReader(boundedBody))
-		resp, err := stack.ErrorsAs(middleware.AsFinalResponse).RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
+		test.check(t)
+	}
+}
+
+func (f *finalTest) check(t *testing.T) {
+	t.Helper()
+	provided := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		io.Copy(io.Discard, req.Body)
+		req.Body.Close()
+		resp, err := f.answer(req)
+		resp.Header.Set("X-Request-Id", "req_1")
+		resp.Header.Set("Retry-After", "5")
+		return resp, err
+	})
+	stack := stackOver(t, provided, policy.Policy{})
+	ctx, tracked := policy.Track(t.Context())
+	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, f.url(), strings.NewReader(boundedBody))
+	resp, err := stack.ErrorsAs(middleware.AsFinalResponse).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	h := resp.Header
+	name := fmt.Sprintf("%s: status %d, %v, %s", f.path, resp.StatusCode, h, body)
+	if resp.StatusCode != f.want || h.Get("X-Request-Id") != "req_1" {
+		t.Error(name)
+	}
+	if f.text == "" {
+		if h.Get("Skinflint-Refusal") != "" || h.Get("Skinflint-Upstream-Status") != "" || tracked.Err() != nil {
+			t.Error(name, tracked.Err())
 		}
-		body, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		h := resp.Header
-		name := fmt.Sprintf("%s: status %d, %v, %s", test.path, resp.StatusCode, h, body)
-		if resp.StatusCode != test.want || h.Get("X-Request-Id") != "req_1" {
-			t.Error(name)
+		return
+	}
+	f.checkStandIn(t, resp, body)
+	if err := tracked.Err(); !errors.Is(err, middleware.ErrAmbiguous) || strings.Contains(err.Error(), "provider says") {
+		t.Errorf("%s: the error is %v", name, err)
+	}
+	if rows := stack.Rows(); len(rows) != 1 || rows[0].Outcome != policy.Ambiguous || fmt.Sprint(rows[0].Status) != h.Get("Skinflint-Upstream-Status") {
+		t.Errorf("%s: rows %+v", name, rows)
+	}
+}
+
+// checkStandIn checks a response that stands for the provider's answer.
+func (f *finalTest) checkStandIn(t *testing.T, resp *http.Response, body []byte) {
+	t.Helper()
+	original, _ := f.answer(resp.Request)
+	for header, want := range map[string]string{
+		"Skinflint-Refusal": "ambiguous", "Skinflint-Upstream-Status": fmt.Sprint(original.StatusCode),
+		"X-Should-Retry": "false", "Retry-After": "", "Content-Length": fmt.Sprint(len(body)),
+	} {
+		if resp.Header.Get(header) != want {
+			t.Errorf("%s: %s is %q, want %q", f.path, header, resp.Header.Get(header), want)
 		}
-		if test.text == "" {
-			if h.Get("Skinflint-Refusal") != "" || h.Get("Skinflint-Upstream-Status") != "" || tracked.Err() != nil {
-				t.Error(name, tracked.Err())
-			}
-			continue
-		}
-		original, _ := test.answer(req)
-		var e *middleware.Error
-		if h.Get("Skinflint-Refusal") != "ambiguous" || h.Get("Skinflint-Upstream-Status") != fmt.Sprint(original.StatusCode) ||
-			h.Get("X-Should-Retry") != "false" || h.Get("Retry-After") != "" || h.Get("Content-Length") != fmt.Sprint(len(body)) ||
-			!json.Valid(body) || !strings.Contains(string(body), test.text) || !errors.As(tracked.Err(), &e) || e.Kind != middleware.ErrAmbiguous {
-			t.Errorf("%s, %v, want %q", name, tracked.Err(), test.text)
-			continue
-		}
-		if strings.Contains(e.Error(), "provider says") {
-			t.Errorf("the error holds the provider's text: %v", e)
-		}
-		if rows := stack.Rows(); len(rows) != 1 || rows[0].Outcome != policy.Ambiguous || rows[0].Status != original.StatusCode {
-			t.Errorf("%s: rows %+v", name, rows)
-		}
+	}
+	if !json.Valid(body) || !strings.Contains(string(body), f.text) {
+		t.Errorf("%s: %s, want %q", f.path, body, f.text)
 	}
 }
 

@@ -3,7 +3,19 @@ package main
 import (
 	"context"
 	"net/http"
+
+	"github.com/skinflint-go/skinflint/middleware"
 )
+
+// delivering lets the stack know whether the clients of h have their answers.
+func delivering(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, done := middleware.ForClient(r.Context())
+		d := &delivery{ResponseWriter: w, client: r.Context()}
+		defer func() { done(!d.failed) }() // also if h panics because the answer broke off
+		h.ServeHTTP(d, r.WithContext(ctx))
+	})
+}
 
 // A delivery is an answer, and notes whether all of it could be written to its client.
 type delivery struct {

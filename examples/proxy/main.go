@@ -65,6 +65,7 @@ type config struct {
 	insecure  bool // listen beyond loopback without a token
 	headers   bool // obey the clients' Skinflint- headers
 	encodings bool // never remove Accept-Encoding
+	repeats   bool // do not refuse what a client may send again by itself
 	drain     time.Duration
 }
 
@@ -85,6 +86,8 @@ func parse(args []string, stderr io.Writer) (c config, err error) {
 	flags.BoolVar(&c.headers, "headers", false, "let clients control their calls by the headers Skinflint-Tier, -Tag, -Max-Cost, -Finish-By and -Cached-Content")
 	flags.BoolVar(&c.encodings, "keep-encoding", false,
 		"always forward Accept-Encoding; if a stream is then compressed, the proxy cannot ask for its usage")
+	flags.BoolVar(&c.repeats, "allow-repeats", false,
+		"do not refuse a request that is the same as one that may have been billed, and whose answer did not reach its client, within five minutes")
 	flags.DurationVar(&c.drain, "drain", 30*time.Minute, "after SIGTERM, wait this long for running calls before they are cut off")
 	flags.Lookup("token").DefValue = "" // so that the help does not print the secret of the environment
 	if err := flags.Parse(args); err != nil {

@@ -169,30 +169,35 @@ func agree(t *testing.T, rows []ledger.Row, meter []llmtest.Generation) {
 	}
 }
 
-// nodeClients are the clients of retries.mjs, and whether they send a request again by themselves after their own timeout
-// and after an answer that was cut off.
-var nodeClients = []struct {
-	name          string
-	timeout, tear bool
-}{
-	{"openai", true, false},
-	{"@anthropic-ai/sdk", true, false},
-	{"ai, OpenAI", false, true},
-	{"ai, OpenAI, stream", false, false},
-	{"ai, Anthropic", false, true},
-	{"ai, Google", false, true},
-	{"@google/genai", false, false},
-	{"@google/genai, retries", true, false},
-	{"@langchain/openai", true, true},
-	{"fetch in a loop", true, true},
+// A nodeClient is a client of retries.mjs, and says when it sends a request again by itself.
+type nodeClient struct {
+	name    string
+	timeout bool // after its own timeout
+	tear    bool // after an answer that was cut off
+	always  bool // after anything
 }
 
-// nodeFaults are what goes wrong with the first request of a call. Any further request would be answered.
-var nodeFaults = []struct {
+var nodeClients = []nodeClient{
+	{name: "openai", timeout: true},
+	{name: "@anthropic-ai/sdk", timeout: true},
+	{name: "ai, OpenAI", tear: true},
+	{name: "ai, OpenAI, stream"},
+	{name: "ai, Anthropic", tear: true},
+	{name: "ai, Google", tear: true},
+	{name: "@google/genai"},
+	{name: "@google/genai, retries", timeout: true},
+	{name: "@langchain/openai", timeout: true, tear: true},
+	{name: "fetch in a loop", timeout: true, tear: true, always: true},
+}
+
+// A nodeFault is what goes wrong with the first request of a call. Any further request would be answered.
+type nodeFault struct {
 	name     string
 	fault    llmtest.Fault
 	requests int // that the provider gets
-}{
+}
+
+var nodeFaults = []nodeFault{
 	{"none", llmtest.NoFault, 1},
 	{"overloaded", llmtest.Overloaded, 2}, // which is free
 	{"500 after work", llmtest.ServerErrorAfterWork, 1},
@@ -201,30 +206,56 @@ var nodeFaults = []struct {
 	{"cut off", llmtest.CutStream, 1},
 }
 
-// A nodeCell is one call of retries.mjs, and its result.
+// words returns what the client shows the program of our words in the end; none if it does not learn of them.
+func (c *nodeClient) words(f *nodeFault) []string {
+	const repetition = "skinflint: repetition for"
+	switch f.fault {
+	case llmtest.ServerErrorAfterWork:
+		if !c.always {
+			return []string{"skinflint: ambiguous failure for", "the provider answered 500", "the provider says: "}
+		}
+	case llmtest.ResetAfterAccept:
+		if !c.always {
+			return []string{"skinflint: the request was sent and got no complete answer"}
+		}
+	case llmtest.Stall:
+		if !c.timeout {
+			return nil
+		}
+	case llmtest.CutStream:
+		if !c.tear {
+			return nil
+		}
+	default:
+		return nil
+	}
+	return []string{repetition}
+}
+
+// A nodeCell is one call of retries.mjs.
 type nodeCell struct {
 	Client  string `json:"client"`
-	Fault   string `json:"fault"`
 	URL     string `json:"url"`
 	Timeout int    `json:"timeout"` // milliseconds
-	Text    string `json:"-"`
-	Error   string `json:"-"`
-	Status  int    `json:"-"`
+
+	client   *nodeClient
+	fault    *nodeFault
+	provider *llmtest.Server
 }
 
 // nodeRetries makes one call with each client for each fault. Whatever the client does then, the provider gets one request,
 // and an error that comes from the proxy is in words.
 func nodeRetries(t *testing.T, dir string) {
 	var cells []nodeCell
-	var sims []*llmtest.Server
-	for _, client := range nodeClients {
-		for _, f := range nodeFaults {
-			sim := provider(t, llmtest.Config{Faults: llmtest.Sequence(f.fault)})
-			cell := nodeCell{Client: client.name, Fault: f.name, URL: start(t, sim.URL).url, Timeout: 60_000}
-			if f.fault == llmtest.Stall {
+	for i := range nodeClients {
+		for j := range nodeFaults {
+			cell := nodeCell{client: &nodeClients[i], fault: &nodeFaults[j], Client: nodeClients[i].name, Timeout: 60_000}
+			cell.provider = provider(t, llmtest.Config{Faults: llmtest.Sequence(cell.fault.fault)})
+			cell.URL = start(t, cell.provider.URL).url
+			if cell.fault.fault == llmtest.Stall {
 				cell.Timeout = 1000
 			}
-			cells, sims = append(cells, cell), append(sims, sim)
+			cells = append(cells, cell)
 		}
 	}
 	env, err := json.Marshal(cells)
@@ -235,49 +266,40 @@ func nodeRetries(t *testing.T, dir string) {
 	if len(lines) != len(cells) {
 		t.Fatalf("%d results, want %d", len(lines), len(cells))
 	}
-	table := fmt.Sprintf("%-24s", "requests for one call")
+	table := fmt.Sprintf("\n%-24s", "requests for one call")
 	for _, f := range nodeFaults {
 		table += fmt.Sprintf("%16s", f.name)
 	}
-	for i, client := range nodeClients {
-		table += fmt.Sprintf("\n%-24s", client.name)
-		for j, f := range nodeFaults {
-			n := i*len(nodeFaults) + j
-			var got struct {
-				Text, Error string
-				Status      int
-			}
-			if err := json.Unmarshal([]byte(lines[n]), &got); err != nil {
-				t.Fatal(err)
-			}
-			requests := len(sims[n].Requests())
-			table += fmt.Sprintf("%16d", requests)
-			if requests != f.requests {
-				t.Errorf("%s, %s: %d requests, want %d", client.name, f.name, requests, f.requests)
-			}
-			words := "" // of the error
-			switch {
-			case f.fault == llmtest.ServerErrorAfterWork:
-				words = "skinflint: ambiguous failure for"
-			case f.fault == llmtest.ResetAfterAccept:
-				words = "skinflint: the request was sent and got no complete answer"
-			case f.fault == llmtest.Stall && client.timeout, f.fault == llmtest.CutStream && client.tear:
-				words = "skinflint: repetition for"
-			}
-			if client.name == "fetch in a loop" && f.requests == 1 && f.fault != llmtest.NoFault {
-				words = "skinflint: repetition for"
-			}
-			switch {
-			case words != "" && (got.Status != 400 || !strings.Contains(got.Error, words)):
-				t.Errorf("%s, %s: status %d, error %q, want %q", client.name, f.name, got.Status, got.Error, words)
-			case f.fault == llmtest.NoFault || f.fault == llmtest.Overloaded:
-				if got.Text == "" || got.Error != "" {
-					t.Errorf("%s, %s: text %q, error %q", client.name, f.name, got.Text, got.Error)
-				}
-			case f.fault == llmtest.ServerErrorAfterWork && client.name != "fetch in a loop" && !strings.Contains(got.Error, "the provider says: "):
-				t.Errorf("%s, %s: error %q", client.name, f.name, got.Error)
-			}
+	for i := range cells {
+		if i%len(nodeFaults) == 0 {
+			table += fmt.Sprintf("\n%-24s", cells[i].Client)
+		}
+		table += fmt.Sprintf("%16d", len(cells[i].provider.Requests()))
+		cells[i].check(t, lines[i])
+	}
+	t.Log(table)
+}
+
+// check checks the result of a call.
+func (c *nodeCell) check(t *testing.T, line string) {
+	t.Helper()
+	var got struct {
+		Text, Error string
+		Status      int
+	}
+	if err := json.Unmarshal([]byte(line), &got); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(c.provider.Requests()); n != c.fault.requests {
+		t.Errorf("%s, %s: %d requests, want %d", c.Client, c.fault.name, n, c.fault.requests)
+	}
+	well := c.fault.fault == llmtest.NoFault || c.fault.fault == llmtest.Overloaded
+	if well != (got.Text != "" && got.Error == "") && !strings.HasSuffix(c.Client, "stream") || well && got.Error != "" {
+		t.Errorf("%s, %s: %s", c.Client, c.fault.name, line)
+	}
+	for _, words := range c.client.words(c.fault) {
+		if got.Status != 400 || !strings.Contains(got.Error, words) {
+			t.Errorf("%s, %s: status %d, error %q, want %q", c.Client, c.fault.name, got.Status, got.Error, words)
 		}
 	}
-	t.Log("\n" + table)
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
@@ -49,16 +48,12 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		r = r.WithContext(ctx)
 	}
-	d := &delivery{ResponseWriter: w, client: r.Context()}
-	ctx, done := middleware.ForClient(r.Context())
-	defer func() { done(!d.failed) }() // also if ReverseProxy panics because the answer broke off
-	r = r.WithContext(ctx)
 	c := http.NewResponseController(w)
 	if r.Body != http.NoBody {
 		r.Body = &arriving{r.Body, c}
 	}
 	defer c.SetWriteDeadline(time.Time{}) // the connection may serve other requests
-	p.reverse.ServeHTTP(&leaving{d, c}, r)
+	p.reverse.ServeHTTP(&leaving{w, c}, r)
 }
 
 // rewrite makes the request for the provider: the client's request to another host. It does not name the client.

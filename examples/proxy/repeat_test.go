@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
 // A generator is a provider that counts how often it generates for a prompt. It answers after a while, also if its client has
@@ -140,5 +142,27 @@ func TestAnswersAtTheTimeout(t *testing.T) {
 		})
 	}
 	all.Wait()
+	if twice > repeated/4 {
+		t.Errorf("%d of %d", twice, repeated)
+	}
 	t.Logf("of 800 calls, whose clients gave up within 10 ms of the answer, %d were repeated and %d were generated twice", repeated, twice)
+}
+
+// TestAllowRepeats has -allow-repeats let a request through that is the same as one that was lost.
+func TestAllowRepeats(t *testing.T) {
+	for _, allowed := range []bool{true, false} {
+		sim := provider(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ServerErrorAfterWork)})
+		args := []string{}
+		if allowed {
+			args = append(args, "-allow-repeats")
+		}
+		p := start(t, sim.URL, args...)
+		first, second := p.chat("Who saves?"), p.chat("Who saves?")
+		if first.status != 400 || first.header.Get("Skinflint-Upstream-Status") != "500" || (second.status == 200) != allowed {
+			t.Errorf("allowed %v: %d %s, then %d %s", allowed, first.status, first.body, second.status, second.body)
+		}
+		if got := len(sim.Requests()); got != 1 != allowed {
+			t.Errorf("allowed %v: %d requests", allowed, got)
+		}
+	}
 }

@@ -68,7 +68,7 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 	}
 	s.stack, err = middleware.New(
 		middleware.WithPolicy(p), middleware.WithProvider(c.provider), middleware.WithBase(base()),
-		middleware.WithStore(s.rows.store), middleware.WithLogger(s.log), middleware.RefuseRepeats())
+		middleware.WithStore(s.rows.store), middleware.WithLogger(s.log), c.refuseRepeats())
 	if err != nil {
 		return nil, errors.Join(err, s.rows.close(ctx))
 	}
@@ -78,7 +78,7 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 	g := &gate{token: c.token, log: s.log, upstream: upstream, router: router}
 	calls := &calls{gate: g, next: s.stack.ErrorsAs(middleware.AsFinalResponse), encodings: c.encodings, life: life}
 	s.http = &http.Server{
-		Handler:           s.handler(g, newProxy(g, calls, c.headers)),
+		Handler:           s.handler(g, delivering(newProxy(g, calls, c.headers))),
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headerBytes,
@@ -86,6 +86,14 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 		BaseContext:       func(net.Listener) context.Context { return life },
 	}
 	return s, nil
+}
+
+// refuseRepeats returns the option by which the stack refuses what a client may send again by itself, if it is to.
+func (c *config) refuseRepeats() middleware.Option {
+	if c.repeats {
+		return nil
+	}
+	return middleware.RefuseRepeats()
 }
 
 // base returns the transport to the provider. It neither asks for compression nor decompresses: the client decides.
