@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -194,9 +195,9 @@ func TestClientsThatLeave(t *testing.T) {
 		{"much later", 8 * time.Minute, answering().RoundTrip, false},
 		{"long before the first client leaves", time.Second, answering().RoundTrip, false},
 	} {
-		sent := 0
+		var sent atomic.Int32
 		base := transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
-			if sent++; sent == 1 {
+			if sent.Add(1) == 1 {
 				time.Sleep(time.Minute)
 				return test.answer(req)
 			}
