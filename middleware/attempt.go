@@ -298,14 +298,14 @@ func (a *attempt) result(f wire.Rejection) {
 func (a *attempt) rejected(resp *http.Response) {
 	c := a.c
 	f := wire.ReadRejection(c.dialect, &c.wire, resp, a.row.AskedTier)
-	if name := resp.Header.Get(refusalHeader); name == kinds[ErrAmbiguous] || name == kinds[ErrTimeout] {
-		f = wire.Rejection{Outcome: policy.Ambiguous, Code: f.Code} // by a proxy of ours beneath: its status does not count
-	}
 	if f.Reason == policy.UsageRejected && a.edits.HideUsage {
 		c.engine.rejected.add(c.rejection(usageRejection))
 	}
 	if f.Outcome == policy.Rejected && resp.StatusCode >= 300 && resp.StatusCode <= 399 {
 		f.Reason = policy.Redirected
+	}
+	if name := resp.Header.Get(refusalHeader); name == kinds[ErrAmbiguous] || name == kinds[ErrTimeout] {
+		f = wire.Rejection{Outcome: policy.Ambiguous, Code: f.Code} // by a proxy of ours beneath: its status does not count
 	}
 	a.final = strings.EqualFold(strings.TrimSpace(resp.Header.Get(shouldRetry)), "false")
 	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
@@ -411,10 +411,7 @@ func (a *attempt) close(err error) {
 	if c.wire.Operation != wire.UpdateCache && c.wire.Operation != wire.DeleteCache { // which change storage only
 		c.emit(row)
 		if c.repeat.known {
-			c.engine.repeats.note(c.repeat.try, row.Outcome)
-		}
-		if c.awaited != nil {
-			c.awaited.note(row.Outcome)
+			c.noteRepeatable(row.Outcome)
 		}
 		c.options.Tracked().Report(policy.Report{
 			Tier: row.ServedTier, Usage: row.Usage, Cost: row.Cost.Pico, Priced: row.Cost.Known, Exposure: row.Exposure.Pico, Err: err,

@@ -314,6 +314,14 @@ func (c *call) release() {
 	}
 }
 
+// noteRepeatable remembers the outcome of an attempt of a call that the client may repeat.
+func (c *call) noteRepeatable(o policy.Outcome) {
+	c.engine.repeats.note(c.repeat.try, o)
+	if c.awaited != nil {
+		c.awaited.note(o)
+	}
+}
+
 // emit gives a row to all sinks.
 func (c *call) emit(row *ledger.Row) {
 	for _, sink := range c.sinks {

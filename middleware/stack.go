@@ -42,11 +42,12 @@ func New(options ...Option) (*Stack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("skinflint: %w", err)
 	}
-	e := &engine{router: router, book: c.book, log: c.log, hidden: hiddenGuard{on: c.refuseRepeats}}
+	e := &engine{router: router, book: c.book, log: c.log}
 	s := &Stack{engine: e, rules: new(ruling), store: c.store, base: c.base}
 	if err := s.rules.set(c.policy); err != nil {
 		return nil, err
 	}
+	e.hidden.on = c.refuseRepeats
 	rows := new(ledgerLink)
 	rows.serve(c.store, e.logger())
 	if c.log != nil {

@@ -253,7 +253,7 @@ func nodeRetries(t *testing.T, dir string) {
 			cell.provider = provider(t, llmtest.Config{Faults: llmtest.Sequence(cell.fault.fault)})
 			cell.URL = start(t, cell.provider.URL).url
 			if cell.fault.fault == llmtest.Stall {
-				cell.Timeout = 1000
+				cell.Timeout = 2000
 			}
 			cells = append(cells, cell)
 		}
