@@ -47,7 +47,6 @@ func New(options ...Option) (*Stack, error) {
 	if err := s.rules.set(c.policy); err != nil {
 		return nil, err
 	}
-	e.hidden.on = c.refuseRepeats
 	rows := new(ledgerLink)
 	rows.serve(c.store, e.logger())
 	if c.log != nil {
@@ -57,6 +56,7 @@ func New(options ...Option) (*Stack, error) {
 	if len(c.onRow) > 0 {
 		rows.sinks = append(rows.sinks, s.watchers.add)
 	}
+	e.hidden.on = c.refuseRepeats
 	s.members = []member{
 		{link: noLink{}, rank: identifyRank},
 		{link: rows, rank: ledgerRank},
