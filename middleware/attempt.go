@@ -333,6 +333,9 @@ func (a *attempt) rejected(resp *http.Response) {
 	if f.Outcome == policy.Rejected && resp.StatusCode >= 300 && resp.StatusCode <= 399 {
 		f.Reason = policy.Redirected
 	}
+	if name := resp.Header.Get(refusalHeader); name == kinds[ErrAmbiguous] || name == kinds[ErrTimeout] {
+		f = wire.Rejection{Outcome: policy.Ambiguous, Code: f.Code} // by a proxy of ours beneath: its status does not count
+	}
 	a.final = strings.EqualFold(strings.TrimSpace(resp.Header.Get(shouldRetry)), "false")
 	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
 	a.result(f)
@@ -450,7 +453,7 @@ func (a *attempt) close(err error) {
 	if c.wire.Operation != wire.UpdateCache && c.wire.Operation != wire.DeleteCache { // which change storage only
 		c.emit(row)
 		if c.repeat.known {
-			c.engine.repeats.note(c.repeat.try, row.Outcome)
+			c.noteRepeatable(row.Outcome)
 		}
 		c.options.Tracked().Report(reportOf(row, err))
 	}

@@ -36,6 +36,7 @@ type call struct {
 	headers  *transport.Headers // of body
 	input    input
 	repeat   repeatable
+	awaited  *awaited // nil: its client is not known to repeat it in secret
 	sdkRetry int
 	id       string
 	start    time.Time
@@ -107,7 +108,7 @@ func (c *call) open() error {
 	c.results = c.room[:0]
 	c.input.body = &c.body
 	c.headers = c.body.Inspect(req.Header)
-	c.sdkRetry, c.repeat = retryCount(c.headers.RetryCount), repeatableOf(req, c.headers)
+	c.sdkRetry, c.repeat = retryCount(c.headers.RetryCount), repeatableOf(req, c.headers, c.engine.hidden.on)
 	c.deadline = deadlineOf(c.Context, c.options)
 	crossHost := redirected(req)
 	if crossHost {
@@ -158,7 +159,7 @@ func badPolicy(err error) *Error {
 }
 
 // load reads the body of a call that may be edited, and takes over that of any other. On the way the body is hashed if the
-// SDK may repeat the call.
+// client may repeat the call.
 func (c *call) load() error {
 	if !c.repeat.known {
 		return c.read()
@@ -171,7 +172,7 @@ func (c *call) load() error {
 	if c.body.Written() {
 		sum = h.Sum64()
 	}
-	c.repeat.complete(c.options.Tracked(), c.wire.Provider, c.request.URL.Path, sum)
+	c.repeat.complete(c.options.Tracked(), c.wire.Provider, c.request.URL.Path, sum, c.body.Written())
 	return err
 }
 
@@ -275,6 +276,9 @@ func (c *call) last() *policy.Result {
 	return &c.results[len(c.results)-1]
 }
 
+// costs reports whether the call may be charged for, now or later.
+func (c *call) costs() bool { return c.wire.Kind != wire.Free && c.wire.Kind != wire.Poll }
+
 // unbilled reports whether the last attempt is known to be free.
 func (c *call) unbilled() bool {
 	last := c.last()
@@ -304,6 +308,7 @@ func (c *call) rejection(what string) rejection {
 func (c *call) hold() {
 	if c.repeat.known && c.running.Add(1) == 1 {
 		c.engine.repeats.running.add(c.repeat.try)
+		c.await()
 	}
 }
 
@@ -311,6 +316,17 @@ func (c *call) hold() {
 func (c *call) release() {
 	if c.repeat.known && c.running.Add(-1) == 0 {
 		c.engine.repeats.running.remove(c.repeat.try)
+		if c.awaited != nil {
+			c.awaited.ended()
+		}
+	}
+}
+
+// noteRepeatable remembers the outcome of an attempt of a call that the client may repeat.
+func (c *call) noteRepeatable(o policy.Outcome) {
+	c.engine.repeats.note(c.repeat.try, o)
+	if c.awaited != nil {
+		c.awaited.note(o)
 	}
 }
 

@@ -280,10 +280,7 @@ func (r *run) send() (*http.Response, error) {
 func (r *run) deliver(resp *http.Response, err error) (*http.Response, error) {
 	c := &r.call
 	if err == nil {
-		if c.retries != nil && r.attempt != nil && resp.StatusCode != http.StatusSwitchingProtocols && !r.mayRepeat() {
-			forbidRetry(resp, !r.chain.sender.bare)
-		}
-		return resp, nil
+		return r.answer(resp), nil
 	}
 	if c.givenUp() {
 		return nil, err // it stays the context's error
@@ -295,11 +292,27 @@ func (r *run) deliver(resp *http.Response, err error) (*http.Response, error) {
 	c.options.Tracked().Fail(e)
 	switch {
 	case r.chain.form.response(c.request):
-		return respond(c.dialect, &c.wire, c.request, e), nil
+		return r.chain.form.respond(c, e, ""), nil
 	case errors.Is(err, e):
 		return nil, err
 	}
 	return nil, e
+}
+
+// answer returns the provider's answer as the caller gets it.
+func (r *run) answer(resp *http.Response) *http.Response {
+	c, form := &r.call, r.chain.form
+	if c.retries == nil || r.attempt == nil || resp.StatusCode == http.StatusSwitchingProtocols || r.mayRepeat() {
+		return resp
+	}
+	if form == AsFinalResponse && c.costs() && c.last().Outcome == policy.Ambiguous {
+		e := r.ambiguous()
+		e.Detail = fmt.Sprintf("the provider answered %d, and it %s", resp.StatusCode, e.Detail)
+		c.options.Tracked().Fail(e)
+		return form.finish(c, e, resp)
+	}
+	forbidRetry(resp, !r.chain.sender.bare)
+	return resp
 }
 
 // mayRepeat reports whether the SDK above may send the call again: it was free, and we never send calls of its kind again.
@@ -318,19 +331,27 @@ func (r *run) explain(err error) *Error {
 	if c.retries == nil || c.last() == nil || r.mayRepeat() {
 		return nil
 	}
-	e = &Error{Kind: ErrAmbiguous, Err: withoutSecrets(err, c.headers.Credentials), Provider: c.wire.Provider, Model: c.wire.Model, Attempts: c.attempts,
-		Detail: "it was sent, and may have been billed", Hint: "it is not sent again unless policy.AllowDoubleBilling says so"}
-	switch {
-	case c.unbilled():
+	e = r.ambiguous()
+	e.Err, e.Detail = withoutSecrets(err, c.headers.Credentials), "it was sent, and "+e.Detail
+	if c.unbilled() {
 		e.Kind, e.Detail, e.Hint = ErrNotSent, "the provider was not reached, and nothing was billed", ""
 		if c.last().Reason == policy.Permanent {
 			e.Hint = remedies[r.attempt.row.ErrorCode]
 		}
-	case c.exposure.Known:
-		e.Detail = fmt.Sprintf("it was sent, and may have been billed, for $%s at most", c.exposure.Pico)
 	}
 	if c.exhausted > 0 {
 		e.Hint = fmt.Sprintf("it is not sent again because our own retry quota is used up: %d retries have failed", c.exhausted)
+	}
+	return e
+}
+
+// ambiguous returns the error for a call that may have been billed. Its detail lacks what happened.
+func (r *run) ambiguous() *Error {
+	c := &r.call
+	e := &Error{Kind: ErrAmbiguous, Provider: c.wire.Provider, Model: c.wire.Model, Attempts: c.attempts,
+		Detail: "may have been billed", Hint: "it is not sent again unless policy.AllowDoubleBilling says so"}
+	if c.exposure.Known {
+		e.Detail = fmt.Sprintf("may have been billed, for $%s at most", c.exposure.Pico)
 	}
 	return e
 }

@@ -30,6 +30,7 @@ type engine struct {
 	rejected recent[rejection]
 	skips    recent[tierSkip] // that were logged
 	repeats  repeatGuard
+	hidden   hiddenGuard
 	pending  pendings
 	stored   caches
 	warned   sync.Once // about the timeout of an http.Client

@@ -35,7 +35,7 @@ var (
 	// the policy allows. Nothing was billed.
 	ErrNotSent = errors.New("skinflint: not sent")
 
-	// ErrRepeat: the SDK above repeats, on its own, a call that may have been billed. The repetition was not sent.
+	// ErrRepeat: the client above repeats, on its own, a call that may have been billed. The repetition was not sent.
 	ErrRepeat = errors.New("skinflint: repetition")
 
 	// ErrRedirect: the provider redirects the call to another host, which would get the prompt and the key. It was not
@@ -48,7 +48,8 @@ var (
 
 // An Error says that this library refused a call or an attempt, gave it up, or will not send it again. In a chain with a
 // retry link, an error of the network becomes the cause of an Error of kind [ErrAmbiguous] or [ErrNotSent]. Answers of the
-// provider never become errors, whatever their status. errors.As also finds an Error in the error of an SDK that wraps it.
+// provider never become errors, whatever their status; [AsFinalResponse] replaces some of them by other responses. errors.As
+// also finds an Error in the error of an SDK that wraps it.
 type Error struct {
 	Kind     error  // one of the errors above
 	Provider string // "" if it is not known

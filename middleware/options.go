@@ -26,6 +26,8 @@ type config struct {
 	store   ledger.Store
 	log     *slog.Logger
 	onRow   []func(ledger.Row)
+
+	refuseRepeats bool
 }
 
 // WithPolicy sets the policy. By default it is the zero [policy.Policy].

@@ -41,6 +41,17 @@ func (m *recent[K]) has(k K) (is, maybe bool) {
 	return is, is || now.Sub(m.spilled) < recentTime
 }
 
+// age returns how long ago the thing was last added; false if it is not remembered.
+func (m *recent[K]) age(k K) (time.Duration, bool) {
+	if m.empty() {
+		return 0, false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ago := time.Since(m.when[k])
+	return ago, ago < recentTime
+}
+
 func (m *recent[K]) add(k K) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

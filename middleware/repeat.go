@@ -96,17 +96,19 @@ func (u *running) remove(t try) {
 	}
 }
 
-// A repeatable is the request of an SDK that may repeat it. The zero repeatable is of another client.
+// A repeatable is the request of a client that may repeat it. The zero repeatable is of another client.
 type repeatable struct {
-	known bool   // the SDK may repeat it
-	key   uint64 // of its credentials
-	try   try
+	known  bool   // the client may repeat it
+	key    uint64 // of its credentials
+	hashed bool   // try has the hash of the body
+	try    try
 }
 
-// repeatableOf returns what is known before the body is read.
-func repeatableOf(req *http.Request, headers *transport.Headers) repeatable {
+// repeatableOf returns what is known before the body is read. any says that any client may repeat a request, and not only
+// one that numbers its tries.
+func repeatableOf(req *http.Request, headers *transport.Headers, any bool) repeatable {
 	switch {
-	case headers.RetryCount == "":
+	case headers.RetryCount == "" && !any:
 		return repeatable{}
 	case renewed(headers.Credentials.Authorization):
 		return repeatable{known: true}
@@ -122,7 +124,7 @@ func renewed(authorization string) bool {
 }
 
 // complete adds what identifies the try. Without a body's hash, all calls of a key to a path are one try.
-func (r *repeatable) complete(tracked *policy.Call, provider, path string, body uint64) {
+func (r *repeatable) complete(tracked *policy.Call, provider, path string, body uint64, hashed bool) {
 	where := struct {
 		provider, path string
 		key            uint64
@@ -130,7 +132,7 @@ func (r *repeatable) complete(tracked *policy.Call, provider, path string, body 
 	if tracked != nil {
 		where.key = 0
 	}
-	r.try = try{tracked: tracked, where: maphash.Comparable(hashSeed, where), body: body}
+	r.try, r.hashed = try{tracked: tracked, where: maphash.Comparable(hashSeed, where), body: body}, hashed
 }
 
 var hashSeed = maphash.MakeSeed()

@@ -30,10 +30,20 @@ const (
 
 	// AsError gives an [*Error].
 	AsError
+
+	// AsFinalResponse gives a response as AsResponse does, for clients of which nothing is known, such as those of a proxy:
+	// they may ignore x-should-retry. The status is 400 where AsResponse has 424: SDKs in use send a request again after
+	// 408, 409, 413, 424, 429 or any 5xx, and none after 400. An answer of the provider that may have been billed, such as
+	// a 500, becomes such a response too: its header Skinflint-Upstream-Status is the provider's status, and its
+	// message ends with the provider's.
+	AsFinalResponse
 )
 
 // refusalHeader names the kind of the [Error] in a response that is not the provider's.
 const refusalHeader = "Skinflint-Refusal"
+
+// upstreamHeader is the provider's status in a response that stands for its answer: see [AsFinalResponse].
+const upstreamHeader = "Skinflint-Upstream-Status"
 
 // shouldRetry is the header by which SDKs made by Stainless decide whether to send a request again. It outweighs the
 // status, 200 included.
@@ -55,7 +65,7 @@ func forbidRetry(resp *http.Response, shared bool) {
 // response reports whether the client of a request gets a response rather than an error.
 func (f ErrorForm) response(req *http.Request) bool {
 	if f != AsHeadersSay {
-		return f == AsResponse
+		return f != AsError
 	}
 	for k := range req.Header {
 		if len(k) > len("X-Stainless-") && strings.EqualFold(k[:len("X-Stainless-")], "X-Stainless-") {
@@ -65,21 +75,27 @@ func (f ErrorForm) response(req *http.Request) bool {
 	return false
 }
 
-// respond returns the response that stands for an error, in the shape of the call's dialect.
-func respond(d wire.Dialect, c *wire.Call, req *http.Request, e *Error) *http.Response {
-	status, name := http.StatusFailedDependency, strings.TrimPrefix(refusalCode(e), "skinflint_")
-	switch e.Kind {
-	case ErrCost:
-		status = http.StatusPaymentRequired
-	case ErrLimit:
-		status = http.StatusTooManyRequests
-	case ErrPolicy, ErrBody:
-		status = http.StatusBadRequest
+// status returns the status of the response that stands for an error.
+func (f ErrorForm) status(e *Error) int {
+	switch {
+	case e.Kind == ErrCost:
+		return http.StatusPaymentRequired
+	case e.Kind == ErrLimit:
+		return http.StatusTooManyRequests
+	case e.Kind == ErrPolicy, e.Kind == ErrBody, f == AsFinalResponse:
+		return http.StatusBadRequest
 	}
-	p := wire.Problem{Status: status, Code: "skinflint_" + name, Message: e.Error()}
+	return http.StatusFailedDependency
+}
+
+// respond returns the response that stands for an error, in the shape of the call's dialect. The message is the error's,
+// and more.
+func (f ErrorForm) respond(c *call, e *Error, more string) *http.Response {
+	status, name := f.status(e), strings.TrimPrefix(refusalCode(e), "skinflint_")
+	p := wire.Problem{Status: status, Code: "skinflint_" + name, Message: e.Error() + more}
 	var body []byte
-	if w, ok := d.(wire.ProblemWriter); ok {
-		body = w.Problem(c, p)
+	if w, ok := c.dialect.(wire.ProblemWriter); ok {
+		body = w.Problem(&c.wire, p)
 	}
 	if !json.Valid(body) { // a dialect of the program's own may return nothing, or invalid JSON
 		body = wire.OpenAIProblem(p)
@@ -91,10 +107,36 @@ func respond(d wire.Dialect, c *wire.Call, req *http.Request, e *Error) *http.Re
 			"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(body))},
 			shouldRetry: never, refusalHeader: {name},
 		},
-		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: req,
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: c.request,
 	}
 	if e.Kind == ErrLimit && e.Wait > 0 {
 		resp.Header.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(e.Wait.Seconds())), 10))
 	}
 	return resp
+}
+
+// finish returns the response that stands for an answer of the provider that may have been billed, and closes the answer.
+// Headers that say who answered, and how the request was counted, stay.
+func (f ErrorForm) finish(c *call, e *Error, answer *http.Response) *http.Response {
+	more := ""
+	if text := wire.ErrorMessage(answer); text != "" { // not in the error: a program may log that, and a provider may quote the prompt
+		more = "; the provider says: " + text
+	}
+	answer.Body.Close()
+	resp := f.respond(c, e, more)
+	for key, values := range answer.Header {
+		switch key = http.CanonicalHeaderKey(key); {
+		case strings.HasPrefix(key, "Content-"), strings.HasPrefix(key, "Retry-After"), hopByHop[key]:
+		case resp.Header[key] == nil:
+			resp.Header[key] = values
+		}
+	}
+	resp.Header.Set(upstreamHeader, strconv.Itoa(answer.StatusCode))
+	return resp
+}
+
+// hopByHop are the headers that belong to a connection, or to the form of a body.
+var hopByHop = map[string]bool{
+	"Connection": true, "Keep-Alive": true, "Transfer-Encoding": true, "Trailer": true, "Upgrade": true, "Te": true,
+	"Etag": true, "Last-Modified": true, "Accept-Ranges": true,
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
-	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // Retry returns the link that sends a call again; no other link does. [policy.Next] decides whether, how and when, by the
@@ -22,9 +21,9 @@ type retryLink struct {
 	quotas quotas
 }
 
-// begin refuses a call that the SDK above repeats on its own if it was or may have been billed, or still runs.
+// begin refuses a call that the client above repeats on its own if it was or may have been billed, or still runs.
 func (l *retryLink) begin(c *call) error {
-	if c.retries != nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
+	if c.retries != nil || !c.costs() {
 		return nil // another link decides, or there is nothing to pay twice
 	}
 	c.retries = l
@@ -33,7 +32,7 @@ func (l *retryLink) begin(c *call) error {
 			Detail: "the SDK above sends it again on its own, and what it sent before may have been billed",
 			Hint:   "turn the SDK's own retries off, or allow this by policy.AllowDoubleBilling"})
 	}
-	return nil
+	return c.refuseHidden()
 }
 
 // next implements decider.

@@ -68,6 +68,7 @@ func New(options ...Option) (*Stack, error) {
 	if len(c.onRow) > 0 {
 		rows.sinks = append(rows.sinks, s.watchers.add)
 	}
+	e.hidden.on = c.refuseRepeats
 	s.members = []member{
 		{link: noLink{}, rank: identifyRank},
 		{link: rows, rank: ledgerRank},

@@ -83,7 +83,7 @@ func TestHeadersAreObeyed(t *testing.T) {
 	if a := p.chat("two", "Skinflint-Max-Cost", "0.0000001"); a.status != 402 {
 		t.Errorf("max cost: %d %s", a.status, a.body)
 	}
-	if a := p.chat("three", "Skinflint-Finish-By", "2020-01-01T00:00:00Z"); a.status != 424 {
+	if a := p.chat("three", "Skinflint-Finish-By", "2020-01-01T00:00:00Z"); a.status != 400 {
 		t.Errorf("finish by: %d %s", a.status, a.body)
 	}
 	if m := sim.Meter(); len(m) != 1 || m[0].Tier != "flex" {

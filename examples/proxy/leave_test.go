@@ -50,7 +50,7 @@ func inBubble(t *testing.T, name string, c llmtest.Config, p policy.Policy, f fu
 		life, end := context.WithCancel(context.Background())
 		b.end = end
 		g := &gate{router: router, upstream: upstream, log: slog.New(slog.NewTextHandler(b.log, nil))}
-		b.calls = &calls{gate: g, next: b.stack.ErrorsAs(middleware.AsResponse), life: life}
+		b.calls = &calls{gate: g, next: b.stack.ErrorsAs(middleware.AsFinalResponse), life: life}
 		f(b)
 		end()
 		synctest.Wait()
@@ -288,7 +288,7 @@ func TestRepeats(t *testing.T) {
 					billed := 1
 					if at > time.Hour { // the stack remembers a call for that long
 						billed = 2
-					} else if resp == nil || resp.StatusCode != 424 || resp.Header.Get("X-Should-Retry") != "false" || !strings.Contains(text, "error") {
+					} else if resp == nil || resp.StatusCode != 400 || resp.Header.Get("X-Should-Retry") != "false" || !strings.Contains(text, "error") {
 						b.Errorf("%v %s", resp, text)
 					}
 					if n := len(b.sim.Meter()); n != billed {

@@ -67,6 +67,7 @@ type config struct {
 	hosts     hostList // names of the proxy's host besides those of loopback
 	headers   bool     // obey the clients' Skinflint- headers
 	encodings bool     // never remove Accept-Encoding
+	repeats   bool     // do not refuse what a client may send again by itself
 	drain     time.Duration
 
 	bodyMemory int64 // for the bodies of all calls together, in bytes
@@ -90,6 +91,8 @@ func parse(args []string, stderr io.Writer) (c config, err error) {
 	flags.BoolVar(&c.headers, "headers", false, "let clients control their calls by the headers Skinflint-Tier, -Tag, -Max-Cost, -Finish-By and -Cached-Content")
 	flags.BoolVar(&c.encodings, "keep-encoding", false,
 		"always forward Accept-Encoding; if a stream is then compressed, the proxy cannot ask for its usage")
+	flags.BoolVar(&c.repeats, "allow-repeats", false,
+		"do not refuse a request that is the same as one that may have been billed, and whose answer did not reach its client, within five minutes")
 	flags.DurationVar(&c.drain, "drain", 30*time.Minute, "after SIGTERM, wait this long for running calls before they are cut off")
 	memory := flags.Int64("body-memory", 256, "keep at most `MB` megabytes of the bodies of calls in memory, all calls together; "+
 		"a call waits 10s for room and is then answered with status 503, and a body longer than this or than 32 MB is forwarded unchanged, once")

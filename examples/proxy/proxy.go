@@ -81,8 +81,11 @@ func (p *proxy) modify(resp *http.Response) error {
 	kind := resp.Header.Get("Skinflint-Refusal")
 	shown, ok := failures[kind]
 	fault := exchangeOf(resp.Request.Context()).fault()
-	if kind == "" || !ok && fault == nil || resp.StatusCode < 400 {
+	switch {
+	case kind == "", !ok && fault == nil, resp.StatusCode < 400:
 		return nil
+	case resp.Header.Get("Skinflint-Upstream-Status") != "":
+		return nil // it stands for an answer of the provider
 	}
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 	resp.Body.Close()

@@ -218,10 +218,10 @@ func TestFailures(t *testing.T) {
 		status                     int
 		want                       string
 	}{
-		{"lost", sim.URL, "/v1/chat/completions", bodyFor("openai", false), 424, "may have been billed"},
-		{"lost, Gemini", sim.URL, paths["gemini"], bodyFor("gemini", false), 424, "FAILED_PRECONDITION"},
-		{"lost, Anthropic", sim.URL, paths["anthropic"], bodyFor("anthropic", false), 424, `{"type":"error"`},
-		{"unreachable", unreachable, "/v1/chat/completions", bodyFor("openai", false), 424, "nothing was billed"},
+		{"lost", sim.URL, "/v1/chat/completions", bodyFor("openai", false), 400, "may have been billed"},
+		{"lost, Gemini", sim.URL, paths["gemini"], bodyFor("gemini", false), 400, "skinflint_ambiguous"},
+		{"lost, Anthropic", sim.URL, paths["anthropic"], bodyFor("anthropic", false), 400, `{"type":"error"`},
+		{"unreachable", unreachable, "/v1/chat/completions", bodyFor("openai", false), 400, "nothing was billed"},
 		{"unreachable, not a call", unreachable, "/v1/whatever", "{}", 502, "skinflint_upstream"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

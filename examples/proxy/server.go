@@ -71,7 +71,7 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 	}
 	s.stack, err = middleware.New(
 		middleware.WithPolicy(p), middleware.WithProvider(c.provider), middleware.WithBase(base()),
-		middleware.WithStore(s.rows.store), middleware.WithLogger(s.log))
+		middleware.WithStore(s.rows.store), middleware.WithLogger(s.log), c.refuseRepeats())
 	if err != nil {
 		return nil, errors.Join(err, s.rows.close(ctx))
 	}
@@ -80,8 +80,8 @@ func open(ctx context.Context, c config, stderr io.Writer) (_ *server, err error
 	s.end = end
 	g := &gate{token: c.token, hosts: c.hosts, log: s.log, upstream: upstream, router: router}
 	s.room = newRoom(c.bodyMemory)
-	calls := &calls{gate: g, next: s.stack.ErrorsAs(middleware.AsResponse), encodings: c.encodings, life: life}
-	s.http = s.newHTTP(life, s.handler(g, newProxy(g, calls, s.room, c.headers)))
+	calls := &calls{gate: g, next: s.stack.ErrorsAs(middleware.AsFinalResponse), encodings: c.encodings, life: life}
+	s.http = s.newHTTP(life, s.handler(g, delivering(newProxy(g, calls, s.room, c.headers))))
 	return s, nil
 }
 
@@ -97,6 +97,14 @@ func (s *server) newHTTP(life context.Context, h http.Handler) *http.Server {
 
 		DisableGeneralOptionsHandler: true, // it would read the body of OPTIONS * for as long as that takes
 	}
+}
+
+// refuseRepeats returns the option by which the stack refuses what a client may send again by itself, if it is to.
+func (c *config) refuseRepeats() middleware.Option {
+	if c.repeats {
+		return nil
+	}
+	return middleware.RefuseRepeats()
 }
 
 // base returns the transport to the provider. It neither asks for compression nor decompresses: the client decides.

@@ -1,0 +1,248 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+)
+
+const (
+	// hiddenTime is how long a request is refused that is the same as one that may have been billed. The clients in use
+	// send a request again for two minutes at most.
+	hiddenTime = 5 * time.Minute
+
+	// hiddenWait is how long a request waits while the same one runs. The client may have given that one up and sent it
+	// again, which shows only when its connection closes.
+	hiddenWait = 100 * time.Millisecond
+)
+
+// RefuseRepeats refuses a request that is the same as one that may have been billed and whose answer did not reach its
+// client: one that failed, was cut off, or was given up by the client. The same means the same credentials, path and body,
+// or the same call that the program tracks. It is refused for five minutes, with [ErrRepeat].
+//
+// It is for a server between clients and providers, such as a proxy: clients may send a request again on their own without
+// a header that says so. Off by default, because a program may send the same request twice on purpose. What a call of
+// [policy.AllowDoubleBilling] sends is not refused. The same request as one whose answer arrived is never refused; while the
+// same request runs, another one waits a tenth of a second for the client of the first to leave. A body that can be read
+// only once, and is longer than 64 KB, is not compared.
+//
+// The server calls [ForClient] for each request.
+func RefuseRepeats() Option {
+	return func(c *config) error { c.refuseRepeats = true; return nil }
+}
+
+// ForClient returns a context for the calls that a server makes for one request of a client. ctx is that request's own
+// context, which ends when the client leaves. The calls may go on when it has ended, under a context that was derived from
+// the returned one by [context.WithoutCancel].
+//
+// The server calls done, once, when it has written the answer or can write no more. Written is false if a write failed, or
+// if the client had left before the last one: it then does not have the answer. A client that leaves after that has it.
+//
+// It matters to a [Stack] with [RefuseRepeats] only.
+func ForClient(ctx context.Context) (_ context.Context, done func(written bool)) {
+	v := &visitor{ctx: ctx}
+	return context.WithValue(ctx, visitorKey{}, v), v.leave
+}
+
+type visitorKey struct{}
+
+// A visitor is a client of a server, with the calls that are made for it.
+type visitor struct {
+	ctx context.Context // ends when the client leaves
+
+	mu    sync.Mutex
+	calls []*awaited
+	done  bool
+}
+
+// add adds a call. It returns false if the request is over.
+func (v *visitor) add(a *awaited) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.done {
+		v.calls = append(v.calls, a)
+	}
+	return !v.done
+}
+
+func (v *visitor) leave(written bool) {
+	v.mu.Lock()
+	calls := v.calls
+	v.calls, v.done = nil, true
+	v.mu.Unlock()
+	for _, a := range calls {
+		a.answered(written)
+	}
+}
+
+// A hiddenGuard recognises what a client sends again without saying so. The zero guard is off.
+type hiddenGuard struct {
+	on   bool
+	lost recent[try] // requests that may have been billed, and whose answers did not arrive
+
+	mu   sync.Mutex
+	runs map[try]runs
+}
+
+// runs are the calls of one try that are under way.
+type runs struct {
+	all  int
+	left int // those whose client has left
+}
+
+// add counts calls of a try that are under way.
+func (g *hiddenGuard) add(t try, all, left int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.runs == nil {
+		g.runs = make(map[try]runs)
+	}
+	r := g.runs[t]
+	if r.all, r.left = r.all+all, r.left+left; r.all == 0 {
+		delete(g.runs, t)
+		return
+	}
+	g.runs[t] = r
+}
+
+// repeated returns why a try is refused; "" if it is not. busy says that the same one runs, and that its client waits for it.
+func (g *hiddenGuard) repeated(t try) (why string, busy bool) {
+	g.mu.Lock()
+	r := g.runs[t]
+	g.mu.Unlock()
+	if r.left > 0 {
+		return "the same request still runs, although its client has left, and may be billed", false
+	}
+	if ago, ok := g.lost.age(t); ok && ago < hiddenTime {
+		return fmt.Sprintf("the same request was lost %v ago, and may have been billed", ago.Round(time.Millisecond)), false
+	}
+	return "", r.all > 0
+}
+
+// hidden reports whether a client may send the call again without saying so.
+func (c *call) hidden() bool {
+	return c.engine.hidden.on && c.repeat.hashed && c.costs() && !c.settings.AllowDoubleBilling
+}
+
+// refuseHidden refuses the call if it repeats one that may have been billed.
+func (c *call) refuseHidden() error {
+	if !c.hidden() {
+		return nil
+	}
+	g, t := &c.engine.hidden, c.repeat.try.lost()
+	why, busy := g.repeated(t)
+	if busy {
+		if err := c.wait(hiddenWait); err != nil {
+			c.body.Close()
+			return err
+		}
+		why, _ = g.repeated(t)
+	}
+	if why == "" {
+		return nil
+	}
+	return c.refuse(&Error{Kind: ErrRepeat, Detail: why,
+		Hint: fmt.Sprintf("to send it all the same, wait %v or change its body", hiddenTime)})
+}
+
+// await notes that the call is under way, for the guard.
+func (c *call) await() {
+	if !c.hidden() {
+		return
+	}
+	a := &awaited{guard: &c.engine.hidden, try: c.repeat.try.lost(), client: c.Context, parts: 1}
+	v, served := c.Value(visitorKey{}).(*visitor)
+	if served {
+		a.client, a.parts = v.ctx, 2
+	}
+	a.guard.add(a.try, 1, 0)
+	a.stop = context.AfterFunc(a.client, a.left)
+	if served && !v.add(a) {
+		a.answered(false)
+	}
+	c.awaited = a
+}
+
+// An awaited is a call under way that a client waits for.
+type awaited struct {
+	guard  *hiddenGuard
+	try    try
+	client context.Context // ends when the client leaves
+	stop   func() bool     // stops waiting for that
+
+	mu     sync.Mutex
+	parts  int  // that are under way: the call with its attempts, and the answer to the client
+	over   bool // whether the client leaves does not count any more
+	gone   bool // the client has left without the answer
+	billed bool
+}
+
+// left notes that the client has left.
+func (a *awaited) left() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.leave()
+}
+
+func (a *awaited) leave() {
+	if !a.over && !a.gone {
+		a.gone = true
+		a.guard.add(a.try, 0, 1)
+	}
+}
+
+// note remembers the outcome of an attempt. A complete answer may still not reach the client.
+func (a *awaited) note(o policy.Outcome) {
+	switch o {
+	case policy.Ambiguous, policy.Partial:
+		a.guard.lost.add(a.try)
+	case policy.Billed:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.billed = true
+	}
+}
+
+// ended notes that the call has ended with all of its attempts. Its answer is complete, but for its last piece it has not
+// reached the client. A client that leaves now may have that piece too.
+func (a *awaited) ended() {
+	a.stop()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.client.Err() != nil {
+		a.leave()
+	}
+	a.over = true
+	a.end()
+}
+
+// answered notes that the server has written the answer to the client, or could not.
+func (a *awaited) answered(written bool) {
+	a.stop()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !written {
+		a.over = false
+		a.leave()
+	}
+	a.over = true
+	a.end()
+}
+
+// end ends a part.
+func (a *awaited) end() {
+	if a.parts--; a.parts > 0 {
+		return
+	}
+	left := 0
+	if a.gone {
+		left = 1
+	}
+	if a.gone && a.billed {
+		a.guard.lost.add(a.try)
+	}
+	a.guard.add(a.try, -1, -left)
+}
