@@ -83,7 +83,7 @@ func degrees(i int) string { return fmt.Sprintf("%d degrees", 4+i) }
 func chatAgent(ask func(*testing.T, openai.Client, openai.ChatCompletionNewParams) openai.ChatCompletion) func(*testing.T, openai.Client) ([]string, string) {
 	return func(t *testing.T, client openai.Client) (tools []string, answer string) {
 		params := openai.ChatCompletionNewParams{
-			Model:    openai.ChatModelGPT4_1Mini,
+			Model:    openai.ChatModelGPT5_4Mini,
 			Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("Which is warmer?")},
 			Tools:    []openai.ChatCompletionToolUnionParam{openai.ChatCompletionFunctionTool(openai.FunctionDefinitionParam{Name: "weather"})},
 		}
@@ -132,7 +132,7 @@ func responsesAgent(ask func(*testing.T, openai.Client, responses.ResponseNewPar
 		input := responses.ResponseInputParam{responses.ResponseInputItemParamOfMessage("Which is warmer?", responses.EasyInputMessageRoleUser)}
 		for range 3 {
 			response := ask(t, client, responses.ResponseNewParams{
-				Model: openai.ChatModelGPT4_1Mini, Input: responses.ResponseNewParamsInputUnion{OfInputItemList: input},
+				Model: openai.ChatModelGPT5_4Mini, Input: responses.ResponseNewParamsInputUnion{OfInputItemList: input},
 			})
 			called := 0
 			for _, item := range response.Output {

@@ -36,6 +36,26 @@ func ExampleLoadLiteLLM() {
 	// 0.0014 litellm/openai/gpt-example/2026-09-20T12:00:00Z/flex <nil>
 }
 
+// The list states no price of cached audio. The embedded catalog has one, and the two agree on the rest.
+func ExampleLayers_feed() {
+	list := `{"gemini/gemini-2.5-flash": {"litellm_provider": "gemini", "input_cost_per_token": 3e-07,
+		"cache_read_input_token_cost": 3e-08, "input_cost_per_audio_token": 1e-06, "output_cost_per_token": 2.5e-06}}`
+	feed, err := price.LoadLiteLLM("litellm", strings.NewReader(list), price.FeedConfig{AsOf: september})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	q := price.Query{Provider: "gemini", Model: "gemini-2.5-flash", Tier: "standard", At: september}
+	usage := price.Usage{Input: 1000, CachedAudioInput: 1000}
+	_, err = feed.Catalog.Cost(q, usage)
+	fmt.Println(err)
+	cost, err := price.Layers(feed.Catalog, price.Embedded()).Cost(q, usage)
+	fmt.Println(cost.Cost, cost.PriceID, err)
+	// Output:
+	// price: unpriced: gemini/gemini-2.5-flash (standard): no price for cached_audio_input
+	// 0.0004 embedded/gemini/gemini-2.5-flash/-/standard <nil>
+}
+
 func ExampleLoadGenAI() {
 	list := `[{"id": "google", "models": [{
 		"id": "gemini-example", "match": {"or": [{"equals": "gemini-example"}, {"equals": "gemini-example-preview"}]},

@@ -16,7 +16,7 @@ import (
 //
 // A model is under the provider that litellm_provider names, by the provider names of this module, and without the prefix of
 // its key. (The provider vertex_ai becomes "vertex"; the dialects of this module price Vertex AI's models as "gemini".)
-// Prices with the suffixes _flex, _priority and _batches are those of the tiers. Prices with _above_200k_tokens and the like
+// Prices with a suffix such as _flex, _priority or _batches are those of the tiers. Prices with _above_200k_tokens and the like
 // are bands, which price the whole request. A prompt of exactly so many tokens is in the shorter band; only for xAI it is in
 // the longer one. A price that is missing in one band or tier is not taken from another. Only the price of a tool is the
 // model's, in all its tiers and bands. A model with tiered_pricing has a band for each of its ranges.
@@ -59,9 +59,10 @@ func (l *feedLoader) liteLLM(r io.Reader) error {
 // liteEntry is one entry of the list as it is read.
 type liteEntry struct {
 	*feedLoader
-	name   string
-	fields map[string]json.RawMessage
-	cells  feedCells
+	name     string
+	provider string // our name of it
+	fields   map[string]json.RawMessage
+	cells    feedCells
 
 	noInput, noOutput bool   // some cost of the input, or of the output, is not known here
 	elsewhere         bool   // the model charges for something that no Usage counts
@@ -78,7 +79,8 @@ func (e *liteEntry) load() error {
 		e.leaveOut(e.name, "litellm_provider", "is missing")
 		return nil
 	}
-	key := modelKey{ourProvider(provider), liteName(provider, e.name)}
+	e.provider = ourProvider(provider)
+	key := modelKey{e.provider, liteName(provider, e.name)}
 	for _, field := range slices.Sorted(maps.Keys(e.fields)) {
 		if err := e.read(field, e.fields[field]); err != nil {
 			return e.end(err)
@@ -197,7 +199,8 @@ func (e *liteEntry) read(field string, raw []byte) error {
 	if !isPrice(field) {
 		return nil
 	}
-	base, tier, above, ours := liteField(field)
+	base, name, above := liteField(field)
+	tier, ours := feedTier(e.provider, name)
 	c, priced := litePrices[base]
 	switch {
 	case string(raw) == "null" || field == "tiered_pricing":
@@ -211,7 +214,7 @@ func (e *liteEntry) read(field string, raw []byte) error {
 		return e.searches(field, raw, e.cells.at(tier, above))
 	case priced && ours:
 		return e.price(field, raw, c, e.cells.at(tier, above))
-	case priced: // of a tier that our catalogs do not have
+	case priced: // of a tier that a catalog does not have
 		return nil
 	}
 	if liteOther(field) {
@@ -221,31 +224,34 @@ func (e *liteEntry) read(field string, raw []byte) error {
 	return e.strange(field)
 }
 
-// liteField splits a field's name into base, _above_Nk_tokens and tier. It reports whether the catalog has the tier.
-func liteField(field string) (base string, t tierName, above int64, ours bool) {
-	base, ours = field, true
-	for _, suffix := range [...]struct {
-		text string
-		tier tierName
-	}{{"_flex", flex}, {"_priority", priority}, {"_batches", batch}, {"_batch", batch}, {"_batch_requests", batch}, {"_fast", tiers}, {"_ultrafast", tiers}} {
-		if rest, ok := strings.CutSuffix(base, suffix.text); ok {
-			base, t, ours = rest, suffix.tier, suffix.tier != tiers
+// liteTiers are the suffixes of fields and the tiers that they are for.
+var liteTiers = [...]struct{ suffix, tier string }{
+	{"_flex", "flex"}, {"_priority", "priority"}, {"_batches", "batch"}, {"_batch", "batch"}, {"_batch_requests", "batch"},
+	{"_fast", "fast"}, {"_ultrafast", "ultrafast"},
+}
+
+// liteField splits a field's name into base, _above_Nk_tokens and the list's name of the tier.
+func liteField(field string) (base, tier string, above int64) {
+	base, tier = field, tierNames[standard]
+	for _, t := range liteTiers {
+		if rest, ok := strings.CutSuffix(base, t.suffix); ok {
+			base, tier = rest, t.tier
 			break
 		}
 	}
 	rest, ok := strings.CutSuffix(base, "k_tokens")
 	if !ok {
-		return base, t, 0, ours
+		return base, tier, 0
 	}
 	at := strings.LastIndex(rest, "_above_")
 	if at < 0 {
-		return base, t, 0, ours
+		return base, tier, 0
 	}
 	thousands, err := strconv.ParseInt(rest[at+len("_above_"):], 10, 32)
 	if err != nil || thousands <= 0 {
-		return base, t, 0, ours
+		return base, tier, 0
 	}
-	return rest[:at], t, thousands * 1000, ours
+	return rest[:at], tier, thousands * 1000
 }
 
 // price reads one price.

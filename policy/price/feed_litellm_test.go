@@ -119,6 +119,7 @@ func TestLiteLLMStated(t *testing.T) {
 		"m": {"litellm_provider": "p", "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6, "input_cost_per_audio_token": 3e-6,
 			"input_cost_per_token_above_128k_tokens": 2e-6, "input_cost_per_token_batch": 5e-7, "input_cost_per_token_flex": 5e-7,
 			"search_context_cost_per_query_flex": 0.01, "input_cost_per_token_fast": 6e-6},
+		"gpt": {"litellm_provider": "openai", "input_cost_per_token": 1e-6, "input_cost_per_token_fast": 2e-6},
 		"hit": {"litellm_provider": "p", "input_cost_per_token": 1e-6, "cache_read_input_token_cost": 1e-7, "input_cost_per_token_cache_hit": 2e-7},
 		"search": {"litellm_provider": "p", "tiered_pricing": [{"max_results_range": [0, 25], "input_cost_per_query": 0.005}]}}`), FeedConfig{Strict: true}))
 	for _, c := range []feedCase{
@@ -132,6 +133,7 @@ func TestLiteLLMStated(t *testing.T) {
 		{model: "p/m", tier: "batch", usage: Usage{Input: 128_000}, want: "0.064"},
 		{model: "p/m", tier: "batch", usage: Usage{Input: 128_001}, want: "long context"},
 		{model: "p/m", tier: "priority", want: "no price for this tier"},
+		{model: "openai/gpt", tier: "priority", usage: Usage{Input: 1}, want: "0.000002"},
 		{model: "p/hit", usage: Usage{CachedInput: 1}, want: "no price for cached_input"},
 		{model: "p/search", want: "no such model"},
 	} {

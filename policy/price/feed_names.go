@@ -32,3 +32,12 @@ func ourProvider(name string) string {
 	}
 	return name
 }
+
+// feedTier returns the tier by a list's name of it, if a catalog has such a tier. OpenAI's fast mode is what it called priority
+// until July 2026.
+func feedTier(provider, name string) (tierName, bool) {
+	if name == "fast" && provider == "openai" {
+		return priority, true
+	}
+	return tierOf(name)
+}

@@ -241,10 +241,7 @@ func (e *portEntry) custom(s feedCells, region string) error {
 	}
 	for _, mode := range slices.Sorted(maps.Keys(there.Modes)) {
 		field := "custom_pricing.regions." + region + ".execution_modes." + mode
-		t, ok := tierOf(mode)
-		if mode == "fast" && e.provider == "openai" { // OpenAI's name of priority since July 2026
-			t, ok = priority, true
-		}
+		t, ok := feedTier(e.provider, mode)
 		if !ok {
 			e.warn(Withheld, e.name, field, "is not a tier that a catalog has")
 			continue
