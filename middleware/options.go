@@ -133,8 +133,9 @@ func WithDialects(d ...wire.Dialect) Option {
 	}
 }
 
-// WithProvider names the provider of unknown hosts, such as a gateway or a test server: one of [wire.Providers]. By default
-// the shape of a request's path decides whether it is OpenAI's, Gemini's, Vertex AI's or Anthropic's.
+// WithProvider names the provider of unknown hosts, such as a gateway or a test server: one of [wire.Providers], or a common
+// alias of one ("kimi"). By default the shape of a request's path decides whether it is OpenAI's, Gemini's, Vertex AI's or
+// Anthropic's.
 func WithProvider(name string) Option {
 	return func(c *config) error { c.wire.Provider = name; return nil }
 }
