@@ -112,3 +112,37 @@ func TestStorage(t *testing.T) {
 		})
 	}
 }
+
+// A row that corrects the cost of storage counts where the first one does: in no group, and in no hour, is storage negative.
+func TestStorageGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		base := newAPI()
+		stack := stackOver(t, base, policy.Policy{})
+		base.on("POST "+cachesURL, says(200, jsonType, heldUntil("cachedContents/a", 10*time.Hour)))
+		base.on("PATCH "+cachesURL+"/a", says(200, jsonType, `{}`))
+		base.on("DELETE "+cachesURL+"/a", says(200, jsonType, `{}`))
+		for i, request := range []struct{ method, url, tenant string }{
+			{"POST", cachesURL, "maker"}, {"PATCH", cachesURL + "/a", "changer"}, {"DELETE", cachesURL + "/a", "cleaner"},
+		} {
+			ctx := policy.With(t.Context(), policy.Tag("tenant", request.tenant))
+			if _, err := do(t, ctx, stack, request.method, request.url, `{}`); err != nil {
+				t.Fatal(i, err)
+			}
+			time.Sleep(time.Hour)
+		}
+		totals := stack.Totals()
+		if totals.Storage.String() != "9" || totals.By["tag:tenant=maker"].Storage != totals.Storage || totals.By["tag:tenant=maker"].Unpriced == 0 {
+			t.Errorf("%+v", totals)
+		}
+		for name, groups := range map[string]map[string]ledger.Total{"groups": totals.By, "hours": totals.Hours} {
+			for key, total := range groups {
+				if total.Storage.Sign() < 0 || total.Storage.Sign() > 0 && total.Storage != totals.Storage {
+					t.Errorf("%s: %s has %s of storage", name, key, total.Storage)
+				}
+			}
+		}
+		if by := totals.By; by["tag:tenant=cleaner"].Storage.Sign() != 0 || by["tag:tenant=changer"] != (ledger.Total{}) {
+			t.Errorf("%+v", by)
+		}
+	})
+}
