@@ -96,7 +96,7 @@ type Row struct {
 	Unpriced string `json:"unpriced,omitzero"`     // why Cost is unknown
 
 	Skipped   string `json:"skipped,omitzero"`    // why the request's body was not edited
-	WireTries int    `json:"wire_tries,omitzero"` // how many times net/http wrote the request
+	WireTries int    `json:"wire_tries,omitzero"` // how many times the request was written, as far as that is known
 	WaitMS    int64  `json:"wait_ms"`             // the wait before the attempt: backoff and limits
 	LatencyMS int64  `json:"latency_ms"`          // from sending to the end of the answer
 	SDKRetry  int    `json:"sdk_retry,omitzero"`  // the number of the SDK's own retry, as its header states it
