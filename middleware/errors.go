@@ -31,8 +31,9 @@ var (
 	// ErrAmbiguous: the attempt was sent, and failed without an answer: it may have been billed. It is not sent again.
 	ErrAmbiguous = errors.New("skinflint: ambiguous failure")
 
-	// ErrNotSent: the provider was not reached, or says that it did not process the request; it was tried as often as
-	// the policy allows. Nothing was billed.
+	// ErrNotSent: the provider was not reached, or says that it did not process the request. It was tried as often as
+	// the policy allows, but only once if it cannot be sent at all, for example because of its URL or a certificate.
+	// Nothing was billed.
 	ErrNotSent = errors.New("skinflint: not sent")
 
 	// ErrRepeat: the client above repeats, on its own, a call that may have been billed. The repetition was not sent.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -100,40 +101,46 @@ func TestDetachedBaseIsBilledOnce(t *testing.T) {
 				for _, http2 := range []bool{false, true} {
 					for _, before := range []int{0, 1} {
 						t.Run(fmt.Sprint(name, " ", kind, " ", fault, " http2 ", http2, " after ", before), func(t *testing.T) {
-							cfg := llmtest.Config{HTTP2: http2, Faults: llmtest.ScriptFunc(func(n int) llmtest.Fault {
-								if n < before {
-									return llmtest.NoFault
-								}
-								return fault
-							})}
-							inWorld(t, cfg, policy.Policy{}, func(w *world) {
-								stack := stackOver(w.T, base(w.provider.Transport()), policy.Policy{})
-								for range before + 1 {
-									req := w.request(w.Context(), "")
-									give(req)
-									if resp, err := stack.RoundTrip(req.WithContext(w.Context())); err == nil {
-										drain(resp)
-									}
-								}
-								want := before + 1
-								if fault == llmtest.ProtocolError {
-									want--
-								}
-								w.wantBilled(want)
-								rows := stack.Rows()
-								if len(rows) != before+1 {
-									w.Fatalf("%d rows", len(rows))
-								}
-								if r := rows[before]; r.Outcome != policy.Ambiguous || r.WireTries != 1 || r.Unpriced == "" || !r.Exposure.Known && r.Skipped == "" {
-									w.Errorf("%s, %d wire tries, exposure %v, %s", r.Outcome, r.WireTries, r.Exposure, r.Unpriced)
-								}
-							})
+							billedOnce(t, base, give, fault, http2, before)
 						})
 					}
 				}
 			}
 		}
 	}
+}
+
+// billedOnce makes as many calls as before, and one more that meets a fault.
+func billedOnce(t *testing.T, base func(http.RoundTripper) http.RoundTripper, give func(*http.Request), fault llmtest.Fault, http2 bool, before int) {
+	t.Helper()
+	cfg := llmtest.Config{HTTP2: http2, Faults: llmtest.ScriptFunc(func(n int) llmtest.Fault {
+		if n < before {
+			return llmtest.NoFault
+		}
+		return fault
+	})}
+	inWorld(t, cfg, policy.Policy{}, func(w *world) {
+		stack := stackOver(w.T, base(w.provider.Transport()), policy.Policy{})
+		for range before + 1 {
+			req := w.request(w.Context(), "")
+			give(req)
+			if resp, err := stack.RoundTrip(req); err == nil {
+				drain(resp)
+			}
+		}
+		want := before + 1
+		if fault == llmtest.ProtocolError {
+			want--
+		}
+		w.wantBilled(want)
+		rows := stack.Rows()
+		if len(rows) != before+1 {
+			w.Fatalf("%d rows", len(rows))
+		}
+		if r := rows[before]; r.Outcome != policy.Ambiguous || r.WireTries != 1 || r.Unpriced == "" || !r.Exposure.Known && r.Skipped == "" {
+			w.Errorf("%s, %d wire tries, exposure %v, %s", r.Outcome, r.WireTries, r.Exposure, r.Unpriced)
+		}
+	})
 }
 
 // A POST without a body is sent once as well.
@@ -278,24 +285,27 @@ func TestBaseReadsTheBodyFirst(t *testing.T) {
 func TestSilentBase(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "udp", Err: errors.New("no route to host")}
 	read := func(req *http.Request) { io.Copy(io.Discard, req.Body) }
+	connect := func(req *http.Request) { httptrace.ContextClientTrace(req.Context()).GetConn("api.openai.com:443") }
 	for name, test := range map[string]struct {
 		send func(*http.Request)
 		err  error
 		want policy.Outcome
 	}{
-		"dial":                    {func(*http.Request) {}, dial, policy.NotSent},
-		"wrapped dial":            {func(*http.Request) {}, fmt.Errorf("h3: %w", dial), policy.NotSent},
-		"timeout":                 {func(*http.Request) {}, errors.New("timeout: no recent network activity"), policy.Ambiguous},
-		"read, then dial":         {read, dial, policy.Ambiguous},
-		"read a byte, then dial":  {func(req *http.Request) { req.Body.Read(make([]byte, 1)) }, dial, policy.Ambiguous},
-		"read, then timeout":      {read, errors.New("timeout: no recent network activity"), policy.Ambiguous},
-		"written to, then dial":   {func(req *http.Request) { req.Body.(io.WriterTo).WriteTo(io.Discard) }, dial, policy.Ambiguous},
-		"opened and read, dial":   {func(req *http.Request) { body, _ := req.GetBody(); io.Copy(io.Discard, body) }, dial, policy.Ambiguous},
-		"opened, not read, dial":  {func(req *http.Request) { req.GetBody() }, dial, policy.NotSent},
-		"closed, not read, dial":  {func(req *http.Request) { req.Body.Close() }, dial, policy.NotSent},
-		"no such host":            {func(*http.Request) {}, &net.DNSError{Err: "no such host", Name: "x.invalid", IsNotFound: true}, policy.NotSent},
-		"read, then no such host": {read, &net.DNSError{Err: "no such host", Name: "x.invalid", IsNotFound: true}, policy.Ambiguous},
-		"not processed":           {read, errors.New("cannot retry err [stream error: stream ID 1; REFUSED_STREAM; received from peer] after Request.Body was written"), policy.Rejected},
+		"dial":                       {func(*http.Request) {}, dial, policy.NotSent},
+		"wrapped dial":               {func(*http.Request) {}, fmt.Errorf("h3: %w", dial), policy.NotSent},
+		"timeout":                    {func(*http.Request) {}, errors.New("timeout: no recent network activity"), policy.Ambiguous},
+		"read, then dial":            {read, dial, policy.Ambiguous},
+		"read a byte, then dial":     {func(req *http.Request) { req.Body.Read(make([]byte, 1)) }, dial, policy.Ambiguous},
+		"read, then timeout":         {read, errors.New("timeout: no recent network activity"), policy.Ambiguous},
+		"written to, then dial":      {func(req *http.Request) { req.Body.(io.WriterTo).WriteTo(io.Discard) }, dial, policy.Ambiguous},
+		"opened and read, dial":      {func(req *http.Request) { body, _ := req.GetBody(); io.Copy(io.Discard, body) }, dial, policy.Ambiguous},
+		"opened, not read, dial":     {func(req *http.Request) { req.GetBody() }, dial, policy.NotSent},
+		"closed, not read, dial":     {func(req *http.Request) { req.Body.Close() }, dial, policy.NotSent},
+		"no such host":               {func(*http.Request) {}, &net.DNSError{Err: "no such host", Name: "x.invalid", IsNotFound: true}, policy.NotSent},
+		"read, then no such host":    {read, &net.DNSError{Err: "no such host", Name: "x.invalid", IsNotFound: true}, policy.Ambiguous},
+		"connected, then dial":       {connect, dial, policy.NotSent},
+		"connected, read, then dial": {func(req *http.Request) { connect(req); read(req) }, dial, policy.Ambiguous}, // it reports a part only
+		"not processed":              {read, errors.New("cannot retry err [stream error: stream ID 1; REFUSED_STREAM; received from peer] after Request.Body was written"), policy.Rejected},
 	} {
 		var kept *http.Request
 		stack := stackOver(t, transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
@@ -365,4 +375,30 @@ func TestDetachedClientIsRedirected(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A base keeps the body, and sends it again after the connection failed, but reports that. A rejection of the second request
+// says nothing about the first one: the chain does not send it a third time, and the row exposes what both can cost.
+func TestBaseThatKeepsTheBody(t *testing.T) {
+	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetAfterAccept, llmtest.RateLimited)}, policy.Policy{}, func(w *world) {
+		next := w.provider.Transport()
+		stack := stackOver(w.T, transport.RoundTripperFunc(func(req *http.Request) (resp *http.Response, err error) {
+			body, _ := io.ReadAll(req.Body)
+			for range 2 {
+				again := req.Clone(req.Context())
+				again.Body, again.GetBody = io.NopCloser(bytes.NewReader(body)), nil
+				if resp, err = next.RoundTrip(again); err == nil {
+					return resp, nil
+				}
+			}
+			return nil, err
+		}), policy.Policy{})
+		if status, err := send(w.T, stack, w.provider.URL); status != 429 || err != nil {
+			w.Errorf("%d, %v", status, err)
+		}
+		w.wantBilled(1)
+		if r := stack.Rows()[0]; len(stack.Rows()) != 1 || r.Outcome != policy.Ambiguous || r.WireTries != 2 || !r.Exposure.Known {
+			w.Errorf("%+v", stack.Rows())
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -44,18 +45,39 @@ func TestReadsOfASilentBase(t *testing.T) {
 	if body, err := req.GetBody(); body != nil || !errors.Is(err, transport.ErrReplay) {
 		t.Errorf("%v, %v", body, err)
 	}
+	if trace.Unread() || trace.Reported() {
+		t.Error("unread, or reported")
+	}
+}
+
+// What the server did not process may be sent again.
+func TestForgive(t *testing.T) {
+	req, trace := traced(t)
+	io.Copy(io.Discard, req.Body)
 	trace.Forgive()
-	third, err := req.GetBody()
+	again, err := req.GetBody()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if n, err := third.(io.WriterTo).WriteTo(&b); n != 4 || err != nil || b.String() != "body" || trace.Sends() != 2 || trace.Writes() != 2 {
+	if n, err := again.(io.WriterTo).WriteTo(&b); n != 4 || err != nil || b.String() != "body" || trace.Sends() != 2 || trace.Writes() != 2 {
 		t.Errorf("written %d, %v, %d writes", n, err, trace.Writes())
 	}
-	if trace.Unread() || trace.Reported() {
-		t.Error("unread, or reported")
+	if _, err := req.GetBody(); !errors.Is(err, transport.ErrReplay) {
+		t.Error(err)
 	}
+}
+
+func ExampleTrace_Body() {
+	trace := transport.Trace{Foreign: true}
+	ctx := transport.WithTrace(context.Background(), &trace)
+	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.openai.com/v1/responses", strings.NewReader(`{"model":"gpt-5"}`))
+	req.Body, req.GetBody = trace.Body(req.Body), trace.Guard(req.GetBody)
+
+	io.Copy(io.Discard, req.Body) // something beneath sends it, and does not report that
+	_, err := req.GetBody()
+	fmt.Println(trace.Writes(), trace.Unread(), errors.Is(err, transport.ErrReplay))
+	// Output: 1 false true
 }
 
 // A body that is never read is opened again as often as connections can be dead, but not without end.

@@ -100,7 +100,7 @@ type Row struct {
 	Settles  bool   `json:"settles,omitzero"`      // it replaces the attempt's earlier row, whose cost was not known yet
 
 	Skipped   string `json:"skipped,omitzero"`    // why the body was not edited, and which tier was not asked for: "flex: 45s left, it needs 1m0s"
-	WireTries int    `json:"wire_tries,omitzero"` // how many times net/http wrote the request
+	WireTries int    `json:"wire_tries,omitzero"` // how many times the request was written, as far as that is known
 	WaitMS    int64  `json:"wait_ms"`             // the wait before the attempt: backoff and limits
 	LatencyMS int64  `json:"latency_ms"`          // from sending to the end of the answer
 	SDKRetry  int    `json:"sdk_retry,omitzero"`  // the number of the SDK's own retry, as its header states it
