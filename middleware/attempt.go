@@ -255,11 +255,12 @@ func (a *attempt) answered(ctx context.Context, resp *http.Response) {
 	a.tieTimeout(resp)
 }
 
-// wantsUsage reports whether to ask for the usage of a stream. If the caller itself asked for an encoding, the stream may be
-// compressed, and the event with the usage could not be hidden from the caller.
+// wantsUsage reports whether to ask for the usage of a stream. If it is not asked for although it should be, the row says why.
+// If the caller itself asked for an encoding, the stream may be compressed, and the event with the usage could not be hidden
+// from the caller.
 func (a *attempt) wantsUsage() bool {
 	c := a.c
-	var why string // for the row, if the usage should be asked for
+	var why string
 	switch {
 	case c.settings.LeaveStreams || !c.wire.Stream:
 		return false

@@ -35,6 +35,9 @@ type Explanation struct {
 // the request's body unread: the request must have a GetBody, as those of [http.NewRequest] do. It considers what is
 // remembered of earlier calls, such as a tier that the model has rejected, but not how long a limit would hold the call back.
 func (s *Stack) Explain(req *http.Request) (Explanation, error) {
+	if s.engine == nil {
+		return Explanation{}, errZero
+	}
 	d, facts, ok := s.engine.router.Recognise(req.Method, req.URL)
 	if !ok {
 		return Explanation{}, nil

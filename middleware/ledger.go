@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"log/slog"
 	"slices"
 
@@ -9,8 +10,11 @@ import (
 )
 
 // Ledger returns the link that keeps account. The store gets a row for each attempt when its answer has been read to its
-// end, closed, cut or forgotten, and a row for each call that the links beneath refuse.
+// end, closed, cut or forgotten, and a row for each call that the links beneath refuse. With a nil store, every call is refused.
 func Ledger(s ledger.Store) transport.Middleware {
+	if s == nil {
+		return alone(member{link: badLink{err: errors.New("Ledger: the store is nil")}, rank: ledgerRank})
+	}
 	l := new(ledgerLink)
 	l.serve(s, slog.Default())
 	return alone(member{link: l, rank: ledgerRank})

@@ -19,7 +19,7 @@ import (
 func Limit(limits ...policy.Limit) transport.Middleware {
 	r, e := new(ruling), newEngine()
 	if err := r.set(policy.Policy{Limits: limits}, e); err != nil {
-		return alone(member{link: badLimit{err: err}, rank: limitRank})
+		return alone(member{link: badLink{err: err}, rank: limitRank})
 	}
 	r.warn(e)
 	return LimitBy(limit.NewLocal(limits...))
@@ -28,18 +28,18 @@ func Limit(limits ...policy.Limit) transport.Middleware {
 // LimitBy is [Limit] with a limiter of the program's own, such as one that several processes share.
 func LimitBy(l limit.Limiter) transport.Middleware {
 	if l == nil {
-		return alone(member{link: badLimit{err: errors.New("LimitBy: the limiter is nil")}, rank: limitRank})
+		return alone(member{link: badLink{err: errors.New("LimitBy: the limiter is nil")}, rank: limitRank})
 	}
 	return alone(member{link: limitLink{limiter: l}, rank: limitRank})
 }
 
-// badLimit refuses every call.
-type badLimit struct {
+// badLink is a link that was given something invalid. It refuses every call.
+type badLink struct {
 	noLink
 	err error
 }
 
-func (l badLimit) begin(c *call) error { return c.refuse(badPolicy(l.err)) }
+func (l badLink) begin(c *call) error { return c.refuse(badPolicy(l.err)) }
 
 type limitLink struct {
 	noLink

@@ -331,18 +331,14 @@ func TestInvalidLimitBesideIdentify(t *testing.T) {
 	}
 }
 
-// LimitBy(nil) refuses every call.
-func TestLimitByNil(t *testing.T) {
-	sent := 0
-	base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
-		sent++
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{}`))}, nil
-	})
-	rt := transport.Chain(base, middleware.LimitBy(nil))
-	req, _ := http.NewRequest("POST", "https://api.openai.com/v1/chat/completions", strings.NewReader(`{"model":"gpt-5","messages":[]}`))
-	if resp, err := rt.RoundTrip(req); err == nil {
-		resp.Body.Close()
-		t.Errorf("a call was sent %d times under LimitBy(nil)", sent)
+// A link that was given nil refuses every call.
+func TestLinksByNil(t *testing.T) {
+	for name, link := range map[string]transport.Middleware{"LimitBy": middleware.LimitBy(nil), "Ledger": middleware.Ledger(nil)} {
+		base := newScript(says(200, jsonType, served))
+		_, err := chat(t, t.Context(), transport.Chain(base, link), chatBody)
+		if !errors.Is(err, middleware.ErrPolicy) || !strings.Contains(err.Error(), name+": ") || len(base.bodies) != 0 {
+			t.Errorf("%s(nil): sent %d times, %v", name, len(base.bodies), err)
+		}
 	}
 }
 

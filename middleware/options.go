@@ -17,15 +17,15 @@ import (
 type Option func(*config) error
 
 type config struct {
-	catalog, prices *price.Catalog // for the book; nil: none
-
-	policy policy.Policy
-	base   http.RoundTripper
-	book   *price.Book
-	wire   wire.RouterConfig
-	store  ledger.Store
-	log    *slog.Logger
-	onRow  []func(ledger.Row)
+	policy  policy.Policy
+	base    http.RoundTripper
+	book    *price.Book
+	catalog *price.Catalog // for the book; nil: none
+	prices  *price.Catalog // the same
+	wire    wire.RouterConfig
+	store   ledger.Store
+	log     *slog.Logger
+	onRow   []func(ledger.Row)
 }
 
 // WithPolicy sets the policy. By default it is the zero [policy.Policy].

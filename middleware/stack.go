@@ -15,7 +15,8 @@ import (
 )
 
 // A Stack has all links in their order, and the state that they share: limits, the ledger, and what is remembered. It is a
-// RoundTripper, safe for concurrent use. A program makes one with [New], and uses it for all of its clients.
+// RoundTripper, safe for concurrent use. A program makes one with [New], and uses it for all of its clients. The zero Stack
+// refuses every request.
 type Stack struct {
 	engine   *engine
 	rules    *ruling
@@ -93,6 +94,9 @@ func (s *Stack) ErrorsAs(form ErrorForm) *Stack {
 // Chain puts the stack around base; nil is [http.DefaultTransport]. All RoundTrippers of one Stack share its limits and its
 // ledger.
 func (s *Stack) Chain(base http.RoundTripper) http.RoundTripper {
+	if s.engine == nil {
+		return transport.RoundTripperFunc(refuseZero)
+	}
 	if base == nil {
 		base = http.DefaultTransport
 	}
@@ -102,7 +106,20 @@ func (s *Stack) Chain(base http.RoundTripper) http.RoundTripper {
 }
 
 // RoundTrip sends a request through the stack and its base.
-func (s *Stack) RoundTrip(req *http.Request) (*http.Response, error) { return s.chain.RoundTrip(req) }
+func (s *Stack) RoundTrip(req *http.Request) (*http.Response, error) {
+	if s.engine == nil {
+		return refuseZero(req)
+	}
+	return s.chain.RoundTrip(req)
+}
+
+// errZero is the error of a Stack that New did not make: it has no policy, no ledger and no base.
+var errZero = badPolicy(errors.New("a zero Stack: make it with middleware.New"))
+
+func refuseZero(req *http.Request) (*http.Response, error) {
+	closeBody(req)
+	return nil, errZero
+}
 
 // CloseIdleConnections closes the base's idle connections.
 func (s *Stack) CloseIdleConnections() { transport.CloseIdleConnections(s.chain) }
@@ -136,6 +153,9 @@ func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Re
 		closeBody(req)
 		return nil, badPolicy(errors.New("Stack.Middleware: next is nil"))
 	}
+	if s.engine == nil {
+		return refuseZero(req)
+	}
 	return s.inner.RoundTrip(withNext(req, next))
 }
 
@@ -143,6 +163,9 @@ func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Re
 // changes nothing. If its limits differ from those before, they start from zero: attempts that are under way do not count
 // against them.
 func (s *Stack) SetPolicy(p policy.Policy) error {
+	if s.engine == nil {
+		return errZero
+	}
 	err := s.rules.set(p, s.engine)
 	if err == nil {
 		s.rules.warn(s.engine)
@@ -153,14 +176,19 @@ func (s *Stack) SetPolicy(p policy.Policy) error {
 // Limits returns how the limits of the policy in force stand: how many calls they hold back, and which calls have held their
 // permits for longest.
 func (s *Stack) Limits() []limit.State {
-	if s == nil || s.rules == nil {
+	if s.engine == nil {
 		return nil
 	}
 	return s.rules.Load().states()
 }
 
 // Prices returns the book of prices that the stack uses. Its catalogs can be replaced while calls run.
-func (s *Stack) Prices() *price.Book { return s.engine.book }
+func (s *Stack) Prices() *price.Book {
+	if s.engine == nil {
+		return new(price.Book)
+	}
+	return s.engine.book
+}
 
 // Resolve replaces the exposure of an attempt, which it may have cost, by what a bill says that it cost: 0 if it was not
 // billed. Call and attempt are those of its row. An error says that the store does not know the attempt, that it has no
@@ -197,6 +225,9 @@ func (s *Stack) Rows() []ledger.Row {
 // [ledger.Flusher], has them safe, or until ctx is done. It closes idle connections. The stack can still be used. Close does
 // not close the store, which is the program's: a [ledger.Writer] has a Close of its own.
 func (s *Stack) Close(ctx context.Context) error {
+	if s.engine == nil {
+		return nil
+	}
 	err := s.watchers.flush(ctx)
 	if f, ok := s.store.(ledger.Flusher); ok {
 		err = errors.Join(err, f.Flush(ctx))

@@ -16,6 +16,7 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
@@ -181,6 +182,32 @@ func TestWithPrices(t *testing.T) {
 	want("0.00007", "contract/openai/gpt-5/-/standard")
 	stack = stackOver(t, answering(), policy.Policy{}, middleware.WithPrices(catalog("mine", "9")), middleware.WithBook(new(price.Book)))
 	want("0.00009", "mine/openai/gpt-5/-/standard")
+}
+
+// A Stack that New did not make refuses requests, and says why.
+func TestZeroStack(t *testing.T) {
+	var s middleware.Stack
+	isRefused := func(what string, err error) {
+		if !errors.Is(err, middleware.ErrPolicy) || !strings.Contains(err.Error(), "middleware.New") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	next := func(*http.Request) (*http.Response, error) { t.Error("sent"); return nil, nil }
+	for what, rt := range map[string]http.RoundTripper{
+		"RoundTrip": &s, "Client": s.Client().Transport, "Wrap": s.Wrap(&http.Client{Transport: answering()}).Transport, "Chain": s.Chain(nil), "ErrorsAs": s.ErrorsAs(middleware.AsError),
+		"Middleware": transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) { return s.Middleware(r, next) }),
+	} {
+		_, err := chat(t, t.Context(), rt, chatBody)
+		isRefused(what, err)
+	}
+	_, err := s.Explain(chatRequest(t, "POST", openaiURL, chatBody))
+	isRefused("Explain", err)
+	isRefused("SetPolicy", s.SetPolicy(policy.Policy{}))
+	s.Prices().SetUser(nil)
+	if s.Limits() != nil || s.Rows() != nil || s.Totals().Calls != 0 || s.Close(t.Context()) != nil || s.Resolve("a", 1, 0) == nil {
+		t.Error("the zero Stack has something")
+	}
+	s.CloseIdleConnections()
 }
 
 // Calls of Azure's deployments are matched and priced by the models behind them, unless the answer names a model.
