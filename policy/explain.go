@@ -19,65 +19,95 @@ type Setting struct {
 }
 
 // Explain does what [Resolver.Resolve] does, and also returns where each setting comes from. The first of them is the
-// tier that is asked for first; then come the fallback if there is one, durations, counts and flags.
+// tier that is asked for first; then come the fallback if there is one, durations, counts and flags. A tier or a fallback that
+// is set and not asked for has an entry of its own.
 func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 	n := r.rule(o, &s)
 	v := &r.variants[n]
-	out := v.settle(o, &s)
-
-	context, rule := o.policy(), &Policy{}
+	x := explainer{out: v.settle(o, &s), subject: &s, context: o.policy(), rule: new(Policy), policy: &r.policy, merged: &v.policy}
 	if n < len(r.policy.Rules) {
-		rule = &r.policy.Rules[n].Set
-	}
-	from := func(t *row) string {
-		switch {
-		case t.value.isSet(&context):
-			return "context"
-		case t.value.isSet(rule):
-			return fmt.Sprintf("rule %d", n)
-		case t.value.isSet(&r.policy):
-			return "policy"
-		}
-		return "default"
+		x.rule, x.number = &r.policy.Rules[n].Set, n
 	}
 	var list []Setting
 	for _, t := range explained {
-		source := from(t)
-		var why string
-		if source != "default" {
-			why = unused(t, &out, cmp.Or(context.Tier, v.policy.Tier))
-		}
 		switch t.key.Field {
 		case "Tier":
-			list = append(list, explainTier(&out, &s, source))
-			set := cmp.Or(context.Tier, v.policy.Tier)
-			if first := list[len(list)-1]; first.From == "request body" && set != "" && set != s.BodyTier && out.TakesTier {
-				list = append(list, Setting{"tier", string(set), source, fmt.Sprintf("the request's body names %s", s.BodyTier)})
-			}
+			list = append(list, x.tiers(x.from(t))...)
 		case "Fallback":
-			if len(out.Plan) > 1 {
-				list = append(list, Setting{"fallback", string(out.Plan.last()), source, why})
-			} else if set := cmp.Or(context.Fallback, v.policy.Fallback); set.Askable() && out.Unasked == "" {
-				list = append(list, Setting{"fallback", "none", source, fmt.Sprintf("%s: the plan asks for it already", set)})
-			}
+			list = append(list, x.fallback(t)...)
 		default:
-			list = append(list, Setting{snake(t.key.Field), t.value.inForce(&out, &v.policy), source, why})
+			list = append(list, Setting{snake(t.key.Field), t.value.inForce(&x.out, x.merged), x.from(t), x.unused(t)})
 		}
 	}
-	return out, list
+	return x.out, list
 }
 
-// unused says why a setting has no effect under the settings in force; "" if it has one. The tier is the one that the policy or
-// the context sets.
-func unused(t *row, out *Settings, tier Tier) string {
+// An explainer explains the settings of one call.
+type explainer struct {
+	out     Settings
+	subject *Subject
+	context Policy  // what the context sets
+	rule    *Policy // what the rule sets that counts; empty if none does
+	number  int     // of that rule
+	policy  *Policy
+	merged  *Policy // the policy as the rule changes it
+}
+
+// from says where a setting comes from.
+func (x *explainer) from(t *row) string {
 	switch {
-	case out.MaxAttempts == 1 && (t.part == RetryPart || t.key.Field == "Fallback") && t.key.Field != "MaxAttempts":
+	case t.value.isSet(&x.context):
+		return "context"
+	case t.value.isSet(x.rule):
+		return fmt.Sprintf("rule %d", x.number)
+	case t.value.isSet(x.policy):
+		return "policy"
+	}
+	return "default"
+}
+
+// tiers explains the first tier of the plan, and the tier that is set if the body names another. from is where the tier that
+// is set comes from.
+func (x *explainer) tiers(from string) []Setting {
+	first, set := x.out.Plan.First(), cmp.Or(x.context.Tier, x.merged.Tier)
+	tier := Setting{Name: "tier", Value: cmp.Or(string(first), "the provider's default"), From: from}
+	switch {
+	case x.subject.BodyTier != "" && first == x.subject.BodyTier:
+		tier.From = "request body"
+		if set != "" && set != first && x.out.TakesTier {
+			return []Setting{tier, {"tier", string(set), from, fmt.Sprintf("the request's body names %s", first)}}
+		}
+	case len(x.subject.Tiers) == 0:
+		tier.From = "default"
+	}
+	return []Setting{tier}
+}
+
+// fallback explains the second tier of the plan, or why the one that is set is not there. [Settings.Unasked] says it if the
+// call does not take it.
+func (x *explainer) fallback(t *row) []Setting {
+	set := cmp.Or(x.context.Fallback, x.merged.Fallback)
+	switch {
+	case len(x.out.Plan) > 1:
+		return []Setting{{"fallback", string(x.out.Plan.last()), x.from(t), x.unused(t)}}
+	case set.Askable() && x.out.Unasked == "":
+		return []Setting{{"fallback", "none", x.from(t), fmt.Sprintf("%s: the plan asks for it already", set)}}
+	}
+	return nil
+}
+
+// unused says why a setting has no effect on the call although it is set; "" if it has one.
+func (x *explainer) unused(t *row) string {
+	out := &x.out
+	switch {
+	case x.from(t) == "default":
+	case out.MaxAttempts == 1 && (t.part&RetryPart != 0 || t.key.Field == "Fallback") && t.key.Field != "MaxAttempts":
 		return "max_attempts is 1, so the call is sent once"
 	case t.key.Field == "Patience" && len(out.Plan) < 2:
 		return "the plan has no second tier"
 	case t.key.Field == "FlexMinimum" && (len(out.Plan) < 2 || out.Plan.First() != Flex):
 		return "the plan has no tier after flex"
-	case t.key.Field == "OverrideBody" && (tier == "" || !out.TakesTier):
+	case t.key.Field == "OverrideBody" && (cmp.Or(x.context.Tier, x.merged.Tier) == "" || !out.TakesTier):
 		return "there is no tier to put into the body"
 	}
 	return ""
@@ -102,22 +132,6 @@ var explained = func() (rows []*row) {
 	slices.SortStableFunc(rows, func(a, b *row) int { return cmp.Compare(kind(a), kind(b)) })
 	return rows
 }()
-
-// explainTier explains the first tier of the plan. The body comes before from, which is where the policy's tier comes
-// from, and an operation that takes no tier does not follow the policy.
-func explainTier(out *Settings, s *Subject, from string) Setting {
-	first := out.Plan.First()
-	switch {
-	case s.BodyTier != "" && first == s.BodyTier:
-		from = "request body"
-	case len(s.Tiers) == 0:
-		from = "default"
-	}
-	if first == "" {
-		return Setting{Name: "tier", Value: "the provider's default", From: from}
-	}
-	return Setting{Name: "tier", Value: string(first), From: from}
-}
 
 // snake returns a field's name as Explain writes it: "MaxWait" is "max_wait".
 func snake(field string) string {

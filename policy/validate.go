@@ -1,6 +1,9 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Validate returns a [*FieldError] for the first invalid field, or nil.
 func (p *Policy) Validate() error {
@@ -87,6 +90,9 @@ func (m *Match) validate(prefix string) error {
 	for k, v := range m.Tags {
 		if err := checkTag(prefix+"Tags", k, v); err != nil {
 			return err
+		}
+		if strings.ContainsAny(k, "*?") {
+			return &FieldError{prefix + "Tags", quote(k), "the name of a tag is no pattern; only its value is one"}
 		}
 	}
 	return nil

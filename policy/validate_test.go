@@ -37,6 +37,7 @@ func TestValidate(t *testing.T) {
 		{"Rules[0].Set.Fallback", Policy{Rules: []Rule{{Set: Policy{Tier: Flex, Fallback: Flex}}}}},
 		{"Rules[0].Set.Rules", Policy{Rules: []Rule{{Set: Policy{Rules: []Rule{{}}}}}}},
 		{"Rules[0].Set.Limits", Policy{Rules: []Rule{{Set: Policy{Limits: []Limit{{Concurrency: 1}}}}}}},
+		{"Rules[0].Match.Tags", Policy{Rules: []Rule{{Match: Match{Tags: map[string]string{"job*": "x"}}}}}},
 		{"Rules[0].Match.Model", Policy{Rules: []Rule{{Match: Match{Model: " gpt-5"}}}}},
 		{"Limits[0].Match.Provider", Policy{Limits: []Limit{{Concurrency: 1, Match: Match{Provider: "openai\n"}}}}},
 		{"Rules[1].Match", Policy{Rules: []Rule{{}, {Match: Match{Model: "gpt-5"}}}}},

@@ -46,10 +46,11 @@
 //	    concurrency: 32              # Concurrency: how many attempts may be under way at once
 //
 // A rule or a limit without match, or with an empty one, matches every call. Every value of a match, those of tags included,
-// is a pattern: * is any text and ? is any one character; quote a pattern that begins with one of them. A provider and an
-// operation have to fit one that exists; [Dialects] adds those of a program's own dialects. A duration is written as Go writes it, with its unit,
-// and is at most 24h. A count is a plain decimal number. It is not 0 where 0 would mean a default or no bound: leave
-// the key out.
+// is a pattern: * is any text and ? is any one character. Quote a pattern that begins with one of them. The name of a tag is
+// no pattern. A provider and an operation have to fit one that exists; [Dialects] adds those of a program's own dialects.
+//
+// A duration is written as Go writes it, with its unit, and is at most 24h. A count is a plain decimal number. It is not 0
+// where 0 would mean a default or no bound: leave the key out.
 //
 // A rule cannot set a key back to false or 0s that the defaults set, because a [policy.Rule] only adds. Leave the key
 // out of the defaults, and write it in the rules that want it; the last rule may match every call.

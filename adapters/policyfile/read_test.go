@@ -157,6 +157,7 @@ func TestMatchesNothing(t *testing.T) {
 		{"rules:\n- tier: {plan: [flex]}\n- match: {model: gpt-5*}\n  tier: {plan: [priority]}\n",
 			"p.yaml:3:10: rules[1].match: model gpt-5*: the rule never counts, because rules[0] comes first and matches every such call (every call)"},
 		{"rules: [{match: {model: \"gpt-*\"}}, {match: {model: gpt-5, tags: {a: b}}}]", "p.yaml:1:44: rules[1].match: model gpt-5, tag a: b: the rule never counts"},
+		{"rules: [{match: {tags: {\"jo?\": x}}}]", "p.yaml:1:25: rules[0].match.tags.\"jo?\": the name of a tag is no pattern"},
 		// A match that cannot be read does not make later rules mistakes.
 		{"rules: [{match: {modle: gpt-5}}, {match: {provider: openai}}]", "p.yaml:1:18: rules[0].match.modle: unknown key; did you mean model?"},
 		{"rules: [{match: {model: 5}}, {match: {provider: openai}}]", "p.yaml:1:25: rules[0].match.model: want text"},
