@@ -90,7 +90,7 @@ func TestManyBodies(t *testing.T) {
 	done := make(chan string, calls)
 	for n := range calls {
 		go func() {
-			body := chatBody("gpt-5-mini", strings.Repeat("x", size), "")
+			body := chatBody("gpt-5-mini", strings.Repeat("x", size)+strconv.Itoa(n), "")
 			req, _ := http.NewRequest("POST", p.url+"/v1/chat/completions", strings.NewReader(body))
 			if n%2 == 0 {
 				req.ContentLength = -1
