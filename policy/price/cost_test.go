@@ -314,7 +314,7 @@ func TestUpliftRounds(t *testing.T) {
 	}
 	_, err := c.Cost(q, Usage{Input: math.MaxInt64 - 5})
 	wantUnpriced(t, err, "more than")
-	_, err = c.Bound(q, Size{Input: math.MaxInt64-5, Output: 0})
+	_, err = c.Bound(q, Size{Input: math.MaxInt64 - 5, Output: 0})
 	wantUnpriced(t, err, "more than")
 }
 
