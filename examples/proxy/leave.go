@@ -39,6 +39,7 @@ var providersRunOn = map[string]runOn{
 	"vertex":     {plain: true, stream: true},
 	"groq":       {plain: true, stream: true},
 	"mistral":    {plain: true, stream: true},
+	"bedrock":    {plain: true, stream: true},
 	"anthropic":  {plain: true},
 	"openrouter": {plain: true},
 }
