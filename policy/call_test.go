@@ -24,3 +24,18 @@ func TestTrack(t *testing.T) {
 	}
 	(*Call)(nil).Report(Report{})
 }
+
+// A report that settles an earlier one adds its cost, and is no attempt of its own.
+func TestReportSettles(t *testing.T) {
+	_, call := Track(t.Context())
+	call.Report(Report{Exposure: 50})
+	call.Report(Report{Exposure: -10, Settles: true}) // fetched, and still without a price
+	if _, complete := call.Cost(); complete || call.Attempts() != 1 || call.Exposure().String() != "0.00000000004" {
+		t.Errorf("%v, %d attempts, exposure %s", complete, call.Attempts(), call.Exposure())
+	}
+	call.Report(Report{Exposure: -40, Settles: true, Priced: true, Cost: 7, Tier: Flex})
+	cost, complete := call.Cost()
+	if !complete || cost.String() != "0.000000000007" || call.Attempts() != 1 || call.Exposure().Sign() != 0 || call.Tier() != Flex {
+		t.Errorf("%v, %v, %d attempts, exposure %s", cost, complete, call.Attempts(), call.Exposure())
+	}
+}
