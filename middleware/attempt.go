@@ -442,6 +442,9 @@ func (a *attempt) close(err error) {
 	}
 	c.exposure = row.Exposure
 	row.WireTries = a.trace.Writes()
+	if row.Status != 0 && a.trace.Reported() {
+		row.WireTries = max(row.WireTries, 1) // over HTTP/2, an early answer may come before net/http has reported the headers
+	}
 	row.ServedModel, row.RequestID, row.ResponseID = answer.Model, answer.RequestID, answer.ResponseID
 	row.LatencyMS = time.Since(a.start).Milliseconds()
 	if c.wire.Kind == wire.Poll {

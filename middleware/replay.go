@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"strings"
@@ -34,11 +35,27 @@ func (a *attempt) guard(out *http.Request) {
 	switch {
 	case protocol == 1, !s.bare && !s.client:
 		out.GetBody = a.trace.Guard(out.GetBody)
+		a.stayHere(out)
 	case free:
 	default:
 		// Over HTTP/2 only the error of a request without GetBody says whether the server processed it. Over HTTP/1,
 		// net/http uses GetBody only on reused connections; the host has then answered before, so its protocol is known.
 		out.GetBody = nil
+	}
+}
+
+// stayHere keeps an http.Client beneath from sending the body where it is redirected to. When the trace sees the redirect, the
+// request may be on its way on an idle connection.
+func (a *attempt) stayHere(out *http.Request) {
+	getBody := out.GetBody
+	if !a.sender.client || getBody == nil {
+		return
+	}
+	out.GetBody = func() (io.ReadCloser, error) {
+		if a.trace.Answered() {
+			return nil, a.redirectError("the http.Client beneath was redirected, and", "another URL")
+		}
+		return getBody()
 	}
 }
 

@@ -169,5 +169,8 @@ func Unprocessed(err error) bool {
 // it sends the request by a protocol that was registered with it.
 func (t *Trace) Reported() bool { return t.watched.Load() }
 
+// Answered reports whether an answer has arrived, such as a redirect. It needs Foreign.
+func (t *Trace) Answered() bool { return t.answered() > 0 }
+
 // HTTP2 reports whether the request went over HTTP/2; without TLS, this is known only with Foreign.
 func (t *Trace) HTTP2() bool { return t.http2.Load() }
