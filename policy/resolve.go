@@ -148,11 +148,11 @@ func (p Plan) among(s *Subject) Plan {
 }
 
 // unasked returns [Settings.Unasked]: the first tier of the wanted plan that is not in the plan, and why. Where no tier is
-// asked for, no fallback is missed.
+// asked for, or where the body names one in a call that takes none of ours, no fallback is missed.
 func unasked(wanted, plan Plan, s *Subject) string {
 	for _, t := range wanted {
 		switch {
-		case t == "":
+		case t == "", t == s.BodyTier && len(s.Tiers) == 0:
 			return ""
 		case slices.Contains(plan, t):
 		case len(s.Tiers) == 0:

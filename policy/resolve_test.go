@@ -124,7 +124,7 @@ func TestUnasked(t *testing.T) {
 		{"no standard", r, nil, Subject{Tiers: []Tier{Flex, Priority}}, "standard" + other},
 		{"the body's tier goes first", r, nil, Subject{BodyTier: Priority, Tiers: allTiers}, ""},
 		{"the body's tier cannot be replaced", override, nil, Subject{BodyTier: Priority}, "flex" + none},
-		{"the body's tier has no fallback", r, nil, Subject{BodyTier: Priority}, "standard" + none},
+		{"the body's tier stays", r, nil, Subject{BodyTier: Priority}, ""},
 		{"the body's own tier is no other", override, nil, Subject{BodyTier: Flex}, ""},
 		{"a fallback alone", mustResolver(t, Policy{Fallback: Standard}), nil, Subject{}, ""},
 		{"nothing set", mustResolver(t, Policy{}), nil, Subject{}, ""},
