@@ -24,7 +24,10 @@ type delivery struct {
 	failed bool
 }
 
+// Write writes a part of the body. A client that has left before that does not have it. One that leaves after the last part
+// may have them all, and is then not missed.
 func (d *delivery) Write(p []byte) (int, error) {
+	d.note(d.client.Err())
 	n, err := d.ResponseWriter.Write(p)
 	d.note(err)
 	return n, err
@@ -32,10 +35,8 @@ func (d *delivery) Write(p []byte) (int, error) {
 
 // FlushError is called by [http.ResponseController].
 func (d *delivery) FlushError() error {
-	left := d.client.Err()
 	err := http.NewResponseController(d.ResponseWriter).Flush()
 	d.note(err)
-	d.failed = d.failed || left != nil
 	return err
 }
 

@@ -18,6 +18,7 @@ import (
 // left by then.
 type generator struct {
 	*httptest.Server
+	answer string
 	mu     sync.Mutex
 	counts map[string]int
 }
@@ -34,7 +35,7 @@ func newGenerator(t *testing.T, work time.Duration) *generator {
 		case <-r.Context().Done():
 		}
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, `{"id":"c","model":"gpt-5-mini","choices":[{"message":{"content":"Who saves."}}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}`)
+		fmt.Fprintf(w, `{"id":"c","model":"gpt-5-mini","choices":[{"message":{"content":%q}}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}`, g.answer)
 	}))
 	t.Cleanup(g.Close)
 	return g
@@ -93,9 +94,17 @@ func TestImmediateRepeats(t *testing.T) {
 	all.Wait()
 }
 
-// TestEqualCalls sends equal calls on purpose, one after the other and at once. All of them are answered.
+// TestEqualCalls sends equal calls on purpose, one after the other and at once. All of them are answered, although their
+// clients leave as soon as they have the answer.
 func TestEqualCalls(t *testing.T) {
+	for _, words := range []int{1, 10_000} {
+		equalCalls(t, strings.Repeat("save ", words))
+	}
+}
+
+func equalCalls(t *testing.T, answer string) {
 	g := newGenerator(t, 10*time.Millisecond)
+	g.answer = answer
 	p := start(t, g.URL)
 	body := chatBody("gpt-5-mini", "Who saves?", "")
 	var all sync.WaitGroup
