@@ -178,7 +178,7 @@ var bugs = []struct {
 		out.GetBody = nil
 		return next.RoundTrip(out)
 	})},
-	{"makes every body chunked", "B14", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+	{"makes every body chunked", "B14 B18", link(func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 		out := req.WithContext(req.Context())
 		if out.Body != nil && out.Body != http.NoBody {
 			out.ContentLength = -1

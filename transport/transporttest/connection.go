@@ -10,7 +10,7 @@ import (
 
 // http2Replay: on HTTP/2, net/http itself resends a request that the server has not processed (REFUSED_STREAM, GOAWAY). It
 // takes the body from GetBody. So GetBody must be set, may be called many times, also while Body is being read, and must
-// return the same bytes each time.
+// return the same bytes each time, or refuse with transport.ErrReplay.
 func http2Replay(c *check) {
 	if c.via == overFake {
 		f := c.fake(200)
@@ -63,7 +63,7 @@ func (c *check) getBodyWhileRead(n int, req *http.Request) {
 	again := make([][]byte, 8)
 	var readers sync.WaitGroup
 	for i := range again {
-		readers.Go(func() { again[i] = c.bodyAgain(n, req) })
+		readers.Go(func() { again[i] = c.bodyAgain(n, req, nil) })
 	}
 	readers.Wait()
 	rest, err := io.ReadAll(req.Body)
@@ -72,7 +72,7 @@ func (c *check) getBodyWhileRead(n int, req *http.Request) {
 	}
 	whole := append(half, rest...)
 	for _, got := range again {
-		if !bytes.Equal(got, whole) {
+		if got != nil && !bytes.Equal(got, whole) {
 			c.errorf("attempt %d: Body has %s, but GetBody during the read %s", n+1, short(whole), short(got))
 			return
 		}

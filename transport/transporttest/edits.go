@@ -17,7 +17,16 @@ import (
 func fourAgree(c *check) {
 	if c.via == overFake {
 		f := c.fake()
+		var before []byte // from GetBody, before the body is read
+		f.look = func(n int, req *http.Request) {
+			if req.GetBody != nil {
+				before = c.bodyAgain(n, req, nil)
+			}
+		}
 		f.respond = func(n int, req *http.Request, body []byte) (*http.Response, error) {
+			if req.GetBody != nil && !bytes.Equal(before, body) {
+				c.errorf("attempt %d: Body has %s, GetBody %s", n+1, short(body), short(before))
+			}
 			c.agree(n, req, body)
 			return f.status(req, []int{429, 200}[min(n, 1)]), nil
 		}
@@ -65,7 +74,7 @@ func (c *check) agree(n int, req *http.Request, body []byte) {
 		return
 	}
 	for range 2 {
-		if again := c.bodyAgain(n, req); !bytes.Equal(body, again) {
+		if again := c.bodyAgain(n, req, body); !bytes.Equal(body, again) {
 			c.errorf("attempt %d: Body has %s, GetBody %s", n+1, short(body), short(again))
 		}
 	}

@@ -20,7 +20,7 @@ var items = []item{
 	{"B15_not_json", fakeOnly, notJSON},
 	{"B16_json_kept", fakeOnly, jsonKept},
 	{"B17_signed_body", fakeOnly, signedBody},
-	{"B18_known_reader", fakeOnly, knownReader},
+	{"B18_known_reader", []string{overH1}, knownReader},
 
 	{"E40_stream_without_delay", both, streamWithoutDelay},
 	{"E41_close_while_read", fakeOnly, closeWhileRead},

@@ -2,13 +2,16 @@ package transporttest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -157,16 +160,31 @@ func getBodyFails(c *check) {
 }
 
 // knownReader: net/http sends headers and a small body in one write only if it knows the type of the body's reader
-// (isKnownInMemoryReader in its transfer.go): a bytes.Reader, bytes.Buffer or strings.Reader, in an io.NopCloser. Such
-// a body must keep that type.
+// (isKnownInMemoryReader in its transfer.go): a bytes.Reader, bytes.Buffer or strings.Reader, in an io.NopCloser. Over
+// net/http's own transport, such a body must keep that type.
 func knownReader(c *check) {
-	f := c.fake(429, 200)
-	f.look = func(n int, req *http.Request) {
-		if !inMemory(req.Body) {
-			c.errorf("attempt %d: the body came as a bytes.Reader, and arrives as a %T", n+1, req.Body)
-		}
+	w := c.serveReading(429, 200)
+	dial := w.transport.DialContext
+	var writes atomic.Int32
+	w.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return countedConn{conn, &writes}, err
 	}
-	c.send(c.wrap(f), c.chat(string(longChat(2<<10))))
+	c.send(c.wrap(w.transport), c.request(http.MethodPost, w.url+chatPath, longChat(2<<10)))
+	if n := len(w.arrived()); int(writes.Load()) != n {
+		c.errorf("%d requests take %d writes, as the type of the body's reader is hidden", n, writes.Load())
+	}
+}
+
+// A countedConn counts its writes.
+type countedConn struct {
+	net.Conn
+	writes *atomic.Int32
+}
+
+func (c countedConn) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
 }
 
 var nopClosers = []reflect.Type{
