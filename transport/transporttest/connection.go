@@ -9,12 +9,12 @@ import (
 )
 
 // http2Replay: on HTTP/2, net/http itself resends a request that the server has not processed (REFUSED_STREAM, GOAWAY). It
-// takes the body from GetBody. So GetBody must be set, may be called many times as long as no body was read, and must return
-// the same bytes. After that a RoundTripper that does not pay twice may refuse: what was read may have been sent.
+// takes the body from GetBody. So GetBody must be set, may be called many times, also while Body is being read, and must
+// return the same bytes each time, or refuse with transport.ErrReplay.
 func http2Replay(c *check) {
 	if c.via == overFake {
 		f := c.fake(200)
-		f.look = c.getBodyUnread
+		f.look = c.getBodyWhileRead
 		c.send(c.wrap(f), c.chat(string(longChat(100<<10))))
 		return
 	}
@@ -50,27 +50,32 @@ func http2Replay(c *check) {
 	}
 }
 
-// getBodyUnread takes several bodies from GetBody, and reads only the last.
-func (c *check) getBodyUnread(n int, req *http.Request) {
+// getBodyWhileRead reads half of a request's body, then several bodies from GetBody at once, and then the other half.
+func (c *check) getBodyWhileRead(n int, req *http.Request) {
 	if req.GetBody == nil {
 		c.errorf("GetBody is lost")
 		return
 	}
-	for range 8 {
-		body, err := req.GetBody()
-		if err != nil {
-			c.errorf("attempt %d: GetBody: %v", n+1, err)
-			return
-		}
-		body.Close()
+	half := make([]byte, 50<<10)
+	if _, err := io.ReadFull(req.Body, half); err != nil {
+		c.errorf("attempt %d: %v", n+1, err)
 	}
-	again := c.bodyAgain(n, req)
-	whole, err := io.ReadAll(req.Body)
+	again := make([][]byte, 8)
+	var readers sync.WaitGroup
+	for i := range again {
+		readers.Go(func() { again[i] = c.bodyAgain(n, req, nil) })
+	}
+	readers.Wait()
+	rest, err := io.ReadAll(req.Body)
 	if err != nil {
 		c.errorf("attempt %d: %v", n+1, err)
 	}
-	if !bytes.Equal(again, whole) {
-		c.errorf("attempt %d: Body has %s, but GetBody %s", n+1, short(whole), short(again))
+	whole := append(half, rest...)
+	for _, got := range again {
+		if got != nil && !bytes.Equal(got, whole) {
+			c.errorf("attempt %d: Body has %s, but GetBody during the read %s", n+1, short(whole), short(got))
+			return
+		}
 	}
 }
 
