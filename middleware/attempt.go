@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -31,18 +30,16 @@ type attempt struct {
 	entered bool // the RoundTripper beneath was called
 	closed  bool // the row was emitted
 	final   bool // the server said not to send the request again
+	late    bool // its context was done before it was sent
 	reads   bool // something needs the answer's usage: a ledger, or what a link registered
 
 	atEnd []func(*ledger.Row)
 	start time.Time
-	void  int  // how many times it was written and the server said that it did not process it
-	late  bool // its context was done before it was sent
+	void  int // how many times it was written and the server said that it did not process it
 	row   ledger.Row
 	edits wire.Edits
 	room  [2]transport.Edit             // for edits
 	again func() (io.ReadCloser, error) // opens the body again: see unprocessed
-	out   http.Request
-	url   url.URL // of out: see isolate
 }
 
 // run sends the attempt. What the links registered for its end happens once, whether it is sent or not.
@@ -95,8 +92,7 @@ func (a *attempt) begin() {
 func (a *attempt) send() (*http.Response, error) {
 	c := a.c
 	ctx := a.watch(a.within())
-	a.out = *c.request.WithContext(transport.WithTrace(ctx, &a.trace))
-	out := &a.out
+	out := a.copyOf(c.request, transport.WithTrace(ctx, &a.trace))
 	if c.headers.IdempotencyKey {
 		out = withoutIdempotencyKeys(out)
 	}

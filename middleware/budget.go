@@ -43,7 +43,7 @@ func (budgetLink) begin(c *call) error {
 		return err
 	}
 	if worst > 0 {
-		c.maxBilled = int(min(limit/worst, 1<<30))
+		c.maxBilled = int32(min(limit/worst, 1<<30))
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func limitOf(c *call) (price.Pico, bool) {
 // deferred refuses a call that submits work which is charged for when it is done, unless the program lets it through.
 func deferred(c *call, limit price.Pico) error {
 	if c.options.AllowsDeferredCost() {
-		c.unbounded = "MaxCost: what it submits is charged for later, and has no bound"
+		c.skipped = both(c.skipped, "MaxCost: what it submits is charged for later, and has no bound")
 		return nil
 	}
 	return c.refuse(&Error{Kind: ErrCost,

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,27 +36,20 @@ type call struct {
 	input    input
 	repeat   repeatable
 	awaited  *awaited // nil: its client is not known to repeat it in secret
-	sdkRetry int
 	id       string
 	start    time.Time
 	deadline time.Time
 
-	explained bool // it is only explained, so nothing is logged
-
 	// Written by links in begin.
-	sinks     []func(*ledger.Row) // that rows go to
-	openers   []func(*ledger.Row) // that are shown a row before its attempt is sent
-	retries   decider             // has the call sent again; nil: there is one attempt
-	tiers     bool                // a link decides the tier of each attempt
-	maxBilled int                 // see policy.History
-	cache     string              // the context cache to put into the request
-	unbounded string              // the limit that the call is let through without, and why
+	sinks   []func(*ledger.Row) // that rows go to
+	openers []func(*ledger.Row) // that are shown a row before its attempt is sent
+	retries decider             // has the call sent again; nil: there is one attempt
+	cache   string              // the context cache to put into the request
 
 	// Written by links in before, for the next attempt; the chain sets the step to what the decider decided.
 	step    policy.Step
-	skipped string // the tiers that it does not ask for, and why
+	skipped string // the tiers that it does not ask for, the limit that does not hold, and why
 	waited  time.Duration
-	paid    bool                // it was taken from the retry quota
 	atEnd   []func(*ledger.Row) // called when it has ended; with nil if it was never sent
 
 	// Written by the chain and its attempts.
@@ -67,11 +59,18 @@ type call struct {
 	exposure  ledger.Amount    // of the last attempt
 	refusal   *Error           // ours, of this call
 	withdrawn *ledger.Row      // of an attempt that a ledger was shown, and that was refused
-	exhausted int              // the retry quota that kept the call from being sent again
 
-	nested   atomic.Pointer[Error] // the refusal of a chain beneath, which may run on other goroutines
-	returned atomic.Bool           // the chain has returned: nothing may be sent any more
-	running  atomic.Int32          // how many still run, of the call and its attempts: see hold
+	nested atomic.Pointer[Error] // the refusal of a chain beneath, which may run on other goroutines
+	// More of the above, beside each other because they take less room so:
+	explained bool // written when it begins: it is only explained, so nothing is logged
+	tiers     bool // written in begin: a link decides the tier of each attempt
+	paid      bool // written in before: it was taken from the retry quota
+	sdkRetry  int32
+	maxBilled int32 // written in begin: see policy.History
+	exhausted int32 // written by the chain: the retry quota that kept the call from being sent again
+
+	returned atomic.Bool  // the chain has returned: nothing may be sent any more
+	running  atomic.Int32 // how many still run, of the call and its attempts: see hold
 }
 
 // A decider decides whether and how a call is sent again. It decides before each attempt, the first one included.
@@ -348,8 +347,8 @@ func (c *call) identify() {
 func (c *call) fill(row *ledger.Row) {
 	c.identify()
 	row.Call, row.Provider, row.Operation, row.Model = c.id, c.wire.Provider, c.wire.Operation, c.wire.Model
-	row.Stream, row.SDKRetry, row.Tags = c.wire.Stream, c.sdkRetry, c.options.Tags()
-	row.Skipped = both(cmp.Or(c.unbounded, c.body.Skipped()), c.skipped)
+	row.Stream, row.SDKRetry, row.Tags = c.wire.Stream, int(c.sdkRetry), c.options.Tags()
+	row.Skipped = both(c.body.Skipped(), c.skipped)
 }
 
 // emitRefusal emits the row of a call that we refused.
@@ -370,7 +369,7 @@ func (c *call) emitRefusal() {
 }
 
 // retryCount returns the number of the retry that an SDK made by Stainless (OpenAI's, Anthropic's) says a request is.
-func retryCount(v string) int {
+func retryCount(v string) int32 {
 	if v == "" {
 		return 0
 	}
@@ -378,7 +377,7 @@ func retryCount(v string) int {
 	if err != nil || n < 0 || n > 1000 {
 		return 0
 	}
-	return n
+	return int32(n)
 }
 
 // abandon does what was to be done at the end of an attempt that is not sent.

@@ -30,8 +30,13 @@ type input struct {
 	limited bool // a limit on the cost needs the result, so finding out may take time
 
 	once sync.Once
-	most price.Size // without the output
-	err  error      // why the cost has no bound
+	most *extent
+}
+
+// An extent is the most input that a request can have; its output is not set.
+type extent struct {
+	size price.Size
+	err  error // why the cost has no bound
 }
 
 var errLongBody = errors.New("the request is too long to be read again while its answer is read")
@@ -39,8 +44,11 @@ var errLongBody = errors.New("the request is too long to be read again while its
 // size returns the most input that the request can have, or an error if there is no bound of what the call can cost: see
 // [wire.Outline]. Each byte of the request is at most one token.
 func (in *input) size(c *wire.Call, cache string) (price.Size, error) {
-	in.once.Do(func() { in.most, in.err = in.measure(c, cache) })
-	return in.most, in.err
+	in.once.Do(func() {
+		in.most = new(extent)
+		in.most.size, in.most.err = in.measure(c, cache)
+	})
+	return in.most.size, in.most.err
 }
 
 func (in *input) measure(c *wire.Call, cache string) (price.Size, error) {

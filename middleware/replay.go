@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/skinflint-go/skinflint/policy"
@@ -59,14 +60,24 @@ func (a *attempt) stayHere(out *http.Request) {
 	}
 }
 
-// isolate gives the request a URL and a header of its own, because a base that is not net/http's may write to them.
-func (a *attempt) isolate(out *http.Request) {
+// copyOf returns a copy of the request with a context. A base that is not net/http's may write to it, so it then has a URL of
+// its own, and later a header: see isolate.
+func (a *attempt) copyOf(req *http.Request, ctx context.Context) *http.Request {
 	if a.sender.bare {
-		return
+		return req.WithContext(ctx)
 	}
-	a.url = *out.URL
-	out.URL = &a.url
-	if len(a.edits.Header) == 0 && !a.c.headers.IdempotencyKey { // else it has its own already
+	own := new(struct {
+		request http.Request
+		url     url.URL
+	})
+	own.request, own.url = *req.WithContext(ctx), *req.URL
+	own.request.URL = &own.url
+	return &own.request
+}
+
+// isolate gives the request a header of its own, unless it has one already.
+func (a *attempt) isolate(out *http.Request) {
+	if !a.sender.bare && len(a.edits.Header) == 0 && !a.c.headers.IdempotencyKey {
 		out.Header = maps.Clone(out.Header)
 	}
 }

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -48,7 +49,7 @@ func (l *retryLink) next(c *call) policy.Decision {
 	quota := quotaOf(c)
 	if !l.quotas.take(quota, c.settings.RetryQuota) {
 		c.paid = false
-		c.exhausted = c.settings.RetryQuota
+		c.exhausted = int32(min(c.settings.RetryQuota, math.MaxInt32))
 		return policy.Decision{Why: "the retry quota is used up"}
 	}
 	c.atEnd = append(c.atEnd, func(row *ledger.Row) {
@@ -80,7 +81,7 @@ func history(c *call) policy.History {
 	}
 	return policy.History{
 		Settings: c.settings, Results: c.results, Elapsed: elapsed, Left: c.left(elapsed),
-		Replayable: c.body.Replayable(), MaxBilled: c.maxBilled, Random: rand.Uint64(),
+		Replayable: c.body.Replayable(), MaxBilled: int(c.maxBilled), Random: rand.Uint64(),
 	}
 }
 

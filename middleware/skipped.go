@@ -22,7 +22,7 @@ func (c *call) noteUnasked() {
 	case c.options.AsksForTier():
 		c.skipTier(policy.Tier(tier), noTiers, why)
 	default:
-		c.skipped = c.settings.Unasked
+		c.skipped = both(c.skipped, c.settings.Unasked)
 	}
 }
 

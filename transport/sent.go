@@ -10,12 +10,12 @@ import (
 // have been sent.
 type reads struct {
 	mu       sync.Mutex
-	early    int  // bodies read before anything was reported: by a base that does not report, or one that logs them
-	claimed  int  // bodies read for headers that were reported as written
-	stray    int  // bodies read after a report, but not for headers that were reported
-	opened   int  // bodies that GetBody gave before anything was reported
-	forgiven int  // sends that the server did not process
-	ended    bool // no body may be read any more
+	early    int32 // bodies read before anything was reported: by a base that does not report, or one that logs them
+	claimed  int32 // bodies read for headers that were reported as written
+	stray    int32 // bodies read after a report, but not for headers that were reported
+	opened   int32 // bodies that GetBody gave before anything was reported
+	forgiven int32 // sends that the server did not process
+	ended    bool  // no body may be read any more
 	own      sentBody
 }
 
@@ -77,7 +77,7 @@ func (t *Trace) read(again bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	reported, free := t.watched.Load(), r.forgiven+t.answered()
-	claims := int(t.headers.Load()) > r.claimed
+	claims := t.headers.Load() > r.claimed
 	switch {
 	case r.ended, again && r.claimed+r.stray > free, again && !claims && r.early+r.claimed+r.stray > free:
 		return ErrReplay
@@ -92,7 +92,7 @@ func (t *Trace) read(again bool) error {
 }
 
 // answered returns how many answers were reported.
-func (t *Trace) answered() int { return max(0, int(t.answers.Load()-t.announce.Load())) }
+func (t *Trace) answered() int32 { return max(0, t.answers.Load()-t.announce.Load()) }
 
 // Writes returns how often the request was written: its headers, as reported, or its body, read by something Foreign that
 // did not report. It is more than 1 if something beneath sent the request again.
@@ -110,7 +110,7 @@ func (t *Trace) Sends() int {
 	defer r.mu.Unlock()
 	n := int(t.headers.Load())
 	if r.own.trace != nil && r.early == 0 {
-		n = r.claimed
+		n = int(r.claimed)
 	}
 	return n + t.unreported()
 }
@@ -118,9 +118,9 @@ func (t *Trace) Sends() int {
 // unreported returns how many bodies may have been sent by something that does not report.
 func (t *Trace) unreported() int {
 	if t.watched.Load() {
-		return t.reads.stray // the early reads were only looks at the body
+		return int(t.reads.stray) // the early reads were only looks at the body
 	}
-	return t.reads.stray + t.reads.early
+	return int(t.reads.stray + t.reads.early)
 }
 
 // A sentBody is a body whose first read is noted.

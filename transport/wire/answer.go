@@ -22,24 +22,25 @@ type Answer struct {
 	// Usage is what was used, in counts that do not overlap. It is valid if HasUsage is set.
 	Usage    price.Usage
 	HasUsage bool
+	// HasReported says that Reported is valid.
+	HasReported bool
 	// Problem says why the usage cannot be trusted; "" if it can.
 	Problem string
+	// Extras says what was used in addition to the usage and is charged for, such as web searches; "" if nothing was. The
+	// cost is then not known.
+	Extras string
+
+	// Reported is what the provider says that it charged, in picodollars, if HasReported is set.
+	Reported price.Pico
+
+	// ErrorCode is the code of an error within the answer, if Failed is set; "" if it has none.
+	ErrorCode string
 	// Running says that the usage is that of a stream so far: only its end has all of it. See [Shape.Running], which says it
 	// of every stream.
 	Running bool
 	// TTLAssumed says that the answer does not say for how long tokens were written to a cache. Usage then has the time that
 	// the request asks for as a whole. Parts of the request may have asked for another.
 	TTLAssumed bool
-	// Extras says what was used in addition to the usage and is charged for, such as web searches; "" if nothing was. The
-	// cost is then not known.
-	Extras string
-
-	// Reported is what the provider says that it charged, in picodollars. It is valid if HasReported is set.
-	Reported    price.Pico
-	HasReported bool
-
-	// ErrorCode is the code of an error within the answer, if Failed is set; "" if it has none.
-	ErrorCode string
 	// Failed says that the answer holds an error.
 	Failed bool
 	// Complete says that a stream has said that it is complete.
@@ -58,7 +59,9 @@ type Answer struct {
 	// Stored is the context cache that the answer describes, if it does.
 	Stored Stored
 
-	counted  usageState      // the counts of a usage of OpenAI's shape
+	counted  *usageState     // the counts of usages of OpenAI's shape, if there may be several
+	images   bool            // the usage says how many of the output's tokens are of images
+	several  bool            // there may be several documents
 	gemini   geminiCounts    // those of Gemini's
 	parts    usageParts      // which parts of the usage have come, where they come apart
 	window   policy.Tier     // the completion window that the provider kept to; "" if there is none

@@ -123,6 +123,7 @@ func testAnswers(t *testing.T, tests []answered) {
 				t.Fatal("not recognised")
 			}
 			d.Request(&call, nil, fields(t, call.RequestPaths, cmp.Or(test.request, "{}")))
+			call.Stream = call.Stream || len(test.docs) > 1
 			var a wire.Answer
 			for _, doc := range test.docs {
 				d.Answer(&call, fields(t, call.AnswerPaths, doc), &a)

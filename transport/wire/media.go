@@ -62,7 +62,7 @@ func mediaAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path
 //	"usage": {"input_tokens": 30, "output_tokens": 100, "input_tokens_details": {"image_tokens": 20}, "output_tokens_details": {"image_tokens": 90}}
 func imagesAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path) {
 	mediaAnswer(c, doc, a)
-	if u := &a.Usage; a.HasUsage && !a.counted.has(ImageOutTokens) {
+	if u := &a.Usage; a.HasUsage && !a.images {
 		u.ImageOutput, u.Output, u.Reasoning = u.ImageOutput+u.Output, 0, 0
 	}
 	return 0

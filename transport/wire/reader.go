@@ -49,7 +49,7 @@ type documentReader Reader
 
 // Document lets the dialect read a document.
 func (r *documentReader) Document(doc *transport.Fields) (seen transport.Seen) {
-	r.Answer.Hide = false
+	r.Answer.Hide, r.Answer.several = false, r.documents.Events()
 	r.dialect.Answer(r.call, doc, &r.Answer)
 	if r.Answer.Hide {
 		seen |= transport.SeenHide

@@ -139,8 +139,17 @@ func addUsage(c *Call, raw []byte, a *Answer) (found bool) {
 	if u.there&(1<<PromptTokens|1<<OutputTokens|1<<TotalTokens) == 0 && u.problem == "" {
 		return false
 	}
-	a.counted.add(&u)
-	a.counted.settle(c, &u, a)
+	counted := a.counted
+	if counted == nil {
+		counted = new(usageState) // on the stack, unless it is kept for later usages
+		if c.Stream || a.several {
+			a.counted = &usageState{}
+			counted = a.counted
+		}
+	}
+	counted.add(&u)
+	counted.settle(c, &u, a)
+	a.images = counted.has(ImageOutTokens)
 	if u.unknown != "" {
 		a.Extras = "it also counts " + u.unknown + ", whose price is not known"
 	}
