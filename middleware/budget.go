@@ -29,7 +29,6 @@ func (budgetLink) begin(c *call) error {
 	if !limited {
 		return nil
 	}
-	c.input.limited = true
 	if c.wire.Kind == wire.Submission {
 		return deferred(c, limit)
 	}

@@ -26,9 +26,7 @@ const added = 1024
 
 // An input bounds the input of a request. It is safe for concurrent use.
 type input struct {
-	body    *transport.Body
-	limited bool // a limit on the cost needs the result, so finding out may take time
-
+	body *transport.Body
 	once sync.Once
 	most *extent
 }
@@ -38,8 +36,6 @@ type extent struct {
 	size price.Size
 	err  error // why the cost has no bound
 }
-
-var errLongBody = errors.New("the request is too long to be read again while its answer is read")
 
 // size returns the most input that the request can have, or an error if there is no bound of what the call can cost: see
 // [wire.Outline]. Each byte of the request is at most one token.
@@ -52,9 +48,6 @@ func (in *input) size(c *wire.Call, cache string) (price.Size, error) {
 }
 
 func (in *input) measure(c *wire.Call, cache string) (price.Size, error) {
-	if !in.limited && !in.body.InMemory() {
-		return price.Size{}, errLongBody
-	}
 	extent, ok := c.Harmless.Compare(in.body)
 	switch {
 	case !ok && c.Harmless == nil:

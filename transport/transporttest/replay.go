@@ -7,9 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"reflect"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -185,22 +182,4 @@ type countedConn struct {
 func (c countedConn) Write(p []byte) (int, error) {
 	c.writes.Add(1)
 	return c.Conn.Write(p)
-}
-
-var nopClosers = []reflect.Type{
-	reflect.TypeOf(io.NopCloser(bytes.NewReader(nil))),     // one that is an io.WriterTo
-	reflect.TypeOf(io.NopCloser(struct{ io.Reader }{nil})), // and one that is not
-}
-
-// inMemory reports whether net/http's rule takes a body for one in memory.
-func inMemory(body io.Reader) bool {
-	switch body.(type) {
-	case *bytes.Reader, *bytes.Buffer, *strings.Reader:
-		return true
-	}
-	if !slices.Contains(nopClosers, reflect.TypeOf(body)) {
-		return false
-	}
-	inner, ok := reflect.ValueOf(body).Field(0).Interface().(io.Reader)
-	return ok && inMemory(inner)
 }
