@@ -30,7 +30,7 @@ func ExampleNewAnthropic() {
 	if err != nil {
 		panic(err)
 	}
-	ctx := policy.With(context.Background(), policy.MaxCost(price.MustUSD("0.01")))
+	ctx := policy.With(context.Background(), policy.MaxCost(price.MustUSD("0.0125")))
 	_, err = llms.GenerateFromSinglePrompt(ctx, llm, "Who saves?")
 	var refusal *middleware.Error
 	fmt.Println(errors.As(err, &refusal), refusal.Detail)
@@ -38,7 +38,7 @@ func ExampleNewAnthropic() {
 	_, err = llms.GenerateFromSinglePrompt(ctx, llm, "Who saves?", llms.WithMaxTokens(500))
 	fmt.Println(err, stack.Totals().Cost)
 	// Output:
-	// true it could cost $0.03156, and the limit is $0.01
+	// true it could cost $0.035085, and the limit is $0.0125
 	// <nil> 0.000753
 }
 
