@@ -11,6 +11,7 @@ import (
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 const (
@@ -53,11 +54,17 @@ func TestBound(t *testing.T) {
 		{name: "tuning", url: "https://api.openai.com/v1/fine_tuning/jobs", body: `{}`, limit: "100", refused: "charged for when it is done"},
 		{name: "a grader", url: "https://api.openai.com/v1/fine_tuning/alpha/graders/run", body: `{}`, limit: "100", refused: "charged for when it is done"},
 		{name: "Anthropic's batch", url: messagesURL + "/batches", body: `{}`, limit: "100", refused: "charged for when it is done"},
+		{name: "a gateway's batch", url: "https://gw.example/v1/batches", body: `{}`, limit: "100", refused: "charged for when it is done"},
+		{name: "a gateway's batch of messages", url: "https://gw.example/v1/messages/batches", body: `{}`, limit: "100", refused: "charged for when it is done"},
+		{name: "the batch of an own provider", url: "https://llm.acme.example/v1/batches", body: `{}`, limit: "100", refused: "charged for when it is done"},
+		{name: "an unknown operation of an own provider", url: "https://llm.acme.example/v1/rerank", body: `{}`, limit: "100", refused: "it is not known whether it costs at most"},
+		{name: "a member that an own provider does not list", url: "https://llm.acme.example/v1/chat/completions", body: `{"model":"m","messages":[],"guided_json":{}}`, limit: "100", refused: `take "guided_json" out, or name it in the dialect's Harmless`},
 		{name: "Gemini's batch", url: "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:batchGenerateContent", body: `{}`, limit: "100", refused: "charged for when it is done"},
 		{name: "Gemini's batch of embeddings, for later", url: "https://generativelanguage.googleapis.com/v1beta/models/gemini-embedding-001:asyncBatchEmbedContent", body: `{}`, limit: "100", refused: "charged for when it is done"},
 	} {
 		base := newScript(says(200, "application/json", `{}`))
-		stack := stackOver(t, base, policy.Policy{})
+		acme := &wire.Compatible{Provider: "acme", Hosts: []string{"llm.acme.example"}}
+		stack := stackOver(t, base, policy.Policy{}, middleware.WithDialects(acme))
 		ctx := policy.With(t.Context(), policy.MaxCost(price.MustUSD(x.limit)))
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.url, strings.NewReader(x.body))
 		if err != nil {
@@ -72,10 +79,21 @@ func TestBound(t *testing.T) {
 			t.Errorf("%s: %v", x.name, err)
 		case x.refused == "":
 			resp.Body.Close()
+		case explained(t, stack, req) == "":
+			t.Errorf("%s: Explain does not say that it is refused", x.name)
 		case !errors.Is(err, middleware.ErrCost) || !strings.Contains(fmt.Sprint(err), x.refused) || len(base.bodies) != 0:
 			t.Errorf("%s: %v, sent %d times, want %q", x.name, err, len(base.bodies), x.refused)
 		}
 	}
+}
+
+// explained returns why Explain says that a request would be refused.
+func explained(t *testing.T, stack *middleware.Stack, req *http.Request) string {
+	e, err := stack.Explain(req)
+	if err != nil {
+		t.Error(err)
+	}
+	return e.Refused
 }
 
 // xAI adds a prompt of its own: a recorded chat of 90 bytes has 137 tokens of input.

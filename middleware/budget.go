@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -81,6 +82,18 @@ func deferred(c *call, limit price.Pico) error {
 		Hint:   "let it through by policy.AllowDeferredCost, or lift MaxCost"})
 }
 
+// remedyOf returns what to do about a call without a bound.
+func remedyOf(c *call, err error) string {
+	var unlisted *unlistedError
+	switch {
+	case errors.As(err, &unlisted):
+		return fmt.Sprintf("take %q out, or name it in the dialect's Harmless", unlisted.member)
+	case c.wire.MaxOutput <= 0 && !c.wire.NoOutput:
+		return "give it an output limit (max_completion_tokens or the like), or the model a price and limits in a catalog"
+	}
+	return "change the request, or give the model a price"
+}
+
 // afford refuses the call if it could cost more than its limit, or if it is not known how much it could cost.
 func afford(c *call, limit, worst price.Pico, err error) error {
 	hint := "lower its output limit (max_completion_tokens or the like), or raise MaxCost"
@@ -91,7 +104,7 @@ func afford(c *call, limit, worst price.Pico, err error) error {
 	case err != nil:
 		return c.refuse(&Error{Kind: ErrCost, Err: err,
 			Detail: fmt.Sprintf("it is not known whether it costs at most $%s", limit),
-			Hint:   "change the request, give the model a price, or lift MaxCost"})
+			Hint:   remedyOf(c, err) + ", or lift MaxCost"})
 	case worst > limit:
 		return c.refuse(&Error{Kind: ErrCost,
 			Detail: fmt.Sprintf("it could cost $%s, and the limit is $%s", worst, limit), Hint: hint})

@@ -59,7 +59,12 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	}
 	if facts.Kind != wire.Billable {
 		e.Skipped = "it is sent as it is, and observed"
-		if unasked := c.rules.resolver.Resolve(c.options, c.subject()).Unasked; unasked != "" && c.options.AsksForTier() {
+		c.request, c.input.body = req, &c.body
+		c.settings = c.rules.resolver.Resolve(c.options, c.subject())
+		if err := (budgetLink{}).begin(c); err != nil {
+			e.Refused = err.Error()
+		}
+		if unasked := c.settings.Unasked; unasked != "" && c.options.AsksForTier() {
 			e.NotDone = append(e.NotDone, unasked)
 		}
 		return e, nil

@@ -24,10 +24,10 @@ const (
 // or the same call that the program tracks. It is refused for five minutes, with [ErrRepeat].
 //
 // It is for a server between clients and providers, such as a proxy: clients may send a request again on their own without
-// a header that says so. Off by default, because a program may send the same request twice on purpose. What a call of
-// [policy.AllowDoubleBilling] sends is not refused. The same request as one whose answer arrived is never refused; while the
-// same request runs, another one waits a tenth of a second for the client of the first to leave. A body that can be read
-// only once, and is longer than 64 KB, is not compared.
+// a header that says so. It is off by default, because a program may send the same request twice on purpose. Calls with
+// [policy.AllowDoubleBilling] are not refused. A request whose answer arrived may be sent again. While a request runs, the
+// same one waits 100 ms, in case the first client has just left. A body that can be read only once, and is longer than 64 KB,
+// is not compared.
 //
 // The server calls [ForClient] for each request.
 func RefuseRepeats() Option {
@@ -38,8 +38,9 @@ func RefuseRepeats() Option {
 // context, which ends when the client leaves. The calls may go on when it has ended, under a context that was derived from
 // the returned one by [context.WithoutCancel].
 //
-// The server calls done, once, when it has written the answer or can write no more. Written is false if a write failed, or
-// if the client had left before the last one: it then does not have the answer. A client that leaves after that has it.
+// The server calls done, once, when it has written the answer or can write no more. written says whether the client has the
+// whole answer: it is false if a write failed, or if the client had left before the last write. A client that leaves after
+// the last write counts as having it.
 //
 // It matters to a [Stack] with [RefuseRepeats] only.
 func ForClient(ctx context.Context) (_ context.Context, done func(written bool)) {
@@ -145,7 +146,7 @@ func (c *call) refuseHidden() error {
 		return nil
 	}
 	return c.refuse(&Error{Kind: ErrRepeat, Detail: why,
-		Hint: fmt.Sprintf("to send it all the same, wait %v or change its body", hiddenTime)})
+		Hint: fmt.Sprintf("to send it all the same, wait %v, change its body, or use policy.AllowDoubleBilling", hiddenTime)})
 }
 
 // await notes that the call is under way, for the guard.

@@ -47,6 +47,13 @@ func (in *input) size(c *wire.Call, cache string) (price.Size, error) {
 	return in.most.size, in.most.err
 }
 
+// An unlistedError is for a request with a member that its dialect does not list.
+type unlistedError struct{ member string }
+
+func (e *unlistedError) Error() string {
+	return fmt.Sprintf("it is not known what %q in the request costs", e.member)
+}
+
 func (in *input) measure(c *wire.Call, cache string) (price.Size, error) {
 	extent, ok := c.Harmless.Compare(in.body)
 	switch {
@@ -55,7 +62,7 @@ func (in *input) measure(c *wire.Call, cache string) (price.Size, error) {
 	case !ok:
 		return price.Size{}, errors.New("the request cannot be read")
 	case extent.Unlisted != "":
-		return price.Size{}, fmt.Errorf("it is not known what %q in the request costs", extent.Unlisted)
+		return price.Size{}, &unlistedError{extent.Unlisted}
 	}
 	size := price.Size{Inputs: max(1, extent.Inputs), Unlimited: c.Unlimited, ShortWrites: !in.body.Contains(longWrites...)}
 	if cache != "" || c.Refers || c.Tools != wire.NoTools || extent.Unsized != "" {

@@ -114,7 +114,8 @@ func CachedContent(name string) Option {
 }
 
 // MaxCost refuses a call that could cost more than most, by an upper bound that follows from its request and its model. It
-// also refuses a call without such a bound. 0 allows only what is free.
+// also refuses a call without such a bound, and work that is charged for later ([AllowDeferredCost]). 0 allows only what is
+// free. A request that no dialect recognises is not a call, and passes.
 func MaxCost(most price.Pico) Option {
 	return func(o *Options) {
 		if most < 0 {
@@ -127,7 +128,7 @@ func MaxCost(most price.Pico) Option {
 
 // AllowDeferredCost lets calls through under [MaxCost] that submit work which is charged for when it is done, such as a batch
 // or the tuning of a model. What they will cost is not known when they are sent, so without this option MaxCost refuses them.
-// Their rows say that the limit did not hold.
+// Skipped of their rows says that MaxCost did not hold.
 func AllowDeferredCost() Option { return func(o *Options) { o.deferred = true } }
 
 // AllowDoubleBilling also sends again what may have been billed.

@@ -51,12 +51,14 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{holding: holding{room: p.room}}
 	x.request, _ = r.Body.(*arriving)
 	defer x.release()
+	complete := false // ReverseProxy panics if an answer breaks off
 	defer func() {
-		if r.Context().Err() != nil {
+		if !complete && r.Context().Err() != nil {
 			p.log.Info("the client left before its answer was complete", "method", r.Method, "status", statusLeft)
 		}
 	}()
 	p.reverse.ServeHTTP(w, r.WithContext(x.with(r.Context())))
+	complete = true
 }
 
 // statusLeft is what logs of servers have as the status of a request whose client has left.

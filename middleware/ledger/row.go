@@ -78,10 +78,10 @@ type Row struct {
 	Cache       string      `json:"cache,omitzero"` // the context cache that the request named
 
 	Outcome    policy.Outcome  `json:"outcome"`
-	Evidence   policy.Evidence `json:"evidence,omitzero"` // how it is known that a rejected attempt was free
-	Reason     policy.Reason   `json:"reason,omitzero"`   // why there was no answer
-	Status     int             `json:"status,omitzero"`   // the HTTP status
-	ErrorCode  string          `json:"error_code,omitzero"`
+	Evidence   policy.Evidence `json:"evidence,omitzero"`    // how it is known that a rejected attempt was free
+	Reason     policy.Reason   `json:"reason,omitzero"`      // why it was not served
+	Status     int             `json:"status,omitzero"`      // the HTTP status
+	ErrorCode  string          `json:"error_code,omitzero"`  // the provider's; ours are those of refusals ("skinflint_...") and of what cannot be sent ("bad_header")
 	RequestID  string          `json:"request_id,omitzero"`  // the provider's
 	ResponseID string          `json:"response_id,omitzero"` // the provider's
 	Stream     bool            `json:"stream,omitzero"`

@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// A Size is the most that a call can have of input and output, in tokens. The zero Size has neither.
+// A Size bounds the tokens of a call. The zero Size is a call without input and output.
 type Size struct {
 	// Input is the most of all inputs together. Negative is not known: the model's own limit is then used.
 	Input int64
 	// Output is the most of one answer. Negative is not known: the model's own limit is then used.
 	Output int64
-	// Inputs is for how many inputs the model's limit of input holds, each: those of an embedding. Zero is one.
+	// Inputs is how many separate inputs there are, as of embeddings. The model's limit of input holds for each. Zero is one.
 	Inputs int64
 	// Answers is how many answers there are. Zero is one. The input is charged for once.
 	Answers int64
@@ -20,7 +20,7 @@ type Size struct {
 	Text bool
 	// ShortWrites says that what is written to a cache is written for its shortest time to live.
 	ShortWrites bool
-	// Unlimited says that the model's own limits may not hold.
+	// Unlimited says that the model's own limits are not relied on: a beta feature may lift them.
 	Unlimited bool
 }
 

@@ -63,6 +63,15 @@ type Compatible struct {
 	once   sync.Once // makes names and shapes
 	names  map[string]Count
 	shapes map[*operation]*compatibleShapes
+
+	unknownOnce   sync.Once
+	unknownShapes unknownShapes
+}
+
+// unknown returns the shapes of what it does not understand.
+func (d *Compatible) unknown() unknownShapes {
+	d.unknownOnce.Do(func() { d.unknownShapes = newUnknownShapes(d.Provider) })
+	return d.unknownShapes
 }
 
 // check returns an error that names a field which is not valid.
@@ -80,7 +89,7 @@ func (d *Compatible) check() error {
 			return fmt.Errorf("wire: Dialects: Tiers of %s has %q: want flex, standard or priority", d.Provider, tier)
 		}
 	}
-	if _, err := NewOutline(d.Harmless); err != nil {
+	if err := checkHarmless(d.Harmless); err != nil {
 		return fmt.Errorf("wire: Dialects: Harmless of %s: %w", d.Provider, err)
 	}
 	return checkUsageNames(d.Provider, d.UsageNames)
@@ -138,13 +147,18 @@ func (d *Compatible) accepted() []policy.Tier {
 	return tiers
 }
 
+// owns reports whether the URL's host is one of its Hosts.
+func (d *Compatible) owns(u *url.URL) bool {
+	return slices.ContainsFunc(d.Hosts, func(host string) bool { return strings.EqualFold(host, u.Hostname()) })
+}
+
 // Recognise takes POSTs to the paths of OpenAI's API, whatever stands before them, and GETs of a response.
 func (d *Compatible) Recognise(method string, u *url.URL) (Call, bool) {
 	op, poll := operationOf(method, u.Path)
 	switch {
 	case op == nil, !d.has(op):
 		return Call{}, false
-	case len(d.Hosts) > 0 && !slices.ContainsFunc(d.Hosts, func(host string) bool { return strings.EqualFold(host, u.Hostname()) }):
+	case len(d.Hosts) > 0 && !d.owns(u):
 		return Call{}, false
 	}
 	shapes := d.shapesOf(op)

@@ -21,6 +21,11 @@ type Lister interface {
 func (r *Router) Known() (known []policy.Known, whole bool) {
 	whole = true
 	dialects := r.own
+	for _, d := range r.own {
+		if c, ok := d.(*Compatible); ok && len(c.Hosts) > 0 {
+			known = append(known, policy.Known{Provider: c.Provider, Operation: Unknown})
+		}
+	}
 	for _, p := range providers {
 		dialects = append(dialects[:len(dialects):len(dialects)], p.dialects...)
 		known = append(known, policy.Known{Provider: p.name, Operation: Unknown})

@@ -9,8 +9,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
-// An Outline lists the members of a request that add nothing to its cost but their own bytes, of which each is at most one
-// token of input. What a call can cost has a bound by its bytes only if its request has no other member.
+// An Outline lists the members of a request whose effect on its cost is known. Most add only their bytes, of which each is at
+// most one token of input. A member that is not listed may cost anything: the call then has no bound of its cost.
 //
 // An Outline is written as the names of members, separated by white space:
 //
@@ -21,9 +21,9 @@ import (
 //	name         a string, a number, a boolean or null
 //	name*        any value
 //	name=a|b     one of these strings, or null
-//	name{...}    an object with the members between the braces, or a value as of name
+//	name{a b}    an object with these members, or a value as of name
 //	name?        refers to input that is not in the request, unless its value is null or false
-//	name#        as name; the elements of its array are counted, as a model's limit of input holds for each
+//	name#        as name; each element of its array is one input, for which a model's limit holds
 //	name:typed   as name, but only in an object whose member type has a listed value
 //	...          other members of this object are input of an unknown size
 //
@@ -87,7 +87,11 @@ type outlineParser struct {
 
 func (p *outlineParser) fail(why string) {
 	if p.err == nil {
-		p.err = fmt.Errorf("wire: outline: %s at %.20q", why, p.rest)
+		where := "its end"
+		if p.rest != "" {
+			where = fmt.Sprintf("%.20q", p.rest)
+		}
+		p.err = fmt.Errorf("wire: outline: %s at %s", why, where)
 	}
 	p.rest = ""
 }
@@ -481,4 +485,23 @@ func (r *outlineReader) path(name string) string {
 		name = "(a member)"
 	}
 	return strings.Join(append(names, name), ".")
+}
+
+// checkHarmless returns an error for the text of an outline that is not valid, or lists a member of OpenAI's API.
+func checkHarmless(text string) error {
+	o, err := NewOutline(text)
+	if err != nil {
+		return err
+	}
+	for _, op := range operations {
+		if op.shape.Harmless == nil {
+			continue
+		}
+		for name := range o.members {
+			if op.shape.Harmless.members[name] != nil {
+				return fmt.Errorf("%q is a member of OpenAI's API already", name)
+			}
+		}
+	}
+	return nil
 }

@@ -150,3 +150,13 @@ func FuzzOutline(f *testing.F) {
 		}
 	})
 }
+
+// Harmless cannot replace what OpenAI's API has.
+func TestHarmlessOfACompatible(t *testing.T) {
+	for text, why := range map[string]string{"guided_json* top_z": "", "messages*": `"messages" is a member of OpenAI's API already`, "a{": `want }`} {
+		_, err := NewRouter(RouterConfig{Dialects: []Dialect{&Compatible{Provider: "acme", Harmless: text}}})
+		if (err != nil) != (why != "") || err != nil && !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -27,7 +27,10 @@ var freeVerbs = []string{
 }
 
 // isFree reports whether a POST to a path that no dialect understands is known to cost nothing.
-func (p *provider) isFree(path string) bool {
+func (p *provider) isFree(path string) bool { return isFree(path, p.free...) }
+
+// isFree is the same for a provider with further segments that are free.
+func isFree(path string, segmentsToo ...string) bool {
 	segments := strings.Split(path, "/")
 	last := segments[len(segments)-1]
 	switch {
@@ -40,7 +43,7 @@ func (p *provider) isFree(path string) bool {
 		return slices.Contains(freeVerbs, verb)
 	}
 	for _, s := range segments {
-		if slices.Contains(freeSegments, s) || slices.Contains(p.free, s) {
+		if slices.Contains(freeSegments, s) || slices.Contains(segmentsToo, s) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -85,9 +86,32 @@ func (r *Router) Recognise(method string, u *url.URL) (Dialect, Call, bool) {
 		return d, c, true
 	}
 	if p == nil {
-		return nil, Call{}, false
+		return r.unknownElsewhere(method, u)
 	}
 	return unknownCall(p, method, u)
+}
+
+// unknownElsewhere returns a POST that no dialect understands, to a host of one of the program's own dialects, or to an unknown
+// host by a path that submits work at the providers that are known.
+func (r *Router) unknownElsewhere(method string, u *url.URL) (Dialect, Call, bool) {
+	for _, d := range r.own {
+		if c, ok := d.(*Compatible); ok && c.owns(u) {
+			return unknownOf(c.unknown(), d, method, u, isFree(u.Path))
+		}
+	}
+	if method != http.MethodPost || !submits(u.Path) {
+		return nil, Call{}, false
+	}
+	p := openAI
+	switch {
+	case strings.Contains(u.Path, "/messages/"):
+		p = anthropic
+	case strings.Contains(u.Path, ":"):
+		p = gemini
+	}
+	d, c, ok := unknownCall(p, method, u)
+	c.Foreign = true
+	return d, c, ok
 }
 
 // recognise returns the first of the dialects that understands a request.

@@ -12,30 +12,39 @@ type unknownOperation struct{ Dialect }
 // unknownShapes are the shapes of such calls at one provider.
 type unknownShapes struct{ observed, submission *Shape }
 
+// newUnknownShapes returns the shapes of a provider.
+func newUnknownShapes(provider string) unknownShapes {
+	return unknownShapes{
+		observed:   &Shape{Provider: provider, Operation: Unknown, Unpriced: "the cost of this operation is not known"},
+		submission: &Shape{Provider: provider, Operation: Unknown, Unpriced: "the work that it submits is charged for when it is done"},
+	}
+}
+
 var unknownShapesOf = func() map[string]unknownShapes {
 	all := map[string]unknownShapes{}
 	for _, p := range providers {
-		all[p.name] = unknownShapes{
-			observed:   &Shape{Provider: p.name, Operation: Unknown, Unpriced: "the cost of this operation is not known"},
-			submission: &Shape{Provider: p.name, Operation: Unknown, Unpriced: "the work that it submits is charged for when it is done"},
-		}
+		all[p.name] = newUnknownShapes(p.name)
 	}
 	return all
 }()
 
 // unknownCall returns a POST to a provider that none of its dialects understands; false if it is known to be free.
 func unknownCall(p *provider, method string, u *url.URL) (Dialect, Call, bool) {
-	if method != http.MethodPost || p.isFree(u.Path) {
+	return unknownOf(unknownShapesOf[p.name], p.dialects[0], method, u, p.isFree(u.Path))
+}
+
+// unknownOf returns a POST that none of a provider's dialects understands; false if it is known to be free. d is one of them.
+func unknownOf(shapes unknownShapes, d Dialect, method string, u *url.URL, free bool) (Dialect, Call, bool) {
+	if method != http.MethodPost || free {
 		return nil, Call{}, false
 	}
-	shapes := unknownShapesOf[p.name]
 	c := newCall(shapes.observed)
 	c.Kind = Observed
 	if submits(u.Path) {
 		c = newCall(shapes.submission)
 		c.Kind = Submission
 	}
-	return unknownOperation{p.dialects[0]}, c, true
+	return unknownOperation{d}, c, true
 }
 
 // Recognise takes nothing: a [Router] decides.
