@@ -351,7 +351,7 @@ type audit struct {
 	total          ledger.Total                  // of the rows
 	seen           map[attempt]bool
 	unbounded      map[int]bool // calls with an attempt whose cost has no bound
-	wireTries      int // requests on the wire, by the rows
+	wireTries      int          // requests on the wire, by the rows
 }
 
 // An attempt is one attempt of a call, by the call's id.
