@@ -94,6 +94,9 @@ func TestPage(t *testing.T) {
 		if csp := a.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
 			t.Errorf("policy %q", csp)
 		}
+		if r := do(t, "GET", p.url+"/debug/spend/nothing", ""); r.status != 404 || !strings.Contains(r.body, "no such page") {
+			t.Errorf("an unknown page: %d %s", r.status, r.body)
+		}
 		if r := do(t, "GET", p.url+"/debug/spend", ""); r.status != 302 || r.header.Get("Location") != "/debug/spend/" {
 			t.Errorf("%+v", r)
 		}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -127,6 +128,10 @@ func (s *server) handler(g *gate, proxy http.Handler) http.Handler {
 			return
 		}
 		if !g.admitCaller(w, r) {
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/debug/spend") { // the provider has no such paths
+			g.refuse(w, r, http.StatusNotFound, "skinflint_page", "skinflint: there is no such page; the pages are /debug/spend/, /debug/spend/totals.json and /debug/spend/entries.jsonl")
 			return
 		}
 		if !s.running.begin() {
