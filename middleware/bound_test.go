@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -70,9 +71,7 @@ func TestBound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for k, v := range x.header {
-			req.Header[k] = v
-		}
+		maps.Copy(req.Header, x.header)
 		resp, err := stack.RoundTrip(req)
 		switch {
 		case x.refused == "" && err != nil:

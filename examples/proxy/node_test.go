@@ -266,18 +266,19 @@ func nodeRetries(t *testing.T, dir string) {
 	if len(lines) != len(cells) {
 		t.Fatalf("%d results, want %d", len(lines), len(cells))
 	}
-	table := fmt.Sprintf("\n%-24s", "requests for one call")
+	var table strings.Builder
+	table.WriteString(fmt.Sprintf("\n%-24s", "requests for one call"))
 	for _, f := range nodeFaults {
-		table += fmt.Sprintf("%16s", f.name)
+		table.WriteString(fmt.Sprintf("%16s", f.name))
 	}
 	for i := range cells {
 		if i%len(nodeFaults) == 0 {
-			table += fmt.Sprintf("\n%-24s", cells[i].Client)
+			table.WriteString(fmt.Sprintf("\n%-24s", cells[i].Client))
 		}
-		table += fmt.Sprintf("%16d", len(cells[i].provider.Requests()))
+		table.WriteString(fmt.Sprintf("%16d", len(cells[i].provider.Requests())))
 		cells[i].check(t, lines[i])
 	}
-	t.Log(table)
+	t.Log(table.String())
 }
 
 // check checks the result of a call.

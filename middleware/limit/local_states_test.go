@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -84,11 +85,12 @@ func TestStalledWaitersAreTold(t *testing.T) {
 		start := time.Now()
 		var told []string
 		stalled := func(s limit.State) {
-			line := fmt.Sprintf("%v: %s, %d held, %d wait", time.Since(start), limit.Describe(s.Limit), s.Busy, s.Waiting)
+			var line strings.Builder
+			line.WriteString(fmt.Sprintf("%v: %s, %d held, %d wait", time.Since(start), limit.Describe(s.Limit), s.Busy, s.Waiting))
 			for _, h := range s.Holders {
-				line += "; " + h.String()
+				line.WriteString("; " + h.String())
 			}
-			told = append(told, line)
+			told = append(told, line.String())
 		}
 		first, _ := l.Wait(t.Context(), from("a", stalled))
 		time.Sleep(3 * time.Second)

@@ -180,12 +180,12 @@ func readResponses(t *testing.T, docs []string) (r reading) {
 			r.calls = append(r.calls, llmtest.ToolCall{ID: item.CallID, Name: item.Name, Arguments: item.Arguments})
 		}
 	}
-	all := ""
+	var all strings.Builder
 	for _, c := range r.calls {
-		all += c.Arguments
+		all.WriteString(c.Arguments)
 	}
-	if len(docs) > 1 && (deltas != r.text || arguments != all) {
-		t.Errorf("the deltas are %q and %q, the items %q and %q", deltas, arguments, r.text, all)
+	if len(docs) > 1 && (deltas != r.text || arguments != all.String()) {
+		t.Errorf("the deltas are %q and %q, the items %q and %q", deltas, arguments, r.text, all.String())
 	}
 	u := last.Usage
 	r.usage = llmtest.Usage{Prompt: u.Input, Cached: u.In.Cached, Completion: u.Output, Reasoning: u.Out.Reasoning}
