@@ -141,6 +141,8 @@ func (a account) servedTier(asked, named policy.Tier) policy.Tier {
 	switch {
 	case named != "":
 		return named
+	case a.call.NotRead && a.call.Tiers != nil:
+		return ""
 	case asked == "" || asked == policy.Standard || asked == "auto":
 		return policy.Standard
 	case slices.Contains(a.call.Strict, asked) || a.call.OnePrice:

@@ -91,6 +91,9 @@ func (a *attempt) begin() {
 // send sends the request and handles the result.
 func (a *attempt) send() (*http.Response, error) {
 	c := a.c
+	if err := a.c.affordsAt(a.start); err != nil {
+		return nil, a.withdraw(err)
+	}
 	ctx := a.watch(a.within())
 	out := a.copyOf(c.request, transport.WithTrace(ctx, &a.trace))
 	if c.headers.IdempotencyKey {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/policy"
@@ -20,6 +22,9 @@ const (
 	compactURL    = "https://api.openai.com/v1/responses/compact"
 	embeddingsURL = "https://api.openai.com/v1/embeddings"
 )
+
+// manyTools are functions that are too long to be kept.
+var manyTools = strings.TrimSuffix(strings.Repeat(`{"type":"function","function":{"name":"f","description":"`+strings.Repeat("a", 1000)+`"}},`, 20), ",")
 
 // A call under MaxCost is refused if it could cost more, and what it could cost is known of every member of its request.
 func TestBound(t *testing.T) {
@@ -49,12 +54,28 @@ func TestBound(t *testing.T) {
 		{name: "other models", url: openaiURL, body: `{"model":"gpt-5","max_tokens":1,"messages":[],"models":["gpt-5-pro"]}`, limit: "1", refused: `"models"`},
 		{name: "an unknown setting", url: openaiURL, body: `{"model":"gpt-5","max_tokens":1,"messages":[],"turbo":true}`, limit: "1", refused: `what "turbo" in the request costs`},
 		{name: "an unknown setting whose name is a text", url: openaiURL, body: `{"model":"gpt-5","max_tokens":1,"messages":[],"my secret":true}`, limit: "1", refused: `what "(a member)" in the request costs`},
-		{name: "compressed", url: geminiURL, body: "\x1f\x8b", header: http.Header{"Content-Encoding": {"gzip"}}, limit: "1", refused: "the request cannot be read"},
+		{name: "compressed", url: geminiURL, body: "\x1f\x8b", header: http.Header{"Content-Encoding": {"gzip"}}, limit: "1", refused: "it is not known whether it costs at most"},
 		{name: "not JSON", url: openaiURL, body: `{"model":"gpt-5"`, limit: "1", refused: "cost"},
 		{name: "a batch", url: "https://api.openai.com/v1/batches", body: `{}`, limit: "100", refused: "charged for when it is done"},
 		{name: "tuning", url: "https://api.openai.com/v1/fine_tuning/jobs", body: `{}`, limit: "100", refused: "charged for when it is done"},
 		{name: "a grader", url: "https://api.openai.com/v1/fine_tuning/alpha/graders/run", body: `{}`, limit: "100", refused: "charged for when it is done"},
 		{name: "Anthropic's batch", url: messagesURL + "/batches", body: `{}`, limit: "100", refused: "charged for when it is done"},
+		{name: "two output limits, of which one is no plain count", url: "https://api.groq.com/openai/v1/chat/completions", body: `{"model":"openai/gpt-oss-20b","max_tokens":100,"max_completion_tokens":6e4,"messages":[]}`, limit: "0.001", refused: "it could cost $"},
+		{name: "an output limit in quotes", url: geminiURL, body: `{"generationConfig":{"maxOutputTokens":100,"max_output_tokens":"60000"},"contents":[]}`, limit: "0.01", refused: "it could cost $"},
+		{name: "a tier in two spellings", url: geminiURL, body: `{"generationConfig":{"maxOutputTokens":100},"contents":[],"service_tier":"flex","serviceTier":"priority"}`, limit: "1", refused: "no price for this tier"},
+		{name: "many tools and one that is charged for", url: openaiURL, body: `{"model":"gpt-5","max_tokens":1,"messages":[],"tools":[` + manyTools + `,{"type":"live_search"}]}`, limit: "1", refused: "tools that cost by the use"},
+		{name: "many tools and one in escapes", url: openaiURL, body: `{"model":"gpt-5","max_tokens":1,"messages":[],"tools":[` + manyTools + `,{"type":"\u0062rowser_search"}]}`, limit: "1", refused: "tools that cost by the use"},
+		{name: "many functions", url: openaiURL, body: `{"model":"gpt-5","max_tokens":1,"messages":[],"tools":[` + manyTools + `]}`, limit: "0.1"},
+		{name: "a tool by its name", url: openaiURL, body: `{"model":"gpt-5","max_tokens":1,"messages":[],"tools":["browser_search"]}`, limit: "1", refused: "tools that cost by the use"},
+		{name: "a tool without a type", url: openaiURL, body: `{"model":"gpt-5","max_tokens":1,"messages":[],"tools":[{"googleSearch":{}}]}`, limit: "1", refused: "tools that cost by the use"},
+		{name: "a type of an item in escapes", url: responsesURL, body: `{"model":"gpt-5","max_output_tokens":1,"input":[{"type":"` + strings.Repeat(`\u0061`, 40) + `","id":"x"}]}`, limit: "0.1", refused: "it could cost $"},
+		{name: "a long speed", url: messagesURL, body: `{"model":"claude-opus-5-5","max_tokens":1,"speed":"` + strings.Repeat("f", 200) + `","messages":[]}`, limit: "1", refused: `"speed"`},
+		{name: "a member twice", url: openaiURL, body: `{"model":"gpt-5","max_tokens":1,"messages":[],"n":100,"n":1}`, limit: "1", refused: `"n"`},
+		{name: "thinking beyond the output limit", url: messagesURL, body: `{"model":"claude-haiku-4-5","max_tokens":2000,"thinking":{"type":"enabled","budget_tokens":100000},"messages":[]}`, limit: "0.1", refused: "it could cost $"},
+		{name: "a batch, with a slash", url: "https://api.openai.com/v1/batches/", body: `{}`, limit: "100", refused: "charged for when it is done"},
+		{name: "a tuning that goes on", url: "https://api.openai.com/v1/fine_tuning/jobs/j/resume", body: `{}`, limit: "100", refused: "charged for when it is done"},
+		{name: "a realtime call", url: "https://api.openai.com/v1/realtime/calls", body: `{}`, limit: "100", refused: "charged for when it is done"},
+		{name: "a chat, with a slash", url: openaiURL + "/", body: `{"model":"gpt-5","messages":[]}`, limit: "0.1", refused: "it could cost $"},
 		{name: "a gateway's batch", url: "https://gw.example/v1/batches", body: `{}`, limit: "100", refused: "charged for when it is done"},
 		{name: "a gateway's batch of messages", url: "https://gw.example/v1/messages/batches", body: `{}`, limit: "100", refused: "charged for when it is done"},
 		{name: "the batch of an own provider", url: "https://llm.acme.example/v1/batches", body: `{}`, limit: "100", refused: "charged for when it is done"},
@@ -143,6 +164,50 @@ func TestChatWithToolsOfTheProvider(t *testing.T) {
 		row := billedCall{name: "tools", url: "https://api.groq.com/openai/v1/chat/completions", request: body, answer: answer}.row(t)
 		if row.Cost.Known || !strings.Contains(row.Unpriced, "tools") {
 			t.Errorf("%s: cost %s, %q", body, row.Cost, row.Unpriced)
+		}
+	}
+}
+
+// A limit on the cost holds at the time at which an attempt begins: after a wait, a price may be higher.
+func TestBoundAfterAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(moment(t, "2026-11-30T23:59:50Z")))
+		base := newScript(
+			says(429, jsonType, `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"Please retry in 20s."}}`), says(200, jsonType, `{}`),
+		)
+		stack := stackOver(t, base, policy.Policy{})
+		ctx := policy.With(t.Context(), policy.MaxCost(price.MustUSD("0.012")))
+		body := `{"generationConfig":{"maxOutputTokens":500},"contents":[{"parts":[{"text":"hi"}]}]}`
+		url := strings.Replace(geminiURL, "gemini-2.5-flash", "gemini-4-argon", 1)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+		_, err := stack.RoundTrip(req)
+		if !errors.Is(err, middleware.ErrCost) || len(base.bodies) != 1 {
+			t.Errorf("sent %d times: %v", len(base.bodies), err)
+		}
+	})
+}
+
+// The row of a request that could not be read does not look exact.
+func TestRequestThatCannotBeRead(t *testing.T) {
+	for name, x := range map[string]struct{ url, answer string }{
+		"chat":      {"https://api.groq.com/openai/v1/chat/completions", `{"id":"c","model":"openai/gpt-oss-20b","choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}}`},
+		"responses": {responsesURL, `{"id":"r","status":"completed","model":"gpt-5","service_tier":"default","usage":{"input_tokens":9,"output_tokens":1,"total_tokens":10}}`},
+		"Gemini":    {geminiURL, `{"candidates":[{"finishReason":"STOP"}],"modelVersion":"gemini-2.5-flash","usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":1,"totalTokenCount":10,"serviceTier":"standard"}}`},
+	} {
+		for _, encoding := range []string{"gzip", ""} {
+			stack := stackOver(t, newScript(says(200, jsonType, x.answer)), policy.Policy{})
+			req, _ := http.NewRequest(http.MethodPost, x.url, strings.NewReader(strings.Repeat(" ", 70_000)+"{}"))
+			if req.GetBody = nil; encoding != "" {
+				req.Header.Set("Content-Encoding", encoding)
+			}
+			resp, err := stack.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			drain(resp)
+			if row := stack.Rows()[0]; row.Cost.Known || row.Unpriced == "" || row.Skipped == "" {
+				t.Errorf("%s %q: cost %s, %q, %q", name, encoding, row.Cost, row.Unpriced, row.Skipped)
+			}
 		}
 	}
 }

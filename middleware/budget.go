@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -33,7 +34,7 @@ func (budgetLink) begin(c *call) error {
 	if c.wire.Kind == wire.Submission {
 		return deferred(c, limit)
 	}
-	if c.wire.Fees != wire.NoTools {
+	if c.wire.Fees != wire.NoTools && !c.wire.NotRead {
 		return c.refuse(&Error{Kind: ErrCost,
 			Detail: fmt.Sprintf("it lets the model use tools that cost by the use, such as searches, as often as it likes, and the limit is $%s", limit),
 			Hint:   "take these tools out, or lift MaxCost"})
@@ -59,6 +60,20 @@ func (budgetLink) before(c *call) error {
 		return nil
 	}
 	most, err := c.account(c.start).bound(tier)
+	return afford(c, limit, most, err)
+}
+
+// affordsAt refuses an attempt that begins later than its call, after a wait, if prices have changed by then and its limit does
+// not cover them.
+func (c *call) affordsAt(at time.Time) error {
+	if at.Equal(c.start) || c.options == nil {
+		return nil
+	}
+	limit, limited := limitOf(c)
+	if !limited || c.wire.Kind == wire.Submission {
+		return nil
+	}
+	most, err := c.account(at).bound(c.step.Tier)
 	return afford(c, limit, most, err)
 }
 

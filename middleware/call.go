@@ -122,6 +122,9 @@ func (c *call) open() error {
 	}
 	if c.wire.Kind == wire.Billable || c.wire.Kind == wire.Observed && c.wire.Operation == wire.Unknown {
 		c.dialect.Request(&c.wire, req.Header, c.body.Fields())
+		if skipped := c.body.Skipped(); skipped == transport.SkippedEncoding || skipped == transport.SkippedOnce {
+			c.wire.Unread()
+		}
 		c.readFees()
 		if err := c.useCache(); err != nil {
 			c.body.Close()
@@ -188,9 +191,18 @@ func (c *call) readFees() {
 	if w.Tools == wire.UnknownTools {
 		w.Tools = wire.MaybeTools
 	}
-	if w.Fees = max(w.Fees, w.Tools); w.Fees == wire.MaybeTools && !c.body.Contains(paidTools...) {
+	if w.Fees = max(w.Fees, w.Tools); w.Fees == wire.MaybeTools && c.hasOwnTools() {
 		w.Fees, w.Tools = wire.NoTools, wire.NoTools
 	}
+}
+
+// hasOwnTools reports whether all tools of the request are the program's own.
+func (c *call) hasOwnTools() bool {
+	if c.wire.OwnTools == nil {
+		return !c.body.Contains(paidTools...)
+	}
+	extent, ok := c.wire.OwnTools.Compare(&c.body)
+	return ok && extent.Unlisted == ""
 }
 
 // useCache notes the context cache that the call is to use, or refuses a call that cannot use it: an answer without it

@@ -81,7 +81,7 @@ func (in *input) measure(c *wire.Call, cache string) (price.Size, error) {
 // mixesTTLs reports whether the request may ask for several times to live of what it has written to a cache: in parts of its
 // content, besides the one for all of it. It also reports true if finding out would take time.
 func (in *input) mixesTTLs(c *wire.Call) bool {
-	if !in.body.InMemory() {
+	if !in.body.InMemory() || c.NotRead {
 		return true
 	}
 	if c.TTL() == "" {

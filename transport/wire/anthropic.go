@@ -32,14 +32,14 @@ func newAnthropicMessages(provider string) anthropicMessages {
 	return anthropicMessages{
 		messages: &Shape{
 			Provider: provider, Operation: Messages, Running: true,
-			RequestPaths: messagesRequests, Harmless: messagesHarmless, AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
+			RequestPaths: messagesRequests, Harmless: messagesHarmless, OwnTools: ownTypedTools, AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
 		},
 		countTokens: &Shape{Provider: provider, Operation: CountTokens, NoOutput: true},
 	}
 }
 
 var (
-	messagesRequests = transport.MustPaths("model", "stream", "max_tokens", "service_tier", "speed", "tools", "mcp_servers")
+	messagesRequests = transport.MustPaths("model", "stream", "max_tokens", "service_tier", "speed", "tools", "mcp_servers", "thinking.budget_tokens")
 	messagesAnswers  = withUnknownCounts(transport.MustPaths(append(append([]string{"type", "error.type", "error.message"},
 		messageTop.all()...), messageEvent.all()...)...))
 	messagesMarks  = [][]byte{[]byte(`"usage"`), []byte(`"error"`)}
@@ -78,6 +78,9 @@ func (anthropicMessages) Request(c *Call, h http.Header, body *transport.Fields)
 	c.Model = modelOf(body, c.Model)
 	c.Stream = isTrue(body, atStream)
 	c.MaxOutput = countAt(body, atMaxTokens)
+	if _, thinks := body.Get(atThinkingBudgetTokens); thinks && countAt(body, atThinkingBudgetTokens) >= c.MaxOutput {
+		c.MaxOutput = 0 // with interleaved thinking, the budget may exceed max_tokens, up to the model's limit
+	}
 	readTools(c, body, "type", []string{"", "custom"}, nil) // what has no type is the program's own
 	// The usage reports which tools were used. But what they bring in is input.
 	c.Refers, c.Fees, c.Tools = c.Tools != NoTools || present(body, atMCPServers), c.Tools, NoTools

@@ -83,6 +83,8 @@ type Call struct {
 	Refers bool
 	// Unlimited says that the model's own limits of input and output may not hold, as for a longer context on request.
 	Unlimited bool
+	// NotRead says that the request's body could not be read: see [Call.Unread].
+	NotRead bool
 	// Tools says whether the model may use tools that are charged for and that the answer's usage does not report in full.
 	// Zero is not known.
 	Tools Tools
@@ -133,6 +135,9 @@ type Shape struct {
 	// Harmless are the members of a request that add nothing to its cost but their bytes. Nil is none: what a call can cost
 	// then has no bound. See [Outline].
 	Harmless *Outline
+	// OwnTools has only such tools in "tools" as are the program's own: a list that is too long to be kept is compared with it.
+	// Nil is none: such a list is searched for the names of tools that are charged for.
+	OwnTools *Outline
 	// Added is how many tokens of its own the provider adds to a request at most: a system prompt, a text about tools. Zero
 	// is 1,024; for a host that is not the provider's own, 1,024 is the least.
 	Added int64
@@ -192,3 +197,14 @@ const (
 	PaidTools                 // others
 	MaybeTools                // the list of tools is too long to be read; as UnknownTools
 )
+
+// unknownTier is the tier of a request that does not say plainly which one it asks for.
+const unknownTier policy.Tier = "unknown"
+
+// Unread notes that the request's body could not be read: nothing that it may ask for is then known.
+func (c *Call) Unread() {
+	c.NotRead, c.Choices, c.media = true, 0, true
+	if !c.NoOutput {
+		c.Tools, c.Fees = PaidTools, PaidTools
+	}
+}

@@ -23,6 +23,7 @@ var chatOperation = &operation{
 		RequestPaths: transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "max_completion_tokens",
 			"n", "extra_body", "tools", "plugins", "search_parameters", "web_search_options", "prompt_cache_options.ttl"),
 		Harmless:    chatHarmless,
+		OwnTools:    ownTypedTools,
 		AnswerPaths: chatAnswers,
 		AnswerLimit: usageLimit,
 		Marks:       chatMarks,

@@ -20,14 +20,19 @@ func count(raw []byte) (int64, bool) {
 	return n, n <= maxCount
 }
 
-// countAt returns the largest of the plain counts at the paths; 0 if there is none.
+// countAt returns the largest of the counts at the paths; 0, which is not known, if there is none, or if one of the members is
+// anything else than a plain count above 0 or null.
 func countAt(body *transport.Fields, paths ...transport.Path) (most int64) {
 	for _, path := range paths {
-		if raw, ok := body.Get(path); ok {
-			if n, ok := count(raw); ok {
-				most = max(most, n)
-			}
+		raw, there := body.Look(path)
+		if !there || string(raw) == "null" {
+			continue
 		}
+		n, ok := count(raw)
+		if !ok || n == 0 {
+			return 0
+		}
+		most = max(most, n)
 	}
 	return most
 }

@@ -67,6 +67,9 @@ func (geminiDialect) Request(c *Call, h http.Header, body *transport.Fields) {
 	}
 	readTimeout(c, h)
 	c.Tier = geminiTier(body.Text(tierMember(body)))
+	if body.Has(atServiceTier) && body.Has(atServiceTierCamel) {
+		c.Tier = unknownTier // which of the two counts is not known
+	}
 }
 
 // Edit sets or removes the tier, names a context cache, and says how long the server may take.

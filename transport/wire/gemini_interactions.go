@@ -11,7 +11,7 @@ import (
 
 var interactionShape = Shape{
 	Provider: "gemini", Operation: Interactions, Tiers: geminiTiers, Strict: geminiStrict,
-	RequestPaths: generateRequests, Harmless: interactionHarmless, Added: addedBy["gemini"],
+	RequestPaths: generateRequests, Harmless: interactionHarmless, OwnTools: ownTypedTools, Added: addedBy["gemini"],
 	AnswerPaths: transport.MustPaths(append(append([]string{"error", "error.code", "error.status", "error.message", "event_type"},
 		interactionTop.all()...), interactionEvent.all()...)...),
 	Marks:  usageMarks,

@@ -121,3 +121,12 @@ var interactionHarmless = MustOutline(`
 	generation_config` + generateConfigMembers + ` response_format* response_mime_type response_modalities=text|audio
 	tools* stream store background previous_interaction_id? service_tier
 `)
+
+// The lists of tools that are the program's own: see [Shape.OwnTools]. What else the request has does not matter here.
+var (
+	ownTypedTools = MustOutline(`tools{
+		type=function|custom name description function* parameters* strict custom* format* input_schema* input_examples* cache_control*
+		defer_loading eager_input_streaming
+	} ...`)
+	ownGoogleTools = MustOutline(`tools{functionDeclarations* function_declarations*} ...`)
+)

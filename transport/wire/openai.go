@@ -16,7 +16,7 @@ var openAI = &provider{
 	dialects: []Dialect{openAIChat},
 	free: []string{
 		"vector_stores", "fine_tuning", "assistants", "conversations", "evals", "organization", "input_tokens",
-		"client_secrets", "sessions", "threads", "realtime", "ingest",
+		"client_secrets", "sessions", "threads", "ingest", "hangup", "refer", "reject",
 		"completions", // of a chat completion that is stored: its metadata
 	},
 }

@@ -207,8 +207,9 @@ type outlineReader struct {
 	key   bool   // the string is a key
 	kept  []byte // a key, or a string that is compared
 	keep  bool
-	next  *Outline // of the value that comes next; nil if it is not listed
-	name  string   // of the member that it belongs to
+	seen  map[string]bool // the listed members of the request itself so far
+	next  *Outline        // of the value that comes next; nil if it is not listed
+	name  string          // of the member that it belongs to
 }
 
 type outlineState uint8
@@ -289,16 +290,16 @@ func (r *outlineReader) endString() {
 	if !r.keep {
 		return
 	}
-	text, _ := jsontext.Unquote(r.kept)
+	text, ok := jsontext.Unquote(r.kept) // not ok: it was too long to be kept, or is not valid
 	r.keep = false
 	if r.key {
 		r.key = false
 		r.enter(text)
 		return
 	}
-	listed := text == ""
+	listed := ok && text == ""
 	for _, value := range r.next.values {
-		listed = listed || value == text
+		listed = listed || ok && value == text
 	}
 	switch {
 	case !listed:
@@ -423,10 +424,19 @@ func (r *outlineReader) startValue() {
 	}
 }
 
-// enter notes the member whose value comes next.
+// enter notes the member whose value comes next. Which of several members of one name counts is up to the provider.
 func (r *outlineReader) enter(name string) {
 	f := r.top()
 	r.name, r.next = name, f.of.members[name]
+	if len(r.open) == 1 && r.next != nil {
+		if r.seen[name] {
+			r.report(f, name)
+		}
+		if r.seen == nil {
+			r.seen = make(map[string]bool)
+		}
+		r.seen[name] = true
+	}
 	switch {
 	case r.next == nil:
 		r.unlisted()

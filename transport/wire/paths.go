@@ -51,6 +51,7 @@ var (
 	atSpeed                                   = transport.PathOf("speed")
 	atStream                                  = transport.PathOf("stream")
 	atStreamOptions                           = transport.PathOf("stream_options")
+	atThinkingBudgetTokens                    = transport.PathOf("thinking.budget_tokens")
 	atTokenCount                              = transport.PathOf("tokenCount")
 	atTools                                   = transport.PathOf("tools")
 	atType                                    = transport.PathOf("type")

@@ -55,11 +55,12 @@ func isFree(path string, segmentsToo ...string) bool {
 func submits(path string) bool {
 	for _, end := range []string{
 		"/batches", "/batch/jobs", "/fine_tuning/jobs", "/graders/run", ":batchGenerateContent", ":asyncBatchEmbedContent",
-		"/tunedModels", "/batchPredictionJobs", "/tuningJobs",
+		"/tunedModels", "/batchPredictionJobs", "/tuningJobs", "/realtime/calls",
 	} {
 		if strings.HasSuffix(path, end) {
 			return true
 		}
 	}
-	return false
+	return strings.HasSuffix(path, "/resume") && strings.Contains(path, "/fine_tuning/jobs/") ||
+		strings.HasSuffix(path, "/accept") && strings.Contains(path, "/realtime/calls/")
 }

@@ -14,6 +14,7 @@ var responsesOperation = &operation{
 		RequestPaths: transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background", "tools",
 			"prompt_cache_options.ttl", "background_options.completion_window"),
 		Harmless:    responsesHarmless,
+		OwnTools:    ownTypedTools,
 		AnswerPaths: responsesAnswers,
 		AnswerLimit: usageLimit,
 		Marks:       usageMarks,

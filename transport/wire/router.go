@@ -66,6 +66,11 @@ func (r *Router) Recognise(method string, u *url.URL) (Dialect, Call, bool) {
 	if u == nil {
 		return nil, Call{}, false
 	}
+	if len(u.Path) > 1 && strings.HasSuffix(u.Path, "/") {
+		trimmed := *u
+		trimmed.Path = strings.TrimRight(u.Path, "/")
+		u = &trimmed
+	}
 	if d, c, ok := recognise(r.own, method, u); ok {
 		return d, c, true
 	}

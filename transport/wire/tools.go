@@ -28,16 +28,27 @@ func readTools(c *Call, body *transport.Fields, kind string, free, counted []str
 		return
 	}
 	eachElement(raw, func(tool []byte) {
+		if len(tool) == 0 || tool[0] != '{' {
+			c.Tools = PaidTools // a tool by its name, or something that a provider may take for one
+			return
+		}
 		var name []byte
+		own := false
 		eachMember(tool, func(key, value []byte) {
 			switch {
 			case kind == "":
 				addTool(c, key, free, counted)
 			case sameText(key, kind):
 				name = value
+			case sameText(key, "function"), sameText(key, "name"):
+				own = true
 			}
 		})
-		if kind != "" {
+		switch {
+		case kind == "":
+		case name == nil && !own:
+			c.Tools = PaidTools
+		default:
 			addTool(c, name, free, counted)
 		}
 	})

@@ -42,6 +42,7 @@ func (vertexDialect) Recognise(method string, u *url.URL) (c Call, ok bool) {
 	c, ok = vertexCall(method, u.Path)
 	if ok {
 		setLocation(&c, u.Path)
+		c.Regional = c.Regional || regionalHost(u)
 	}
 	return c, ok
 }
@@ -90,6 +91,11 @@ func setLocation(c *Call, path string) {
 		c.parent = "projects/" + project + "/locations/" + location + "/"
 	}
 	c.Regional = location != "global"
+}
+
+// regionalHost reports whether the host is that of a region, such as us-east5-aiplatform.googleapis.com.
+func regionalHost(u *url.URL) bool {
+	return strings.Contains(u.Host, "-aiplatform.") || strings.Contains(u.Host, ".rep.googleapis.com")
 }
 
 // Request reads what the Gemini API's does, and the tier's header.
