@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -374,6 +375,30 @@ func TestBackgroundFetchedFirst(t *testing.T) {
 		if call.Exposure().Sign() != 0 {
 			t.Errorf("%s: the tracker has an exposure of %v", name, call.Exposure())
 		}
+	}
+}
+
+// Nor is the row open that a store was shown of the attempt: it is ended by one that costs nothing.
+func TestBackgroundFetchedFirstIsEnded(t *testing.T) {
+	var store openStore
+	base := newAPI()
+	stack := stackOver(t, base, policy.Policy{}, middleware.WithStore(&store))
+	base.on("POST "+responsesURL, says(200, "application/json", queued))
+	base.on("GET "+asked, says(200, "application/json", completed))
+	req, err := http.NewRequest("POST", responsesURL, strings.NewReader(backgroundBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := stack.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch(t, stack, asked, 1, completed)
+	drain(resp)
+	fetch(t, stack, asked, 1, completed)
+	totals := store.Totals()
+	if left := store.unended(); len(left) != 0 || totals.Cost.String() != "0.0002125" || totals.Exposure.Sign() != 0 || totals.Unpriced != 0 {
+		t.Errorf("open: %+v, totals %+v", left, totals.Total)
 	}
 }
 
