@@ -38,7 +38,7 @@ func (a account) settle(row *ledger.Row, answer *wire.Answer) {
 	case a.call.Kind == wire.Free:
 		free(row)
 		return
-	case !answer.HasUsage:
+	case !answer.HasUsage || answer.Pending: // what work in progress has used so far is not what it costs
 		a.expose(row, cmp.Or(a.waits(answer), answer.Problem, a.call.Unpriced, answer.Extras, "the answer does not say what was used"))
 		return
 	}
@@ -59,6 +59,10 @@ func (a account) settle(row *ledger.Row, answer *wire.Answer) {
 	if why := a.writes(answer); why != "" {
 		row.UsageSource = ledger.Estimated
 		a.expose(row, why)
+		return
+	}
+	if answer.Usage.Prompt() == 0 && answer.Usage.Output > 0 { // some hosts write zero for what they do not know
+		a.expose(row, cmp.Or(a.call.Unpriced, answer.Extras, "the answer says that the prompt had no tokens"))
 		return
 	}
 	a.price(row, answer)

@@ -450,10 +450,12 @@ func (a *attempt) close(err error) {
 		a.count(err)
 		return
 	}
-	a.remember()
+	counted := a.remember()
 	storage := c.engine.stored.account(row, a.account(), answer.Stored)
 	if c.wire.Operation != wire.UpdateCache && c.wire.Operation != wire.DeleteCache { // which change storage only
-		c.emit(row)
+		if !counted || a.opened || row.Exposure.Known {
+			c.emit(row)
+		}
 		if c.repeat.known {
 			c.noteRepeatable(row.Outcome)
 		}

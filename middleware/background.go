@@ -26,13 +26,18 @@ type pending struct {
 	most    price.Pico   // the most that it can cost,
 	noBound error        // or why there is no bound
 	counted bool         // its usage has been counted
+	alone   bool         // that was before the call was known here: by a row of the request for its result
 }
 
-// add remembers a call.
-func (p *pendings) add(id string, c pending) {
+// add remembers a call, and reports whether its result has been counted already, by the row of the request for it.
+func (p *pendings) add(id string, c pending) (counted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.calls.values[id].alone {
+		return true
+	}
 	p.calls.put(id, c)
+	return false
 }
 
 // resolved notes that the cost of an attempt is known, so that its answer does not count again.
@@ -69,20 +74,33 @@ func (p *pendings) ended(answer *wire.Answer) (c pending, known, isNew bool) {
 		return c, known, false
 	}
 	now := c
-	now.counted = answer.HasUsage
+	now.counted, now.alone = answer.HasUsage, !known
 	p.calls.put(id, now)
 	return c, known, true
 }
 
 // remember remembers a call that the provider works on after it has answered it, and one whose answer may be fetched again.
-func (a *attempt) remember() {
+// It reports whether its result was fetched, and counted, before its own answer had been read: the call then has a row, and
+// that of the attempt must not count it again. What other sends of the request may have cost stays.
+func (a *attempt) remember() (counted bool) {
 	c, answer := a.c, &a.reader.Answer
 	if answer.ResponseID == "" || !answer.Background && !c.wire.Background || !answer.Pending && !answer.HasUsage {
-		return
+		return false
 	}
 	p := pending{call: c.wire, row: a.row, tracked: c.options.Tracked(), counted: !answer.Pending}
 	p.most, p.noBound = a.account().most(a.row.AskedTier)
-	c.engine.pending.add(answer.ResponseID, p)
+	if !c.engine.pending.add(answer.ResponseID, p) {
+		return false
+	}
+	others := a.row.Exposure.Pico - p.most
+	a.row.Usage, a.row.Unpriced, a.row.PriceID = price.Usage{}, "", ""
+	a.row.List, a.row.Implicit, a.row.Explicit, a.row.Exposure = ledger.Amount{}, ledger.Amount{}, ledger.Amount{}, ledger.Amount{}
+	free(&a.row)
+	if p.noBound == nil && others > 0 {
+		a.row.Exposure = ledger.Known(others)
+	}
+	c.exposure = a.row.Exposure
+	return true
 }
 
 // adopt makes the request for the result of an earlier call be read as that call's: what was asked for decides what the

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -318,5 +319,124 @@ func TestFetchesAreUnchanged(t *testing.T) {
 	}
 	if rows := stack.Rows(); len(base.sent) != 3 || base.sent[0] != "GET "+asked || len(rows) != 0 {
 		t.Errorf("sent %q, rows %+v", base.sent, rows)
+	}
+}
+
+// Work in progress is not what it costs, whatever usage it reports so far.
+func TestPendingUsage(t *testing.T) {
+	const interactionsURL = "https://generativelanguage.googleapis.com/v1beta/interactions"
+	const sofar = `"usage":{"total_input_tokens":9,"total_output_tokens":0,"total_tokens":9}`
+	running := strings.Replace(inProgress, `"usage":null`, `"usage":{"input_tokens":10,"output_tokens":1,"total_tokens":11}`, 1)
+	zeros := strings.Replace(queued, `"usage":null`, `"usage":{"input_tokens":0,"output_tokens":0,"total_tokens":0}`, 1)
+	for _, x := range []billedCall{
+		{name: "in progress", url: responsesURL, request: backgroundBody, answer: running},
+		{name: "queued, with zeros", url: responsesURL, request: backgroundBody, answer: zeros},
+		{name: "not in the background", url: responsesURL, request: `{"model":"gpt-5"}`, answer: strings.Replace(running, `"background":true,`, "", 1)},
+		{name: "an interaction", url: interactionsURL, request: `{"model":"gemini-2.5-flash","background":true}`,
+			answer: `{"id":"i","model":"gemini-2.5-flash","status":"in_progress","background":true,"service_tier":"standard",` + sofar + `}`},
+		{name: "an interaction, cut", url: interactionsURL + "?alt=sse", request: `{"model":"gemini-2.5-flash","stream":true}`,
+			answer: `data: {"event_type":"interaction.start","interaction":{"id":"i","model":"gemini-2.5-flash","status":"in_progress",` + sofar + "}}\n\n"},
+	} {
+		x.cost = "unknown"
+		if row := x.check(t); row.UsageSource != ledger.Unknown || row.Exposure.Pico <= 0 || row.Usage != (price.Usage{}) {
+			t.Errorf("%s: %s, %+v, exposure %v", x.name, row.UsageSource, row.Usage, row.Exposure)
+		}
+	}
+	x := billedCall{name: "an interaction that says only what event it is, cut", url: interactionsURL + "?alt=sse", request: `{"model":"gemini-2.5-flash","stream":true}`,
+		answer: `data: {"event_type":"interaction.start","interaction":{"id":"i","model":"gemini-2.5-flash",` + sofar + "}}\n\n", cost: "0.0000027"}
+	if row := x.check(t); row.UsageSource != ledger.Estimated || row.Exposure.Pico <= 0 || row.Outcome != policy.Partial {
+		t.Errorf("%s: %s, %s, exposure %v", x.name, row.Outcome, row.UsageSource, row.Exposure)
+	}
+}
+
+// A result that is fetched before the answer of its call has been read to its end is counted once.
+func TestBackgroundFetchedFirst(t *testing.T) {
+	for name, answer := range map[string]string{"queued": queued, "done at once": completed} {
+		base := newAPI()
+		stack := stackOver(t, base, policy.Policy{})
+		base.on("POST "+responsesURL, says(200, "application/json", answer))
+		base.on("GET "+asked, says(200, "application/json", completed))
+		ctx, call := policy.Track(t.Context())
+		req, err := http.NewRequestWithContext(ctx, "POST", responsesURL, strings.NewReader(backgroundBody))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := stack.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fetch(t, stack, asked, 1, completed)
+		drain(resp)
+		fetch(t, stack, asked, 2, completed)
+		rows, totals := stack.Rows(), stack.Totals()
+		if len(rows) != 1 || totals.Calls != 1 || totals.Cost.String() != "0.0002125" || totals.Exposure.Sign() != 0 || totals.Unpriced != 0 {
+			t.Errorf("%s: totals %+v, rows %+v", name, totals.Total, rows)
+		}
+		if call.Exposure().Sign() != 0 {
+			t.Errorf("%s: the tracker has an exposure of %v", name, call.Exposure())
+		}
+	}
+}
+
+// Nor is the row open that a store was shown of the attempt: it is ended by one that costs nothing.
+func TestBackgroundFetchedFirstIsEnded(t *testing.T) {
+	var store openStore
+	base := newAPI()
+	stack := stackOver(t, base, policy.Policy{}, middleware.WithStore(&store))
+	base.on("POST "+responsesURL, says(200, "application/json", queued))
+	base.on("GET "+asked, says(200, "application/json", completed))
+	req, err := http.NewRequest("POST", responsesURL, strings.NewReader(backgroundBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := stack.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch(t, stack, asked, 1, completed)
+	drain(resp)
+	fetch(t, stack, asked, 1, completed)
+	totals := store.Totals()
+	if left := store.unended(); len(left) != 0 || totals.Cost.String() != "0.0002125" || totals.Exposure.Sign() != 0 || totals.Unpriced != 0 {
+		t.Errorf("open: %+v, totals %+v", left, totals.Total)
+	}
+}
+
+// The result of a call that another process made says itself which tools it had.
+func TestForeignTools(t *testing.T) {
+	const interaction = "https://generativelanguage.googleapis.com/v1beta/interactions/i"
+	const interacted = `{"id":"i","model":"gemini-2.5-flash","background":true,"status":"completed","service_tier":"standard","usage":{"total_input_tokens":1000,"total_output_tokens":100,"total_tokens":1100}}`
+	long := `[{"type":"function","name":"` + strings.Repeat("f", 5000) + `"}]`
+	for _, x := range []struct{ url, answer, tools, why string }{
+		{asked, completed, `[]`, ""},
+		{asked, completed, `[{"type":"function","name":"f"}]`, ""},
+		{asked, completed, `[{"type":"file_search"}]`, "tools"},
+		{asked, completed, `[{"type":"code_interpreter"}]`, "tools"},
+		{asked, completed, `[{"type":"web_search"}]`, "web searches"},
+		{asked, completed, long, "tools"},
+		{interaction, interacted, `[]`, ""},
+		{interaction, interacted, `[{"type":"google_search"}]`, "tools"},
+		{interaction, interacted, "", "tools"},
+	} {
+		answer := x.answer
+		if x.tools != "" {
+			answer = strings.Replace(answer, "{", `{"tools":`+x.tools+`,`, 1)
+		}
+		base := newAPI()
+		stack := stackOver(t, base, policy.Policy{})
+		base.on("GET "+x.url, says(200, "application/json", answer))
+		fetch(t, stack, x.url, 2, answer)
+		rows := stack.Rows()
+		if len(rows) != 1 || rows[0].Cost.Known != (x.why == "") || !strings.Contains(rows[0].Unpriced, x.why) {
+			t.Errorf("%.60s: %+v", x.tools, rows)
+		}
+	}
+	// What streams say is read alike.
+	base := newAPI()
+	stack := stackOver(t, base, policy.Policy{})
+	base.on("GET "+asked+"?stream=true", says(200, "text/event-stream", event("completed", strings.Replace(completed, "{", `{"tools":[{"type":"file_search"}],`, 1))))
+	mustDo(t, stack, "GET", asked+"?stream=true", "")
+	if rows := stack.Rows(); len(rows) != 1 || rows[0].Cost.Known || !strings.Contains(rows[0].Unpriced, "tools") {
+		t.Errorf("streamed: %+v", rows)
 	}
 }

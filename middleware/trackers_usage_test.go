@@ -250,26 +250,62 @@ func TestTracker21StreamWithoutUsage(t *testing.T) {
 	}
 }
 
-// A usage of zero was taken for none, and an estimate put in its place (BerriAI/litellm#37994).
+// A usage of zero was taken for none, and an estimate put in its place (BerriAI/litellm#37994). The zero stays what the answer
+// said, and costs nothing.
 func TestTracker22ExplicitZero(t *testing.T) {
 	const zero = `"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}`
+	const interactionsURL = "https://generativelanguage.googleapis.com/v1beta/interactions"
 	for _, x := range []billedCall{
-		{name: "chat", url: openaiURL, request: chatBody, answer: `{"model":"gpt-5","service_tier":"default",` + zero + `}`},
-		{name: "streamed", url: openaiURL, request: streamBody, answer: chunks(`{"model":"gpt-5","service_tier":"default","choices":[],` + zero + `}`)},
+		{name: "chat", url: openaiURL, request: chatBody, answer: `{"model":"gpt-5","service_tier":"default","choices":[{"message":{"content":"hello"}}],` + zero + `}`},
+		{name: "streamed", url: openaiURL, request: streamBody, answer: chunks(`{"model":"gpt-5","service_tier":"default","choices":[{"delta":{"content":"a"}}]}`,
+			`{"model":"gpt-5","service_tier":"default","choices":[],`+zero+`}`)},
 		{name: "responses", url: responsesURL, request: `{"model":"gpt-5"}`,
 			answer: `{"id":"r","model":"gpt-5","status":"completed","service_tier":"default","usage":{"input_tokens":0,"output_tokens":0,"total_tokens":0}}`},
+		{name: "embeddings", url: "https://api.openai.com/v1/embeddings", request: `{"model":"text-embedding-3-small","input":"hi"}`,
+			answer: `{"model":"text-embedding-3-small","data":[{"embedding":[1]}],"usage":{"prompt_tokens":0,"total_tokens":0}}`},
 		{name: "Gemini", url: geminiURL, request: `{}`, answer: gemini("gemini-2.5-flash", `"promptTokenCount":0,"totalTokenCount":0`)},
+		{name: "an interaction", url: interactionsURL, request: `{"model":"gemini-2.5-flash"}`,
+			answer: `{"id":"i","model":"gemini-2.5-flash","status":"completed","service_tier":"standard","usage":{"total_input_tokens":0,"total_output_tokens":0,"total_tokens":0}}`},
 		{name: "Anthropic", url: anthropicURL, request: `{"model":"claude-sonnet-4-5"}`,
-			answer: `{"type":"message","model":"claude-sonnet-4-5","usage":{"input_tokens":0,"output_tokens":0,"service_tier":"standard"}}`},
+			answer: `{"type":"message","model":"claude-sonnet-4-5","content":[{"text":"a"}],"usage":{"input_tokens":0,"output_tokens":0,"service_tier":"standard"}}`},
 	} {
 		x.cost = "0"
 		row := x.check(t)
 		wantUsage(t, &row, price.Usage{})
 	}
+	// Output without a prompt is not plausible.
+	row := billedCall{name: "output alone", url: openaiURL, request: chatBody, cost: "unknown",
+		answer: `{"model":"gpt-5","service_tier":"default","usage":{"prompt_tokens":0,"completion_tokens":9,"total_tokens":9}}`}.check(t)
+	wantUsage(t, &row, price.Usage{Output: 9})
+	billedCall{name: "reported as free", url: openaiURL, request: chatBody, cost: "0",
+		answer: `{"model":"gpt-5","service_tier":"default","usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0,"cost":0}}`}.check(t)
+	// Zeros that come first are not the end of a stream.
+	row = billedCall{name: "first", url: openaiURL, request: streamBody, cost: "unknown",
+		answer: `data: {"model":"gpt-5","service_tier":"default","choices":[],` + zero + "}\n\n"}.check(t)
+	if row.Outcome != policy.Partial || row.Exposure.Pico <= 0 {
+		t.Errorf("zeros first: %s, exposure %v", row.Outcome, row.Exposure)
+	}
 	// Absent is not zero.
-	row := billedCall{name: "absent", url: openaiURL, request: chatBody, answer: `{"model":"gpt-5","service_tier":"default"}`, cost: "unknown"}.check(t)
+	row = billedCall{name: "absent", url: openaiURL, request: chatBody, answer: `{"model":"gpt-5","service_tier":"default"}`, cost: "unknown"}.check(t)
 	if row.UsageSource != ledger.Unknown {
 		t.Errorf("absent: %s", row.UsageSource)
+	}
+}
+
+// A Gemini usage that has the prompt alone does not say what was put out. A later event may say it.
+func TestGeminiPromptAlone(t *testing.T) {
+	const alone, whole = `"promptTokenCount":10`, `"promptTokenCount":10,"candidatesTokenCount":2,"totalTokenCount":12`
+	for name, last := range map[string]string{"whole": alone, "streamed": alone, "streamed, corrected": whole} {
+		x := billedCall{name: name, url: geminiURL, request: `{}`, answer: gemini("gemini-2.5-flash", last), cost: "unknown"}
+		if name != "whole" {
+			x.url, x.answer = geminiStreamURL+"?alt=sse", pieces(gemini("gemini-2.5-flash", alone), gemini("gemini-2.5-flash", last))
+		}
+		if last == whole {
+			x.cost = "0.000008" // 10 x 0.3 + 2 x 2.5
+		}
+		if row := x.check(t); last == alone && (!strings.Contains(row.Unpriced, "output") || row.Exposure.Pico <= 0) {
+			t.Errorf("%s: %q, exposure %v", name, row.Unpriced, row.Exposure)
+		}
 	}
 }
 

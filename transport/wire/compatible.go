@@ -125,6 +125,9 @@ func (d *Compatible) newShapes(op *operation) *compatibleShapes {
 	}
 	poll := s
 	poll.AskUsage = false
+	if op.shape.Operation == Responses {
+		poll.AnswerPaths = responsesPolls
+	}
 	s.AskUsage = s.AskUsage && d.AskUsage
 	s.Caches = d.Caches && op.caches
 	if op.tiers && !d.headerTier {

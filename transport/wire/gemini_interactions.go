@@ -9,16 +9,25 @@ import (
 
 // Gemini's Interactions API. It reports its usage under other names than generateContent. Source: googleapis/python-genai.
 
+// interactionNames are the members to look for in answers.
+var interactionNames = append(append([]string{"error", "error.code", "error.status", "error.message", "event_type"},
+	interactionTop.all()...), interactionEvent.all()...)
+
 var interactionShape = Shape{
 	Provider: "gemini", Operation: Interactions, Tiers: geminiTiers, Strict: geminiStrict,
 	RequestPaths: generateRequests, Harmless: interactionHarmless, OwnTools: ownTypedTools, Added: addedBy["gemini"],
-	AnswerPaths: transport.MustPaths(append(append([]string{"error", "error.code", "error.status", "error.message", "event_type"},
-		interactionTop.all()...), interactionEvent.all()...)...),
-	Marks:  usageMarks,
-	Events: [][]byte{[]byte("interaction.complete"), []byte("interaction.completed"), []byte("error")},
+	AnswerPaths: transport.MustPaths(interactionNames...),
+	Marks:       usageMarks,
+	Events:      [][]byte{[]byte("interaction.complete"), []byte("interaction.completed"), []byte("error")},
 }
 
-var interactionPollShape = func() *Shape { s := interactionShape; s.Tiers = nil; return &s }()
+// interactionPollShape also looks for the tools, which the request for a result does not have.
+var interactionPollShape = func() *Shape {
+	s := interactionShape
+	s.Tiers = nil
+	s.AnswerPaths = transport.MustPaths(append([]string{"tools", "interaction.tools"}, interactionNames...)...)
+	return &s
+}()
 
 // interactionRequest reads model, stream, tools and what else generateContent has too.
 func interactionRequest(c *Call, body *transport.Fields) {
@@ -34,6 +43,7 @@ type interactionPaths struct {
 	id, model, status, background, tier             transport.Path
 	input, output, cached, thoughts, tools, total   transport.Path
 	grounding, inputKinds, cachedKinds, outputKinds transport.Path
+	offered                                         transport.Path // the list of tools
 }
 
 var (
@@ -50,6 +60,7 @@ func interactionPathsOf(prefix string) interactionPaths {
 		thoughts: at("usage.total_thought_tokens"), tools: at("usage.total_tool_use_tokens"), total: at("usage.total_tokens"),
 		grounding: at("usage.grounding_tool_count"), inputKinds: at("usage.input_tokens_by_modality"),
 		cachedKinds: at("usage.cached_tokens_by_modality"), outputKinds: at("usage.output_tokens_by_modality"),
+		offered: at("tools"),
 	}
 }
 
@@ -81,6 +92,15 @@ func interactionAnswer(c *Call, doc *transport.Fields, a *Answer) {
 	}
 	readStatus(doc, p.status, p.background, a)
 	readInteractionUsage(doc, p, a)
+	if p == &interactionEvent {
+		kind := doc.Text(atEventType)
+		a.Running = kind != "interaction.complete" && kind != "interaction.completed" // the usage so far
+	} else {
+		a.Running = a.Pending
+	}
+	if a.HasUsage && foreign(c, a) && foreignTools(doc, p.offered, ownTools, nil, MaybeTools) != NoTools {
+		a.Extras = maybeTools // an interaction need not repeat its tools
+	}
 }
 
 // readInteractionUsage turns the counts of interactions into counts that do not overlap. The output does not include

@@ -42,12 +42,21 @@ func readGeminiUsage(c *Call, doc *transport.Fields, a *Answer) {
 		n.keep(&a.gemini)
 	}
 	a.gemini = n
+	if a.Extras == uncountedOutput {
+		a.Extras = "" // of an earlier event
+	}
+	if !hasTotal && !hasCandidates && n.candidates+n.thoughts == 0 && !c.NoOutput {
+		a.Extras = uncountedOutput
+	}
 	a.Usage = n.usage(c, &r)
 	a.HasUsage, a.Problem = true, r.problem
 	if c.NoOutput && c.media && !n.in.stated {
 		a.Extras = "it does not say which of its tokens are of audio, images or video, which have prices of their own"
 	}
 }
+
+// uncountedOutput is what a usage without a total lacks if it has a count of the prompt only.
+const uncountedOutput = "it may also have had output, which the answer does not count"
 
 // keep takes the counts of an earlier event where n has none. A total only holds for counts that came with it.
 func (n *geminiCounts) keep(earlier *geminiCounts) {

@@ -27,6 +27,7 @@ var (
 	atBaseStatusMsg                           = transport.PathOf("base_resp.status_msg")
 	atErrorStatus                             = transport.PathOf("error.status")
 	atErrorType                               = transport.PathOf("error.type")
+	atEventType                               = transport.PathOf("event_type")
 	atExpireTime                              = transport.PathOf("expireTime")
 	atExtraBody                               = transport.PathOf("extra_body")
 	atID                                      = transport.PathOf("id")

@@ -68,8 +68,8 @@ func (r *Reader) End(how transport.End) bool {
 		return true
 	case transport.Unmarked:
 		// Some hosts end their streams without a final event. The usage comes last, so a stream that has it is complete,
-		// unless it reports the usage as it goes.
-		return r.unread || r.Answer.HasUsage && !r.call.Running && !r.Answer.Running
+		// unless it reports the usage as it goes, or only zeros so far.
+		return r.unread || r.Answer.HasUsage && r.Answer.Usage.Prompt() > 0 && !r.call.Running && !r.Answer.Running
 	}
 	return r.unread && (how == transport.EndEOF || how == transport.EndComplete)
 }

@@ -61,7 +61,7 @@ func responsesRequest(c *Call, body *transport.Fields) {
 type responsePaths struct {
 	id, model, tier, window, status, background transport.Path
 	errorCode, errorType, errorMessage          transport.Path
-	usage, searches, images                     transport.Path
+	usage, searches, images, tools              transport.Path
 }
 
 var (
@@ -77,6 +77,7 @@ func responsePathsOf(prefix string) responsePaths {
 		errorCode: at("error.code"), errorType: at("error.type"), errorMessage: at("error.message"),
 		window: at("background_options.completion_window"),
 		usage:  at("usage"), searches: at("tool_usage.web_search.num_requests"), images: at("tool_usage.image_gen.output_tokens"),
+		tools: at("tools"),
 	}
 }
 
@@ -87,7 +88,12 @@ func (p *responsePaths) all() []string {
 	)
 }
 
-var responsesAnswers = transport.MustPaths(append(append([]string{"type", "error", "code"}, responseTop.all()...), responseEvent.all()...)...)
+var (
+	responsesNames   = append(append([]string{"type", "error", "code"}, responseTop.all()...), responseEvent.all()...)
+	responsesAnswers = transport.MustPaths(responsesNames...)
+	// responsesPolls are the members to look for in the result of an earlier call: also its tools, which the answer repeats.
+	responsesPolls = transport.MustPaths(append([]string{"tools", "response.tools"}, responsesNames...)...)
+)
 
 // responsesAnswer reads a response, or an event of a stream that has one:
 //
@@ -130,7 +136,7 @@ func responsesAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.
 		a.window = windowAt(doc, p.window)
 	} else {
 		a.window = windowOf(c.Tier)
-		a.WindowUnknown = c.Kind == Poll && a.Background && !c.Background
+		a.WindowUnknown = foreign(c, a)
 	}
 	return p.tier
 }
@@ -154,10 +160,17 @@ func readResponseUsage(c *Call, doc *transport.Fields, p *responsePaths, a *Answ
 		return
 	}
 	a.Running = a.Pending
+	tools := c.Tools
+	if foreign(c, a) {
+		tools = foreignTools(doc, p.tools, ownTools, openAISearches, NoTools)
+	}
+	if tools > CountedTools && tools != c.Tools {
+		a.Extras = maybeTools
+	}
 	r := countReader{doc: doc}
 	if searches, ok := r.get(p.searches); ok {
 		a.Usage.WebSearches = searches
-	} else if c.Tools == CountedTools {
+	} else if tools == CountedTools {
 		a.Extras = "it may also have used web searches, which are charged for, and the answer does not count"
 	}
 	if images, _ := r.get(p.images); images > 0 {

@@ -17,7 +17,12 @@ import (
 //
 //	"tools": [{"functionDeclarations": [...]}, {"googleSearch": {}}]
 func readTools(c *Call, body *transport.Fields, kind string, free, counted []string) {
-	raw, there := body.Look(atTools)
+	readToolsAt(c, body, atTools, kind, free, counted)
+}
+
+// readToolsAt reads the list of tools at a path.
+func readToolsAt(c *Call, body *transport.Fields, at transport.Path, kind string, free, counted []string) {
+	raw, there := body.Look(at)
 	if !there {
 		return
 	}
@@ -53,6 +58,22 @@ func readTools(c *Call, body *transport.Fields, kind string, free, counted []str
 		}
 	})
 }
+
+// foreign reports whether an answer is the result of a call that another process made, so that only the answer can say what
+// that asked for.
+func foreign(c *Call, a *Answer) bool { return c.Kind == Poll && a.Background && !c.Background }
+
+// foreignTools returns the tools that the answer of a foreign call says it had; absent is what they are if it says nothing.
+func foreignTools(doc *transport.Fields, at transport.Path, free, counted []string, absent Tools) Tools {
+	c := Call{Tools: NoTools}
+	if !doc.Has(at) {
+		c.Tools = absent
+	}
+	readToolsAt(&c, doc, at, "type", free, counted)
+	return c.Tools
+}
+
+const maybeTools = "it may also have used tools, which are charged for"
 
 // addTool notes that the request offers a tool to the model. Its name is a JSON string; nil if it has none.
 func addTool(c *Call, tool []byte, free, counted []string) {
