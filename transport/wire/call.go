@@ -170,6 +170,9 @@ type Shape struct {
 	answer   func(c *Call, doc *transport.Fields, a *Answer) (at transport.Path) // returns where the document names its tier
 	grounded *Shape                                                              // for a request whose answer counts searches
 
+	// Only a usage that comes with an event that has Last, or after it, is that of the whole stream.
+	lateUsage bool
+
 	names           map[string]Count // of a usage of OpenAI's shape
 	exactTotal      bool             // the total of a usage is the sum of its parts
 	reasoningApart  bool             // reasoning is neither in the count of the output nor in the total
