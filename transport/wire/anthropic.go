@@ -253,8 +253,12 @@ func readMessageWrites(r *countReader, p *messagePaths, a *Answer) {
 
 // readMessageExtras notes what makes the cost another than that of the counts.
 func readMessageExtras(doc *transport.Fields, p *messagePaths, a *Answer) {
-	if doc.Text(p.region) == "us" {
+	switch region := doc.Text(p.region); region {
+	case "", "global", "not_available":
+	case "us":
 		a.Extras = "it was served in a region that costs more" // Anthropic's page on data residency
+	default:
+		a.Extras = "it was served in a region whose price is not known"
 	}
 	if raw, there := doc.Look(p.iterations); there && (raw == nil || bytes.Count(raw, []byte(`"input_tokens"`)) > 1) {
 		a.Extras = "it took several iterations, of which the usage reports only part"
