@@ -75,18 +75,21 @@ func TestAnthropicUsage(t *testing.T) {
 
 func TestAnthropicRequest(t *testing.T) {
 	for body, want := range map[string]wire.Call{
-		`{"model":"c","max_tokens":7,"stream":true}`:              {Model: "c", MaxOutput: 7, Stream: true, Tools: wire.NoTools, Fees: wire.NoTools},
-		`{"service_tier":"standard_only"}`:                        {Tier: policy.Standard, Tools: wire.NoTools, Fees: wire.NoTools},
-		`{"tools":[{"name":"f"},{"type":"custom","name":"g"}]}`:   {Tools: wire.NoTools, Fees: wire.NoTools},
-		`{"tools":[{"name":"f"},{"type":"web_search_20250305"}]}`: {Refers: true, Tools: wire.NoTools, Fees: wire.PaidTools},
-		`{"mcp_servers":[{"url":"x"}]}`:                           {Refers: true, Tools: wire.NoTools, Fees: wire.NoTools},
+		`{"model":"c","max_tokens":7,"stream":true}`:                                                                   {Model: "c", MaxOutput: 7, Stream: true, Tools: wire.NoTools, Fees: wire.NoTools},
+		`{"service_tier":"standard_only"}`:                                                                             {Tier: policy.Standard, Tools: wire.NoTools, Fees: wire.NoTools},
+		`{"tools":[{"name":"f"},{"type":"custom","name":"g"}]}`:                                                        {Tools: wire.NoTools, Fees: wire.NoTools},
+		`{"tools":[{"name":"f"},{"type":"web_search_20250305"}]}`:                                                      {Refers: true, Tools: wire.NoTools, Fees: wire.PaidTools},
+		`{"tools":[{"name":"f"},{"type":"bash_20250124"},{"type":"text_editor_20250728"},{"type":"memory_20250818"}]}`: {Tools: wire.NoTools, Fees: wire.NoTools},
+		`{"tools":[{"type":"bash_20250124"},{"type":"code_execution_20250825"}]}`:                                      {Refers: true, Tools: wire.NoTools, Fees: wire.PaidTools},
+		`{"tools":[{"type":"bash"}]}`:                                                                                  {Refers: true, Tools: wire.NoTools, Fees: wire.PaidTools},
+		`{"mcp_servers":[{"url":"x"}]}`:                                                                                {Refers: true, Tools: wire.NoTools, Fees: wire.NoTools},
 	} {
 		d, call, ok := recognise(t, http.MethodPost, anthropicURL)
 		if !ok {
 			t.Fatal("not recognised")
 		}
-		want.Shape, want.Choices = call.Shape, 1
-		if d.Request(&call, nil, fields(t, call.RequestPaths, body)); call != want {
+		d.Request(&call, nil, fields(t, call.RequestPaths, body))
+		if want.Shape, want.Choices = call.Shape, 1; call != want {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", body, call, want)
 		}
 	}

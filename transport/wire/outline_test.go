@@ -170,3 +170,16 @@ func TestHarmlessOfACompatible(t *testing.T) {
 		}
 	}
 }
+
+// What changes neither how much is generated nor what it costs is listed.
+func TestHarmlessSettings(t *testing.T) {
+	for body, outline := range map[string]*Outline{
+		`{"reasoning_format":"hidden","include_reasoning":false}`:                                   chatHarmless,
+		`{"generationConfig":{"mediaResolution":"MEDIA_RESOLUTION_LOW","audioTimestamp":true}}`:     generateHarmless,
+		`{"generation_config":{"media_resolution":"MEDIA_RESOLUTION_LOW","audio_timestamp":false}}`: generateHarmless,
+	} {
+		if got := compare(t, outline, body, func() int { return 7 }); got != (Extent{}) {
+			t.Errorf("%s: %+v", body, got)
+		}
+	}
+}
