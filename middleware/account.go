@@ -61,7 +61,7 @@ func (a account) settle(row *ledger.Row, answer *wire.Answer) {
 		a.expose(row, why)
 		return
 	}
-	if answer.Usage.Prompt() == 0 && answer.Usage.Output > 0 { // some hosts write zero for what they do not know
+	if answer.Usage.Prompt() == 0 && (answer.Usage.Output > 0 || row.Outcome == policy.Partial) { // some hosts write zero for what they do not know
 		a.expose(row, cmp.Or(a.call.Unpriced, answer.Extras, "the answer says that the prompt had no tokens"))
 		return
 	}

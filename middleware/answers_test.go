@@ -123,14 +123,16 @@ func streamed(t *testing.T, url, request, events string, lost bool) (row ledger.
 // Whether an answer is complete, and its usage that of all of it, follows from its events.
 func TestCompleteness(t *testing.T) {
 	const (
-		model   = `"id":"c","model":"gpt-5-mini","service_tier":"default",`
-		begun   = `{` + model + `"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}`
-		running = `{` + model + `"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}],"usage":{"prompt_tokens":29,"completion_tokens":1,"total_tokens":30}}`
-		ended   = `{` + model + `"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`
-		usage   = `{` + model + `"choices":[],"usage":{"prompt_tokens":29,"completion_tokens":9,"total_tokens":38}}`
-		empty   = `{` + model + `"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":""}]}`
-		gemini  = `{"candidates":[{}],"modelVersion":"gemini-2.5-flash","usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"totalTokenCount":15,"serviceTier":"standard"}}`
-		finish  = `{"candidates":[{"finishReason":"STOP"}],"modelVersion":"gemini-2.5-flash"}`
+		model      = `"id":"c","model":"gpt-5-mini","service_tier":"default",`
+		begun      = `{` + model + `"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}`
+		running    = `{` + model + `"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}],"usage":{"prompt_tokens":29,"completion_tokens":1,"total_tokens":30}}`
+		ended      = `{` + model + `"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`
+		usage      = `{` + model + `"choices":[],"usage":{"prompt_tokens":29,"completion_tokens":9,"total_tokens":38}}`
+		alone      = `{` + model + `"usage":{"prompt_tokens":29,"completion_tokens":9,"total_tokens":38}}`
+		endedUsage = `{` + model + `"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":29,"completion_tokens":9,"total_tokens":38}}`
+		empty      = `{` + model + `"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":""}]}`
+		gemini     = `{"candidates":[{}],"modelVersion":"gemini-2.5-flash","usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":5,"totalTokenCount":15,"serviceTier":"standard"}}`
+		finish     = `{"candidates":[{"finishReason":"STOP"}],"modelVersion":"gemini-2.5-flash"}`
 	)
 	one := func(data ...string) string { return "data: " + strings.Join(data, "\n\ndata: ") + "\n\n" }
 	const geminiEvents = geminiStreamURL + "?alt=sse"
@@ -143,7 +145,16 @@ func TestCompleteness(t *testing.T) {
 	}{
 		{"usage in every event, cut", openaiURL, one(running, running), true, policy.Partial, ledger.Estimated, true},
 		{"usage in every event, no end", openaiURL, one(running, running), false, policy.Partial, ledger.Estimated, true},
-		{"usage in every event, ended", openaiURL, one(running, ended), true, policy.Billed, ledger.Measured, false},
+		{"usage in every event, ended, cut", openaiURL, one(running, ended), true, policy.Partial, ledger.Estimated, true},
+		{"usage in every event, ended, no end", openaiURL, one(running, ended), false, policy.Partial, ledger.Estimated, true},
+		{"usage in every event, ended, done", openaiURL, one(running, ended) + "data: [DONE]\n\n", true, policy.Billed, ledger.Measured, false},
+		{"usage in every event and the last, cut", openaiURL, one(running, endedUsage), true, policy.Billed, ledger.Measured, false},
+		{"usage in every event and behind the last, cut", openaiURL, one(running, ended, usage), true, policy.Billed, ledger.Measured, false},
+		{"usage in events of its own, cut", openaiURL, one(begun, alone, begun), true, policy.Partial, ledger.Estimated, true},
+		{"usage in events of its own, ended, cut", openaiURL, one(begun, alone, ended), true, policy.Partial, ledger.Estimated, true},
+		{"usage in an event of its own, no end", openaiURL, one(begun, ended, alone), false, policy.Billed, ledger.Measured, false},
+		{"usage in an event of its own, done", openaiURL, one(begun, alone) + "data: [DONE]\n\n", true, policy.Billed, ledger.Measured, false},
+		{"usage in an event of its own behind the last, cut", openaiURL, one(begun, ended, alone), true, policy.Billed, ledger.Measured, false},
 		{"usage in every event, done", openaiURL, one(running) + "data: [DONE]\n\n", false, policy.Billed, ledger.Measured, false},
 		{"usage behind the last, no end", openaiURL, one(begun, usage), false, policy.Billed, ledger.Measured, false},
 		{"usage behind the last, cut", openaiURL, one(begun, usage), true, policy.Partial, ledger.Measured, false},
@@ -156,7 +167,7 @@ func TestCompleteness(t *testing.T) {
 		{"Gemini, not finished", geminiEvents, one(gemini, `{"candidates":[{}]}`), false, policy.Partial, ledger.Estimated, true},
 	} {
 		request := `{"model":"gpt-5-mini","stream":true,"max_tokens":100,"messages":[]}`
-		if test.url != openaiURL {
+		if test.url == geminiEvents {
 			request = `{"generationConfig":{"maxOutputTokens":100}}`
 		}
 		row := streamed(t, test.url, request, test.events, test.lost)

@@ -436,11 +436,15 @@ func (a *attempt) close(err error) {
 	defer a.done(&a.row)
 	a.closed = true
 	c, row, answer := a.c, &a.row, &a.reader.Answer
+	looks := 0
+	if row.Outcome == policy.Ambiguous {
+		looks = a.trace.Looks() // which may be what got no answer
+	}
 	if !a.sender.bare { // what net/http's own transport sends again on its own is free
-		a.account().exposeOthers(row, a.trace.Sends()-a.void-1)
+		a.account().exposeOthers(row, a.trace.Sends()+looks-a.void-1)
 	}
 	c.exposure = row.Exposure
-	row.WireTries = a.trace.Writes()
+	row.WireTries = a.trace.Writes() + looks
 	if row.Status != 0 && a.trace.Reported() {
 		row.WireTries = max(row.WireTries, 1) // over HTTP/2, an early answer may come before net/http has reported the headers
 	}

@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
@@ -401,4 +403,42 @@ func TestBaseThatKeepsTheBody(t *testing.T) {
 			w.Errorf("%+v", stack.Rows())
 		}
 	})
+}
+
+// A base that sends a body of GetBody's first, and the request's own after that failed, is billed once. If nothing reports
+// the first, that cannot be told from a look at the body, but the row of what got no answer counts both.
+func TestOwnBodyAfterAnother(t *testing.T) {
+	var one price.Pico // what a send can cost
+	for _, silent := range []bool{false, true} {
+		for _, http2 := range []bool{false, true} {
+			cfg := llmtest.Config{HTTP2: http2, Faults: llmtest.Sequence(llmtest.ResetAfterAccept, llmtest.ResetAfterAccept)}
+			inWorld(t, cfg, policy.Policy{}, func(w *world) {
+				next := w.provider.Transport()
+				first := http.RoundTripper(next)
+				sends := 1
+				if silent {
+					first, sends = detached(next), 2
+				}
+				stack := stackOver(w.T, transport.RoundTripperFunc(func(req *http.Request) (*http.Response, error) {
+					other := req.Clone(req.Context())
+					other.Body, _ = req.GetBody()
+					if resp, err := first.RoundTrip(other); err == nil {
+						return resp, nil
+					}
+					return next.RoundTrip(req)
+				}), policy.Policy{})
+				if _, err := send(w.T, stack, w.provider.URL); err == nil {
+					w.Error("no error")
+				}
+				w.wantBilled(sends)
+				rows := stack.Rows()
+				if one == 0 {
+					one = rows[0].Exposure.Pico
+				}
+				if len(rows) != 1 || rows[0].Outcome != policy.Ambiguous || rows[0].WireTries < sends || one == 0 || rows[0].Exposure != ledger.Known(one*price.Pico(sends)) {
+					w.Errorf("silent %v, HTTP/2 %v: %+v", silent, http2, rows)
+				}
+			})
+		}
+	}
 }

@@ -46,6 +46,7 @@ const (
 	Incomplete Completeness = iota // it was cut off, or its caller did not read on
 	Complete                       // its end was seen
 	Unmarked                       // it is a stream that was read to its end, but none of its events said that it is complete
+	Last                           // an event with the member [Format.Last] was seen; whether there are more is not known
 )
 
 type bodyKind uint8
@@ -185,6 +186,10 @@ func (d *Documents) Events() bool {
 	return d.kind == eventBody || d.kind == undecidedBody && (d.sse || d.format.Stream)
 }
 
+// Last reports whether an event with the member [Format.Last] has been read. The event that the handler has just been given
+// counts.
+func (d *Documents) Last() bool { return d.last }
+
 // End is called when the body has ended for its reader, and returns whether the whole answer was seen. Events of a stream
 // may still be observed after it: see [Observer]. Other bodies may not.
 func (d *Documents) End(how End) Completeness {
@@ -198,8 +203,10 @@ func (d *Documents) End(how End) Completeness {
 
 func (d *Documents) completeness(toEnd bool) Completeness {
 	switch {
-	case d.ended, d.last:
+	case d.ended:
 		return Complete
+	case d.last:
+		return Last
 	case !toEnd, d.kind == arrayBody:
 		return Incomplete
 	case d.kind == eventBody, d.kind == undecidedBody && d.sse:

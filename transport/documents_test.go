@@ -100,7 +100,7 @@ func TestDocuments(t *testing.T) {
 		{"without marks", events, everything, one(`{"model":1}`, `{"model":2}`), EndEOF, []string{"model=1", "model=2"}, Unmarked},
 		{"a named event", events, named, one(`{"model":1}`) + "event: error\n" + one(`{"model":2}`), EndEOF, []string{"model=1", "model=2"}, Unmarked},
 		{"done", events, stream, one(`{"model":1}`, `[DONE]`), EndClosed, []string{"model=1"}, Complete},
-		{"the last", events, stream, one(`{"model":1}`, `{"model":2,"usage":1,"finish_reason":"stop"}`), EndClosed, []string{"model=1", "model=2 usage=1"}, Complete},
+		{"the last", events, stream, one(`{"model":1}`, `{"model":2,"usage":1,"finish_reason":"stop"}`), EndClosed, []string{"model=1", "model=2 usage=1"}, Last},
 		{"not the last", events, stream, one(`{"model":1,"finish_reason":null}`), EndClosed, []string{"model=1"}, Incomplete},
 		{"the handler says it", events, everything, one(`{"model":1}`, `{"stream":1}`), EndClosed, []string{"model=1", "stream=1"}, Complete},
 		{"events cut off", events, stream, one(`{"model":1}`), EndError, []string{"model=1"}, Incomplete},

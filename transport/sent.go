@@ -71,7 +71,8 @@ func (t *Trace) reopen() bool {
 const maxOpened = 100
 
 // read notes that a body is read for the first time. again says that GetBody gave it. The error is ErrReplay if that body
-// must not be sent, because one was sent before and nothing reported what became of it.
+// must not be sent, because one was sent before and nothing reported what became of it. The request's own body may be read
+// after one that was read before anything was reported: that can have been a look at the body, to sign it.
 func (t *Trace) read(again bool) error {
 	r := &t.reads
 	r.mu.Lock()
@@ -79,7 +80,7 @@ func (t *Trace) read(again bool) error {
 	reported, free := t.watched.Load(), r.forgiven+t.answered()
 	claims := t.headers.Load() > r.claimed
 	switch {
-	case r.ended, again && r.claimed+r.stray > free, again && !claims && r.early+r.claimed+r.stray > free:
+	case r.ended, r.claimed+r.stray > free, again && !claims && r.early+r.claimed+r.stray > free:
 		return ErrReplay
 	case claims:
 		r.claimed++
@@ -121,6 +122,19 @@ func (t *Trace) unreported() int {
 		return int(t.reads.stray) // the early reads were only looks at the body
 	}
 	return int(t.reads.stray + t.reads.early)
+}
+
+// Looks returns how many bodies were read before anything was reported, beyond those that were kept and sent for headers that
+// were reported. Writes and Sends take them for looks at the body, to log or to sign it; but something Foreign may have sent
+// them under a context of its own. It is 0 if nothing was reported at all: Writes and Sends then count them.
+func (t *Trace) Looks() int {
+	r := &t.reads
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !t.watched.Load() {
+		return 0
+	}
+	return int(max(0, r.early-max(0, t.headers.Load()-r.claimed)))
 }
 
 // A sentBody is a body whose first read is noted.

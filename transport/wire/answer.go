@@ -62,6 +62,8 @@ type Answer struct {
 	counted  *usageState     // the counts of usages of OpenAI's shape, if there may be several
 	images   bool            // the usage says how many of the output's tokens are of images
 	several  bool            // there may be several documents
+	counts   bool            // the document just read has a usage of a chat
+	alone    bool            // that usage, the last one, came without choices
 	gemini   geminiCounts    // those of Gemini's
 	parts    usageParts      // which parts of the usage have come, where they come apart
 	window   policy.Tier     // the completion window that the provider kept to; "" if there is none

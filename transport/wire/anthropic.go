@@ -25,18 +25,27 @@ var anthropic = &provider{
 
 // anthropicMessages is the dialect of Anthropic's messages, which other providers have too. Sources: Anthropic's API
 // reference and help centre ("failed requests are not charged"); recorded traffic of 2026.
-type anthropicMessages struct{ messages, countTokens *Shape }
+type anthropicMessages struct{ messages, countTokens, clientTools *Shape }
 
 // newAnthropicMessages returns the dialect of messages at a provider.
 func newAnthropicMessages(provider string) anthropicMessages {
+	messages := Shape{
+		Provider: provider, Operation: Messages, Running: true,
+		RequestPaths: messagesRequests, Harmless: messagesHarmless, OwnTools: ownTypedTools, AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
+	}
+	clientTools := messages
+	clientTools.Added = 4096 // 346 for any tools, 245 for a shell and 700 for an editor, by the page on the tools' prices
 	return anthropicMessages{
-		messages: &Shape{
-			Provider: provider, Operation: Messages, Running: true,
-			RequestPaths: messagesRequests, Harmless: messagesHarmless, OwnTools: ownTypedTools, AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
-		},
+		messages: &messages, clientTools: &clientTools,
 		countTokens: &Shape{Provider: provider, Operation: CountTokens, NoOutput: true},
 	}
 }
+
+var (
+	messagesOwnTools = []string{"", "custom"} // what has no type is the program's own
+	// messagesClientTools run at the client. A date follows.
+	messagesClientTools = []string{"bash_", "text_editor_", "memory_"}
+)
 
 var (
 	messagesRequests = transport.MustPaths("model", "stream", "max_tokens", "service_tier", "speed", "tools", "mcp_servers", "thinking.budget_tokens")
@@ -74,14 +83,16 @@ func (d unknownHostMessages) Recognise(method string, u *url.URL) (Call, bool) {
 
 // Request reads model, stream and the output limit. A tier of Anthropic's ("auto", "standard_only") says what may serve,
 // not what is asked for.
-func (anthropicMessages) Request(c *Call, h http.Header, body *transport.Fields) {
+func (d anthropicMessages) Request(c *Call, h http.Header, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
 	c.Stream = isTrue(body, atStream)
 	c.MaxOutput = countAt(body, atMaxTokens)
 	if _, thinks := body.Get(atThinkingBudgetTokens); thinks && countAt(body, atThinkingBudgetTokens) >= c.MaxOutput {
 		c.MaxOutput = 0 // with interleaved thinking, the budget may exceed max_tokens, up to the model's limit
 	}
-	readTools(c, body, "type", []string{"", "custom"}, nil) // what has no type is the program's own
+	if readClientTools(c, body, messagesOwnTools, messagesClientTools, nil) && c.Shape == d.messages {
+		c.Shape = d.clientTools
+	}
 	// The usage reports which tools were used. But what they bring in is input.
 	c.Refers, c.Fees, c.Tools = c.Tools != NoTools || present(body, atMCPServers), c.Tools, NoTools
 	c.Unlimited = unlimited(h)
@@ -256,8 +267,12 @@ func readMessageWrites(r *countReader, p *messagePaths, a *Answer) {
 
 // readMessageExtras notes what makes the cost another than that of the counts.
 func readMessageExtras(doc *transport.Fields, p *messagePaths, a *Answer) {
-	if doc.Text(p.region) == "us" {
+	switch region := doc.Text(p.region); region {
+	case "", "global", "not_available":
+	case "us":
 		a.Extras = "it was served in a region that costs more" // Anthropic's page on data residency
+	default:
+		a.Extras = "it was served in a region whose price is not known"
 	}
 	if raw, there := doc.Look(p.iterations); there && (raw == nil || bytes.Count(raw, []byte(`"input_tokens"`)) > 1) {
 		a.Extras = "it took several iterations, of which the usage reports only part"

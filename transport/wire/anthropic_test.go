@@ -36,6 +36,17 @@ func TestAnthropicUsage(t *testing.T) {
 			usage: price.Usage{Input: 1, Output: 1}, extras: "code execution"},
 		{name: "a region", url: anthropicURL, docs: []string{`{"usage":{"input_tokens":1,"output_tokens":1,"inference_geo":"us"}}`},
 			usage: price.Usage{Input: 1, Output: 1}, extras: "region"},
+		{name: "another region", url: anthropicURL, docs: []string{`{"usage":{"input_tokens":1,"output_tokens":1,"inference_geo":"eu"}}`},
+			usage: price.Usage{Input: 1, Output: 1}, extras: "region"},
+		{name: "another region in a stream", url: anthropicURL, docs: []string{`{"type":"message_start","message":{"usage":{"input_tokens":1,"output_tokens":1,"inference_geo":"apac"}}}`,
+			`{"type":"message_delta","usage":{"output_tokens":9}}`},
+			usage: price.Usage{Input: 1, Output: 9}, extras: "region"},
+		{name: "all regions", url: anthropicURL, docs: []string{`{"usage":{"input_tokens":1,"output_tokens":1,"inference_geo":"global"}}`},
+			usage: price.Usage{Input: 1, Output: 1}},
+		{name: "a model without regions", url: anthropicURL, docs: []string{`{"usage":{"input_tokens":1,"output_tokens":1,"inference_geo":"not_available"}}`},
+			usage: price.Usage{Input: 1, Output: 1}},
+		{name: "a region of none", url: anthropicURL, docs: []string{`{"usage":{"input_tokens":1,"output_tokens":1,"inference_geo":""}}`},
+			usage: price.Usage{Input: 1, Output: 1}},
 		{name: "fast", url: anthropicURL, docs: []string{`{"usage":{"input_tokens":1,"output_tokens":1,"speed":"fast","service_tier":"standard"}}`},
 			usage: price.Usage{Input: 1, Output: 1}, tier: "fast"},
 		{name: "fast in a stream", url: anthropicURL, docs: []string{`{"type":"message_start","message":{"usage":{"input_tokens":1,"output_tokens":1,"speed":"fast"}}}`,
@@ -64,18 +75,21 @@ func TestAnthropicUsage(t *testing.T) {
 
 func TestAnthropicRequest(t *testing.T) {
 	for body, want := range map[string]wire.Call{
-		`{"model":"c","max_tokens":7,"stream":true}`:              {Model: "c", MaxOutput: 7, Stream: true, Tools: wire.NoTools, Fees: wire.NoTools},
-		`{"service_tier":"standard_only"}`:                        {Tier: policy.Standard, Tools: wire.NoTools, Fees: wire.NoTools},
-		`{"tools":[{"name":"f"},{"type":"custom","name":"g"}]}`:   {Tools: wire.NoTools, Fees: wire.NoTools},
-		`{"tools":[{"name":"f"},{"type":"web_search_20250305"}]}`: {Refers: true, Tools: wire.NoTools, Fees: wire.PaidTools},
-		`{"mcp_servers":[{"url":"x"}]}`:                           {Refers: true, Tools: wire.NoTools, Fees: wire.NoTools},
+		`{"model":"c","max_tokens":7,"stream":true}`:                                                                   {Model: "c", MaxOutput: 7, Stream: true, Tools: wire.NoTools, Fees: wire.NoTools},
+		`{"service_tier":"standard_only"}`:                                                                             {Tier: policy.Standard, Tools: wire.NoTools, Fees: wire.NoTools},
+		`{"tools":[{"name":"f"},{"type":"custom","name":"g"}]}`:                                                        {Tools: wire.NoTools, Fees: wire.NoTools},
+		`{"tools":[{"name":"f"},{"type":"web_search_20250305"}]}`:                                                      {Refers: true, Tools: wire.NoTools, Fees: wire.PaidTools},
+		`{"tools":[{"name":"f"},{"type":"bash_20250124"},{"type":"text_editor_20250728"},{"type":"memory_20250818"}]}`: {Tools: wire.NoTools, Fees: wire.NoTools},
+		`{"tools":[{"type":"bash_20250124"},{"type":"code_execution_20250825"}]}`:                                      {Refers: true, Tools: wire.NoTools, Fees: wire.PaidTools},
+		`{"tools":[{"type":"bash"}]}`:                                                                                  {Refers: true, Tools: wire.NoTools, Fees: wire.PaidTools},
+		`{"mcp_servers":[{"url":"x"}]}`:                                                                                {Refers: true, Tools: wire.NoTools, Fees: wire.NoTools},
 	} {
 		d, call, ok := recognise(t, http.MethodPost, anthropicURL)
 		if !ok {
 			t.Fatal("not recognised")
 		}
-		want.Shape, want.Choices = call.Shape, 1
-		if d.Request(&call, nil, fields(t, call.RequestPaths, body)); call != want {
+		d.Request(&call, nil, fields(t, call.RequestPaths, body))
+		if want.Shape, want.Choices = call.Shape, 1; call != want {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", body, call, want)
 		}
 	}

@@ -29,6 +29,7 @@ var chatOperation = &operation{
 		Marks:       chatMarks,
 		Done:        chatDone,
 		Last:        finishMark,
+		lateUsage:   true,
 		request:     chatRequest,
 		answer:      chatAnswer,
 	},
@@ -44,6 +45,7 @@ var completionsOperation = &operation{
 		Marks:        chatMarks,
 		Done:         chatDone,
 		Last:         finishMark,
+		lateUsage:    true,
 		request:      completionsRequest,
 		answer:       chatAnswer,
 	},
@@ -153,9 +155,9 @@ func chatAnswer(c *Call, doc *transport.Fields, a *Answer) (tier transport.Path)
 	switch {
 	case readUsage(c, doc, a, atUsage):
 		a.Hide = none && !failed
-		a.Running = !none && !failed && doc.Has(atChoices)
+		a.counts, a.Running, a.alone = true, !none && !failed, !doc.Has(atChoices)
 	case readUsage(c, doc, a, atXGroqUsage), readChoiceUsage(c, choices, a): // Groq's, in the last chunk but one; Moonshot's
-		a.Running = !failed
+		a.counts, a.Running, a.alone = true, !failed, false
 	}
 	return atServiceTier
 }

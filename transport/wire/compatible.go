@@ -53,7 +53,7 @@ type Compatible struct {
 	only       []string                // the operations that it has; nil: all
 	paid       func(model string) bool // the model uses tools that are charged for, unasked; nil: none does
 
-	reasoningApart, freshImages bool // see Shape
+	reasoningApart, hiddenReasoning, freshImages bool // see Shape
 
 	// What is still different is done by hooks, after what is common.
 	headers   func(h http.Header, a *Answer)
@@ -119,7 +119,7 @@ func (d *Compatible) newShapes(op *operation) *compatibleShapes {
 	if s.Harmless != nil && d.Harmless != "" {
 		s.Harmless = s.Harmless.with(d.Harmless)
 	}
-	s.reasoningApart, s.freshImages, s.names = d.reasoningApart, d.freshImages, d.names
+	s.reasoningApart, s.hiddenReasoning, s.freshImages, s.names = d.reasoningApart, d.hiddenReasoning, d.freshImages, d.names
 	if !d.headerTier {
 		s.Strict = d.strict
 	}

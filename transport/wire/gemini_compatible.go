@@ -15,7 +15,7 @@ var geminiCompatible Dialect = geminiCompatibleDialect{newGoogleCompatible("gemi
 // newGoogleCompatible returns what the OpenAI-compatible APIs of Gemini and of Vertex AI have in common.
 func newGoogleCompatible(provider string, rejection func(*Call, *Response) Rejection) *Compatible {
 	return &Compatible{
-		Provider: provider, AskUsage: true, Caches: true, running: true, only: []string{Chat, Embeddings},
+		Provider: provider, AskUsage: true, Caches: true, running: true, hiddenReasoning: true, only: []string{Chat, Embeddings},
 		Tiers:     map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "", policy.Priority: "priority"},
 		tiers:     geminiTiers,
 		strict:    geminiStrict,

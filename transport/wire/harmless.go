@@ -17,7 +17,7 @@ var chatHarmless = MustOutline(`
 	}
 	tools* tool_choice* functions* function_call* parallel_tool_calls
 	audio{voice format} modalities=text|audio response_format* reasoning_effort verbosity
-	reasoning{effort max_tokens enabled exclude summary} thinking{type budget_tokens} enable_thinking
+	reasoning{effort max_tokens enabled exclude summary} reasoning_format include_reasoning thinking{type budget_tokens} enable_thinking
 	service_tier store metadata* user safety_identifier prompt_cache_key prompt_cache_retention
 	prompt_cache_options{mode ttl prewarm} cached_content?
 	temperature top_p top_k top_a min_p typical_p seed random_seed stop stop_token_ids logit_bias* logprobs top_logprobs
@@ -96,6 +96,7 @@ const generateConfigMembers = `{
 	responseModalities=TEXT|AUDIO response_modalities=TEXT|AUDIO|text|audio speechConfig* speech_config*
 	thinkingConfig* thinking_config* thinking_level thinking_summaries logprobs responseLogprobs response_logprobs
 	enableEnhancedCivicAnswers enable_enhanced_civic_answers
+	mediaResolution media_resolution audioTimestamp audio_timestamp
 }`
 
 // generateHarmless are the members of generateContent.

@@ -483,7 +483,7 @@ func (r *outlineReader) report(f *outlineFrame, name string) {
 }
 
 // path returns the path of a member of the innermost object. A name that does not look like one is left out: it could be
-// text of the prompt.
+// text of the prompt, or a key.
 func (r *outlineReader) path(name string) string {
 	var names []string
 	for i := 1; i < len(r.open); i++ {
@@ -491,10 +491,16 @@ func (r *outlineReader) path(name string) string {
 			names = append(names, r.open[i].name)
 		}
 	}
-	if name = identifier(name); name == "" {
+	if !memberName(name) {
 		name = "(a member)"
 	}
 	return strings.Join(append(names, name), ".")
+}
+
+// memberName reports whether a name looks like that of a setting: letters and underscores, of which there are few.
+func memberName(name string) bool {
+	notOne := func(c rune) bool { return c != '_' && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') }
+	return name != "" && len(name) <= 32 && !strings.ContainsFunc(name, notOne)
 }
 
 // checkHarmless returns an error for the text of an outline that is not valid, or lists a member of OpenAI's API.

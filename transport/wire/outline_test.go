@@ -51,11 +51,21 @@ func TestOutlineCompare(t *testing.T) {
 	for body, want := range map[string]Extent{
 		`{}`: {}, ` { "text" : "a" , "any":{"b":[{"c":{}}]} } `: {},
 		`{"text":[1,2.5e3,"a",null,true,[["b"]]]}`: {},
-		`{"text":{}}`:                      {Unlisted: "text"},
-		`{"other":1}`:                      {Unlisted: "other"},
-		`{"other":{"text":[{}]},"more":2}`: {Unlisted: "other"},
-		`{"o ther":1}`:                     {Unlisted: "(a member)"},
-		`{"":1}`:                           {Unlisted: "(a member)"},
+		`{"text":{}}`:                                          {Unlisted: "text"},
+		`{"other":1}`:                                          {Unlisted: "other"},
+		`{"other":{"text":[{}]},"more":2}`:                     {Unlisted: "other"},
+		`{"o ther":1}`:                                         {Unlisted: "(a member)"},
+		`{"":1}`:                                               {Unlisted: "(a member)"},
+		`{"sk-proj-SECRET123":1}`:                              {Unlisted: "(a member)"},
+		`{"Merger-with-Acme:2026":1}`:                          {Unlisted: "(a member)"},
+		`{"secret.txt":1}`:                                     {Unlisted: "(a member)"},
+		`{"a1":1}`:                                             {Unlisted: "(a member)"},
+		`{"h\u00e9":1}`:                                        {Unlisted: "(a member)"},
+		`{"closed":{"sk-1":1}}`:                                {Unlisted: "closed.(a member)"},
+		`{"inner":{"b":{"sk-1":1}}}`:                           {Unsized: "inner.b.(a member)"},
+		`{"` + strings.Repeat("a", 32) + `":1}`:                {Unlisted: strings.Repeat("a", 32)},
+		`{"` + strings.Repeat("a", 33) + `":1}`:                {Unlisted: "(a member)"},
+		`{"newSetting_of_theirs":1}`:                           {Unlisted: "newSetting_of_theirs"},
 		`{"` + strings.Repeat("a", 5000) + `":1}`:              {Unlisted: "(a member)"},
 		`{"te\u0078t":{}}`:                                     {Unlisted: "text"},
 		`{"kind":"x"}`:                                         {},
@@ -157,6 +167,19 @@ func TestHarmlessOfACompatible(t *testing.T) {
 		_, err := NewRouter(RouterConfig{Dialects: []Dialect{&Compatible{Provider: "acme", Harmless: text}}})
 		if (err != nil) != (why != "") || err != nil && !strings.Contains(err.Error(), why) {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// What changes neither how much is generated nor what it costs is listed.
+func TestHarmlessSettings(t *testing.T) {
+	for body, outline := range map[string]*Outline{
+		`{"reasoning_format":"hidden","include_reasoning":false}`:                                   chatHarmless,
+		`{"generationConfig":{"mediaResolution":"MEDIA_RESOLUTION_LOW","audioTimestamp":true}}`:     generateHarmless,
+		`{"generation_config":{"media_resolution":"MEDIA_RESOLUTION_LOW","audio_timestamp":false}}`: generateHarmless,
+	} {
+		if got := compare(t, outline, body, func() int { return 7 }); got != (Extent{}) {
+			t.Errorf("%s: %+v", body, got)
 		}
 	}
 }

@@ -17,6 +17,7 @@ type Reader struct {
 	documents  transport.Documents
 	compressed *compressed // nil if the body is not
 	unread     bool        // it came compressed, and could not be read
+	final      bool        // the usage came with the event that may be the last, or after it
 }
 
 // Begin prepares the Reader for the body of a 2xx response to a call. It reads the response's headers, not its body.
@@ -49,8 +50,9 @@ type documentReader Reader
 
 // Document lets the dialect read a document.
 func (r *documentReader) Document(doc *transport.Fields) (seen transport.Seen) {
-	r.Answer.Hide, r.Answer.several = false, r.documents.Events()
+	r.Answer.Hide, r.Answer.counts, r.Answer.several = false, false, r.documents.Events()
 	r.dialect.Answer(r.call, doc, &r.Answer)
+	r.final = r.final || r.Answer.counts && r.documents.Last()
 	if r.Answer.Hide {
 		seen |= transport.SeenHide
 	}
@@ -63,15 +65,30 @@ func (r *documentReader) Document(doc *transport.Fields) (seen transport.Seen) {
 // End reads what is left to read when the body has ended, and reports whether the whole answer was seen.
 func (r *Reader) End(how transport.End) bool {
 	r.decompress()
+	a, toEnd := &r.Answer, how == transport.EndEOF || how == transport.EndComplete
 	switch r.documents.End(how) {
 	case transport.Complete:
 		return true
+	case transport.Last:
+		if !r.call.lateUsage || !a.HasUsage || r.final {
+			return true
+		}
+		if toEnd && r.settled() {
+			return true
+		}
+		a.Running = true // another usage was to follow
+		return false
 	case transport.Unmarked:
-		// Some hosts end their streams without a final event. The usage comes last, so a stream that has it is complete,
-		// unless it reports the usage as it goes, or only zeros so far.
-		return r.unread || r.Answer.HasUsage && r.Answer.Usage.Prompt() > 0 && !r.call.Running && !r.Answer.Running
+		return r.unread || r.settled()
 	}
-	return r.unread && (how == transport.EndEOF || how == transport.EndComplete)
+	return r.unread && toEnd
+}
+
+// settled reports whether a stream that was read to its end has its whole usage. Some hosts end their streams without a final
+// event. The usage comes last, so a stream that has it is complete, unless it reports the usage as it goes, or only zeros so far.
+func (r *Reader) settled() bool {
+	a := &r.Answer
+	return a.HasUsage && a.Usage.Prompt() > 0 && !r.call.Running && (!a.Running || a.alone)
 }
 
 // Events reports whether the response is a stream of events that is read as it arrives, or may turn out to be one.

@@ -43,6 +43,8 @@ var compactOperation = &operation{
 
 var (
 	ownTools = []string{"function", "custom"}
+	// openAIClientTools run at the client. How much text they add to a request is not documented.
+	openAIClientTools = []string{"local_shell", "apply_patch"}
 	// openAISearches cost by the search, which the answer counts. Their preview has another price.
 	openAISearches = []string{"web_search", "web_search_2025_08_26"}
 )
@@ -53,7 +55,7 @@ func responsesRequest(c *Call, body *transport.Fields) {
 	c.Background = isTrue(body, atBackground)
 	c.Tier = windowAt(body, atCompletionWindow)
 	c.TierFixed = c.Tier != ""
-	readTools(c, body, "type", ownTools, openAISearches)
+	c.Refers = readClientTools(c, body, ownTools, openAIClientTools, openAISearches)
 	c.MaxOutput = countAt(body, atMaxOutputTokens)
 }
 

@@ -20,7 +20,7 @@ func TestResponsesUsage(t *testing.T) {
 			`{"type":"response.created","response":{"id":"r","model":"m","service_tier":"auto","status":"in_progress"}}`,
 			`{"type":"response.completed","response":{"id":"r","model":"m","service_tier":"default","status":"completed","usage":{"input_tokens":5,"output_tokens":1}}}`},
 			usage: price.Usage{Input: 5, Output: 1}, tier: policy.Standard, model: "m"},
-		{name: "reasoning apart, as at xAI", url: url, docs: []string{`{"usage":{"input_tokens":5,"output_tokens":1,"total_tokens":10}}`},
+		{name: "reasoning apart, as at xAI", url: "https://api.x.ai/v1/responses", docs: []string{`{"usage":{"input_tokens":5,"output_tokens":1,"total_tokens":10}}`},
 			usage: price.Usage{Input: 5, Output: 5, Reasoning: 4}},
 		{name: "total too small", url: url, docs: []string{`{"usage":{"input_tokens":5,"output_tokens":1,"total_tokens":2}}`}, problem: "total_tokens is less"},
 		{name: "half of it", url: url, docs: []string{`{"usage":{"input_tokens":5}}`}, problem: "lacks"},

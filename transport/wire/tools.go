@@ -3,13 +3,15 @@ package wire
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
 // readTools reads a request's list of tools into c.Tools. A tool whose name is in free costs nothing, the answer counts the
-// uses of one in counted, and any other is charged for. A tool's name is the value of its member kind:
+// uses of one in counted, and any other is charged for. A name in free that ends in an underscore is the beginning of others,
+// which go on with a date. A tool's name is the value of its member kind:
 //
 //	"tools": [{"type": "function", "name": "f"}, {"type": "web_search"}]
 //
@@ -41,6 +43,7 @@ func readToolsAt(c *Call, body *transport.Fields, at transport.Path, kind string
 		own := false
 		eachMember(tool, func(key, value []byte) {
 			switch {
+			case kind == "" && string(value) == "null":
 			case kind == "":
 				addTool(c, key, free, counted)
 			case sameText(key, kind):
@@ -75,9 +78,22 @@ func foreignTools(doc *transport.Fields, at transport.Path, free, counted []stri
 
 const maybeTools = "it may also have used tools, which are charged for"
 
+// readClientTools is readTools for a provider that also has tools of its own that run at the client: those in client cost
+// nothing but their tokens. It reports whether there may be any, for which the provider adds a text to the request.
+func readClientTools(c *Call, body *transport.Fields, free, client, counted []string) bool {
+	if readTools(c, body, "type", free, counted); c.Tools != PaidTools {
+		return false
+	}
+	c.Tools = NoTools
+	readTools(c, body, "type", append(client[:len(client):len(client)], free...), counted)
+	return true
+}
+
 // addTool notes that the request offers a tool to the model. Its name is a JSON string; nil if it has none.
 func addTool(c *Call, tool []byte, free, counted []string) {
-	named := func(name string) bool { return sameText(tool, name) }
+	named := func(name string) bool {
+		return sameText(tool, name) || strings.HasSuffix(name, "_") && bytes.HasPrefix(tool, []byte(`"`+name))
+	}
 	switch {
 	case slices.ContainsFunc(free, named):
 	case slices.ContainsFunc(counted, named):

@@ -7,11 +7,11 @@ import "github.com/skinflint-go/skinflint/policy/price"
 // whole returns how many tokens the prompt and the output have in all, and how many of the prompt's are audio. The total, if
 // there is one, decides what is within another count: there is never more output than it allows. If it is more than prompt and
 // output together, the provider counts the rest separately: audio at Mistral; caches at hosts that count as Anthropic does;
-// reasoning at xAI and at Google's OpenAI-compatible API.
+// reasoning at xAI; reasoning that no count states at Google's OpenAI-compatible API. Any other rest is a problem.
 func (s *usageState) whole(c *Call, u *usage) (prompt, output, audio int64) {
 	prompt, output = s.parts(c, u)
 	audio = s.n[AudioInTokens]
-	reasoning, caches := s.n[ReasoningTokens], s.n[CachedTokens]+s.n[WrittenTokens]
+	reasoning := s.n[ReasoningTokens]
 	apart := s.n[TotalTokens] - prompt - output
 	switch {
 	case !s.has(TotalTokens):
@@ -26,23 +26,39 @@ func (s *usageState) whole(c *Call, u *usage) (prompt, output, audio int64) {
 		}
 	case s.has(audioSeconds), apart == audio:
 		return prompt + apart, output, apart
-	case c.exactTotal:
-		u.wrong("usage.total_tokens is not the sum of its parts")
-	case apart == caches && apart != reasoning:
+	case !c.exactTotal && s.isCache(apart) && apart != reasoning:
 		prompt += apart
-	default:
+	case !c.exactTotal && !c.NoOutput && s.isReasoning(c, apart, prompt, output):
 		output += apart
+	default:
+		u.wrong("usage.total_tokens is not the sum of its parts")
 	}
 	return prompt, output, audio
+}
+
+// isCache reports whether apart is how many tokens were read from a cache, written to it, or both.
+func (s *usageState) isCache(apart int64) bool {
+	cached := s.n[CachedTokens]
+	written := max(s.n[WrittenTokens], s.n[WrittenShort]+s.n[Written1h]+s.n[Written12h])
+	return apart == cached || apart == written || apart == cached+written
+}
+
+// isReasoning reports whether apart is the reasoning, or as much of it as the total allows. Where the provider does not state
+// the reasoning, a rest is taken for it only if the prompt was counted.
+func (s *usageState) isReasoning(c *Call, apart, prompt, output int64) bool {
+	reasoning := s.n[ReasoningTokens]
+	return apart == reasoning || apart < reasoning && reasoning > output || c.hiddenReasoning && prompt > 0
 }
 
 // parts returns the counts of the prompt and of the output. Some hosts report the total of embeddings only.
 func (s *usageState) parts(c *Call, u *usage) (prompt, output int64) {
 	prompt, output = s.n[PromptTokens], s.n[OutputTokens]
 	switch {
-	case s.has(PromptTokens) && (s.has(OutputTokens) || c.NoOutput):
-	case c.NoOutput && s.has(TotalTokens):
+	case c.NoOutput && output > 0:
+		u.wrong("usage counts output where there is none")
+	case c.NoOutput && prompt == 0 && s.has(TotalTokens):
 		prompt = s.n[TotalTokens]
+	case s.has(PromptTokens) && (s.has(OutputTokens) || c.NoOutput):
 	default:
 		u.wrong("usage lacks a count of the prompt or of the output")
 	}

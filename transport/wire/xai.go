@@ -14,9 +14,10 @@ var xAI = &provider{
 	hosts: []string{"api.x.ai", ".api.x.ai"},
 	dialects: []Dialect{newAnthropicMessages("xai"), &Compatible{
 		Provider: "xai", AskUsage: true,
-		Tiers:       map[policy.Tier]string{policy.Standard: "default", policy.Priority: "priority"},
-		tiers:       []policy.Tier{policy.Standard, policy.Priority},
-		freshImages: true, // what is cached is text: a bill of 2026
+		Tiers:           map[policy.Tier]string{policy.Standard: "default", policy.Priority: "priority"},
+		tiers:           []policy.Tier{policy.Standard, policy.Priority},
+		hiddenReasoning: true,
+		freshImages:     true, // what is cached is text: a bill of 2026
 		rejection: func(_ *Call, r *Response, e *apiError, f *Rejection) {
 			if r.Status == http.StatusServiceUnavailable && strings.Contains(e.message, "at capacity") {
 				// "The model is at capacity and currently cannot serve this request."
