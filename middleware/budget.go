@@ -1,10 +1,8 @@
 package middleware
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -63,29 +61,6 @@ func (budgetLink) before(c *call) error {
 	return afford(c, limit, most, err)
 }
 
-// affordsAt refuses an attempt that begins later than its call, after a wait, if prices have changed by then and its limit does
-// not cover them.
-func (c *call) affordsAt(at time.Time) error {
-	if at.Equal(c.start) || c.options == nil {
-		return nil
-	}
-	limit, limited := limitOf(c)
-	if !limited || c.wire.Kind == wire.Submission {
-		return nil
-	}
-	most, err := c.account(at).bound(c.step.Tier)
-	return afford(c, limit, most, err)
-}
-
-// limitOf returns what the call may cost, if that is limited.
-func limitOf(c *call) (price.Pico, bool) {
-	switch c.wire.Kind {
-	case wire.Free, wire.Poll:
-		return 0, false
-	}
-	return c.options.MaxCost()
-}
-
 // deferred refuses a call that submits work which is charged for when it is done, unless the program lets it through.
 func deferred(c *call, limit price.Pico) error {
 	if c.options.AllowsDeferredCost() {
@@ -95,34 +70,4 @@ func deferred(c *call, limit price.Pico) error {
 	return c.refuse(&Error{Kind: ErrCost,
 		Detail: fmt.Sprintf("it submits work that is charged for when it is done and has no bound, and the limit is $%s", limit),
 		Hint:   "let it through by policy.AllowDeferredCost, or lift MaxCost"})
-}
-
-// remedyOf returns what to do about a call without a bound.
-func remedyOf(c *call, err error) string {
-	var unlisted *unlistedError
-	switch {
-	case errors.As(err, &unlisted):
-		return fmt.Sprintf("take %q out, or name it in the dialect's Harmless", unlisted.member)
-	case c.wire.MaxOutput <= 0 && !c.wire.NoOutput:
-		return "give it an output limit (max_completion_tokens or the like), or the model a price and limits in a catalog"
-	}
-	return "change the request, or give the model a price"
-}
-
-// afford refuses the call if it could cost more than its limit, or if it is not known how much it could cost.
-func afford(c *call, limit, worst price.Pico, err error) error {
-	hint := "lower its output limit (max_completion_tokens or the like), or raise MaxCost"
-	if c.wire.MaxOutput <= 0 {
-		hint = "give it an output limit (max_completion_tokens or the like), or raise MaxCost"
-	}
-	switch {
-	case err != nil:
-		return c.refuse(&Error{Kind: ErrCost, Err: err,
-			Detail: fmt.Sprintf("it is not known whether it costs at most $%s", limit),
-			Hint:   remedyOf(c, err) + ", or lift MaxCost"})
-	case worst > limit:
-		return c.refuse(&Error{Kind: ErrCost,
-			Detail: fmt.Sprintf("it could cost $%s, and the limit is $%s", worst, limit), Hint: hint})
-	}
-	return nil
 }

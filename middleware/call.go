@@ -132,9 +132,6 @@ func (c *call) open() error {
 		}
 	}
 	c.settings = c.rules.resolver.Resolve(c.options, c.subject())
-	if c.settings.Unasked != "" {
-		c.noteUnasked()
-	}
 	return nil
 }
 

@@ -214,6 +214,7 @@ func (r *run) begin(req *http.Request) (err error) {
 	} else {
 		ch.engine.warnOfTimeout(req)
 		if err = c.open(); err == nil {
+			c.noteUnasked()
 			err = c.unenforced(ch.parts)
 		}
 	}

@@ -73,7 +73,9 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	if c.request, err = again(req); err != nil {
 		return e, fmt.Errorf("skinflint: explain: %w", err)
 	}
-	err = c.open()
+	if err = c.open(); err == nil {
+		c.noteUnasked()
+	}
 	c.deadline = deadlineOf(req.Context(), c.options)
 	if err == nil {
 		err = budgetLink{}.begin(c)

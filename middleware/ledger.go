@@ -3,7 +3,6 @@ package middleware
 import (
 	"errors"
 	"log/slog"
-	"reflect"
 	"slices"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -19,12 +18,6 @@ func Ledger(s ledger.Store) transport.Middleware {
 	l := new(ledgerLink)
 	l.serve(s, slog.Default())
 	return alone(member{link: l, rank: ledgerRank})
-}
-
-// isNil reports whether a store is nil, or a nil pointer.
-func isNil(s ledger.Store) bool {
-	v := reflect.ValueOf(s)
-	return s == nil || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 type ledgerLink struct {

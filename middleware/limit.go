@@ -33,14 +33,6 @@ func LimitBy(l limit.Limiter) transport.Middleware {
 	return alone(member{link: limitLink{limiter: l}, rank: limitRank})
 }
 
-// badLink is a link that was given something invalid. It refuses every call.
-type badLink struct {
-	noLink
-	err error
-}
-
-func (l badLink) begin(c *call) error { return c.refuse(badPolicy(l.err)) }
-
 type limitLink struct {
 	noLink
 	limiter limit.Limiter // nil: that of the policy in force

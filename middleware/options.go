@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -144,4 +145,10 @@ func WithProvider(name string) Option {
 // answer names a model, the price is that model's.
 func WithDeployments(models map[string]string) Option {
 	return func(c *config) error { c.wire.Deployments = maps.Clone(models); return nil }
+}
+
+// isNil reports whether a store is nil, or a nil pointer.
+func isNil(s ledger.Store) bool {
+	v := reflect.ValueOf(s)
+	return s == nil || v.Kind() == reflect.Pointer && v.IsNil()
 }

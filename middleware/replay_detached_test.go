@@ -406,7 +406,7 @@ func TestBaseThatKeepsTheBody(t *testing.T) {
 }
 
 // A base that sends a body of GetBody's first, and the request's own after that failed, is billed once. If nothing reports
-// the first, that cannot be told from a look at the body, but the row of what got no answer counts both.
+// the first, that looks the same as a mere look at the body, but the row of what got no answer counts both.
 func TestOwnBodyAfterAnother(t *testing.T) {
 	var one price.Pico // what a send can cost
 	for _, silent := range []bool{false, true} {

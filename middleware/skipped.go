@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"strings"
+	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport/wire"
@@ -12,7 +13,7 @@ import (
 // noteUnasked notes that a tier is not asked for because the call takes none. For a tier of the policy that is a matter of
 // course, which the row says. It is logged if the context asks for the tier, or if the body cannot be changed.
 func (c *call) noteUnasked() {
-	if c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
+	if c.settings.Unasked == "" || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
 		return
 	}
 	tier, why, _ := strings.Cut(c.settings.Unasked, ": ")
@@ -24,30 +25,6 @@ func (c *call) noteUnasked() {
 	default:
 		c.skipped = both(c.skipped, c.settings.Unasked)
 	}
-}
-
-// A tierSkip is what the log says once an hour: that calls of a model do not ask for a tier, and why.
-type tierSkip struct {
-	provider, operation, model string
-	tier                       policy.Tier
-	cause                      skipCause
-}
-
-type skipCause uint8
-
-const (
-	tooLate skipCause = iota
-	rejectedBefore
-	noTiers
-	bodyLeft
-)
-
-// hints say what a program can do, by cause.
-var hints = [...]string{
-	tooLate:        "give the calls more time, or lower FlexMinimum",
-	rejectedBefore: "it is asked for again an hour after the model rejected it",
-	noTiers:        "",
-	bodyLeft:       "",
 }
 
 // skipTier notes for the row, and for the log, that the call does not ask for a tier.
@@ -67,10 +44,23 @@ func (c *call) logTier(tier policy.Tier, cause skipCause, why string) {
 	c.engine.logger().Warn("skinflint: calls do not ask for a tier that they should; this is not said again for an hour", attrs...)
 }
 
-// both joins two texts of which one may be empty.
-func both(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
+// chooseTier takes the tier for the next attempt: the one that was decided on, or a later one of the plan if that cannot be
+// used.
+func (c *call) chooseTier() {
+	if len(c.results) == 0 {
+		c.step.Tier = c.settings.Plan.First() // the decider may have left it out already, without saying so
 	}
-	return a + "; " + b
+	c.tierInTime(c.left(c.elapsed()))
+	for c.step.Tier != "" && c.wire.Tiers != nil && c.rejects(string(c.step.Tier)) {
+		c.skipTier(c.step.Tier, rejectedBefore, "rejected by this model")
+		c.step.Tier, _ = c.settings.Plan.After(c.step.Tier)
+	}
+}
+
+// tierInTime replaces a tier that needs more time than is left.
+func (c *call) tierInTime(left time.Duration) {
+	if tier := c.settings.InTime(c.step.Tier, left); tier != c.step.Tier {
+		c.skipTier(c.step.Tier, tooLate, c.settings.Late(left))
+		c.step.Tier = tier
+	}
 }

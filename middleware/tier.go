@@ -1,8 +1,6 @@
 package middleware
 
 import (
-	"time"
-
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/wire"
@@ -30,26 +28,5 @@ func (tierLink) after(c *call) {
 	last := c.last()
 	if last != nil && len(c.results) == c.attempts && last.Reason == policy.TierRejected && last.Step.Tier != "" {
 		c.engine.rejected.add(c.rejection(string(last.Step.Tier)))
-	}
-}
-
-// chooseTier takes the tier for the next attempt: the one that was decided on, or a later one of the plan if that cannot be
-// used.
-func (c *call) chooseTier() {
-	if len(c.results) == 0 {
-		c.step.Tier = c.settings.Plan.First() // the decider may have left it out already, without saying so
-	}
-	c.tierInTime(c.left(c.elapsed()))
-	for c.step.Tier != "" && c.wire.Tiers != nil && c.rejects(string(c.step.Tier)) {
-		c.skipTier(c.step.Tier, rejectedBefore, "rejected by this model")
-		c.step.Tier, _ = c.settings.Plan.After(c.step.Tier)
-	}
-}
-
-// tierInTime replaces a tier that needs more time than is left.
-func (c *call) tierInTime(left time.Duration) {
-	if tier := c.settings.InTime(c.step.Tier, left); tier != c.step.Tier {
-		c.skipTier(c.step.Tier, tooLate, c.settings.Late(left))
-		c.step.Tier = tier
 	}
 }

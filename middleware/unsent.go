@@ -25,7 +25,7 @@ func (a *attempt) unsent(err error) (code string, permanent, ok bool) {
 	return code, permanent, a.late || code != ""
 }
 
-// noProxy reports whether net/http's own transport sends nothing because it is not told which proxy to use.
+// noProxy reports whether net/http's own transport sends nothing because its function that selects a proxy fails.
 func (a *attempt) noProxy() bool {
 	t, bare := a.sender.base.(*http.Transport)
 	if !bare || t.Proxy == nil {

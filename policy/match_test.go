@@ -43,7 +43,7 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// A match that covers another selects all that the other selects. Of matches that do not, each is told by some call.
+// A match that covers another selects all that the other selects. Of matches that do not, some call shows it for each.
 func TestCovers(t *testing.T) {
 	for _, test := range []struct {
 		a, b Match

@@ -25,7 +25,7 @@ var held = []string{
 }
 
 // TestNoAnswerIsLost has an upstream that writes the header of its answer some milliseconds before the body, and clients
-// that keep their connections. Unless the server of net/http is told not to, it then reads and closes the body of the
+// that keep their connections. Without EnableFullDuplex, the server of net/http then reads and closes the body of the
 // request when the header is forwarded, although the transport may not have finished with it.
 func TestNoAnswerIsLost(t *testing.T) {
 	const answer = `{"object":"x","text":"` + "0123456789" + `"}`

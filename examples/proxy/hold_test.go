@@ -145,7 +145,7 @@ func (p *instance) metric(name string) int64 {
 	return n
 }
 
-// TestNoRoom has calls that take all the memory and do not end. The next one waits, and is then told to come again. A short one
+// TestNoRoom has calls that take all the memory and do not end. The next one waits, and then gets a 503 with Retry-After. A short one
 // is not held up by a long one.
 func TestNoRoom(t *testing.T) {
 	var seen []*http.Request

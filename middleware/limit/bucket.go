@@ -14,7 +14,7 @@ type bucket struct {
 	limit policy.Limit
 	rate  *rate.Limiter // nil: any rate
 	busy  int           // permits in use
-	told  time.Time     // when a waiter was last told who holds them
+	said  time.Time     // when the log last said who holds them
 
 	// While the queue is served, places that are kept for lines that were overtaken too often:
 	keptPermits int

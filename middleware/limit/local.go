@@ -13,10 +13,10 @@ import (
 // maxOvertaken is how often the head of a line is overtaken before its buckets keep places for it.
 const maxOvertaken = 32
 
-// How often waiters are told who holds the permits of a limit: first after stallTime, and then once in every tellTime.
+// A waiter learns who holds the permits of a limit after stallTime, and then one waiter once in every reportTime.
 const (
 	stallTime = 5 * time.Second
-	tellTime  = time.Minute
+	reportTime  = time.Minute
 )
 
 // maxHolders is how many attempts that hold a permit a [State] names.
@@ -125,14 +125,14 @@ func (q *Local) await(ctx context.Context, w *waiter, r *Request) (Permit, error
 }
 
 // stalled returns a limit whose permits are all held, and which keeps the waiter waiting; false if there is none, or if a
-// waiter was told of it less than tellTime ago.
+// waiter got it less than reportTime ago.
 func (q *Local) stalled(w *waiter) (State, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
 	for _, b := range w.line.buckets {
-		if !w.isAdmitted && b.full() && (b.told.IsZero() || now.Sub(b.told) >= tellTime) {
-			b.told = now
+		if !w.isAdmitted && b.full() && (b.said.IsZero() || now.Sub(b.said) >= reportTime) {
+			b.said = now
 			return q.state(b, now), true
 		}
 	}

@@ -78,19 +78,19 @@ func from(call string, stalled func(limit.State)) limit.Request {
 	return limit.Request{Subject: policy.Subject{Provider: "openai", Operation: "chat", Model: "gpt-5"}, Call: call, Stalled: stalled}
 }
 
-// A waiter is told after 5 seconds who holds the permits, and then one waiter of a limit once a minute.
+// A waiter learns after 5 seconds who holds the permits, and then one waiter of a limit once a minute.
 func TestStalledWaitersAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := limit.NewLocal(policy.Limit{Concurrency: 2}, policy.Limit{RequestsPerMinute: 1e6, Burst: 100})
 		start := time.Now()
-		var told []string
+		var said []string
 		stalled := func(s limit.State) {
 			var line strings.Builder
 			line.WriteString(fmt.Sprintf("%v: %s, %d held, %d wait", time.Since(start), limit.Describe(s.Limit), s.Busy, s.Waiting))
 			for _, h := range s.Holders {
 				line.WriteString("; " + h.String())
 			}
-			told = append(told, line.String())
+			said = append(said, line.String())
 		}
 		first, _ := l.Wait(t.Context(), from("a", stalled))
 		time.Sleep(3 * time.Second)
@@ -114,8 +114,8 @@ func TestStalledWaitersAreTold(t *testing.T) {
 			"8s: 2 at once, 2 held, 3 wait; openai chat of gpt-5 for 8s, call a; openai chat of gpt-5 for 5s",
 			"1m8s: 2 at once, 2 held, 3 wait; openai chat of gpt-5 for 1m8s, call a; openai chat of gpt-5 for 1m5s",
 		}
-		if !slices.Equal(told, want) {
-			t.Errorf("told %q", told)
+		if !slices.Equal(said, want) {
+			t.Errorf("reported %q", said)
 		}
 		first.Release()
 		for _, s := range l.States() {
@@ -126,10 +126,10 @@ func TestStalledWaitersAreTold(t *testing.T) {
 	})
 }
 
-// A short wait, a wait for a rate, and a waiter that does not want to know are not told.
+// Nothing is reported for a short wait, for a wait for a rate, and to a waiter without Stalled.
 func TestNoStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		stalled := func(s limit.State) { t.Errorf("told of %+v", s) }
+		stalled := func(s limit.State) { t.Errorf("reported %+v", s) }
 		slow := limit.NewLocal(policy.Limit{RequestsPerMinute: 1, Burst: 1, Concurrency: 5})
 		for range 3 {
 			if p, err := slow.Wait(t.Context(), from("", stalled)); err == nil {

@@ -38,7 +38,7 @@ func below(all []candidate, m *model) []candidate {
 }
 
 // costBelow returns the cost by the first layer below f that can price all counts, if f cannot, as the error says, or if f
-// is a list's and does not tell apart what that layer does. The layer has to agree with all layers before it. Else the
+// is a list's and does not distinguish what that layer does. The layer has to agree with all layers before it. Else the
 // error is why f does not price the counts.
 func (c *Catalog) costBelow(q *Query, f *found, prompt int64, n *used, up ratio, err error) (Cost, error) {
 	var room [roomFor]candidate
@@ -92,7 +92,7 @@ func (f *found) agrees(lower *found, q *Query, prompt int64) bool {
 
 // compared returns the bands to compare for such a prompt. If f has no band for it, the last one is compared. A price that a
 // list has for prompts of any length is compared with that of short prompts, and one for any hour with that of the hours
-// outside of all windows: that is what lists have that do not tell them apart.
+// outside of all windows: that is what lists have that do not distinguish them.
 func (f *found) compared(lower *found, q *Query, prompt int64) (mine, theirs *band) {
 	bands := f.tier.bands
 	if mine = f.tier.band(prompt); mine == nil {

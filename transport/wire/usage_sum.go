@@ -87,7 +87,7 @@ func (s *usageState) input(c *Call, prompt, audio int64, u *usage, a *Answer) {
 	written := s.writes(c, u, a)
 	fresh := prompt - cached - written
 	if written > 0 && fresh < 0 {
-		// The same tokens cannot be read and written. Prices for both are charged by some hosts, and cannot be told from this.
+		// The same tokens cannot be read and written. Some hosts charge for both; this usage does not show it.
 		fresh = max(0, prompt-max(cached, written))
 		to.CacheWrite, to.CacheWrite1h, to.CacheWrite12h = max(0, prompt-cached-fresh), 0, 0
 		a.Extras = "it counts tokens as read from a cache and as written to it, and what that costs is not known"
