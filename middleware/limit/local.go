@@ -15,8 +15,8 @@ const maxOvertaken = 32
 
 // A waiter learns who holds the permits of a limit after stallTime, and then one waiter once in every reportTime.
 const (
-	stallTime = 5 * time.Second
-	reportTime  = time.Minute
+	stallTime  = 5 * time.Second
+	reportTime = time.Minute
 )
 
 // maxHolders is how many attempts that hold a permit a [State] names.
