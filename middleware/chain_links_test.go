@@ -13,6 +13,7 @@ import (
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
@@ -22,12 +23,16 @@ var (
 	policyLinks = map[string]func(policy.Policy) transport.Middleware{
 		"Identify": middleware.Identify, "Retry": middleware.Retry, "Tier": middleware.Tier, "Budget": middleware.Budget,
 	}
+	noLink          = []string{"nothing: no link makes context caches"}
 	linksOfSettings = map[string][]string{
 		"Tier": {"Tier"}, "Fallback": {"Tier"}, "FlexMinimum": {"Tier"}, "OverrideBody": {"Tier"}, "Patience": {"Tier", "Retry"},
 		"MaxAttempts": {"Retry"}, "MaxWait": {"Retry"}, "MaxElapsed": {"Retry"}, "RetryQuota": {"Retry"}, "BackoffBase": {"Retry"},
 		"BackoffMax": {"Retry"}, "OnlyDocumented": {"Retry"}, "AllowDoubleBilling": {"Retry"},
 		"AttemptTimeout": nil, "StreamIdle": nil, "LeaveStreams": nil,
 		"Limits": {"nothing: a limit is given to Limit"},
+
+		"Cache.Mode": noLink, "Cache.Create": noLink, "Cache.Writes": noLink, "Cache.Key": noLink, "Cache.Compatible": noLink,
+		"Cache.MaxCost": noLink, "Cache.MaxCostPerHour": noLink, "Cache.MaxLive": noLink,
 	}
 )
 
@@ -46,6 +51,15 @@ func settings(t *testing.T) map[string]policy.Policy {
 			*v = true
 		case *policy.Tier:
 			*v = policy.Priority
+		case *price.Pico:
+			*v = 7 * price.USD
+		case *policy.CacheMode:
+			*v = policy.CacheAuto
+		case *policy.CacheTiming:
+			*v = policy.CacheBefore
+			p.Cache.Mode = policy.CacheAuto
+		case *policy.CacheWrites:
+			*v = policy.WritesAuto
 		default:
 			t.Fatalf("%s is a %T", k.Field, v)
 		}
@@ -81,7 +95,7 @@ func TestEverySettingIsInForceOrRefused(t *testing.T) {
 					for _, links := range [][]transport.Middleware{{link(p), other}, {other, link(p)}} {
 						tried++
 						_, err := chat(t, t.Context(), transport.Chain(base, links...), chatBody)
-						refused := errors.Is(err, middleware.ErrPolicy) && strings.Contains(err.Error(), "enforces "+name+" ")
+						refused := errors.Is(err, middleware.ErrPolicy) && strings.Contains(err.Error(), "enforces ") && strings.Contains(err.Error(), " "+name+" ")
 						if refused != missing || err != nil && !refused {
 							t.Errorf("%s given to %s beside %q: %v", name, first, second, err)
 						}

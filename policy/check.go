@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // A FieldError says which field of a [Policy], or which context option, has an invalid value, and why. Nothing is sent
@@ -36,6 +38,8 @@ func checkKind(field string, at any, most int) error {
 		return checkDuration(field, *v)
 	case *int:
 		return checkCount(field, *v, most)
+	case *price.Pico:
+		return checkMoney(field, *v)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type Options struct {
 	deferred bool // AllowDeferredCost
 	finishBy time.Time
 	cached   string
+	noCache  bool
 	maxCost  price.Pico
 	bounded  bool // maxCost is set, which may be 0
 	needs    Parts
@@ -113,6 +114,11 @@ func CachedContent(name string) Option {
 	}
 }
 
+// NoCache keeps the call away from context caches of ours: none is created or used for it, registered content included,
+// nothing about caches is added to its request, and its prefix is not learned. What the request itself says about caches
+// stays, and so does [CachedContent].
+func NoCache() Option { return func(o *Options) { o.noCache = true } }
+
 // MaxCost refuses a call that could cost more than most, by an upper bound that follows from its request and its model. It
 // also refuses a call without such a bound, and work that is charged for later ([AllowDeferredCost]). 0 allows only what is
 // free. A request that no dialect recognises is not a call, and passes.
@@ -197,6 +203,9 @@ func (o *Options) CachedContent() string {
 	return o.cached
 }
 
+// NoCache reports whether [NoCache] is set.
+func (o *Options) NoCache() bool { return o != nil && o.noCache }
+
 // MaxCost returns what a call may cost at most, and whether the option is set.
 func (o *Options) MaxCost() (price.Pico, bool) {
 	if o == nil {
@@ -221,10 +230,14 @@ func (o *Options) policy() Policy {
 	if o == nil {
 		return Policy{}
 	}
-	return Policy{Tier: o.tier, Fallback: o.fallback, MaxAttempts: o.attempts, AllowDoubleBilling: o.double}
+	p := Policy{Tier: o.tier, Fallback: o.fallback, MaxAttempts: o.attempts, AllowDoubleBilling: o.double}
+	if o.noCache {
+		p.Cache.Mode, p.Cache.Writes = CacheOff, WritesOff
+	}
+	return p
 }
 
 // changesPolicy reports whether policy returns more than the zero Policy.
 func (o *Options) changesPolicy() bool {
-	return o != nil && (o.tier != "" || o.fallback != "" || o.attempts != 0 || o.double)
+	return o != nil && (o.tier != "" || o.fallback != "" || o.attempts != 0 || o.double || o.noCache)
 }

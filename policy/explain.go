@@ -19,8 +19,8 @@ type Setting struct {
 }
 
 // Explain does what [Resolver.Resolve] does, and also returns where each setting comes from. The first of them is the
-// tier that is asked for first; then come the fallback if there is one, durations, counts and flags. A tier or a fallback that
-// is set and not asked for has an entry of its own.
+// tier that is asked for first; then come the fallback if there is one, durations, counts, flags, and the settings of context
+// caches ("cache_mode"). A tier or a fallback that is set and not asked for has an entry of its own.
 func (r *Resolver) Explain(o *Options, s Subject) (Settings, []Setting) {
 	n := r.rule(o, &s)
 	v := &r.variants[n]
@@ -109,16 +109,32 @@ func (x *explainer) unused(t *row) string {
 		return "the plan has no tier after flex"
 	case t.key.Field == "OverrideBody" && (cmp.Or(x.context.Tier, x.merged.Tier) == "" || !out.TakesTier):
 		return "there is no tier to put into the body"
+	case t.part == CachePart:
+		return x.unusedByCaches(t.key.Field)
 	}
 	return ""
 }
 
-// explained has the rows of the table in the order of Explain: tiers, durations, counts, flags.
+// unusedByCaches is unused for the settings of context caches.
+func (x *explainer) unusedByCaches(field string) string {
+	switch {
+	case x.context.Cache.Mode == CacheOff && field != "Cache.Mode" && field != "Cache.Writes":
+		return "the context's NoCache says that no cache is made or used"
+	case field == "Cache.Create" && x.out.Cache.Mode != CacheAuto:
+		return "cache_mode is off"
+	}
+	return ""
+}
+
+// explained has the rows of the table in the order of Explain: tiers, durations, counts, flags, context caches.
 var explained = func() (rows []*row) {
 	for i := range table {
 		rows = append(rows, &table[i])
 	}
 	kind := func(r *row) int {
+		if r.part == CachePart {
+			return 4
+		}
 		switch r.value.at(new(Policy)).(type) {
 		case *Tier:
 			return 0
@@ -133,11 +149,14 @@ var explained = func() (rows []*row) {
 	return rows
 }()
 
-// snake returns a field's name as Explain writes it: "MaxWait" is "max_wait".
+// snake returns a field's name as Explain writes it: "MaxWait" is "max_wait", and "Cache.Mode" is "cache_mode".
 func snake(field string) string {
 	var b strings.Builder
 	for i, c := range field {
-		if 'A' <= c && c <= 'Z' {
+		switch {
+		case c == '.':
+			continue
+		case 'A' <= c && c <= 'Z':
 			if i > 0 {
 				b.WriteByte('_')
 			}

@@ -28,7 +28,7 @@ func TestExplainSources(t *testing.T) {
 }
 
 func TestSnake(t *testing.T) {
-	for field, want := range map[string]string{"Tier": "tier", "MaxWait": "max_wait", "AllowDoubleBilling": "allow_double_billing"} {
+	for field, want := range map[string]string{"Tier": "tier", "MaxWait": "max_wait", "AllowDoubleBilling": "allow_double_billing", "Cache.Mode": "cache_mode", "Cache.MaxCostPerHour": "cache_max_cost_per_hour"} {
 		if got := snake(field); got != want {
 			t.Errorf("snake(%q) = %q", field, got)
 		}

@@ -10,12 +10,13 @@ import (
 type Key[T any] struct {
 	Section string // the mapping that holds it: "retry"; "" in a limit, which has no sections
 	Name    string // "max_wait"
-	Field   string // of T: "MaxWait"
+	Field   string // of T: "MaxWait", "Cache.Mode"
 	Example string // a value as a file has it: "3m"
 	Doc     string // what it does, in a line
 	Zero    string // what a value of 0 would mean: "the default, 2m"; "" if it turns the setting off
 
-	// At returns a pointer to the field: a *time.Duration, *int, *bool or *Tier.
+	// At returns a pointer to the field: a *time.Duration, *int, *bool, *price.Pico, *Tier, *CacheMode, *CacheTiming or
+	// *CacheWrites.
 	At func(*T) any
 }
 

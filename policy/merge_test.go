@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 func TestMerge(t *testing.T) {
@@ -55,6 +57,14 @@ func TestMergeConflicts(t *testing.T) {
 			*v = 1
 		case *Tier:
 			*v = Flex
+		case *price.Pico:
+			*v = price.USD
+		case *CacheMode:
+			*v = CacheOff
+		case *CacheTiming:
+			*v = CacheBeside
+		case *CacheWrites:
+			*v = WritesOff
 		case *bool:
 			continue // false is not set
 		}

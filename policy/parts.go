@@ -11,4 +11,5 @@ const (
 	AttemptPart                   // sends an attempt and reads its answer: AttemptTimeout, StreamIdle, LeaveStreams
 	LimitPart                     // holds calls back: Limits
 	BudgetPart                    // bounds what a call may cost: the option MaxCost
+	CachePart                     // makes and uses context caches: Cache
 )

@@ -67,6 +67,10 @@ type Policy struct {
 	// LeaveStreams does not ask for the usage of streams. The cost of such a stream is then unknown.
 	LeaveStreams bool
 
+	// Cache is about context caches. The zero Cache makes none. In a Rule, each of its fields that is not zero replaces the
+	// policy's.
+	Cache Cache
+
 	// Limits bound how fast calls are sent; each holds back the calls that it matches. A Rule's Set has none.
 	Limits []Limit
 

@@ -67,6 +67,8 @@ func (v *variant) settle(o *Options, s *Subject) Settings {
 	out.Plan, out.TakesTier, out.Unasked = plan, len(s.Tiers) > 0, unasked(wanted, plan, s)
 	out.MaxAttempts = cmp.Or(set.MaxAttempts, out.MaxAttempts)
 	out.AllowDoubleBilling = set.AllowDoubleBilling || out.AllowDoubleBilling
+	out.Cache.Mode, out.Cache.Writes = cmp.Or(set.Cache.Mode, out.Cache.Mode), cmp.Or(set.Cache.Writes, out.Cache.Writes)
+	out.Cache.Key = out.Cache.Key && !o.NoCache()
 	return out
 }
 

@@ -28,6 +28,7 @@ type Settings struct {
 	AllowDoubleBilling bool
 	StreamIdle         time.Duration
 	LeaveStreams       bool
+	Cache              Cache
 }
 
 // FirstTier returns the tier of the first attempt. The time left is that until the call's deadline; negative: it has none.

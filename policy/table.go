@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// table has a row for every setting: every field of a [Policy] that holds one value. Except for the decisions that depend
+// table has a row for every setting: every field of a [Policy] and of its [Cache] that holds one value. Except for the decisions that depend
 // on a setting, everything about it follows from its row: validation, the default, rules that replace it, [Merge], what
 // [Resolver.Explain] says, which part of a chain enforces it ([Policy.Unenforced]), and its key in a policy file ([Keys]).
 //
@@ -194,6 +196,104 @@ var table = []row{
 		value: place[bool]{
 			in:      func(p *Policy) *bool { return &p.LeaveStreams },
 			settled: func(s *Settings) *bool { return &s.LeaveStreams },
+		},
+	},
+	{
+		key: Key[Policy]{
+			Section: "cache", Name: "mode", Field: "Cache.Mode", Example: "auto",
+			Doc: "auto creates explicit caches for prefixes that repeat; off",
+		},
+		part: CachePart,
+		value: place[CacheMode]{
+			in:      func(p *Policy) *CacheMode { return &p.Cache.Mode },
+			settled: func(s *Settings) *CacheMode { return &s.Cache.Mode },
+			usual:   CacheOff,
+		},
+		check: func(field string, p *Policy) error { return checkWord(field, p.Cache.Mode, CacheOff, CacheAuto) },
+	},
+	{
+		key: Key[Policy]{
+			Section: "cache", Name: "create", Field: "Cache.Create", Example: "before",
+			Doc: "before: the call waits for the cache that is created; beside: it does not",
+		},
+		part: CachePart,
+		value: place[CacheTiming]{
+			in:      func(p *Policy) *CacheTiming { return &p.Cache.Create },
+			settled: func(s *Settings) *CacheTiming { return &s.Cache.Create },
+			usual:   CacheBeside,
+		},
+		check: func(field string, p *Policy) error { return checkWord(field, p.Cache.Create, CacheBefore, CacheBeside) },
+	},
+	{
+		key: Key[Policy]{
+			Section: "cache", Name: "writes", Field: "Cache.Writes", Example: "auto",
+			Doc: "auto decides what is written to a cache where writes have a price; off",
+		},
+		part: CachePart,
+		value: place[CacheWrites]{
+			in:      func(p *Policy) *CacheWrites { return &p.Cache.Writes },
+			settled: func(s *Settings) *CacheWrites { return &s.Cache.Writes },
+			usual:   WritesOff,
+		},
+		check: func(field string, p *Policy) error { return checkWord(field, p.Cache.Writes, WritesOff, WritesAuto) },
+	},
+	{
+		key: Key[Policy]{
+			Section: "cache", Name: "key", Field: "Cache.Key", Example: "true",
+			Doc: "set OpenAI's prompt_cache_key by the prefix",
+		},
+		part: CachePart,
+		value: place[bool]{
+			in:      func(p *Policy) *bool { return &p.Cache.Key },
+			settled: func(s *Settings) *bool { return &s.Cache.Key },
+		},
+	},
+	{
+		key: Key[Policy]{
+			Section: "cache", Name: "compatible", Field: "Cache.Compatible", Example: "true",
+			Doc: "also use explicit caches on Gemini's OpenAI-compatible endpoint",
+		},
+		part: CachePart,
+		value: place[bool]{
+			in:      func(p *Policy) *bool { return &p.Cache.Compatible },
+			settled: func(s *Settings) *bool { return &s.Cache.Compatible },
+		},
+	},
+	{
+		key: Key[Policy]{
+			Section: "cache", Name: "max_cost_usd", Field: "Cache.MaxCost", Example: `"0.50"`,
+			Doc: "the most that one cache may cost, with its storage",
+		},
+		part: CachePart,
+		value: place[price.Pico]{
+			in:      func(p *Policy) *price.Pico { return &p.Cache.MaxCost },
+			settled: func(s *Settings) *price.Pico { return &s.Cache.MaxCost },
+			usual:   2 * price.USD,
+		},
+	},
+	{
+		key: Key[Policy]{
+			Section: "cache", Name: "max_cost_per_hour_usd", Field: "Cache.MaxCostPerHour", Example: `"5.00"`,
+			Doc: "the most that all caches of a key may cost in an hour",
+		},
+		part: CachePart,
+		value: place[price.Pico]{
+			in:      func(p *Policy) *price.Pico { return &p.Cache.MaxCostPerHour },
+			settled: func(s *Settings) *price.Pico { return &s.Cache.MaxCostPerHour },
+			usual:   10 * price.USD,
+		},
+	},
+	{
+		key: Key[Policy]{
+			Section: "cache", Name: "max_live", Field: "Cache.MaxLive", Example: "20",
+			Doc: "how many caches of a key may exist at once",
+		},
+		part: CachePart,
+		most: maxLive,
+		value: place[int]{
+			in:      func(p *Policy) *int { return &p.Cache.MaxLive },
+			settled: func(s *Settings) *int { return &s.Cache.MaxLive },
+			usual:   100,
 		},
 	},
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // one sets the field that a key's At returns to a value that is not zero, and returns the value.
@@ -26,6 +28,18 @@ func one(t *testing.T, at any) any {
 	case *Tier:
 		*v = Priority
 		return *v
+	case *price.Pico:
+		*v = 7 * price.USD
+		return *v
+	case *CacheMode:
+		*v = CacheAuto
+		return *v
+	case *CacheTiming:
+		*v = CacheBefore
+		return *v
+	case *CacheWrites:
+		*v = WritesAuto
+		return *v
 	}
 	t.Fatalf("a setting of type %T", at)
 	return nil
@@ -42,8 +56,7 @@ func TestTableIsWhole(t *testing.T) {
 		rows[r.key.Field] = r
 	}
 	fields := reflect.TypeFor[Policy]()
-	for i := range fields.NumField() {
-		name := fields.Field(i).Name
+	for _, name := range fieldsOf(fields) {
 		r := rows[name]
 		delete(rows, name)
 		if name == "Limits" || name == "Rules" {
@@ -67,6 +80,30 @@ func TestTableIsWhole(t *testing.T) {
 	}
 }
 
+// fieldsOf returns the names of a struct's fields, with those of its Cache in place of it: "Cache.Mode".
+func fieldsOf(s reflect.Type) (names []string) {
+	for i := range s.NumField() {
+		f := s.Field(i)
+		if f.Type != reflect.TypeFor[Cache]() {
+			names = append(names, f.Name)
+			continue
+		}
+		for _, name := range fieldsOf(f.Type) {
+			names = append(names, f.Name+"."+name)
+		}
+	}
+	return names
+}
+
+// field returns a field by its name: "MaxWait", "Cache.Mode". It is not valid if there is none.
+func field(s reflect.Value, name string) reflect.Value {
+	outer, inner, nested := strings.Cut(name, ".")
+	if s = s.FieldByName(outer); nested && s.IsValid() {
+		return field(s, inner)
+	}
+	return s
+}
+
 // checkRow checks that a row reads and writes the fields that have its name, and no others.
 func checkRow(t *testing.T, r *row) {
 	t.Helper()
@@ -76,10 +113,10 @@ func checkRow(t *testing.T, r *row) {
 		t.Errorf("%s is set in the zero Policy", name)
 	}
 	want := one(t, r.value.at(&p))
-	if !r.value.isSet(&p) || reflect.ValueOf(p).FieldByName(name).Interface() != want {
+	if !r.value.isSet(&p) || field(reflect.ValueOf(p), name).Interface() != want {
 		t.Errorf("the row of %s is of another field", name)
 	}
-	if reflect.ValueOf(&p).Elem().FieldByName(name).SetZero(); !reflect.DeepEqual(p, Policy{}) {
+	if field(reflect.ValueOf(&p).Elem(), name).SetZero(); !reflect.DeepEqual(p, Policy{}) {
 		t.Errorf("the row of %s writes other fields", name)
 	}
 	one(t, r.value.at(&p))
@@ -94,17 +131,17 @@ func checkRow(t *testing.T, r *row) {
 
 	var s Settings
 	r.value.settle(&s, &p, false)
-	field := reflect.ValueOf(&s).Elem().FieldByName(name)
-	if !field.IsValid() {
+	to := field(reflect.ValueOf(&s).Elem(), name)
+	if !to.IsValid() {
 		if !reflect.DeepEqual(s, Settings{}) {
 			t.Errorf("%s is settled in a field of another name", name)
 		}
 		return
 	}
-	if field.Interface() != want {
-		t.Errorf("Settings.%s is %v, want %v", name, field, want)
+	if to.Interface() != want {
+		t.Errorf("Settings.%s is %v, want %v", name, to, want)
 	}
-	if field.SetZero(); !reflect.DeepEqual(s, Settings{}) {
+	if to.SetZero(); !reflect.DeepEqual(s, Settings{}) {
 		t.Errorf("the row of %s settles other fields", name)
 	}
 }
@@ -132,23 +169,9 @@ func TestTableSaysAll(t *testing.T) {
 
 // The comment of each field states the default that the table has.
 func TestDefaultsAreStated(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "policy.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
 	comments := make(map[string]string)
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
-		if !ok || spec.Name.Name != "Policy" {
-			return true
-		}
-		for _, f := range spec.Type.(*ast.StructType).Fields.List {
-			for _, name := range f.Names {
-				comments[name.Name] = strings.ReplaceAll(f.Doc.Text(), "\n", " ")
-			}
-		}
-		return false
-	})
+	fieldComments(t, comments, "policy.go", "Policy", "")
+	fieldComments(t, comments, "cache.go", "Cache", "Cache.")
 	for i := range table {
 		r := &table[i]
 		_, stated, ok := strings.Cut(comments[r.key.Field], "Default: ")
@@ -158,4 +181,25 @@ func TestDefaultsAreStated(t *testing.T) {
 			t.Errorf("the comment of %s has to state its default, %q: %s", r.key.Field, want, comments[r.key.Field])
 		}
 	}
+}
+
+// fieldComments adds the comments of a struct's fields, by prefix and name.
+func fieldComments(t *testing.T, comments map[string]string, name, of, prefix string) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok || spec.Name.Name != of {
+			return true
+		}
+		for _, f := range spec.Type.(*ast.StructType).Fields.List {
+			for _, name := range f.Names {
+				comments[prefix+name.Name] = strings.ReplaceAll(f.Doc.Text(), "\n", " ")
+			}
+		}
+		return false
+	})
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-const allParts = TierPart | RetryPart | AttemptPart | LimitPart | BudgetPart
+const allParts = TierPart | RetryPart | AttemptPart | LimitPart | BudgetPart | CachePart
 
 // A field is unenforced if, and only if, its own part is missing.
 func TestPolicyUnenforced(t *testing.T) {
@@ -22,6 +22,8 @@ func TestPolicyUnenforced(t *testing.T) {
 		RetryPart:   {"MaxAttempts", "MaxWait", "MaxElapsed", "RetryQuota", "BackoffBase", "BackoffMax", "OnlyDocumented", "AllowDoubleBilling"},
 		AttemptPart: {"AttemptTimeout", "StreamIdle", "LeaveStreams"},
 		LimitPart:   {"Limits"},
+		CachePart: {"Cache.Mode", "Cache.Create", "Cache.Writes", "Cache.Key", "Cache.Compatible", "Cache.MaxCost", "Cache.MaxCostPerHour",
+			"Cache.MaxLive"},
 	} {
 		without, alone := p.Unenforced(allParts&^part), p.Unenforced(part)
 		for _, name := range fields {

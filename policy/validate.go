@@ -20,6 +20,9 @@ func (p *Policy) Validate() error {
 			return err
 		}
 	}
+	if err := p.untimed(); err != nil {
+		return err
+	}
 	return p.unreachable()
 }
 
