@@ -25,6 +25,7 @@ type account struct {
 	input  *input
 	prices *price.Catalog
 	at     time.Time // when the attempt started
+	errand *errand   // nil: the call is the program's
 
 	earlier *pending // the call whose result was fetched; nil for any other attempt
 }

@@ -187,6 +187,9 @@ func (a *attempt) attach(out *http.Request) error {
 	a.edits = wire.Edits{Body: a.room[:0]}
 	if c.body.Skipped() == "" {
 		want := wire.Want{Tier: c.step.Tier, Usage: a.wantsUsage(), Cache: c.cache}
+		if c.prefix != nil {
+			c.prefix.want(&want)
+		}
 		if deadline, ok := out.Context().Deadline(); ok {
 			want.Left = max(1, time.Until(deadline))
 		}
@@ -456,6 +459,9 @@ func (a *attempt) close(err error) {
 	}
 	counted := a.remember()
 	storage := c.engine.stored.account(row, a.account(), answer.Stored)
+	if c.errand != nil {
+		c.errand.note(row, storage, answer.Stored)
+	}
 	if c.wire.Operation != wire.UpdateCache && c.wire.Operation != wire.DeleteCache { // which change storage only
 		if !counted || a.opened || row.Exposure.Known {
 			c.emit(row)

@@ -53,6 +53,9 @@ func (a account) bound(tier policy.Tier) (price.Pico, error) {
 // boundOn returns the most that an attempt can cost if the tier serves it.
 func (a account) boundOn(tier policy.Tier) (price.Pico, error) {
 	c := a.call
+	if a.errand != nil && a.errand.most > 0 {
+		return a.errand.most, nil
+	}
 	if c.Choices <= 0 {
 		return 0, errors.New("the request does not say in plain digits how many answers it asks for")
 	}

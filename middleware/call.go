@@ -25,6 +25,7 @@ type call struct {
 
 	// Written when the call begins, before any link sees it.
 	engine   *engine
+	chain    *chain // nil if it is only explained
 	rules    *rules
 	request  *http.Request // the program's; not changed
 	dialect  wire.Dialect
@@ -35,7 +36,9 @@ type call struct {
 	headers  *transport.Headers // of body
 	input    input
 	repeat   repeatable
-	awaited  *awaited // nil: its client is not known to repeat it in secret
+	awaited  *awaited   // nil: its client is not known to repeat it in secret
+	prefix   *prefixUse // nil: it is not read
+	errand   *errand    // nil: the call is the program's
 	id       string
 	start    time.Time
 	deadline time.Time
@@ -108,7 +111,7 @@ func (c *call) open() error {
 	c.input.body = &c.body
 	c.headers = c.body.Inspect(req.Header)
 	c.sdkRetry, c.repeat = retryCount(c.headers.RetryCount), repeatableOf(req, c.headers, c.engine.hidden.on)
-	c.deadline = deadlineOf(c.Context, c.options)
+	c.deadline, c.errand = deadlineOf(c.Context, c.options), errandOf(c)
 	crossHost := redirected(req)
 	if crossHost {
 		c.wire.Kind = max(c.wire.Kind, wire.Observed) // edits are meant for the first host only
@@ -176,8 +179,11 @@ func (c *call) load() error {
 }
 
 func (c *call) read(also ...io.Writer) error {
-	if c.wire.Kind != wire.Billable {
+	switch {
+	case c.wire.Kind != wire.Billable:
 		return c.body.Pass(c.request, also...)
+	case c.readsPrefix():
+		return c.loadPrefix(also...)
 	}
 	return c.body.Load(c.request, c.wire.RequestPaths, also...)
 }
@@ -295,7 +301,11 @@ func (c *call) unbilled() bool {
 
 // account returns what works out the cost of an attempt that starts at the given time.
 func (c *call) account(at time.Time) account {
-	return account{call: &c.wire, cache: c.cache, input: &c.input, prices: c.engine.book.Catalog(), at: at}
+	a := account{call: &c.wire, cache: c.cache, input: &c.input, prices: c.engine.book.Catalog(), at: at, errand: c.errand}
+	if c.prefix != nil && c.prefix.held != nil {
+		a.cache = "" // what the cache holds is in the request that the bound is of
+	}
+	return a
 }
 
 // rejects reports whether the model is remembered to reject something for the call's key.
@@ -358,6 +368,9 @@ func (c *call) fill(row *ledger.Row) {
 	row.Call, row.Provider, row.Operation, row.Model = c.id, c.wire.Provider, c.wire.Operation, c.wire.Model
 	row.Stream, row.SDKRetry, row.Tags = c.wire.Stream, int(c.sdkRetry), c.options.Tags()
 	row.Skipped = both(c.body.Skipped(), c.skipped)
+	if c.errand != nil {
+		row.Parent = c.errand.parent
+	}
 }
 
 // emitRefusal emits the row of a call that we refused.

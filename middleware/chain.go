@@ -45,7 +45,7 @@ type member struct {
 }
 
 // A rank is a link's place in a chain, outermost first. The order in which links were given does not count. The budget comes
-// after the tier, on which the cost depends. The limit is last, so that what waits for it is otherwise ready to be sent.
+// after the tier and the cache, on which the cost depends. The limit is last, so that what waits for it is otherwise ready to be sent.
 type rank uint8
 
 const (
@@ -53,6 +53,7 @@ const (
 	ledgerRank
 	retryRank
 	tierRank
+	cacheRank
 	budgetRank
 	limitRank
 )
@@ -144,7 +145,7 @@ func (ch *chain) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !ok {
 		return ch.sender.base.RoundTrip(ch.untouched(req))
 	}
-	r := &run{call: call{engine: ch.engine, rules: ch.rules.Load(), dialect: dialect, wire: facts}, chain: ch}
+	r := &run{call: call{engine: ch.engine, chain: ch, rules: ch.rules.Load(), dialect: dialect, wire: facts}, chain: ch}
 	resp, err := r.do(req)
 	c := &r.call
 	c.returned.Store(true)
@@ -255,8 +256,19 @@ func (r *run) sendAgain() (resp *http.Response, err error) {
 	}
 }
 
-// send makes one attempt.
+// send makes one attempt, and another one without a context cache that we chose and that the provider rejects.
 func (r *run) send() (*http.Response, error) {
+	resp, err := r.sendOnce()
+	if r.call.prefix == nil || err != nil || !r.call.cacheRejected(resp) {
+		return resp, err
+	}
+	resp.Body.Close()
+	r.call.dropCache()
+	return r.sendOnce()
+}
+
+// sendOnce makes one attempt.
+func (r *run) sendOnce() (*http.Response, error) {
 	c, members := &r.call, r.chain.members
 	defer c.abandon()
 	for i := range members {

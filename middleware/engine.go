@@ -33,6 +33,7 @@ type engine struct {
 	hidden   hiddenGuard
 	pending  pendings
 	stored   caches
+	caching  caching
 	warned   sync.Once // about the timeout of an http.Client
 	stalled  func(limit.State)
 }
@@ -91,6 +92,7 @@ type rules struct {
 	resolver    *policy.Resolver
 	limiter     *limit.Local         // of the policy's limits; nil if it has none
 	ineffective []*policy.FieldError // what of the policy has no effect
+	caches      bool                 // it says something about context caches
 }
 
 // states returns how the limits stand.
@@ -114,7 +116,7 @@ func (r *ruling) set(p policy.Policy, e *engine) error {
 	if err != nil {
 		return err
 	}
-	now, before := &rules{resolver: resolver, ineffective: ineffective}, r.Load()
+	now, before := &rules{resolver: resolver, ineffective: ineffective, caches: cachesBy(&p)}, r.Load()
 	switch limits := resolver.Limits(); {
 	case len(limits) == 0:
 	case before != nil && before.limiter != nil && reflect.DeepEqual(limits, before.resolver.Limits()):

@@ -74,6 +74,7 @@ func New(options ...Option) (*Stack, error) {
 		{link: rows, rank: ledgerRank},
 		{link: new(retryLink), rank: retryRank, enforces: policy.RetryPart},
 		{link: tierLink{}, rank: tierRank, enforces: policy.TierPart},
+		{link: cacheLink{}, rank: cacheRank, enforces: policy.CachePart},
 		{link: budgetLink{}, rank: budgetRank, enforces: policy.BudgetPart},
 		{link: limitLink{}, rank: limitRank, enforces: policy.LimitPart},
 	}
@@ -249,7 +250,7 @@ func (s *Stack) Close(ctx context.Context) error {
 	if !s.ready() {
 		return nil
 	}
-	err := s.watchers.flush(ctx)
+	err := errors.Join(s.engine.caching.close(ctx), s.watchers.flush(ctx))
 	if f, ok := s.store.(ledger.Flusher); ok {
 		err = errors.Join(err, f.Flush(ctx))
 	}

@@ -1,0 +1,256 @@
+package middleware
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/reuse"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// This file chooses the context cache of a call.
+
+// chooseCache has the call use a context cache, if there is one, or if one is worth what it costs.
+func (c *call) chooseCache() error {
+	u, set := c.prefix, &c.settings.Cache
+	if c.wire.Prefix.TextOnly() && !set.Compatible {
+		return nil
+	}
+	if u.scope = c.engine.caching.scopeOf(c); u.scope == nil {
+		return nil
+	}
+	if p := u.prefix.Problem; p != "" {
+		c.noteCache(p)
+		return nil
+	}
+	u.measure()
+	s := u.scope
+	s.mu.Lock()
+	h, turns := s.find(u)
+	if h == nil {
+		s.hints.note(u.prefix)
+	}
+	s.mu.Unlock()
+	switch {
+	case h != nil:
+		return c.useRegistered(h, turns)
+	case set.Mode == policy.CacheAuto:
+		c.chooseByReuse(time.Now())
+		return c.Context.Err()
+	}
+	return nil
+}
+
+// measure computes what a cache would hold that ends before each of the turns where one may end.
+func (u *prefixUse) measure() {
+	u.cuts = u.prefix.AppendCuts(u.cuts[:0])
+	sums := sumsOf(u.prefix)
+	turns := u.prefix.Turns()
+	var bytes int64
+	for _, e := range u.prefix.Head() {
+		bytes += e.Size
+		u.media = u.media || e.Media
+	}
+	at := 0
+	for _, cut := range u.cuts {
+		for ; at < cut; at++ {
+			bytes += turns[at].Size
+			u.media = u.media || turns[at].Media
+		}
+		u.sums, u.bytes = append(u.sums, sums[cut]), append(u.bytes, bytes)
+	}
+}
+
+// find returns the longest registered content with which the request begins, and its turns. s.mu is held.
+func (s *scope) find(u *prefixUse) (*held, int) {
+	if s.engine.caching.registered.Load() == 0 {
+		return nil, 0
+	}
+	for i, sum := range slices.Backward(u.sums) {
+		if h := s.held[sum]; h != nil && h.handles > 0 {
+			return h, u.cuts[i]
+		}
+	}
+	return nil, 0
+}
+
+// useRegistered has the call use a registered cache, which may have to be created again first.
+func (c *call) useRegistered(h *held, turns int) error {
+	s, set := c.prefix.scope, c.settings.Cache
+	now := time.Now()
+	s.mu.Lock()
+	usable := h.usable(now)
+	s.mu.Unlock()
+	if !usable {
+		if err := c.make(s.registered(h, c.id, c.options.Tags(), set, now), set.Create != policy.CacheBeside); err != nil {
+			c.noteCache(err.Error())
+			return c.Context.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now = time.Now(); !h.usable(now) {
+		c.noteCache("it is being created")
+		return nil
+	}
+	c.use(h, turns)
+	if h.until.Sub(now) < h.ttl/2 && !h.busy {
+		s.engine.caching.background(func() { s.extend(h, now.Add(h.ttl), c.id, set) })
+	}
+	return nil
+}
+
+// make creates a cache. If the call waits, the cache exists when there is no error. The creation goes on if the call ends.
+func (c *call) make(n *creation, wait bool) error {
+	s, start := c.prefix.scope, time.Now()
+	err := s.start(n, start)
+	if err != nil && !errors.Is(err, errExists) {
+		return err
+	}
+	if err == nil && !s.engine.caching.background(func() { s.create(n) }) {
+		s.abandon(n)
+		return errClosed
+	}
+	if !wait {
+		return nil
+	}
+	defer func() { c.waited += time.Since(start) }()
+	if err := s.wait(c.Context, n.held); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n.held.name == "" {
+		return errors.New(n.held.why)
+	}
+	return nil
+}
+
+var errClosed = errors.New("the Stack is closed")
+
+// abandon undoes start.
+func (s *scope) abandon(n *creation) {
+	s.spent.settle(n.most, 0, time.Now())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.held.failed(time.Time{}, "%v", errClosed)
+	close(n.held.making)
+	n.held.making = nil
+}
+
+// chooseByReuse has the call use a cache that package reuse holds, or creates one if it advises that.
+func (c *call) chooseByReuse(now time.Time) {
+	u, s, set := c.prefix, c.prefix.scope, c.settings.Cache
+	rates, err := c.engine.book.Catalog().Caching(c.account(now).query(policy.Standard), s.tokens(u.prefix.Size))
+	if err == nil && rates.MinExplicit == 0 {
+		err = errors.New(rates.NoExplicit)
+	}
+	if err != nil {
+		c.noteCache(reasonOf(err))
+		return
+	}
+	v := s.holder.Arrive(u.prompt(s, &rates, now), reuse.Rates{Input: rates.Input, Cached: rates.Cached, Storage: rates.Storage}, s.mode(set))
+	u.visit = v
+	s.follow(v.Changes, c.id, set)
+	if v.Create != nil {
+		c.createByReuse(v, now)
+	}
+	if v.Read != nil && u.held == nil {
+		c.useRead(v.Read, now)
+	}
+}
+
+// mode returns when package reuse may advise to create a cache.
+func (s *scope) mode(set policy.Cache) reuse.Mode {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.never != "":
+		return reuse.Never
+	case set.Create == policy.CacheBefore:
+		return reuse.Before
+	}
+	return reuse.Beside
+}
+
+// createByReuse creates the cache that package reuse advises. If the call is to wait, it then uses the cache.
+func (c *call) createByReuse(v *reuse.Visit, now time.Time) {
+	u, set := c.prefix, c.settings.Cache
+	i, wait := v.Create.Node, set.Create == policy.CacheBefore
+	body, err := c.creationBody(u.cuts[i])
+	if err != nil {
+		v.NotMade(now)
+		c.noteCache(err.Error())
+		return
+	}
+	q := c.account(now).query(policy.Standard)
+	n := &creation{
+		held: &held{sum: u.sums[i], query: q, tags: c.options.Tags(), media: u.media}, body: body, ttl: max(v.Create.For, shortestTTL),
+		visit: v, errand: &errand{parent: c.id, tags: c.options.Tags()}, set: set,
+	}
+	c.engine.bound(n, now)
+	if err := c.make(n, wait); err != nil {
+		v.NotMade(now)
+		c.noteCache(err.Error())
+		return
+	}
+	if wait {
+		c.useSum(i)
+	}
+}
+
+// shortestTTL is the shortest time to live that is asked for. A shorter one may be over before the cache is used.
+const shortestTTL = 10 * time.Second
+
+// tokens returns an estimate of the tokens of a text.
+func (s *scope) tokens(bytes int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rate.of(bytes)
+}
+
+// prompt describes the call's prompt to package reuse.
+func (u *prefixUse) prompt(s *scope, rates *price.Caching, now time.Time) reuse.Prompt {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := reuse.Prompt{At: now, Tokens: s.rate.of(u.prefix.Size), Least: max(rates.MinExplicit, s.least), Nodes: make([]reuse.Node, len(u.cuts))}
+	for i := range u.cuts {
+		p.Nodes[i] = reuse.Node{Hash: u.sums[i].id(), Tokens: s.rate.of(u.bytes[i])}
+	}
+	return p
+}
+
+// useRead has the call use the cache that package reuse names, if that still exists.
+func (c *call) useRead(read *reuse.Cached, now time.Time) {
+	u := c.prefix
+	for i := range u.sums {
+		if u.sums[i].id() == read.Hash && c.useSum(i) {
+			return
+		}
+	}
+	u.scope.holder.Gone(read.Hash, now)
+}
+
+// useSum has the call use the cache that ends at the cut, if there is one.
+func (c *call) useSum(cut int) bool {
+	u, s := c.prefix, c.prefix.scope
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.held[u.sums[cut]]
+	if h == nil || !h.usable(time.Now()) {
+		return false
+	}
+	c.use(h, u.cuts[cut])
+	return true
+}
+
+// use has the call use the cache, which holds the first turns of its request and all before them.
+func (c *call) use(h *held, turns int) {
+	c.prefix.held, c.prefix.turns, c.cache = h, turns, h.name
+	h.uses++
+}
+
+// noteCache says in the row why no cache is used.
+func (c *call) noteCache(why string) { c.skipped = both(c.skipped, "cache: "+why) }
