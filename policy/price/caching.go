@@ -33,7 +33,7 @@ type Caching struct {
 	Storage Pico
 
 	// Writes are the rates of priced writes, by how long they last, the shortest first. A TTL of 0 stands for no write.
-	Writes [2]WriteRate
+	Writes [3]WriteRate
 }
 
 // WriteRate is the price of writing a token to a provider's cache.
@@ -69,7 +69,7 @@ func (c *Catalog) Caching(q Query, prompt int64) (Caching, error) {
 	if o == nil {
 		return Caching{}, unpriced(&q, fmt.Errorf("not known what the model caches at %s%s", q.At.UTC().Format(time.RFC3339Nano), c.searched()))
 	}
-	r := rater{catalog: c, query: &q, prompt: prompt}
+	r := rater{catalog: c, query: q, prompt: prompt}
 	if r.uplift, err = c.uplift(&q, f.model); err != nil {
 		return Caching{}, unpriced(&q, err)
 	}
@@ -109,7 +109,7 @@ func (c *Catalog) findOffer(q *Query) *offer {
 // A rater finds the rates of one query.
 type rater struct {
 	catalog *Catalog
-	query   *Query
+	query   Query
 	prompt  int64
 	uplift  ratio
 	err     error // the first rate that does not fit in a [Pico]
@@ -121,11 +121,10 @@ func (r *rater) explicit(out *Caching, o *offer) {
 		out.NoExplicit = noExplicit
 		return
 	}
-	standardQuery := *r.query
-	standardQuery.Tier = tierNames[standard]
-	creator := rater{catalog: r.catalog, query: &standardQuery, prompt: r.prompt, uplift: r.uplift}
+	creator := *r
+	creator.query.Tier = tierNames[standard]
 	create := Pico(unknown)
-	if f, err := r.catalog.find(&standardQuery); err == nil {
+	if f, err := r.catalog.find(&creator.query); err == nil {
 		create = creator.rate(&f, cacheWrite)
 	}
 	var room [roomFor]candidate
@@ -171,7 +170,7 @@ func (r *rater) writes(out *Caching, o *offer, f *found) {
 // take.
 func (r *rater) rate(f *found, of counter) Pico {
 	rate := f.rate(r.prompt, of)
-	if r.catalog.layers == nil {
+	if r.catalog.layers == nil || rate >= 0 && !f.model.fromList {
 		return r.raised(rate)
 	}
 	var room [roomFor]candidate
@@ -185,9 +184,9 @@ func (r *rater) rate(f *found, of counter) Pico {
 			continue
 		}
 		lower := found{m, set, set[tier]}
-		apart = apart || f.tellsApart(&lower, r.query, r.prompt)
+		apart = apart || f.tellsApart(&lower, &r.query, r.prompt)
 		if rate < 0 || apart {
-			if !agreeWith(&lower, above, r.query, r.prompt) {
+			if !agreeWith(&lower, above, &r.query, r.prompt) {
 				return unknown
 			}
 			if rate := lower.rate(r.prompt, of); rate >= 0 {

@@ -69,7 +69,7 @@ import (
 //
 // The caching of a model is a list of what it offers to cache prefixes of prompts: how many tokens a prefix has at least for an
 // explicit cache (min_explicit), for an implicit hit (min_implicit) and for a priced write (min_write). An entry holds from its
-// from until just before its until, as a period does, and entries must not overlap. A missing minimum means that the model
+// from until just before its until, as a period does, and entries must not overlap; it also has a source, and may have a review_by. A missing minimum means that the model
 // does not offer that kind. The write_ttl is the time to live, of less than an hour, that cache_write is the price of. Without
 // an entry for a time, it is not known what the model caches then: see [Catalog.Caching].
 //
@@ -197,8 +197,12 @@ func tierOf(name string) (tierName, bool) {
 	return tierName(i), i >= 0
 }
 
-// dueBy reports whether the period's price should have been reviewed by the given time.
-func (p *period) dueBy(at time.Time) bool { return !p.reviewBy.IsZero() && !at.Before(p.reviewBy) }
+// dueBy reports whether something of the model should have been reviewed by the given time.
+func (m *model) dueBy(at time.Time) bool {
+	due := func(reviewBy time.Time) bool { return !reviewBy.IsZero() && !at.Before(reviewBy) }
+	return slices.ContainsFunc(m.periods, func(p period) bool { return due(p.reviewBy) }) ||
+		slices.ContainsFunc(m.offers, func(o offer) bool { return due(o.reviewBy) })
+}
 
 // isAlias reports whether the model is an alias.
 func (m *model) isAlias() bool { return m.sameAs != modelKey{} }

@@ -11,7 +11,7 @@ import (
 // An offer is what a model offers to cache prefixes of its prompts, for some time. A zero minimum means that it does not offer
 // that kind.
 type offer struct {
-	from, until                        time.Time // zero: open
+	from, until, reviewBy              time.Time // zero: open
 	minExplicit, minImplicit, minWrite int64
 	writeTTL                           time.Duration // of cache_write
 }
@@ -53,7 +53,7 @@ func (m *model) parseOffers(raw []byte) error {
 
 // parse reads one entry.
 func (o *offer) parse(raw []byte) error {
-	fields, err := object(raw, "from", "until", "source", "min_explicit", "min_implicit", "min_write", "write_ttl")
+	fields, err := object(raw, "from", "until", "review_by", "source", "min_explicit", "min_implicit", "min_write", "write_ttl")
 	if err != nil {
 		return err
 	}
@@ -61,6 +61,7 @@ func (o *offer) parse(raw []byte) error {
 	err = cmp.Or(
 		inField("from", parseTime(fields["from"], &o.from)),
 		inField("until", parseTime(fields["until"], &o.until)),
+		inField("review_by", parseTime(fields["review_by"], &o.reviewBy)),
 		inField("source", parseText(fields["source"], &source)),
 		inField("min_explicit", parseMinimum(fields["min_explicit"], &o.minExplicit)),
 		inField("min_implicit", parseMinimum(fields["min_implicit"], &o.minImplicit)),
