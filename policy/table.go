@@ -273,7 +273,7 @@ var table = []row{
 	},
 	{
 		key: Key[Policy]{
-			Section: "cache", Name: "max_cost_per_hour_usd", Field: "Cache.MaxCostPerHour", Example: `"5.00"`,
+			Section: "cache", Name: "max_cost_per_hour_usd", Field: "Cache.MaxCostPerHour", Example: `"5"`,
 			Doc: "the most that all caches of a key may cost in an hour",
 		},
 		part: CachePart,

@@ -32,6 +32,15 @@
 //	  stream:
 //	    idle: 5m                     # StreamIdle: how long the body of an answer may go unread
 //	    leave: false                 # LeaveStreams: do not ask for the usage of streams
+//	  cache:
+//	    mode: auto                   # Cache.Mode: auto creates explicit caches for prefixes that repeat; off
+//	    create: before               # Cache.Create: before: the call waits for the cache that is created; beside: it does not
+//	    writes: auto                 # Cache.Writes: auto decides what is written to a cache where writes have a price; off
+//	    key: true                    # Cache.Key: set OpenAI's prompt_cache_key by the prefix
+//	    compatible: true             # Cache.Compatible: also use explicit caches on Gemini's OpenAI-compatible endpoint
+//	    max_cost_usd: "0.50"         # Cache.MaxCost: the most that one cache may cost, with its storage
+//	    max_cost_per_hour_usd: "5"   # Cache.MaxCostPerHour: the most that all caches of a key may cost in an hour
+//	    max_live: 20                 # Cache.MaxLive: how many caches of a key may exist at once
 //	rules: # the first that matches a call counts; its keys override the defaults
 //	  - match: {provider: openai, operation: chat, model: "gpt-5*", tags: {job: nightly}}
 //	    tier: {plan: [flex]}         # no fallback: a plan replaces the whole plan of the defaults
@@ -39,6 +48,7 @@
 //	    stream: {leave: true}
 //	  - match: {provider: gemini}
 //	    tier: {fallback: none}       # the tier stays that of the defaults
+//	    cache: {writes: off}         # the mode stays that of the defaults
 //	limits: # each holds back the calls that it matches
 //	  - match: {provider: openai}
 //	    requests_per_minute: 500     # RequestsPerMinute: how many attempts are sent in a minute
@@ -49,8 +59,8 @@
 // is a pattern: * is any text and ? is any one character. Quote a pattern that begins with one of them. The name of a tag is
 // no pattern. A provider and an operation have to fit one that exists; [Dialects] adds those of a program's own dialects.
 //
-// A duration is written as Go writes it, with its unit, and is at most 24h. A count is a plain decimal number. It is not 0
-// where 0 would mean a default or no bound: leave the key out.
+// A duration is written as Go writes it, with its unit, and is at most 24h. A count is a plain decimal number, and an amount
+// is one in US dollars, in quotes or without. Neither is 0 where 0 would mean a default or no bound: leave the key out.
 //
 // A rule cannot set a key back to false or 0s that the defaults set, because a [policy.Rule] only adds. Leave the key
 // out of the defaults, and write it in the rules that want it; the last rule may match every call.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // annotated returns the file that the package comment shows under "Keys".
@@ -71,7 +72,7 @@ func TestDocumentation(t *testing.T) {
 			Set:   policy.Policy{Tier: policy.Flex, Fallback: policy.NoFallback, AllowDoubleBilling: true, LeaveStreams: true},
 		}, {
 			Match: policy.Match{Provider: "gemini"},
-			Set:   policy.Policy{Fallback: policy.NoFallback},
+			Set:   policy.Policy{Fallback: policy.NoFallback, Cache: policy.Cache{Writes: policy.WritesOff}},
 		}},
 		Limits: []policy.Limit{{Match: policy.Match{Provider: "openai"}, RequestsPerMinute: 500, Burst: 20, Concurrency: 32}},
 	}
@@ -84,6 +85,14 @@ func TestDocumentation(t *testing.T) {
 			*v, err = strconv.Atoi(k.Example)
 		case *bool:
 			*v, err = strconv.ParseBool(k.Example)
+		case *price.Pico:
+			*v, err = price.ParseUSD(strings.Trim(k.Example, `"`))
+		case *policy.CacheMode:
+			*v = policy.CacheMode(k.Example)
+		case *policy.CacheTiming:
+			*v = policy.CacheTiming(k.Example)
+		case *policy.CacheWrites:
+			*v = policy.CacheWrites(k.Example)
 		}
 		if err != nil {
 			t.Errorf("the example of %s: %v", k.Name, err)
@@ -102,7 +111,7 @@ func TestEveryField(t *testing.T) {
 	}
 	p.AllowDoubleBilling = p.Rules[0].Set.AllowDoubleBilling
 	p.LeaveStreams = p.Rules[0].Set.LeaveStreams
-	for _, v := range []any{p, p.Limits[0], p.Rules[0], p.Rules[0].Match} {
+	for _, v := range []any{p, p.Cache, p.Limits[0], p.Rules[0], p.Rules[0].Match} {
 		s := reflect.ValueOf(v)
 		for i := range s.NumField() {
 			if s.Field(i).IsZero() {

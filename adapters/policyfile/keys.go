@@ -6,7 +6,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// A section is a mapping of the file that holds settings of a policy: tier, retry, stream.
+// A section is a mapping of the file that holds settings of a policy: tier, retry, stream, cache.
 type section struct {
 	name string
 	keys []policy.Key[policy.Policy]
@@ -37,7 +37,6 @@ func sectionsOf(keys []policy.Key[policy.Policy]) (list []section) {
 // error.
 var unenforced = map[string]string{
 	"budgets":           "this version has no budgets yet, and a cap that nothing enforces is worse than an error; take it out",
-	"cache":             "this version creates no caches by policy yet; take it out",
 	"tokens_per_minute": "this version does not limit tokens yet, and a limit that nothing enforces is worse than an error; take it out",
 }
 

@@ -30,8 +30,6 @@ func TestKeys(t *testing.T) {
 func TestUnenforced(t *testing.T) {
 	wantMistakes(t, []mistake{
 		{"defaults: {}\nbudgets:\n  - {name: nightly, cap_usd: \"25.00\"}\n", "p.yaml:2:1: budgets: this version has no budgets yet"},
-		{"rules:\n  - match: {provider: gemini}\n    cache: {mode: auto}\n", "p.yaml:3:5: rules[0].cache: this version creates no caches by policy yet"},
-		{"defaults:\n  cache: {mode: auto}\n", "p.yaml:2:3: defaults.cache: this version creates no caches"},
 		{"limits:\n  - {requests_per_minute: 500, tokens_per_minute: 200000}\n", "p.yaml:2:32: limits[0].tokens_per_minute: this version does not limit tokens yet"},
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // file reads the document. Mistakes do not stop it: it reads everything that it can, so that all mistakes are reported.
@@ -66,20 +67,42 @@ func (r *reader) sections(entries map[string]entry, prefix string, p, defaults *
 // assign reads a value into a field, and reports whether it could.
 func assign[T any](r *reader, e entry, k policy.Key[T], prefix string, into *T) bool {
 	to := reflect.ValueOf(k.At(into)).Elem()
-	r.places[prefix+k.Field] = &setting{placeOfNode(e.value), e.field, func() { to.SetZero() }}
+	s := &setting{placeOfNode(e.value), e.field, func() { to.SetZero() }}
+	r.places[prefix+k.Field] = s
 	ok := false
-	switch to := k.At(into).(type) {
+	switch at := k.At(into).(type) {
 	case *time.Duration:
-		*to, ok = r.duration(e)
+		*at, ok = r.duration(e)
 	case *int:
-		*to, ok = r.count(e)
+		*at, ok = r.count(e)
 	case *bool:
-		*to, ok = r.flag(e)
+		*at, ok = r.flag(e)
+	case *price.Pico:
+		*at, ok = r.money(e)
+	case *policy.CacheMode:
+		s.repair = func() { *at = policy.CacheAuto } // create needs it
+		ok = r.word(e, to)
+	case *policy.CacheTiming, *policy.CacheWrites:
+		ok = r.word(e, to)
+	}
+	if !ok {
+		s.repair()
 	}
 	if ok && k.Zero != "" && to.IsZero() {
 		r.fail(placeOfNode(e.value), e.field, "0 would mean %s; leave the key out", k.Zero)
 		return false
 	}
+	return ok
+}
+
+// word reads a value that is one of some words into a field. Which words these are is left to policy.Validate.
+func (r *reader) word(e entry, to reflect.Value) bool {
+	text, ok := r.text(e)
+	if ok && text == "" {
+		r.fail(placeOfNode(e.value), e.field, "empty text; give it a value, or leave the key out")
+		return false
+	}
+	to.SetString(text)
 	return ok
 }
 

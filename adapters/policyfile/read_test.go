@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
@@ -46,6 +47,12 @@ func TestParse(t *testing.T) {
 		{"text", "rules:\n- match: {model: it's:gpt-4o*:acme, provider: openai, tags: {a: \"x: {}, #\", 'b c': 'don''t', c: ''}}\n",
 			policy.Policy{Rules: []policy.Rule{{Match: policy.Match{Model: "it's:gpt-4o*:acme", Provider: "openai",
 				Tags: map[string]string{"a": "x: {}, #", "b c": "don't", "c": ""}}}}}},
+		{"caches", "defaults: {cache: {mode: off, writes: 'off', max_cost_usd: 1.50, max_cost_per_hour_usd: \"3\", max_live: 2}}\nrules: [{cache: {mode: auto, create: beside, key: true}}]",
+			policy.Policy{Cache: policy.Cache{Mode: policy.CacheOff, Writes: policy.WritesOff, MaxCost: price.MustUSD("1.5"), MaxCostPerHour: 3 * price.USD, MaxLive: 2},
+				Rules: rule(policy.Policy{Cache: policy.Cache{Mode: policy.CacheAuto, Create: policy.CacheBeside, Key: true}})}},
+		{"when caches are created, for rules that create some", "defaults: {cache: {create: before}}\nrules: [{cache: {mode: auto}}]",
+			policy.Policy{Cache: policy.Cache{Create: policy.CacheBefore}, Rules: rule(policy.Policy{Cache: policy.Cache{Mode: policy.CacheAuto}})}},
+		{"the smallest amount", `{"defaults":{"cache":{"max_cost_usd":0.000000000001,"compatible":false}}}`, policy.Policy{Cache: policy.Cache{MaxCost: 1}}},
 		{"a limit for all", "limits: [{concurrency: 3}]", policy.Policy{Limits: []policy.Limit{{Concurrency: 3}}}},
 		{"tabs before comments", "limits:\t# c\n  # \t\n- concurrency: 3 \t# c\t\n", policy.Policy{Limits: []policy.Limit{{Concurrency: 3}}}},
 		{"quoted pattern", "limits: [{match: {model: \"*pro*\"}, concurrency: 3}]", policy.Policy{Limits: []policy.Limit{{Match: policy.Match{Model: "*pro*"}, Concurrency: 3}}}},

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // A reader turns a YAML tree into a policy, and collects the mistakes.
@@ -143,6 +144,34 @@ func (r *reader) count(e entry) (int, bool) {
 	}
 	r.fail(placeOfNode(e.value), e.field, "want a plain decimal number, not %s", describe(e.value))
 	return 0, false
+}
+
+// amount excludes numbers that YAML reads in another base, or that have an exponent.
+var amount = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
+
+// money returns an amount in US dollars. It is read from the text of the file, so that it is exact with quotes and without.
+func (r *reader) money(e entry) (price.Pico, bool) {
+	at := placeOfNode(e.value)
+	var text string
+	switch n := e.value.(type) {
+	case *ast.StringNode:
+		text = n.Value
+	case *ast.IntegerNode, *ast.FloatNode:
+		text = n.GetToken().Value
+	default:
+		r.fail(at, e.field, "want an amount in US dollars, as \"2.50\", not %s", describe(e.value))
+		return 0, false
+	}
+	if !amount.MatchString(text) {
+		r.fail(at, e.field, "%.40q is no amount in US dollars: write it as \"2.50\", without a sign for the currency", text)
+		return 0, false
+	}
+	p, err := price.ParseUSD(strings.TrimPrefix(text, "+"))
+	if err != nil {
+		r.fail(at, e.field, "%.40s is an amount that is too large, or has more than 12 decimals", text)
+		return 0, false
+	}
+	return p, true
 }
 
 // duration returns a duration that has a unit.

@@ -17,6 +17,8 @@ import (
 //	{"providers": {"openai": {"models": {"gpt-5.4": {
 //		"limits": {"max_input": 1050000, "max_output": 128000},
 //		"regional_uplift": "1.10",
+//		"caching": [{"from": "2026-03-05", "source": "where and when this was read",
+//			"min_explicit": 4096, "min_implicit": 1024, "min_write": 1024, "write_ttl": "30m"}],
 //		"periods": [{
 //			"from": "2026-03-05", "until": "2027-01-01T00:00:00Z", "review_by": "2026-12-01",
 //			"source": "where and when these prices were read",
@@ -65,6 +67,12 @@ import (
 // to "10" with at most six decimals, multiplies the total of a call to a region-bound host, requests of tools included, and
 // of storage there.
 //
+// The caching of a model is a list of what it offers to cache prefixes of prompts: how many tokens a prefix has at least for an
+// explicit cache (min_explicit), for an implicit hit (min_implicit) and for a priced write (min_write). An entry holds from its
+// from until just before its until, as a period does, and entries must not overlap; it also has a source, and may have a review_by. A missing minimum means that the model
+// does not offer that kind. The write_ttl is the time to live, of less than an hour, that cache_write is the price of. Without
+// an entry for a time, it is not known what the model caches then: see [Catalog.Caching].
+//
 // # Aliases
 //
 // A model may have another name, such as that of a deployment, and a provider may have another provider's models and
@@ -105,6 +113,7 @@ type model struct {
 	fromList            bool     // made from a published list, which does not state everything
 	upliftUnknown       bool     // the list states no uplift; in a catalog, none means that there is none
 	periods             []period // ascending
+	offers              []offer  // ascending: what it caches
 }
 
 // period is a span of time in which prices hold. A zero from or until is open.
@@ -188,8 +197,12 @@ func tierOf(name string) (tierName, bool) {
 	return tierName(i), i >= 0
 }
 
-// dueBy reports whether the period's price should have been reviewed by the given time.
-func (p *period) dueBy(at time.Time) bool { return !p.reviewBy.IsZero() && !at.Before(p.reviewBy) }
+// dueBy reports whether something of the model should have been reviewed by the given time.
+func (m *model) dueBy(at time.Time) bool {
+	due := func(reviewBy time.Time) bool { return !reviewBy.IsZero() && !at.Before(reviewBy) }
+	return slices.ContainsFunc(m.periods, func(p period) bool { return due(p.reviewBy) }) ||
+		slices.ContainsFunc(m.offers, func(o offer) bool { return due(o.reviewBy) })
+}
 
 // isAlias reports whether the model is an alias.
 func (m *model) isAlias() bool { return m.sameAs != modelKey{} }

@@ -69,12 +69,13 @@ func (c *Catalog) Models(provider string) []string {
 	return slices.Compact(names)
 }
 
-// Reviews returns the models, sorted and as "provider/model", that have a price whose review_by is not after the given time.
+// Reviews returns the models, sorted and as "provider/model", that have a price, or an entry about caching, whose
+// review_by is not after the given time.
 func (c *Catalog) Reviews(at time.Time) []string {
 	var due []string
 	for _, layer := range c.each() {
 		for key, m := range layer.models {
-			if slices.ContainsFunc(m.periods, func(p period) bool { return p.dueBy(at) }) {
+			if m.dueBy(at) {
 				due = append(due, key.provider+"/"+key.name)
 			}
 		}

@@ -62,7 +62,7 @@ func (c *Catalog) parseProvider(provider string, raw []byte) error {
 
 // parseModel adds one model.
 func (c *Catalog) parseModel(key modelKey, raw []byte) error {
-	fields, err := object(raw, "same_as", "limits", "regional_uplift", "periods")
+	fields, err := object(raw, "same_as", "limits", "regional_uplift", "caching", "periods")
 	if err != nil {
 		return err
 	}
@@ -73,6 +73,7 @@ func (c *Catalog) parseModel(key modelKey, raw []byte) error {
 		err = cmp.Or(
 			inField("limits", m.parseLimits(fields["limits"])),
 			inField("regional_uplift", m.parseUplift(fields["regional_uplift"])),
+			m.parseOffers(fields["caching"]),
 			m.parsePeriods(fields["periods"]),
 		)
 	}

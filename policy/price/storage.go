@@ -95,15 +95,23 @@ func (m *model) storage(start int, tokens int64, from, until time.Time) (total w
 func (c *Catalog) findStorage(q *Query) (hit candidate, start int, err error) {
 	var room [roomFor]candidate
 	all := c.search(room[:0], q.Provider, q.Model)
-	for _, m := range all {
-		if i := m.model.periodAt(q.At); i >= 0 && m.model.periods[i].storage >= 0 {
-			return m, i, nil
-		}
+	if hit, start = storagePeriod(all, q.At); start >= 0 {
+		return hit, start, nil
 	}
 	if len(all) == 0 {
 		return hit, 0, unpriced(q, c.noModel(q))
 	}
 	return hit, 0, unpriced(q, fmt.Errorf("no price for storage at %s%s", q.At.UTC().Format(time.RFC3339Nano), c.searched()))
+}
+
+// storagePeriod returns the first candidate that has a price of storage at a time, and the index of the period; -1 if none has.
+func storagePeriod(all []candidate, at time.Time) (candidate, int) {
+	for _, m := range all {
+		if i := m.model.periodAt(at); i >= 0 && m.model.periods[i].storage >= 0 {
+			return m, i
+		}
+	}
+	return candidate{}, -1
 }
 
 // storageID returns the PriceID of storage in the periods from first to last.
