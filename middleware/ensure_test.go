@@ -1,0 +1,348 @@
+package middleware_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware"
+	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// book is a text of about 8,000 tokens.
+var book = strings.Repeat("Light is refracted, and colours differ in degrees of refrangibility. ", 500)
+
+const (
+	cacheModel = "gemini-2.5-flash"
+	geminiKey  = "AIza-secret"
+)
+
+// library is content to register: a system instruction and a book.
+func library() cachedcontent.Content {
+	return cachedcontent.Content{
+		Model: cacheModel, TTL: 10 * time.Minute,
+		System: []cachedcontent.Part{cachedcontent.Text("Answer from the book.")},
+		Turns:  []cachedcontent.Turn{cachedcontent.User(cachedcontent.Text(book))},
+	}
+}
+
+// asking is a request that begins with library, and asks a question.
+func asking(question string) string {
+	b, _ := json.Marshal(map[string]any{
+		"systemInstruction": map[string]any{"parts": []any{map[string]any{"text": "Answer from the book."}}},
+		"contents": []any{
+			map[string]any{"role": "user", "parts": []any{map[string]any{"text": book}}},
+			map[string]any{"role": "user", "parts": []any{map[string]any{"text": question}}},
+		},
+	})
+	return string(b)
+}
+
+// gemini makes a call of the Gemini API, and returns its status.
+func (w *world) gemini(ctx context.Context, body string) int {
+	w.Helper()
+	return w.post(ctx, geminiURL, body)
+}
+
+// post makes a call with Google's key, and returns its status; 0 if it failed.
+func (w *world) post(ctx context.Context, url, body string) int {
+	w.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		w.Fatal(err)
+	}
+	req.Header.Set("X-Goog-Api-Key", geminiKey)
+	if strings.Contains(url, "/openai/") {
+		req.Header = http.Header{"Authorization": {"Bearer " + geminiKey}}
+	}
+	resp, err := w.client.Do(req)
+	if err != nil {
+		w.Log(err)
+		return 0
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		w.Error(err)
+	}
+	return resp.StatusCode
+}
+
+// caches returns a client for context caches.
+func (w *world) caches() *cachedcontent.Client {
+	w.Helper()
+	c, err := cachedcontent.NewGemini(w.client, geminiKey)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return c
+}
+
+// ensure registers content.
+func (w *world) ensure(content cachedcontent.Content) *middleware.CacheHandle {
+	w.Helper()
+	h, err := w.stack.Ensure(w.Context(), w.caches(), content)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return h
+}
+
+// wantLedger checks that the ledger agrees with the meter about tokens and with the simulator about storage, now that all
+// caches are over.
+func (w *world) wantLedger() {
+	w.Helper()
+	synctest.Wait()
+	now := time.Now()
+	var cost, storage price.Sum
+	for _, g := range w.provider.Meter() {
+		c, err := price.Embedded().Cost(price.Query{Provider: "gemini", Model: g.Model, Tier: "standard", At: g.At},
+			price.Usage{Input: g.Prompt - g.Cached, CachedInput: g.Cached, Output: g.Completion, Reasoning: g.Reasoning})
+		if err != nil {
+			w.Fatal(err)
+		}
+		cost.Add(c.Cost)
+	}
+	for _, c := range w.provider.Caches() {
+		s, err := price.Embedded().Storage(price.Query{Provider: "gemini", Model: c.Model, At: c.Created}, c.Tokens, c.Created, c.Created.Add(c.Stored(now)))
+		if err != nil {
+			w.Fatal(err)
+		}
+		storage.Add(s.Cost)
+		if c.Alive(now) {
+			w.Errorf("%s is still alive", c.Name)
+		}
+	}
+	cost.AddSum(storage)
+	if got := w.stack.Totals(); got.Cost != cost || got.Storage != storage {
+		w.Errorf("the ledger says $%v, storage $%v; the meter $%v, storage $%v", got.Cost, got.Storage, cost, storage)
+	}
+}
+
+func TestEnsure(t *testing.T) {
+	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
+		h := w.ensure(library())
+		if h.Name() == "" || h.Tokens() < 5000 {
+			t.Fatalf("%q of %d tokens", h.Name(), h.Tokens())
+		}
+		for n := range 20 {
+			if status := w.gemini(t.Context(), asking(fmt.Sprintf("Question %d?", n))); status != 200 {
+				t.Fatalf("call %d: %d", n, status)
+			}
+			time.Sleep(40 * time.Second) // longer than the cache lives without renewal
+		}
+		if h.Uses() != 20 {
+			t.Errorf("%d uses", h.Uses())
+		}
+		if n := len(w.provider.Caches()); n != 1 {
+			t.Errorf("%d caches", n)
+		}
+		for _, g := range w.provider.Meter()[1:] {
+			if g.Cached != h.Tokens() || g.Prompt-g.Cached > 50 {
+				t.Errorf("%d of %d tokens from the cache, which has %d", g.Cached, g.Prompt, h.Tokens())
+			}
+		}
+		if err := h.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		w.wantLedger()
+		if totals := w.stack.Totals(); totals.Saved.Cmp(price.Sum{}) <= 0 {
+			t.Errorf("saved $%v", totals.Saved)
+		}
+	})
+}
+
+// A thousand callers of the same new content make one cache.
+func TestEnsureOnce(t *testing.T) {
+	inWorld(t, llmtest.Config{Latency: time.Second}, policy.Policy{}, func(w *world) {
+		client := w.caches()
+		var all sync.WaitGroup
+		for range 1000 {
+			all.Go(func() {
+				if _, err := w.stack.Ensure(t.Context(), client, library()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := len(w.provider.Caches()); n != 1 {
+			t.Errorf("%d caches", n)
+		}
+	})
+}
+
+// No call fails because a cache died, and the next ones use a new one.
+func TestDeadCache(t *testing.T) {
+	for _, create := range []policy.CacheTiming{policy.CacheBefore, policy.CacheBeside} {
+		t.Run(string(create), func(t *testing.T) {
+			p := policy.Policy{Cache: policy.Cache{Mode: policy.CacheAuto, Create: create}, MaxAttempts: 1}
+			inWorld(t, llmtest.Config{}, p, func(w *world) {
+				h := w.ensure(library())
+				dead := h.Name()
+				w.provider.KillCache(dead)
+				for range 3 {
+					if status := w.gemini(t.Context(), asking("Why?")); status != 200 {
+						t.Fatal(status)
+					}
+					synctest.Wait()
+				}
+				named := 0
+				for _, r := range w.provider.Requests() {
+					if strings.Contains(string(r.Body), dead) {
+						named++
+					}
+				}
+				if named != 1 {
+					t.Errorf("the dead cache was named %d times", named)
+				}
+				if h.Name() == dead || h.Name() == "" {
+					t.Errorf("the cache is %q", h.Name())
+				}
+				if last := w.provider.Meter()[len(w.provider.Meter())-1]; last.Cached == 0 {
+					t.Error("the last call did not use a cache")
+				}
+				w.stack.Close(t.Context())
+				w.wantLedger()
+			})
+		})
+	}
+}
+
+// A request that differs from the content is left alone, and the handle says in what it differs.
+func TestMismatch(t *testing.T) {
+	tests := map[string]struct{ change, to, want string }{
+		"system":      {"Answer from the book.", "Answer from the books.", "system instruction (element 1 of the request) differs: 22 bytes of text in the request, 21 in the content"},
+		"first line":  {book[:20], "Something else.", "differs"},
+		"no system":   {`"systemInstruction"`, `"labels"`, "the request has no system instruction, and the content has"},
+		"no question": {`,{"parts":[{"text":"Why?"}],"role":"user"}`, ``, "the request must go on after the content with a turn of the user"},
+		"tools":       {`"systemInstruction"`, `"tools":[{"functionDeclarations":[{"name":"f"}]}],"systemInstruction"`, "the request has tools, and the content has none"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
+				h := w.ensure(library())
+				body := asking("Why?")
+				changed := strings.Replace(body, test.change, test.to, 1)
+				if changed == body {
+					t.Fatal("nothing was changed")
+				}
+				w.gemini(t.Context(), changed)
+				req, _ := http.NewRequest(http.MethodPost, geminiURL, strings.NewReader(changed))
+				req.Header.Set("X-Goog-Api-Key", geminiKey)
+				why, err := h.Why(req)
+				if err != nil || !strings.Contains(why, test.want) {
+					t.Errorf("why: %q, %v", why, err)
+				}
+				requests := w.provider.Requests()
+				if got := string(requests[len(requests)-1].Body); got != changed {
+					t.Error("the request was changed")
+				}
+				if h.Uses() != 0 {
+					t.Errorf("%d uses", h.Uses())
+				}
+			})
+		})
+	}
+}
+
+// What Ensure refuses has no cache, and leaves calls as they are.
+func TestEnsureRefuses(t *testing.T) {
+	tests := map[string]struct {
+		cfg    llmtest.Config
+		policy policy.Policy
+		change func(*cachedcontent.Content)
+		want   string
+	}{
+		"cap":       {llmtest.Config{}, policy.Policy{Cache: policy.Cache{MaxCost: price.USD / 1000}}, nil, "max_cost is $0.001"},
+		"an hour":   {llmtest.Config{}, policy.Policy{Cache: policy.Cache{MaxCostPerHour: price.USD / 1000}}, nil, "max_cost_per_hour, $0.001"},
+		"too small": {llmtest.Config{MinCacheTokens: 100_000}, policy.Policy{}, nil, "the least is 100000 tokens"},
+		"ttl":       {llmtest.Config{}, policy.Policy{}, func(c *cachedcontent.Content) { c.TTL = -time.Second }, "TTL"},
+		"no model":  {llmtest.Config{}, policy.Policy{}, func(c *cachedcontent.Content) { c.Model = "" }, "Model"},
+		"gemini 4":  {llmtest.Config{}, policy.Policy{}, func(c *cachedcontent.Content) { c.Model = "gemini-4-argon" }, "no explicit caching"},
+		"past":      {llmtest.Config{}, policy.Policy{}, func(c *cachedcontent.Content) { c.TTL, c.ExpireTime = 0, time.Now().Add(-time.Second) }, "ExpireTime"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, test.cfg, test.policy, func(w *world) {
+				content := library()
+				if test.change != nil {
+					test.change(&content)
+				}
+				h, err := w.stack.Ensure(t.Context(), w.caches(), content)
+				if err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Fatalf("%v, %v", h, err)
+				}
+				if len(w.provider.Caches()) != 0 {
+					t.Error("there is a cache")
+				}
+				if status := w.gemini(t.Context(), asking("Why?")); status != 200 {
+					t.Error(status)
+				}
+			})
+		})
+	}
+}
+
+// After Close there is no cache, whatever was under way.
+func TestCloseDeletesCaches(t *testing.T) {
+	inWorld(t, llmtest.Config{Latency: 5 * time.Second}, policy.Policy{}, func(w *world) {
+		w.ensure(library())
+		other := library()
+		other.System[0].Text = "Another."
+		ctx, cancel := context.WithCancelCause(t.Context())
+		go func() {
+			time.Sleep(time.Second)
+			cancel(errors.New("the user left"))
+		}()
+		if _, err := w.stack.Ensure(ctx, w.caches(), other); err == nil || !strings.Contains(err.Error(), "the user left") {
+			t.Errorf("%v", err)
+		}
+		if err := w.stack.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		w.wantLedger()
+		if n := len(w.provider.Caches()); n != 2 {
+			t.Errorf("%d caches", n)
+		}
+		if _, err := w.stack.Ensure(t.Context(), w.caches(), library()); err == nil {
+			t.Error("a closed stack creates a cache")
+		}
+	})
+}
+
+// A cache has a row for its creation and one for its storage, with the tags of what caused it.
+func TestCacheRows(t *testing.T) {
+	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
+		ctx := policy.With(t.Context(), policy.Tag("job", "nightly"))
+		if _, err := w.stack.Ensure(ctx, w.caches(), library()); err != nil {
+			t.Fatal(err)
+		}
+		w.gemini(ctx, asking("Why?"))
+		rows := w.stack.Rows()
+		if len(rows) != 3 {
+			t.Fatalf("%d rows", len(rows))
+		}
+		create, storage, call := rows[0], rows[1], rows[2]
+		if create.Operation != wire.CreateCache || create.Tags["job"] != "nightly" || !create.Cost.Known {
+			t.Errorf("%+v", create)
+		}
+		if storage.Outcome != policy.Storage || storage.Parent != create.Call || storage.Tags["job"] != "nightly" || storage.UsageSource != ledger.Estimated {
+			t.Errorf("%+v", storage)
+		}
+		if call.Cache == "" || !call.Explicit.Known {
+			t.Errorf("%+v", call)
+		}
+	})
+}
