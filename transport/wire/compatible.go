@@ -129,7 +129,9 @@ func (d *Compatible) newShapes(op *operation) *compatibleShapes {
 		poll.AnswerPaths = responsesPolls
 	}
 	s.AskUsage = s.AskUsage && d.AskUsage
-	s.Caches = d.Caches && op.caches
+	if s.Caches = d.Caches && op.caches; s.Caches {
+		s.Prefix = googleChatPrefix
+	}
 	if op.tiers && !d.headerTier {
 		s.Tiers = d.accepted()
 	}
