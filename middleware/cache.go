@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -52,18 +51,17 @@ func (c *call) readsPrefix() bool {
 		(c.rules.caches || c.engine.caching.registered.Load() > 0) && !c.options.NoCache()
 }
 
-var prefixReaders = sync.Pool{New: func() any { return new(wire.PrefixReader) }}
-
 // loadPrefix reads the body, and the prefix in it.
 func (c *call) loadPrefix(also ...io.Writer) error {
-	r := prefixReaders.Get().(*wire.PrefixReader)
-	defer prefixReaders.Put(r)
-	r.Reset(c.wire.Prefix)
+	r := wire.NewPrefixReader(c.wire.Prefix)
+	defer r.Release()
 	if err := c.body.Load(c.request, c.wire.Prefix.Paths, append(also, r)...); err != nil {
 		return err
 	}
 	if c.body.Written() {
-		c.prefix = &prefixUse{prefix: r.Prefix()}
+		p := *r.Prefix()
+		p.Elements = slices.Clone(p.Elements)
+		c.prefix = &prefixUse{prefix: &p}
 	}
 	return nil
 }

@@ -67,10 +67,10 @@ func (s *scope) extend(h *held, until time.Time, parent string, set policy.Cache
 }
 
 func (s *scope) extendWithin(h *held, e *errand, until time.Time, more, all price.Pico, set policy.Cache, now time.Time) error {
-	if all > set.CostMost() {
-		return fmt.Errorf("its storage would cost $%s by then, and max_cost is $%s", all, set.CostMost())
+	if all > set.MaxCost {
+		return fmt.Errorf("its storage would cost $%s by then, and max_cost is $%s", all, set.MaxCost)
 	}
-	if err := s.spent.reserve(more, set.CostPerHourMost(), now); err != nil {
+	if err := s.spent.reserve(more, set.MaxCostPerHour, now); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), changeTimeout)

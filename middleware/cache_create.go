@@ -48,14 +48,14 @@ func (s *scope) start(n *creation, now time.Time) error {
 		return errors.New(s.never)
 	case now.Before(h.again):
 		return errors.New(h.why)
-	case s.live >= n.set.LiveMost():
+	case s.live >= n.set.MaxLive:
 		return fmt.Errorf("%d context caches exist, which is max_live", s.live)
 	case n.noMost != nil:
 		return fmt.Errorf("what the context cache may cost has no bound: %w", n.noMost)
-	case n.most > n.set.CostMost():
-		return fmt.Errorf("the context cache may cost $%s, and max_cost is $%s", n.most, n.set.CostMost())
+	case n.most > n.set.MaxCost:
+		return fmt.Errorf("the context cache may cost $%s, and max_cost is $%s", n.most, n.set.MaxCost)
 	}
-	if err := s.spent.reserve(n.most, n.set.CostPerHourMost(), now); err != nil {
+	if err := s.spent.reserve(n.most, n.set.MaxCostPerHour, now); err != nil {
 		return err
 	}
 	if h.name != "" {
@@ -82,8 +82,11 @@ func (s *scope) create(n *creation) {
 	close(h.making)
 	h.making = nil
 	tokens, from, until := h.tokens, h.from, h.until
+	unwanted := n.visit == nil && h.handles == 0
 	s.mu.Unlock()
 	switch {
+	case unwanted && err == nil:
+		s.delete(context.Background(), h, "") // its registration was given up in the meantime
 	case n.visit == nil:
 	case err != nil:
 		n.visit.NotMade(now)
@@ -152,10 +155,10 @@ func (s *scope) failed(n *creation, err error, now time.Time) {
 	h, row := n.held, &n.errand.row
 	var again time.Duration
 	switch {
-	case row.Reason == policy.CacheTooSmall:
+	case row.Reason == cacheTooSmall:
 		s.least = max(s.least, n.errand.least)
 		again = time.Hour
-	case row.Reason == policy.CacheFreeTier:
+	case row.Reason == cacheFreeTier:
 		s.never, again = err.Error(), time.Hour
 	case row.Status >= 400 && row.Status <= 499 && row.Status != http.StatusTooManyRequests:
 		again = time.Hour
@@ -239,11 +242,11 @@ func (e *errand) cost() price.Pico { return max(0, e.row.Cost.Pico+e.row.Exposur
 // rejection returns the error of an errand that the provider did not do.
 func (e *errand) rejection() error {
 	switch row := &e.row; {
-	case row.Reason == policy.CacheTooSmall && e.least > 0:
+	case row.Reason == cacheTooSmall && e.least > 0:
 		return fmt.Errorf("the provider rejects it as too small for a context cache: the least is %d tokens", e.least)
-	case row.Reason == policy.CacheTooSmall:
+	case row.Reason == cacheTooSmall:
 		return errors.New("the provider rejects it as too small for a context cache")
-	case row.Reason == policy.CacheFreeTier:
+	case row.Reason == cacheFreeTier:
 		return errors.New("the key is on the provider's free tier, which has no context caches")
 	case row.Status == 0:
 		return errors.New("the provider did not answer")

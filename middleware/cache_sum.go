@@ -6,23 +6,22 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// sumsOf returns the hash of the tools, the tool configuration and the system instruction, and of these with the first turn,
-// the first two turns and so on.
+// sumsOf returns the hash of all before the first turn (tools, tool configuration, system instruction), and of that with the
+// first turn, the first two turns and so on.
 func sumsOf(p *wire.Prefix) []prefixSum {
-	sums := make([]prefixSum, 1, len(p.Elements)+1)
+	turns := p.Turns()
+	sums := make([]prefixSum, 1+len(turns))
 	h := sha256.New()
-	h.Write([]byte("head"))
-	i := 0
-	for ; i < len(p.Elements) && p.Elements[i].Kind != wire.Turn; i++ {
-		h.Write([]byte{byte(p.Elements[i].Kind)})
-		h.Write(p.Elements[i].Digest[:])
+	for _, e := range p.Head() {
+		h.Write([]byte{byte(e.Kind)})
+		h.Write(e.Digest[:])
 	}
 	h.Sum(sums[0][:0])
-	var room [2 * sha256.Size]byte
-	for ; i < len(p.Elements); i++ {
-		copy(room[:], sums[len(sums)-1][:])
-		copy(room[sha256.Size:], p.Elements[i].Digest[:])
-		sums = append(sums, sha256.Sum256(room[:]))
+	var both [2 * sha256.Size]byte
+	for i := range turns {
+		copy(both[:], sums[i][:])
+		copy(both[sha256.Size:], turns[i].Digest[:])
+		sums[i+1] = sha256.Sum256(both[:])
 	}
 	return sums
 }

@@ -1,11 +1,13 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -142,6 +144,65 @@ func (s *Stack) scopeFor(ctx context.Context, client *cachedcontent.Client, mode
 	return sc, c.account(time.Now()).query(policy.Standard), nil
 }
 
+var creationPaths = transport.MustPaths("ttl")
+
+// withoutTTL returns the request that creates a cache, without its time to live.
+func withoutTTL(body []byte) []byte {
+	fields, err := transport.Find(body, creationPaths)
+	if err != nil {
+		return body
+	}
+	cut, err := fields.Splice(transport.Edit{Path: "ttl", Remove: true})
+	if err != nil {
+		return body
+	}
+	return cut
+}
+
+// Why says in plain words why a request does not use the cache: in what it differs from the content; "" if it would use it. It
+// reads the request's body by GetBody, and sends nothing.
+func (h *CacheHandle) Why(req *http.Request) (string, error) {
+	e := h.scope.engine
+	_, facts, ok := e.router.Recognise(req.Method, req.URL)
+	switch {
+	case !ok || facts.Prefix == nil || !facts.Caches:
+		return "the request is none that can use a context cache", nil
+	case policy.From(req.Context()).NoCache():
+		return "the context has policy.NoCache", nil
+	}
+	copied, err := again(req)
+	if err != nil {
+		return "", fmt.Errorf("skinflint: Why: %w", err)
+	}
+	c := &call{Context: context.WithoutCancel(req.Context()), engine: e, request: copied, wire: facts, options: policy.From(req.Context()), explained: true}
+	c.headers = c.body.Inspect(req.Header)
+	if err := c.loadPrefix(); err != nil {
+		return "", fmt.Errorf("skinflint: Why: %w", err)
+	}
+	defer c.body.Close()
+	if c.prefix == nil {
+		return "the body cannot be read: " + c.body.Skipped(), nil
+	}
+	if model := lastPart(facts.Model); facts.Model != "" && model != h.scope.model {
+		return fmt.Sprintf("the request is for %s, and the cache for %s", model, h.scope.model), nil
+	}
+	if account := accountOf(c); account != h.scope.account {
+		return "the request has another key, project or location than the cache", nil
+	}
+	if why := mismatch(h.elements, c.prefix.prefix); why != "" {
+		return why, nil
+	}
+	h.scope.mu.Lock()
+	defer h.scope.mu.Unlock()
+	if !h.held.usable(time.Now()) {
+		return cmp.Or(h.held.why, "there is no cache at the moment: the next call has it created"), nil
+	}
+	return "", nil
+}
+
+// lastPart returns what comes after the last slash of a model's name.
+func lastPart(model string) string { return model[strings.LastIndexByte(model, '/')+1:] }
+
 // Name returns the name of the cache; "" if there is none at the moment.
 func (h *CacheHandle) Name() string {
 	h.scope.mu.Lock()
@@ -195,7 +256,7 @@ func (h *CacheHandle) release() (last bool) {
 	defer s.mu.Unlock()
 	h.held.handles--
 	s.engine.caching.registered.Add(-1)
-	if last = h.held.handles == 0; last && h.held.name == "" {
+	if last = h.held.handles == 0; last && h.held.name == "" && h.held.making == nil {
 		delete(s.held, h.held.sum)
 	}
 	return last

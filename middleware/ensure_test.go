@@ -135,31 +135,31 @@ func TestEnsure(t *testing.T) {
 	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
 		h := w.ensure(library())
 		if h.Name() == "" || h.Tokens() < 5000 {
-			t.Fatalf("%q of %d tokens", h.Name(), h.Tokens())
+			w.Fatalf("%q of %d tokens", h.Name(), h.Tokens())
 		}
 		for n := range 20 {
-			if status := w.gemini(t.Context(), asking(fmt.Sprintf("Question %d?", n))); status != 200 {
-				t.Fatalf("call %d: %d", n, status)
+			if status := w.gemini(w.Context(), asking(fmt.Sprintf("Question %d?", n))); status != 200 {
+				w.Fatalf("call %d: %d", n, status)
 			}
 			time.Sleep(40 * time.Second) // longer than the cache lives without renewal
 		}
 		if h.Uses() != 20 {
-			t.Errorf("%d uses", h.Uses())
+			w.Errorf("%d uses", h.Uses())
 		}
 		if n := len(w.provider.Caches()); n != 1 {
-			t.Errorf("%d caches", n)
+			w.Errorf("%d caches", n)
 		}
 		for _, g := range w.provider.Meter()[1:] {
 			if g.Cached != h.Tokens() || g.Prompt-g.Cached > 50 {
-				t.Errorf("%d of %d tokens from the cache, which has %d", g.Cached, g.Prompt, h.Tokens())
+				w.Errorf("%d of %d tokens from the cache, which has %d", g.Cached, g.Prompt, h.Tokens())
 			}
 		}
-		if err := h.Close(t.Context()); err != nil {
-			t.Error(err)
+		if err := h.Close(w.Context()); err != nil {
+			w.Error(err)
 		}
 		w.wantLedger()
 		if totals := w.stack.Totals(); totals.Saved.Cmp(price.Sum{}) <= 0 {
-			t.Errorf("saved $%v", totals.Saved)
+			w.Errorf("saved $%v", totals.Saved)
 		}
 	})
 }
@@ -171,14 +171,14 @@ func TestEnsureOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for range 1000 {
 			all.Go(func() {
-				if _, err := w.stack.Ensure(t.Context(), client, library()); err != nil {
-					t.Error(err)
+				if _, err := w.stack.Ensure(w.Context(), client, library()); err != nil {
+					w.Error(err)
 				}
 			})
 		}
 		all.Wait()
 		if n := len(w.provider.Caches()); n != 1 {
-			t.Errorf("%d caches", n)
+			w.Errorf("%d caches", n)
 		}
 	})
 }
@@ -193,8 +193,8 @@ func TestDeadCache(t *testing.T) {
 				dead := h.Name()
 				w.provider.KillCache(dead)
 				for range 3 {
-					if status := w.gemini(t.Context(), asking("Why?")); status != 200 {
-						t.Fatal(status)
+					if status := w.gemini(w.Context(), asking("Why?")); status != 200 {
+						w.Fatal(status)
 					}
 					synctest.Wait()
 				}
@@ -205,15 +205,15 @@ func TestDeadCache(t *testing.T) {
 					}
 				}
 				if named != 1 {
-					t.Errorf("the dead cache was named %d times", named)
+					w.Errorf("the dead cache was named %d times", named)
 				}
 				if h.Name() == dead || h.Name() == "" {
-					t.Errorf("the cache is %q", h.Name())
+					w.Errorf("the cache is %q", h.Name())
 				}
 				if last := w.provider.Meter()[len(w.provider.Meter())-1]; last.Cached == 0 {
-					t.Error("the last call did not use a cache")
+					w.Error("the last call did not use a cache")
 				}
-				w.stack.Close(t.Context())
+				w.stack.Close(w.Context())
 				w.wantLedger()
 			})
 		})
@@ -236,21 +236,21 @@ func TestMismatch(t *testing.T) {
 				body := asking("Why?")
 				changed := strings.Replace(body, test.change, test.to, 1)
 				if changed == body {
-					t.Fatal("nothing was changed")
+					w.Fatal("nothing was changed")
 				}
-				w.gemini(t.Context(), changed)
+				w.gemini(w.Context(), changed)
 				req, _ := http.NewRequest(http.MethodPost, geminiURL, strings.NewReader(changed))
 				req.Header.Set("X-Goog-Api-Key", geminiKey)
 				why, err := h.Why(req)
 				if err != nil || !strings.Contains(why, test.want) {
-					t.Errorf("why: %q, %v", why, err)
+					w.Errorf("why: %q, %v", why, err)
 				}
 				requests := w.provider.Requests()
 				if got := string(requests[len(requests)-1].Body); got != changed {
-					t.Error("the request was changed")
+					w.Error("the request was changed")
 				}
 				if h.Uses() != 0 {
-					t.Errorf("%d uses", h.Uses())
+					w.Errorf("%d uses", h.Uses())
 				}
 			})
 		})
@@ -280,15 +280,15 @@ func TestEnsureRefuses(t *testing.T) {
 				if test.change != nil {
 					test.change(&content)
 				}
-				h, err := w.stack.Ensure(t.Context(), w.caches(), content)
+				h, err := w.stack.Ensure(w.Context(), w.caches(), content)
 				if err == nil || !strings.Contains(err.Error(), test.want) {
-					t.Fatalf("%v, %v", h, err)
+					w.Fatalf("%v, %v", h, err)
 				}
 				if len(w.provider.Caches()) != 0 {
-					t.Error("there is a cache")
+					w.Error("there is a cache")
 				}
-				if status := w.gemini(t.Context(), asking("Why?")); status != 200 {
-					t.Error(status)
+				if status := w.gemini(w.Context(), asking("Why?")); status != 200 {
+					w.Error(status)
 				}
 			})
 		})
@@ -301,23 +301,23 @@ func TestCloseDeletesCaches(t *testing.T) {
 		w.ensure(library())
 		other := library()
 		other.System[0].Text = "Another."
-		ctx, cancel := context.WithCancelCause(t.Context())
+		ctx, cancel := context.WithCancelCause(w.Context())
 		go func() {
 			time.Sleep(time.Second)
 			cancel(errors.New("the user left"))
 		}()
 		if _, err := w.stack.Ensure(ctx, w.caches(), other); err == nil || !strings.Contains(err.Error(), "the user left") {
-			t.Errorf("%v", err)
+			w.Errorf("%v", err)
 		}
-		if err := w.stack.Close(t.Context()); err != nil {
-			t.Error(err)
+		if err := w.stack.Close(w.Context()); err != nil {
+			w.Error(err)
 		}
 		w.wantLedger()
 		if n := len(w.provider.Caches()); n != 2 {
-			t.Errorf("%d caches", n)
+			w.Errorf("%d caches", n)
 		}
-		if _, err := w.stack.Ensure(t.Context(), w.caches(), library()); err == nil {
-			t.Error("a closed stack creates a cache")
+		if _, err := w.stack.Ensure(w.Context(), w.caches(), library()); err == nil {
+			w.Error("a closed stack creates a cache")
 		}
 	})
 }
@@ -325,24 +325,24 @@ func TestCloseDeletesCaches(t *testing.T) {
 // A cache has a row for its creation and one for its storage, with the tags of what caused it.
 func TestCacheRows(t *testing.T) {
 	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
-		ctx := policy.With(t.Context(), policy.Tag("job", "nightly"))
+		ctx := policy.With(w.Context(), policy.Tag("job", "nightly"))
 		if _, err := w.stack.Ensure(ctx, w.caches(), library()); err != nil {
-			t.Fatal(err)
+			w.Fatal(err)
 		}
 		w.gemini(ctx, asking("Why?"))
 		rows := w.stack.Rows()
 		if len(rows) != 3 {
-			t.Fatalf("%d rows", len(rows))
+			w.Fatalf("%d rows", len(rows))
 		}
 		create, storage, call := rows[0], rows[1], rows[2]
 		if create.Operation != wire.CreateCache || create.Tags["job"] != "nightly" || !create.Cost.Known {
-			t.Errorf("%+v", create)
+			w.Errorf("%+v", create)
 		}
 		if storage.Outcome != policy.Storage || storage.Parent != create.Call || storage.Tags["job"] != "nightly" || storage.UsageSource != ledger.Estimated {
-			t.Errorf("%+v", storage)
+			w.Errorf("%+v", storage)
 		}
 		if call.Cache == "" || !call.Explicit.Known {
-			t.Errorf("%+v", call)
+			w.Errorf("%+v", call)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +38,8 @@ func (s *caches) account(row *ledger.Row, a account, is wire.Stored) *ledger.Row
 	call := a.call
 	served := row.Status >= 200 && row.Status <= 299
 	switch {
+	case row.Reason == policy.CacheDead: // it died at some time before now, and was charged until then
+		is, served = wire.Stored{Name: cmp.Or(row.Cache, call.Cache), Deleted: true}, true
 	case call.Operation == wire.DeleteCache:
 		is = wire.Stored{Name: call.Cache, Deleted: true} // its status says so: few callers read the answer
 	case call.Operation == wire.UpdateCache && (served && is.Name == "" || row.Outcome == policy.Ambiguous):

@@ -27,7 +27,7 @@ var geminiNative Dialect = geminiDialect{}
 
 var (
 	geminiModelShapes = newModelShapes("gemini", "", geminiTiers, geminiStrict)
-	geminiCacheShapes = newCacheShapes("gemini", "", "whether creating a context cache is charged for is not documented")
+	geminiCacheShapes = newCacheShapes("gemini", "")
 )
 
 // Recognise takes POSTs to models/NAME:generateContent and its relatives, to interactions and to cachedContents, and the

@@ -15,12 +15,12 @@ var cacheAnswers = transport.MustPaths("name", "model", "createTime", "expireTim
 // cacheShapes are the shapes of the calls that create or change a context cache.
 type cacheShapes struct{ create, update, remove Shape }
 
-// newCacheShapes returns the shapes of a provider's calls. unpriced says why the cost of creating a cache is not known; ""
-// if it is.
-func newCacheShapes(provider, prices, unpriced string) *cacheShapes {
+// newCacheShapes returns the shapes of a provider's calls. Creating a cache costs its tokens at the price of input. Vertex AI's
+// page on context caching (2026) says so; the Gemini API's pages do not say it, and it is taken to cost as much there.
+func newCacheShapes(provider, prices string) *cacheShapes {
 	cache := Shape{Provider: provider, Prices: prices, AnswerPaths: cacheAnswers, NoOutput: true}
 	s := &cacheShapes{create: cache, update: cache, remove: cache}
-	s.create.Operation, s.create.Unpriced = CreateCache, unpriced
+	s.create.Operation = CreateCache
 	s.update.Operation = UpdateCache
 	s.remove.Operation = DeleteCache
 	return s

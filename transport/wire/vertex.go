@@ -30,7 +30,7 @@ var (
 	vertexGlobalShapes   = newModelShapes("vertex", "gemini", geminiTiers, geminiStrict)
 	vertexRegionalShapes = newModelShapes("vertex", "gemini", nil, nil)
 	// Creation is "billed at the standard input token price": the page on context caching.
-	vertexCacheShapes = newCacheShapes("vertex", "gemini", "")
+	vertexCacheShapes = newCacheShapes("vertex", "gemini")
 )
 
 // tierHeader names the tier of a request.
