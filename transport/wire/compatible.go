@@ -234,6 +234,7 @@ func (d *Compatible) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
 	if w.Cache != "" && c.Cache == "" {
 		editExtraBodyCache(c, body, w.Cache, e)
 	}
+	takeOut(c, body, w, e)
 }
 
 // nameOf returns the provider's name of a tier. A tier of the program's own has its own name.

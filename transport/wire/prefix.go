@@ -2,6 +2,7 @@ package wire
 
 import (
 	"crypto/sha256"
+	"iter"
 
 	"github.com/skinflint-go/skinflint/transport"
 )
@@ -108,14 +109,38 @@ func (p *Prefix) Turns() []Element { return p.Elements[p.heads:] }
 // Head returns the elements before the first turn.
 func (p *Prefix) Head() []Element { return p.Elements[:p.heads] }
 
-// CanCut reports whether a cache may end before the turn n, which is then the first that the request still has. n is 0 if the
-// cache holds only the head. These are the rules:
+// Cuts returns the turns before which a cache may end, in ascending order. Each is the first that the request still has; it
+// is 0 if the cache holds only the head. These are the rules:
 //   - the last turn of the user stays, and all after it;
 //   - the first turn that stays is the user's, and not the result of a tool;
 //   - the call of a tool is not parted from its result;
-//   - something is in the cache.
+//   - something is in the cache;
+//   - on Google's compatible APIs there are only texts in the cache, and no tools.
+//
+// A Prefix with a Problem has none.
+func (p *Prefix) Cuts() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if p.Problem != "" || p.textOnly && !p.textHead() {
+			return
+		}
+		called := false // a tool was called, and its result has not come
+		turns := p.Turns()
+		for i := range turns {
+			t := &turns[i]
+			switch {
+			case i > 0 && (p.single || p.textOnly && !turns[i-1].plain()):
+				return
+			case t.Role == User && !t.ToolResult && !called && i+p.heads > 0 && !yield(i):
+				return
+			}
+			called = t.ToolCall || called && !t.ToolResult
+		}
+	}
+}
+
+// CanCut reports whether n is one of [Prefix.Cuts].
 func (p *Prefix) CanCut(n int) bool {
-	for _, cut := range p.AppendCuts(nil) {
+	for cut := range p.Cuts() {
 		if cut == n {
 			return true
 		}
@@ -123,35 +148,25 @@ func (p *Prefix) CanCut(n int) bool {
 	return false
 }
 
-// LastCut returns the last turn before which a cache may end, and whether there is one: see [Prefix.CanCut].
+// LastCut returns the last of [Prefix.Cuts], and whether there is any.
 func (p *Prefix) LastCut() (n int, ok bool) {
-	cuts := p.AppendCuts(nil)
-	if len(cuts) == 0 {
-		return 0, false
+	for cut := range p.Cuts() {
+		n, ok = cut, true
 	}
-	return cuts[len(cuts)-1], true
+	return n, ok
 }
 
-// AppendCuts appends to dst all n for which [Prefix.CanCut] is true, in ascending order.
-func (p *Prefix) AppendCuts(dst []int) []int {
-	if p.Problem != "" {
-		return dst
-	}
-	open := false // a tool was called, and its result has not come
-	for i, t := range p.Turns() {
-		if p.textOnly && i > 0 && !plainText(&p.Turns()[i-1]) {
-			break
+// textHead reports whether the head is text alone.
+func (p *Prefix) textHead() bool {
+	for i := range p.Head() {
+		if e := &p.Elements[i]; e.Kind != SystemElement || e.Media {
+			return false
 		}
-		starts := t.Kind == TurnElement && t.Role == User && !t.ToolResult
-		if starts && !open && (i > 0 || p.heads > 0) && (i == 0 || !p.single) {
-			dst = append(dst, i)
-		}
-		open = t.ToolCall || open && !t.ToolResult
 	}
-	return dst
+	return true
 }
 
-// plainText reports whether a turn is text alone.
-func plainText(t *Element) bool {
-	return !t.Media && !t.ToolCall && !t.ToolResult && (t.Role == User || t.Role == Model)
+// plain reports whether a turn is text alone.
+func (e *Element) plain() bool {
+	return !e.Media && !e.ToolCall && !e.ToolResult && (e.Role == User || e.Role == Model)
 }

@@ -9,7 +9,8 @@ type PrefixShape struct {
 	Paths *transport.Paths
 
 	format   prefixFormat
-	textOnly bool // only text can be cached: on Google's compatible APIs, how tools and media are translated is not known
+	turns    transport.Path // of the array that a cache's turns are cut out of
+	textOnly bool           // only text can be cached: on Google's compatible APIs, how tools and media are translated is not known
 }
 
 // A prefixFormat is a way of writing a context.
@@ -240,12 +241,15 @@ var googleNames = func() map[string][]byte {
 
 var (
 	generatePrefix = &PrefixShape{
-		format: googleFormat,
+		format: googleFormat, turns: atContents,
 		Paths: generateRequests.With("contents", "systemInstruction", "system_instruction", "tools", "toolConfig", "tool_config").
 			WithElements(atContents),
 	}
-	chatPrefix       = &PrefixShape{format: chatFormat, Paths: chatRequests.With("messages").WithElements(atMessages)}
-	googleChatPrefix = &PrefixShape{format: chatFormat, Paths: chatPrefix.Paths, textOnly: true}
-	responsesPrefix  = &PrefixShape{format: responsesFormat, Paths: responsesRequests}
-	messagesPrefix   = &PrefixShape{format: messagesFormat, Paths: messagesRequests}
+	googleChatPrefix = &PrefixShape{
+		format: chatFormat, turns: atMessages, textOnly: true,
+		Paths: chatRequests.With("messages").WithElements(atMessages),
+	}
+	chatPrefix      = &PrefixShape{format: chatFormat, Paths: chatRequests}
+	responsesPrefix = &PrefixShape{format: responsesFormat, Paths: responsesRequests}
+	messagesPrefix  = &PrefixShape{format: messagesFormat, Paths: messagesRequests}
 )
