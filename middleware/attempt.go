@@ -194,6 +194,11 @@ func (a *attempt) attach(out *http.Request) error {
 			want.Left = max(1, time.Until(deadline))
 		}
 		c.dialect.Edit(&c.wire, c.body.Fields(), want, &a.edits)
+		if want.Held.Prefix != nil && !a.edits.Taken {
+			c.leaveCache(cmp.Or(a.edits.Problem, "the dialect takes nothing out of a request"))
+			a.row.Skipped = both(c.body.Skipped(), c.skipped)
+			return a.attach(out)
+		}
 		editHeader(out, a.edits.Header)
 	}
 	a.row.Cache = cmp.Or(c.wire.Cache, c.cache)

@@ -59,9 +59,7 @@ func (c *call) loadPrefix(also ...io.Writer) error {
 		return err
 	}
 	if c.body.Written() {
-		p := *r.Prefix()
-		p.Elements = slices.Clone(p.Elements)
-		c.prefix = &prefixUse{prefix: &p}
+		c.prefix = &prefixUse{prefix: r.Prefix().Clone()}
 	}
 	return nil
 }
@@ -130,10 +128,16 @@ func (c *call) dropCache() {
 	u.held, c.cache = nil, ""
 }
 
+// leaveCache makes the call one without the cache that was chosen.
+func (c *call) leaveCache(why string) {
+	c.noteCache(why)
+	c.prefix.held, c.cache = nil, ""
+}
+
 // want has the attempt's request changed as was chosen.
 func (u *prefixUse) want(w *wire.Want) {
 	if u.held != nil {
-		w.Taken = &wire.Taken{Prefix: u.prefix, Turns: u.turns}
+		w.Held = wire.Held{Prefix: u.prefix, Turns: u.turns}
 	}
 }
 

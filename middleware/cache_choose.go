@@ -45,7 +45,7 @@ func (c *call) chooseCache() error {
 
 // measure computes what a cache would hold that ends before each of the turns where one may end.
 func (u *prefixUse) measure() {
-	u.cuts = u.prefix.AppendCuts(u.cuts[:0])
+	u.cuts = slices.Collect(u.prefix.Cuts())
 	sums := sumsOf(u.prefix)
 	turns := u.prefix.Turns()
 	var bytes int64
