@@ -86,7 +86,7 @@ type Element struct {
 
 	// Set is the same for tools in another order; 0 if the element is no list of tools.
 	Set uint64
-	// Masked is the hash of the text in which all digits are replaced by one.
+	// Masked is the hash of the text in which all digits are replaced by one; 0 for tools and their config.
 	Masked uint64
 	// Rest is the same hash of the text after the first line; 0 if there is only one line.
 	Rest uint64

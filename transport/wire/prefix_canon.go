@@ -1,11 +1,12 @@
 package wire
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"hash"
 	"hash/maphash"
+	"math/bits"
 	"slices"
 )
 
@@ -17,8 +18,9 @@ import (
 //	member   Key text End value | Content value | Digest and its 32 bytes
 //
 // A token is a byte that no valid UTF-8 has, and a text is valid UTF-8, so that different values have different forms. The
-// members of an object are sorted by their own forms. One that is longer than 256 bytes is replaced by its SHA-256, so that
-// long texts need not be held to be sorted. A tool in the list of tools is replaced in the same way.
+// members of an object are sorted by a hash of their names. Two names with the same hash are taken for the same name twice,
+// which is an error. A member that is longer than 256 bytes is replaced by its SHA-256, so that long texts need not be held
+// to be sorted. A tool in the list of tools is replaced in the same way.
 const (
 	tokenTrue    = 0xC0
 	tokenFalse   = 0xC1
@@ -62,7 +64,8 @@ type canon struct {
 	checked int    // up to here it is known to be valid UTF-8
 	high    uint64 // has a high bit set if the text may have bytes that are not ASCII
 	invalid bool
-	counts  bool // it counts for Size, Masked and Rest
+	counts  bool // it counts for Size
+	hinted  bool // it counts for Masked and Rest
 	hints   hints
 }
 
@@ -195,19 +198,49 @@ func (c *canon) sortMembers(first int) bool {
 		return true
 	}
 	start := members[0].from
-	slices.SortFunc(members, func(a, b canonMember) int { return cmp.Compare(a.name, b.name) })
-	for i := 1; i < len(members); i++ {
-		if members[i].name == members[i-1].name {
-			return false
-		}
+	if sorted, ok := sortByName(members); !ok || sorted {
+		return ok
 	}
-	slices.SortFunc(members, func(a, b canonMember) int { return bytes.Compare(c.buf[a.from:a.to], c.buf[b.from:b.to]) })
 	c.scratch = c.scratch[:0]
-	for _, m := range members {
-		c.scratch = append(c.scratch, c.buf[m.from:m.to]...)
+	for i := range members {
+		c.scratch = append(c.scratch, c.buf[members[i].from:members[i].to]...)
 	}
 	copy(c.buf[start:], c.scratch)
 	return true
+}
+
+// sortByName sorts members by their names' hashes. It reports whether they were in order, and whether all are different.
+func sortByName(members []canonMember) (sorted, different bool) {
+	sorted = true
+	if len(members) > 16 {
+		slices.SortFunc(members, func(a, b canonMember) int { return cmp.Compare(a.name, b.name) })
+		sorted = false
+	}
+	for i := 1; i < len(members); i++ {
+		at := i
+		for ; at > 0 && members[at].name < members[at-1].name; at-- {
+			members[at], members[at-1] = members[at-1], members[at]
+			sorted = false
+		}
+		if at > 0 && members[at].name == members[at-1].name {
+			return sorted, false
+		}
+	}
+	return sorted, true
+}
+
+// nameHash is a hash of a name. It is the same in every process, because it decides the order of members.
+func nameHash(name []byte) uint64 {
+	h := uint64(len(name)) * mix3
+	for ; len(name) >= 8; name = name[8:] {
+		h = bits.RotateLeft64((h^binary.LittleEndian.Uint64(name))*mix1, 31)
+	}
+	var last uint64
+	for i, b := range name {
+		last |= uint64(b) << (8 * i)
+	}
+	h = (h ^ last) * mix1
+	return (h ^ h>>32) * mix2
 }
 
 // beginName begins a member with its name.
@@ -223,7 +256,7 @@ func (c *canon) name() []byte { return c.buf[c.frames[len(c.frames)-1].start+1:]
 // endName ends the name of a member, which may be written in another way than it is called.
 func (c *canon) endName(name []byte, content bool) {
 	f := &c.frames[len(c.frames)-1]
-	f.name = maphash.Bytes(prefixSeed, name)
+	f.name = nameHash(name)
 	if c.buf = c.buf[:f.start]; content {
 		c.put(tokenContent)
 	} else {
@@ -252,5 +285,7 @@ func (c *canon) text() []byte {
 // room makes room for a piece of a text or of a name.
 func (c *canon) room() {
 	c.limit = c.frames[len(c.frames)-1].start + prefixBuffer
-	c.buf = slices.Grow(c.buf, max(0, c.limit+prefixRoom-len(c.buf)))
+	if cap(c.buf) < c.limit+prefixRoom {
+		c.buf = slices.Grow(c.buf, 2*prefixBuffer)
+	}
 }

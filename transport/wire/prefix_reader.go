@@ -419,7 +419,8 @@ func (r *PrefixReader) startValue(kind valueKind, c byte) {
 		r.state, r.slash = prefixSkip, false
 	case c == '"':
 		r.state = prefixText
-		r.canon.beginText(!r.mediaNext())
+		counts := !r.mediaNext()
+		r.canon.beginText(counts, counts && r.element.Kind >= SystemElement)
 	default:
 		r.word[0], r.words, r.state = c, 1, prefixInWord
 		r.next = kind

@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// beginText begins a string.
-func (c *canon) beginText(counts bool) {
+// beginText begins a string, which may count for the element's Size, Masked and Rest.
+func (c *canon) beginText(counts, hinted bool) {
 	c.put(tokenString)
 	if c.room(); c.limit-len(c.buf) < prefixBuffer/2 {
 		c.drain(len(c.buf))
 	}
-	c.from, c.checked, c.high, c.invalid, c.counts = len(c.buf), len(c.buf), 0, false, counts
-	c.hints.at = len(c.buf)
+	c.from, c.checked, c.high, c.invalid = len(c.buf), len(c.buf), 0, false
+	c.hints.at, c.counts, c.hinted = len(c.buf), counts, hinted
 }
 
 // full reports whether the text has to be drained before more of it is put into the buffer.
@@ -66,16 +66,19 @@ func (c *canon) copyPlain(p []byte) int {
 
 // putRune puts a character of an escape into the text.
 func (c *canon) putRune(char rune) {
-	if char < utf8.RuneSelf {
+	switch {
+	case char < utf8.RuneSelf:
 		c.buf = append(c.buf, byte(char))
-		return
+	case char < 0x800:
+		c.buf = append(c.buf, 0xC0|byte(char>>6), 0x80|byte(char)&0x3F)
+	default:
+		c.buf = utf8.AppendRune(c.buf, char)
 	}
-	c.buf = utf8.AppendRune(c.buf, char)
 }
 
 // drainText hashes what is in the buffer of the text.
 func (c *canon) drainText() {
-	if c.check(false); c.counts {
+	if c.check(false); c.hinted {
 		c.hints.read(c.buf, false)
 	} else {
 		c.hints.at = len(c.buf)
@@ -97,10 +100,40 @@ func (c *canon) check(ends bool) {
 	if !ends {
 		text = text[:len(text)-incomplete(text)]
 	}
-	if !utf8.Valid(text) {
+	if !validUTF8(text) {
 		c.invalid = true
 	}
 	c.checked += len(text)
+}
+
+// validUTF8 is utf8.Valid, and faster for texts of two and three bytes a character. It takes eight bytes at a time, and
+// compares where continuation bytes are with where the bytes before want them. What needs a closer look is left to utf8.Valid.
+func validUTF8(p []byte) bool {
+	var wanted uint64 // the continuation bytes that the bytes before want in the next eight
+	i := 0
+	for ; len(p)-i >= 8; i += 8 {
+		w := binary.LittleEndian.Uint64(p[i:])
+		if w&highs|wanted == 0 {
+			continue
+		}
+		lead := w & (w << 1) & highs    // 11......
+		follow := w &^ (w << 1) & highs // 10......
+		lead3 := lead & (w << 2)        // 111.....
+		lead4 := lead3 & (w << 3)       // 1111....
+		// Not every byte may follow 0xE0 and 0xED, and none 0xC0 and 0xC1.
+		some := (w&(0x1E*ones) + 0x7F*ones) & highs
+		low := w & (0x0F * ones)
+		usual := (low + 0x7F*ones) & (low ^ 0x0D*ones + 0x7F*ones) & highs
+		if lead4|lead&^lead3&^some|lead3&^usual != 0 || follow != lead<<8|lead3<<16|wanted {
+			return utf8.Valid(p)
+		}
+		wanted = lead>>56 | lead3>>48
+	}
+	for ; wanted != 0; wanted = 0 {
+		for i--; !utf8.RuneStart(p[i]); i-- {
+		}
+	}
+	return utf8.Valid(p[i:])
 }
 
 // incomplete returns how many bytes at the end of a text are the beginning of a character.
@@ -118,8 +151,10 @@ func incomplete(text []byte) int {
 
 // endText ends a string. It reports false if that is not valid UTF-8.
 func (c *canon) endText(e *Element) bool {
-	if c.check(true); c.counts {
+	if c.check(true); c.hinted {
 		c.hints.read(c.buf, true)
+	}
+	if c.counts {
 		e.Size += int64(len(c.buf) - c.from)
 	}
 	return !c.invalid
@@ -160,17 +195,19 @@ func readEscape(p []byte) (n int, char rune) {
 
 // hexEscape reads \uXXXX, with the results of readEscape.
 func hexEscape(p []byte) (n int, char rune) {
-	for i := 2; i < 6; i++ {
-		if i >= len(p) {
-			return 0, 0
+	if len(p) < 6 {
+		for i := 2; i < len(p); i++ {
+			if hexDigits[p[i]] > 15 {
+				return -1, 0
+			}
 		}
-		digit := hexDigits[p[i]]
-		if digit == 0 {
-			return -1, 0
-		}
-		char = char<<4 | rune(digit-1)
+		return 0, 0
 	}
-	return 6, char
+	a, b, c, d := hexDigits[p[2]], hexDigits[p[3]], hexDigits[p[4]], hexDigits[p[5]]
+	if a|b|c|d > 15 {
+		return -1, 0
+	}
+	return 6, rune(a)<<12 | rune(b)<<8 | rune(c)<<4 | rune(d)
 }
 
 // badEscape returns the problem that a length of readEscape stands for.
@@ -183,10 +220,12 @@ func badEscape(n int) string {
 
 var (
 	simpleEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
-	hexDigits     = func() (digits [256]byte) { // the value of a digit, plus 1
-		for i, c := range []byte("0123456789abcdef") {
-			digits[c] = byte(i + 1)
-			digits[bytes.ToUpper([]byte{c})[0]] = byte(i + 1)
+	hexDigits     = func() (digits [256]byte) { // 255 for what is no digit
+		for c := range digits {
+			digits[c] = 255
+		}
+		for i := range 16 {
+			digits["0123456789abcdef"[i]], digits["0123456789ABCDEF"[i]] = byte(i), byte(i)
 		}
 		return digits
 	}()
