@@ -258,6 +258,7 @@ func FuzzWriteText(f *testing.F) {
 	f.Add("Hello", "Why?", byte(0))
 	f.Add("\"}]\\", "", byte(1))
 	f.Fuzz(func(t *testing.T, text, after string, which byte) {
+		text, after = strings.ToValidUTF8(text, ""), strings.ToValidUTF8(after, "") // json.Marshal writes what is not valid as an escape
 		quote := func(s string) string { b, _ := json.Marshal(s); return string(b) }
 		url := [...]string{chatURL, responsesURL, anthropicURL}[which%3]
 		list := [...]string{"messages", "input", "messages"}[which%3]
