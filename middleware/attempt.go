@@ -186,7 +186,7 @@ func (a *attempt) attach(out *http.Request) error {
 	c := a.c
 	a.edits = wire.Edits{Body: a.room[:0]}
 	if c.body.Skipped() == "" {
-		want := wire.Want{Tier: c.step.Tier, Usage: a.wantsUsage(), Cache: c.cache}
+		want := wire.Want{Tier: c.step.Tier, Usage: a.wantsUsage(), Cache: c.cache, PromptCache: a.wantsWrites()}
 		if c.prefix != nil {
 			c.prefix.want(&want)
 		}
@@ -199,6 +199,8 @@ func (a *attempt) attach(out *http.Request) error {
 			a.row.Skipped = both(c.body.Skipped(), c.skipped)
 			return a.attach(out)
 		}
+		a.reader.Answer.WriteTTL = a.edits.WriteTTL
+		a.row.Skipped = both(a.row.Skipped, a.edits.LeftOut)
 		editHeader(out, a.edits.Header)
 	}
 	a.row.Cache = cmp.Or(c.wire.Cache, c.cache)
@@ -305,6 +307,17 @@ func (a *attempt) wantsUsage() bool {
 	return false
 }
 
+// wantsWrites returns what to ask of the provider's prompt cache. If that is nothing although something is wanted, the row
+// says why.
+func (a *attempt) wantsWrites() wire.PromptCache {
+	c := a.c
+	if !c.promptCache.Wants() || !c.step.WithoutWrite && !c.rejects(writeRejection) {
+		return c.promptCache
+	}
+	a.row.Skipped = both(a.row.Skipped, "prompt cache: rejected by this model")
+	return wire.PromptCache{}
+}
+
 // fail closes the attempt that had no answer, and returns err.
 func (a *attempt) fail(f wire.Rejection, err error) error {
 	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
@@ -326,7 +339,7 @@ func (a *attempt) result(f wire.Rejection) {
 	c := a.c
 	c.results = append(c.results, policy.Result{
 		Step: c.step, Outcome: f.Outcome, Evidence: f.Evidence, Reason: f.Reason, RetryAfter: f.RetryAfter,
-		Ended: time.Since(c.start), AskedUsage: a.edits.HideUsage, Final: a.final,
+		Ended: time.Since(c.start), AskedUsage: a.edits.HideUsage, AskedWrite: a.edits.PromptCache, Final: a.final,
 	})
 }
 
@@ -336,6 +349,9 @@ func (a *attempt) rejected(resp *http.Response) {
 	f := a.readRejection(resp)
 	if f.Reason == policy.UsageRejected && a.edits.HideUsage {
 		c.engine.rejected.add(c.rejection(usageRejection))
+	}
+	if f.Reason == policy.WriteRejected && a.edits.PromptCache {
+		c.engine.rejected.add(c.rejection(writeRejection))
 	}
 	if f.Outcome == policy.Rejected && resp.StatusCode >= 300 && resp.StatusCode <= 399 {
 		f.Reason = policy.Redirected
@@ -360,7 +376,7 @@ func (a *attempt) readRejection(resp *http.Response) wire.Rejection {
 	if resp.StatusCode < 200 || resp.StatusCode > 599 { // no answer of a provider has such a status
 		return wire.Rejection{Outcome: policy.Ambiguous, Code: "invalid_status"}
 	}
-	f := wire.ReadRejection(a.c.dialect, &a.c.wire, resp, a.row.AskedTier, a.edits.HideUsage)
+	f := wire.ReadRejection(a.c.dialect, &a.c.wire, resp, a.row.AskedTier, &a.edits)
 	if f.Outcome == policy.Rejected && a.resent() {
 		f.Outcome, f.Evidence = policy.Ambiguous, "" // what was sent before this was answered may have been billed
 	}

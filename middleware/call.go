@@ -48,6 +48,8 @@ type call struct {
 	openers []func(*ledger.Row) // that are shown a row before its attempt is sent
 	retries decider             // has the call sent again; nil: there is one attempt
 	cache   string              // the context cache to put into the request
+	// what to ask of the provider's prompt cache, where its writes cost money
+	promptCache wire.PromptCache
 
 	// Written by links in before, for the next attempt; the chain sets the step to what the decider decided.
 	step    policy.Step

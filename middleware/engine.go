@@ -84,8 +84,12 @@ type rejection struct {
 	key                   fingerprint
 }
 
-// usageRejection is the rejection of the request for a stream's usage. No tier has that name.
-const usageRejection = "usage"
+// usageRejection is the rejection of the request for a stream's usage, and writeRejection that of the request for writes to a
+// prompt cache. No tier has such a name.
+const (
+	usageRejection = "usage"
+	writeRejection = "write"
+)
 
 // rules are a policy at work. They do not change: a call keeps those that it began with.
 type rules struct {

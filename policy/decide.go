@@ -10,6 +10,7 @@ import (
 type Step struct {
 	Tier         Tier // to ask for; the zero Tier asks for none
 	WithoutUsage bool // do not ask for a stream's usage: the provider rejected that
+	WithoutWrite bool // do not ask for writes to the prompt cache, or for none: the provider rejected that
 }
 
 // A Result is how one attempt ended.
@@ -21,6 +22,7 @@ type Result struct {
 	RetryAfter time.Duration // the wait that the server asked for; 0 if it did not say
 	Ended      time.Duration // since the call began
 	AskedUsage bool          // the attempt asked for a stream's usage although the caller had not
+	AskedWrite bool          // the attempt asked for writes to the prompt cache, or for none, although the caller had not
 	Final      bool          // the server said not to send the request again (x-should-retry: false)
 }
 
@@ -51,6 +53,7 @@ const (
 	nextTier     = "next tier"
 	withoutTier  = "without tier"
 	withoutUsage = "without usage"
+	withoutWrite = "without write"
 	ifAllowed    = "if allowed"
 )
 
@@ -62,6 +65,7 @@ const (
 //     for "again".
 //   - "without tier": the plan's next tier is asked for. If the plan has no next tier, no tier is.
 //   - "without usage": the same request is sent again, and does not ask for the usage of its stream.
+//   - "without write": the same request is sent again, and says nothing about writes to the prompt cache.
 //   - "if allowed": as for "again" under [Policy.AllowDoubleBilling], else as for "stop".
 type Verdict struct {
 	Outcome Outcome
@@ -83,6 +87,7 @@ var decisions = []Verdict{
 	{Rejected, Unprocessed, again},
 	{Rejected, TierRejected, withoutTier},
 	{Rejected, UsageRejected, withoutUsage},
+	{Rejected, WriteRejected, withoutWrite},
 	{Rejected, "", stopHere},
 	{Ambiguous, "", ifAllowed},
 	{Partial, "", stopHere},
@@ -178,6 +183,11 @@ func (h *History) after(last *Result, move string) Decision {
 			return stop(string(last.Reason))
 		}
 		next.Step.WithoutUsage = true
+	case withoutWrite:
+		if !last.AskedWrite {
+			return stop(string(last.Reason))
+		}
+		next.Step.WithoutWrite = true
 	default:
 		return same
 	}

@@ -13,6 +13,7 @@ func TestNext(t *testing.T) {
 	rejected := func(s Step, r Reason) Result {
 		return Result{Step: s, Outcome: Rejected, Evidence: Documented, Reason: r}
 	}
+	wrote := func(r Result) Result { r.AskedWrite = true; return r }
 	asked := func(r Result) Result { r.AskedUsage = true; return r }
 	const past = time.Duration(-1)
 	asks := func(r Result, d time.Duration) Result { r.RetryAfter = d; return r }
@@ -24,6 +25,8 @@ func TestNext(t *testing.T) {
 		want    Decision      // without its Why
 	}{
 		{"first", both, nil, 0, Decision{Send: true, Step: flex}},
+		{"write rejected", both, []Result{wrote(rejected(flex, WriteRejected))}, 0, Decision{Send: true, Step: Step{Tier: Flex, WithoutWrite: true}}},
+		{"write rejected that we did not ask for", both, []Result{rejected(flex, WriteRejected)}, 0, Decision{}},
 		{"first, too late for flex", both, nil, 30 * time.Second, Decision{Send: true, Step: standard}},
 		{"first, too late but no other tier", Policy{Tier: Flex}, nil, 30 * time.Second, Decision{Send: true, Step: flex}},
 		{"no capacity: the next tier, at once", both, []Result{asks(rejected(flex, Capacity), 5*time.Minute)}, 0, Decision{Send: true, Step: standard}},
@@ -113,7 +116,7 @@ func TestNextStops(t *testing.T) {
 // allowed; never earlier than the server said; never past its limits; and it ends.
 func TestNextInvariants(t *testing.T) {
 	outcomes := []Outcome{NotSent, Rejected, Rejected, Rejected, Rejected, Ambiguous, Partial, Billed, Refused}
-	reasons := []Reason{"", Capacity, Capacity, Rate, Overloaded, ServerError, Quota, TooLarge, TierRejected, UsageRejected, BadRequest, Permanent}
+	reasons := []Reason{"", Capacity, Capacity, Rate, Overloaded, ServerError, Quota, TooLarge, TierRejected, UsageRejected, WriteRejected, BadRequest, Permanent}
 	evidence := []Evidence{Documented, Reported, Inferred}
 	tiers := []Tier{"", Flex, Standard, Priority}
 	seed := rand.Uint64()
@@ -148,7 +151,7 @@ func TestNextInvariants(t *testing.T) {
 			h.Random = random.Uint64()
 			h.Results = append(h.Results, Result{
 				Step: d.Step, Outcome: outcomes[random.IntN(len(outcomes))], Reason: reasons[random.IntN(len(reasons))],
-				Evidence: evidence[random.IntN(3)], AskedUsage: !d.Step.WithoutUsage, RetryAfter: time.Duration(random.IntN(200)) * time.Second, Ended: h.Elapsed,
+				Evidence: evidence[random.IntN(3)], AskedUsage: !d.Step.WithoutUsage, AskedWrite: !d.Step.WithoutWrite, RetryAfter: time.Duration(random.IntN(200)) * time.Second, Ended: h.Elapsed,
 			})
 		}
 	}

@@ -66,6 +66,7 @@ func ExampleTable() {
 	// rejected   unprocessed    again
 	// rejected   tier_refused   without tier
 	// rejected   usage_refused  without usage
+	// rejected   write_refused  without write
 	// rejected   (any other)    stop
 	// ambiguous  (any other)    if allowed
 	// partial    (any other)    stop

@@ -35,6 +35,7 @@ const (
 	TooLarge      Reason = "too_large"       // larger than the limit ever allows
 	TierRejected  Reason = "tier_refused"    // the model or the project does not have the tier
 	UsageRejected Reason = "usage_refused"   // the provider rejects a request for a stream's usage
+	WriteRejected Reason = "write_refused"   // the provider rejects a request for writes to its prompt cache, or for none
 	CacheDead     Reason = "cache_dead"      // the context cache does not exist any more
 	BadRequest    Reason = "bad_request"     // the provider rejects the request for any other reason
 	TransportLost Reason = "transport_error" // the connection failed

@@ -177,7 +177,7 @@ const refusalHeader = "Skinflint-Refusal"
 func (c *Client) rejection(r *request, resp *http.Response) error {
 	known := dialects[c.provider]
 	message := wire.ErrorMessage(resp)
-	rejected := wire.ReadRejection(known.dialect, &known.call, resp, "", false)
+	rejected := wire.ReadRejection(known.dialect, &known.call, resp, "", &wire.Edits{})
 	e := &Error{Op: r.op, Status: resp.StatusCode, Code: rejected.Code, Message: message, RetryAfter: rejected.RetryAfter}
 	e.Kind = kindOf(resp, rejected.Reason, message)
 	if e.Kind == TooSmall {

@@ -41,6 +41,9 @@ type Answer struct {
 	// TTLAssumed says that the answer does not say for how long tokens were written to a cache. Usage then has the time that
 	// the request asks for as a whole. Parts of the request may have asked for another.
 	TTLAssumed bool
+	// WriteTTL is the time to live of the writes to a prompt cache that we asked for: see [Edits.WriteTTL]. It counts where the
+	// answer does not say it. It is set before the answer is read.
+	WriteTTL time.Duration
 	// Failed says that the answer holds an error.
 	Failed bool
 	// Complete says that a stream has said that it is complete.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
@@ -73,6 +74,9 @@ func fuzzRequest(t *testing.T, d wire.Dialect, call *wire.Call, doc []byte) {
 	if _, err := body.Splice(e.Body...); err != nil {
 		t.Fatal(err)
 	}
+	writes := []wire.WriteTo{{At: transport.Range{From: 1, To: len(doc) - 1}, Is: wire.WriteSpot(len(doc) % 4)}}
+	d.Edit(call, body, wire.Want{PromptCache: wire.PromptCache{Writes: writes, Key: string(doc)}}, &e)
+	_, _ = body.Splice(e.Body...) // of a place that is none it may be an error
 }
 
 func fuzzAnswer(t *testing.T, d wire.Dialect, call *wire.Call, doc []byte) {

@@ -33,6 +33,9 @@ func newAnthropicMessages(provider string) anthropicMessages {
 		Provider: provider, Operation: Messages, Running: true,
 		RequestPaths: messagesRequests, Prefix: messagesPrefix, Harmless: messagesHarmless, OwnTools: ownTypedTools, AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
 	}
+	if provider == "anthropic" { // of other hosts' prices it is not known what they are
+		messages.Writes = []time.Duration{5 * time.Minute, time.Hour}
+	}
 	clientTools := messages
 	clientTools.Added = 4096 // 346 for any tools, 245 for a shell and 700 for an editor, by the page on the tools' prices
 	return anthropicMessages{
@@ -48,7 +51,7 @@ var (
 )
 
 var (
-	messagesRequests = transport.MustPaths("model", "stream", "max_tokens", "service_tier", "speed", "tools", "mcp_servers", "thinking.budget_tokens")
+	messagesRequests = transport.MustPaths("model", "stream", "max_tokens", "service_tier", "speed", "tools", "mcp_servers", "thinking.budget_tokens", "cache_control")
 	messagesAnswers  = withUnknownCounts(transport.MustPaths(append(append([]string{"type", "error.type", "error.message"},
 		messageTop.all()...), messageEvent.all()...)...))
 	messagesMarks  = [][]byte{[]byte(`"usage"`), []byte(`"error"`)}
@@ -87,6 +90,9 @@ func (d anthropicMessages) Request(c *Call, h http.Header, body *transport.Field
 	c.Model = modelOf(body, c.Model)
 	c.Stream = isTrue(body, atStream)
 	c.MaxOutput = countAt(body, atMaxTokens)
+	if present(body, atCacheControl) {
+		c.CacheAsked |= AsksOptions
+	}
 	if _, thinks := body.Get(atThinkingBudgetTokens); thinks && countAt(body, atThinkingBudgetTokens) >= c.MaxOutput {
 		c.MaxOutput = 0 // with interleaved thinking, the budget may exceed max_tokens, up to the model's limit
 	}
@@ -133,8 +139,12 @@ func unlimited(h http.Header) bool {
 	return false
 }
 
-// Edit changes nothing.
-func (anthropicMessages) Edit(*Call, *transport.Fields, Want, *Edits) {}
+// Edit asks for writes to the prompt cache, and changes nothing else.
+func (anthropicMessages) Edit(c *Call, _ *transport.Fields, w Want, e *Edits) {
+	if c.Shape != nil {
+		editCacheControl(c, &w.PromptCache, e)
+	}
+}
 
 // Headers reads the request id.
 func (anthropicMessages) Headers(_ *Call, h http.Header, a *Answer) {
@@ -254,7 +264,9 @@ func readMessageWrites(r *countReader, p *messagePaths, a *Answer) {
 	case stated == 0 && (written == 0 || written == u.CacheWrite+u.CacheWrite1h):
 		return // an earlier event says more
 	case stated == 0:
-		a.TTLAssumed = true
+		if a.TTLAssumed = true; a.WriteTTL > 5*time.Minute {
+			long = written
+		}
 	case stated > written && written > 0:
 		r.wrong("usage.cache_creation has more tokens than usage.cache_creation_input_tokens")
 	case short > 0 && stated < written:

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"strings"
+	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
@@ -91,6 +92,8 @@ type Call struct {
 	// Fees says whether the model may use tools that are charged for at all, whether or not the usage reports them. It
 	// counts where it is more than Tools; zero is the same as Tools.
 	Fees Tools
+	// CacheAsked is what the request says about a prompt cache.
+	CacheAsked CacheAsked
 
 	media  bool   // something else than text is embedded, or may be
 	timed  bool   // the request says how long the server may take
@@ -125,6 +128,9 @@ type Shape struct {
 	OnePrice bool
 	// Caches says that the operation accepts the name of a context cache.
 	Caches bool
+	// Writes are the times to live of what can be written to the provider's prompt cache at a price, the shortest first: see
+	// [PromptCache]. Not every model has such writes: those that have a price for them do. Nil is none.
+	Writes []time.Duration
 	// AskUsage says that a stream reports its usage only on request, and that the provider understands the request.
 	AskUsage bool
 	// Form says that the request's body is a multipart form. Its fields are read as if they were members of an object.

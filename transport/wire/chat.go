@@ -17,7 +17,7 @@ var (
 )
 
 var chatOperation = &operation{
-	tiers: true, caches: true,
+	tiers: true, caches: true, writes: true,
 	shape: Shape{
 		Operation: Chat, AskUsage: true,
 		RequestPaths: chatRequests,
@@ -36,7 +36,7 @@ var chatOperation = &operation{
 }
 
 var chatRequests = transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "max_completion_tokens",
-	"n", "extra_body", "tools", "plugins", "search_parameters", "web_search_options", "prompt_cache_options.ttl")
+	"n", "extra_body", "tools", "plugins", "search_parameters", "web_search_options", "prompt_cache_options", "prompt_cache_key", "prompt_cache_retention")
 
 var completionsOperation = &operation{
 	shape: Shape{
@@ -85,9 +85,7 @@ func chatRequest(c *Call, body *transport.Fields) {
 // not look for are not there.
 func commonRequest(c *Call, body *transport.Fields) {
 	c.Model = modelOf(body, c.Model)
-	if ttl, there := body.Look(atPromptCacheOptionsTTL); there && string(ttl) != "null" {
-		c.ttl = string(ttl)
-	}
+	readPromptCache(c, body)
 	if strings.Contains(c.Model, "-search") {
 		c.Tools = PaidTools
 	}

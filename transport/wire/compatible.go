@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
@@ -46,6 +47,7 @@ type Compatible struct {
 	tiers      []policy.Tier           // the keys of Tiers, in the order of preference; nil: that of accepted
 	aliases    map[string]policy.Tier  // further names of tiers that the provider uses
 	strict     []policy.Tier           // see Shape.Strict
+	writes     []time.Duration         // see Shape.Writes
 	onePrice   bool                    // see Shape.OnePrice
 	running    bool                    // see Shape.Running
 	prices     string                  // see Shape.Prices
@@ -131,6 +133,9 @@ func (d *Compatible) newShapes(op *operation) *compatibleShapes {
 	s.AskUsage = s.AskUsage && d.AskUsage
 	if s.Caches = d.Caches && op.caches; s.Caches {
 		s.Prefix = googleChatPrefix
+	}
+	if op.writes {
+		s.Writes = d.writes
 	}
 	if op.tiers && !d.headerTier {
 		s.Tiers = d.accepted()
@@ -222,7 +227,7 @@ func (d *Compatible) tierAt(doc *transport.Fields, path transport.Path) policy.T
 	return policy.Tier(printable(text))
 }
 
-// Edit sets or removes service_tier, asks for a stream's usage, and names a context cache.
+// Edit sets or removes service_tier, asks for a stream's usage and for writes to a prompt cache, and names a context cache.
 func (d *Compatible) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
 	if c.Shape == nil {
 		return
@@ -231,6 +236,7 @@ func (d *Compatible) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
 		e.Body = append(e.Body, tierEdit("service_tier", d.nameOf(w.Tier)))
 	}
 	editUsage(c, body, w, e)
+	editPromptCache(c, &w.PromptCache, e)
 	if w.Cache != "" && c.Cache == "" {
 		editExtraBodyCache(c, body, w.Cache, e)
 	}

@@ -18,6 +18,8 @@ type Want struct {
 	// Held is the context that Cache holds, which is to be taken out of the request. With the zero Held, all of the request is
 	// sent.
 	Held Held
+	// PromptCache is what to write to a prompt cache whose writes cost money. A shape without Writes cannot be asked for it.
+	PromptCache PromptCache
 	// Left is how long the attempt has; zero if nothing ends it. Google's servers are given it as their time limit.
 	Left time.Duration
 }
@@ -34,6 +36,14 @@ type Edits struct {
 	// not be made: the provider would reject the context beside the cache, or charge for it twice. So a Dialect that does
 	// not know of Held makes no harm.
 	Taken bool
+	// PromptCache says that the request asks for writes to a prompt cache, for none, or for a key of it, although its caller
+	// does not. A provider may reject that: see [ReadRejection].
+	PromptCache bool
+	// WriteTTL is the longest time to live of the writes asked for; zero if it is the provider's shortest, or if there are
+	// none. [Answer.WriteTTL] gets it.
+	WriteTTL time.Duration
+	// LeftOut says what was wanted of the prompt cache and is not asked for, and why; "" if there is no such thing.
+	LeftOut string
 	// Problem says why the request cannot be sent as wanted; "" if it can.
 	Problem string
 }

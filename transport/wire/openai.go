@@ -3,6 +3,7 @@ package wire
 import (
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 )
@@ -28,6 +29,7 @@ var openAIChat = openAIDialect{&Compatible{
 	AskUsage: true,
 	Tiers:    map[policy.Tier]string{policy.Flex: "flex", policy.Standard: "default", policy.Priority: "priority"},
 	tiers:    []policy.Tier{policy.Flex, policy.Standard, policy.Priority},
+	writes:   []time.Duration{30 * time.Minute, 12 * time.Hour},
 	aliases:  map[string]policy.Tier{"fast": policy.Priority, "auto": "auto"},
 }}
 

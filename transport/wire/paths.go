@@ -6,6 +6,7 @@ import "github.com/skinflint-go/skinflint/transport"
 // places have a table next to their reader (responsePaths, messagePaths, interactionPaths); those of a usage of OpenAI's shape are in usageNames.
 var (
 	atBackground                              = transport.PathOf("background")
+	atCacheControl                            = transport.PathOf("cache_control")
 	atBestOf                                  = transport.PathOf("best_of")
 	atCachedContent                           = transport.PathOf("cached_content")
 	atCachedContentCamel                      = transport.PathOf("cachedContent")
@@ -45,7 +46,9 @@ var (
 	atName                                    = transport.PathOf("name")
 	atPlugins                                 = transport.PathOf("plugins")
 	atPrompt                                  = transport.PathOf("prompt")
-	atPromptCacheOptionsTTL                   = transport.PathOf("prompt_cache_options.ttl")
+	atPromptCacheKey                          = transport.PathOf("prompt_cache_key")
+	atPromptCacheOptions                      = transport.PathOf("prompt_cache_options")
+	atPromptCacheRetention                    = transport.PathOf("prompt_cache_retention")
 	atRequests                                = transport.PathOf("requests")
 	atResponseID                              = transport.PathOf("responseId")
 	atSearchParameters                        = transport.PathOf("search_parameters")

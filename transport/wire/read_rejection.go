@@ -18,19 +18,19 @@ const (
 )
 
 // ReadRejection reads the beginning of a response outside of 2xx, at most 64 KB and for at most a second, and returns what
-// it means by the dialect of its call. asked is the tier that the attempt asked for, and askedUsage says that it asked for a
-// stream's usage although its caller had not. The response's body is still whole for the caller.
+// it means by the dialect of its call. asked is the tier that the attempt asked for, and edits are those of the attempt. The
+// response's body is still whole for the caller.
 //
-// A response that names one of these edits is taken to reject it, whatever its status and shape, unless the dialect knows a
+// A response that names one of the edits is taken to reject it, whatever its status and shape, unless the dialect knows a
 // better reason. If its outcome is ambiguous it stays so.
 //
 // What a dialect takes for free is ambiguous if the response did not arrive completely: what is missing could say that it
 // is of another kind.
-func ReadRejection(d Dialect, c *Call, resp *http.Response, asked policy.Tier, askedUsage bool) Rejection {
+func ReadRejection(d Dialect, c *Call, resp *http.Response, asked policy.Tier, edits *Edits) Rejection {
 	body, err := peek(resp, peekSize, peekTime)
 	body = unpacked(resp.Header, body)
 	r := d.Rejection(c, &Response{Status: resp.StatusCode, Header: resp.Header, Body: body, Asked: asked, At: time.Now()})
-	r.Reason = editRejected(c, resp.StatusCode, body, r.Reason, asked, askedUsage)
+	r.Reason = editRejected(c, resp.StatusCode, body, r.Reason, asked, edits)
 	switch {
 	case r.Outcome == "", resp.StatusCode < 200, resp.StatusCode > 599: // it is no status of an answer, so it means nothing
 		r.Outcome, r.Evidence = policy.Ambiguous, ""
@@ -41,18 +41,20 @@ func ReadRejection(d Dialect, c *Call, resp *http.Response, asked policy.Tier, a
 }
 
 // editRejected returns the reason of a rejection that names an edit, or the reason that it has already.
-func editRejected(c *Call, status int, body []byte, reason policy.Reason, asked policy.Tier, askedUsage bool) policy.Reason {
+func editRejected(c *Call, status int, body []byte, reason policy.Reason, asked policy.Tier, edits *Edits) policy.Reason {
 	askedTier := asked != "" && asked != c.Tier
 	switch {
-	case status < 400 || !askedTier && !askedUsage:
+	case status < 400 || !askedTier && !edits.HideUsage && !edits.PromptCache:
 		return reason
 	case reason != "" && reason != policy.BadRequest && reason != policy.ServerError:
 		return reason
 	}
 	text := squeezed(body)
 	switch {
-	case askedUsage && namesUsage(text):
+	case edits.HideUsage && namesUsage(text):
 		return policy.UsageRejected
+	case edits.PromptCache && namesPromptCache(text):
+		return policy.WriteRejected
 	case askedTier && namesTier(text, status, asked):
 		return policy.TierRejected
 	}

@@ -16,6 +16,11 @@ import (
 // readRejection reads a response outside of 2xx to a call whose body is {}, after edits of ours.
 func readRejection(t *testing.T, url string, status int, h http.Header, body string, asked policy.Tier, askedUsage bool) string {
 	t.Helper()
+	return readRejectionOf(t, url, status, h, body, asked, &wire.Edits{HideUsage: askedUsage})
+}
+
+func readRejectionOf(t *testing.T, url string, status int, h http.Header, body string, asked policy.Tier, edits *wire.Edits) string {
+	t.Helper()
 	d, call, ok := recognise(t, http.MethodPost, url)
 	if !ok {
 		t.Fatal(url)
@@ -23,7 +28,7 @@ func readRejection(t *testing.T, url string, status int, h http.Header, body str
 	if h == nil {
 		h = http.Header{}
 	}
-	r := wire.ReadRejection(d, &call, &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}, asked, askedUsage)
+	r := wire.ReadRejection(d, &call, &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}, asked, edits)
 	return fmt.Sprint(r.Outcome, " ", r.Reason)
 }
 

@@ -8,7 +8,7 @@ import "github.com/skinflint-go/skinflint/transport"
 // tier that served; the first event repeats the request's tier. Source: OpenAI's OpenAPI description of 2026-08-21;
 // recorded streams.
 var responsesOperation = &operation{
-	tiers: true,
+	tiers: true, writes: true,
 	shape: Shape{
 		Operation:    Responses,
 		RequestPaths: responsesRequests,
@@ -28,7 +28,7 @@ var responsesOperation = &operation{
 }
 
 var responsesRequests = transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background", "tools",
-	"prompt_cache_options.ttl", "background_options.completion_window")
+	"prompt_cache_options", "prompt_cache_key", "prompt_cache_retention", "background_options.completion_window")
 
 // compactOperation is the compaction of a conversation. It is answered at once, with a usage as a response has it.
 var compactOperation = &operation{

@@ -152,7 +152,11 @@ func (s *usageState) writes(c *Call, u *usage, a *Answer) (written int64) {
 		to.CacheWrite += written - stated
 	default:
 		a.TTLAssumed = true
-		switch c.ttl {
+		ttl := c.ttl
+		if a.WriteTTL > 0 {
+			ttl = `"` + ttlName(a.WriteTTL) + `"`
+		}
+		switch ttl {
 		case "", `"30m"`:
 			to.CacheWrite = written
 		case `"12h"`:
