@@ -51,7 +51,11 @@ type cacheRecord struct {
 	modelName   string // in full
 	displayName string
 	updated     time.Time
+	owner       string // the key that may use it; "" for those of Server.NewCache, and all if keys are ignored
 }
+
+// usableBy reports whether requests with the key may use the cache.
+func (c cacheRecord) usableBy(owner string) bool { return c.owner == "" || c.owner == owner }
 
 // cacheStore holds all caches that were ever created, in order.
 type cacheStore struct {
@@ -105,23 +109,24 @@ func (s *cacheStore) find(name string) *cacheRecord {
 	return s.caches[i]
 }
 
-// lookUp returns a copy of the cache with the name, and whether there is one.
-func (s *cacheStore) lookUp(name string) (cacheRecord, bool) {
+// lookUp returns a copy of the cache with the name that belongs to the key, and whether there
+// is one.
+func (s *cacheStore) lookUp(name, owner string) (cacheRecord, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.find(name); c != nil {
+	if c := s.find(name); c != nil && c.usableBy(owner) {
 		return *c, true
 	}
 	return cacheRecord{}, false
 }
 
-// alive returns the caches under a path that are alive, the newest first.
-func (s *cacheStore) alive(g googlePath, now time.Time) (all []cacheRecord) {
+// alive returns the caches of a key under a path that are alive, the newest first.
+func (s *cacheStore) alive(g googlePath, owner string, now time.Time) (all []cacheRecord) {
 	prefix := g.cacheName("")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range slices.Backward(s.caches) {
-		if strings.HasPrefix(c.Name, prefix) && c.Alive(now) {
+		if strings.HasPrefix(c.Name, prefix) && c.Alive(now) && c.usableBy(owner) {
 			all = append(all, *c)
 		}
 	}

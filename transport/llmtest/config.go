@@ -72,6 +72,19 @@ type Config struct {
 	// MinCacheTokens is the minimum number of tokens in a cachedContents. 0 means 1024.
 	MinCacheTokens int64
 
+	// FileProcessing is the time from the end of an upload to Gemini's Files API until the file
+	// is ACTIVE and can be used.
+	FileProcessing time.Duration
+
+	// UploadGranularity is the number of bytes that the size of each chunk of an upload must be a
+	// multiple of, except for the last. 0 means 8 MiB.
+	UploadGranularity int64
+
+	// Keyed makes caches and files of Gemini belong to the API key that created them: a request
+	// with another key is answered as if they did not exist. Caches of [Server.NewCache] belong
+	// to every key. Without it keys are ignored.
+	Keyed bool
+
 	// CRLF makes the lines of a stream end with \r\n instead of \n. Gemini's own streams
 	// always have \r\n.
 	CRLF bool
@@ -90,4 +103,12 @@ type Config struct {
 
 	// Seed determines the numbers of tokens and the ids.
 	Seed uint64
+}
+
+// granularity returns UploadGranularity or its default.
+func (c *Config) granularity() int64 {
+	if c.UploadGranularity > 0 {
+		return c.UploadGranularity
+	}
+	return defaultGranularity
 }

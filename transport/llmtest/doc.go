@@ -50,6 +50,8 @@
 //	     :embedContent, :batchEmbedContents
 //	.../cachedContents, .../cachedContents/ID  Gemini; Vertex, if the path has
 //	                                             projects/P/locations/L before it
+//	POST /upload/v1beta/files,                 Gemini's Files API: resumable uploads
+//	GET  /v1beta/files, GET, DELETE .../ID
 //	GET  .../models                            a few models
 //
 // Responses are those of the real provider, streamed or not, with its usage, service tiers,
@@ -84,6 +86,20 @@
 // [Server.NewCache] and [Server.KillCache]. Caches expire with time. Of their contents only
 // the number of tokens is kept. [Server.Caches] lists all of them, so that the cost of
 // storage can be computed.
+//
+// # Files
+//
+// A file of Gemini is uploaded as Google's clients do it: a start, chunks, and the last of them
+// finalizes it. The size of each chunk but the last is a multiple of [Config.UploadGranularity].
+// A chunk is accepted only at the offset that the server is at, so a chunk that is sent again is
+// a 400, and the command "query" says how much has arrived. Of a chunk whose connection broke,
+// the server keeps whole units of the granularity. Under the fault [ResetAfterAccept] a chunk
+// has arrived, and its response is lost. The response to "query" after the end has the file.
+//
+// A file is PROCESSING for [Config.FileProcessing], then ACTIVE, and expires after 48 hours. A
+// request with the URI of a file that is not ACTIVE is a 400, and with one that does not exist a
+// 403. Its tokens count in prompts and caches, see [File.Tokens]. Uploads are free.
+// [Server.Files] lists all files, of which the bytes are not kept.
 //
 // # What is billed
 //

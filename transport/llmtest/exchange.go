@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -20,7 +21,9 @@ type exchange struct {
 	// fields are the top-level fields of the body. The faces whose vet or work needs
 	// them set them in read.
 	fields     map[string]json.RawMessage
-	background bool // OpenAI's background mode was asked for
+	chunk      []byte     // of an upload
+	file       fileRecord // that was asked for
+	background bool       // OpenAI's background mode was asked for
 	script     script
 }
 
@@ -29,6 +32,21 @@ func (x *exchange) id(prefix string, n int) string { return drawID(x.cfg.Seed, p
 
 // requestID returns the id that the response's headers give to the request.
 func (x *exchange) requestID() string { return x.id("req_", x.n) }
+
+// owner returns the key of the request, if keys own caches and files; otherwise "". The names
+// of Vertex say whose they are.
+func (x *exchange) owner() string {
+	if !x.cfg.Keyed || x.params.provider == "vertex" {
+		return ""
+	}
+	h := x.r.Header
+	for _, key := range []string{h.Get("X-Goog-Api-Key"), x.r.URL.Query().Get("key"), h.Get("Authorization")} {
+		if key != "" {
+			return strings.TrimPrefix(key, "Bearer ")
+		}
+	}
+	return "no key"
+}
 
 // bill does the work and adds it to the meter. prefix begins the id of the response.
 func (x *exchange) bill(prefix string) Generation {

@@ -85,6 +85,9 @@ func (p *params) readConfig(raw map[string]json.RawMessage) *flaw {
 }
 
 func (c generate) vet(x *exchange) *apiError {
+	if e := c.useFiles(x); e != nil {
+		return e
+	}
 	return c.useCache(x)
 }
 

@@ -17,6 +17,8 @@ func (c countTokens) read(x *exchange, body []byte) *flaw {
 	return first(f, x.params.readContents(fields))
 }
 
+func (c countTokens) vet(x *exchange) *apiError { return c.useFiles(x) }
+
 func (c countTokens) work(x *exchange) answer {
 	n := x.params.prompt()
 	b := countBody{Total: n, Details: modalities(n, c.ints)}

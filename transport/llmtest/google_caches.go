@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -47,6 +46,9 @@ func (c createCache) read(x *exchange, body []byte) *flaw {
 }
 
 func (c createCache) vet(x *exchange) *apiError {
+	if e := c.useFiles(x); e != nil {
+		return e
+	}
 	least := x.cfg.MinCacheTokens
 	if least <= 0 {
 		least = minCacheTokens
@@ -68,6 +70,7 @@ func (c createCache) work(x *exchange) answer {
 	made := x.caches.add(cacheRecord{
 		Cache:       Cache{Model: x.params.model, Tokens: x.params.prompt(), Created: x.began, Expires: expires},
 		displayName: display,
+		owner:       x.owner(),
 	}, c.googlePath, x.cfg.Seed)
 	x.params.cache = made.Name
 	x.bill("cache-")
@@ -155,22 +158,12 @@ type cacheList struct {
 	Next   string      `json:"nextPageToken,omitempty"`
 }
 
-// work lists the caches that are alive, the newest first. A page token is the number of
-// caches on the pages before.
+// work lists the caches that are alive, the newest first.
 func (c listCaches) work(x *exchange) answer {
-	query := x.r.URL.Query()
-	size, _ := strconv.Atoi(query.Get("pageSize"))
-	from, _ := strconv.Atoi(query.Get("pageToken"))
-	if size <= 0 {
-		size = 100
-	}
-	all := x.caches.alive(c.googlePath, time.Now())
-	all = all[min(max(from, 0), len(all)):]
 	var list cacheList
-	if len(all) > size {
-		all, list.Next = all[:size], strconv.Itoa(from+size)
-	}
-	for _, one := range all {
+	var page []cacheRecord
+	page, list.Next = paged(x.r, x.caches.alive(c.googlePath, x.owner(), time.Now()), 100)
+	for _, one := range page {
 		list.Caches = append(list.Caches, c.resource(one))
 	}
 	return answer{body: append(indented(encode(list)), '\n')}
@@ -195,7 +188,7 @@ func (c oneCache) read(x *exchange, body []byte) (f *flaw) {
 }
 
 func (c oneCache) vet(x *exchange) *apiError {
-	if known, _ := x.caches.lookUp(c.name); !known.Alive(x.began) {
+	if known, _ := x.caches.lookUp(c.name, x.owner()); !known.Alive(x.began) {
 		return c.notFound(c.operation)
 	}
 	if c.operation == "updateCachedContent" {
@@ -255,7 +248,7 @@ func (g google) useCache(x *exchange) *apiError {
 		at.vertex = true // a bare name is not Gemini's here
 		name = at.cacheName(shortName(name))
 	}
-	known, ok := x.caches.lookUp(name)
+	known, ok := x.caches.lookUp(name, x.owner())
 	p.cache = name
 	switch {
 	case !ok || !known.Alive(x.began):

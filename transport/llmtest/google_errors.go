@@ -60,6 +60,7 @@ var statuses = map[int]string{
 	http.StatusBadRequest:          "INVALID_ARGUMENT",
 	http.StatusForbidden:           "PERMISSION_DENIED",
 	http.StatusNotFound:            "NOT_FOUND",
+	http.StatusConflict:            "ALREADY_EXISTS",
 	http.StatusTooManyRequests:     "RESOURCE_EXHAUSTED",
 	http.StatusInternalServerError: "INTERNAL",
 	http.StatusServiceUnavailable:  "UNAVAILABLE",
@@ -78,6 +79,13 @@ func (g google) failure(status int, message string, details ...any) *apiError {
 	case layoutLine:
 		e.layout = func(b []byte) []byte { return fmt.Appendf(nil, "[%s]\n", b) }
 	}
+	return e
+}
+
+// precondition returns a 400 that says that something is not in the right state.
+func (g google) precondition(message string) *apiError {
+	e := g.failure(http.StatusBadRequest, message)
+	e.value = googleError{Code: http.StatusBadRequest, Message: message, Status: "FAILED_PRECONDITION"}
 	return e
 }
 

@@ -8,6 +8,9 @@ import (
 
 // routeGoogle returns the face for the native paths of Gemini and Vertex, or nil.
 func routeGoogle(r *http.Request, path string) face {
+	if f := routeFiles(r, path); f != nil {
+		return f
+	}
 	g := google{googlePath: parseGooglePath(path)}
 	if rest, last := cutLast(path); strings.HasSuffix(rest, "/models") {
 		model, method, ok := strings.Cut(last, ":")

@@ -26,6 +26,7 @@ type params struct {
 	noThinking          bool  // thinking was turned off
 	thinking            bool  // thinking was turned on
 	unlimited           bool  // does not count against the rate limit
+	discard             bool  // the body is not kept in the log
 }
 
 // prompt estimates the tokens of the prompt, those of the cache included.

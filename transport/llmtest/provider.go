@@ -11,6 +11,7 @@ type provider struct {
 	requests  requestLog
 	meter     meter
 	caches    cacheStore
+	files     fileStore
 	responses responseStore
 }
 

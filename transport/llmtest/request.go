@@ -17,12 +17,13 @@ type Request struct {
 	// Header is the request's header. It is shared: do not change it.
 	Header http.Header
 	// Body holds the bytes of the body that were read. It is shared: do not
-	// change it.
+	// change it. It is nil for the chunks of an upload.
 	Body []byte
 	// Provider and Operation are as in [Generation], or "" if the request was not
 	// recognised. Some operations are never billed: "countTokens", "getResponse",
-	// "cancelResponse", "getCachedContent", "listCachedContents", "updateCachedContent"
-	// and "deleteCachedContent".
+	// "cancelResponse", "getCachedContent", "listCachedContents", "updateCachedContent",
+	// "deleteCachedContent", "startUpload", "uploadFile", "getFile", "listFiles" and
+	// "deleteFile".
 	Provider, Operation string
 	// Model is the model that was asked for, or "" if the request names none.
 	Model string

@@ -30,6 +30,9 @@ func (x *responder) admit(body []byte) {
 
 // record adds the request to the log.
 func (x *responder) record(body []byte) {
+	if x.params.discard {
+		body = nil
+	}
 	x.n = x.requests.add(Request{
 		Method: x.r.Method, Path: x.r.URL.Path, Query: x.r.URL.RawQuery, Host: x.r.Host, Header: x.r.Header.Clone(), Body: body,
 		Provider: x.params.provider, Operation: x.params.operation,

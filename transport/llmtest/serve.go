@@ -23,6 +23,9 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
+		if f, ok := x.face.(*uploadFile); ok {
+			f.keep(&x.exchange, body)
+		}
 		x.abort() // the body never arrived
 	}
 	x.began = time.Now()

@@ -186,6 +186,10 @@ func (s *Server) Requests() []Request { return s.requests.all() }
 // creation.
 func (s *Server) Caches() []Cache { return s.caches.all() }
 
+// Files returns every file that was ever uploaded, dead or alive, in the order in which the
+// uploads ended.
+func (s *Server) Files() []File { return s.files.all() }
+
 // NewCache adds a cache, as if another client had created it, and returns its name. The
 // cache expires after exactly ttl, and has expired already if ttl <= 0. The model may be a
 // bare name or "models/..." for Gemini, and

@@ -1,0 +1,4 @@
+// Cacheeconomics measures in virtual time what policies for context caches cost.
+package main
+
+func main() {}

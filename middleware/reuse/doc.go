@@ -1,0 +1,10 @@
+// Package reuse learns how often, and how soon, the prefixes of prompts are used again, and decides by that which of them to
+// keep in a context cache and for how long.
+//
+// A [Holder] is for providers that sell a cache as an object with a name: it is created at the input price, read at a
+// discount, and charged by the hour while it lives (Gemini). It says when to create one, when to extend or delete it, and
+// stops when caches lose money. It does no I/O: the caller tells it what arrives and what became of its advice.
+//
+// Everything is in memory and of bounded size. The package sees hashes of prefixes, never their content. It reads no clock:
+// each time is an argument.
+package reuse

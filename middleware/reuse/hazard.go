@@ -1,0 +1,277 @@
+package reuse
+
+import (
+	"math"
+	"time"
+)
+
+// A prefix that is used has a next use or none. The time until then is divided into bins, half an octave each, from
+// shortest to longest. The hazard of a bin is the probability that the next use is in it, given that it was not earlier.
+const (
+	bins     = 34
+	shortest = 125 * time.Millisecond
+	groups   = 9 // bins share a weight of their kind in groups of four
+	perGroup = 4
+)
+
+// binEnd is the age at which each bin ends.
+var binEnd = func() (ends [bins]time.Duration) {
+	for i := range ends {
+		ends[i] = time.Duration(float64(shortest) * math.Exp2(1+float64(i)/2))
+	}
+	return ends
+}()
+
+// binStart returns the age at which a bin starts.
+func binStart(bin int) time.Duration {
+	if bin == 0 {
+		return 0
+	}
+	return binEnd[bin-1]
+}
+
+// maxTraits is how many traits a prefix can have beside its kind.
+const maxTraits = 8
+
+// traits is what is known about a prefix when it is used. Its kind selects how the hazard moves with age. Each further trait is
+// the index of a weight, which raises or lowers the hazard at all ages. Indexes of different traits must not overlap.
+type traits struct {
+	kind  uint8
+	n     uint8
+	index [maxTraits]uint16
+}
+
+// add adds a trait.
+func (t *traits) add(index int) {
+	t.index[t.n] = uint16(index)
+	t.n++
+}
+
+// set replaces the trait at a position, in the order of the calls of add.
+func (t *traits) set(position, index int) { t.index[position] = uint16(index) }
+
+// weight is one coefficient of the regression, with the sum of the squares of its gradients.
+type weight struct{ value, squares float64 }
+
+// learner estimates hazards by logistic regression on traits. It learns while it works (AdaGrad), from each use that it is
+// told of and from each bin that passes without one. Its memory does not grow. It is not safe for concurrent use.
+//
+// A use teaches at the end of its bin, as the lack of one does. If uses taught at once, they would be ahead of the prefixes
+// of the same age that are not used, and the hazards would be too high for as long as the learner is young.
+type learner struct {
+	bias    float64
+	rate    float64
+	byBin   [bins]weight
+	byKind  [][groups]weight
+	byTrait []weight
+
+	records []record
+	free    int32         // first of the free records, chained by next; -1: none
+	queues  [bins]queue   // of records by the bin that they are in, in the order of their starts
+	now     time.Duration // the latest time seen
+}
+
+// record is a use of a prefix that waits for the next one.
+type record struct {
+	start  time.Duration
+	traits traits
+	used   bool
+	bin    uint8
+	next   int32
+	reused uint32 // counts how often the record was freed, so that an old ticket does not match
+}
+
+type queue struct{ first, last int32 }
+
+// ticket names a record. The zero ticket names none.
+type ticket struct {
+	index  int32 // one more than the record's, so that zero is none
+	reused uint32
+}
+
+// newLearner returns a learner with a number of kinds and of weights for traits, that remembers at most as many uses that wait
+// for the next as records says. bias is the logit of a hazard about which nothing is known.
+func newLearner(bias float64, kinds, weights, records int) *learner {
+	l := &learner{
+		bias: bias, rate: 0.5, byKind: make([][groups]weight, kinds), byTrait: make([]weight, weights),
+		records: make([]record, records),
+	}
+	for i := range l.records {
+		l.records[i].next = int32(i) + 1
+	}
+	l.records[records-1].next = -1
+	for i := range l.queues {
+		l.queues[i] = queue{-1, -1}
+	}
+	return l
+}
+
+// begin says that a prefix is used at a time, which must not be before that of an earlier call. If there is no room, the oldest
+// use of all is forgotten.
+func (l *learner) begin(at time.Duration, t traits) ticket {
+	if l.free < 0 {
+		l.forget()
+	}
+	i := l.free
+	r := &l.records[i]
+	l.free = r.next
+	r.start, r.traits, r.used, r.bin = at, t, false, 0
+	l.push(0, i)
+	return ticket{i + 1, r.reused}
+}
+
+// revise replaces the traits of a use that still waits: more is known about it now.
+func (l *learner) revise(t ticket, to traits) {
+	if r := l.find(t); r != nil {
+		r.traits = to
+	}
+}
+
+// used says that the prefix of a ticket is used again. It is done with the ticket.
+func (l *learner) used(t ticket) {
+	if r := l.find(t); r != nil {
+		r.used = true
+	}
+}
+
+// find returns the record of a ticket; nil if it waits no longer.
+func (l *learner) find(t ticket) *record {
+	if t.index == 0 {
+		return nil
+	}
+	r := &l.records[t.index-1]
+	if r.reused != t.reused || r.used {
+		return nil
+	}
+	return r
+}
+
+// advance learns from all that was not used until now, and from uses whose bin has ended.
+func (l *learner) advance(now time.Duration) {
+	if now <= l.now {
+		return
+	}
+	l.now = now
+	for bin := range l.queues {
+		q := &l.queues[bin]
+		for q.first >= 0 && l.records[q.first].start+binEnd[bin] <= now {
+			i := l.pop(bin)
+			r := &l.records[i]
+			l.learn(&r.traits, bin, r.used)
+			if r.used || bin == bins-1 {
+				l.release(i)
+				continue
+			}
+			r.bin++
+			l.push(bin+1, i)
+		}
+	}
+}
+
+// forget frees the record that is in the latest bin.
+func (l *learner) forget() {
+	for bin := bins - 1; bin >= 0; bin-- {
+		if l.queues[bin].first >= 0 {
+			l.release(l.pop(bin))
+			return
+		}
+	}
+}
+
+func (l *learner) release(i int32) {
+	r := &l.records[i]
+	r.reused++
+	r.next, l.free = l.free, i
+}
+
+func (l *learner) push(bin int, i int32) {
+	l.records[i].next = -1
+	q := &l.queues[bin]
+	if q.first < 0 {
+		q.first = i
+	} else {
+		l.records[q.last].next = i
+	}
+	q.last = i
+}
+
+func (l *learner) pop(bin int) int32 {
+	q := &l.queues[bin]
+	i := q.first
+	q.first = l.records[i].next
+	return i
+}
+
+// learn moves the weights of one observation: whether a prefix was used in a bin.
+func (l *learner) learn(t *traits, bin int, used bool) {
+	miss := -sigmoid(l.level(t) + l.binLevel(t.kind, bin))
+	if used {
+		miss++
+	}
+	l.byBin[bin].move(l.rate, miss)
+	l.byKind[t.kind][bin/perGroup].move(l.rate, miss)
+	for _, i := range t.index[:t.n] {
+		l.byTrait[i].move(l.rate, miss)
+	}
+}
+
+func (w *weight) move(rate, miss float64) {
+	w.squares += miss * miss
+	w.value += rate * miss / math.Sqrt(1+w.squares)
+}
+
+// level returns the part of the logit that is the same in all bins.
+func (l *learner) level(t *traits) float64 {
+	z := l.bias
+	for _, i := range t.index[:t.n] {
+		z += l.byTrait[i].value
+	}
+	return z
+}
+
+// binLevel returns the part of the logit that depends on the age.
+func (l *learner) binLevel(kind uint8, bin int) float64 {
+	return l.byKind[kind][bin/perGroup].value + l.byBin[bin].value
+}
+
+// hazards writes the hazard of each bin for a prefix with these traits.
+func (l *learner) hazards(t *traits, into *[bins]float64) {
+	z := l.level(t)
+	for bin := range into {
+		into[bin] = sigmoid(z + l.binLevel(t.kind, bin))
+	}
+}
+
+// within returns the probability that a prefix with these traits is used again before an age.
+func (l *learner) within(t *traits, age time.Duration) float64 {
+	z, unused := l.level(t), 1.0
+	for bin := range bins {
+		start, end := binStart(bin), binEnd[bin]
+		if start >= age {
+			break
+		}
+		h := sigmoid(z + l.binLevel(t.kind, bin))
+		if end > age {
+			h *= float64(age-start) / float64(end-start)
+		}
+		unused *= 1 - h
+	}
+	return 1 - unused
+}
+
+func sigmoid(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
+
+// mean is an average in which older values count less. Until there are some, it is near zero.
+type mean struct{ sum, weight float64 }
+
+// fade is how much of an earlier value counts when the next one comes.
+const fade = 0.998
+
+func (m *mean) add(x float64) {
+	m.sum, m.weight = m.sum*fade+x, m.weight*fade+1
+}
+
+// value returns the average, with the prior as heavy as a number of values.
+func (m *mean) value(prior, heavy float64) float64 {
+	return (m.sum + heavy*prior) / (m.weight + heavy)
+}

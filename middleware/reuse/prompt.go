@@ -1,0 +1,44 @@
+package reuse
+
+import (
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// Node is a place in a prompt where a cached prefix may end.
+type Node struct {
+	Hash   uint64 // of the whole prefix up to here, with all that has to be equal for a cache to serve it
+	Tokens int64  // of the whole prefix up to here
+}
+
+// Prompt is what a request brings.
+type Prompt struct {
+	At     time.Time
+	Nodes  []Node // in their order, each with more tokens than the one before; those that are not are passed over
+	Tokens int64  // of the whole prompt; at least those of the last node
+	Least  int64  // the fewest tokens that a cache may have
+}
+
+// Rates are prices in force for a request. A policy for caches needs Cached to be less than Input; where it is not, nothing is
+// created.
+type Rates struct {
+	Input   price.Pico // of a token that no cache has
+	Cached  price.Pico // of a token that is read from a cache
+	Storage price.Pico // of holding a token for an hour
+}
+
+// ok reports whether a cache can earn at all.
+func (r Rates) ok() bool { return r.Input > 0 && r.Cached >= 0 && r.Cached < r.Input && r.Storage >= 0 }
+
+// Mode is when a cache is created.
+type Mode uint8
+
+const (
+	// Beside creates it while the call is under way: nobody waits, and the call itself is charged without it.
+	Beside Mode = iota
+	// Before creates it first: the call waits, and reads it.
+	Before
+	// Never creates none for this call. Caches that live are read, and the call teaches.
+	Never
+)
