@@ -12,7 +12,7 @@ import (
 // review returns what of a policy has no effect, and an error if it names a provider or an operation that does not exist.
 // That is no error where one of the program's own dialects does not say which calls it recognises.
 func (e *engine) review(p *policy.Policy) ([]*policy.FieldError, error) {
-	if len(p.Rules) == 0 && len(p.Limits) == 0 {
+	if len(p.Rules) == 0 && len(p.Limits) == 0 && p.Cache == (policy.Cache{}) {
 		return nil, nil
 	}
 	known, whole := e.router.Known()

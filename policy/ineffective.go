@@ -7,11 +7,17 @@ import (
 )
 
 // Ineffective returns what in the policy is valid and has no effect, with the reason: a limit beside a stricter
-// one, a last rule that changes nothing, a rule that asks for a tier which no call that it matches takes. The
-// known calls are those that exist; with none, tiers are not checked. It returns nil if there is nothing to say.
+// one, a last rule that changes nothing, a rule that asks for a tier or a context cache which no call that it matches takes, a
+// cap that another one is always below. The known calls are those that exist; with none, what calls take is not checked. It
+// returns nil if there is nothing to say.
 func (p *Policy) Ineffective(known []Known) (list []*FieldError) {
+	list = append(list, p.Cache.capsWithoutEffect("Cache.", &p.Cache)...)
 	for i := range p.Rules {
-		list = append(list, p.Rules[i].tiersNotTaken(fmt.Sprintf("Rules[%d].", i), known)...)
+		r, prefix := &p.Rules[i], fmt.Sprintf("Rules[%d].", i)
+		merged := r.Set.over(p)
+		list = append(list, r.tiersNotTaken(prefix, known)...)
+		list = append(list, r.cachesNotTaken(prefix, &merged.Cache, known)...)
+		list = append(list, r.Set.Cache.capsWithoutEffect(prefix+"Set.Cache.", &merged.Cache)...)
 	}
 	if last := len(p.Rules) - 1; last >= 0 && reflect.ValueOf(p.Rules[last].Set).IsZero() {
 		list = append(list, &FieldError{fmt.Sprintf("Rules[%d].Set", last), "empty", "the rule changes nothing, and there is no rule after it that it could keep from counting"})

@@ -14,6 +14,12 @@ type Known struct {
 	Operation string
 	Tiers     []Tier // that the operation accepts
 	Free      bool   // it costs nothing, so no limit holds it back
+
+	// What of [Cache] has an effect on it.
+	Caches     bool // it can read an explicit cache
+	Compatible bool // it does so only under Cache.Compatible
+	Writes     bool // under Cache.Writes
+	Key        bool // under Cache.Key
 }
 
 // Unmatched returns an error for each [Match] of the policy that can select nothing, because it names a provider or an

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A rawCatalog is a catalog as it is written: without the defaults that the parser fills in.
@@ -14,7 +15,15 @@ type rawCatalog struct {
 	Providers map[string]struct{ Models map[string]rawModel }
 }
 
-type rawModel struct{ Periods []rawPeriod }
+type rawModel struct {
+	Periods []rawPeriod
+	Caching []rawOffer
+}
+
+type rawOffer struct {
+	From, Until, Source string
+	ReviewBy            string `json:"review_by"`
+}
 
 type rawPeriod struct {
 	From, Until, Source string
@@ -176,6 +185,74 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+// cachingDiffers says of which models the prices and the minima of caching do not fit.
+var cachingDiffers = map[string]string{
+	"gemini/gemini-2.0-flash":      "explicit caches are of Gemini 2.5 and 3 only, and its prices are older than that",
+	"gemini/gemini-2.0-flash-lite": "the same",
+}
+
+// Whatever has a price of caching has a minimum, at every date, and the other way round: storage one of explicit caches, writes
+// one of writes, and a discount for cached input one of any kind.
+func TestEmbeddedCachingIsComplete(t *testing.T) {
+	seen := make(map[string]int)
+	for _, provider := range []string{"gemini", "openai", "anthropic"} {
+		for _, name := range Embedded().Models(provider) {
+			id := provider + "/" + name
+			m := Embedded().models[modelKey{provider, name}]
+			for i := range m.periods {
+				for _, moment := range m.periods[i].moments() {
+					found := m.cachingGaps(&m.periods[i], moment, seen)
+					if len(found) > 0 != (cachingDiffers[id] != "") && !(name == "gemini-3.6-flash" && moment.Before(at("2026-08-14"))) {
+						t.Errorf("%s at %s: %q, and the reason %q", id, moment, found, cachingDiffers[id])
+					}
+				}
+			}
+		}
+	}
+	if seen["explicit"] < 30 || seen["write"] < 60 || seen["implicit"] < 80 {
+		t.Errorf("too few were seen: %v", seen)
+	}
+}
+
+// cachingGaps returns what the prices of a period and the minima at a moment lack of each other. It counts the minima in seen.
+func (m *model) cachingGaps(p *period, moment time.Time, seen map[string]int) (gaps []string) {
+	prices, o := &p.tiers[standard].bands[0].prices, m.offerAt(moment)
+	if o == nil {
+		o = &offer{}
+	}
+	created := strings.Contains(m.id, "/gemini/") // its cache_write is the creation of an explicit cache
+	for _, kind := range []struct {
+		name    string
+		priced  bool
+		minimum int64
+	}{
+		{"explicit", p.storage >= 0 && prices[cacheWrite] >= 0, o.minExplicit},
+		{"write", prices[cacheWrite] >= 0 && !created, o.minWrite},
+		{"any", prices[cachedInput] >= 0 && prices[cachedInput] < prices[input], o.minExplicit + o.minImplicit + o.minWrite},
+		{"implicit", o.minImplicit > 0, o.minImplicit},
+	} {
+		if kind.minimum > 0 {
+			seen[kind.name]++
+		}
+		if kind.priced != (kind.minimum > 0) {
+			gaps = append(gaps, fmt.Sprintf("%s: a price: %t, the minimum: %d", kind.name, kind.priced, kind.minimum))
+		}
+	}
+	return gaps
+}
+
+// moments returns the first and the last moment of a period; of an open one, moments long before and after.
+func (p *period) moments() []time.Time {
+	first, last := p.from, p.until.Add(-1)
+	if first.IsZero() {
+		first = at("2025-01-01")
+	}
+	if p.until.IsZero() {
+		last = at("2027-06-01")
+	}
+	return []time.Time{first, last}
+}
+
 // A price of medium or low confidence says so in its source, and has a day on which it is to be checked. With -v the test
 // prints what is due when.
 func TestEmbeddedReviews(t *testing.T) {
@@ -212,5 +289,29 @@ func TestEmbeddedReviews(t *testing.T) {
 				t.Errorf("Reviews does not have %s on %s", name, day)
 			}
 		}
+	}
+}
+
+// The same for what models cache.
+func TestEmbeddedCachingReviews(t *testing.T) {
+	doubtful := 0
+	for provider, p := range rawOf(t, embeddedJSON).Providers {
+		for name, m := range p.Models {
+			for _, o := range m.Caching {
+				if strings.Contains(o.Source, "confidence: ") != (o.ReviewBy != "") {
+					t.Errorf("%s/%s from %s: the review_by is %q, and the source: %s", provider, name, o.From, o.ReviewBy, o.Source)
+				}
+				if o.ReviewBy == "" {
+					continue
+				}
+				doubtful++
+				if !slices.Contains(Embedded().Reviews(at(o.ReviewBy)), provider+"/"+name) {
+					t.Errorf("Reviews does not have %s/%s on %s", provider, name, o.ReviewBy)
+				}
+			}
+		}
+	}
+	if doubtful == 0 {
+		t.Error("no minimum is doubtful")
 	}
 }

@@ -211,6 +211,7 @@ func (f *facts) prices(t *testing.T) {
 		f.price(t, q, "long_out", row["long_out"], long+1, Usage{Output: 1}, 1_000_000)
 		f.uplift(t, q, cmp.Or(number.FindString(row["regional_uplift"]), "1"))
 		f.storage(t, q, row["cache_storage_mtok_hour"])
+		f.minimum(t, q, row["min_cache_tokens"])
 	}
 }
 
@@ -245,6 +246,19 @@ func (f *facts) storage(t *testing.T, q Query, text string) {
 		text = "none"
 	}
 	f.compare(t, cellName(q, "cache_storage_mtok_hour"), text, want)
+}
+
+// minimum compares from how many tokens prefixes are cached, where the table says it. It does not say by which kind of cache.
+func (f *facts) minimum(t *testing.T, q Query, text string) {
+	t.Helper()
+	if text == "" {
+		return
+	}
+	got, err := Embedded().Caching(q, 1)
+	if err != nil {
+		t.Error(err)
+	}
+	f.compare(t, cellName(q, "min_cache_tokens"), strconv.FormatInt(cmp.Or(got.MinExplicit, got.MinImplicit, got.MinWrite), 10), text)
 }
 
 // counterUsage is one token of the counter, by its name in the catalog.

@@ -168,6 +168,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"providers":{"a":{"models":{"m":{` + onePeriod(`"storage_usd_per_million_hours":"4.5",`+tiers) + `}}}}}`)
 	f.Add(`{"providers":{"a":{"models":{"m":{` + oneFee(`"web_searches":"10000","requests":"0.000000001"`) + `}}}}}`)
 	f.Add(`{"providers":{"a":{"same_as":"b","models":{"x":{"same_as":"b/m"}}},"b":{"models":{"m":{` + onePrice(`"input":"1"`) + `}}}}}`)
+	f.Add(`{"providers":{"a":{"models":{"m":{"caching":[{"source":"s","until":"2026-11-01","min_explicit":1},{"source":"s","from":"2026-11-01","min_implicit":1,"min_write":2,"write_ttl":"5m"}],` + onePrice(`"input":"1","cache_write":"2","cache_write_12h":"3"`) + `}}}}}`)
 	f.Add(`{"providers":{}}`)
 	f.Add(`{"providers":{"a":{"models":null}}}`)
 	f.Fuzz(func(t *testing.T, text string) {
@@ -179,6 +180,24 @@ func FuzzParse(f *testing.F) {
 			priceAll(t, c)
 		}
 	})
+}
+
+// checkCaching asks what a model caches. Whatever is there has a minimum and rates that are not negative.
+func checkCaching(t *testing.T, c *Catalog, q Query) {
+	for _, prompt := range []int64{0, 1 << 62} {
+		got, err := c.Caching(q, prompt)
+		if err != nil && got != (Caching{}) {
+			t.Fatalf("%+v is %+v, %v", q, got, err)
+		}
+		if err == nil && ((got.MinExplicit > 0) != (got.NoExplicit == "") || (got.MinWrite > 0) != (got.NoWrites == "") || (got.MinWrite > 0) != (got.Writes[0].TTL > 0)) {
+			t.Fatalf("%+v is %+v", q, got)
+		}
+		for _, rate := range []Pico{got.Input, got.Cached, got.Create, got.Storage, got.Writes[0].Rate, got.Writes[1].Rate, got.Writes[2].Rate} {
+			if rate < 0 {
+				t.Fatalf("%+v has a negative rate: %+v", q, got)
+			}
+		}
+	}
 }
 
 // priceAll asks a catalog for each of its prices, of small and of huge usages, and so by way of layers.
@@ -193,6 +212,8 @@ func priceAll(t *testing.T, c *Catalog) {
 		for _, when := range times {
 			for _, tier := range tierNames {
 				q := Query{Provider: key.provider, Model: key.name, Tier: tier, At: when, Regional: true}
+				checkCaching(t, c, q)
+				checkCaching(t, layers, q)
 				for _, u := range usages {
 					priceOne(t, c, q, u)
 					priceOne(t, layers, q, u)

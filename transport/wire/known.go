@@ -39,10 +39,23 @@ func (r *Router) Known() (known []policy.Known, whole bool) {
 		for _, s := range l.Shapes() {
 			known = append(known, policy.Known{
 				Provider: s.Provider, Operation: s.Operation, Tiers: s.Tiers, Free: slices.Contains(freeOperations, s.Operation),
+				Caches: s.Caches, Compatible: s.Caches && s.Operation == Chat,
+				Writes: s.takesWrites(), Key: s.Provider == "openai" && s.takesWrites(),
 			})
 		}
 	}
 	return known, whole
+}
+
+// takesWrites reports whether the request can say what is written to a prompt cache at a price.
+func (s *Shape) takesWrites() bool {
+	switch s.Provider {
+	case "openai":
+		return s.Operation == Chat || s.Operation == Responses
+	case "anthropic":
+		return s.Operation == Messages
+	}
+	return false
 }
 
 // Shapes implements [Lister].

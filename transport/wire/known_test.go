@@ -76,3 +76,30 @@ func TestKnownOfOwnDialects(t *testing.T) {
 		}
 	}
 }
+
+// What of a policy's settings of context caches has an effect on which calls.
+func TestKnownCaches(t *testing.T) {
+	known, _ := new(wire.Router).Known()
+	of := func(flag func(policy.Known) bool) (calls []string) {
+		for _, k := range known {
+			if name := k.Provider + " " + k.Operation; flag(k) && !slices.Contains(calls, name) {
+				calls = append(calls, name)
+			}
+		}
+		slices.Sort(calls)
+		return calls
+	}
+	for name, test := range map[string]struct {
+		flag func(policy.Known) bool
+		want []string
+	}{
+		"explicit caches": {func(k policy.Known) bool { return k.Caches && !k.Compatible }, []string{"gemini generate", "vertex generate"}},
+		"compatible ones": {func(k policy.Known) bool { return k.Compatible }, []string{"gemini chat", "vertex chat"}},
+		"priced writes":   {func(k policy.Known) bool { return k.Writes }, []string{"anthropic messages", "openai chat", "openai responses"}},
+		"a key":           {func(k policy.Known) bool { return k.Key }, []string{"openai chat", "openai responses"}},
+	} {
+		if got := of(test.flag); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
