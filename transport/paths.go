@@ -98,6 +98,18 @@ func MustPaths(paths ...string) *Paths {
 	return ps
 }
 
+// With returns the same paths and others. What [Paths.WithElements] and [Paths.WithUnknown] added is not kept. It is for paths
+// written in the source, and panics where [NewPaths] returns an error.
+func (ps *Paths) With(paths ...string) *Paths {
+	all := slices.Clone(ps.full)
+	for _, path := range paths {
+		if !slices.Contains(all, path) {
+			all = append(all, path)
+		}
+	}
+	return MustPaths(all...)
+}
+
 // WithElements returns the same paths, and also locates the elements of the array at one of them: see [Fields.Elements].
 // Only one array can be chosen. A path that is not in the set has no elements.
 func (ps *Paths) WithElements(array Path) *Paths {

@@ -31,7 +31,7 @@ type anthropicMessages struct{ messages, countTokens, clientTools *Shape }
 func newAnthropicMessages(provider string) anthropicMessages {
 	messages := Shape{
 		Provider: provider, Operation: Messages, Running: true,
-		RequestPaths: messagesRequests, Harmless: messagesHarmless, OwnTools: ownTypedTools, AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
+		RequestPaths: messagesRequests, Prefix: messagesPrefix, Harmless: messagesHarmless, OwnTools: ownTypedTools, AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
 	}
 	clientTools := messages
 	clientTools.Added = 4096 // 346 for any tools, 245 for a shell and 700 for an editor, by the page on the tools' prices

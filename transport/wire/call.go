@@ -144,6 +144,9 @@ type Shape struct {
 
 	// RequestPaths are the members to look for in the request's body. Nil is none: [Dialect.Request] gets no fields.
 	RequestPaths *transport.Paths
+	// Prefix says where a request has its context. Nil is for an operation of which that is not known: nothing of it is then
+	// cached.
+	Prefix *PrefixShape
 	// AnswerPaths are the members to look for in an answer's documents. Nil is none: no event of a stream is read, and the
 	// usage is not known.
 	AnswerPaths *transport.Paths

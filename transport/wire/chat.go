@@ -20,20 +20,23 @@ var chatOperation = &operation{
 	tiers: true, caches: true,
 	shape: Shape{
 		Operation: Chat, AskUsage: true,
-		RequestPaths: transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "max_completion_tokens",
-			"n", "extra_body", "tools", "plugins", "search_parameters", "web_search_options", "prompt_cache_options.ttl"),
-		Harmless:    chatHarmless,
-		OwnTools:    ownTypedTools,
-		AnswerPaths: chatAnswers,
-		AnswerLimit: usageLimit,
-		Marks:       chatMarks,
-		Done:        chatDone,
-		Last:        finishMark,
-		lateUsage:   true,
-		request:     chatRequest,
-		answer:      chatAnswer,
+		RequestPaths: chatRequests,
+		Prefix:       chatPrefix,
+		Harmless:     chatHarmless,
+		OwnTools:     ownTypedTools,
+		AnswerPaths:  chatAnswers,
+		AnswerLimit:  usageLimit,
+		Marks:        chatMarks,
+		Done:         chatDone,
+		Last:         finishMark,
+		lateUsage:    true,
+		request:      chatRequest,
+		answer:       chatAnswer,
 	},
 }
+
+var chatRequests = transport.MustPaths("model", "stream", "service_tier", "stream_options", "max_tokens", "max_completion_tokens",
+	"n", "extra_body", "tools", "plugins", "search_parameters", "web_search_options", "prompt_cache_options.ttl")
 
 var completionsOperation = &operation{
 	shape: Shape{

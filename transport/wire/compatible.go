@@ -129,7 +129,9 @@ func (d *Compatible) newShapes(op *operation) *compatibleShapes {
 		poll.AnswerPaths = responsesPolls
 	}
 	s.AskUsage = s.AskUsage && d.AskUsage
-	s.Caches = d.Caches && op.caches
+	if s.Caches = d.Caches && op.caches; s.Caches {
+		s.Prefix = googleChatPrefix
+	}
 	if op.tiers && !d.headerTier {
 		s.Tiers = d.accepted()
 	}
@@ -232,6 +234,7 @@ func (d *Compatible) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
 	if w.Cache != "" && c.Cache == "" {
 		editExtraBodyCache(c, body, w.Cache, e)
 	}
+	takeOut(c, body, w, e)
 }
 
 // nameOf returns the provider's name of a tier. A tier of the program's own has its own name.

@@ -15,6 +15,9 @@ type Want struct {
 	Usage bool
 	// Cache is the context cache to use; "" is the one that the request names, if any.
 	Cache string
+	// Held is the context that Cache holds, which is to be taken out of the request. With the zero Held, all of the request is
+	// sent.
+	Held Held
 	// Left is how long the attempt has; zero if nothing ends it. Google's servers are given it as their time limit.
 	Left time.Duration
 }
@@ -27,6 +30,10 @@ type Edits struct {
 	Header []HeaderEdit
 	// HideUsage says that the answer will hold an event that the caller did not ask for. [Answer.Hide] marks it.
 	HideUsage bool
+	// Taken says that the edits take out what [Want.Held] describes. If it was asked for and Taken is false, the edits must
+	// not be made: the provider would reject the context beside the cache, or charge for it twice. So a Dialect that does
+	// not know of Held makes no harm.
+	Taken bool
 	// Problem says why the request cannot be sent as wanted; "" if it can.
 	Problem string
 }

@@ -46,7 +46,7 @@ func newModelShapes(provider, prices string, tiers, strict []policy.Tier) *model
 	s := &modelShapes{generate: model, embeddings: model, countTokens: model}
 	s.generate.Operation, s.generate.Tiers, s.generate.Strict, s.generate.Caches = Generate, tiers, strict, true
 	s.generate.Harmless, s.embeddings.Harmless = generateHarmless, geminiEmbeddingsHarmless
-	s.generate.OwnTools = ownGoogleTools
+	s.generate.OwnTools, s.generate.Prefix = ownGoogleTools, generatePrefix
 	s.embeddings.Operation, s.embeddings.NoOutput, s.embeddings.RequestPaths = Embeddings, true, embedRequests
 	s.countTokens.Operation = CountTokens
 

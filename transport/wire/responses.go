@@ -10,14 +10,14 @@ import "github.com/skinflint-go/skinflint/transport"
 var responsesOperation = &operation{
 	tiers: true,
 	shape: Shape{
-		Operation: Responses,
-		RequestPaths: transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background", "tools",
-			"prompt_cache_options.ttl", "background_options.completion_window"),
-		Harmless:    responsesHarmless,
-		OwnTools:    ownTypedTools,
-		AnswerPaths: responsesAnswers,
-		AnswerLimit: usageLimit,
-		Marks:       usageMarks,
+		Operation:    Responses,
+		RequestPaths: responsesRequests,
+		Prefix:       responsesPrefix,
+		Harmless:     responsesHarmless,
+		OwnTools:     ownTypedTools,
+		AnswerPaths:  responsesAnswers,
+		AnswerLimit:  usageLimit,
+		Marks:        usageMarks,
 		Events: [][]byte{
 			[]byte("response.completed"), []byte("response.incomplete"), []byte("response.failed"), []byte("error"),
 		},
@@ -26,6 +26,9 @@ var responsesOperation = &operation{
 		answer:  responsesAnswer,
 	},
 }
+
+var responsesRequests = transport.MustPaths("model", "stream", "service_tier", "max_output_tokens", "background", "tools",
+	"prompt_cache_options.ttl", "background_options.completion_window")
 
 // compactOperation is the compaction of a conversation. It is answered at once, with a usage as a response has it.
 var compactOperation = &operation{

@@ -124,6 +124,7 @@ func (vertexDialect) Edit(c *Call, body *transport.Fields, w Want, e *Edits) {
 	if w.Cache != "" && c.Cache == "" {
 		editCache(c, body, w.Cache, e)
 	}
+	takeOut(c, body, w, e)
 	editTimeout(c, w, e)
 }
 
