@@ -6,11 +6,11 @@ import (
 	"github.com/skinflint-go/skinflint/transport/internal/jsontext"
 )
 
-// An Edit changes one member of a JSON object. It does one of three things: it sets the member to a Value, removes the
-// member, or cuts elements out of the array that is its value. If the object has the member several times, one is left. If
-// it does not have the member, a Value is added.
+// An Edit changes one member of a JSON object, or bytes anywhere in it. It does one of four things: it sets the member to a
+// Value, removes the member, cuts elements out of the array that is its value, or replaces bytes by a Value. If the object has
+// the member several times, one is left. If it does not have the member, a Value is added.
 type Edit struct {
-	Path   string // one of the paths of the Fields; of a single name, except for a Cut
+	Path   string // one of the paths of the Fields; of a single name, except for a Cut; "" with Bytes
 	Value  string // raw JSON
 	Remove bool   // remove the member
 
@@ -19,6 +19,12 @@ type Edit struct {
 	// document's own object the last is cut and the others are removed; duplicates further down are an error. The zero
 	// Range is not a cut.
 	Cut Range
+
+	// Bytes replaces these bytes of the document by the Value, which may be empty. An empty Range inserts the Value there.
+	// They must be within the document's own object, behind its first byte and before its last, and no other edit may change
+	// them. Values that are inserted at the same place come in the order of the edits. That the edited document is still valid
+	// is up to the caller. The zero Range replaces nothing.
+	Bytes Range
 }
 
 // A segment of an edited document is literal text, and then a range of the original.
@@ -58,7 +64,7 @@ func (s splice) appendTo(dst, src []byte) []byte {
 
 // Splice returns the document with the edits made, in a new slice. All bytes outside of the edited members stay as they
 // are. The Fields must come from [Find], and the document must be an object. It is an error if an edit has a path that is
-// not among the paths of the Fields, or one of several names without a Cut, or if two edits have the same path.
+// not among the paths of the Fields, or one of several names without a Cut, or if two edits change the same member or bytes.
 func (f *Fields) Splice(edits ...Edit) ([]byte, error) {
 	if f == nil || f.src == nil {
 		return nil, errNotObject
@@ -76,8 +82,15 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 	if f.open < 0 || f.paths == nil {
 		return nil, errNotObject
 	}
-	left := f.count
+	left, bytes := f.count, false
 	for i, e := range edits {
+		if e.replaces() {
+			if err := f.checkBytes(&e, size); err != nil {
+				return nil, err
+			}
+			bytes = true
+			continue
+		}
 		if err := f.checkEdit(e); err != nil {
 			return nil, err
 		}
@@ -88,6 +101,14 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 	}
 	s = s.original(0, f.open+1)
 	s = f.spliceNew(s, edits, left > 0)
+	if s = f.spliceMembers(s, size, edits); bytes {
+		return spliceBytes(s, edits)
+	}
+	return s, nil
+}
+
+// spliceMembers changes the members that the document has, and goes on to its end.
+func (f *Fields) spliceMembers(s splice, size int, edits []Edit) splice {
 	at, kept, leading := f.open+1, uint64(0), int32(0)
 	for i := range f.members {
 		m := &f.members[i]
@@ -117,7 +138,7 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 		}
 		s, at = s.original(at, int(from)), int(to)
 	}
-	return s.original(at, size), nil
+	return s.original(at, size)
 }
 
 // spliceNew adds the members that the document does not have. They come first in the object: there, only the comma after
@@ -125,7 +146,7 @@ func (f *Fields) splice(s splice, size int, edits []Edit) (splice, error) {
 func (f *Fields) spliceNew(s splice, edits []Edit, others bool) splice {
 	added := false
 	for _, e := range edits {
-		if e.Remove || e.cuts() || f.Has(PathOf(e.Path)) {
+		if e.Remove || e.cuts() || e.replaces() || f.Has(PathOf(e.Path)) {
 			continue
 		}
 		if added {

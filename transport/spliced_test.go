@@ -41,6 +41,20 @@ func anyEdits(random *rand.Rand) (edits []Edit) {
 	return edits
 }
 
+// anyBytes are edits that replace or insert bytes of the long value; none if that is edited already.
+func anyBytes(doc string, edits []Edit, random *rand.Rand) (bytes []Edit) {
+	at := strings.Index(doc, "xxxx")
+	for range random.IntN(4) {
+		to := at + random.IntN(3)*random.IntN(smallBody/8)
+		bytes = append(bytes, Edit{Bytes: Range{at, to}, Value: strings.Repeat("y", random.IntN(100))})
+		at = to + random.IntN(100)
+	}
+	if fields, err := Find([]byte(doc), testPaths); err != nil || changesLong(fields, edits, strings.Index(doc, "xxxx")) {
+		return nil
+	}
+	return bytes
+}
+
 // edited is the document with the edits made by Fields.Splice, which has a fuzz test as well.
 func edited(t testing.TB, doc string, edits ...Edit) string {
 	t.Helper()
@@ -150,6 +164,7 @@ func TestSplicedIsSplice(t *testing.T) {
 func checkSpliced(t *testing.T, random *rand.Rand, known bool, open func(string) io.Reader, read func(*rand.Rand, io.Reader) ([]byte, error)) {
 	t.Helper()
 	doc, edits := anyDocument(random), anyEdits(random)
+	edits = append(edits, anyBytes(doc, edits, random)...)
 	want := edited(t, doc, edits...)
 	req := longRequest(t, doc, open)
 	req.Header["content-length"] = []string{strconv.Itoa(len(doc))}
@@ -250,6 +265,8 @@ func TestSplicedOverAnotherSource(t *testing.T) {
 		"add":                  {{Path: "usage", Value: "1"}},
 		"remove the last":      {remove("service_tier")},
 		"remove in the middle": {remove("model"), remove("stream")},
+		"bytes":                {{Bytes: Range{7, 8}, Value: "17"}, {Bytes: Range{25, 34}}},
+		"bytes to the end":     {{Bytes: Range{42, 68}, Value: "x"}},
 		"everything":           {remove("model"), {Path: "usage", Value: "1"}, {Path: "stream", Value: "false"}, remove("service_tier")},
 	} {
 		want := edited(t, doc, edits...)
