@@ -180,7 +180,7 @@ func TestUpdateBadExpiry(t *testing.T) {
 
 // The provider's own rules.
 func TestProviderErrors(t *testing.T) {
-	inBubble(t, llmtest.Config{MinCacheTokens: 4096}, func(t *testing.T, srv *llmtest.Server) {
+	inBubble(t, llmtest.Config{MinCacheTokens: 4096, Keyed: true}, func(t *testing.T, srv *llmtest.Server) {
 		c := gemini(t, srv.Transport())
 		small := content()
 		small.Turns = []cachedcontent.Turn{cachedcontent.User(cachedcontent.Text("Light."))}
