@@ -206,7 +206,7 @@ func (p *Part) checkVertex(field string) error {
 
 func isMIMEType(s string) bool {
 	media, _, err := mime.ParseMediaType(s)
-	return err == nil && strings.Contains(media, "/") && utf8.ValidString(s)
+	return err == nil && strings.Contains(media, "/") && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
 func isURI(s string) bool {
