@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -39,6 +40,8 @@ type attempt struct {
 	row   ledger.Row
 	edits wire.Edits
 	room  [2]transport.Edit             // for edits
+	out   http.Request                  // what is sent: see copyOf
+	url   url.URL                       // its own
 	again func() (io.ReadCloser, error) // opens the body again: see unprocessed
 }
 
