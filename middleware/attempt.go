@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -41,7 +40,6 @@ type attempt struct {
 	edits wire.Edits
 	room  [2]transport.Edit             // for edits
 	out   http.Request                  // what is sent: see copyOf
-	url   url.URL                       // its own
 	again func() (io.ReadCloser, error) // opens the body again: see unprocessed
 }
 

@@ -64,8 +64,8 @@ func (a *attempt) stayHere(out *http.Request) {
 func (a *attempt) copyOf(req *http.Request, ctx context.Context) *http.Request {
 	a.out = *req.WithContext(ctx)
 	if !a.sender.bare {
-		a.url = *req.URL
-		a.out.URL = &a.url
+		own := *req.URL
+		a.out.URL = &own
 	}
 	return &a.out
 }
