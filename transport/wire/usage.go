@@ -90,8 +90,10 @@ func (u *usage) count(c Count, path, value []byte) {
 //
 //	"usage": {"prompt_tokens": 9, "completion_tokens": 5, "completion_tokens_details": {"dream_tokens": 40}}
 func (u *usage) note(path, value []byte) {
-	name := path[bytes.LastIndexByte(path, '.')+1:]
-	if u.unknown == "" && value[0] >= '1' && value[0] <= '9' && unknownCount(name) {
+	if u.unknown != "" || value[0] < '1' || value[0] > '9' {
+		return
+	}
+	if name := path[bytes.LastIndexByte(path, '.')+1:]; unknownCount(name) {
 		u.unknown = printable(string(name))
 	}
 }
