@@ -39,6 +39,7 @@ type attempt struct {
 	row   ledger.Row
 	edits wire.Edits
 	room  [2]transport.Edit             // for edits
+	out   http.Request                  // what is sent: see copyOf
 	again func() (io.ReadCloser, error) // opens the body again: see unprocessed
 }
 

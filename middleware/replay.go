@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/skinflint-go/skinflint/policy"
@@ -63,16 +62,12 @@ func (a *attempt) stayHere(out *http.Request) {
 // copyOf returns a copy of the request with a context. A base that is not net/http's may write to it, so it then has a URL of
 // its own, and later a header: see isolate.
 func (a *attempt) copyOf(req *http.Request, ctx context.Context) *http.Request {
-	if a.sender.bare {
-		return req.WithContext(ctx)
+	a.out = *req.WithContext(ctx)
+	if !a.sender.bare {
+		own := *req.URL
+		a.out.URL = &own
 	}
-	own := new(struct {
-		request http.Request
-		url     url.URL
-	})
-	own.request, own.url = *req.WithContext(ctx), *req.URL
-	own.request.URL = &own.url
-	return &own.request
+	return &a.out
 }
 
 // isolate gives the request a header of its own, unless it has one already.

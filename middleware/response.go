@@ -44,10 +44,11 @@ var never = []string{"false"}[:1:1]
 
 // forbidRetry keeps the SDK above from sending the call again. shared says that the header may be in use elsewhere.
 func forbidRetry(resp *http.Response, shared bool) {
-	if resp.Header == nil || shared {
-		header := make(http.Header, len(resp.Header)+1)
-		maps.Copy(header, resp.Header)
-		resp.Header = header
+	if shared {
+		resp.Header = maps.Clone(resp.Header)
+	}
+	if resp.Header == nil {
+		resp.Header = make(http.Header)
 	}
 	resp.Header[shouldRetry] = never
 }

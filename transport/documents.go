@@ -70,12 +70,11 @@ const (
 // It is meant as a part of an [Observer]: see [Watcher.Watch].
 type Documents struct {
 	handler DocumentHandler
-	format  Format
 	kind    bodyKind
-	json    bool // its Content-Type is that of JSON, or there is none
-	sse     bool // its Content-Type is that of server-sent events
-	bom     int  // bytes of a byte order mark seen at the start
-	scanner *scanner
+	json    bool     // its Content-Type is that of JSON, or there is none
+	sse     bool     // its Content-Type is that of server-sent events
+	bom     int      // bytes of a byte order mark seen at the start
+	scanner *scanner // and the format of what it reads
 	array   *arrayReader
 	events  *eventDocuments
 	ended   bool // the document, the array or the stream is complete
@@ -84,7 +83,7 @@ type Documents struct {
 
 // Begin prepares d for the body of a response with the headers h.
 func (d *Documents) Begin(h http.Header, f Format, handler DocumentHandler) {
-	*d = Documents{handler: handler, format: f, kind: undecidedBody}
+	*d = Documents{handler: handler, kind: undecidedBody}
 	contentType := ""
 	if v := h["Content-Type"]; len(v) > 0 {
 		contentType = v[0]
@@ -93,10 +92,11 @@ func (d *Documents) Begin(h http.Header, f Format, handler DocumentHandler) {
 	d.sse = media == "text/event-stream"
 	d.json = media == "application/json" || media == "" || strings.HasSuffix(media, "+json") || media == "text/json"
 	d.scanner = scanners.Get().(*scanner)
+	d.scanner.format = f
 	d.scanner.reset(f.Paths, d.limit())
 }
 
-func (d *Documents) limit() int { return cmp.Or(d.format.Limit, maxValue) }
+func (d *Documents) limit() int { return cmp.Or(d.scanner.format.Limit, maxValue) }
 
 // mediaType returns the media type without its parameters.
 func mediaType(contentType string) string {
@@ -146,13 +146,13 @@ func (d *Documents) decide(p []byte) (skipped int) {
 		return skipped
 	}
 	switch c := p[skipped]; {
-	case c == '[' && d.format.Stream:
+	case c == '[' && d.scanner.format.Stream:
 		// This is how Gemini streams if it is not asked for events.
 		d.kind = arrayBody
-		d.array = &arrayReader{handler: d.handler, scanner: d.scanner, paths: d.format.Paths, limit: d.limit()}
+		d.array = &arrayReader{handler: d.handler, scanner: d.scanner, paths: d.scanner.format.Paths, limit: d.limit()}
 	case c == '{':
 		d.kind = jsonBody
-	case d.sse, beginsField(c) && (d.format.Stream || d.json):
+	case d.sse, beginsField(c) && (d.scanner.format.Stream || d.json):
 		d.kind = eventBody
 		d.events = &eventDocuments{d: d}
 		d.events.handler = d.events
@@ -183,7 +183,7 @@ func (d *Documents) readJSON(p []byte) Seen {
 
 // Events reports whether the body is a stream of server-sent events, or may turn out to be one.
 func (d *Documents) Events() bool {
-	return d.kind == eventBody || d.kind == undecidedBody && (d.sse || d.format.Stream)
+	return d.kind == eventBody || d.kind == undecidedBody && (d.sse || d.scanner.format.Stream)
 }
 
 // Last reports whether an event with the member [Format.Last] has been read. The event that the handler has just been given
@@ -235,7 +235,7 @@ type eventDocuments struct {
 // event reads an event that came in one piece.
 func (e *eventDocuments) event(name, data []byte) Seen {
 	d := e.d
-	f := &d.format
+	f := &d.scanner.format
 	if e.done(data) {
 		return SeenComplete
 	}
@@ -264,7 +264,7 @@ func (e *eventDocuments) document() Seen {
 // piece reads a piece of an event that did not come in one.
 func (e *eventDocuments) piece(data []byte) {
 	d := e.d
-	f := &d.format
+	f := &d.scanner.format
 	if !e.reading {
 		d.scanner.reset(f.Paths, d.limit())
 		e.reading, e.beginLen = true, 0
@@ -288,7 +288,7 @@ func (e *eventDocuments) endPieces(name []byte) Seen {
 	if e.done(e.begin[:e.beginLen]) {
 		return SeenComplete
 	}
-	if e.begun && d.format.Marks != nil && !e.marks.end() && !e.watched(name) {
+	if e.begun && d.scanner.format.Marks != nil && !e.marks.end() && !e.watched(name) {
 		return 0
 	}
 	e.begun = true
@@ -304,7 +304,7 @@ func (e *eventDocuments) watched(name []byte) bool {
 	if len(name) == 0 {
 		return false
 	}
-	for _, n := range e.d.format.Events {
+	for _, n := range e.d.scanner.format.Events {
 		if bytes.Equal(n, name) {
 			return true
 		}
@@ -314,7 +314,7 @@ func (e *eventDocuments) watched(name []byte) bool {
 
 // done reports whether an event's data ends the stream.
 func (e *eventDocuments) done(data []byte) bool {
-	if e.d.format.Done == nil || !bytes.Equal(data, e.d.format.Done) {
+	if e.d.scanner.format.Done == nil || !bytes.Equal(data, e.d.scanner.format.Done) {
 		return false
 	}
 	e.d.ended = true

@@ -53,6 +53,9 @@ func (m *Members) Next() (path, value []byte, ok bool) {
 	return nil, nil, false
 }
 
+// Offset returns the index after the value that Next has returned, in the object.
+func (m *Members) Offset() int { return m.at }
+
 // member reads the member whose key begins at doc[i]. It reports false if it is left out.
 func (m *Members) member(i int) (path, value []byte, ok bool) {
 	n := m.key(i)

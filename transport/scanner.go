@@ -49,6 +49,8 @@ type scanner struct {
 	keyLen  int          // > maxKey: longer than any watched name
 	suspect string       // the last key, if it is an unknown field and its value has not begun
 	err     error
+
+	format Format // what a Documents reads with it; kept here because a scanner is used again
 }
 
 // reset makes the scanner ready for a document in which to find paths. Values longer than limit bytes are not kept. With

@@ -8,6 +8,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -36,25 +37,73 @@ type Trace struct {
 	guardedHeaders atomic.Int32 // how often the headers had been written
 	guardedAnswers atomic.Int32 // how many answers had arrived
 
-	reads reads
-	hooks httptrace.ClientTrace
+	reads   reads
+	context tracedContext
 }
 
 // WithTrace returns a context under which an [http.Transport] reports to t, as well as to any trace that ctx already has.
 // One Trace serves one request, however often it is sent.
 func WithTrace(ctx context.Context, t *Trace) context.Context {
-	// All hooks are set at once: a RoundTripper beneath that has a trace of its own takes over those that are there.
-	t.hooks = httptrace.ClientTrace{
+	if traceKey == nil {
+		return httptrace.WithClientTrace(ctx, t.newHooks())
+	}
+	t.context = tracedContext{Context: ctx, trace: t}
+	return &t.context
+}
+
+// A tracedContext is the context of a Trace. It makes the hooks when net/http asks for them: most of their cost is saved
+// where nothing does, as above a cache.
+type tracedContext struct {
+	context.Context
+	trace *Trace
+	once  sync.Once
+	hooks *httptrace.ClientTrace
+}
+
+func (c *tracedContext) Value(key any) any {
+	if key != traceKey {
+		return c.Context.Value(key)
+	}
+	c.once.Do(func() {
+		c.hooks = c.trace.newHooks()
+		if httptrace.ContextClientTrace(c.Context) != nil {
+			httptrace.WithClientTrace(c.Context, c.hooks) // adds the hooks that are there to ours
+		}
+	})
+	return c.hooks
+}
+
+// traceKey is the key under which package httptrace looks for hooks in a context.
+var traceKey = func() any {
+	var asked keyContext
+	httptrace.ContextClientTrace(&asked)
+	return asked.key
+}()
+
+// A keyContext notes the key of the value that it was asked for.
+type keyContext struct {
+	context.Context
+	key any
+}
+
+func (c *keyContext) Value(key any) any {
+	c.key = key
+	return nil
+}
+
+// newHooks returns all hooks at once: a RoundTripper beneath that has a trace of its own takes over those that are there.
+func (t *Trace) newHooks() *httptrace.ClientTrace {
+	hooks := &httptrace.ClientTrace{
 		GetConn:      t.getConn,
 		GotConn:      t.gotConn,
 		WroteHeaders: func() { t.headers.Add(1) },
 	}
 	if t.Foreign {
-		t.hooks.GotFirstResponseByte = func() { t.answers.Add(1) }
-		t.hooks.Got1xxResponse = t.got1xx
-		t.hooks.WroteHeaderField = t.wroteHeaderField
+		hooks.GotFirstResponseByte = func() { t.answers.Add(1) }
+		hooks.Got1xxResponse = t.got1xx
+		hooks.WroteHeaderField = t.wroteHeaderField
 	}
-	return httptrace.WithClientTrace(ctx, &t.hooks)
+	return hooks
 }
 
 func (t *Trace) getConn(hostPort string) {

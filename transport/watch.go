@@ -94,6 +94,9 @@ func (w *Watcher) Watch(ctx context.Context, resp *http.Response, o Observer, op
 	}
 	b := &watched{rc: resp.Body, observer: o, options: options, length: resp.ContentLength}
 	resp.Body = b
+	if options.Hide {
+		b.sieve = new(sieve)
+	}
 	if options.Hide && resp.ContentLength >= 0 {
 		resp.ContentLength = -1
 		resp.Header.Del("Content-Length")
@@ -140,7 +143,11 @@ type watched struct {
 	watcher    *Watcher // in whose list it is; nil if it is in none
 	prev, next *watched // in that list, whose lock guards them
 
-	// Where events may be hidden:
+	*sieve // nil unless events may be hidden
+}
+
+// A sieve holds back what may be hidden from the caller.
+type sieve struct {
 	held    []byte // what has arrived of the event being received
 	tooLong bool   // that event is too long to hold back, and goes to the caller as it comes
 	ready   []byte // what the caller is to get next,
@@ -160,9 +167,9 @@ func (b *watched) Read(p []byte) (int, error) {
 		}
 		// If held goes to the caller, it goes before what is read now. Reading behind it leaves room to copy it in front,
 		// so that most events need no further buffer.
-		room := len(b.held)
-		if room >= len(p) {
-			room = 0
+		room := 0
+		if b.sieve != nil && len(b.held) < len(p) {
+			room = len(b.held)
 		}
 		n, err := b.rc.Read(p[room:])
 		if n, err, ok := b.took(p[:room+n], room, err); ok {

@@ -67,7 +67,7 @@ type Answer struct {
 	several  bool            // there may be several documents
 	counts   bool            // the document just read has a usage of a chat
 	alone    bool            // that usage, the last one, came without choices
-	gemini   geminiCounts    // those of Gemini's
+	gemini   *geminiCounts   // those of Gemini's, if there may be several
 	parts    usageParts      // which parts of the usage have come, where they come apart
 	window   policy.Tier     // the completion window that the provider kept to; "" if there is none
 	queries  map[uint64]bool // the different searches, hashed

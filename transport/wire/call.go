@@ -187,11 +187,11 @@ type Shape struct {
 	// Only a usage that comes with an event that has Last, or after it, is that of the whole stream.
 	lateUsage bool
 
-	names           map[string]Count // of a usage of OpenAI's shape
-	exactTotal      bool             // the total of a usage is the sum of its parts
-	reasoningApart  bool             // reasoning is neither in the count of the output nor in the total
-	hiddenReasoning bool             // reasoning may be in the total only
-	freshImages     bool             // images of the prompt were not cached, whatever the count of cached tokens
+	usages          *usageTable // of a usage of OpenAI's shape
+	exactTotal      bool        // the total of a usage is the sum of its parts
+	reasoningApart  bool        // reasoning is neither in the count of the output nor in the total
+	hiddenReasoning bool        // reasoning may be in the total only
+	freshImages     bool        // images of the prompt were not cached, whatever the count of cached tokens
 }
 
 // noShape is the Shape of a call whose dialect gave none.

@@ -121,7 +121,8 @@ func (d *Compatible) newShapes(op *operation) *compatibleShapes {
 	if s.Harmless != nil && d.Harmless != "" {
 		s.Harmless = s.Harmless.with(d.Harmless)
 	}
-	s.reasoningApart, s.hiddenReasoning, s.freshImages, s.names = d.reasoningApart, d.hiddenReasoning, d.freshImages, d.names
+	s.reasoningApart, s.hiddenReasoning, s.freshImages = d.reasoningApart, d.hiddenReasoning, d.freshImages
+	s.usages = &usageTable{names: d.names}
 	if !d.headerTier {
 		s.Strict = d.strict
 	}

@@ -38,10 +38,13 @@ func readGeminiUsage(c *Call, doc *transport.Fields, a *Answer) {
 	n.tool.add(&r, atUsageMetadataToolUsePromptTokensDetails)
 	n.fromCache.add(&r, atUsageMetadataCacheTokensDetails)
 	n.out.add(&r, atUsageMetadataCandidatesTokensDetails)
-	if a.gemini.prompt+a.gemini.candidates > 0 {
-		n.keep(&a.gemini)
+	if a.gemini != nil && a.gemini.prompt+a.gemini.candidates > 0 {
+		n.keep(a.gemini)
 	}
-	a.gemini = n
+	if c.Stream || a.several {
+		earlier := n
+		a.gemini = &earlier
+	}
 	if a.Extras == uncountedOutput {
 		a.Extras = "" // of an earlier event
 	}

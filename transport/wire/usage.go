@@ -29,26 +29,36 @@ func (u *usage) wrong(problem string) {
 
 // read reads a raw usage. Of names of one count that say different things the largest counts, and that they differ is a
 // problem. A zero says nothing: some hosts write it for what they do not know.
-func (u *usage) read(raw []byte, names map[string]Count) {
-	members := transport.MembersOf(raw)
-	for path, value, ok := members.Next(); ok; path, value, ok = members.Next() {
-		switch c := names[string(path)]; {
-		case c == 0:
-			u.note(path, value)
-		case c > lastNumber:
-			if u.facts[c] = value; c == audioSeconds && positive(value) {
-				u.there |= 1 << c
-			}
-		case c != PartTokens && string(value) != "null":
-			u.count(c, path, value)
-		}
-	}
+func (u *usage) read(raw []byte, t *usageTable) {
+	t.read(u, raw)
 	// Hosts that repeat Anthropic's usage beside OpenAI's count the prompt twice: with what a cache has done, and without.
 	if other := u.others[PromptTokens]; other > 0 && u.n[PromptTokens]-other != u.n[CachedTokens]+u.n[WrittenTokens] {
 		u.wrong("usage has two counts of the prompt that do not agree")
 	}
 	if other := u.others[OutputTokens]; other > 0 && u.n[OutputTokens]-other != u.n[ReasoningTokens] {
 		u.wrong("usage has two counts of the output that do not agree")
+	}
+}
+
+// walk takes each member of a raw usage, by its name.
+func (u *usage) walk(raw []byte, names map[string]Count) {
+	members := transport.MembersOf(raw)
+	for path, value, ok := members.Next(); ok; path, value, ok = members.Next() {
+		u.take(names[string(path)], path, value)
+	}
+}
+
+// take takes a member that is a count c; zero is a name that is not in the table.
+func (u *usage) take(c Count, path, value []byte) {
+	switch {
+	case c == 0:
+		u.note(path, value)
+	case c > lastNumber:
+		if u.facts[c] = value; c == audioSeconds && positive(value) {
+			u.there |= 1 << c
+		}
+	case c != PartTokens && string(value) != "null":
+		u.count(c, path, value)
 	}
 }
 
@@ -80,8 +90,10 @@ func (u *usage) count(c Count, path, value []byte) {
 //
 //	"usage": {"prompt_tokens": 9, "completion_tokens": 5, "completion_tokens_details": {"dream_tokens": 40}}
 func (u *usage) note(path, value []byte) {
-	name := path[bytes.LastIndexByte(path, '.')+1:]
-	if u.unknown == "" && value[0] >= '1' && value[0] <= '9' && unknownCount(name) {
+	if u.unknown != "" || value[0] < '1' || value[0] > '9' {
+		return
+	}
+	if name := path[bytes.LastIndexByte(path, '.')+1:]; unknownCount(name) {
 		u.unknown = printable(string(name))
 	}
 }
@@ -134,7 +146,7 @@ func readUsage(c *Call, doc *transport.Fields, a *Answer, paths ...transport.Pat
 // addUsage adds a raw usage to the answer.
 func addUsage(c *Call, raw []byte, a *Answer) (found bool) {
 	var u usage
-	u.read(raw, c.names)
+	u.read(raw, c.usages)
 	u.reports(c, a)
 	if u.there&(1<<PromptTokens|1<<OutputTokens|1<<TotalTokens) == 0 && u.problem == "" {
 		return false
