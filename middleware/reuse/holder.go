@@ -27,7 +27,7 @@ func (c HolderConfig) withDefaults() HolderConfig {
 		c.Caches = 10_000
 	}
 	if c.PerMille <= 0 {
-		c.PerMille = 8
+		c.PerMille = int(knob("permille", 8))
 	}
 	c.Blocks = max(c.Blocks, 2*blocksPerRecord)
 	return c
@@ -70,7 +70,7 @@ func NewHolder(config HolderConfig) *Holder {
 	config = config.withDefaults()
 	return &Holder{
 		config: config, prefixes: newLRU[prefix](config.Blocks), caches: make(map[uint64]*cache),
-		learner: newLearner(-4.5, kinds, weights, config.Blocks/blocksPerRecord), report: newBooks(),
+		learner: newLearner(knob("bias", -4.5), ageds, flats, config.Blocks/blocksPerRecord), report: newBooks(),
 		short: shortfall{30}, hits: implicit{hits: 2, of: 4},
 	}
 }
@@ -154,6 +154,10 @@ func (h *Holder) look(p *Prompt, now time.Duration) (s sight) {
 	s.is.turn = classify(s.turn)
 	s.is.size = min(octave(p.Tokens/2048), sizes-1)
 	s.is.growth = growthClass(p.Tokens, repeated, s.turn)
+	s.is.fresh = min(octave((p.Tokens-repeated)/64), fresh-1)
+	if s.turn == 0 {
+		s.is.fresh = 0
+	}
 	return s
 }
 
@@ -268,7 +272,7 @@ func (h *Holder) remember(v *Visit, p *Prompt, s sight) {
 			was.born = uint8(min(s.turn, 255))
 		}
 		if r := h.learner.find(was.wait); r != nil && p.Nodes[i].Tokens >= p.Least {
-			h.next[r.traits.kind].add(best)
+			h.next[r.traits.aged[0]].add(best)
 			h.learner.used(was.wait)
 			was.wait = ticket{}
 		}
@@ -285,7 +289,7 @@ func (h *Holder) remember(v *Visit, p *Prompt, s sight) {
 func (h *Holder) hold(v *Visit, t *traits) (worth float64, hold time.Duration) {
 	var hazards [bins]float64
 	h.learner.hazards(t, &hazards)
-	next := h.next[t.kind].value(0, 5)
+	next := h.next[t.aged[0]].value(0, 5)
 	return holding(&hazards, v.gain+min(next, v.again), v.rent)
 }
 
@@ -296,7 +300,7 @@ func (h *Holder) expected(b *bucket) (worth float64) {
 		if m.weight == 0 {
 			break
 		}
-		worth = m.value(worth, 20)
+		worth = m.value(worth, knob("shrink", 20))
 	}
 	return worth
 }
