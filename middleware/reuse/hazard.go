@@ -88,7 +88,7 @@ type ticket struct {
 // for the next as records says. bias is the logit of a hazard about which nothing is known.
 func newLearner(bias float64, aged, flat, records int) *learner {
 	l := &learner{
-		bias: bias, rate: knob("rate", 0.25), aged: make([][groups]weight, aged), flat: make([]weight, flat), limit: records, free: -1,
+		bias: bias, rate: 0.25, aged: make([][groups]weight, aged), flat: make([]weight, flat), limit: records, free: -1,
 	}
 	for i := range l.queues {
 		l.queues[i] = queue{-1, -1}
