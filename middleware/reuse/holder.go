@@ -27,7 +27,7 @@ func (c HolderConfig) withDefaults() HolderConfig {
 		c.Caches = 10_000
 	}
 	if c.PerMille <= 0 {
-		c.PerMille = int(knob("permille", 8))
+		c.PerMille = 8
 	}
 	c.Blocks = max(c.Blocks, 2*blocksPerRecord)
 	return c
@@ -70,7 +70,7 @@ func NewHolder(config HolderConfig) *Holder {
 	config = config.withDefaults()
 	return &Holder{
 		config: config, prefixes: newLRU[prefix](config.Blocks), caches: make(map[uint64]*cache),
-		learner: newLearner(knob("bias", -4.5), ageds, flats, config.Blocks/blocksPerRecord), report: newBooks(),
+		learner: newLearner(-4.5, ageds, flats, config.Blocks/blocksPerRecord), report: newBooks(),
 		short: shortfall{30}, hits: implicit{hits: 2, of: 4},
 	}
 }
@@ -144,14 +144,19 @@ func (h *Holder) look(p *Prompt, now time.Duration) (s sight) {
 		repeated = stem.Tokens
 		was := h.prefixes.find(stem.Hash)
 		missed := int(was.depth) - s.repeated
-		if s.turn = 1 + int(was.born); missed <= max(3, int(was.depth)/10) {
+		if s.turn = 1 + int(was.born); missed <= 1 {
 			s.turn = 1 + int(was.turn)
+		} else {
+			s.is.fork = true
 		}
 		s.is.uses = classify(int(was.uses))
 		s.is.gap = gapClass(now - was.last)
 		h.short.add(missed)
 	}
 	s.is.turn = classify(s.turn)
+	if s.is.fork {
+		s.is.turn = turns - 1
+	}
 	s.is.size = min(octave(p.Tokens/2048), sizes-1)
 	s.is.growth = growthClass(p.Tokens, repeated, s.turn)
 	s.is.fresh = min(octave((p.Tokens-repeated)/64), fresh-1)
@@ -202,7 +207,7 @@ func (h *Holder) create(v *Visit, p *Prompt, before bool) {
 			continue
 		}
 		n := float64(c.tokens)
-		advantage := n*h.expected(&c.bucket) - kept - n
+		advantage := -0*n + n*h.expected(&c.bucket) - kept - n
 		if before {
 			advantage += served - v.input(c.tokens)
 		}
@@ -300,7 +305,7 @@ func (h *Holder) expected(b *bucket) (worth float64) {
 		if m.weight == 0 {
 			break
 		}
-		worth = m.value(worth, knob("shrink", 20))
+		worth = m.value(worth, 20)
 	}
 	return worth
 }
@@ -382,6 +387,8 @@ func (h *Holder) end(c *cache, at time.Duration) {
 	heap.Remove(&h.ends, c.index)
 	h.purse.rate -= c.rate()
 	h.report.ended(c, at)
+	if c.made {
+	}
 }
 
 // Gone says that a cache ended at a time: it died, was deleted, or is not known to the provider.

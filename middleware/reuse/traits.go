@@ -8,7 +8,7 @@ import (
 // What the holder's learner is told of a prefix. A tip is the whole of a prompt, whose next use is most often the next turn of the
 // same conversation. A stem is the part of a prompt that an earlier one had as well: shared instructions, or a document.
 const (
-	turns   = 6  // classes of how many turns a conversation has had, or of how often a prefix was used
+	turns   = 7  // classes of how many turns a conversation has had, or of how often a prefix was used
 	growths = 4  // classes of how much of a prompt is new
 	fresh   = 10 // classes of how many tokens are new
 	sizes   = 6  // classes of how many tokens a prompt has
@@ -33,6 +33,7 @@ const (
 
 // circumstances are the classes that a request is in.
 type circumstances struct {
+	fork                                 bool
 	turn, uses, growth, fresh, size, gap int
 }
 
