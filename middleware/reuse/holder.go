@@ -90,7 +90,7 @@ func (h *Holder) Arrive(p Prompt, r Rates, mode Mode) *Visit {
 		return v
 	}
 	s := h.look(&p, now)
-	v.prepare(h, &p, s, r)
+	v.prepare(h, &p, s, r, mode == Before)
 	read := h.deepest(&p)
 	if read != nil {
 		v.read = read
@@ -207,7 +207,7 @@ func (h *Holder) create(v *Visit, p *Prompt, before bool) {
 			continue
 		}
 		n := float64(c.tokens)
-		advantage := -0*n + n*h.expected(&c.bucket) - kept - n
+		advantage := n*h.expected(&c.bucket) - kept - n
 		if before {
 			advantage += served - v.input(c.tokens)
 		}
@@ -225,7 +225,6 @@ func (h *Holder) create(v *Visit, p *Prompt, before bool) {
 		return
 	}
 	v.Create = &Create{c.node, hold}
-	v.before = before
 	v.made = h.claim(c.hash, c.tokens, v, best == 1 || c.hash == v.stem.hash, hold)
 }
 
@@ -387,8 +386,6 @@ func (h *Holder) end(c *cache, at time.Duration) {
 	heap.Remove(&h.ends, c.index)
 	h.purse.rate -= c.rate()
 	h.report.ended(c, at)
-	if c.made {
-	}
 }
 
 // Gone says that a cache ended at a time: it died, was deleted, or is not known to the provider.

@@ -54,14 +54,17 @@ type Change struct {
 }
 
 // prepare notes what the decisions about a request need.
-func (v *Visit) prepare(h *Holder, p *Prompt, s sight, r Rates) {
+func (v *Visit) prepare(h *Holder, p *Prompt, s sight, r Rates, before bool) {
+	v.before = before
 	v.now, v.rates, v.tokens, v.least, v.is = s.now, r, p.Tokens, p.Least, s.is
 	input, discount := float64(r.Input), float64(r.Input-r.Cached)
 	saved := math.Round(h.hits.rate() * discount)
 	v.repeated = r.Input - price.Pico(saved)
 	v.gain = float64(v.repeated-r.Cached) / input
 	v.rent = float64(r.Storage) / 3600 / input
-	v.again = 1 + float64(r.Cached-v.repeated)/input
+	if v.again = 1; before {
+		v.again += float64(r.Cached-v.repeated) / input
+	}
 	n := 0
 	if s.tip > 0 {
 		node := p.Nodes[s.tip-1]
