@@ -65,6 +65,7 @@ type learner struct {
 	byKind  [][groups]weight
 	byTrait []weight
 
+	limit   int // of the records
 	records []record
 	free    int32         // first of the free records, chained by next; -1: none
 	queues  [bins]queue   // of records by the bin that they are in, in the order of their starts
@@ -93,13 +94,8 @@ type ticket struct {
 // for the next as records says. bias is the logit of a hazard about which nothing is known.
 func newLearner(bias float64, kinds, weights, records int) *learner {
 	l := &learner{
-		bias: bias, rate: 0.5, byKind: make([][groups]weight, kinds), byTrait: make([]weight, weights),
-		records: make([]record, records),
+		bias: bias, rate: 0.5, byKind: make([][groups]weight, kinds), byTrait: make([]weight, weights), limit: records, free: -1,
 	}
-	for i := range l.records {
-		l.records[i].next = int32(i) + 1
-	}
-	l.records[records-1].next = -1
 	for i := range l.queues {
 		l.queues[i] = queue{-1, -1}
 	}
@@ -109,12 +105,8 @@ func newLearner(bias float64, kinds, weights, records int) *learner {
 // begin says that a prefix is used at a time, which must not be before that of an earlier call. If there is no room, the oldest
 // use of all is forgotten.
 func (l *learner) begin(at time.Duration, t traits) ticket {
-	if l.free < 0 {
-		l.forget()
-	}
-	i := l.free
+	i := l.room()
 	r := &l.records[i]
-	l.free = r.next
 	r.start, r.traits, r.used, r.bin = at, t, false, 0
 	l.push(0, i)
 	return ticket{i + 1, r.reused}
@@ -168,7 +160,21 @@ func (l *learner) advance(now time.Duration) {
 	}
 }
 
-// forget frees the record that is in the latest bin.
+// room takes a record that is free, or else that of the oldest use.
+func (l *learner) room() int32 {
+	if l.free < 0 && len(l.records) < l.limit {
+		l.records = append(l.records, record{})
+		return int32(len(l.records)) - 1
+	}
+	if l.free < 0 {
+		l.forget()
+	}
+	i := l.free
+	l.free = l.records[i].next
+	return i
+}
+
+// forget frees the record of the oldest use.
 func (l *learner) forget() {
 	for bin := bins - 1; bin >= 0; bin-- {
 		if l.queues[bin].first >= 0 {

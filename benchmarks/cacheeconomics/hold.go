@@ -1,0 +1,230 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/reuse"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// least is the fewest tokens that an explicit cache may have.
+const least = 2048
+
+// creation is how long it takes to create a cache beside a call.
+const creation = 3 * time.Second
+
+// model is a model's prices.
+type model struct {
+	name  string
+	rates reuse.Rates
+}
+
+// The prices of Gemini 2.5 per token, and per token and hour.
+var models = []model{
+	{"pro", reuse.Rates{Input: 1_250_000, Cached: 125_000, Storage: 4_500_000}},
+	{"flash", reuse.Rates{Input: 300_000, Cached: 30_000, Storage: 1_000_000}},
+}
+
+// setting is what a policy for explicit caches is tried in.
+type setting struct {
+	model    model
+	scale    float64 // by which the times of the trace are multiplied
+	implicit int     // percent: how often a repeated prefix is cached by the provider anyway
+	mode     reuse.Mode
+}
+
+// repeated is the expected price of a repeated token without an explicit cache.
+func (s *setting) repeated() price.Pico {
+	return s.model.rates.Input - (s.model.rates.Input-s.model.rates.Cached)*price.Pico(s.implicit)/100
+}
+
+// input is the expected price of a request's prompt when so many of its tokens are read from an explicit cache.
+func (s *setting) input(r *request, cached int64) price.Pico {
+	repeated := r.repeatable()
+	rates := s.model.rates
+	return price.Pico(cached)*rates.Cached + price.Pico(max(0, repeated-cached))*s.repeated() +
+		price.Pico(r.tokens-max(cached, repeated))*rates.Input
+}
+
+// repeatable is how many tokens of a request the provider may have cached by itself.
+func (r *request) repeatable() int64 {
+	if tokens := int64(r.repeated) * block; tokens >= least {
+		return tokens
+	}
+	return 0
+}
+
+// outcome is what a policy cost.
+type outcome struct {
+	without price.Pico // what no policy at all costs
+	cost    price.Pico // of input, creation and storage
+	storage price.Pico
+	created int
+	peak    int // caches alive at once
+}
+
+// ratio is the cost over that without a policy.
+func (o *outcome) ratio() float64 { return float64(o.cost) / float64(o.without) }
+
+// market is the provider in virtual time: it holds caches and charges for them.
+type market struct {
+	outcome
+	setting *setting
+	start   time.Time
+	alive   map[uint64]*alive
+}
+
+// alive is a cache that the provider holds.
+type alive struct {
+	hash        uint64
+	tokens      int64
+	from, until time.Time
+}
+
+func (m *market) create(node reuse.Node, at, until time.Time) {
+	m.alive[node.Hash] = &alive{node.Hash, node.Tokens, at, until}
+	m.cost += price.Pico(node.Tokens) * m.setting.model.rates.Input
+	m.created++
+	m.peak = max(m.peak, len(m.alive))
+}
+
+// end charges for a cache's storage until a time, and deletes it.
+func (m *market) end(c *alive, at time.Time) {
+	if at.After(c.until) {
+		at = c.until
+	}
+	if held := at.Sub(c.from); held > 0 {
+		rent := price.Pico(float64(c.tokens) * float64(m.setting.model.rates.Storage) * held.Hours())
+		m.cost, m.storage = m.cost+rent, m.storage+rent
+	}
+	delete(m.alive, c.hash)
+}
+
+// expire ends the caches whose time is over.
+func (m *market) expire(now time.Time) {
+	for _, c := range m.alive {
+		if !c.until.After(now) {
+			m.end(c, c.until)
+		}
+	}
+}
+
+// follow does what a policy advises about caches.
+func (m *market) follow(changes []reuse.Change, at time.Time, extended func(uint64, time.Time)) error {
+	for _, change := range changes {
+		c := m.alive[change.Hash]
+		switch {
+		case c == nil:
+			return fmt.Errorf("advice about a cache that is not there: %d", change.Hash)
+		case change.Until.IsZero():
+			m.end(c, at)
+		default:
+			c.until = change.Until
+			extended(change.Hash, change.Until)
+		}
+	}
+	return nil
+}
+
+// restart forgets what was charged so far and ends all caches.
+func (m *market) restart(at time.Time, gone func(uint64, time.Time)) {
+	for _, c := range m.alive {
+		m.end(c, at)
+		gone(c.hash, at)
+	}
+	m.outcome = outcome{}
+}
+
+// later is something that happens after a time.
+type later struct {
+	at time.Time
+	do func() error
+}
+
+// hold runs a Holder over a trace in virtual time. It is charged from the time begin of the trace on, and has learned from
+// what was before. A repeated prefix is charged by the expected price of implicit hits; the Holder sees a coin's flips.
+func hold(t *trace, s setting, begin time.Duration, config reuse.HolderConfig) (outcome, error) {
+	m := market{setting: &s, start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), alive: make(map[uint64]*alive)}
+	holder := reuse.NewHolder(config)
+	coin := rand.New(rand.NewPCG(1, uint64(s.implicit)))
+	var queue []later
+	var now time.Time
+	began := begin == 0
+	for i := range t.requests {
+		r := &t.requests[i]
+		now = m.start.Add(time.Duration(float64(r.at) * s.scale))
+		for len(queue) > 0 && !queue[0].at.After(now) {
+			m.expire(queue[0].at)
+			if err := queue[0].do(); err != nil {
+				return outcome{}, err
+			}
+			queue = queue[1:]
+		}
+		m.expire(now)
+		if !began && r.at >= begin {
+			began = true
+			m.restart(now, holder.Gone)
+		}
+		nodes := r.nodes()
+		v := holder.Arrive(reuse.Prompt{At: now, Nodes: nodes, Tokens: r.tokens, Least: least}, s.model.rates, s.mode)
+		if err := m.follow(v.Changes, now, holder.Extended); err != nil {
+			return outcome{}, err
+		}
+		var served int64
+		if v.Read != nil {
+			if m.alive[v.Read.Hash] == nil {
+				return outcome{}, fmt.Errorf("request %d is to read a cache that is not there", i)
+			}
+			served = v.Read.Tokens
+		}
+		made := func() error { return nil }
+		if v.Create != nil {
+			node := nodes[v.Create.Node]
+			until := now.Add(v.Create.For)
+			m.create(node, now, until)
+			made = func() error {
+				v.Made(node.Tokens, now, until)
+				return nil
+			}
+			if s.mode == reuse.Before {
+				served = node.Tokens
+			}
+		}
+		m.without += s.input(r, 0)
+		m.cost += s.input(r, served)
+		cached := served
+		if served == 0 && coin.IntN(100) < s.implicit {
+			cached = r.repeatable()
+		}
+		answered := func(at time.Time) error {
+			return m.follow(v.Answered(at, r.output, cached), at, holder.Extended)
+		}
+		if s.mode == reuse.Before || v.Create == nil {
+			_ = made()
+			if err := answered(now); err != nil {
+				return outcome{}, err
+			}
+			continue
+		}
+		at := now.Add(creation)
+		queue = append(queue, later{at, func() error {
+			_ = made()
+			return answered(at)
+		}})
+	}
+	for _, c := range m.alive {
+		m.end(c, now)
+	}
+	return m.outcome, nil
+}
+
+// nodes are the places where a cached prefix of a request may end.
+func (r *request) nodes() []reuse.Node {
+	nodes := make([]reuse.Node, r.full)
+	for i := range nodes {
+		nodes[i] = reuse.Node{Hash: r.blocks[i] + 1, Tokens: int64(i+1) * block}
+	}
+	return nodes
+}

@@ -1,0 +1,110 @@
+package reuse
+
+import (
+	"math/bits"
+	"time"
+)
+
+// What the holder's learner is told of a prefix. A tip is the whole of a prompt, whose next use is most often the next turn of the
+// same conversation. A stem is the part of a prompt that an earlier one had as well: shared instructions, or a document.
+const (
+	turns   = 6 // classes of how many turns a conversation has had, or of how often a prefix was used
+	growths = 4 // classes of how much of a prompt is new
+	sizes   = 6 // classes of how many tokens a prompt has
+	outputs = 12
+	gaps    = 8
+	few     = 3 // coarse classes of turns
+
+	kinds = 2 * turns // the turn's class, for tips and for stems
+
+	byGrowth = 0
+	bySize   = byGrowth + 2*turns*growths
+	byOutput = bySize + 2*turns*sizes
+	byGap    = byOutput + 2*turns*outputs
+	byUses   = byGap + 2*few*gaps
+	weights  = byUses + turns
+
+	outputTrait = 2 // position of the output among the traits
+)
+
+// circumstances are the classes that a request is in.
+type circumstances struct {
+	turn, uses, growth, size, gap int
+}
+
+// classify returns the class of a count of turns or of uses.
+func classify(n int) int {
+	switch {
+	case n < 3:
+		return n
+	case n < 5:
+		return 3
+	case n < 9:
+		return 4
+	}
+	return 5
+}
+
+// octave returns the logarithm to the base of 2, rounded down; 0 for numbers below 1.
+func octave(n int64) int { return max(bits.Len64(uint64(max(n, 1)))-1, 0) }
+
+// gapClass is the class of the time since the use before; 0 stands for none.
+func gapClass(gap time.Duration) int { return 1 + min(octave(1+int64(gap/time.Second)), 12)/2 }
+
+func growthClass(tokens, repeated int64, turn int) int {
+	switch fresh := tokens - repeated; {
+	case fresh*5 < tokens:
+		return 0
+	case fresh*5 < 2*tokens:
+		return 1
+	case turn > 0:
+		return 2
+	}
+	return 3
+}
+
+// tip returns the traits of a prompt's tip; output is the class of the answer's length.
+func (c *circumstances) tip(output int) (t traits) {
+	t.kind = uint8(c.turn)
+	t.add(byGrowth + c.turn*growths + c.growth)
+	t.add(bySize + c.turn*sizes + c.size)
+	t.add(byOutput + c.turn*outputs + output)
+	t.add(byGap + min(c.turn, few-1)*gaps + c.gap)
+	return t
+}
+
+// stem returns the traits of a prompt's stem.
+func (c *circumstances) stem(output int) (t traits) {
+	t.kind = uint8(turns + c.turn)
+	t.add(byGrowth + (turns+c.turn)*growths + c.growth)
+	t.add(bySize + (turns+c.uses)*sizes + c.size)
+	t.add(byOutput + (turns+min(c.uses, few-1))*outputs + output)
+	t.add(byGap + (few+min(c.uses, few-1))*gaps + c.gap)
+	t.add(byUses + c.uses)
+	return t
+}
+
+// outputClass is the class of an answer's length; 0 while it is not known.
+func outputClass(tokens int64) int { return 1 + min(octave(tokens+1), outputs-2) }
+
+// bucket is where the mean value of holding such prefixes is: the finest of four levels.
+type bucket [levels]int
+
+const (
+	levels  = 4
+	buckets = 2 * (1 + turns + turns*growths + turns*growths*sizes)
+)
+
+// bucketOf returns the bucket of the tip (0) or stem (1).
+func (c *circumstances) bucketOf(which int) (b bucket) {
+	by := c.turn
+	if which == 1 {
+		by = c.uses
+	}
+	at := which * (buckets / 2)
+	b[0] = at
+	b[1] = at + 1 + by
+	b[2] = at + 1 + turns + by*growths + c.growth
+	b[3] = at + 1 + turns + turns*growths + (by*growths+c.growth)*sizes + c.size
+	return b
+}
