@@ -5,6 +5,8 @@ import (
 	"container/heap"
 	"slices"
 	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // hindsight returns what caches save whose prefix, beginning and end are chosen with the future known. Each cache is one
@@ -14,14 +16,14 @@ import (
 //
 // What a cache saves can only fall when another is chosen, because requests that have a cache gain less from a second. So a
 // candidate is counted again only when it comes first in the order of what it last saved.
-func hindsight(requests []request, s setting) amount {
-	c := &chooser{setting: s, requests: requests, costs: make([]amount, len(requests))}
+func hindsight(requests []request, s setting) price.Pico {
+	c := &chooser{setting: s, requests: requests, costs: make([]price.Pico, len(requests))}
 	for i := range requests {
-		c.costs[i] = s.call(&requests[i], 0)
+		c.costs[i] = s.input(&requests[i], 0)
 	}
 	c.find()
 	heap.Init(&c.queue)
-	var saved amount
+	var saved price.Pico
 	for len(c.queue) > 0 {
 		best := &c.queue[0]
 		if now := c.count(best, false); now < best.saves {
@@ -43,14 +45,14 @@ func hindsight(requests []request, s setting) amount {
 // A candidate is a cache that may be chosen.
 type candidate struct {
 	tokens int64
-	users  []int32 // requests that have the prefix, from the cache's beginning to its end
-	saves  amount  // when it was counted last
+	users  []int32    // requests that have the prefix, from the cache's beginning to its end
+	saves  price.Pico // when it was counted last
 }
 
 type chooser struct {
 	setting
 	requests []request
-	costs    []amount // of each request, with what is chosen so far
+	costs    []price.Pico // of each request, with what is chosen so far
 	queue    candidates
 }
 
@@ -58,10 +60,10 @@ type chooser struct {
 // a new cache, the prefix is several candidates.
 func (c *chooser) find() {
 	for _, n := range nodesOf(c.requests) {
-		if n.depth < minBlocks {
+		if n.depth < leastBlocks {
 			continue
 		}
-		longest := time.Duration(c.input/c.storage) * tick
+		longest := c.breakEven(c.model.rates.Input)
 		from := 0
 		for i := 1; i <= len(n.users); i++ {
 			if i < len(n.users) && c.between(n.users[i-1], n.users[i]) <= longest {
@@ -79,20 +81,20 @@ func (c *chooser) find() {
 }
 
 func (c *chooser) between(a, b int32) time.Duration {
-	return c.scale.of(c.requests[b].at) - c.scale.of(c.requests[a].at)
+	return c.time(c.requests[b].at) - c.time(c.requests[a].at)
 }
 
 // count returns what a candidate saves. The cache begins at the first request that it is created for and ends at the last
 // that gains from it. With take, the requests that gain are served from it from now on.
-func (c *chooser) count(one *candidate, take bool) amount {
+func (c *chooser) count(one *candidate, take bool) price.Pico {
 	first, last, served := int32(-1), int32(-1), 0
-	var gain amount
+	var gain price.Pico
 	users := one.users
-	if c.beside {
+	if c.beside() {
 		first, served, users = users[0], 1, users[1:]
 	}
 	for _, u := range users {
-		with := c.call(&c.requests[u], one.tokens)
+		with := c.input(&c.requests[u], one.tokens)
 		if with >= c.costs[u] {
 			continue
 		}
@@ -109,7 +111,7 @@ func (c *chooser) count(one *candidate, take bool) amount {
 	if served < 2 {
 		return 0
 	}
-	return gain - c.create(one.tokens) - c.hold(one.tokens, c.between(first, last))
+	return gain - c.create(one.tokens) - c.rent(one.tokens, c.between(first, last))
 }
 
 type candidates []candidate

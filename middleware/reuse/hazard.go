@@ -248,7 +248,12 @@ func (l *learner) hazards(t *traits, into *[bins]float64) {
 	}
 }
 
-// within returns the probability that a prefix with these traits is used again before an age.
+// evidence is how much has to be known of a bin, as the sum of the squares of its weight's gradients, for its hazard to count by
+// half.
+const evidence = 2
+
+// within returns the probability that a prefix with these traits is used again before an age. A bin of which little is known
+// counts less: where no prefix has reached an age yet, no use is expected at it.
 func (l *learner) within(t *traits, age time.Duration) float64 {
 	z, unused := l.level(t), 1.0
 	for bin := range bins {
@@ -256,7 +261,8 @@ func (l *learner) within(t *traits, age time.Duration) float64 {
 		if start >= age {
 			break
 		}
-		h := sigmoid(z + l.binLevel(t.kind, bin))
+		known := l.byBin[bin].squares
+		h := sigmoid(z+l.binLevel(t.kind, bin)) * known / (known + evidence)
 		if end > age {
 			h *= float64(age-start) / float64(end-start)
 		}
