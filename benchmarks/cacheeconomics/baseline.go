@@ -20,10 +20,10 @@ type baseline struct {
 }
 
 var simple = []baseline{
-	{"always, for 1 h", func(_ *baselines, r *request) int { return r.full },
+	{"always 1 h", func(_ *baselines, r *request) int { return r.full },
 		func(*setting) time.Duration { return time.Hour }, true},
-	{"second sighting, to break-even", func(_ *baselines, r *request) int { return r.repeated }, breakEven, false},
-	{"branch nodes", (*baselines).branch, breakEven, false},
+	{"second sighting", func(_ *baselines, r *request) int { return r.repeated }, breakEven, false},
+	{"branch", (*baselines).branch, breakEven, false},
 }
 
 // breakEven is how long a cache may be stored for what one use of it saves.

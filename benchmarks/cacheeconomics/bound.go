@@ -24,9 +24,9 @@ import (
 // The sum of these over all blocks is above what can be reached. In it a block may be held while those before it are not,
 // caches may be below the provider's least size, and a longer cache costs only the blocks by which it is longer, where in
 // life it is paid for as a whole.
-func bound(requests []request, s setting) price.Pico {
+func bound(requests []request, nodes []node, s setting) price.Pico {
 	var sum price.Pico
-	for _, n := range nodesOf(requests) {
+	for _, n := range nodes {
 		switch {
 		case n.depth == leastBlocks:
 			sum += leastBlocks * boundBlock(requests, n, s)

@@ -16,12 +16,12 @@ import (
 //
 // What a cache saves can only fall when another is chosen, because requests that have a cache gain less from a second. So a
 // candidate is counted again only when it comes first in the order of what it last saved.
-func hindsight(requests []request, s setting) price.Pico {
+func hindsight(requests []request, nodes []node, s setting) price.Pico {
 	c := &chooser{setting: s, requests: requests, costs: make([]price.Pico, len(requests))}
 	for i := range requests {
 		c.costs[i] = s.input(&requests[i], 0)
 	}
-	c.find()
+	c.find(nodes)
 	heap.Init(&c.queue)
 	var saved price.Pico
 	for len(c.queue) > 0 {
@@ -58,8 +58,8 @@ type chooser struct {
 
 // find fills the queue with the prefixes that were used more than once. Where the storage until the next use costs more than
 // a new cache, the prefix is several candidates.
-func (c *chooser) find() {
-	for _, n := range nodesOf(c.requests) {
+func (c *chooser) find(nodes []node) {
+	for _, n := range nodes {
 		if n.depth < leastBlocks {
 			continue
 		}

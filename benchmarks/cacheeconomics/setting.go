@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/reuse"
@@ -26,15 +25,6 @@ func settings(mode reuse.Mode) []setting {
 		}
 	}
 	return all
-}
-
-// name returns "pro x0.1 p30 before".
-func (s *setting) name() string {
-	mode := "before"
-	if s.beside() {
-		mode = "beside"
-	}
-	return fmt.Sprintf("%s x%g p%d %s", s.model.name, s.scale, s.implicit, mode)
 }
 
 func (s *setting) beside() bool { return s.mode == reuse.Beside }
