@@ -10,8 +10,8 @@ import (
 const (
 	bins     = 34
 	shortest = 125 * time.Millisecond
-	groups   = 9 // bins share a weight of their kind in groups of four
-	perGroup = 4
+	perGroup = 4 // neighbours share the weights of a trait
+	groups   = (bins + perGroup - 1) / perGroup
 )
 
 // binEnd is the age at which each bin ends.
@@ -30,25 +30,19 @@ func binStart(bin int) time.Duration {
 	return binEnd[bin-1]
 }
 
-// maxTraits is how many traits a prefix can have beside its kind.
-const maxTraits = 8
-
-// traits is what is known about a prefix when it is used. Its kind selects how the hazard moves with age. Each further trait is
-// the index of a weight, which raises or lowers the hazard at all ages. Indexes of different traits must not overlap.
+// traits is what is known about a prefix when it is used. Each is the index of a weight; indexes of different traits must not
+// overlap.
 type traits struct {
-	kind  uint8
-	n     uint8
-	index [maxTraits]uint16
+	aged  [3]uint16 // these raise or lower the hazard differently at each age. All are always there
+	flat  [7]uint16 // these raise or lower it at all ages alike
+	flats uint8     // how many of them there are
 }
 
-// add adds a trait.
+// add adds a flat trait.
 func (t *traits) add(index int) {
-	t.index[t.n] = uint16(index)
-	t.n++
+	t.flat[t.flats] = uint16(index)
+	t.flats++
 }
-
-// set replaces the trait at a position, in the order of the calls of add.
-func (t *traits) set(position, index int) { t.index[position] = uint16(index) }
 
 // weight is one coefficient of the regression, with the sum of the squares of its gradients.
 type weight struct{ value, squares float64 }
@@ -59,11 +53,11 @@ type weight struct{ value, squares float64 }
 // A use teaches at the end of its bin, as the lack of one does. If uses taught at once, they would be ahead of the prefixes
 // of the same age that are not used, and the hazards would be too high for as long as the learner is young.
 type learner struct {
-	bias    float64
-	rate    float64
-	byBin   [bins]weight
-	byKind  [][groups]weight
-	byTrait []weight
+	bias  float64
+	rate  float64
+	byBin [bins]weight
+	aged  [][groups]weight
+	flat  []weight
 
 	limit   int // of the records
 	records []record
@@ -90,11 +84,11 @@ type ticket struct {
 	reused uint32
 }
 
-// newLearner returns a learner with a number of kinds and of weights for traits, that remembers at most as many uses that wait
+// newLearner returns a learner with a number of aged and of flat traits, that remembers at most as many uses that wait
 // for the next as records says. bias is the logit of a hazard about which nothing is known.
-func newLearner(bias float64, kinds, weights, records int) *learner {
+func newLearner(bias float64, aged, flat, records int) *learner {
 	l := &learner{
-		bias: bias, rate: 0.5, byKind: make([][groups]weight, kinds), byTrait: make([]weight, weights), limit: records, free: -1,
+		bias: bias, rate: 0.25, aged: make([][groups]weight, aged), flat: make([]weight, flat), limit: records, free: -1,
 	}
 	for i := range l.queues {
 		l.queues[i] = queue{-1, -1}
@@ -210,14 +204,16 @@ func (l *learner) pop(bin int) int32 {
 
 // learn moves the weights of one observation: whether a prefix was used in a bin.
 func (l *learner) learn(t *traits, bin int, used bool) {
-	miss := -sigmoid(l.level(t) + l.binLevel(t.kind, bin))
+	miss := -sigmoid(l.level(t) + l.agedLevel(t, bin/perGroup) + l.byBin[bin].value)
 	if used {
 		miss++
 	}
 	l.byBin[bin].move(l.rate, miss)
-	l.byKind[t.kind][bin/perGroup].move(l.rate, miss)
-	for _, i := range t.index[:t.n] {
-		l.byTrait[i].move(l.rate, miss)
+	for _, i := range t.aged {
+		l.aged[i][bin/perGroup].move(l.rate, miss)
+	}
+	for _, i := range t.flat[:t.flats] {
+		l.flat[i].move(l.rate, miss)
 	}
 }
 
@@ -226,25 +222,31 @@ func (w *weight) move(rate, miss float64) {
 	w.value += rate * miss / math.Sqrt(1+w.squares)
 }
 
-// level returns the part of the logit that is the same in all bins.
+// level returns the part of the logit that is the same at all ages.
 func (l *learner) level(t *traits) float64 {
 	z := l.bias
-	for _, i := range t.index[:t.n] {
-		z += l.byTrait[i].value
+	for _, i := range t.flat[:t.flats] {
+		z += l.flat[i].value
 	}
 	return z
 }
 
-// binLevel returns the part of the logit that depends on the age.
-func (l *learner) binLevel(kind uint8, bin int) float64 {
-	return l.byKind[kind][bin/perGroup].value + l.byBin[bin].value
+// agedLevel returns the part of the logit that is the same in a group of bins.
+func (l *learner) agedLevel(t *traits, group int) (z float64) {
+	for _, i := range t.aged {
+		z += l.aged[i][group].value
+	}
+	return z
 }
 
 // hazards writes the hazard of each bin for a prefix with these traits.
 func (l *learner) hazards(t *traits, into *[bins]float64) {
-	z := l.level(t)
-	for bin := range into {
-		into[bin] = sigmoid(z + l.binLevel(t.kind, bin))
+	level := l.level(t)
+	for group := range groups {
+		z := level + l.agedLevel(t, group)
+		for bin := group * perGroup; bin < min(bins, (group+1)*perGroup); bin++ {
+			into[bin] = sigmoid(z + l.byBin[bin].value)
+		}
 	}
 }
 
@@ -255,14 +257,16 @@ const evidence = 2
 // within returns the probability that a prefix with these traits is used again before an age. A bin of which little is known
 // counts less: where no prefix has reached an age yet, no use is expected at it.
 func (l *learner) within(t *traits, age time.Duration) float64 {
-	z, unused := l.level(t), 1.0
-	for bin := range bins {
+	var hazards [bins]float64
+	l.hazards(t, &hazards)
+	unused := 1.0
+	for bin, h := range hazards {
 		start, end := binStart(bin), binEnd[bin]
 		if start >= age {
 			break
 		}
 		known := l.byBin[bin].squares
-		h := sigmoid(z+l.binLevel(t.kind, bin)) * known / (known + evidence)
+		h *= known / (known + evidence)
 		if end > age {
 			h *= float64(age-start) / float64(end-start)
 		}

@@ -12,10 +12,10 @@ import (
 func TestLearnerCalibrated(t *testing.T) {
 	for _, mean := range []time.Duration{2 * time.Second, 30 * time.Second, 10 * time.Minute} {
 		random := rand.New(rand.NewPCG(1, uint64(mean)))
-		l := newLearner(-4.5, 2, 2, 5000)
+		l := newLearner(-4.5, 3, 2, 5000)
 		again := map[int][]ticket{}
 		of := func(kind int) (f traits) {
-			f.kind = uint8(kind)
+			f.aged = [3]uint16{uint16(kind), 2, 2}
 			f.add(kind)
 			return f
 		}

@@ -70,7 +70,7 @@ func NewHolder(config HolderConfig) *Holder {
 	config = config.withDefaults()
 	return &Holder{
 		config: config, prefixes: newLRU[prefix](config.Blocks), caches: make(map[uint64]*cache),
-		learner: newLearner(-4.5, kinds, weights, config.Blocks/blocksPerRecord), report: newBooks(),
+		learner: newLearner(-4.5, ageds, flats, config.Blocks/blocksPerRecord), report: newBooks(),
 		short: shortfall{30}, hits: implicit{hits: 2, of: 4},
 	}
 }
@@ -90,7 +90,7 @@ func (h *Holder) Arrive(p Prompt, r Rates, mode Mode) *Visit {
 		return v
 	}
 	s := h.look(&p, now)
-	v.prepare(h, &p, s, r)
+	v.prepare(h, &p, s, r, mode == Before)
 	read := h.deepest(&p)
 	if read != nil {
 		v.read = read
@@ -144,16 +144,25 @@ func (h *Holder) look(p *Prompt, now time.Duration) (s sight) {
 		repeated = stem.Tokens
 		was := h.prefixes.find(stem.Hash)
 		missed := int(was.depth) - s.repeated
-		if s.turn = 1 + int(was.born); missed <= max(3, int(was.depth)/10) {
+		if s.turn = 1 + int(was.born); missed <= 1 {
 			s.turn = 1 + int(was.turn)
+		} else {
+			s.is.fork = true
 		}
 		s.is.uses = classify(int(was.uses))
 		s.is.gap = gapClass(now - was.last)
 		h.short.add(missed)
 	}
 	s.is.turn = classify(s.turn)
+	if s.is.fork {
+		s.is.turn = turns - 1
+	}
 	s.is.size = min(octave(p.Tokens/2048), sizes-1)
 	s.is.growth = growthClass(p.Tokens, repeated, s.turn)
+	s.is.fresh = min(octave((p.Tokens-repeated)/64), fresh-1)
+	if s.turn == 0 {
+		s.is.fresh = 0
+	}
 	return s
 }
 
@@ -216,7 +225,6 @@ func (h *Holder) create(v *Visit, p *Prompt, before bool) {
 		return
 	}
 	v.Create = &Create{c.node, hold}
-	v.before = before
 	v.made = h.claim(c.hash, c.tokens, v, best == 1 || c.hash == v.stem.hash, hold)
 }
 
@@ -268,7 +276,7 @@ func (h *Holder) remember(v *Visit, p *Prompt, s sight) {
 			was.born = uint8(min(s.turn, 255))
 		}
 		if r := h.learner.find(was.wait); r != nil && p.Nodes[i].Tokens >= p.Least {
-			h.next[r.traits.kind].add(best)
+			h.next[r.traits.aged[0]].add(best)
 			h.learner.used(was.wait)
 			was.wait = ticket{}
 		}
@@ -285,7 +293,7 @@ func (h *Holder) remember(v *Visit, p *Prompt, s sight) {
 func (h *Holder) hold(v *Visit, t *traits) (worth float64, hold time.Duration) {
 	var hazards [bins]float64
 	h.learner.hazards(t, &hazards)
-	next := h.next[t.kind].value(0, 5)
+	next := h.next[t.aged[0]].value(0, 5)
 	return holding(&hazards, v.gain+min(next, v.again), v.rent)
 }
 

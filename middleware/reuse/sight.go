@@ -14,18 +14,24 @@ func see(p *Prompt, n int, stem *prefix, short *shortfall, now time.Duration) (s
 	if s.repeated > 0 {
 		repeated = p.Nodes[n-1].Tokens
 		missed := int(stem.depth) - s.repeated
-		switch {
-		case missed <= max(min(3, s.repeated/2), int(stem.depth)/10):
+		if s.turn = 1 + int(stem.born); missed <= 1 {
 			s.turn = 1 + int(stem.turn)
-		case stem.born > 0:
-			s.turn = 1 + int(stem.born)
+		} else {
+			s.is.fork = true
 		}
 		s.is.uses = classify(int(stem.uses))
 		s.is.gap = gapClass(now - stem.last)
 		short.add(missed)
 	}
 	s.is.turn = classify(s.turn)
+	if s.is.fork {
+		s.is.turn = turns - 1
+	}
 	s.is.size = min(octave(p.Tokens/2048), sizes-1)
 	s.is.growth = growthClass(p.Tokens, repeated, s.turn)
+	s.is.fresh = min(octave((p.Tokens-repeated)/64), fresh-1)
+	if s.turn == 0 {
+		s.is.fresh = 0
+	}
 	return s
 }

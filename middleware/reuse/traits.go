@@ -8,28 +8,33 @@ import (
 // What the holder's learner is told of a prefix. A tip is the whole of a prompt, whose next use is most often the next turn of the
 // same conversation. A stem is the part of a prompt that an earlier one had as well: shared instructions, or a document.
 const (
-	turns   = 6 // classes of how many turns a conversation has had, or of how often a prefix was used
-	growths = 4 // classes of how much of a prompt is new
-	sizes   = 6 // classes of how many tokens a prompt has
+	turns   = 7  // classes of how many turns a conversation has had, or of how often a prefix was used
+	growths = 4  // classes of how much of a prompt is new
+	fresh   = 10 // classes of how many tokens are new
+	sizes   = 6  // classes of how many tokens a prompt has
 	outputs = 12
 	gaps    = 8
 	few     = 3 // coarse classes of turns
 
 	kinds = 2 * turns // the turn's class, for tips and for stems
 
+	agedOutput = kinds
+	agedGap    = agedOutput + 2*2*outputs
+	ageds      = agedGap + 2*gaps
+
 	byGrowth = 0
 	bySize   = byGrowth + 2*turns*growths
 	byOutput = bySize + 2*turns*sizes
 	byGap    = byOutput + 2*turns*outputs
 	byUses   = byGap + 2*few*gaps
-	weights  = byUses + turns
-
-	outputTrait = 2 // position of the output among the traits
+	byFresh  = byUses + turns
+	flats    = byFresh + 2*turns*fresh
 )
 
 // circumstances are the classes that a request is in.
 type circumstances struct {
-	turn, uses, growth, size, gap int
+	fork                                 bool
+	turn, uses, growth, fresh, size, gap int
 }
 
 // classify returns the class of a count of turns or of uses.
@@ -65,22 +70,24 @@ func growthClass(tokens, repeated int64, turn int) int {
 
 // tip returns the traits of a prompt's tip; output is the class of the answer's length.
 func (c *circumstances) tip(output int) (t traits) {
-	t.kind = uint8(c.turn)
+	t.aged = [3]uint16{uint16(c.turn), uint16(agedOutput + min(c.turn, 1)*outputs + output), uint16(agedGap + c.gap)}
 	t.add(byGrowth + c.turn*growths + c.growth)
 	t.add(bySize + c.turn*sizes + c.size)
 	t.add(byOutput + c.turn*outputs + output)
 	t.add(byGap + min(c.turn, few-1)*gaps + c.gap)
+	t.add(byFresh + c.turn*fresh + c.fresh)
 	return t
 }
 
 // stem returns the traits of a prompt's stem.
 func (c *circumstances) stem(output int) (t traits) {
-	t.kind = uint8(turns + c.turn)
+	t.aged = [3]uint16{uint16(turns + c.turn), uint16(agedOutput + (2+min(c.turn, 1))*outputs + output), uint16(agedGap + gaps + c.gap)}
 	t.add(byGrowth + (turns+c.turn)*growths + c.growth)
 	t.add(bySize + (turns+c.uses)*sizes + c.size)
 	t.add(byOutput + (turns+min(c.uses, few-1))*outputs + output)
 	t.add(byGap + (few+min(c.uses, few-1))*gaps + c.gap)
 	t.add(byUses + c.uses)
+	t.add(byFresh + (turns+c.turn)*fresh + c.fresh)
 	return t
 }
 
@@ -92,7 +99,7 @@ type bucket [levels]int
 
 const (
 	levels  = 4
-	buckets = 2 * (1 + turns + turns*growths + turns*growths*sizes)
+	buckets = 2 * (1 + turns + turns*fresh + turns*fresh*sizes)
 )
 
 // bucketOf returns the bucket of the tip (0) or stem (1).
@@ -104,7 +111,7 @@ func (c *circumstances) bucketOf(which int) (b bucket) {
 	at := which * (buckets / 2)
 	b[0] = at
 	b[1] = at + 1 + by
-	b[2] = at + 1 + turns + by*growths + c.growth
-	b[3] = at + 1 + turns + turns*growths + (by*growths+c.growth)*sizes + c.size
+	b[2] = at + 1 + turns + by*fresh + c.fresh
+	b[3] = at + 1 + turns + turns*fresh + (by*fresh+c.fresh)*sizes + c.size
 	return b
 }

@@ -54,14 +54,17 @@ type Change struct {
 }
 
 // prepare notes what the decisions about a request need.
-func (v *Visit) prepare(h *Holder, p *Prompt, s sight, r Rates) {
+func (v *Visit) prepare(h *Holder, p *Prompt, s sight, r Rates, before bool) {
+	v.before = before
 	v.now, v.rates, v.tokens, v.least, v.is = s.now, r, p.Tokens, p.Least, s.is
 	input, discount := float64(r.Input), float64(r.Input-r.Cached)
 	saved := math.Round(h.hits.rate() * discount)
 	v.repeated = r.Input - price.Pico(saved)
 	v.gain = float64(v.repeated-r.Cached) / input
 	v.rent = float64(r.Storage) / 3600 / input
-	v.again = 1 + float64(r.Cached-v.repeated)/input
+	if v.again = 1; before {
+		v.again += float64(r.Cached-v.repeated) / input
+	}
 	n := 0
 	if s.tip > 0 {
 		node := p.Nodes[s.tip-1]
@@ -191,27 +194,35 @@ func (v *Visit) Answered(at time.Time, output, cached int64) []Change {
 		}
 	} else {
 		h.purse.earned = add(h.purse.earned, v.saving(served.tokens))
+		if served == v.made {
+		} else {
+		}
 	}
 	var changes []Change
 	for _, c := range []*cache{v.read, v.made} {
 		if c == nil || !c.made || h.caches[c.hash] != c || c.visit != v.order {
 			continue
 		}
-		hold := tipHold
+		hold, sure := tipHold, !c.stem
 		if c.hash == v.stem.hash && c.hash != v.tip.hash || v.tip.hash == 0 {
+			hold, sure = stemHold, true
+		} else if c.stem && c.hash != v.tip.hash {
 			hold = stemHold
+		}
+		if c.hash == v.tip.hash {
+			sure = true
 		}
 		if c == v.read && v.made != nil && v.made.made && !c.stem {
 			hold = 0
 		}
-		if hold == 0 && !(c.stem && c == v.read) {
+		if hold == 0 && sure {
 			changes = append(changes, Change{Hash: c.hash})
 			h.end(c, now)
 			continue
 		}
 		hold = h.capped(c.tokens, hold)
 		until := now + hold
-		if c.stem {
+		if !sure {
 			until = max(until, c.until)
 		}
 		if until != c.until {

@@ -85,7 +85,7 @@ func NewWriter(config WriterConfig) *Writer {
 	config.Blocks = max(config.Blocks, 2*blocksPerRecord)
 	return &Writer{
 		config: config, prefixes: newLRU[written](config.Blocks),
-		learner: newLearner(writerBias, kinds, weights, config.Blocks/blocksPerRecord), short: shortfall{30},
+		learner: newLearner(writerBias, ageds, flats, config.Blocks/blocksPerRecord), short: shortfall{30},
 	}
 }
 
@@ -170,7 +170,7 @@ func (w *Writer) weigh(x *Writing, option int, places *[2]place) float64 {
 	var worth [2]float64
 	for i := range places {
 		if t := &places[i].traits; places[i].nodes > 0 {
-			gain := 1 - float64(x.rates.Cached)/in + w.next[option][t.kind].value(0, 5)
+			gain := 1 - float64(x.rates.Cached)/in + w.next[option][t.aged[0]].value(0, 5)
 			worth[i] = w.learner.within(t, o.TTL) * gain
 		}
 	}
@@ -235,7 +235,7 @@ func (w *Writer) remember(x *Writing, s *sight, places *[2]place, worth [maxOpti
 		}
 		if r := w.learner.find(was.wait); r != nil {
 			for o := range min(len(x.rates.Options), maxOptions) {
-				w.next[o][r.traits.kind].add(worth[o])
+				w.next[o][r.traits.aged[0]].add(worth[o])
 			}
 			w.learner.used(was.wait)
 			was.wait = ticket{}
