@@ -3,6 +3,8 @@ package main
 import (
 	"container/heap"
 	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // A baseline is a simple policy for explicit caches, as programs have them.
@@ -18,15 +20,15 @@ type baseline struct {
 }
 
 var simple = []baseline{
-	{"always, for 1 h", func(_ *baselines, r *request) int { return r.full },
+	{"always 1 h", func(_ *baselines, r *request) int { return r.full },
 		func(*setting) time.Duration { return time.Hour }, true},
-	{"second sighting, to break-even", func(_ *baselines, r *request) int { return r.repeated }, breakEven, false},
-	{"branch nodes", (*baselines).branch, breakEven, false},
+	{"second sighting", func(_ *baselines, r *request) int { return r.repeated }, breakEven, false},
+	{"branch", (*baselines).branch, breakEven, false},
 }
 
 // breakEven is how long a cache may be stored for what one use of it saves.
 func breakEven(s *setting) time.Duration {
-	return time.Duration((s.input-s.cached)/s.storage) * tick
+	return s.breakEven(s.model.rates.Input - s.model.rates.Cached)
 }
 
 // living is a cache of a baseline.
@@ -45,7 +47,7 @@ func (l *living) tokens() int64 { return int64(l.size) * block }
 type baselines struct {
 	*baseline
 	setting
-	cost  amount
+	cost  price.Pico
 	byID  map[uint64]*living
 	queue byEnd
 	after map[uint64]continuation // of a block, what came next
@@ -58,13 +60,13 @@ type continuation struct {
 }
 
 // run returns what the requests from a time on cost.
-func (policy *baseline) run(requests []request, s setting, from time.Duration) amount {
+func (policy *baseline) run(requests []request, s setting, from time.Duration) price.Pico {
 	b := &baselines{baseline: policy, setting: s, byID: make(map[uint64]*living), after: make(map[uint64]continuation)}
 	started := false
 	var now time.Duration
 	for i := range requests {
 		r := &requests[i]
-		now = s.scale.of(r.at)
+		now = s.time(r.at)
 		for len(b.queue) > 0 && b.queue[0].until <= now {
 			b.end(b.queue[0], b.queue[0].until)
 		}
@@ -81,26 +83,26 @@ func (policy *baseline) run(requests []request, s setting, from time.Duration) a
 
 func (b *baselines) serve(r *request, now time.Duration) {
 	var use *living
-	for d := r.full; d >= minBlocks && use == nil; d-- {
+	for d := r.full; d >= leastBlocks && use == nil; d-- {
 		use = b.byID[r.blocks[d-1]]
 	}
 	size := 0
 	if use != nil {
 		size = use.size
 	}
-	if want := b.depth(b, r); want >= minBlocks && want > size && (b.keep || size*10 < want*7) {
+	if want := b.depth(b, r); want >= leastBlocks && want > size && (b.keep || size*10 < want*7) {
 		made := b.begin(r.blocks[want-1], want, now)
 		if use != nil && !b.keep {
 			b.end(use, now)
 		}
-		if !b.beside {
+		if !b.beside() {
 			use = made
 		}
 	}
 	if use == nil {
-		b.cost += b.call(r, 0)
+		b.cost += b.setting.input(r, 0)
 	} else {
-		b.cost += b.call(r, use.tokens())
+		b.cost += b.setting.input(r, use.tokens())
 		if !b.keep && !use.dead {
 			use.until = now + b.life(&b.setting)
 			heap.Fix(&b.queue, use.place)
@@ -118,7 +120,7 @@ func (b *baselines) begin(id uint64, size int, now time.Duration) *living {
 }
 
 func (b *baselines) end(l *living, at time.Duration) {
-	b.cost += b.hold(l.tokens(), at-l.since)
+	b.cost += b.setting.rent(l.tokens(), at-l.since)
 	l.dead = true
 	delete(b.byID, l.id)
 	heap.Remove(&b.queue, l.place)
@@ -146,7 +148,7 @@ func (b *baselines) remember(r *request) {
 
 // branch returns the deepest place at which at least two prompts parted, this one among them.
 func (b *baselines) branch(r *request) int {
-	for d := r.full - 1; d >= minBlocks; d-- {
+	for d := r.full - 1; d >= leastBlocks; d-- {
 		if c, known := b.after[r.blocks[d-1]]; known && (c.others || c.next != r.blocks[d]) {
 			return d
 		}

@@ -1,6 +1,10 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
+)
 
 // bound returns a sum that no policy of the setting can save more than, whatever it knows.
 //
@@ -20,13 +24,13 @@ import "time"
 // The sum of these over all blocks is above what can be reached. In it a block may be held while those before it are not,
 // caches may be below the provider's least size, and a longer cache costs only the blocks by which it is longer, where in
 // life it is paid for as a whole.
-func bound(requests []request, s setting) amount {
-	var sum amount
-	for _, n := range nodesOf(requests) {
+func bound(requests []request, nodes []node, s setting) price.Pico {
+	var sum price.Pico
+	for _, n := range nodes {
 		switch {
-		case n.depth == minBlocks:
-			sum += minBlocks * boundBlock(requests, n, s)
-		case n.depth > minBlocks:
+		case n.depth == leastBlocks:
+			sum += leastBlocks * boundBlock(requests, n, s)
+		case n.depth > leastBlocks:
 			sum += boundBlock(requests, n, s)
 		}
 	}
@@ -34,21 +38,21 @@ func bound(requests []request, s setting) amount {
 }
 
 // boundBlock returns the most that can be saved on the block that a prefix ends with.
-func boundBlock(requests []request, n node, s setting) amount {
+func boundBlock(requests []request, n node, s setting) price.Pico {
 	create := s.create(block)
-	free, held := amount(0), -create*1000 // the most saved so far if after the request the block is not held, or is
+	free, held := price.Pico(0), -create*1000 // the most saved so far if after the request the block is not held, or is
 	var before time.Duration
 	for i, u := range n.users {
 		r := &requests[u]
-		inline := s.input
-		if n.depth*block <= int(repeats(r)) {
-			inline = s.repeat()
+		inline := s.model.rates.Input
+		if int64(n.depth)*block <= r.repeatable() {
+			inline = s.repeated()
 		}
-		gain := (inline - s.cached) * block
-		at := s.scale.of(r.at)
-		read := held + gain - s.hold(block, at-before) // it was held since the request before
+		gain := (inline - s.model.rates.Cached) * block
+		at := s.time(r.at)
+		read := held + gain - s.rent(block, at-before) // it was held since the request before
 		made := free - create                          // it is created now
-		if !s.beside {
+		if !s.beside() {
 			made += gain
 		}
 		if i == 0 {

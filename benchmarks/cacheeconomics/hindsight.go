@@ -5,6 +5,8 @@ import (
 	"container/heap"
 	"slices"
 	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // hindsight returns what caches save whose prefix, beginning and end are chosen with the future known. Each cache is one
@@ -14,14 +16,11 @@ import (
 //
 // What a cache saves can only fall when another is chosen, because requests that have a cache gain less from a second. So a
 // candidate is counted again only when it comes first in the order of what it last saved.
-func hindsight(requests []request, s setting) amount {
-	c := &chooser{setting: s, requests: requests, costs: make([]amount, len(requests))}
-	for i := range requests {
-		c.costs[i] = s.call(&requests[i], 0)
-	}
-	c.find()
+func hindsight(requests []request, nodes []node, s setting) price.Pico {
+	c := newChooser(requests, s)
+	c.find(nodes)
 	heap.Init(&c.queue)
-	var saved amount
+	var saved price.Pico
 	for len(c.queue) > 0 {
 		best := &c.queue[0]
 		if now := c.count(best, false); now < best.saves {
@@ -43,25 +42,45 @@ func hindsight(requests []request, s setting) amount {
 // A candidate is a cache that may be chosen.
 type candidate struct {
 	tokens int64
-	users  []int32 // requests that have the prefix, from the cache's beginning to its end
-	saves  amount  // when it was counted last
+	users  []int32    // requests that have the prefix, from the cache's beginning to its end
+	saves  price.Pico // when it was counted last
 }
 
+// A chooser has what is chosen so far. Per request it keeps only what count needs, because count takes nearly all the time.
 type chooser struct {
 	setting
-	requests []request
-	costs    []amount // of each request, with what is chosen so far
+	gains    []gain
+	ofRepeat price.Pico // what a token saves that is read from a cache, where the prompt's repeated prefix has it
+	ofFresh  price.Pico // and elsewhere
 	queue    candidates
+}
+
+// gain is what a request saves by the cache that it is served from.
+type gain struct {
+	at       time.Duration
+	repeated int64 // tokens of the repeated prefix
+	saved    price.Pico
+}
+
+func newChooser(requests []request, s setting) *chooser {
+	c := &chooser{
+		setting: s, gains: make([]gain, len(requests)),
+		ofRepeat: s.repeated() - s.model.rates.Cached, ofFresh: s.model.rates.Input - s.model.rates.Cached,
+	}
+	for i := range requests {
+		c.gains[i] = gain{at: s.time(requests[i].at), repeated: requests[i].repeatable()}
+	}
+	return c
 }
 
 // find fills the queue with the prefixes that were used more than once. Where the storage until the next use costs more than
 // a new cache, the prefix is several candidates.
-func (c *chooser) find() {
-	for _, n := range nodesOf(c.requests) {
-		if n.depth < minBlocks {
+func (c *chooser) find(nodes []node) {
+	for _, n := range nodes {
+		if n.depth < leastBlocks {
 			continue
 		}
-		longest := time.Duration(c.input/c.storage) * tick
+		longest := c.breakEven(c.model.rates.Input)
 		from := 0
 		for i := 1; i <= len(n.users); i++ {
 			if i < len(n.users) && c.between(n.users[i-1], n.users[i]) <= longest {
@@ -79,26 +98,28 @@ func (c *chooser) find() {
 }
 
 func (c *chooser) between(a, b int32) time.Duration {
-	return c.scale.of(c.requests[b].at) - c.scale.of(c.requests[a].at)
+	return c.gains[b].at - c.gains[a].at
 }
 
 // count returns what a candidate saves. The cache begins at the first request that it is created for and ends at the last
 // that gains from it. With take, the requests that gain are served from it from now on.
-func (c *chooser) count(one *candidate, take bool) amount {
+func (c *chooser) count(one *candidate, take bool) price.Pico {
 	first, last, served := int32(-1), int32(-1), 0
-	var gain amount
+	var sum price.Pico
 	users := one.users
-	if c.beside {
+	if c.beside() {
 		first, served, users = users[0], 1, users[1:]
 	}
 	for _, u := range users {
-		with := c.call(&c.requests[u], one.tokens)
-		if with >= c.costs[u] {
+		g := &c.gains[u]
+		repeated := min(one.tokens, g.repeated)
+		saved := price.Pico(repeated)*c.ofRepeat + price.Pico(one.tokens-repeated)*c.ofFresh
+		if saved <= g.saved {
 			continue
 		}
-		gain += c.costs[u] - with
+		sum += saved - g.saved
 		if take {
-			c.costs[u] = with
+			g.saved = saved
 		}
 		if first < 0 {
 			first = u
@@ -109,7 +130,7 @@ func (c *chooser) count(one *candidate, take bool) amount {
 	if served < 2 {
 		return 0
 	}
-	return gain - c.create(one.tokens) - c.hold(one.tokens, c.between(first, last))
+	return sum - c.create(one.tokens) - c.rent(one.tokens, c.between(first, last))
 }
 
 type candidates []candidate

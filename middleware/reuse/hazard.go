@@ -250,7 +250,12 @@ func (l *learner) hazards(t *traits, into *[bins]float64) {
 	}
 }
 
-// within returns the probability that a prefix with these traits is used again before an age.
+// evidence is how much has to be known of a bin, as the sum of the squares of its weight's gradients, for its hazard to count by
+// half.
+const evidence = 2
+
+// within returns the probability that a prefix with these traits is used again before an age. A bin of which little is known
+// counts less: where no prefix has reached an age yet, no use is expected at it.
 func (l *learner) within(t *traits, age time.Duration) float64 {
 	var hazards [bins]float64
 	l.hazards(t, &hazards)
@@ -260,6 +265,8 @@ func (l *learner) within(t *traits, age time.Duration) float64 {
 		if start >= age {
 			break
 		}
+		known := l.byBin[bin].squares
+		h *= known / (known + evidence)
 		if end > age {
 			h *= float64(age-start) / float64(end-start)
 		}
