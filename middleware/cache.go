@@ -71,7 +71,8 @@ func (cacheLink) begin(c *call) error {
 	case c.wire.Caches:
 		return c.chooseCache()
 	}
-	return c.chooseWrite()
+	c.chooseWrite()
+	return nil
 }
 
 // before has what becomes of the attempt reported to what chose the cache.
@@ -84,7 +85,13 @@ func (cacheLink) before(c *call) error {
 
 // ended learns from the end of an attempt.
 func (u *prefixUse) ended(c *call, row *ledger.Row) {
-	if row == nil || row.UsageSource != ledger.Measured {
+	if row == nil {
+		return
+	}
+	if row.UsageSource != ledger.Measured {
+		if u.writing != nil && (row.Outcome == policy.Billed || row.Outcome == policy.Partial) {
+			u.writing.Failed() // what it read and wrote is not known
+		}
 		return
 	}
 	now, usage := time.Now(), &row.Usage
@@ -98,6 +105,13 @@ func (u *prefixUse) ended(c *call, row *ledger.Row) {
 	}
 	if u.writing != nil {
 		u.writing.Answered(usage.CachedInput, usage.CacheWrite+usage.CacheWrite1h+usage.CacheWrite12h, now)
+	}
+}
+
+// failed learns that the call has failed.
+func (u *prefixUse) failed() {
+	if u.writing != nil {
+		u.writing.Failed()
 	}
 }
 

@@ -30,7 +30,7 @@ func TestAutomaticCache(t *testing.T) {
 						reads++
 					}
 				}
-				if reads < 200 {
+				if reads < 150 {
 					w.Errorf("%d of 300 calls used a cache", reads)
 				}
 				if err := w.stack.Close(w.Context()); err != nil {

@@ -70,7 +70,7 @@ func (s *scope) extendWithin(h *held, e *errand, until time.Time, more, all pric
 	if all > set.MaxCost {
 		return fmt.Errorf("its storage would cost $%s by then, and max_cost is $%s", all, set.MaxCost)
 	}
-	if err := s.spent.reserve(more, set.MaxCostPerHour, now); err != nil {
+	if err := s.spent.reserve(more, &set, now, false); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), changeTimeout)
@@ -152,7 +152,7 @@ func (s *scope) forget(h *held) {
 		return
 	}
 	h.name = ""
-	s.live--
+	s.spent.live.Add(-1)
 	if h.handles == 0 {
 		delete(s.held, h.sum)
 	}

@@ -48,14 +48,12 @@ func (s *scope) start(n *creation, now time.Time) error {
 		return errors.New(s.never)
 	case now.Before(h.again):
 		return errors.New(h.why)
-	case s.live >= n.set.MaxLive:
-		return fmt.Errorf("%d context caches exist, which is max_live", s.live)
 	case n.noMost != nil:
 		return fmt.Errorf("what the context cache may cost has no bound: %w", n.noMost)
 	case n.most > n.set.MaxCost:
 		return fmt.Errorf("the context cache may cost $%s, and max_cost is $%s", n.most, n.set.MaxCost)
 	}
-	if err := s.spent.reserve(n.most, n.set.MaxCostPerHour, now); err != nil {
+	if err := s.spent.reserve(n.most, &n.set, now, true); err != nil {
 		return err
 	}
 	if h.name != "" {
@@ -144,7 +142,7 @@ func (s *scope) exists(h *held, e cachedcontent.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h.name == "" {
-		s.live++
+		s.spent.live.Add(1)
 	}
 	h.name, h.tokens, h.from, h.until, h.why = e.Name, e.Tokens, e.Created, e.Expires, ""
 	h.others = s.engine.caching.registry != nil && e.Owner != s.engine.caching.owner

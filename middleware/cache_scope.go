@@ -27,10 +27,11 @@ type caching struct {
 	registry   cachedcontent.Registry
 	owner      string // in the registry
 
-	mu     sync.Mutex
-	scopes bounded[*scope]
-	closed bool
-	work   sync.WaitGroup // creations, renewals and deletions in the background
+	mu       sync.Mutex
+	scopes   bounded[*scope]
+	accounts bounded[*spending]
+	closed   bool
+	work     sync.WaitGroup // creations, renewals and deletions in the background
 }
 
 // A scope is what can share a context cache: the calls of one key, or project, to one model of one provider. Its fields are
@@ -43,12 +44,11 @@ type scope struct {
 
 	holder *reuse.Holder
 	writer *reuse.Writer
-	spent  spending
+	spent  *spending // of the account, shared by its models
 
 	mu     sync.Mutex
 	sender cacheSender
 	held   map[prefixSum]*held
-	live   int    // how many of held exist
 	least  int64  // the fewest tokens of a cache, as far as refusals said so
 	never  string // why no cache can be made; "" if one can
 	rate   tokenRate
@@ -179,8 +179,14 @@ func (k *caching) scope(c *call, sender cacheSender, model string) *scope {
 	k.mu.Lock()
 	s := k.scopes.values[name]
 	if s == nil {
+		payer := strings.Join([]string{c.wire.Provider, c.request.URL.Host, account}, " ")
+		spent := k.accounts.values[payer]
+		if spent == nil {
+			spent = new(spending)
+			k.accounts.put(payer, spent)
+		}
 		s = &scope{
-			engine: c.engine, provider: c.wire.Provider, account: account, model: model, held: make(map[prefixSum]*held),
+			engine: c.engine, provider: c.wire.Provider, account: account, model: model, spent: spent, held: make(map[prefixSum]*held),
 			holder: reuse.NewHolder(reuse.HolderConfig{}), writer: reuse.NewWriter(reuse.WriterConfig{}),
 		}
 		k.scopes.put(name, s)

@@ -3,14 +3,18 @@ package middleware
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// spending is what context caches have cost in the last hour, and what those that are being created may cost. The zero
-// spending is nothing.
+// spending is what the context caches of an account have cost in the last hour, what those that are being created may cost,
+// and how many exist. The zero spending is nothing.
 type spending struct {
+	live atomic.Int32
+
 	mu   sync.Mutex
 	held price.Pico // of creations and extensions under way, at most
 	paid []payment  // the oldest first
@@ -21,8 +25,11 @@ type payment struct {
 	cost price.Pico
 }
 
-// reserve sets an amount aside, or returns why it cannot: the sum of the last hour would be more than the cap.
-func (s *spending) reserve(most, limit price.Pico, now time.Time) error {
+// reserve sets an amount aside, for a new cache or for an old one, or returns why it cannot: which cap would be exceeded.
+func (s *spending) reserve(most price.Pico, set *policy.Cache, now time.Time, create bool) error {
+	if n := int(s.live.Load()); create && n >= set.MaxLive {
+		return fmt.Errorf("%d context caches exist, and max_live is %d", n, set.MaxLive)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sum := s.held
@@ -34,8 +41,8 @@ func (s *spending) reserve(most, limit price.Pico, now time.Time) error {
 		}
 	}
 	s.paid = live
-	if most > limit-sum {
-		return fmt.Errorf("the context cache could cost $%s, and $%s of max_cost_per_hour, $%s, are spent or set aside", most, sum, limit)
+	if most > set.MaxCostPerHour-sum {
+		return fmt.Errorf("the context cache may cost $%s, and $%s of max_cost_per_hour, $%s, are spent or set aside", most, sum, set.MaxCostPerHour)
 	}
 	s.held += most
 	return nil

@@ -149,6 +149,9 @@ func (ch *chain) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := r.do(req)
 	c := &r.call
 	c.returned.Store(true)
+	if c.prefix != nil && (err != nil || resp.StatusCode < 200 || resp.StatusCode > 299) {
+		c.prefix.failed()
+	}
 	if c.refusal != nil && errors.Is(err, c.refusal) {
 		c.emitRefusal()
 	}

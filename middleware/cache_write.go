@@ -1,0 +1,129 @@
+package middleware
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/reuse"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// This file decides what a call has written to a prefix cache whose writes have a price.
+
+// chooseWrite decides how much of the call's prompt is written, for how long, and by which key it is found again. What the
+// request says about it stays.
+func (c *call) chooseWrite() {
+	u, set := c.prefix, &c.settings.Cache
+	if c.wire.Shape.Writes == nil || set.Writes != policy.WritesAuto && !set.Key {
+		return
+	}
+	if p := u.prefix.Problem; p != "" {
+		c.noteCache(p)
+		return
+	}
+	if u.prefix.Marked {
+		c.wire.CacheAsked |= wire.AsksBlocks
+	}
+	spots := spotsOf(u.prefix, c.wire.Operation)
+	if len(spots) == 0 {
+		return
+	}
+	if set.Key {
+		c.promptCache.Key = "sf-" + hex.EncodeToString(spots[0].sum[:12])
+	}
+	if set.Writes == policy.WritesAuto {
+		c.chooseByWriter(spots)
+	}
+}
+
+// A spot is a place up to which a prompt can be written.
+type spot struct {
+	sum   prefixSum
+	bytes int64 // of text up to there
+	write wire.WriteTo
+}
+
+// spotsOf returns the places up to which a prompt can be written, in its order.
+func spotsOf(p *wire.Prefix, operation string) (spots []spot) {
+	sums, head := sumsOf(p), len(p.Head())
+	var bytes int64
+	for i := range p.Elements {
+		e := &p.Elements[i]
+		bytes += e.Size
+		if i < head-1 {
+			continue // what comes before the first turn repeats together
+		}
+		if is, ok := writeSpot(e, operation); ok {
+			spots = append(spots, spot{sums[i-head+1], bytes, wire.WriteTo{At: e.Block.Bytes, Is: is}})
+		}
+	}
+	return spots
+}
+
+// writeSpot returns how the prompt is written up to the end of an element, and whether it can be.
+func writeSpot(e *wire.Element, operation string) (wire.WriteSpot, bool) {
+	switch b := &e.Block; {
+	case b.Bytes.To == 0:
+		return 0, false
+	case e.Kind == wire.ToolsElement:
+		return wire.WriteTool, operation == wire.Messages
+	case e.Kind == wire.SystemElement && operation == wire.Responses:
+		return 0, false // instructions are a string that has no blocks
+	case b.String && operation == wire.Responses && e.Bytes == b.Bytes:
+		return wire.WriteInput, true
+	case b.String:
+		return wire.WriteText, true
+	}
+	return wire.WriteBlock, true
+}
+
+// chooseByWriter has package reuse decide.
+func (c *call) chooseByWriter(spots []spot) {
+	u, now := c.prefix, time.Now()
+	s := c.engine.caching.scope(c, cacheSender{}, c.wire.Model)
+	rates, err := c.engine.book.Catalog().Caching(c.account(now).query(policy.Standard), s.tokens(u.prefix.Size))
+	if err != nil {
+		c.noteCache(reasonOf(err))
+		return
+	}
+	if rates.MinWrite == 0 {
+		return // what it caches costs nothing to write
+	}
+	u.scope = s
+	s.mu.Lock()
+	s.hints.note(u.prefix)
+	p := reuse.Prompt{At: now, Tokens: s.rate.of(u.prefix.Size), Least: rates.MinWrite, Nodes: make([]reuse.Node, len(spots))}
+	for i := range spots {
+		p.Nodes[i] = reuse.Node{Hash: spots[i].sum.id(), Tokens: s.rate.of(spots[i].bytes)}
+	}
+	s.mu.Unlock()
+	x := s.writer.Arrive(p, writeRates(&rates))
+	u.writing = x
+	ttl := rates.Writes[max(0, x.Option)].TTL
+	if x.Read >= 0 && x.Read != x.Node { // without a mark, what is in the cache is not read
+		c.promptCache.Writes = append(c.promptCache.Writes, spots[x.Read].until(ttl))
+	}
+	if x.Node >= 0 {
+		c.promptCache.Writes = append(c.promptCache.Writes, spots[x.Node].until(ttl))
+	}
+	c.promptCache.None = len(c.promptCache.Writes) == 0
+}
+
+// until returns the write up to a spot for a time to live.
+func (s *spot) until(ttl time.Duration) wire.WriteTo {
+	w := s.write
+	w.TTL = ttl
+	return w
+}
+
+func writeRates(rates *price.Caching) reuse.WriteRates {
+	r := reuse.WriteRates{Input: rates.Input, Cached: rates.Cached}
+	for _, w := range rates.Writes {
+		if w.TTL > 0 {
+			r.Options = append(r.Options, reuse.WriteOption{TTL: w.TTL, Write: w.Rate})
+		}
+	}
+	return r
+}
