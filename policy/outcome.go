@@ -37,6 +37,10 @@ const (
 	UsageRejected Reason = "usage_refused"   // the provider rejects a request for a stream's usage
 	WriteRejected Reason = "write_refused"   // the provider rejects a request for writes to its prompt cache, or for none
 	CacheDead     Reason = "cache_dead"      // the context cache does not exist any more
+	CacheTooSmall Reason = "cache_too_small" // the content is too small for a context cache
+	CacheMismatch Reason = "cache_mismatch"  // the context cache is of another model
+	CacheConflict Reason = "cache_conflict"  // the request has what may only be in its context cache
+	NoCaches      Reason = "no_caches"       // the model, or the project, can have no context caches
 	BadRequest    Reason = "bad_request"     // the provider rejects the request for any other reason
 	TransportLost Reason = "transport_error" // the connection failed
 	Unprocessed   Reason = "unprocessed"     // HTTP/2 says that the server did not process the request

@@ -58,12 +58,8 @@ func googleRejection(r *Response) (f Rejection, own bool) {
 	case r.Status >= 500 || r.Status == http.StatusRequestTimeout || r.Status == statusCancelled:
 		f.Outcome, f.Evidence, f.Reason = policy.Ambiguous, "", policy.ServerError
 		f.RetryAfter = RetryAfter(r.Header, r.At)
-	case isDeadCache(r.Status, e.message):
-		f.Reason = policy.CacheDead
-	case r.Status == http.StatusBadRequest && rejectsGeminiTier(&e):
-		f.Reason = policy.TierRejected
-	case r.Status == http.StatusBadRequest && e.rejectsUsage():
-		f.Reason = policy.UsageRejected
+	case r.Status == http.StatusBadRequest || r.Status == http.StatusForbidden || r.Status == http.StatusNotFound:
+		f.Reason, f.MinTokens = googleRefusal(r.Status, &e)
 	case mayBeBilled(r.Status):
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
@@ -74,6 +70,8 @@ func googleRejection(r *Response) (f Rejection, own bool) {
 // share is exhausted; flex gets what the other tiers leave of it.
 func google429(r *Response, e *apiError) policy.Reason {
 	switch {
+	case noCacheStorage(e.message):
+		return policy.NoCaches
 	case strings.Contains(e.message, "limit=0") || strings.Contains(e.message, "limit: 0,") || strings.HasSuffix(e.message, "limit: 0"):
 		return policy.Quota // a free tier whose limit is 0
 	case bytes.Contains(r.Body, []byte(`"quota_limit_value":"0"`)), bytes.Contains(r.Body, []byte(`"quota_limit_value": "0"`)):
@@ -93,26 +91,25 @@ func google429(r *Response, e *apiError) policy.Reason {
 	return policy.Rate
 }
 
-// isDeadCache reports whether an error says that a context cache does not exist any more, as the Gemini API (403) and
-// Vertex AI (400, 404) say it.
-func isDeadCache(status int, message string) bool {
-	switch status {
-	case http.StatusForbidden:
-		return strings.HasPrefix(message, "CachedContent not found")
-	case http.StatusBadRequest:
-		return strings.HasPrefix(message, "Cache content ") && strings.Contains(message, "expired") ||
-			strings.HasPrefix(message, "Invalid resource state for cache content")
-	case http.StatusNotFound:
-		return strings.HasPrefix(message, "Not found: cache") || strings.HasPrefix(message, "Cached content ")
-	}
-	return false
-}
-
 // rejectsGeminiTier reports whether the error is about the tier: "Invalid value at 'service_tier'", or that a model or a
 // project has no such tier.
 func rejectsGeminiTier(e *apiError) bool {
 	text := strings.ToLower(e.message)
 	return strings.Contains(text, "service_tier") || strings.Contains(text, "servicetier") || strings.Contains(text, "service tier")
+}
+
+// googleRefusal returns what a 400, 403 or 404 is about, and how many tokens it wants a context cache to have.
+func googleRefusal(status int, e *apiError) (reason policy.Reason, minTokens int64) {
+	if reason, minTokens = cacheRefusal(status, e.message); reason != "" {
+		return reason, minTokens
+	}
+	switch {
+	case status == http.StatusBadRequest && rejectsGeminiTier(e):
+		return policy.TierRejected, 0
+	case status == http.StatusBadRequest && e.rejectsUsage():
+		return policy.UsageRejected, 0
+	}
+	return policy.BadRequest, 0
 }
 
 // googleErrorCode returns the code of the error object of an answer's document, and whether there is an error.

@@ -20,7 +20,8 @@ var groq = &provider{
 		rejection: func(_ *Call, r *Response, _ *apiError, f *Rejection) {
 			if r.Status == 498 {
 				// "Flex tier capacity exceeded": the request is not processed.
-				*f = Rejection{policy.Rejected, policy.Documented, policy.Capacity, f.Code, RetryAfter(r.Header, r.At)}
+				f.Outcome, f.Evidence, f.Reason = policy.Rejected, policy.Documented, policy.Capacity
+				f.RetryAfter = RetryAfter(r.Header, r.At)
 			}
 		},
 	}},

@@ -30,4 +30,7 @@ type Rejection struct {
 	Code string
 	// RetryAfter is how long the provider asks to wait; 0 if it does not say. See [RetryAfter].
 	RetryAfter time.Duration
+	// MinTokens is how many tokens a context cache must have at least, if the reason is [policy.CacheTooSmall]; 0 if the
+	// provider does not say.
+	MinTokens int64
 }
