@@ -77,6 +77,14 @@ type Config struct {
 	// MinCacheTokens is the minimum number of tokens in a cachedContents. 0 means 1024.
 	MinCacheTokens int64
 
+	// MinCacheTokensOf has the minimum of single models, by their names without a path. For others
+	// MinCacheTokens holds.
+	MinCacheTokensOf map[string]int64
+
+	// FreeTier makes Gemini reject every new cachedContents with a 429 whose limit is 0, as it does for keys of its free
+	// tier.
+	FreeTier bool
+
 	// FileProcessing is the time from the end of an upload to Gemini's Files API until the file
 	// is ACTIVE and can be used.
 	FileProcessing time.Duration
@@ -116,4 +124,16 @@ func (c *Config) granularity() int64 {
 		return c.UploadGranularity
 	}
 	return defaultGranularity
+}
+
+// minCacheTokens returns the minimum number of tokens in a cache for a model.
+func (c *Config) minCacheTokens(model string) int64 {
+	least := c.MinCacheTokens
+	if n, ok := c.MinCacheTokensOf[model]; ok {
+		least = n
+	}
+	if least <= 0 {
+		return defaultMinCacheTokens
+	}
+	return least
 }

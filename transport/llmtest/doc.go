@@ -85,7 +85,13 @@
 // Clients create and delete caches of Gemini and Vertex with requests. Tests can also use
 // [Server.NewCache] and [Server.KillCache]. Caches expire with time. Of their contents only
 // the number of tokens is kept. [Server.Caches] lists all of them, so that the cost of
-// storage can be computed.
+// storage can be computed with [Cache.TokenTime]. [Server.CacheCount] says how many are alive.
+//
+// A cache that is too small, with a ttl that is not positive, with a time to expire that is past, or for a model of Gemini 4,
+// which has no such caches, is a 400. So is a request with a cache and with a system instruction, tools or a tool config, or
+// for another model than the cache's. Contents that are sent in addition to a cache are billed, also those that are in it.
+// A cache that is not alive is a 403 of Gemini's, and a 400 or a 404 of Vertex'. Under [Config.FreeTier] no cache can be
+// created.
 //
 // # Prompt caches
 //
