@@ -17,7 +17,8 @@ type anthropic struct{}
 const statusOverloaded = 529
 
 // readMessages reads what the requests of Anthropic's endpoints have in common.
-func (p *params) readMessages(body []byte) (fields map[string]json.RawMessage, f *flaw) {
+func readMessages(x *exchange, body []byte) (fields map[string]json.RawMessage, f *flaw) {
+	p := &x.params
 	p.provider, p.servedTier = "anthropic", "standard"
 	if json.Unmarshal(body, &fields) != nil {
 		return nil, &flaw{message: "The request body is not valid JSON."}
@@ -25,7 +26,10 @@ func (p *params) readMessages(body []byte) (fields map[string]json.RawMessage, f
 	f = scan(fields, []target{{"model", &p.model}})
 	p.setContent(fields["messages"])
 	p.extraTokens = int64(len(fields["system"])+len(fields["tools"])) / 4
-	return fields, first(f, p.require("messages", '['))
+	if f = first(f, p.require("messages", '[')); f == nil {
+		f = readAnthropicPrompt(x, fields)
+	}
+	return fields, f
 }
 
 // anthropicError is the value of "error". The order of the fields is Anthropic's.

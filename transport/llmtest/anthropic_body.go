@@ -93,10 +93,11 @@ type (
 )
 
 // anthropicUsageOf returns the usage of g after output tokens have been written. Input does
-// not include what was read from a cache.
+// not include what was read from a cache or written to one.
 func anthropicUsageOf(g Generation, output int64) anthropicUsage {
 	return anthropicUsage{
-		Input: g.Prompt - g.Cached, Cached: g.Cached, Created: &anthropicWritten{}, Output: output,
+		Input: g.Prompt - g.Cached - g.Written, Written: g.Written, Cached: g.Cached,
+		Created: &anthropicWritten{g.Written - g.WrittenLong, g.WrittenLong}, Output: output,
 		Tier: g.Tier, Geo: "not_available",
 	}
 }

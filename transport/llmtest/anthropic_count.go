@@ -4,7 +4,7 @@ package llmtest
 type countMessages struct{ anthropic }
 
 func (countMessages) read(x *exchange, body []byte) *flaw {
-	_, f := x.params.readMessages(body)
+	_, f := readMessages(x, body)
 	x.params.operation, x.params.unlimited = "countTokens", true
 	return f
 }

@@ -10,7 +10,7 @@ type anthropicMessages struct{ anthropic }
 
 func (anthropicMessages) read(x *exchange, body []byte) *flaw {
 	p := &x.params
-	fields, f := p.readMessages(body)
+	fields, f := readMessages(x, body)
 	p.operation = "messages"
 	var most *int64
 	var thinking struct {
@@ -103,7 +103,7 @@ func messageStream(x *exchange, g Generation) *stream {
 		}
 		block(anthropicTool{"tool_use", c.ID, c.Name, json.RawMessage("{}")}, deltas...)
 	}
-	u := finalUsage(anthropicUsage{Input: g.Prompt - g.Cached, Cached: g.Cached}, g)
+	u := finalUsage(anthropicUsage{Input: g.Prompt - g.Cached - g.Written, Written: g.Written, Cached: g.Cached}, g)
 	add("message_delta", anthropicEnd{"message_delta", anthropicStop{Reason: stopReason(x, g)}, u})
 	add("message_stop", anthropicStopped{"message_stop"})
 	s.failure = func(n int) [][]byte {

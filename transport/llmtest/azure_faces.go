@@ -5,7 +5,7 @@ package llmtest
 type azureChat struct{ azure }
 
 func (c azureChat) read(x *exchange, body []byte) *flaw {
-	f := openAIChat{}.read(x, body)
+	f := readOpenAIChat(x, body)
 	x.params.servedTier = azureTier(x.params.tier)
 	return c.adopt(&x.params, f, "messages", '[')
 }
@@ -39,7 +39,7 @@ func (azureEmbeddings) work(x *exchange) answer { return openAIEmbeddings{}.work
 type azureResponses struct{ azure }
 
 func (c azureResponses) read(x *exchange, body []byte) *flaw {
-	f := openAIResponses{}.read(x, body)
+	f := readOpenAIResponse(x, body)
 	x.params.servedTier = azureTier(x.params.tier)
 	return c.adopt(&x.params, f, "input", '[', '"')
 }

@@ -1,6 +1,8 @@
 package llmtest
 
 import (
+	"cmp"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +38,11 @@ func (c Cache) Stored(now time.Time) time.Duration {
 		now = end
 	}
 	return max(0, now.Sub(c.Created))
+}
+
+// TokenTime returns Tokens times the nanoseconds of [Cache.Stored], exactly.
+func (c Cache) TokenTime(now time.Time) *big.Int {
+	return new(big.Int).Mul(big.NewInt(c.Tokens), big.NewInt(int64(c.Stored(now))))
 }
 
 func (c Cache) end() time.Time {
@@ -118,6 +125,31 @@ func (s *cacheStore) lookUp(name, owner string) (cacheRecord, bool) {
 		return *c, true
 	}
 	return cacheRecord{}, false
+}
+
+// count returns how many caches are alive, and how many were at most at the same time until then.
+func (s *cacheStore) count(now time.Time) (live, peak int) {
+	type change struct {
+		at time.Time
+		by int
+	}
+	var changes []change
+	for _, c := range s.all() {
+		if end := c.end(); end.After(c.Created) {
+			changes = append(changes, change{c.Created, 1}, change{end, -1})
+		}
+	}
+	slices.SortFunc(changes, func(a, b change) int { // at the same time, the end of one comes first
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.by, b.by))
+	})
+	for _, c := range changes {
+		if c.at.After(now) {
+			break
+		}
+		live += c.by
+		peak = max(peak, live)
+	}
+	return live, peak
 }
 
 // alive returns the caches of a key under a path that are alive, the newest first.

@@ -6,10 +6,19 @@ import "encoding/json"
 type openAIChat struct{ openAI }
 
 func (openAIChat) read(x *exchange, body []byte) *flaw {
+	if f := readOpenAIChat(x, body); f != nil {
+		return f
+	}
+	return readOpenAIPrompt(x, x.fields, "messages", "text")
+}
+
+// readOpenAIChat reads a chat request as OpenAI and Azure do.
+func readOpenAIChat(x *exchange, body []byte) *flaw {
 	p := &x.params
 	p.provider, p.operation = "openai", "chat"
 	f := p.readChat(body)
 	p.servedTier = openAITier(p.tier)
+	_ = json.Unmarshal(body, &x.fields) // readChat has checked it
 	return f
 }
 

@@ -52,9 +52,14 @@ type (
 	}
 	promptDetails struct {
 		Cached int64 `json:"cached_tokens"`
-		// Writes is in responses that are not streamed, and not in streams.
-		Writes *int64 `json:"cache_write_tokens,omitempty"`
-		Audio  int64  `json:"audio_tokens"`
+		// Writes is in responses that are not streamed, and in streams only where writes have a price.
+		Writes *int64        `json:"cache_write_tokens,omitempty"`
+		Times  *writtenTimes `json:"cache_write_tokens_details,omitempty"` // only where writes have a price
+		Audio  int64         `json:"audio_tokens"`
+	}
+	writtenTimes struct {
+		Short int64 `json:"ttl_30m_tokens"`
+		Long  int64 `json:"ttl_12h_tokens"`
 	}
 	outputDetails struct {
 		Reasoning int64 `json:"reasoning_tokens"`
@@ -66,17 +71,29 @@ type (
 
 // usageOf returns the usage of g in OpenAI's format.
 func usageOf(g Generation) usageBody {
-	return usageBody{
+	u := usageBody{
 		Prompt: g.Prompt, Completion: g.Completion, Total: g.Prompt + g.Completion,
 		In:  promptDetails{Cached: g.Cached},
 		Out: outputDetails{Reasoning: g.Reasoning},
 	}
+	if g.Written > 0 {
+		u.In.Writes, u.In.Times = &g.Written, timesOf(g)
+	}
+	return u
+}
+
+// timesOf returns for how long the tokens of g were written to a cache; nil if there are none.
+func timesOf(g Generation) *writtenTimes {
+	if g.Written == 0 {
+		return nil
+	}
+	return &writtenTimes{g.Written - g.WrittenLong, g.WrittenLong}
 }
 
 // completion returns the body of a response that is not streamed.
 func completion(x *exchange, g Generation) []byte {
 	usage := usageOf(g)
-	usage.In.Writes = new(int64)
+	usage.In.Writes = &g.Written
 	return encode(completionBody{
 		ID: g.ID, Object: "chat.completion", Created: g.At.Unix(), Model: g.Model,
 		Choices: []completionChoice{{

@@ -60,6 +60,11 @@ type Config struct {
 	// nothing is cached.
 	CachedPercent int
 
+	// PromptCaches makes OpenAI, for GPT-5.6 and later, and Anthropic keep prompts in caches whose writes cost money, by their
+	// own rules: see the package's documentation. The tokens of a prompt are then counted by its blocks, and markers for a
+	// cache do not count. Without it, such markers have no effect.
+	PromptCaches bool
+
 	// Latency is the time before the first byte of a response, and ChunkDelay the time
 	// between the events of a stream. Both are real time, or that of the synctest bubble in
 	// which the server was started. The work is done before the wait.
@@ -72,6 +77,14 @@ type Config struct {
 	// MinCacheTokens is the minimum number of tokens in a cachedContents. 0 means 1024.
 	MinCacheTokens int64
 
+	// MinCacheTokensOf has the minimum of single models, by their names without a path. For others
+	// MinCacheTokens holds.
+	MinCacheTokensOf map[string]int64
+
+	// FreeTier makes Gemini reject every new cachedContents with a 429 whose limit is 0, as it does for keys of its free
+	// tier.
+	FreeTier bool
+
 	// FileProcessing is the time from the end of an upload to Gemini's Files API until the file
 	// is ACTIVE and can be used.
 	FileProcessing time.Duration
@@ -80,8 +93,8 @@ type Config struct {
 	// multiple of, except for the last. 0 means 8 MiB.
 	UploadGranularity int64
 
-	// Keyed makes caches and files of Gemini belong to the API key that created them: a request
-	// with another key is answered as if they did not exist. Caches of [Server.NewCache] belong
+	// Keyed makes caches and files of Gemini, and what is in prompt caches, belong to the API key
+	// that created them: a request with another key is answered as if they did not exist. Caches of [Server.NewCache] belong
 	// to every key. Without it keys are ignored.
 	Keyed bool
 
@@ -111,4 +124,16 @@ func (c *Config) granularity() int64 {
 		return c.UploadGranularity
 	}
 	return defaultGranularity
+}
+
+// minCacheTokens returns the minimum number of tokens in a cache for a model.
+func (c *Config) minCacheTokens(model string) int64 {
+	least := c.MinCacheTokens
+	if n, ok := c.MinCacheTokensOf[model]; ok {
+		least = n
+	}
+	if least <= 0 {
+		return defaultMinCacheTokens
+	}
+	return least
 }

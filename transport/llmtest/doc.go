@@ -85,7 +85,33 @@
 // Clients create and delete caches of Gemini and Vertex with requests. Tests can also use
 // [Server.NewCache] and [Server.KillCache]. Caches expire with time. Of their contents only
 // the number of tokens is kept. [Server.Caches] lists all of them, so that the cost of
-// storage can be computed.
+// storage can be computed with [Cache.TokenTime]. [Server.CacheCount] says how many are alive.
+//
+// A cache that is too small, with a ttl that is not positive, with a time to expire that is past, or for a model of Gemini 4,
+// which has no such caches, is a 400. So is a request with a cache and with a system instruction, tools or a tool config, or
+// for another model than the cache's. Contents that are sent in addition to a cache are billed, also those that are in it.
+// A cache that is not alive is a 403 of Gemini's, and a 400 or a 404 of Vertex'. Under [Config.FreeTier] no cache can be
+// created.
+//
+// # Prompt caches
+//
+// With [Config.PromptCaches], OpenAI and Anthropic keep prompts in caches whose writes cost money. A prefix of a prompt is
+// the same if its blocks are: tools, system instructions, and the blocks of messages. White space, the order of members, and
+// markers do not count, and a string is the same as a block of its text. Only prefixes of at least 1,024 tokens are kept, or of
+// 512 for Claude Opus 5 and Fable 5. A prefix that is read is kept for its time to live again. Only the one that is read is,
+// and what is kept for a short time is not written again for a longer one. [Generation.Written] is what was written.
+//
+// OpenAI's rules hold for GPT-5.6 and later. The end of the newest message that is not the model's is written, unless
+// prompt_cache_options has the mode "explicit", and so is every block with a prompt_cache_breakpoint. Both are kept for 30
+// minutes or 12 hours, by the ttl of the breakpoint or of the options. A prefix is read if it ends at a breakpoint of the
+// request or, in the mode "implicit", at the end of one of the latest 50 messages. That nothing else is read in the mode
+// "explicit" is not documented: it is what a careful client has to expect. Only requests with the same prompt_cache_key find
+// it. More than four breakpoints, one in a tool or in the model's own text, another ttl, and prompt_cache_retention besides
+// prompt_cache_options are a 400. For earlier models so are the options and the breakpoints.
+//
+// Anthropic writes what has a cache_control, for 5 minutes or an hour, and the last block if the request itself has one. It
+// reads what ends at a marker or in the 20 blocks before. More than four markers, and one for an hour after one for 5
+// minutes, are a 400.
 //
 // # Files
 //

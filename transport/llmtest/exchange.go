@@ -40,7 +40,7 @@ func (x *exchange) owner() string {
 		return ""
 	}
 	h := x.r.Header
-	for _, key := range []string{h.Get("X-Goog-Api-Key"), x.r.URL.Query().Get("key"), h.Get("Authorization")} {
+	for _, key := range []string{h.Get("X-Goog-Api-Key"), h.Get("X-Api-Key"), x.r.URL.Query().Get("key"), h.Get("Authorization")} {
 		if key != "" {
 			return strings.TrimPrefix(key, "Bearer ")
 		}
@@ -53,6 +53,9 @@ func (x *exchange) bill(prefix string) Generation {
 	g := measure(&x.params, x.cfg.Seed, x.cfg.CachedPercent)
 	x.script.count(&g, x.params.maxTokens)
 	g.At = time.Now()
+	if x.params.prompted != nil && x.script.usage == nil {
+		x.prompts.use(&g, x.params.prompted, x.owner())
+	}
 	if x.isFree() {
 		g.ID = x.id(prefix+"free-", x.n)
 		return g

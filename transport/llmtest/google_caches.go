@@ -13,8 +13,8 @@ const (
 	// ttlLoss is the part of its ttl that a cache does not live, because its ttl begins when
 	// the request arrives. Real caches lose up to a second.
 	ttlLoss = 500 * time.Millisecond
-	// minCacheTokens is the minimum for a cache if the Config has none.
-	minCacheTokens = 1024
+	// defaultMinCacheTokens is the minimum for a cache if the Config has none.
+	defaultMinCacheTokens = 1024
 )
 
 // createCache is POST .../cachedContents.
@@ -49,16 +49,20 @@ func (c createCache) vet(x *exchange) *apiError {
 	if e := c.useFiles(x); e != nil {
 		return e
 	}
-	least := x.cfg.MinCacheTokens
-	if least <= 0 {
-		least = minCacheTokens
+	if strings.HasPrefix(x.params.model, "gemini-4") {
+		return c.badArgument("Model " + c.modelName(x.params.model) + " does not support cached content with createCachedContent.")
 	}
-	if n := x.params.prompt(); n < least {
+	if n, least := x.params.prompt(), x.cfg.minCacheTokens(x.params.model); n < least {
 		return c.badArgument(fmt.Sprintf(
 			"Cached content is too small. total_token_count=%d, min_total_token_count=%d", n, least))
 	}
 	if _, f := expiry(x.fields, x.began); f != nil {
 		return c.invalid(x, f)
+	}
+	if x.cfg.FreeTier {
+		return c.failure(http.StatusTooManyRequests, fmt.Sprintf(
+			"TotalCachedContentStorageTokensPerModelFreeTier limit exceeded for model %s: limit=0, requested=%d",
+			x.params.model, x.params.prompt()))
 	}
 	return nil
 }
@@ -68,7 +72,7 @@ func (c createCache) work(x *exchange) answer {
 	_ = json.Unmarshal(x.fields["displayName"], &display) // a label, which is ignored if it is no string
 	expires, _ := expiry(x.fields, x.began)
 	made := x.caches.add(cacheRecord{
-		Cache:       Cache{Model: x.params.model, Tokens: x.params.prompt(), Created: x.began, Expires: expires},
+		Cache:       Cache{Model: x.params.model, Tokens: x.params.prompt(), Created: x.began.Truncate(time.Microsecond), Expires: expires},
 		displayName: display,
 		owner:       x.owner(),
 	}, c.googlePath, x.cfg.Seed)

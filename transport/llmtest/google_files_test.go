@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +87,30 @@ func TestUpload(t *testing.T) {
 			t.Errorf("got %s after %s", again.body, last.body)
 		}
 		checkUpload(t, command(t, srv, url, "upload", "20", ""), 400, "final", "")
+		if all := srv.Files(); len(all) != 1 || all[0].SHA256 != want {
+			t.Errorf("got %+v", all)
+		}
+		for _, r := range srv.Requests() {
+			if r.Operation == "uploadFile" && r.Body != nil {
+				t.Errorf("kept %q", r.Body)
+			}
+		}
+	})
+}
+
+// uploadText uploads a file in one chunk.
+func uploadText(t *testing.T, srv *llmtest.Server, text string) llmtest.File {
+	t.Helper()
+	last := command(t, srv, startUpload(t, srv, strconv.Itoa(len(text))), "upload, finalize", "0", text)
+	checkUpload(t, last, 200, "final", "")
+	all := srv.Files()
+	return all[len(all)-1]
+}
+
+// A file can be used once it is processed, until it expires.
+func TestFileLife(t *testing.T) {
+	inBubble(t, llmtest.Config{FileProcessing: time.Minute}, func(t *testing.T, srv *llmtest.Server) {
+		f := uploadText(t, srv, "12345678901234567890")
 		use := contents("", `"systemInstruction":{}`)
 		use = strings.Replace(use, `{"text":""}`, `{"fileData":{"mimeType":"text/plain","fileUri":"`+f.URI+`"}}`, 1)
 		if a := mustDo(t, srv, "POST", geminiPath, use, 400); !strings.Contains(a.body, "not in an ACTIVE state") || !strings.Contains(a.body, "FAILED_PRECONDITION") {
@@ -97,21 +123,12 @@ func TestUpload(t *testing.T) {
 		mustDo(t, srv, "POST", geminiPath, use, 200)
 		foreign := "https://example.com/" + strings.Repeat("x", len(f.URI)-len("https://example.com/"))
 		mustDo(t, srv, "POST", geminiPath, strings.Replace(use, f.URI, foreign, 1), 200)
-		all := srv.Files()
-		if g := srv.Meter(); len(g) != 2 || len(all) != 1 || all[0].Tokens() != 5 || g[0].Prompt-g[1].Prompt != 5 {
-			t.Errorf("metered %+v with %+v", g, all)
-		}
-		if all[0].SHA256 != want || !all[0].Alive(time.Now()) {
-			t.Errorf("got %+v", all[0])
+		if g := srv.Meter(); len(g) != 2 || f.Tokens() != 5 || g[0].Prompt-g[1].Prompt != 5 || !f.Alive(time.Now()) {
+			t.Errorf("metered %+v with %+v", g, f)
 		}
 		time.Sleep(48 * time.Hour)
 		mustDo(t, srv, "GET", "/v1beta/"+f.Name, "", 403)
 		mustDo(t, srv, "POST", geminiPath, use, 403)
-		for _, r := range srv.Requests() {
-			if r.Operation == "uploadFile" && r.Body != nil {
-				t.Errorf("kept %q", r.Body)
-			}
-		}
 	})
 }
 
@@ -223,12 +240,47 @@ func TestFilesBelongToKeys(t *testing.T) {
 
 func TestCacheOfAFile(t *testing.T) {
 	inBubble(t, llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
-		text := strings.Repeat("text", 3000)
-		checkUpload(t, command(t, srv, startUpload(t, srv, "12000"), "upload, finalize", "0", text), 200, "final", "")
-		request := `{"model":"models/gemini-2.5-flash","contents":[{"parts":[{"file_data":{"file_uri":"` + srv.Files()[0].URI + `"}}]}]}`
+		f := uploadText(t, srv, strings.Repeat("text", 3000))
+		request := `{"model":"models/gemini-2.5-flash","contents":[{"parts":[{"file_data":{"file_uri":"` + f.URI + `"}}]}]}`
 		made := decode[cached](t, mustDo(t, srv, "POST", cachesPath, request, 200).body)
 		if n := made.UsageMetadata.TotalTokenCount; n < 3000 || n > 3100 {
 			t.Errorf("cached %d tokens", n)
 		}
 	})
+}
+
+// A file is uploaded in chunks, and used in a request.
+func ExampleServer_Files() {
+	srv := llmtest.NewPipe(llmtest.Config{UploadGranularity: 8})
+	defer srv.Close()
+
+	upload := func(url, command, offset, body string) http.Header {
+		req, err := http.NewRequest("POST", url, strings.NewReader(body))
+		if err != nil {
+			fmt.Println(err)
+			return nil
+		}
+		req.Header.Set("X-Goog-Upload-Protocol", "resumable")
+		req.Header.Set("X-Goog-Upload-Command", command)
+		req.Header.Set("X-Goog-Upload-Offset", offset)
+		req.Header.Set("X-Goog-Upload-Header-Content-Type", "text/plain")
+		res, err := srv.Client().Do(req)
+		if err != nil {
+			fmt.Println(err)
+			return nil
+		}
+		defer res.Body.Close()
+		fmt.Println(res.Status, res.Header.Get("X-Goog-Upload-Status"))
+		return res.Header
+	}
+	url := upload(srv.URL+"/upload/v1beta/files", "start", "", "").Get("X-Goog-Upload-Url")
+	upload(url, "upload", "0", "All that")
+	upload(url, "upload, finalize", "8", " glitters")
+	f := srv.Files()[0]
+	fmt.Println(f.Size, "bytes of", f.MIMEType)
+	// Output:
+	// 200 OK active
+	// 200 OK active
+	// 200 OK final
+	// 17 bytes of text/plain
 }

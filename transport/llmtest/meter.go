@@ -39,6 +39,10 @@ type Generation struct {
 	// Reasoning is a part of Completion. This holds for every provider, also for Gemini,
 	// which reports its thoughts in addition to its candidates: Completion is their sum.
 	Prompt, Cached, Completion, Reasoning int64
+	// Written is what was written to a prompt cache at a price, a part of Prompt besides Cached. WrittenLong is the part of it
+	// that is kept for long, at a higher price: 12 hours at OpenAI, one hour at Anthropic. Both are 0 unless the Config has
+	// PromptCaches.
+	Written, WrittenLong int64
 	// Call identifies the content of the request. It is the SHA-256, in hex, of the raw
 	// value of "messages", "input", "contents", "content" or "requests". If all prompts
 	// of the program under test are distinct, two generations with the same Call are a

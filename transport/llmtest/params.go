@@ -18,6 +18,7 @@ type params struct {
 	maxTokens           int64           // limit on the completion; 0: none
 	content             json.RawMessage // the value of "messages", "contents" or "input"
 	call                string          // fingerprint of content
+	prompted            *prompt         // the prompt block by block; nil if it is not read so
 	extraTokens         int64           // tokens of the prompt that are not in content
 	cache               string
 	cached              int64 // tokens of the cache
@@ -31,6 +32,9 @@ type params struct {
 
 // prompt estimates the tokens of the prompt, those of the cache included.
 func (p *params) prompt() int64 {
+	if p.prompted != nil {
+		return p.prompted.count()
+	}
 	return max(1, int64(len(p.content)/4)) + p.extraTokens + p.cached
 }
 

@@ -12,6 +12,7 @@ type provider struct {
 	meter     meter
 	caches    cacheStore
 	files     fileStore
+	prompts   promptStore
 	responses responseStore
 }
 

@@ -6,6 +6,14 @@ import "encoding/json"
 type openAIResponses struct{ openAI }
 
 func (openAIResponses) read(x *exchange, body []byte) *flaw {
+	if f := readOpenAIResponse(x, body); f != nil {
+		return f
+	}
+	return readOpenAIPrompt(x, x.fields, "input", "input_text")
+}
+
+// readOpenAIResponse reads the request of a response as OpenAI and Azure do.
+func readOpenAIResponse(x *exchange, body []byte) *flaw {
 	p := &x.params
 	p.provider, p.operation = "openai", "responses"
 	var fields map[string]json.RawMessage

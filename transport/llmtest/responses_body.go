@@ -58,8 +58,9 @@ type (
 		Total  int64          `json:"total_tokens"`
 	}
 	responseInput struct {
-		Writes int64 `json:"cache_write_tokens"`
-		Cached int64 `json:"cached_tokens"`
+		Writes int64         `json:"cache_write_tokens"`
+		Times  *writtenTimes `json:"cache_write_tokens_details,omitempty"` // only where writes have a price
+		Cached int64         `json:"cached_tokens"`
 	}
 	responseOutput struct {
 		Reasoning int64 `json:"reasoning_tokens"`
@@ -136,7 +137,7 @@ func (r *savedResponse) body(status string) responseBody {
 		b.Output = append(b.Output, r.call(i))
 	}
 	b.Usage = &responseUsage{
-		Input: r.g.Prompt, In: responseInput{Cached: r.g.Cached},
+		Input: r.g.Prompt, In: responseInput{Writes: r.g.Written, Times: timesOf(r.g), Cached: r.g.Cached},
 		Output: r.g.Completion, Out: responseOutput{Reasoning: r.g.Reasoning},
 		Total: r.g.Prompt + r.g.Completion,
 	}

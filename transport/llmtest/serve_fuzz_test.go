@@ -87,7 +87,11 @@ var targets = []string{
 	"POST /openai/v1/chat/completions", "POST /openai/v1/embeddings",
 	"POST /openai/v1/responses", "GET /openai/v1/responses/ID", "POST /openai/v1/responses/ID/cancel",
 	"POST /v1/responses", "GET /v1/responses/ID?stream=true", "POST /v1/responses/ID/cancel", "POST /v1/embeddings",
+	"POST /upload/v1beta/files", "GET /v1beta/files?pageSize=1", "GET /v1beta/files/f", "DELETE /v1beta/files/f",
 }
+
+// noFaultPriced is no fault, at a provider whose prompt caches have a price.
+var noFaultPriced = uint8((128 + len(faultNames) - 1) / len(faultNames) * len(faultNames))
 
 func FuzzFaces(f *testing.F) {
 	for _, seed := range []string{
@@ -101,10 +105,15 @@ func FuzzFaces(f *testing.F) {
 		`{"model":"claude","messages":[],"max_tokens":-1,"stream":"yes","thinking":5,"tools":{}}`,
 		`{"messages":[],"stream":true,"stream_options":{"include_usage":true},"service_tier":"priority"}`,
 		`{"model":"m","input":[5],"stream":true,"background":true,"max_output_tokens":1}`,
+		`{"model":"gpt-6","messages":[{"role":"user","content":[{"type":"text","prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}},5]},7],"prompt_cache_options":{"mode":"implicit"},"tools":[{},1]}`,
+		`{"model":"gpt-5.6","input":[{"type":"function_call_output","output":"x"},{"content":{}}],"instructions":["a"],"prompt_cache_options":{"ttl":"12h"}}`,
+		`{"model":"claude-opus-5","max_tokens":9,"messages":[{"role":"user","content":[{"type":"text","text":"` + strings.Repeat("x", 5000) + `","cache_control":{"type":"ephemeral"}}]}],"cache_control":{"type":"ephemeral","ttl":"1h"},"tools":{}}`,
+		`{"contents":[{"parts":[{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta/files/f"}}]}]}`,
 		`{"model":"o3","input":["",-1],"dimensions":-1,"encoding_format":"base64","store":false}`,
 	} {
 		for i := range targets {
 			f.Add(uint8(i), []byte(seed), uint8(NoFault))
+			f.Add(uint8(i), []byte(seed), noFaultPriced)
 		}
 		f.Add(uint8(1), []byte(seed), uint8(ErrorInStream))
 		f.Add(uint8(2), []byte(seed), uint8(ErrorInStream))
@@ -113,7 +122,7 @@ func FuzzFaces(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, which uint8, body []byte, fault uint8) {
-		s := newServer(Config{Faults: Sequence(NoFault, anyFault(fault)), CachedPercent: 30, SlowBy: 1})
+		s := newServer(Config{Faults: Sequence(NoFault, anyFault(fault)), CachedPercent: 30, SlowBy: 1, PromptCaches: fault >= 128})
 		name := s.NewCache("m", 5000, 1<<62)
 		serveAt(s, httptest.NewRecorder(), "POST", "/v1/responses", []byte(`{"model":"m","input":"x","background":true}`))
 		fill := strings.NewReplacer("NAME", name, "ID", s.Meter()[0].ID)
@@ -145,7 +154,7 @@ func checkMeter(t *testing.T, meter []Generation) {
 func checkAnyMeter(t *testing.T, meter []Generation) {
 	t.Helper()
 	for _, g := range meter {
-		if g.Prompt < 1 || g.Cached > g.Prompt || g.Reasoning > g.Completion || g.ID == "" || g.Tier == "" || g.Operation == "" {
+		if g.Prompt < 1 || g.Cached+g.Written > g.Prompt || g.WrittenLong > g.Written || g.Reasoning > g.Completion || g.ID == "" || g.Tier == "" || g.Operation == "" {
 			t.Errorf("metered %+v", g)
 		}
 	}

@@ -186,6 +186,9 @@ func (s *Server) Requests() []Request { return s.requests.all() }
 // creation.
 func (s *Server) Caches() []Cache { return s.caches.all() }
 
+// CacheCount returns how many caches are alive at a time, and how many were at most at the same time until then.
+func (s *Server) CacheCount(now time.Time) (live, peak int) { return s.caches.count(now) }
+
 // Files returns every file that was ever uploaded, dead or alive, in the order in which the
 // uploads ended.
 func (s *Server) Files() []File { return s.files.all() }

@@ -15,7 +15,7 @@ func measure(p *params, seed uint64, cachedPercent int) Generation {
 	if p.readOnly {
 		return g
 	}
-	if g.Prompt >= 1024 && p.cache == "" {
+	if g.Prompt >= 1024 && p.cache == "" && (p.prompted == nil || p.prompted.rules == nil) {
 		share := g.Prompt * int64(min(max(cachedPercent, 0), 100)) / 100
 		g.Cached = share / 128 * 128
 	}
