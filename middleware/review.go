@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/skinflint-go/skinflint/internal/spell"
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // review returns what of a policy has no effect, and an error if it names a provider or an operation that does not exist.
@@ -28,18 +30,14 @@ func (e *engine) review(p *policy.Policy) ([]*policy.FieldError, error) {
 		known = nil
 	}
 	list := append(unmatched, p.Ineffective(known)...)
-	return append(list, e.unknownModels(p, known)...), nil
+	list = append(list, e.unknownModels(p, known)...)
+	return append(list, e.uncachedModels(p, known, time.Now(), list)...), nil
 }
 
 // unknownModels returns the matches whose model fits none that has a price, of the providers that they match. Such a model may
 // exist all the same, so that is no error. Where no prices of the provider are known, as for Azure's deployments, nothing is.
 func (e *engine) unknownModels(p *policy.Policy, known []policy.Known) (list []*policy.FieldError) {
-	catalog, modelsOf := e.book.Catalog(), map[string][]string{}
-	for _, k := range known {
-		if _, ok := modelsOf[k.Provider]; !ok {
-			modelsOf[k.Provider] = catalog.Models(k.Provider)
-		}
-	}
+	modelsOf := modelsWithPrices(e.book.Catalog(), known)
 	check := func(prefix string, m policy.Match) {
 		if m.Model == "" {
 			return
@@ -68,6 +66,17 @@ func (e *engine) unknownModels(p *policy.Policy, known []policy.Known) (list []*
 		check(fmt.Sprintf("Limits[%d]", i), p.Limits[i].Match)
 	}
 	return list
+}
+
+// modelsWithPrices returns the models of each known provider that have a price.
+func modelsWithPrices(catalog *price.Catalog, known []policy.Known) map[string][]string {
+	modelsOf := make(map[string][]string)
+	for _, k := range known {
+		if _, ok := modelsOf[k.Provider]; !ok {
+			modelsOf[k.Provider] = catalog.Models(k.Provider)
+		}
+	}
+	return modelsOf
 }
 
 // mayBe reports whether a pattern fits a model, or a variant of it: "gpt-5-2025-08-07", "ft:gpt-4o:acme".
