@@ -209,7 +209,8 @@ func (a *attempt) attach(out *http.Request) error {
 	if c.tiersOpen() == nil {
 		a.row.AskedTier = c.wire.Tier // it cannot be changed
 	}
-	if err := c.body.Attach(out, a.sender.spoken.of(c.request.URL.Host) == 2, a.edits.Body...); err != nil {
+	apart := !a.sender.bare || a.sender.spoken.of(c.request.URL.Host) == 2 // the trace hides the type of a body from a foreign base
+	if err := c.body.Attach(out, apart, a.edits.Body...); err != nil {
 		return err
 	}
 	a.again = out.GetBody

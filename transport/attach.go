@@ -13,10 +13,12 @@ import (
 // copy. If its Header has to change, the map is replaced, not written to. A body of unknown length is still sent without
 // one. An error comes from opening the body again, or from an invalid edit.
 //
-// http2 says that req is expected to go over HTTP/2. It saves a copy and changes nothing else. Over HTTP/1, net/http sends
-// the headers and a body that is in memory in one write, so a body of at most 64 KB is edited in memory. Over HTTP/2 it
-// writes them separately in any case, so any body that can be opened again is edited while it is read.
-func (b *Body) Attach(req *http.Request, http2 bool, edits ...Edit) (err error) {
+// apart says that the headers and the body will be written separately in any case: req is expected to go over HTTP/2, or
+// net/http will not see the type of its body. It saves a copy and changes nothing else. Else net/http sends the headers and a
+// body that is in memory in one write, so a body of at most 64 KB is edited in memory. Any other body that can be opened again
+// is edited while it is read. One that is opened again by rewinding it would have to be closed before it can be attached once
+// more; if it has at most 64 KB, it is edited in memory, too.
+func (b *Body) Attach(req *http.Request, apart bool, edits ...Edit) (err error) {
 	if b.once != nil {
 		req.Body = b.once
 		return nil
@@ -27,10 +29,16 @@ func (b *Body) Attach(req *http.Request, http2 bool, edits ...Edit) (err error) 
 		if b.known {
 			req.TransferEncoding = nil
 		}
-		if again && (http2 || b.size > smallBody) {
-			return b.stream(req, edits)
+		var body io.ReadCloser
+		if again {
+			if body, err = b.again.reopen(); err != nil {
+				return err
+			}
 		}
-		if data, err = b.edited(edits); err != nil {
+		if again && (b.size > smallBody || apart && !isRewound(body)) {
+			return b.stream(req, body, edits)
+		}
+		if data, err = b.edited(body, edits); err != nil {
 			return err
 		}
 		if b.known {
@@ -56,10 +64,11 @@ func (b *Body) Attach(req *http.Request, http2 bool, edits ...Edit) (err error) 
 	return nil
 }
 
-// stream makes req carry the body, with the edits made while it is read.
-func (b *Body) stream(req *http.Request, edits []Edit) error {
+// stream makes req carry the body, with the edits made while it is read. It takes over a reader of the body.
+func (b *Body) stream(req *http.Request, body io.ReadCloser, edits []Edit) error {
 	segments, err := b.fields.splice(make(splice, 0, 4+4*len(edits)), b.size, edits)
 	if err != nil {
+		body.Close()
 		return err
 	}
 	if b.known {
@@ -73,12 +82,15 @@ func (b *Body) stream(req *http.Request, edits []Edit) error {
 		}
 		return &spliced{src: body, segments: segments}, nil
 	}
-	req.Body, err = req.GetBody()
-	return err
+	req.Body = &spliced{src: body, segments: segments}
+	return nil
 }
 
-// edited returns the body with the edits made.
-func (b *Body) edited(edits []Edit) ([]byte, error) {
+// edited returns the body with the edits made. It reads and closes the reader of a body that is not kept.
+func (b *Body) edited(body io.ReadCloser, edits []Edit) ([]byte, error) {
+	if body != nil {
+		defer body.Close()
+	}
 	w := splicers.Get().(*splicer)
 	defer splicers.Put(w)
 	s, err := b.fields.splice(w.splice[:0], b.size, edits)
@@ -86,19 +98,9 @@ func (b *Body) edited(edits []Edit) ([]byte, error) {
 		return nil, err
 	}
 	w.splice = s
-	if b.again.getBody == nil {
+	if body == nil {
 		return w.of(b.data), nil
 	}
-	return b.reread(w)
-}
-
-// reread opens the body once more, and returns it as w makes it.
-func (b *Body) reread(w *splicer) ([]byte, error) {
-	body, err := b.again.reopen()
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
 	w.size, w.parts, w.out = b.size, nil, nil
 	if _, err := copyThrough(w, body); err != nil {
 		return nil, err

@@ -82,6 +82,12 @@ func (r *reopener) reopen() (io.ReadCloser, error) {
 	return &rewoundBody{ReadCloser: body, closed: r.open}, nil
 }
 
+// isRewound reports whether reopen has rewound the body that it returned.
+func isRewound(body io.ReadCloser) bool {
+	_, ok := body.(*rewoundBody)
+	return ok
+}
+
 // A rewoundBody closes a channel when it is closed.
 type rewoundBody struct {
 	io.ReadCloser

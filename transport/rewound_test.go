@@ -78,6 +78,36 @@ func checkRewound(t *testing.T, data []byte, edits ...Edit) {
 	}
 }
 
+// A short body that GetBody rewinds is edited in memory, so that another attempt need not wait for the reader before.
+func TestShortRewoundBodyIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, apart := range []bool{false, true} {
+			r := &rewound{Reader: bytes.NewReader([]byte(`{"model":"m","stream":true}`))}
+			req := r.request(t)
+			var body Body
+			if err := body.Load(req, MustPaths("model", "service_tier")); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			for range 2 {
+				out := req.WithContext(t.Context())
+				if err := body.Attach(out, apart, Edit{Path: "service_tier", Value: `"flex"`}); err != nil || time.Since(start) != 0 {
+					t.Fatalf("apart %v: given after %v: %v", apart, time.Since(start), err)
+				}
+				again, err := out.GetBody()
+				if err != nil || time.Since(start) != 0 {
+					t.Fatalf("apart %v: given again after %v: %v", apart, time.Since(start), err)
+				}
+				for _, body := range []io.ReadCloser{out.Body, again} { // neither is closed
+					if got, err := io.ReadAll(body); string(got) != `{"service_tier":"flex","model":"m","stream":true}` || err != nil {
+						t.Errorf("apart %v: %s, %v", apart, got, err)
+					}
+				}
+			}
+		}
+	})
+}
+
 // A body with a new reader for each attempt is opened at once.
 func TestFreshBodyIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
