@@ -363,6 +363,9 @@ func (a *attempt) rejected(resp *http.Response) {
 	}
 	a.final = strings.EqualFold(strings.TrimSpace(resp.Header.Get(shouldRetry)), "false")
 	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
+	if c.errand != nil {
+		c.errand.least = f.MinTokens
+	}
 	a.result(f)
 	if f.Outcome == policy.Rejected {
 		free(&a.row)

@@ -153,10 +153,10 @@ func (s *scope) failed(n *creation, err error, now time.Time) {
 	h, row := n.held, &n.errand.row
 	var again time.Duration
 	switch {
-	case row.Reason == cacheTooSmall:
+	case row.Reason == policy.CacheTooSmall:
 		s.least = max(s.least, n.errand.least)
 		again = time.Hour
-	case row.Reason == cacheFreeTier:
+	case row.Reason == policy.NoCaches:
 		s.never, again = err.Error(), time.Hour
 	case row.Status >= 400 && row.Status <= 499 && row.Status != http.StatusTooManyRequests:
 		again = time.Hour
@@ -240,12 +240,12 @@ func (e *errand) cost() price.Pico { return max(0, e.row.Cost.Pico+e.row.Exposur
 // rejection returns the error of an errand that the provider did not do.
 func (e *errand) rejection() error {
 	switch row := &e.row; {
-	case row.Reason == cacheTooSmall && e.least > 0:
+	case row.Reason == policy.CacheTooSmall && e.least > 0:
 		return fmt.Errorf("the provider rejects it as too small for a context cache: the least is %d tokens", e.least)
-	case row.Reason == cacheTooSmall:
+	case row.Reason == policy.CacheTooSmall:
 		return errors.New("the provider rejects it as too small for a context cache")
-	case row.Reason == cacheFreeTier:
-		return errors.New("the key is on the provider's free tier, which has no context caches")
+	case row.Reason == policy.NoCaches:
+		return errors.New("the provider has no context caches for this model and key, as on its free tier")
 	case row.Status == 0:
 		return errors.New("the provider did not answer")
 	case row.ErrorCode != "":

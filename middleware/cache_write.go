@@ -71,6 +71,8 @@ func writeSpot(e *wire.Element, operation string) (wire.WriteSpot, bool) {
 		return wire.WriteTool, operation == wire.Messages
 	case e.Kind == wire.SystemElement && operation == wire.Responses:
 		return 0, false // instructions are a string that has no blocks
+	case e.Role == wire.Model && operation != wire.Messages:
+		return 0, false // OpenAI describes breakpoints for what is given to the model
 	case b.String && operation == wire.Responses && e.Bytes == b.Bytes:
 		return wire.WriteInput, true
 	case b.String:

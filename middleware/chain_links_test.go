@@ -22,8 +22,8 @@ import (
 var (
 	policyLinks = map[string]func(policy.Policy) transport.Middleware{
 		"Identify": middleware.Identify, "Retry": middleware.Retry, "Tier": middleware.Tier, "Budget": middleware.Budget,
+		"Cache": middleware.Cache,
 	}
-	noLink          = []string{"nothing: no link makes context caches"}
 	linksOfSettings = map[string][]string{
 		"Tier": {"Tier"}, "Fallback": {"Tier"}, "FlexMinimum": {"Tier"}, "OverrideBody": {"Tier"}, "Patience": {"Tier", "Retry"},
 		"MaxAttempts": {"Retry"}, "MaxWait": {"Retry"}, "MaxElapsed": {"Retry"}, "RetryQuota": {"Retry"}, "BackoffBase": {"Retry"},
@@ -31,8 +31,8 @@ var (
 		"AttemptTimeout": nil, "StreamIdle": nil, "LeaveStreams": nil,
 		"Limits": {"nothing: a limit is given to Limit"},
 
-		"Cache.Mode": noLink, "Cache.Create": noLink, "Cache.Writes": noLink, "Cache.Key": noLink, "Cache.Compatible": noLink,
-		"Cache.MaxCost": noLink, "Cache.MaxCostPerHour": noLink, "Cache.MaxLive": noLink,
+		"Cache.Mode": {"Cache"}, "Cache.Create": {"Cache"}, "Cache.Writes": {"Cache"}, "Cache.Key": {"Cache"}, "Cache.Compatible": {"Cache"},
+		"Cache.MaxCost": {"Cache"}, "Cache.MaxCostPerHour": {"Cache"}, "Cache.MaxLive": {"Cache"},
 	}
 )
 

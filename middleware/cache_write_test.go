@@ -1,0 +1,102 @@
+package middleware_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport/llmtest"
+)
+
+// How the faces with priced writes ask a question about the book.
+var writeFaces = map[string]struct{ url, provider, body string }{
+	"chat":      {openaiURL, "openai", `{"model":"gpt-5.6-sol","messages":[{"role":"system","content":"Answer from the book."},{"role":"user","content":%q},{"role":"assistant","content":"I have read it."},{"role":"user","content":%q}]}`},
+	"responses": {responsesURL, "openai", `{"model":"gpt-5.6-sol","input":[{"role":"system","content":"Answer from the book."},{"role":"user","content":%q},{"role":"user","content":%q}]}`},
+	"messages":  {"https://api.anthropic.com/v1/messages", "anthropic", `{"model":"claude-sonnet-4-5","max_tokens":100,"system":"Answer from the book.","messages":[{"role":"user","content":%q},{"role":"assistant","content":"I have read it."},{"role":"user","content":%q}]}`},
+}
+
+// spend makes calls that share the book, or that share nothing, and returns what they cost by the meter and by the ledger.
+func spend(t *testing.T, face string, p policy.Policy, shared bool) (cost price.Sum, rows []ledger.Row) {
+	f := writeFaces[face]
+	inWorld(t, llmtest.Config{PromptCaches: true}, p, func(w *world) {
+		time.Sleep(time.Until(time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC))) // when the models have prices
+		for n := range 60 {
+			text := book
+			if !shared {
+				text = fmt.Sprintf("%d. %s", n, book)
+			}
+			if status := w.send(w.Context(), f.url, fmt.Sprintf(f.body, text, fmt.Sprintf("Question %d?", n))); status != 200 {
+				w.Fatalf("call %d: %d", n, status)
+			}
+			time.Sleep(20 * time.Second)
+		}
+		rows = w.stack.Rows()
+		cost = w.stack.Totals().Cost
+		for _, r := range rows {
+			if !r.Cost.Known {
+				w.Errorf("%s", r.Unpriced)
+			}
+		}
+	})
+	return cost, rows
+}
+
+// send makes a call with a key of any provider, and returns its status.
+func (w *world) send(ctx context.Context, url, body string) int {
+	w.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		w.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer sk-secret")
+	req.Header.Set("X-Api-Key", "sk-secret")
+	req.Header.Set("Anthropic-Version", "2023-06-01")
+	resp, err := w.client.Do(req)
+	if err != nil {
+		w.Log(err)
+		return 0
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
+// A prefix that many calls share is written once and read after that. What nothing shares is not written.
+func TestPricedWrites(t *testing.T) {
+	auto := policy.Policy{Cache: policy.Cache{Writes: policy.WritesAuto}}
+	for face := range writeFaces {
+		t.Run(face, func(t *testing.T) {
+			without, _ := spend(t, face, policy.Policy{}, true)
+			with, rows := spend(t, face, auto, true)
+			written, read := 0, 0
+			for _, r := range rows {
+				if r.Usage.CacheWrite+r.Usage.CacheWrite1h+r.Usage.CacheWrite12h > 0 {
+					written++
+				}
+				if r.Usage.CachedInput > 0 {
+					read++
+				}
+			}
+			t.Logf("shared: $%v without, $%v with; %d writes, %d reads", without, with, written, read)
+			if with.Cmp(without) > 0 || read < 20 {
+				t.Errorf("$%v with, $%v without, %d writes, %d reads", with, without, written, read)
+			}
+			without, _ = spend(t, face, policy.Policy{}, false)
+			with, rows = spend(t, face, auto, false)
+			t.Logf("nothing shared: $%v without, $%v with", without, with)
+			for i, r := range rows {
+				if i > 10 && r.Usage.CacheWrite+r.Usage.CacheWrite1h+r.Usage.CacheWrite12h > 0 {
+					t.Errorf("call %d writes %+v", i, r.Usage)
+				}
+			}
+			if with.Cmp(without) > 0 {
+				t.Errorf("$%v with, $%v without", with, without)
+			}
+		})
+	}
+}
