@@ -28,6 +28,7 @@ type creation struct {
 	visit  *reuse.Visit
 	errand *errand
 	set    policy.Cache
+	lease  *lease // nil: it was not started
 }
 
 // errExists says that the cache exists, or that another call creates it.
@@ -53,12 +54,12 @@ func (s *scope) start(n *creation, now time.Time) error {
 	case n.most > n.set.MaxCost:
 		return fmt.Errorf("the context cache may cost $%s, and max_cost is $%s", n.most, n.set.MaxCost)
 	}
-	if err := s.spent.reserve(n.most, &n.set, now, true); err != nil {
+	l := &lease{now.Add(createTimeout + n.ttl)}
+	if err := s.spent.reserve(n.most, &n.set, now, l); err != nil {
 		return err
 	}
-	if h.name != "" {
-		s.forget(h) // it is about to expire
-	}
+	n.lease = l
+	s.expired(h, now)
 	h.making = make(chan struct{})
 	s.held[h.sum] = h
 	return nil
@@ -77,6 +78,7 @@ func (s *scope) create(n *creation) {
 		s.failed(n, err, now)
 		s.log("was not created", err)
 	}
+	s.sweep(now)
 	close(h.making)
 	h.making = nil
 	tokens, from, until := h.tokens, h.from, h.until
@@ -102,7 +104,7 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 		case err != nil:
 			return fmt.Errorf("the registry of context caches: %w", err)
 		case claim.Entry.Name != "":
-			s.exists(n.held, claim.Entry)
+			s.exists(n, claim.Entry)
 			return nil
 		case !claim.Mine:
 			return errors.New("another replica creates it")
@@ -115,14 +117,28 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 		if k.registry != nil {
 			err = errors.Join(err, k.registry.Release(context.WithoutCancel(ctx), key, k.owner))
 		}
-		if err == nil {
+		switch {
+		case err != nil:
+		case e.served():
+			err = errors.New("the provider's answer does not name the context cache")
+		default:
 			err = e.rejection()
 		}
 		return err
 	}
-	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.row.At, Expires: e.stored.Expires, Owner: k.owner}
-	if made.Expires.IsZero() {
-		made.Expires = made.Created.Add(n.ttl)
+	life := e.stored.Expires.Sub(e.stored.Created) // by one clock, which may not be ours
+	switch {
+	case e.stored.Expires.IsZero():
+		life = n.ttl
+	case e.stored.Created.IsZero():
+		life = e.stored.Expires.Sub(e.row.At)
+	}
+	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.row.At, Expires: e.row.At.Add(life), Owner: k.owner}
+	if life <= expiryMargin {
+		return errors.Join(fmt.Errorf("the provider holds it for %v only", life), s.remove(ctx, made.Name, n.held, e.parent))
+	}
+	if !e.stored.Expires.IsZero() {
+		n.held.skew = e.stored.Expires.Sub(made.Expires)
 	}
 	shared := made
 	if k.registry != nil {
@@ -130,20 +146,20 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 			shared = made // nobody else sees it
 		}
 	}
-	s.exists(n.held, shared)
+	s.exists(n, shared)
 	if shared.Name != made.Name {
-		return s.remove(ctx, made.Name, n.held)
+		_ = s.remove(ctx, made.Name, n.held, e.parent) // it is logged, and tried again later
 	}
 	return nil
 }
 
 // exists notes that a cache exists.
-func (s *scope) exists(h *held, e cachedcontent.Entry) {
+func (s *scope) exists(n *creation, e cachedcontent.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h.name == "" {
-		s.spent.live.Add(1)
-	}
+	h := n.held
+	h.lease, h.fixed = n.lease, time.Time{}
+	s.spent.lives(h.lease, e.Expires)
 	h.name, h.tokens, h.from, h.until, h.why = e.Name, e.Tokens, e.Created, e.Expires, ""
 	h.others = s.engine.caching.registry != nil && e.Owner != s.engine.caching.owner
 }
@@ -151,6 +167,11 @@ func (s *scope) exists(h *held, e cachedcontent.Entry) {
 // failed notes why the cache was not created, and when that may be tried again.
 func (s *scope) failed(n *creation, err error, now time.Time) {
 	h, row := n.held, &n.errand.row
+	if row.Outcome == policy.Ambiguous || n.errand.served() {
+		s.spent.lives(n.lease, now.Add(n.ttl)) // it may exist
+	} else {
+		s.spent.lives(n.lease, now)
+	}
 	var again time.Duration
 	switch {
 	case row.Reason == policy.CacheTooSmall:
@@ -164,9 +185,6 @@ func (s *scope) failed(n *creation, err error, now time.Time) {
 		again = time.Minute
 	}
 	h.failed(now.Add(again), "%v", err)
-	if h.handles == 0 {
-		s.sweep(now)
-	}
 }
 
 // maxHeld is how many prefixes of a scope are remembered that have no cache, because none could be created.
@@ -176,8 +194,8 @@ const maxHeld = 4096
 func (s *scope) sweep(now time.Time) {
 	for sum, h := range s.held {
 		switch {
-		case h.name != "" && !now.Before(h.until):
-			s.forget(h)
+		case h.making == nil && h.name != "" && !now.Before(h.until):
+			s.expired(h, now)
 		case h.name == "" && h.making == nil && h.handles == 0 && (now.After(h.again) || len(s.held) > maxHeld):
 			delete(s.held, sum)
 		}

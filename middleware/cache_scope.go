@@ -49,7 +49,8 @@ type scope struct {
 	mu     sync.Mutex
 	sender cacheSender
 	held   map[prefixSum]*held
-	least  int64  // the fewest tokens of a cache, as far as refusals said so
+	kept   map[string]*held // caches, by name, that are not used any more, but could not be deleted
+	least  int64            // the fewest tokens of a cache, as far as refusals said so
 	never  string // why no cache can be made; "" if one can
 	rate   tokenRate
 	hints  cacheHints
@@ -73,9 +74,12 @@ type held struct {
 	name   string // "" if it does not exist
 	tokens int64
 	from   time.Time
-	until  time.Time
-	others bool // another replica has created it, and deletes it
-	busy   bool // a change of its time to live is under way
+	until  time.Time     // by our clock
+	skew   time.Duration // of the provider's clock, which is ahead by that
+	lease  *lease        // for how long it may live, if an answer to a change of until was not seen
+	others bool          // another replica has created it, and deletes it
+	busy   bool          // a change of its time to live is under way
+	fixed  time.Time     // when such a change may be tried again, after one that failed
 	uses   int64
 }
 
@@ -186,7 +190,7 @@ func (k *caching) scope(c *call, sender cacheSender, model string) *scope {
 			k.accounts.put(payer, spent)
 		}
 		s = &scope{
-			engine: c.engine, provider: c.wire.Provider, account: account, model: model, spent: spent, held: make(map[prefixSum]*held),
+			engine: c.engine, provider: c.wire.Provider, account: account, model: model, spent: spent, held: make(map[prefixSum]*held), kept: make(map[string]*held),
 			holder: reuse.NewHolder(reuse.HolderConfig{}), writer: reuse.NewWriter(reuse.WriterConfig{}),
 		}
 		k.scopes.put(name, s)
