@@ -394,6 +394,7 @@ func (r *PrefixReader) startContent(c byte, at int) {
 	case r.shape.format == googleFormat:
 		r.fail("the parts of a turn are no array")
 	default:
+		r.element.other = true
 		r.startValue(aValue, c)
 	}
 }
@@ -475,11 +476,13 @@ func (r *PrefixReader) leave(at int) {
 
 // endObject ends an object that counts.
 func (r *PrefixReader) endObject(l *level) {
+	members := len(r.canon.members) - l.first
 	if !r.canon.sortMembers(l.first) {
 		r.fail("an object has a member twice")
 		return
 	}
 	if l.kind == aBlock && r.shape.format != googleFormat {
+		r.element.other = r.element.other || !l.typed || !l.text || members > 2
 		switch {
 		case l.typed && !l.text:
 			r.canon.put(tokenTyped)

@@ -110,6 +110,8 @@ func (r *PrefixReader) classifyTurn(l *level, name []byte) {
 		r.element.Media, l.memberMedia = true, true
 	case "cache_control", "prompt_cache_breakpoint":
 		l.member = aMarker
+	default:
+		r.element.other = true
 	}
 }
 
