@@ -106,13 +106,17 @@ var prefixReaders = sync.Pool{New: func() any { return new(PrefixReader) }}
 // NewPrefixReader returns a reader for one body of an operation. The shape must not be nil.
 func NewPrefixReader(shape *PrefixShape) *PrefixReader {
 	r := prefixReaders.Get().(*PrefixReader)
+	r.reset(shape)
+	return r
+}
+
+func (r *PrefixReader) reset(shape *PrefixShape) {
 	elements := r.prefix.Elements[:0]
 	r.shape, r.prefix = shape, Prefix{Elements: elements, textOnly: shape.textOnly}
 	r.open, r.bare, r.seen = false, false, [aToolConfig + 1]bool{}
 	r.state, r.offset, r.levels, r.next = prefixValue, 0, r.levels[:0], aDocument
 	r.wrapped, r.escaped, r.words, r.slash, r.contents = false, 0, 0, false, 0
 	r.canon.reset()
-	return r
 }
 
 // Release gives the reader back for another body. Neither it nor its [Prefix] may be used after that.
@@ -420,7 +424,7 @@ func (r *PrefixReader) startValue(kind valueKind, c byte) {
 		r.state, r.slash = prefixSkip, false
 	case c == '"':
 		r.state = prefixText
-		counts := !r.mediaNext()
+		counts := r.countsNext()
 		r.canon.beginText(counts, counts && r.element.Kind >= SystemElement)
 	default:
 		r.word[0], r.words, r.state = c, 1, prefixInWord
@@ -428,10 +432,10 @@ func (r *PrefixReader) startValue(kind valueKind, c byte) {
 	}
 }
 
-// mediaNext reports whether the value that begins now is media.
-func (r *PrefixReader) mediaNext() bool {
+// countsNext reports whether the string that begins now is text of the element.
+func (r *PrefixReader) countsNext() bool {
 	l := r.top()
-	return l.media || !l.array && l.memberMedia
+	return !l.media && (l.array || !l.memberMedia && l.member != aRole && l.member != aType)
 }
 
 // enterObject begins an object that counts.
@@ -734,9 +738,6 @@ func (r *PrefixReader) endName() {
 		r.endDocumentName(l, raw)
 		return
 	}
-	if !l.media && (l.kind == aValue || l.kind == aTool) {
-		r.element.Size += int64(len(raw))
-	}
 	name := raw
 	if r.shape.format == googleFormat && !l.own {
 		name = googleName(raw)
@@ -747,6 +748,9 @@ func (r *PrefixReader) endName() {
 	if l.member == aMarker {
 		r.canon.dropName()
 		return
+	}
+	if !l.media && (l.kind == aValue || l.kind == aTool) {
+		r.element.Size += int64(len(name))
 	}
 	r.canon.endName(name, l.member == aContent)
 }
