@@ -127,19 +127,24 @@ func (p *Prefix) Cuts() iter.Seq[int] {
 			return
 		}
 		called := false // a tool was called, and its result has not come
-		turns := p.Turns()
-		for i := range turns {
-			t := &turns[i]
-			switch {
-			case i > 0 && (p.single || p.textOnly && !turns[i-1].plain()):
+		for i := range p.Turns() {
+			t := &p.Turns()[i]
+			if i > 0 && !p.goesOn(i) {
 				return
-			case t.Role == User && !t.ToolResult && !called && i+p.heads > 0 && !yield(i):
+			}
+			if !called && i+p.heads > 0 && t.begins() && !yield(i) {
 				return
 			}
 			called = t.ToolCall || called && !t.ToolResult
 		}
 	}
 }
+
+// goesOn reports whether the turn before i can be in a cache.
+func (p *Prefix) goesOn(i int) bool { return !p.single && (!p.textOnly || p.Turns()[i-1].plain()) }
+
+// begins reports whether a request may begin with the turn.
+func (e *Element) begins() bool { return e.Role == User && !e.ToolResult }
 
 // CanCut reports whether n is one of [Prefix.Cuts].
 func (p *Prefix) CanCut(n int) bool {

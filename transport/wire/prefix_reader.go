@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -331,44 +332,42 @@ func (r *PrefixReader) startBare(c byte, at int) {
 // startPart begins an element of the prefix whose value begins with c. It reports whether the value is yet to be begun, as
 // r.next.
 func (r *PrefixReader) startPart(kind valueKind, c byte, at int) bool {
-	google := r.shape.format == googleFormat
-	ok, what, part := false, "", TurnElement
-	switch kind {
-	case aSystem:
-		part, what = SystemElement, "the system instruction has the wrong type"
-		switch r.shape.format {
-		case googleFormat:
-			ok = c == '{'
-		case responsesFormat:
-			ok = c == '"'
-		case messagesFormat:
-			ok = c == '"' || c == '['
-		}
-	case aTools:
-		part, what, ok = ToolsElement, "the tools are no array", c == '['
-	case aToolConfig:
-		part, what, ok = ToolConfigElement, "the tool config has the wrong type", c == '{' || c == '"' && !google
-	default:
-		what, ok = "a turn is no object", c == '{'
-	}
-	if !ok {
-		r.fail(what)
+	part := parts[kind]
+	if strings.IndexByte(part.begins[r.shape.format], c) < 0 {
+		r.fail(part.wrong)
 		return false
 	}
-	if !r.startElementOf(part, at) {
+	if !r.startElementOf(part.element, at) {
 		return false
 	}
-	switch {
-	case kind == aSystem && !google:
+	switch r.next = kind; {
+	case kind == aSystem && r.shape.format != googleFormat:
 		r.startBare(c, at)
 		return false
-	case kind == aToolConfig:
-		kind = aValue
 	case kind == aSystem:
-		kind = aTurn
+		r.next = aTurn
+	case kind == aToolConfig:
+		r.next = aValue
 	}
-	r.next = kind
 	return true
+}
+
+// parts are the values that are elements of a prefix, with what they may begin with.
+var parts = [...]struct {
+	element ElementKind
+	begins  [4]string // by format
+	wrong   string
+}{
+	aSystem: {
+		SystemElement, [...]string{googleFormat: "{", chatFormat: "", responsesFormat: `"`, messagesFormat: `"[`},
+		"the system instruction has the wrong type",
+	},
+	aTools: {ToolsElement, [...]string{"[", "[", "[", "["}, "the tools are no array"},
+	aToolConfig: {
+		ToolConfigElement, [...]string{googleFormat: "{", chatFormat: `{"`, responsesFormat: "", messagesFormat: ""},
+		"the tool config has the wrong type",
+	},
+	aTurn: {TurnElement, [...]string{"{", "{", "{", "{"}, "a turn is no object"},
 }
 
 // startContent begins the content of a turn, of a system instruction or of a block. One text is the same as a block of it.
@@ -833,21 +832,25 @@ func isNumber(word []byte) bool {
 		return false
 	}
 	word = word[whole:]
-	if len(word) > 0 && word[0] == '.' {
+	if len(word) > 1 && word[0] == '.' {
 		n := digits(word[1:])
 		if n == 0 {
 			return false
 		}
 		word = word[1+n:]
 	}
-	if len(word) > 0 && (word[0] == 'e' || word[0] == 'E') {
-		if word = word[1:]; len(word) > 0 && (word[0] == '+' || word[0] == '-') {
-			word = word[1:]
-		}
-		n := digits(word)
-		return n > 0 && n == len(word)
+	return len(word) == 0 || isExponent(word)
+}
+
+// isExponent reports whether a word is the exponent of a number.
+func isExponent(word []byte) bool {
+	if word[0] != 'e' && word[0] != 'E' {
+		return false
 	}
-	return len(word) == 0
+	if word = word[1:]; len(word) > 0 && (word[0] == '+' || word[0] == '-') {
+		word = word[1:]
+	}
+	return len(word) > 0 && digits(word) == len(word)
 }
 
 // digits returns how many digits a word begins with.

@@ -214,6 +214,10 @@ func TestPrefixHints(t *testing.T) {
 	if c := tools(`{"googleSearch":{}},{"functionDeclarations":[{"name":"g"}]}`); c.Set == a.Set {
 		t.Error("other tools have the same set")
 	}
+}
+
+// TestPrefixTextHints is TestPrefixHints for texts.
+func TestPrefixTextHints(t *testing.T) {
 	system := func(text string) Element {
 		return prefixOf(t, chatPrefix, `{"messages":[{"role":"system","content":"`+text+`"}]}`).Elements[0]
 	}
