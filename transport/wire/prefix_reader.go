@@ -64,6 +64,7 @@ const (
 	aRole                        // the role of a turn
 	aType                        // the type of a block, or of a turn
 	aMarker                      // a cache marker of the caller's
+	aReference                   // something before the context, which the provider holds
 	aValue                       // any other
 )
 
@@ -82,6 +83,24 @@ type level struct {
 	member      valueKind // what the value of the last name is
 	memberOwn   bool      // the names within it belong to the program
 	memberMedia bool      // it is media
+	marks       marks     // what it says about the element, unless it is null
+}
+
+// marks are what is noted of an element.
+type marks uint8
+
+const (
+	callMark marks = 1 << iota
+	resultMark
+	mediaMark
+	otherMark
+)
+
+func (e *Element) mark(m marks) {
+	e.ToolCall = e.ToolCall || m&callMark != 0
+	e.ToolResult = e.ToolResult || m&resultMark != 0
+	e.Media = e.Media || m&mediaMark != 0
+	e.other = e.other || m&otherMark != 0
 }
 
 type prefixState uint8
@@ -194,6 +213,9 @@ func (r *PrefixReader) token(c byte, at int) {
 			r.startElement(c, at)
 			return
 		}
+		if c != 'n' && len(r.levels) > 0 {
+			r.element.mark(r.top().marks)
+		}
 		r.start(r.next, c, at)
 	case prefixFirstKey, prefixNextKey:
 		if c == '}' && r.state == prefixFirstKey {
@@ -277,6 +299,12 @@ func (r *PrefixReader) start(kind valueKind, c byte, at int) {
 	case aMarker:
 		if c != 'n' {
 			r.prefix.Marked, r.element.Marked = true, true
+		}
+		kind = unread
+	case aReference:
+		if c != 'n' {
+			r.fail("its context begins with what the provider holds")
+			return
 		}
 		kind = unread
 	case aRole, aType:
@@ -741,7 +769,7 @@ func (r *PrefixReader) endName() {
 	if r.shape.format == googleFormat && !l.own {
 		name = googleName(raw)
 	}
-	l.member, l.memberOwn, l.memberMedia = aValue, false, false
+	l.member, l.memberOwn, l.memberMedia, l.marks = aValue, false, false, 0
 	r.classify(l, name)
 	r.next = l.member
 	if l.member == aMarker {
@@ -761,7 +789,7 @@ func (r *PrefixReader) endDocumentName(l *level, name []byte) {
 	}
 	l.member = r.shape.part(name)
 	r.canon.dropName()
-	if r.next = l.member; l.member == unread || l.member == aMarker {
+	if r.next = l.member; l.member > aToolConfig || l.member == unread {
 		return
 	}
 	if r.seen[l.member] {

@@ -119,6 +119,7 @@ func TestCuts(t *testing.T) {
 		"a call, answered late":    {generatePrefix, "", []string{user, call, user, result, user}, []int{4}},
 		"a model begins":           {generatePrefix, system, []string{model, user}, []int{1}},
 		"a chat":                   {googleChatPrefix, "", []string{be, asks, says, asks}, []int{0, 2}},
+		"members that are null":    {googleChatPrefix, "", []string{asks, `{"role":"assistant","content":"a","tool_calls":null,"function_call":null,"audio":null,"refusal":null}`, asks}, []int{2}},
 		"a chat with a call":       {googleChatPrefix, "", []string{be, asks, says, asks, calls, results, asks}, []int{0, 2}},
 		"OpenAI's":                 {chatPrefix, "", []string{be, asks, calls, results, says, asks}, []int{0, 4}},
 		"Anthropic's":              {messagesPrefix, "", []string{asks, uses, was, says, asks}, []int{4}},
@@ -292,6 +293,9 @@ func TestPrefixProblems(t *testing.T) {
 		"a single turn":             {generatePrefix, `{"contents":{"parts":{"text":"a"}}}`, ""},
 		"a single turn of a chat":   {chatPrefix, `{"messages":{"role":"user"}}`, "no array"},
 		"input":                     {responsesPrefix, `{"input":"a"}`, ""},
+		"an earlier response":       {responsesPrefix, `{"input":"a","previous_response_id":"resp_1"}`, "provider holds"},
+		"no earlier response":       {responsesPrefix, `{"input":"a","previous_response_id":null,"prompt":null}`, ""},
+		"tools by both names":       {chatPrefix, `{"tools":[],"functions":[],"messages":[]}`, "twice"},
 		"a system that is a number": {messagesPrefix, `{"system":1,"messages":[]}`, "wrong type"},
 	} {
 		p := prefixOf(t, test.shape, test.body)
