@@ -88,29 +88,60 @@ func TestWritesAreMetered(t *testing.T) {
 		{writesResponses, "gpt-5.6-sol", 30 * time.Minute}, {writesResponses, "gpt-5.6-sol", 12 * time.Hour},
 		{writesAnthropic, "claude-sonnet-5", 5 * time.Minute}, {writesAnthropic, "claude-opus-5", time.Hour},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			srv := llmtest.NewPipe(llmtest.Config{PromptCaches: true})
-			defer srv.Close()
-			rows := writeRows(t, srv, writeLink{text: writtenText, ttl: test.ttl}, test.url,
-				askWith(test.url, test.model, "Why?"), askWith(test.url, test.model, "How?"))
-			meter := srv.Meter()
-			if len(rows) != 2 || len(meter) != 2 || meter[0].Written < 1500 || meter[1].Cached != meter[0].Written || meter[1].Written != 0 {
-				t.Fatalf("%v: %d rows, metered %+v", test, len(rows), meter)
-			}
-			for i, row := range rows {
-				g := &meter[i]
-				want := price.Usage{Input: g.Prompt - g.Cached - g.Written, CachedInput: g.Cached, CacheWrite: g.Written - g.WrittenLong, Output: g.Completion, Reasoning: g.Reasoning}
-				if test.url == writesAnthropic {
-					want.CacheWrite1h = g.WrittenLong
-				} else {
-					want.CacheWrite12h = g.WrittenLong
-				}
-				if row.Usage != want || !row.Cost.Known {
-					t.Errorf("%v: row %+v\nmetered %+v", test, row, *g)
-				}
-			}
-		})
+		for _, stream := range []string{"", `"stream":true,`} {
+			checkMetered(t, test.url, test.model, stream, test.ttl)
+		}
 	}
+}
+
+// checkMetered sends two requests with the same text, with further members, and compares their rows with the meter.
+func checkMetered(t *testing.T, url, model, members string, ttl time.Duration) {
+	t.Helper()
+	ask := func(question string) string {
+		return strings.Replace(askWith(url, model, question), "{", "{"+members, 1)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		srv := llmtest.NewPipe(llmtest.Config{PromptCaches: true})
+		defer srv.Close()
+		rows := writeRows(t, srv, writeLink{text: writtenText, ttl: ttl}, url, ask("Why?"), ask("How?"))
+		meter := srv.Meter()
+		if len(rows) != 2 || len(meter) != 2 || meter[0].Written < 1500 || meter[1].Cached != meter[0].Written || meter[1].Written != 0 {
+			t.Fatalf("%s%s, %v: %d rows, metered %+v", model, members, ttl, len(rows), meter)
+		}
+		for i, row := range rows {
+			g := &meter[i]
+			want := price.Usage{Input: g.Prompt - g.Cached - g.Written, CachedInput: g.Cached, CacheWrite: g.Written - g.WrittenLong, Output: g.Completion, Reasoning: g.Reasoning}
+			if url == writesAnthropic {
+				want.CacheWrite1h = g.WrittenLong
+			} else {
+				want.CacheWrite12h = g.WrittenLong
+			}
+			if row.Usage != want || !row.Cost.Known {
+				t.Errorf("%s%s, %v: row %+v\nmetered %+v", model, members, ttl, row, *g)
+			}
+		}
+	})
+}
+
+// A body that is opened again for each attempt is edited while it is read.
+func TestWritesInALongBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := llmtest.NewPipe(llmtest.Config{PromptCaches: true, Faults: llmtest.Sequence(llmtest.Overloaded)})
+		defer srv.Close()
+		text := `"` + strings.Repeat("All that glitters is not gold. ", 6000) + `"`
+		body := strings.Replace(askWith(writesOpenAI, "gpt-5.6-sol", "Why?"), writtenText, text, 1)
+		rows := writeRows(t, srv, writeLink{text: text}, writesOpenAI, body)
+		want := strings.Replace(body, text, `[{"type":"text","text":`+text+`,"prompt_cache_breakpoint":{"mode":"explicit"}}]`, 1)
+		want = strings.Replace(want, "{", `{"prompt_cache_options":{"mode":"explicit"},`, 1)
+		for _, r := range srv.Requests() {
+			if string(r.Body) != want {
+				t.Errorf("sent %.200s ... of %d bytes, want %d", r.Body, len(r.Body), len(want))
+			}
+		}
+		if g := srv.Meter()[0]; len(rows) != 2 || g.Written < 40000 || rows[1].Usage.CacheWrite != g.Written {
+			t.Errorf("rows %+v, metered %+v", rows, g)
+		}
+	})
 }
 
 // A model that writes implicitly is told not to, and what it wrote otherwise is in the row.
