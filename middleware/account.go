@@ -26,6 +26,8 @@ type account struct {
 	prices *price.Catalog
 	at     time.Time // when the attempt started
 
+	longWrites bool // we ask for writes to the prompt cache for more than the shortest time
+
 	earlier *pending // the call whose result was fetched; nil for any other attempt
 }
 

@@ -123,6 +123,33 @@ func checkMetered(t *testing.T, url, model, members string, ttl time.Duration) {
 	})
 }
 
+// A bound covers the dearer writes that we ask for.
+func TestBoundOfLongWrites(t *testing.T) {
+	for ttl, long := range map[time.Duration]bool{30 * time.Minute: false, 12 * time.Hour: true} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := llmtest.NewPipe(llmtest.Config{PromptCaches: true, Faults: llmtest.Sequence(llmtest.ServerError)})
+			defer srv.Close()
+			time.Sleep(time.Until(time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)))
+			body := strings.Replace(askWith(writesOpenAI, "gpt-5.6-sol", "Why?"), "{", `{"max_tokens":1,`, 1)
+			rows := ledger.NewMemory(0)
+			rt := transport.Chain(srv.Transport(), Ledger(rows), alone(member{link: writeLink{text: writtenText, ttl: ttl}, rank: tierRank}))
+			resp, err := (&http.Client{Transport: rt}).Post(writesOpenAI, "application/json", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			most, err := price.Embedded().Cost(price.Query{Provider: "openai", Model: "gpt-5.6-sol", Tier: "standard", At: time.Now()}, price.Usage{CacheWrite12h: int64(len(body))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			exposure := rows.Rows()[0].Exposure
+			if !exposure.Known || exposure.Pico >= most.Cost != long {
+				t.Errorf("%v: exposure %+v, writes for 12 hours cost %d", ttl, exposure, most.Cost)
+			}
+		})
+	}
+}
+
 // A body that is opened again for each attempt is edited while it is read.
 func TestWritesInALongBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -297,7 +297,10 @@ func (c *call) unbilled() bool {
 
 // account returns what works out the cost of an attempt that starts at the given time.
 func (c *call) account(at time.Time) account {
-	return account{call: &c.wire, cache: c.cache, input: &c.input, prices: c.engine.book.Catalog(), at: at}
+	return account{
+		call: &c.wire, cache: c.cache, input: &c.input, prices: c.engine.book.Catalog(), at: at,
+		longWrites: c.wire.LongWrites(c.promptCache.Writes),
+	}
 }
 
 // rejects reports whether the model is remembered to reject something for the call's key.
