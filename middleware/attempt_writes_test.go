@@ -133,7 +133,12 @@ func TestBoundOfLongWrites(t *testing.T) {
 			body := strings.Replace(askWith(writesOpenAI, "gpt-5.6-sol", "Why?"), "{", `{"max_tokens":1,`, 1)
 			rows := ledger.NewMemory(0)
 			rt := transport.Chain(srv.Transport(), Ledger(rows), alone(member{link: writeLink{text: writtenText, ttl: ttl}, rank: tierRank}))
-			resp, err := (&http.Client{Transport: rt}).Post(writesOpenAI, "application/json", strings.NewReader(body))
+			req, err := http.NewRequest(http.MethodPost, writesOpenAI, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.GetBody = nil // so that the body is kept, and can be read at any time
+			resp, err := rt.RoundTrip(req)
 			if err != nil {
 				t.Fatal(err)
 			}
