@@ -130,7 +130,7 @@ func TestBoundOfLongWrites(t *testing.T) {
 			srv := llmtest.NewPipe(llmtest.Config{PromptCaches: true, Faults: llmtest.Sequence(llmtest.ServerError)})
 			defer srv.Close()
 			time.Sleep(time.Until(time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)))
-			body := strings.Replace(askWith(writesOpenAI, "gpt-5.6-sol", "Why?"), "{", `{"max_tokens":1,`, 1)
+			body := strings.Replace(askWith(writesOpenAI, "gpt-5.6-sol", "Why?"), "{", `{"max_tokens":1,"service_tier":"default",`, 1)
 			rows := ledger.NewMemory(0)
 			rt := transport.Chain(srv.Transport(), Ledger(rows), alone(member{link: writeLink{text: writtenText, ttl: ttl}, rank: tierRank}))
 			req, err := http.NewRequest(http.MethodPost, writesOpenAI, strings.NewReader(body))
