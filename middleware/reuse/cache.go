@@ -1,6 +1,7 @@
 package reuse
 
 import (
+	"cmp"
 	"container/heap"
 	"time"
 
@@ -68,6 +69,8 @@ type purse struct {
 	spend  price.Pico // what the calls would have cost without caches
 	rate   price.Pico // what holding the living caches costs in an hour
 	day    time.Duration
+
+	halfLife time.Duration // 0: the constant
 }
 
 // halfLife is after how long half of what was earned and spent is forgotten: a good month does not pay for a bad day.
@@ -79,6 +82,7 @@ func (p *purse) advance(now time.Duration) {
 	}
 	p.earned = add(p.earned, -mulDiv(p.rate, uint64(now-p.now), uint64(time.Hour)))
 	p.now = now
+	halfLife := cmp.Or(p.halfLife, halfLife)
 	for ; p.day+halfLife <= now && (p.earned != 0 || p.spend != 0); p.day += halfLife {
 		p.earned, p.spend = p.earned/2, p.spend/2
 	}
