@@ -72,7 +72,7 @@ func (s *caches) move(c *cache, until time.Duration) {
 
 func (s *caches) count(c *cache, by int64) {
 	s.tokens += by * c.tokens
-	s.tokenEnds += by * c.tokens * int64(c.counted/time.Second)
+	s.tokenEnds += by * c.tokens * int64((c.counted+time.Second-1)/time.Second)
 }
 
 // first returns the cache that ends first; nil if there is none.
