@@ -44,6 +44,9 @@ type wrecker struct {
 
 func (w *wrecker) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := commandOf(req)
+	if c != "start" && req.GetBody != nil {
+		return nil, errors.New("the transport could send a chunk again by itself")
+	}
 	if c != "" {
 		w.commands = append(w.commands, strings.TrimSpace(c+" "+req.Header.Get("X-Goog-Upload-Offset")))
 	}
@@ -345,8 +348,8 @@ func TestUploadGivesUp(t *testing.T) {
 	s := &session{always: true, received: unit}
 	_, err := upload(t, s, small)
 	asError(t, err, cachedcontent.Unavailable)
-	// The first failure brought a unit; six more are one too many.
-	if len(s.offsets) != 8 || !s.cancelled || !strings.Contains(err.Error(), "given up") {
+	// The first failure brought a unit, and then there were eight in a row.
+	if len(s.offsets) != 9 || !s.cancelled || !strings.Contains(err.Error(), "given up") {
 		t.Errorf("%d chunks, cancelled: %v, %v", len(s.offsets), s.cancelled, err)
 	}
 
@@ -355,11 +358,14 @@ func TestUploadGivesUp(t *testing.T) {
 		for i := range 20 {
 			w.wreck[i] = loseAnswer
 		}
-		f, err := gemini(t, w).Upload(t.Context(), bytes.NewReader(data(20*unit)), small)
+		for i := 20; i < 40; i += 2 {
+			w.wreck[i] = fail(503)
+		}
+		f, err := gemini(t, w).Upload(t.Context(), bytes.NewReader(data(30*unit)), small)
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkFile(t, srv, f, data(20*unit))
+		checkFile(t, srv, f, data(30*unit))
 	})
 }
 
@@ -370,7 +376,7 @@ func TestUploadEnds(t *testing.T) {
 		want    cachedcontent.Kind
 	}{
 		"cancelled by the provider": {session{failAt: 0, status: "cancelled"}, cachedcontent.Cancelled},
-		"final too early":           {session{failAt: 0, status: "final", noFile: true}, cachedcontent.NotFound},
+		"final too early":           {session{failAt: 0, status: "final"}, cachedcontent.Unreadable},
 		"no file in the end":        {session{failAt: -1, final: "{}", noFile: true}, cachedcontent.NotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
