@@ -106,6 +106,15 @@ func KindOf(err error) Kind {
 	return ""
 }
 
+// retryAfter returns how long the provider asks to wait; 0 if it does not say.
+func retryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
+}
+
 // IsDead reports whether err says that a cache does not exist any more.
 func IsDead(err error) bool { return KindOf(err) == Dead }
 

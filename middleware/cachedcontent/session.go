@@ -275,13 +275,8 @@ func (u *upload) ask(ctx context.Context, failures *int, last failure) (reply, e
 
 // pause waits before the next query: ever longer, and never less than the provider asks for.
 func (u *upload) pause(ctx context.Context, failures int, failure error) error {
-	var hint time.Duration
-	var e *Error
-	if errors.As(failure, &e) {
-		hint = e.RetryAfter
-	}
 	bound := min(firstPause<<min(failures-1, 10), maxPause)
-	if err := sleep(ctx, policy.Wait(hint, bound, rand.Uint64())); err != nil {
+	if err := sleep(ctx, policy.Wait(retryAfter(failure), bound, rand.Uint64())); err != nil {
 		return fmt.Errorf("cachedcontent: upload: %w", err)
 	}
 	return nil
