@@ -223,6 +223,7 @@ func (k *caching) background(f func()) bool {
 
 // send sends an errand, and fails if there is no answer to it.
 func (s *scope) send(ctx context.Context, e *errand, method, name string, body []byte) error {
+	e.model = s.model
 	s.mu.Lock()
 	sender := s.sender
 	s.mu.Unlock()

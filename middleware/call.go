@@ -114,6 +114,9 @@ func (c *call) open() error {
 	c.headers = c.body.Inspect(req.Header)
 	c.sdkRetry, c.repeat = retryCount(c.headers.RetryCount), repeatableOf(req, c.headers, c.engine.hidden.on)
 	c.deadline, c.errand = deadlineOf(c.Context, c.options), errandOf(c)
+	if c.errand != nil {
+		c.wire.Model = c.errand.model
+	}
 	crossHost := redirected(req)
 	if crossHost {
 		c.wire.Kind = max(c.wire.Kind, wire.Observed) // edits are meant for the first host only
