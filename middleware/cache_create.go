@@ -99,15 +99,13 @@ func (s *scope) create(n *creation) {
 func (s *scope) createOnce(ctx context.Context, n *creation) error {
 	k, key := &s.engine.caching, s.key(n.held)
 	if k.registry != nil {
-		claim, err := k.registry.Claim(ctx, key, k.owner, createTimeout)
+		entry, err := k.claim(ctx, key)
 		switch {
 		case err != nil:
 			return fmt.Errorf("the registry of context caches: %w", err)
-		case claim.Entry.Name != "":
-			s.exists(n, claim.Entry)
+		case entry.Name != "":
+			s.exists(n, entry)
 			return nil
-		case !claim.Mine:
-			return errors.New("another replica creates it")
 		}
 	}
 	e := n.errand
@@ -135,7 +133,7 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 	}
 	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.row.At, Expires: e.row.At.Add(life), Owner: k.owner}
 	if life <= expiryMargin {
-		return errors.Join(fmt.Errorf("the provider holds it for %v only", life), s.remove(ctx, made.Name, n.held, e.parent))
+		return errors.Join(fmt.Errorf("the provider holds it for %v only", life), s.remove(ctx, &held{name: made.Name, lease: n.lease, tags: e.tags}, e.parent))
 	}
 	if !e.stored.Expires.IsZero() {
 		n.held.skew = e.stored.Expires.Sub(made.Expires)
@@ -148,10 +146,29 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 	}
 	s.exists(n, shared)
 	if shared.Name != made.Name {
-		_ = s.remove(ctx, made.Name, n.held, e.parent) // it is logged, and tried again later
+		surplus := &held{name: made.Name, lease: &lease{made.Expires}, tags: e.tags}
+		_ = s.remove(ctx, surplus, e.parent) // a failure is logged, and close tries again
 	}
 	return nil
 }
+
+// claim returns the cache that another replica has, or claims its creation. While another replica creates it, claim waits.
+func (k *caching) claim(ctx context.Context, key cachedcontent.Key) (cachedcontent.Entry, error) {
+	for {
+		c, err := k.registry.Claim(ctx, key, k.owner, createTimeout)
+		if err != nil || c.Mine || c.Entry.Name != "" {
+			return c.Entry, err
+		}
+		select {
+		case <-time.After(min(c.Wait, claimInterval)):
+		case <-ctx.Done():
+			return c.Entry, fmt.Errorf("another replica still creates it: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// claimInterval is how often the registry is asked whether another replica has created a cache.
+const claimInterval = 500 * time.Millisecond
 
 // exists notes that a cache exists.
 func (s *scope) exists(n *creation, e cachedcontent.Entry) {
