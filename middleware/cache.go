@@ -154,22 +154,22 @@ func (c *call) leaveCache(why string) {
 	c.prefix.held, c.cache = nil, ""
 }
 
-// refreshCache has the attempt use the cache as it is now: the call may have waited since it was chosen.
-func (c *call) refreshCache() {
+// refreshCache has the attempt use the cache as it is now: the call may have waited since it was chosen. It reports whether
+// there is none any more.
+func (c *call) refreshCache() (gone bool) {
 	u := c.prefix
 	if u == nil || u.held == nil {
-		return
+		return false
 	}
 	u.scope.mu.Lock()
 	name, usable := u.held.name, u.held.usable(time.Now())
 	u.scope.mu.Unlock()
-	switch {
-	case name == c.cache && usable:
-	case usable:
-		c.cache = name
-	default:
+	if !usable {
 		c.leaveCache("it was lost, or has expired, before the call was sent")
+		return true
 	}
+	c.cache = name
+	return false
 }
 
 // want has the attempt's request changed as was chosen.

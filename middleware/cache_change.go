@@ -51,7 +51,7 @@ func (s *scope) extend(h *held, until time.Time, parent string, set policy.Cache
 	now := time.Now()
 	s.mu.Lock()
 	name, before := h.name, h.until
-	if h.busy || name == "" || !before.Before(until) || now.Before(h.fixed) {
+	if h.busy || name == "" || until.Sub(before) < until.Sub(now)/8 || now.Before(h.fixed) { // or each call would change it
 		s.mu.Unlock()
 		return
 	}
