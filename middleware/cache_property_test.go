@@ -65,7 +65,6 @@ func (s *shelf) question(document, n int, other bool) string {
 		"systemInstruction": map[string]any{"parts": []any{map[string]any{"text": system}}},
 		"contents": []any{
 			map[string]any{"role": "user", "parts": []any{map[string]any{"text": documents[document]}}},
-			map[string]any{"role": "model", "parts": []any{map[string]any{"text": "I have read it."}}},
 			map[string]any{"role": "user", "parts": []any{map[string]any{"text": fmt.Sprintf("Question %d?", n)}}},
 		},
 	})

@@ -51,7 +51,7 @@ type scope struct {
 	held   map[prefixSum]*held
 	kept   []*held // caches that are not used any more, and could not be deleted
 	least  int64   // the fewest tokens of a cache, as far as refusals said so
-	never  string // why no cache can be made; "" if one can
+	never  string  // why no cache can be made; "" if one can
 	rate   tokenRate
 	hints  cacheHints
 }
