@@ -56,7 +56,7 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 	if ttl == 0 {
 		ttl = time.Until(content.ExpireTime)
 	}
-	content.TTL, content.ExpireTime = time.Hour, time.Time{} // the body's own is not used
+	content.TTL, content.ExpireTime, content.DisplayName = time.Hour, time.Time{}, "" // the creation sets its own
 	body, err := client.Body(content)
 	if err != nil {
 		return nil, fmt.Errorf("skinflint: Ensure: %w", err)

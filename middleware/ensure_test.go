@@ -349,3 +349,31 @@ func TestCacheRows(t *testing.T) {
 		}
 	})
 }
+
+// A cache whose creation was not answered is found, used and deleted.
+func TestOrphan(t *testing.T) {
+	faults := llmtest.ScriptFunc(func(n int) llmtest.Fault {
+		if n == 0 {
+			return llmtest.ResetAfterAccept
+		}
+		return llmtest.NoFault
+	})
+	inWorld(t, llmtest.Config{Faults: faults}, policy.Policy{}, func(w *world) {
+		w.provider.NewCache(cacheModel, 5000, time.Hour)
+		h := w.ensure(library())
+		if h.Name() == "" || h.Tokens() == 0 {
+			w.Fatalf("%q of %d tokens", h.Name(), h.Tokens())
+		}
+		if err := h.Close(w.Context()); err != nil {
+			w.Error(err)
+		}
+		for i, c := range w.provider.Caches() {
+			if i > 0 && c.Alive(time.Now()) {
+				w.Errorf("%s is still alive", c.Name)
+			}
+		}
+		if rows := w.stack.Rows(); rows[0].Outcome != policy.Ambiguous || !rows[0].Exposure.Known {
+			w.Errorf("%+v", rows[0])
+		}
+	})
+}
