@@ -219,12 +219,12 @@ func (c *Call) checkWrites(writes []WriteTo) string {
 			return c.Provider + " does not write up to a tool"
 		case w.At.From <= 0 || w.At.To-w.At.From < w.Is.least():
 			return "a place that is none in the body"
-		case slices.ContainsFunc(writes[:i], func(other WriteTo) bool { return w.At.From < other.At.To && other.At.From < w.At.To }):
-			return "the same place twice"
 		case w.TTL != 0 && !slices.Contains(c.Writes, w.TTL):
 			return "a time to live of " + w.TTL.String()
 		case i > 0 && c.Operation == Messages && w.TTL > writes[i-1].TTL && w.TTL > c.Writes[0]:
 			return "a longer time to live behind a shorter one"
+		case slices.ContainsFunc(writes[:i], func(other WriteTo) bool { return w.At.From < other.At.To && other.At.From < w.At.To }):
+			return "the same place twice"
 		}
 	}
 	return ""
