@@ -1,6 +1,7 @@
 package reuse
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -14,10 +15,8 @@ type purse struct {
 	reserved price.Pico    // for creations under way
 	perHour  price.Pico    // what holding the living caches costs
 	halved   time.Duration // when the amounts were last halved
+	halfLife time.Duration // after how long half of them is forgotten, so that a good month does not pay for a bad day; 0: a day
 }
-
-// halfLife is after how long half of what was earned and spent is forgotten: a good month does not pay for a bad day.
-const halfLife = 24 * time.Hour
 
 // advance pays the rent of the living caches until a time.
 func (p *purse) advance(now time.Duration) {
@@ -26,6 +25,7 @@ func (p *purse) advance(now time.Duration) {
 	}
 	p.earned = add(p.earned, -mulDiv(p.perHour, uint64(now-p.now), uint64(time.Hour)))
 	p.now = now
+	halfLife := cmp.Or(p.halfLife, 24*time.Hour)
 	for ; p.halved+halfLife <= now && (p.earned != 0 || p.spend != 0); p.halved += halfLife {
 		p.earned, p.spend = p.earned/2, p.spend/2
 	}

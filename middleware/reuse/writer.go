@@ -59,7 +59,6 @@ type Writer struct {
 	next     [maxOptions][kinds]mean // worth of a token in the cache after the next use
 	short    shortfall
 	purse    purse
-	open     price.Pico // what the writes of unanswered requests cost
 }
 
 // written is what is remembered of a node.
@@ -72,6 +71,10 @@ type written struct {
 const (
 	writerBias = -3.5 // logit of a hazard about which nothing is known
 	margin     = 0.05 // of the input price, that a token has to earn
+
+	// writerHalfLife is after how long half of what writes earned is forgotten. Where a prompt comes once an hour, it takes some
+	// days until the loss budget allows a write.
+	writerHalfLife = 7 * 24 * time.Hour
 )
 
 // NewWriter returns a Writer that has learned nothing yet.
@@ -85,7 +88,7 @@ func NewWriter(config WriterConfig) *Writer {
 	config.Blocks = max(config.Blocks, 2*blocksPerRecord)
 	return &Writer{
 		config: config, prefixes: newLRU[written](config.Blocks),
-		learner: newLearner(writerBias, ageds, flats, config.Blocks/blocksPerRecord), short: shortfall{30},
+		learner: newLearner(writerBias, ageds, flats, config.Blocks/blocksPerRecord), short: shortfall{30}, purse: purse{halfLife: writerHalfLife},
 	}
 }
 
@@ -129,7 +132,7 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 		}
 	}
 	if x.Node >= 0 {
-		w.open = add(w.open, x.cost)
+		w.purse.reserved = add(w.purse.reserved, x.cost)
 	}
 	w.remember(x, &s, &places, worth)
 	return x
@@ -141,13 +144,16 @@ type place struct {
 	traits traits
 }
 
-// places returns the place of the tip and that of the stem.
+// places returns the place of the tip and that of the stem. If they are the same, it is that of the tip.
 func (s *sight) places() (both [2]place) {
 	if s.tip > 0 {
 		both[0] = place{s.tip, s.is.tip(0)}
 	}
 	if s.repeated > 0 {
 		both[1] = place{s.repeated, s.is.stem(0)}
+	}
+	if s.repeated == s.tip {
+		both[1] = both[0]
 	}
 	return both
 }
@@ -204,7 +210,7 @@ func (w *Writer) consider(x *Writing, option, node int, earns float64) {
 	}
 	each := max(x.rates.Options[option].Write-x.rates.Input, 0)
 	cost := times(x.nodes[node].Tokens-x.prefix(x.Read+1), each)
-	if add(w.purse.room(w.config.PerMille), -w.open) < cost {
+	if w.purse.room(w.config.PerMille) < cost {
 		return
 	}
 	x.Node, x.Option, x.best, x.cost = node, option, earns, cost
@@ -291,13 +297,13 @@ func (x *Writing) Failed() {
 	}
 }
 
-// finish takes the price of the write from what is open. It reports whether this is the first time.
+// finish frees what was reserved for the write. It reports whether this is the first time.
 func (w *Writer) finish(x *Writing) bool {
 	if x.done {
 		return false
 	}
 	x.done = true
-	w.open -= x.cost
+	w.purse.reserved -= x.cost
 	return true
 }
 
