@@ -121,7 +121,7 @@ func (s *scope) register(p *wire.Prefix, q price.Query, body []byte, ttl time.Du
 		s.held[sum] = h
 	}
 	h.query, h.media = q, slices.ContainsFunc(p.Elements, func(e wire.Element) bool { return e.Media })
-	h.body, h.ttl = withoutTTL(body), max(h.ttl, ttl)
+	h.body, h.elements, h.ttl = withoutTTL(body), p.Elements, max(h.ttl, ttl)
 	h.handles++
 	s.engine.caching.registered.Add(1)
 	return h

@@ -377,3 +377,20 @@ func TestOrphan(t *testing.T) {
 		}
 	})
 }
+
+func TestExplainCache(t *testing.T) {
+	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
+		h := w.ensure(library())
+		for body, want := range map[string]string{
+			asking("Why?"): h.Name() + ", of ",
+			strings.Replace(asking("Why?"), "Answer from", "Reply from", 1): "none: system instruction",
+		} {
+			req, _ := http.NewRequestWithContext(w.Context(), http.MethodPost, geminiURL, strings.NewReader(body))
+			req.Header.Set("X-Goog-Api-Key", geminiKey)
+			e, err := w.stack.Explain(req)
+			if err != nil || !strings.HasPrefix(e.Cache, want) {
+				w.Errorf("%q, %v, want %q", e.Cache, err, want)
+			}
+		}
+	})
+}
