@@ -85,7 +85,7 @@ type alive struct {
 
 func (m *market) create(node reuse.Node, at, until time.Time) {
 	m.alive[node.Hash] = &alive{node.Hash, node.Tokens, at, until}
-	m.cost += price.Pico(node.Tokens) * m.setting.model.rates.Input
+	m.cost += m.setting.create(node.Tokens)
 	m.created++
 	m.peak = max(m.peak, len(m.alive))
 }
@@ -95,10 +95,8 @@ func (m *market) end(c *alive, at time.Time) {
 	if at.After(c.until) {
 		at = c.until
 	}
-	if held := at.Sub(c.from); held > 0 {
-		rent := price.Pico(float64(c.tokens) * float64(m.setting.model.rates.Storage) * held.Hours())
-		m.cost, m.storage = m.cost+rent, m.storage+rent
-	}
+	rent := m.setting.rent(c.tokens, at.Sub(c.from))
+	m.cost, m.storage = m.cost+rent, m.storage+rent
 	delete(m.alive, c.hash)
 }
 
