@@ -32,7 +32,7 @@ type Edits struct {
 	HideUsage bool
 	// Taken says that the edits take out what [Want.Held] describes. If it was asked for and Taken is false, the edits must
 	// not be made: the provider would reject the context beside the cache, or charge for it twice. So a Dialect that does
-	// not know of Held makes no harm.
+	// not know of Held does no harm.
 	Taken bool
 	// Problem says why the request cannot be sent as wanted; "" if it can.
 	Problem string
