@@ -2,9 +2,11 @@ package middleware
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
@@ -110,8 +112,18 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 	}
 	e := n.errand
 	e.most = n.most
-	err := s.send(ctx, e, http.MethodPost, "", append([]byte(`{"ttl":"`+seconds(n.ttl)+`",`), n.body[1:]...))
-	if err != nil || !e.served() || e.stored.Name == "" {
+	display := "skinflint " + rand.Text() // by which it is found if the answer is lost
+	err := s.send(ctx, e, http.MethodPost, "", append([]byte(`{"ttl":"`+seconds(n.ttl)+`","displayName":"`+display+`",`), n.body[1:]...))
+	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.stored.Created, Expires: e.stored.Expires, Owner: k.owner}
+	if !isCacheName(made.Name) {
+		made.Name = ""
+	}
+	if e.row.Outcome == policy.Ambiguous || e.served() && made.Name == "" {
+		if found, ok := s.orphan(ctx, e, display); ok {
+			made, err = found, nil
+		}
+	}
+	if made.Name == "" {
 		if k.registry != nil {
 			err = errors.Join(err, k.registry.Release(context.WithoutCancel(ctx), key, k.owner))
 		}
@@ -124,20 +136,16 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 		}
 		return err
 	}
-	life := e.stored.Expires.Sub(e.stored.Created) // by one clock, which may not be ours
-	switch {
-	case e.stored.Expires.IsZero():
-		life = n.ttl
-	case e.stored.Created.IsZero():
-		life = e.stored.Expires.Sub(e.row.At)
-	}
-	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.row.At, Expires: e.row.At.Add(life), Owner: k.owner}
+	life := lifeOf(made, n.ttl, e.row.At)
 	if life <= expiryMargin {
 		return errors.Join(fmt.Errorf("the provider holds it for %v only", life), s.remove(ctx, &held{name: made.Name, lease: n.lease, tags: e.tags}, e.parent))
 	}
-	if !e.stored.Expires.IsZero() {
-		n.held.skew = e.stored.Expires.Sub(made.Expires)
+	ours := e.row.At.Add(life)
+	n.held.skew = 0
+	if !made.Expires.IsZero() {
+		n.held.skew = made.Expires.Sub(ours)
 	}
+	made.Created, made.Expires = e.row.At, ours
 	shared := made
 	if k.registry != nil {
 		if shared, err = k.registry.Publish(ctx, key, made); err != nil || shared.Name == "" {
@@ -150,6 +158,23 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 		_ = s.remove(ctx, surplus, e.parent) // a failure is logged, and close tries again
 	}
 	return nil
+}
+
+// isCacheName reports whether an answer names a cache: "cachedContents/ID", after a project and a location on Vertex AI.
+func isCacheName(name string) bool {
+	parent, id, ok := strings.Cut(name, "cachedContents/")
+	return ok && id != "" && !strings.ContainsAny(id, "/?#%. ") && (parent == "" || strings.HasPrefix(parent, "projects/") && strings.HasSuffix(parent, "/"))
+}
+
+// lifeOf returns for how long the provider holds a new cache. It is computed by the provider's clock, which may not be ours.
+func lifeOf(made cachedcontent.Entry, ttl time.Duration, asked time.Time) time.Duration {
+	switch {
+	case made.Expires.IsZero():
+		return ttl
+	case made.Created.IsZero():
+		return made.Expires.Sub(asked)
+	}
+	return made.Expires.Sub(made.Created)
 }
 
 // claim returns the cache that another replica has, or claims its creation. While another replica creates it, claim waits.

@@ -21,8 +21,7 @@ type errand struct {
 	row     ledger.Row
 	storage price.Pico // that the row of its storage adds
 	stored  wire.Stored
-	least   int64  // the fewest tokens of a cache, if a rejection says so
-	answer  []byte // of a list of caches
+	least   int64 // the fewest tokens of a cache, if a rejection says so
 }
 
 type errandKey struct{}
