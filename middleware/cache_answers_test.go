@@ -28,6 +28,7 @@ type cacheHost struct {
 	change   answerFunc // of PATCH and DELETE
 	generate answerFunc
 	created  int
+	creation string   // the body of the latest creation
 	changed  []string // methods and paths
 	calls    []string // bodies
 }
@@ -49,6 +50,7 @@ func (h *cacheHost) RoundTrip(req *http.Request) (*http.Response, error) {
 		return says(200, jsonType, geminiServed)(req)
 	case req.Method == http.MethodPost:
 		h.created++
+		h.creation = string(body)
 		return h.create(req)
 	case req.Method == http.MethodGet:
 		return says(404, jsonType, `{"error":{"code":404,"status":"NOT_FOUND","message":"no"}}`)(req)

@@ -121,6 +121,7 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 	if e.row.Outcome == policy.Ambiguous || e.served() && made.Name == "" {
 		if found, ok := s.orphan(ctx, e, display); ok {
 			made, err = found, nil
+			s.engine.stored.found(e.row, n.held.query, found)
 		}
 	}
 	if made.Name == "" {
