@@ -208,7 +208,12 @@ func (x *trial) call(r *request, now time.Time) error {
 	if v.Create != nil {
 		node, until := nodes[v.Create.Node], now.Add(v.Create.For)
 		x.create(node, now, until)
-		made = func() { v.Made(node.Tokens, now, until) }
+		c := x.alive[node.Hash]
+		made = func() {
+			if x.alive[node.Hash] == c { // it may have ended while nobody knew of it
+				v.Made(node.Tokens, now, until)
+			}
+		}
 		if s.mode == reuse.Before {
 			served = node.Tokens
 		}
