@@ -204,14 +204,14 @@ func (x *trial) call(r *request, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	made := func() {}
+	made := func(time.Time) {}
 	if v.Create != nil {
 		node, until := nodes[v.Create.Node], now.Add(v.Create.For)
 		x.create(node, now, until)
-		c := x.alive[node.Hash]
-		made = func() {
-			if x.alive[node.Hash] == c { // it may have ended while nobody knew of it
-				v.Made(node.Tokens, now, until)
+		made = func(at time.Time) {
+			v.Made(node.Tokens, now, until)
+			if x.alive[node.Hash] == nil { // the restart ended it
+				x.holder.Gone(node.Hash, at)
 			}
 		}
 		if s.mode == reuse.Before {
@@ -225,7 +225,7 @@ func (x *trial) call(r *request, now time.Time) error {
 		cached = r.repeatable()
 	}
 	answered := func(at time.Time) error {
-		made()
+		made(at)
 		return x.follow(v.Answered(at, r.output, cached), at, x.holder.Extended)
 	}
 	if s.mode == reuse.Beside && v.Create != nil {

@@ -5,7 +5,8 @@
 // discount, and charged by the hour while it lives (Gemini). It says when to create one, when to extend or delete it, and
 // stops when caches lose money.
 //
-// A [Writer] is for providers that write a prefix into their cache at a price, for a fixed time to live (OpenAI, Anthropic).
+// A [Writer] is for providers that charge for what a prompt writes to their cache (OpenAI, Anthropic). It says whether to write
+// a prefix, how much of it and for which time to live.
 //
 // Neither does any I/O: the caller tells it what arrives and what became of its advice. Everything is in memory and of
 // bounded size. The package sees hashes of prefixes, never their content. It reads no clock: each time is an argument.

@@ -35,20 +35,12 @@ const maxOptions = 4
 // (OpenAI, Anthropic). It is safe for concurrent use.
 //
 // A prefix is written if the expected saving exceeds the price of the write. The saving is the probability that the prefix is
-// used again before the time to live ends, times what a read saves and what it is worth afterwards that the prefix is still in
-// the cache. All of this is learned from the requests that came before, whether their prefixes were written or not. Where
-// nothing is known, nothing is expected: a time to live that is longer than what was observed is not worth more for that.
+// used again before its time to live ends, times what that read saves and what it is worth afterwards that the prefix is still
+// in the cache. This is learned from all requests before, whether their prefixes were written or not. Where nothing is known,
+// nothing is expected: a longer time to live is worth more only for uses that were seen at such ages. A loss budget bounds what
+// it costs to be wrong.
 //
-// What was tried (share of what a policy with knowledge of the future saves; Mooncake's conversations, second half, see
-// benchmarks/cacheeconomics):
-//   - To write everything for as long as that has earned more, as counted on paper. It hides an estimate that is too low, and
-//     is worse once the estimate is right: 0.57 in place of 0.62 for 30 minutes.
-//   - To count ages that no prefix has reached yet like any other. For 12 hours it writes too much while it is young: 0.16 in
-//     place of 0.39 where the trace is ten times as fast.
-//   - To let the worth of the next use exceed the price of a new write: 0.36 in place of 0.39 for 12 hours.
-//   - More traits: the length of the answer before, that of the last message, the number of the turn, the time between earlier
-//     turns, finer sizes. Each changes the result by less than 0.01, even after five passes over the same requests: whether a
-//     conversation goes on cannot be told from them.
+// benchmarks/docs/cacheeconomics.md says what it reaches, and what was tried.
 type Writer struct {
 	config WriterConfig
 
@@ -69,7 +61,7 @@ type written struct {
 }
 
 const (
-	writerBias = -3.5 // logit of a hazard about which nothing is known
+	writerBias = -2.7 // logit of a hazard about which nothing is known
 	margin     = 0.05 // of the input price, that a token has to earn
 
 	// writerHalfLife is after how long half of what writes earned is forgotten. Where a prompt comes once an hour, it takes some
