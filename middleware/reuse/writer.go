@@ -276,6 +276,7 @@ func (x *Writing) Answered(cached, written int64, at time.Time) {
 		each := max(x.rates.Options[x.Option].Write-x.rates.Input, 0)
 		w.purse.earned = add(w.purse.earned, -times(written, each))
 	}
+	w.purse.limit(w.config.PerMille)
 	w.forget(x, cached+written)
 }
 
