@@ -95,11 +95,12 @@ func (u *prefixUse) ended(c *call, row *ledger.Row) {
 		return
 	}
 	now, usage := time.Now(), &row.Usage
+	u.scope.mu.Lock()
+	u.scope.prompts.add(row)
 	if !u.media {
-		u.scope.mu.Lock()
 		u.scope.rate.learn(usage.Prompt(), u.prefix.Size)
-		u.scope.mu.Unlock()
 	}
+	u.scope.mu.Unlock()
 	if u.visit != nil {
 		u.scope.follow(u.visit.Answered(now, usage.Output, usage.CachedInput), c.id, c.settings.Cache)
 	}

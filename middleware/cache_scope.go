@@ -47,13 +47,14 @@ type scope struct {
 	writer *reuse.Writer
 	spent  *spending // of the account, shared by its models
 
-	mu     sync.Mutex
-	sender cacheSender
-	held   map[prefixSum]*held
-	least  int64  // the fewest tokens of a cache, as far as refusals said so
-	never  string // why no cache can be made; "" if one can
-	rate   tokenRate
-	hints  cacheHints
+	mu      sync.Mutex
+	sender  cacheSender
+	held    map[prefixSum]*held
+	least   int64  // the fewest tokens of a cache, as far as refusals said so
+	never   string // why no cache can be made; "" if one can
+	rate    tokenRate
+	prompts PromptTally
+	hints   cacheHints
 }
 
 // held is a context cache of a prefix, which may not exist yet, or not any more. Its fields are guarded by the scope's mu.
