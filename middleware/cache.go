@@ -134,19 +134,43 @@ func (c *call) cacheRejected(resp *http.Response) bool {
 }
 
 // dropCache makes the call one without the cache that the provider rejected. The attempt with it does not count as one of those
-// that the policy allows.
-func (c *call) dropCache() {
-	u, reason := c.prefix, c.last().Reason
+// that the policy allows. If the provider does not say that it is because of the cache, dropCache returns a func to call if the
+// provider serves the call without it.
+func (c *call) dropCache() (blame func()) {
+	u, h, name, reason := c.prefix, c.prefix.held, c.cache, c.last().Reason
 	c.results = c.results[:len(c.results)-1]
-	c.noteCache(fmt.Sprintf("%s was rejected (%s)", c.cache, cmp.Or(string(reason), "without a known reason")))
-	u.scope.lost(u.held, c.cache, reason)
+	c.noteCache(fmt.Sprintf("%s was rejected (%s)", name, cmp.Or(string(reason), "without a known reason")))
 	u.held, c.cache = nil, ""
+	switch reason {
+	case policy.CacheDead, policy.CacheMismatch, policy.CacheConflict, policy.CacheTooSmall, policy.NoCaches:
+		u.scope.lost(h, name, reason)
+		return nil
+	}
+	return func() { u.scope.lost(h, name, reason) }
 }
 
 // leaveCache makes the call one without the cache that was chosen.
 func (c *call) leaveCache(why string) {
 	c.noteCache(why)
 	c.prefix.held, c.cache = nil, ""
+}
+
+// refreshCache has the attempt use the cache as it is now: the call may have waited since it was chosen. It reports whether
+// there is none any more.
+func (c *call) refreshCache() (gone bool) {
+	u := c.prefix
+	if u == nil || u.held == nil {
+		return false
+	}
+	u.scope.mu.Lock()
+	name, usable := u.held.name, u.held.usable(time.Now())
+	u.scope.mu.Unlock()
+	if !usable {
+		c.leaveCache("it was lost, or has expired, before the call was sent")
+		return true
+	}
+	c.cache = name
+	return false
 }
 
 // want has the attempt's request changed as was chosen.

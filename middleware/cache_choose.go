@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -92,7 +94,7 @@ func (c *call) useRegistered(h *held, turns int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now = time.Now(); !h.usable(now) {
-		c.noteCache("it is being created")
+		c.noteCache(cmp.Or(h.why, errSlow.Error()))
 		return nil
 	}
 	c.use(h, turns)
@@ -117,7 +119,9 @@ func (c *call) make(n *creation, wait bool) error {
 		return nil
 	}
 	defer func() { c.waited += time.Since(start) }()
-	if err := s.wait(c.Context, n.held); err != nil {
+	ctx, cancel := context.WithTimeoutCause(c.Context, c.patience(), errSlow)
+	defer cancel()
+	if err := s.wait(ctx, n.held); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -128,11 +132,27 @@ func (c *call) make(n *creation, wait bool) error {
 	return nil
 }
 
-var errClosed = errors.New("the Stack is closed")
+var (
+	errClosed = errors.New("the Stack is closed")
+	errSlow   = errors.New("it is still being created")
+)
+
+// maxPatience is how long a call waits for a cache at most. The creation may take longer, and is for later calls then.
+const maxPatience = time.Minute
+
+// patience returns how long the call waits for a cache: most of its time is for its answer.
+func (c *call) patience() time.Duration {
+	if left := c.left(time.Since(c.start)); left >= 0 {
+		return min(maxPatience, left/4)
+	}
+	return maxPatience
+}
 
 // abandon undoes start.
 func (s *scope) abandon(n *creation) {
 	s.spent.settle(n.most, 0, time.Now())
+	s.spent.lives(n.lease, time.Time{})
+	n.lease = nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n.held.failed(time.Time{}, "%v", errClosed)
@@ -192,7 +212,9 @@ func (c *call) createByReuse(v *reuse.Visit, now time.Time) {
 	}
 	c.engine.bound(n, now)
 	if err := c.make(n, wait); err != nil {
-		v.NotMade(now)
+		if n.lease == nil {
+			v.NotMade(now) // otherwise create says what became of it
+		}
 		c.noteCache(err.Error())
 		return
 	}

@@ -50,8 +50,9 @@ type scope struct {
 	mu      sync.Mutex
 	sender  cacheSender
 	held    map[prefixSum]*held
-	least   int64  // the fewest tokens of a cache, as far as refusals said so
-	never   string // why no cache can be made; "" if one can
+	kept    []*held // caches that are not used any more, and could not be deleted
+	least   int64   // the fewest tokens of a cache, as far as refusals said so
+	never   string  // why no cache can be made; "" if one can
 	rate    tokenRate
 	prompts PromptTally
 	hints   cacheHints
@@ -76,9 +77,12 @@ type held struct {
 	name   string // "" if it does not exist
 	tokens int64
 	from   time.Time
-	until  time.Time
-	others bool // another replica has created it, and deletes it
-	busy   bool // a change of its time to live is under way
+	until  time.Time     // by our clock
+	skew   time.Duration // of the provider's clock, which is ahead by that
+	lease  *lease        // for how long it may live, if an answer to a change of until was not seen
+	others bool          // another replica has created it, and deletes it
+	busy   bool          // a change of its time to live is under way
+	fixed  time.Time     // when such a change may be tried again, after one that failed
 	uses   int64
 }
 

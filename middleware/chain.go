@@ -266,8 +266,12 @@ func (r *run) send() (*http.Response, error) {
 		return resp, err
 	}
 	resp.Body.Close()
-	r.call.dropCache()
-	return r.sendOnce()
+	blame := r.call.dropCache()
+	resp, err = r.sendOnce()
+	if blame != nil && err == nil && resp.StatusCode >= 200 && resp.StatusCode <= 299 {
+		blame()
+	}
+	return resp, err
 }
 
 // sendOnce makes one attempt.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
@@ -23,10 +22,7 @@ type CacheHandle struct {
 	scope    *scope
 	held     *held
 	elements []wire.Element
-
-	mu     sync.Mutex
-	closed bool
-	miss   string
+	closed   bool // guarded by the scope's mu
 }
 
 // Ensure registers content, and returns when a context cache holds it. From then on, calls through the stack whose request
@@ -56,6 +52,9 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 	if ttl == 0 {
 		ttl = time.Until(content.ExpireTime)
 	}
+	if ttl < shortestTTL {
+		return nil, fmt.Errorf("skinflint: Ensure: the TTL is %v: want at least %v, or it expires before a call can use it", ttl, shortestTTL)
+	}
 	content.TTL, content.ExpireTime, content.DisplayName = time.Hour, time.Time{}, "" // the creation sets its own
 	body, err := client.Body(content)
 	if err != nil {
@@ -69,12 +68,11 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 	if err != nil {
 		return nil, err
 	}
-	h := sc.register(prefix, q, body, ttl)
+	h := sc.register(prefix, q, body, ttl, policy.From(ctx).Tags())
 	handle := &CacheHandle{scope: sc, held: h, elements: prefix.Elements}
 	set := s.rules.Load().resolver.Resolve(policy.From(ctx), policy.Subject{Provider: q.Provider, Operation: wire.CreateCache, Model: q.Model}).Cache
 	if err := s.ensure(ctx, handle, set); err != nil {
-		handle.release()
-		return nil, fmt.Errorf("skinflint: Ensure: %w", err)
+		return nil, errors.Join(fmt.Errorf("skinflint: Ensure: %w", err), handle.Close(context.WithoutCancel(ctx)))
 	}
 	return handle, nil
 }
@@ -97,7 +95,7 @@ func (s *Stack) ensure(ctx context.Context, handle *CacheHandle, set policy.Cach
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	if h.name == "" {
-		return errors.New(h.why)
+		return errors.New(cmp.Or(h.why, "the context cache is gone already"))
 	}
 	return nil
 }
@@ -110,14 +108,14 @@ func (s *scope) registered(h *held, parent string, tags map[string]string, set p
 }
 
 // register adds a registration of content to the scope.
-func (s *scope) register(p *wire.Prefix, q price.Query, body []byte, ttl time.Duration) *held {
+func (s *scope) register(p *wire.Prefix, q price.Query, body []byte, ttl time.Duration, tags map[string]string) *held {
 	sums := sumsOf(p)
 	sum := sums[len(sums)-1]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.held[sum]
 	if h == nil {
-		h = &held{sum: sum}
+		h = &held{sum: sum, tags: tags}
 		s.held[sum] = h
 	}
 	h.query, h.media = q, slices.ContainsFunc(p.Elements, func(e wire.Element) bool { return e.Media })
@@ -194,6 +192,9 @@ func (h *CacheHandle) Why(req *http.Request) (string, error) {
 	}
 	h.scope.mu.Lock()
 	defer h.scope.mu.Unlock()
+	if h.closed {
+		return "the registration is closed", nil
+	}
 	if !h.held.usable(time.Now()) {
 		return cmp.Or(h.held.why, "there is no cache at the moment: the next call has it created"), nil
 	}
@@ -237,27 +238,24 @@ func (h *CacheHandle) Uses() int64 {
 // Close ends the registration. When the last one of the same content is closed, the cache is deleted. Calls that use it are
 // sent again without it. To close a handle twice does nothing.
 func (h *CacheHandle) Close(ctx context.Context) error {
-	if !h.release() {
-		return nil
-	}
-	return h.scope.delete(ctx, h.held, "")
+	return h.scope.deleteForgotten(ctx, h.release(), "")
 }
 
-// release ends the registration, and reports whether it was the last one.
-func (h *CacheHandle) release() (last bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return false
-	}
-	h.closed = true
+// release ends the registration. If it was the last one, it forgets the cache and returns it.
+func (h *CacheHandle) release() (gone *held) {
 	s := h.scope
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h.held.handles--
+	if h.closed {
+		return nil
+	}
+	h.closed = true
 	s.engine.caching.registered.Add(-1)
-	if last = h.held.handles == 0; last && h.held.name == "" && h.held.making == nil {
+	if h.held.handles--; h.held.handles > 0 {
+		return nil
+	}
+	if h.held.name == "" && h.held.making == nil {
 		delete(s.held, h.held.sum)
 	}
-	return last
+	return s.forget(h.held)
 }

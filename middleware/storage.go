@@ -29,6 +29,7 @@ type stored struct {
 	tokens  int64
 	from    time.Time
 	until   time.Time
+	skew    time.Duration // of the provider's clock, which is ahead of ours by that; 0 if both agree
 	cost    price.Pico
 	seconds int64
 }
@@ -72,6 +73,9 @@ func (s *caches) change(row *ledger.Row, a account, is wire.Stored) *ledger.Row 
 			is.Expires = c.until
 		}
 	}
+	if !is.Deleted && !is.Expires.IsZero() {
+		is.Expires = is.Expires.Add(-c.skew)
+	}
 	if c.until = is.Expires; c.until.Before(c.from) && !c.until.IsZero() {
 		c.until = c.from
 	}
@@ -107,15 +111,21 @@ func unknownStorage(row *ledger.Row, c *stored, name, why string) *ledger.Row {
 	return u
 }
 
+// maxSkew is how much the provider's clock and ours may differ without being corrected.
+const maxSkew = time.Minute
+
 // newStored returns a context cache that was just made.
 func newStored(row *ledger.Row, a account, is wire.Stored) *stored {
 	q := a.query("")
 	q.Model = is.Model
-	from := is.Created
-	if now := time.Now(); from.Before(now.Add(-time.Hour)) || from.After(now.Add(time.Hour)) {
-		from = a.at // the provider's clock cannot be trusted
+	c := &stored{create: *row, query: q, tokens: is.Tokens, from: is.Created, at: time.Now().UTC()}
+	if c.from.Before(a.at.Add(-maxSkew)) || c.from.After(c.at.Add(maxSkew)) { // when it is deleted, only our clock says when
+		c.from = a.at
+		if !is.Created.IsZero() {
+			c.skew = is.Created.Sub(a.at)
+		}
 	}
-	return &stored{create: *row, query: q, tokens: is.Tokens, from: from, at: time.Now().UTC()}
+	return c
 }
 
 // row returns the row by which the rows so far add up to what it costs to hold the cache until its end.
