@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -80,6 +81,15 @@ func (s *caches) change(row *ledger.Row, a account, is wire.Stored) *ledger.Row 
 		c.until = c.from
 	}
 	return c.row(a.prices)
+}
+
+// found notes a context cache whose creation, by an attempt with the row, was not answered. That row's exposure has its first
+// time to live. What it costs is known from the next change on, which is charged with all that came before.
+func (s *caches) found(create ledger.Row, q price.Query, e cachedcontent.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	create.ResponseID = e.Name
+	s.byName.put(storedName(e.Name), &stored{create: create, query: q, tokens: e.Tokens, from: e.Created, until: e.Expires, at: time.Now().UTC()})
 }
 
 // storedName returns a context cache's name without its project, which Vertex AI's answers give by number and requests by id.
