@@ -13,19 +13,21 @@ type WriterConfig struct {
 	PerMille int // how much writes may lose, of what the calls would cost without them, before they are stopped; 8
 }
 
-// WriteRates are the prices in force for a request at a provider that charges for what it writes to its cache. An option
-// whose price is below Input is taken as one that costs nothing more than Input. Where Cached is not less than Input, nothing
-// is written.
+// WriteRates are the prices in force for a request at a provider that charges for what it writes to its cache. Where Cached is
+// not less than Input, nothing is written.
 type WriteRates struct {
-	Input   price.Pico // of a token that is neither read from the cache nor written to it
-	Cached  price.Pico // of a token that is read from the cache
-	Options []WriteOption
+	Input   price.Pico    // of a token that is neither read from the cache nor written to it
+	Cached  price.Pico    // of a token that is read from the cache
+	Options []WriteOption // in the same order for all requests of a Writer; those after the fourth are ignored
 }
+
+// ok reports whether a write can earn at all.
+func (r *WriteRates) ok() bool { return r.Input > 0 && r.Cached >= 0 && r.Cached < r.Input }
 
 // WriteOption is a time to live that the provider sells. It begins again with each read.
 type WriteOption struct {
 	TTL   time.Duration
-	Write price.Pico // of a token that is written, in all
+	Write price.Pico // of a token that is written; less than the input price counts as that
 }
 
 // maxOptions is how many options a Writer looks at.
@@ -80,7 +82,8 @@ func NewWriter(config WriterConfig) *Writer {
 	config.Blocks = max(config.Blocks, 2*blocksPerRecord)
 	return &Writer{
 		config: config, prefixes: newLRU[written](config.Blocks),
-		learner: newLearner(writerBias, ageds, flats, config.Blocks/blocksPerRecord), short: shortfall{30}, purse: purse{halfLife: writerHalfLife},
+		learner: newLearner(writerBias, ageds, flats, config.Blocks/blocksPerRecord),
+		short:   shortfall{30}, purse: purse{halfLife: writerHalfLife},
 	}
 }
 
@@ -101,8 +104,8 @@ type Writing struct {
 	done   bool
 }
 
-// Arrive learns that a request is about to be sent, and advises what it should write. The nodes and the options must not be
-// changed until the Writing is done with.
+// Arrive learns that a request is about to be sent, and advises what it should write. Afterwards Answered or Failed has to be
+// called: until then the price of the write is reserved in the loss budget, and the nodes and the options must not change.
 func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -110,7 +113,7 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 	w.learner.advance(now)
 	w.purse.advance(now)
 	p = p.checked()
-	x := &Writing{Read: -1, Node: -1, writer: w, nodes: p.Nodes, tokens: p.Tokens, rates: r}
+	x := &Writing{Read: -1, Node: -1, writer: w, nodes: p.Nodes, tokens: p.Tokens, rates: r, done: !r.ok()}
 	if len(p.Nodes) == 0 {
 		return x
 	}
@@ -118,7 +121,7 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 	s := w.look(&p, now)
 	places := s.places()
 	var worth [maxOptions]float64
-	if r.Input > 0 && r.Cached >= 0 && r.Cached < r.Input {
+	if r.ok() {
 		for i := range min(len(r.Options), maxOptions) {
 			worth[i] = w.weigh(x, i, &places)
 		}
@@ -276,6 +279,7 @@ func (x *Writing) Answered(cached, written int64, at time.Time) {
 		each := max(x.rates.Options[x.Option].Write-x.rates.Input, 0)
 		w.purse.earned = add(w.purse.earned, -times(written, each))
 	}
+	w.purse.limit(w.config.PerMille)
 	w.forget(x, cached+written)
 }
 
