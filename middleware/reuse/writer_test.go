@@ -234,6 +234,17 @@ func TestWriterShorterAfterLonger(t *testing.T) {
 	}
 }
 
+// checkPossible fails the test if a provider could not do what is advised.
+func checkPossible(t *testing.T, name string, x *Writing, p Prompt, r WriteRates) {
+	t.Helper()
+	switch {
+	case x.Read < -1 || x.Read >= len(p.Nodes) || x.Node < -1 || x.Node >= len(p.Nodes):
+		t.Errorf("%s: reads %d and writes %d of %d nodes", name, x.Read, x.Node, len(p.Nodes))
+	case x.Node >= 0 && (x.Node <= x.Read || p.Nodes[x.Node].Tokens < p.Least || x.Option >= len(r.Options)):
+		t.Errorf("%s: reads %d, writes %d with option %d", name, x.Read, x.Node, x.Option)
+	}
+}
+
 func TestWriterBadInput(t *testing.T) {
 	w, at := hot(t)
 	good := shared(at, 1, 20, 1, 2)
@@ -256,9 +267,7 @@ func TestWriterBadInput(t *testing.T) {
 			"huge": {Input: 1 << 62, Cached: 1, Options: []WriteOption{{1 << 62, 1<<63 - 1}}},
 		} {
 			x := w.Arrive(p, r)
-			if x.Node >= len(p.Nodes) || x.Read >= len(p.Nodes) || x.Node >= 0 && x.Option >= len(r.Options) {
-				t.Errorf("%s, rates %s: %d, %d, %d", name, rate, x.Read, x.Node, x.Option)
-			}
+			checkPossible(t, name+", rates "+rate, x, p, r)
 			if (rate == "none" || rate == "no options" || rate == "dear reads" || rate == "negative" || rate == "no time") && x.Node >= 0 {
 				t.Errorf("%s, rates %s: writes node %d", name, rate, x.Node)
 			}
@@ -307,12 +316,7 @@ func TestWriterAnyOrder(t *testing.T) {
 			at = at.Add(time.Duration(random.ExpFloat64() * float64(20*time.Second)))
 			p := shared(at, uint64(random.IntN(5)), random.IntN(20), uint64(i), random.IntN(5))
 			x := w.Arrive(p, anthropic)
-			switch {
-			case x.Read < -1 || x.Read >= len(p.Nodes) || x.Node < -1 || x.Node >= len(p.Nodes):
-				t.Fatalf("seed %d, call %d: reads %d and writes %d of %d nodes", seed, i, x.Read, x.Node, len(p.Nodes))
-			case x.Node >= 0 && (x.Node <= x.Read || p.Nodes[x.Node].Tokens < p.Least):
-				t.Fatalf("seed %d, call %d: writes node %d, reads %d", seed, i, x.Node, x.Read)
-			}
+			checkPossible(t, fmt.Sprintf("seed %d, call %d", seed, i), x, p, anthropic)
 			open = append(open, x)
 			for len(open) > 0 && random.IntN(3) > 0 {
 				k := random.IntN(len(open))
