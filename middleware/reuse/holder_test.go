@@ -425,9 +425,9 @@ func TestHolderCountedHigher(t *testing.T) {
 		at = at.Add(time.Second)
 		v := h.Arrive(prompt(at, run(1, 20)...), pro, Before)
 		if v.Create != nil {
-			v.Made(1_000_000, at, at.Add(v.Create.For))
+			v.Made(10_500, at, at.Add(v.Create.For))
 			v = h.Arrive(prompt(at, run(1, 20)...), pro, Before)
-			if v.Read == nil || v.Read.Tokens != 1_000_000 {
+			if v.Read == nil || v.Read.Tokens != 10_500 {
 				t.Fatalf("it is not read: %+v", v.Read)
 			}
 			return
