@@ -219,6 +219,39 @@ func TestWriterFailed(t *testing.T) {
 	}
 }
 
+// TestWriterLongerPrefix has a prefix of which most is in the cache. Whether the rest was written is what the answer says.
+func TestWriterLongerPrefix(t *testing.T) {
+	for name, c := range map[string]struct {
+		finish func(x *Writing, at time.Time)
+		read   int // node that the next prompt should read
+	}{
+		"written":           {func(x *Writing, at time.Time) { x.Answered(10_000, 2500, at) }, 24},
+		"counted lower":     {func(x *Writing, at time.Time) { x.Answered(8000, 2000, at) }, 24},
+		"written by others": {func(x *Writing, at time.Time) { x.Answered(12_500, 0, at) }, 24},
+		"all written again": {func(x *Writing, at time.Time) { x.Answered(0, 12_500, at) }, 24},
+		"not written":       {func(x *Writing, at time.Time) { x.Answered(10_000, 0, at) }, 19},
+		"failed":            {func(x *Writing, _ time.Time) { x.Failed() }, 19},
+		"nothing there":     {func(x *Writing, at time.Time) { x.Answered(0, 0, at) }, -1},
+	} {
+		w, at := hot(t)
+		for i := uint64(0); ; i++ {
+			at = at.Add(time.Second)
+			x := w.Arrive(shared(at, 1, 25, 5000+i, 1), anthropic)
+			if x.Read != 19 || i > 100 {
+				t.Fatalf("%s: call %d reads %d, want 19", name, i, x.Read)
+			}
+			if x.Node == 24 {
+				c.finish(x, at)
+				break
+			}
+			x.Answered(10_000, 0, at)
+		}
+		if x := w.Arrive(shared(at, 1, 25, 9000, 1), anthropic); x.Read != c.read {
+			t.Errorf("%s: reads %d, want %d", name, x.Read, c.read)
+		}
+	}
+}
+
 // TestWriterShorterAfterLonger has a prefix in the cache for five minutes: what comes after it is not advised for an hour.
 func TestWriterShorterAfterLonger(t *testing.T) {
 	w, at := hot(t)
