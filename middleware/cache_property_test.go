@@ -40,6 +40,7 @@ type shelf struct {
 	next    int
 	asked   map[string]string    // what each call asks, by its question
 	created map[string][]byte    // the requests that created caches, by name
+	unnamed map[string][]byte    // the requests that were to create caches, by display name
 	refused map[string]time.Time // when the provider first refused a name
 	spent   []expense            // on caches
 	limited map[string]bool      // the questions that met a rate limit, which may be before their bodies were read
@@ -97,6 +98,8 @@ func (s *shelf) RoundTrip(req *http.Request) (*http.Response, error) {
 		return s.create(req, body)
 	case req.Method == http.MethodPatch:
 		s.extend(req, body)
+	case req.Method == http.MethodGet:
+		return s.list(req)
 	}
 	return s.provider.Transport().RoundTrip(req)
 }
@@ -153,6 +156,10 @@ func parsed(body string) (v map[string]any) {
 // create notes what a cache holds, and checks that it was to be created.
 func (s *shelf) create(req *http.Request, body []byte) (*http.Response, error) {
 	now := time.Now()
+	want := parsed(string(body))
+	s.mu.Lock()
+	s.unnamed[fmt.Sprint(want["displayName"])] = body
+	s.mu.Unlock()
 	resp, err := s.provider.Transport().RoundTrip(req)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return resp, err
@@ -169,7 +176,6 @@ func (s *shelf) create(req *http.Request, body []byte) (*http.Response, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	want := parsed(string(body))
 	for _, c := range s.provider.Caches() {
 		same := parsed(string(s.created[c.Name]))
 		if c.Name != made.Name && c.Alive(now) && c.Expires.Sub(now) > 5*time.Second && !s.faulty &&
@@ -180,6 +186,29 @@ func (s *shelf) create(req *http.Request, body []byte) (*http.Response, error) {
 	s.created[made.Name] = body
 	cost, _ := price.Embedded().Cost(price.Query{Provider: "gemini", Model: cacheModel, Tier: "standard", At: now}, price.Usage{Input: made.Usage.TotalTokenCount})
 	s.spent = append(s.spent, expense{now, cost.Cost + s.storage(made.Usage.TotalTokenCount, now, now.Add(lifetime(want)))})
+	return resp, nil
+}
+
+// list notes the caches that are found again although their creation was not answered.
+func (s *shelf) list(req *http.Request) (*http.Response, error) {
+	resp, err := s.provider.Transport().RoundTrip(req)
+	if err != nil {
+		return resp, err
+	}
+	answer, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(answer), errorReader{err}))
+	var list struct {
+		CachedContents []struct{ Name, DisplayName string }
+	}
+	json.Unmarshal(answer, &list)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range list.CachedContents {
+		if body := s.unnamed[c.DisplayName]; body != nil {
+			s.created[c.Name] = body
+		}
+	}
 	return resp, nil
 }
 
@@ -384,7 +413,7 @@ func (s *shelf) finish() {
 func (s *shelf) checkLeft() {
 	s.Helper()
 	for _, c := range s.provider.Caches() {
-		if s.created[c.Name] != nil && c.Alive(time.Now()) {
+		if (s.created[c.Name] != nil || !s.faulty) && c.Alive(time.Now()) {
 			s.Errorf("%s is still alive, until %v", c.Name, c.Expires)
 		}
 	}
@@ -513,7 +542,7 @@ func TestCacheLifecycles(t *testing.T) {
 func lifecycles(t *testing.T, seed uint64, faulty bool, steps int) {
 	t.Logf("seed %d, faults %v", seed, faulty)
 	s := &shelf{random: rand.New(rand.NewPCG(seed, 1)), faulty: faulty,
-		asked: map[string]string{}, created: map[string][]byte{}, refused: map[string]time.Time{}, limited: map[string]bool{}}
+		asked: map[string]string{}, created: map[string][]byte{}, unnamed: map[string][]byte{}, refused: map[string]time.Time{}, limited: map[string]bool{}}
 	faults := []llmtest.Fault{
 		llmtest.ResetBeforeAccept, llmtest.ResetAfterAccept, llmtest.CutStream, llmtest.ServerError, llmtest.ServerErrorAfterWork,
 		llmtest.Overloaded, llmtest.RateLimited, llmtest.QuotaExceeded, llmtest.BadRequest, llmtest.Stall, llmtest.EarlyRateLimited,
