@@ -28,9 +28,9 @@ func (s *scope) follow(changes []reuse.Change, parent string, set policy.Cache) 
 		case h == nil:
 			s.holder.Gone(change.Hash, time.Now())
 		case !change.Until.IsZero():
-			s.engine.caching.background(func() { s.extend(h, change.Until, parent, set) })
+			s.caching.background(func() { s.extend(h, change.Until, parent, set) })
 		case h.handles == 0:
-			s.engine.caching.background(func() { s.delete(context.Background(), h, parent) })
+			s.caching.background(func() { s.delete(context.Background(), h, parent) })
 		}
 	}
 }
@@ -105,7 +105,7 @@ func (s *scope) extendWithin(h *held, name string, e *errand, until time.Time, s
 	}
 	s.mu.Unlock()
 	s.holder.Extended(h.sum.id(), until)
-	if r := s.engine.caching.registry; r != nil {
+	if r := s.caching.registry; r != nil {
 		_, err = r.Renew(ctx, s.key(h), name, until)
 	}
 	return err
@@ -120,7 +120,7 @@ func (s *scope) affords(h *held, until time.Time, set *policy.Cache) (price.Pico
 	if tokens <= 0 {
 		return 0, errors.New("it is not known how many tokens it holds")
 	}
-	catalog := s.engine.book.Catalog()
+	catalog := s.caching.prices()
 	all, err := catalog.Storage(q, tokens, from, until)
 	if err != nil {
 		return 0, fmt.Errorf("what its storage would cost is not known: %w", err)
@@ -149,7 +149,7 @@ func (s *scope) deleteForgotten(ctx context.Context, gone *held, parent string) 
 	s.holder.Gone(gone.sum.id(), time.Now())
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
-	if r := s.engine.caching.registry; r != nil {
+	if r := s.caching.registry; r != nil {
 		if _, err := r.Forget(ctx, s.key(gone), gone.name); err != nil {
 			s.log("stays in the registry", err)
 		}
@@ -219,7 +219,7 @@ func (s *scope) expired(h *held, now time.Time) {
 	if gone == nil || gone.others || !gone.until.Before(s.spent.end(gone.lease)) {
 		return
 	}
-	if !s.engine.caching.background(func() { _ = s.remove(context.Background(), gone, "") }) {
+	if !s.caching.background(func() { _ = s.remove(context.Background(), gone, "") }) {
 		s.kept = append(s.kept, gone)
 	}
 }
@@ -242,15 +242,15 @@ func (s *scope) lost(h *held, name string, reason policy.Reason) {
 	}
 	s.mu.Unlock()
 	if reason != policy.CacheDead {
-		s.engine.caching.background(func() { _ = s.deleteForgotten(context.Background(), gone, "") })
+		s.caching.background(func() { _ = s.deleteForgotten(context.Background(), gone, "") })
 		return
 	}
 	s.holder.Gone(h.sum.id(), now)
-	r := s.engine.caching.registry
+	r := s.caching.registry
 	if r == nil {
 		return
 	}
-	s.engine.caching.background(func() {
+	s.caching.background(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), changeTimeout)
 		defer cancel()
 		if _, err := r.Forget(ctx, s.key(h), name); err != nil {

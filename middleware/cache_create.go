@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
-	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/reuse"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
@@ -99,7 +100,7 @@ func (s *scope) create(n *creation) {
 
 // createOnce creates the cache, unless another replica has it.
 func (s *scope) createOnce(ctx context.Context, n *creation) error {
-	k, key := &s.engine.caching, s.key(n.held)
+	k, key := s.caching, s.key(n.held)
 	if k.registry != nil {
 		entry, err := k.claim(ctx, key)
 		switch {
@@ -121,7 +122,7 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 	if e.row.Outcome == policy.Ambiguous || e.served() && made.Name == "" {
 		if found, ok := s.orphan(ctx, e, display); ok {
 			made, err = found, nil
-			s.engine.stored.found(e.row, n.held.query, found)
+			s.caching.found(e.row, n.held.query, found)
 		}
 	}
 	if made.Name == "" {
@@ -204,7 +205,7 @@ func (s *scope) exists(n *creation, e cachedcontent.Entry) {
 	h.lease, h.fixed = n.lease, time.Time{}
 	s.spent.lives(h.lease, e.Expires)
 	h.name, h.tokens, h.from, h.until, h.why = e.Name, e.Tokens, e.Created, e.Expires, ""
-	h.others = s.engine.caching.registry != nil && e.Owner != s.engine.caching.owner
+	h.others = s.caching.registry != nil && e.Owner != s.caching.owner
 }
 
 // failed notes why the cache was not created, and when that may be tried again.
@@ -263,8 +264,8 @@ func (s *scope) wait(ctx context.Context, h *held) error {
 
 // bound sets what the cache may cost at most, with its storage. Each byte is at most one token; what is no text is at most the
 // context window.
-func (e *engine) bound(n *creation, now time.Time) {
-	catalog, q := e.book.Catalog(), n.held.query
+func (s *scope) bound(n *creation, now time.Time) {
+	catalog, q := s.caching.prices(), n.held.query
 	tokens := int64(len(n.body))
 	if window, _, ok := catalog.Limits(q.Provider, q.Model); ok && (n.held.media || window < tokens) {
 		tokens = window
@@ -282,36 +283,42 @@ func (e *engine) bound(n *creation, now time.Time) {
 	n.most, n.noMost = most, err
 }
 
-// seconds writes a duration as Google's APIs want it.
-func seconds(d time.Duration) string {
-	return fmt.Sprintf("%d.%03ds", d/time.Second, d%time.Second/time.Millisecond)
+// registered returns the creation of a registered cache.
+func (s *scope) registered(h *held, parent string, tags map[string]string, set policy.Cache, now time.Time) *creation {
+	n := &creation{held: h, body: h.body, ttl: h.ttl, set: set, errand: &errand{parent: parent, tags: tags}}
+	s.bound(n, now)
+	return n
 }
 
-// note is called when the attempt of an errand has ended.
-func (e *errand) note(row, storage *ledger.Row, is wire.Stored) {
-	e.row, e.stored = *row, is
-	if storage != nil {
-		e.storage = storage.Cost.Pico
+// register adds a registration of content to the scope.
+func (s *scope) register(p *wire.Prefix, q price.Query, body []byte, ttl time.Duration, tags map[string]string) *held {
+	sums := sumsOf(p)
+	sum := sums[len(sums)-1]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.held[sum]
+	if h == nil {
+		h = &held{sum: sum, tags: tags}
+		s.held[sum] = h
 	}
+	h.query, h.media = q, slices.ContainsFunc(p.Elements, func(e wire.Element) bool { return e.Media })
+	h.body, h.elements, h.ttl = withoutTTL(body), p.Elements, max(h.ttl, ttl)
+	h.handles++
+	s.caching.registered.Add(1)
+	return h
 }
 
-// cost returns what the errand has cost, or may have cost.
-func (e *errand) cost() price.Pico { return max(0, e.row.Cost.Pico+e.row.Exposure.Pico+e.storage) }
+var creationPaths = transport.MustPaths("ttl")
 
-// rejection returns the error of an errand that the provider did not do.
-func (e *errand) rejection() error {
-	switch row := &e.row; {
-	case row.Reason == policy.CacheTooSmall && e.least > 0:
-		return fmt.Errorf("the provider rejects it as too small for a context cache: the least is %d tokens", e.least)
-	case row.Reason == policy.CacheTooSmall:
-		return errors.New("the provider rejects it as too small for a context cache")
-	case row.Reason == policy.NoCaches:
-		return errors.New("the provider has no context caches for this model and key, as on its free tier")
-	case row.Status == 0:
-		return errors.New("the provider did not answer")
-	case row.ErrorCode != "":
-		return fmt.Errorf("the provider answers %d (%s)", row.Status, row.ErrorCode)
-	default:
-		return fmt.Errorf("the provider answers %d", row.Status)
+// withoutTTL returns the request that creates a cache, without its time to live.
+func withoutTTL(body []byte) []byte {
+	fields, err := transport.Find(body, creationPaths)
+	if err != nil {
+		return body
 	}
+	cut, err := fields.Splice(transport.Edit{Path: "ttl", Remove: true})
+	if err != nil {
+		return body
+	}
+	return cut
 }

@@ -44,7 +44,7 @@ func (s *scope) orphan(ctx context.Context, create *errand, display string) (cac
 		}
 		for _, c := range list.Caches {
 			if c.DisplayName == display && lastPart(c.Model) == s.model {
-				return cachedcontent.Entry{Name: c.Name, Tokens: c.Usage.TotalTokenCount, Created: c.CreateTime, Expires: c.ExpireTime, Owner: s.engine.caching.owner}, true
+				return cachedcontent.Entry{Name: c.Name, Tokens: c.Usage.TotalTokenCount, Created: c.CreateTime, Expires: c.ExpireTime, Owner: s.caching.owner}, true
 			}
 		}
 		if page = list.Next; page == "" {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
@@ -19,6 +17,7 @@ import (
 
 // A CacheHandle is content that the program has registered with [Stack.Ensure]. It is safe for concurrent use.
 type CacheHandle struct {
+	engine   *engine
 	scope    *scope
 	held     *held
 	elements []wire.Element
@@ -69,7 +68,7 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 		return nil, err
 	}
 	h := sc.register(prefix, q, body, ttl, policy.From(ctx).Tags())
-	handle := &CacheHandle{scope: sc, held: h, elements: prefix.Elements}
+	handle := &CacheHandle{engine: s.engine, scope: sc, held: h, elements: prefix.Elements}
 	set := s.rules.Load().resolver.Resolve(policy.From(ctx), policy.Subject{Provider: q.Provider, Operation: wire.CreateCache, Model: q.Model}).Cache
 	if err := s.ensure(ctx, handle, set); err != nil {
 		return nil, errors.Join(fmt.Errorf("skinflint: Ensure: %w", err), handle.Close(context.WithoutCancel(ctx)))
@@ -100,31 +99,6 @@ func (s *Stack) ensure(ctx context.Context, handle *CacheHandle, set policy.Cach
 	return nil
 }
 
-// registered returns the creation of a registered cache.
-func (s *scope) registered(h *held, parent string, tags map[string]string, set policy.Cache, now time.Time) *creation {
-	n := &creation{held: h, body: h.body, ttl: h.ttl, set: set, errand: &errand{parent: parent, tags: tags}}
-	s.engine.bound(n, now)
-	return n
-}
-
-// register adds a registration of content to the scope.
-func (s *scope) register(p *wire.Prefix, q price.Query, body []byte, ttl time.Duration, tags map[string]string) *held {
-	sums := sumsOf(p)
-	sum := sums[len(sums)-1]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := s.held[sum]
-	if h == nil {
-		h = &held{sum: sum, tags: tags}
-		s.held[sum] = h
-	}
-	h.query, h.media = q, slices.ContainsFunc(p.Elements, func(e wire.Element) bool { return e.Media })
-	h.body, h.elements, h.ttl = withoutTTL(body), p.Elements, max(h.ttl, ttl)
-	h.handles++
-	s.engine.caching.registered.Add(1)
-	return h
-}
-
 // scopeFor returns the scope of a client's caches of a model, and what selects their price.
 func (s *Stack) scopeFor(ctx context.Context, client *cachedcontent.Client, model string) (*scope, price.Query, error) {
 	req, err := client.NewRequest(ctx, http.MethodPost, "", nil)
@@ -137,30 +111,15 @@ func (s *Stack) scopeFor(ctx context.Context, client *cachedcontent.Client, mode
 	}
 	var body transport.Body
 	c := &call{Context: ctx, engine: s.engine, request: req, dialect: dialect, wire: facts, headers: body.Inspect(req.Header)}
-	sc := s.engine.caching.scope(c, cacheSender{chain: chainOf(s.chain), client: client}, model)
+	sc := s.engine.caching.scope(idOf(c, model), cacheSender{chain: s.chain, client: client})
 	c.wire.Model = sc.model
 	return sc, c.account(time.Now()).query(policy.Standard), nil
-}
-
-var creationPaths = transport.MustPaths("ttl")
-
-// withoutTTL returns the request that creates a cache, without its time to live.
-func withoutTTL(body []byte) []byte {
-	fields, err := transport.Find(body, creationPaths)
-	if err != nil {
-		return body
-	}
-	cut, err := fields.Splice(transport.Edit{Path: "ttl", Remove: true})
-	if err != nil {
-		return body
-	}
-	return cut
 }
 
 // Why says in plain words why a request does not use the cache: in what it differs from the content; "" if it would use it. It
 // reads the request's body by GetBody, and sends nothing.
 func (h *CacheHandle) Why(req *http.Request) (string, error) {
-	e := h.scope.engine
+	e := h.engine
 	_, facts, ok := e.router.Recognise(req.Method, req.URL)
 	switch {
 	case !ok || facts.Prefix == nil || !facts.Caches:
@@ -174,7 +133,7 @@ func (h *CacheHandle) Why(req *http.Request) (string, error) {
 	}
 	c := &call{Context: context.WithoutCancel(req.Context()), engine: e, request: copied, wire: facts, options: policy.From(req.Context()), explained: true}
 	c.headers = c.body.Inspect(req.Header)
-	if err := c.loadPrefix(); err != nil {
+	if c.prefix, err = loadPrefix(&c.body, copied, facts.Prefix); err != nil {
 		return "", fmt.Errorf("skinflint: Why: %w", err)
 	}
 	defer c.body.Close()
@@ -200,9 +159,6 @@ func (h *CacheHandle) Why(req *http.Request) (string, error) {
 	}
 	return "", nil
 }
-
-// lastPart returns what comes after the last slash of a model's name.
-func lastPart(model string) string { return model[strings.LastIndexByte(model, '/')+1:] }
 
 // Name returns the name of the cache; "" if there is none at the moment.
 func (h *CacheHandle) Name() string {
@@ -250,7 +206,7 @@ func (h *CacheHandle) release() (gone *held) {
 		return nil
 	}
 	h.closed = true
-	s.engine.caching.registered.Add(-1)
+	s.caching.registered.Add(-1)
 	if h.held.handles--; h.held.handles > 0 {
 		return nil
 	}

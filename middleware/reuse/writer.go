@@ -13,19 +13,21 @@ type WriterConfig struct {
 	PerMille int // how much writes may lose, of what the calls would cost without them, before they are stopped; 8
 }
 
-// WriteRates are the prices in force for a request at a provider that charges for what it writes to its cache. An option
-// whose price is below Input is taken as one that costs nothing more than Input. Where Cached is not less than Input, nothing
-// is written.
+// WriteRates are the prices in force for a request at a provider that charges for what it writes to its cache. Where Cached is
+// not less than Input, nothing is written.
 type WriteRates struct {
-	Input   price.Pico // of a token that is neither read from the cache nor written to it
-	Cached  price.Pico // of a token that is read from the cache
-	Options []WriteOption
+	Input   price.Pico    // of a token that is neither read from the cache nor written to it
+	Cached  price.Pico    // of a token that is read from the cache
+	Options []WriteOption // in the same order for all requests of a Writer; those after the fourth are ignored
 }
+
+// ok reports whether a write can earn at all.
+func (r *WriteRates) ok() bool { return r.Input > 0 && r.Cached >= 0 && r.Cached < r.Input }
 
 // WriteOption is a time to live that the provider sells. It begins again with each read.
 type WriteOption struct {
 	TTL   time.Duration
-	Write price.Pico // of a token that is written, in all
+	Write price.Pico // of a token that is written; less than the input price counts as that
 }
 
 // maxOptions is how many options a Writer looks at.
@@ -80,7 +82,8 @@ func NewWriter(config WriterConfig) *Writer {
 	config.Blocks = max(config.Blocks, 2*blocksPerRecord)
 	return &Writer{
 		config: config, prefixes: newLRU[written](config.Blocks),
-		learner: newLearner(writerBias, ageds, flats, config.Blocks/blocksPerRecord), short: shortfall{30}, purse: purse{halfLife: writerHalfLife},
+		learner: newLearner(writerBias, ageds, flats, config.Blocks/blocksPerRecord),
+		short:   shortfall{30}, purse: purse{halfLife: writerHalfLife},
 	}
 }
 
@@ -101,8 +104,8 @@ type Writing struct {
 	done   bool
 }
 
-// Arrive learns that a request is about to be sent, and advises what it should write. The nodes and the options must not be
-// changed until the Writing is done with.
+// Arrive learns that a request is about to be sent, and advises what it should write. Afterwards Answered or Failed has to be
+// called: until then the price of the write is reserved in the loss budget, and the nodes and the options must not change.
 func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -110,7 +113,7 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 	w.learner.advance(now)
 	w.purse.advance(now)
 	p = p.checked()
-	x := &Writing{Read: -1, Node: -1, writer: w, nodes: p.Nodes, tokens: p.Tokens, rates: r}
+	x := &Writing{Read: -1, Node: -1, writer: w, nodes: p.Nodes, tokens: p.Tokens, rates: r, done: !r.ok()}
 	if len(p.Nodes) == 0 {
 		return x
 	}
@@ -118,7 +121,7 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 	s := w.look(&p, now)
 	places := s.places()
 	var worth [maxOptions]float64
-	if r.Input > 0 && r.Cached >= 0 && r.Cached < r.Input {
+	if r.ok() {
 		for i := range min(len(r.Options), maxOptions) {
 			worth[i] = w.weigh(x, i, &places)
 		}
@@ -258,7 +261,7 @@ func (w *Writer) remember(x *Writing, s *sight, places *[2]place, worth [maxOpti
 }
 
 // Answered says that the answer came, at a time, and how many tokens of the prompt the provider read from its cache and wrote
-// to it. If these are fewer than half of what was expected, the rest counts as not in the cache.
+// to it. What is less than half of what was expected counts as not in the cache.
 func (x *Writing) Answered(cached, written int64, at time.Time) {
 	w := x.writer
 	w.mu.Lock()
@@ -276,7 +279,8 @@ func (x *Writing) Answered(cached, written int64, at time.Time) {
 		each := max(x.rates.Options[x.Option].Write-x.rates.Input, 0)
 		w.purse.earned = add(w.purse.earned, -times(written, each))
 	}
-	w.forget(x, cached+written)
+	w.purse.limit(w.config.PerMille)
+	w.correct(x, cached, written)
 }
 
 // Failed says that no answer came: nothing was read, written or paid for.
@@ -284,8 +288,8 @@ func (x *Writing) Failed() {
 	w := x.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.finish(x) && x.Node >= 0 {
-		w.forget(x, x.prefix(x.Read+1))
+	if w.finish(x) {
+		w.correct(x, x.prefix(x.Read+1), 0)
 	}
 }
 
@@ -299,9 +303,18 @@ func (w *Writer) finish(x *Writing) bool {
 	return true
 }
 
-// forget learns that much less of a prompt is in the cache than was expected.
-func (w *Writer) forget(x *Writing, have int64) {
-	for i := max(x.Read, x.Node); i >= 0 && x.nodes[i].Tokens/2 > have; i-- {
+// correct forgets what should be in the cache and is not, as the provider counts. Its tokens are not exactly ours.
+func (w *Writer) correct(x *Writing, cached, written int64) {
+	read := x.prefix(x.Read + 1)
+	for i := max(x.Read, x.Node); i >= 0; i-- {
+		n := x.nodes[i].Tokens
+		if i <= x.Read && cached+written >= n/2 {
+			return
+		}
+		fresh := n - read
+		if i > x.Read && (written >= fresh/2 || cached >= read+fresh/2) {
+			continue
+		}
 		if was := w.prefixes.find(x.nodes[i].Hash); was != nil {
 			was.life, was.until = 0, 0
 		}

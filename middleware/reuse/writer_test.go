@@ -219,6 +219,39 @@ func TestWriterFailed(t *testing.T) {
 	}
 }
 
+// TestWriterLongerPrefix has a prefix of which most is in the cache. Whether the rest was written is what the answer says.
+func TestWriterLongerPrefix(t *testing.T) {
+	for name, c := range map[string]struct {
+		finish func(x *Writing, at time.Time)
+		read   int // node that the next prompt should read
+	}{
+		"written":           {func(x *Writing, at time.Time) { x.Answered(10_000, 2500, at) }, 24},
+		"counted lower":     {func(x *Writing, at time.Time) { x.Answered(8000, 2000, at) }, 24},
+		"written by others": {func(x *Writing, at time.Time) { x.Answered(12_500, 0, at) }, 24},
+		"all written again": {func(x *Writing, at time.Time) { x.Answered(0, 12_500, at) }, 24},
+		"not written":       {func(x *Writing, at time.Time) { x.Answered(10_000, 0, at) }, 19},
+		"failed":            {func(x *Writing, _ time.Time) { x.Failed() }, 19},
+		"nothing there":     {func(x *Writing, at time.Time) { x.Answered(0, 0, at) }, -1},
+	} {
+		w, at := hot(t)
+		for i := uint64(0); ; i++ {
+			at = at.Add(time.Second)
+			x := w.Arrive(shared(at, 1, 25, 5000+i, 1), anthropic)
+			if x.Read != 19 || i > 100 {
+				t.Fatalf("%s: call %d reads %d, want 19", name, i, x.Read)
+			}
+			if x.Node == 24 {
+				c.finish(x, at)
+				break
+			}
+			x.Answered(10_000, 0, at)
+		}
+		if x := w.Arrive(shared(at, 1, 25, 9000, 1), anthropic); x.Read != c.read {
+			t.Errorf("%s: reads %d, want %d", name, x.Read, c.read)
+		}
+	}
+}
+
 // TestWriterShorterAfterLonger has a prefix in the cache for five minutes: what comes after it is not advised for an hour.
 func TestWriterShorterAfterLonger(t *testing.T) {
 	w, at := hot(t)
@@ -231,6 +264,17 @@ func TestWriterShorterAfterLonger(t *testing.T) {
 			t.Fatalf("call %d: an hour is advised after node %d", i, x.Read)
 		}
 		x.Answered(p.Tokens, 0, p.At)
+	}
+}
+
+// checkPossible fails the test if a provider could not do what is advised.
+func checkPossible(t *testing.T, name string, x *Writing, p Prompt, r WriteRates) {
+	t.Helper()
+	switch {
+	case x.Read < -1 || x.Read >= len(p.Nodes) || x.Node < -1 || x.Node >= len(p.Nodes):
+		t.Errorf("%s: reads %d and writes %d of %d nodes", name, x.Read, x.Node, len(p.Nodes))
+	case x.Node >= 0 && (x.Node <= x.Read || p.Nodes[x.Node].Tokens < p.Least || x.Option >= len(r.Options)):
+		t.Errorf("%s: reads %d, writes %d with option %d", name, x.Read, x.Node, x.Option)
 	}
 }
 
@@ -256,13 +300,15 @@ func TestWriterBadInput(t *testing.T) {
 			"huge": {Input: 1 << 62, Cached: 1, Options: []WriteOption{{1 << 62, 1<<63 - 1}}},
 		} {
 			x := w.Arrive(p, r)
-			if x.Node >= len(p.Nodes) || x.Read >= len(p.Nodes) || x.Node >= 0 && x.Option >= len(r.Options) {
-				t.Errorf("%s, rates %s: %d, %d, %d", name, rate, x.Read, x.Node, x.Option)
-			}
+			checkPossible(t, name+", rates "+rate, x, p, r)
 			if (rate == "none" || rate == "no options" || rate == "dear reads" || rate == "negative" || rate == "no time") && x.Node >= 0 {
 				t.Errorf("%s, rates %s: writes node %d", name, rate, x.Node)
 			}
+			before := w.purse.spend
 			x.Answered(-5, 1<<62, p.At)
+			if !r.ok() && w.purse.spend > before {
+				t.Errorf("%s, rates %s: spend %v", name, rate, w.purse.spend)
+			}
 		}
 	}
 	if w.purse.reserved != 0 {
@@ -289,6 +335,44 @@ func TestWriterBounded(t *testing.T) {
 	}
 	perBlock := unsafe.Sizeof(slot[written]{}) + 8 + unsafe.Sizeof(record{})/blocksPerRecord
 	t.Logf("%d bytes for each prefix", perBlock)
+}
+
+// TestWriterAnyOrder has requests that are answered, or fail, in any order and more than once. What is advised is always
+// possible, and all that was reserved is free at the end.
+func TestWriterAnyOrder(t *testing.T) {
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 5))
+		w := NewWriter(WriterConfig{Blocks: 100 + random.IntN(400), PerMille: 1 + random.IntN(100)})
+		var open []*Writing
+		at := start
+		for i := range 1000 {
+			at = at.Add(time.Duration(random.ExpFloat64() * float64(20*time.Second)))
+			p := shared(at, uint64(random.IntN(5)), random.IntN(20), uint64(i), random.IntN(5))
+			x := w.Arrive(p, anthropic)
+			checkPossible(t, fmt.Sprintf("seed %d, call %d", seed, i), x, p, anthropic)
+			open = append(open, x)
+			for len(open) > 0 && random.IntN(3) > 0 {
+				k := random.IntN(len(open))
+				if random.IntN(4) == 0 {
+					open[k].Failed()
+				} else {
+					open[k].Answered(random.Int64N(12_000), random.Int64N(12_000), at)
+				}
+				if random.IntN(4) > 0 {
+					open = append(open[:k], open[k+1:]...)
+				}
+			}
+			if w.purse.reserved < 0 {
+				t.Fatalf("seed %d, call %d: %v is reserved", seed, i, w.purse.reserved)
+			}
+		}
+		for _, x := range open {
+			x.Failed()
+		}
+		if w.purse.reserved != 0 {
+			t.Errorf("seed %d: %v is reserved", seed, w.purse.reserved)
+		}
+	}
 }
 
 func TestWriterConcurrent(t *testing.T) {
