@@ -134,11 +134,14 @@ func (s *scope) affords(h *held, until time.Time, set *policy.Cache) (price.Pico
 	return more.Cost, err
 }
 
-// delete deletes a cache, unless another replica has created it. One that cannot be deleted is charged until it expires, which
+// delete deletes a cache, unless it is registered, or another replica has created it. One that cannot be deleted is charged until it expires, which
 // the error says.
 func (s *scope) delete(ctx context.Context, h *held, parent string) error {
 	s.mu.Lock()
-	gone := s.forget(h)
+	var gone *held
+	if h.handles == 0 {
+		gone = s.forget(h)
+	}
 	s.mu.Unlock()
 	return s.deleteForgotten(ctx, gone, parent)
 }

@@ -123,7 +123,10 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 	if e.row.Outcome == policy.Ambiguous || e.served() && made.Name == "" {
 		if found, ok := s.orphan(ctx, e, display); ok {
 			made, err = found, nil
-			s.caching.found(e.row, n.held.query, found)
+			s.mu.Lock()
+			q := n.held.query
+			s.mu.Unlock()
+			s.caching.found(e.row, q, found)
 		}
 	}
 	if made.Name == "" {
