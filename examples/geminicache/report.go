@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// A summary is what -json prints. Money is in exact decimal strings.
+type summary struct {
+	Cost     price.Sum  `json:"cost_usd"`     // of the questions and of the creation of the cache
+	List     price.Sum  `json:"list_usd"`     // of the same questions at list price, without any cache
+	Saved    price.Sum  `json:"saved_usd"`    // List, less Cost, Storage and Implicit
+	Storage  price.Sum  `json:"storage_usd"`  // for the time that the cache was held
+	Implicit price.Sum  `json:"implicit_usd"` // what the provider's own caching saved, which is not ours to claim
+	Ledger   price.Sum  `json:"ledger_usd"`   // the sum of the ledger's rows: Cost and Storage
+	Meter    *price.Sum `json:"meter_usd,omitempty"`
+}
+
+// A report is what the program says in the end.
+type report struct {
+	model   string
+	held    held
+	rows    []ledger.Row
+	sum     summary
+	without *without // nil if the questions were not asked without a cache
+}
+
+// held is what became of the cache.
+type held struct {
+	name         string
+	tokens, uses int64
+	until        time.Time
+}
+
+// without is what the questions cost without a cache, and what the provider's own caching saved then.
+type without struct{ cost, implicit price.Sum }
+
+// sumUp reads the ledger. It is an error if a cost is not known.
+func (r *report) sumUp(stack *middleware.Stack) error {
+	totals := stack.Totals()
+	r.rows = stack.Rows()
+	r.sum = summary{Cost: totals.Cost, List: totals.List, Saved: totals.Saved, Storage: totals.Storage, Implicit: totals.Implicit}
+	for _, row := range r.rows {
+		if !row.Cost.Known {
+			return fmt.Errorf("the cost of %s is not known: %s", row.Operation, row.Unpriced)
+		}
+		r.sum.Ledger.Add(row.Cost.Pico)
+	}
+	return nil
+}
+
+func (r *report) write(out io.Writer, asJSON bool) error {
+	if asJSON {
+		return writeJSON(out, r.sum)
+	}
+	r.print(out)
+	return nil
+}
+
+// print prints a line for each row of the ledger, and the sums.
+func (r *report) print(out io.Writer) {
+	t := table{{"call", "by", "after", "in", "cached", "out", "cost", "list"}}
+	for _, row := range r.rows {
+		t = append(t, line(row, row.At.Sub(r.rows[0].At)))
+	}
+	t.print(out)
+	s := &r.sum
+	fmt.Fprintf(out, "\n%d of %d questions used the cache of %d tokens, which was extended %d times and then deleted.\n",
+		r.held.uses, len(questions), r.held.tokens, r.count(wire.UpdateCache))
+	fmt.Fprintf(out, "Paid $%s for calls, with the creation of the cache, and $%s for its storage. At list price, without caching: $%s.\n",
+		s.Cost, s.Storage, s.List)
+	fmt.Fprintf(out, "Saved $%s, net of creation and storage. Gemini's own caching gave $%s apart from that.\n", s.Saved, s.Implicit)
+	if w := r.without; w != nil {
+		fmt.Fprintf(out, "The same questions without the cache: $%s, when Gemini's own caching gave $%s.\n", w.cost, w.implicit)
+	}
+	if s.Meter != nil {
+		fmt.Fprintf(out, "The ledger says $%s. The provider's meter says $%s. Both include storage.\n", s.Ledger, s.Meter)
+		return
+	}
+	fmt.Fprintf(out, "The ledger says $%s, with storage. What the provider says is on its bill.\n", s.Ledger)
+}
+
+// count returns how many calls of an operation succeeded.
+func (r *report) count(operation string) (n int) {
+	for _, row := range r.rows {
+		if row.Operation == operation && row.Outcome == policy.Billed {
+			n++
+		}
+	}
+	return n
+}
+
+// line returns the cells of a row.
+func line(row ledger.Row, after time.Duration) []string {
+	what := row.Tags["question"]
+	switch row.Operation {
+	case wire.CreateCache:
+		what = "(create the cache)"
+	case wire.UpdateCache:
+		what = "(extend the cache)"
+	case wire.DeleteCache:
+		what = "(delete the cache)"
+	case wire.CacheStorage:
+		what = "(storage)"
+	}
+	by := row.Tags["by"]
+	if strings.HasPrefix(what, "(") {
+		by = "skinflint"
+	}
+	if row.Stream {
+		what += " ~"
+	}
+	if row.Outcome != policy.Billed && row.Outcome != policy.Storage {
+		what += " (" + string(row.Outcome) + ")"
+	}
+	return []string{what, by, after.Round(time.Second).String(), count(row.Usage.Input), count(row.Usage.CachedInput), count(row.Usage.Output), dollars(row.Cost), dollars(row.List)}
+}
+
+// A table is rows of cells. The first two columns are text, aligned to the left. The others are aligned to the right.
+type table [][]string
+
+func (t table) print(out io.Writer) {
+	widths := make([]int, len(t[0]))
+	for _, row := range t {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	for _, row := range t {
+		var line strings.Builder
+		for i, cell := range row {
+			width := widths[i]
+			if i < 2 {
+				width = -width
+			}
+			fmt.Fprintf(&line, "%*s  ", width, cell)
+		}
+		fmt.Fprintln(out, strings.TrimRight(line.String(), " "))
+	}
+}
+
+// count returns a number, and nothing for zero.
+func count(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// dollars returns an amount with nine decimals, or with more if it has more; nothing for one that is not known.
+func dollars(a ledger.Amount) string {
+	if !a.Known {
+		return ""
+	}
+	whole, fraction, _ := strings.Cut(a.String(), ".")
+	sign := ""
+	if rest, negative := strings.CutPrefix(whole, "-"); negative {
+		sign, whole = "-", rest
+	}
+	return sign + "$" + whole + "." + fraction + strings.Repeat("0", max(0, 9-len(fraction)))
+}
