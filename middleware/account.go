@@ -27,6 +27,8 @@ type account struct {
 	at     time.Time // when the attempt started
 	errand *errand   // nil: the call is the program's
 
+	longWrites bool // we ask for writes to the prompt cache for more than the shortest time
+
 	earlier *pending // the call whose result was fetched; nil for any other attempt
 }
 

@@ -64,6 +64,7 @@ func (a account) boundOn(tier policy.Tier) (price.Pico, error) {
 		return 0, err
 	}
 	size.Output, size.Answers = maxOutput(c), c.Choices
+	size.ShortWrites = size.ShortWrites && !a.longWrites
 	return a.prices.Bound(a.query(tier), size)
 }
 

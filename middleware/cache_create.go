@@ -97,15 +97,13 @@ func (s *scope) create(n *creation) {
 func (s *scope) createOnce(ctx context.Context, n *creation) error {
 	k, key := &s.engine.caching, s.key(n.held)
 	if k.registry != nil {
-		claim, err := k.registry.Claim(ctx, key, k.owner, createTimeout)
+		entry, err := k.claim(ctx, key)
 		switch {
 		case err != nil:
 			return fmt.Errorf("the registry of context caches: %w", err)
-		case claim.Entry.Name != "":
-			s.exists(n.held, claim.Entry)
+		case entry.Name != "":
+			s.exists(n.held, entry)
 			return nil
-		case !claim.Mine:
-			return errors.New("another replica creates it")
 		}
 	}
 	e := n.errand
@@ -136,6 +134,24 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 	}
 	return nil
 }
+
+// claim returns the cache that another replica has, or claims its creation. While another replica creates it, claim waits.
+func (k *caching) claim(ctx context.Context, key cachedcontent.Key) (cachedcontent.Entry, error) {
+	for {
+		c, err := k.registry.Claim(ctx, key, k.owner, createTimeout)
+		if err != nil || c.Mine || c.Entry.Name != "" {
+			return c.Entry, err
+		}
+		select {
+		case <-time.After(min(c.Wait, claimInterval)):
+		case <-ctx.Done():
+			return c.Entry, fmt.Errorf("another replica still creates it: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// claimInterval is how often the registry is asked whether another replica has created a cache.
+const claimInterval = 500 * time.Millisecond
 
 // exists notes that a cache exists.
 func (s *scope) exists(h *held, e cachedcontent.Entry) {

@@ -13,6 +13,7 @@ import (
 // a call of the program, so it has rows and is held to limits.
 type errand struct {
 	parent string            // the call that caused it; "" if none did
+	model  string
 	tags   map[string]string // of that call
 	most   price.Pico        // that it may cost, with the storage; 0 if it creates nothing
 
@@ -21,6 +22,7 @@ type errand struct {
 	storage price.Pico // that the row of its storage adds
 	stored  wire.Stored
 	least   int64 // the fewest tokens of a cache, if a rejection says so
+	answer  []byte // of a list of caches
 }
 
 type errandKey struct{}

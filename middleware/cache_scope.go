@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -26,6 +25,7 @@ type caching struct {
 	registered atomic.Int32 // how many contents are registered: if any, the prefixes of requests are read
 	registry   cachedcontent.Registry
 	owner      string // in the registry
+	salt       string // the same
 
 	mu       sync.Mutex
 	scopes   bounded[*scope]
@@ -223,6 +223,7 @@ func (k *caching) background(f func()) bool {
 
 // send sends an errand, and fails if there is no answer to it.
 func (s *scope) send(ctx context.Context, e *errand, method, name string, body []byte) error {
+	e.model = s.model
 	s.mu.Lock()
 	sender := s.sender
 	s.mu.Unlock()
@@ -241,16 +242,14 @@ func (s *scope) send(ctx context.Context, e *errand, method, name string, body [
 
 // key is the name of a cache in the registry.
 func (s *scope) key(h *held) cachedcontent.Key {
-	return cachedcontent.Key{Provider: s.provider, Account: s.account, Model: s.model, Content: cachedcontent.Hash(h.sum)}
+	sum := sha256.Sum256([]byte(s.engine.caching.salt + "\x00" + s.account))
+	return cachedcontent.Key{Provider: s.provider, Account: hex.EncodeToString(sum[:]), Model: s.model, Content: cachedcontent.Hash(h.sum)}
 }
 
 // log says what could not be done with a context cache.
 func (s *scope) log(what string, err error) {
 	s.engine.logger().Warn("skinflint: a context cache "+what, "provider", s.provider, "model", s.model, "why", err)
 }
-
-// newOwner returns a name for the registry that no other process has.
-func newOwner() string { return rand.Text() }
 
 // A tokenRate says how many tokens a model makes of text, as learned from its answers.
 type tokenRate struct{ tokens, bytes int64 }

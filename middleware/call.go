@@ -114,6 +114,9 @@ func (c *call) open() error {
 	c.headers = c.body.Inspect(req.Header)
 	c.sdkRetry, c.repeat = retryCount(c.headers.RetryCount), repeatableOf(req, c.headers, c.engine.hidden.on)
 	c.deadline, c.errand = deadlineOf(c.Context, c.options), errandOf(c)
+	if c.errand != nil {
+		c.wire.Model = c.errand.model
+	}
 	crossHost := redirected(req)
 	if crossHost {
 		c.wire.Kind = max(c.wire.Kind, wire.Observed) // edits are meant for the first host only
@@ -303,7 +306,10 @@ func (c *call) unbilled() bool {
 
 // account returns what works out the cost of an attempt that starts at the given time.
 func (c *call) account(at time.Time) account {
-	a := account{call: &c.wire, cache: c.cache, input: &c.input, prices: c.engine.book.Catalog(), at: at, errand: c.errand}
+	a := account{
+		call: &c.wire, cache: c.cache, input: &c.input, prices: c.engine.book.Catalog(), at: at, errand: c.errand,
+		longWrites: c.wire.LongWrites(c.promptCache.Writes),
+	}
 	if c.prefix != nil && c.prefix.held != nil {
 		a.cache = "" // what the cache holds is in the request that the bound is of
 	}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -29,6 +30,8 @@ type config struct {
 	onRow   []func(ledger.Row)
 
 	refuseRepeats bool
+	registry      cachedcontent.Registry
+	salt          string // of the registry
 }
 
 // WithPolicy sets the policy. By default it is the zero [policy.Policy].
@@ -98,6 +101,22 @@ func WithCatalog(prices *price.Catalog) Option {
 	}
 }
 
+// WithCacheRegistry sets what the replicas of a program share about the context caches that they make: equal content is then
+// cached once for all of them. By default each stack is by itself. If the registry fails, no cache is created; calls go on
+// without. API keys are in the registry as hashes with the salt, which must be the same for all replicas.
+func WithCacheRegistry(r cachedcontent.Registry, salt string) Option {
+	return func(c *config) error {
+		switch {
+		case isNil(r):
+			return errors.New("skinflint: WithCacheRegistry: the registry is nil")
+		case salt == "":
+			return errors.New("skinflint: WithCacheRegistry: the salt is empty")
+		}
+		c.registry, c.salt = r, salt
+		return nil
+	}
+}
+
 // WithPrices sets the program's own prices, such as those of a contract or of deployments. They come before all others. A
 // row's price_id says which prices were used.
 func WithPrices(prices *price.Catalog) Option {
@@ -147,8 +166,8 @@ func WithDeployments(models map[string]string) Option {
 	return func(c *config) error { c.wire.Deployments = maps.Clone(models); return nil }
 }
 
-// isNil reports whether a store is nil, or a nil pointer.
-func isNil(s ledger.Store) bool {
+// isNil reports whether a value is nil, or a nil pointer.
+func isNil(s any) bool {
 	v := reflect.ValueOf(s)
 	return s == nil || v.Kind() == reflect.Pointer && v.IsNil()
 }

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -69,6 +70,7 @@ func New(options ...Option) (*Stack, error) {
 		rows.sinks = append(rows.sinks, s.watchers.add)
 	}
 	e.hidden.on = c.refuseRepeats
+	e.caching.registry, e.caching.owner, e.caching.salt = c.registry, rand.Text(), c.salt
 	s.members = []member{
 		{link: noLink{}, rank: identifyRank},
 		{link: rows, rank: ledgerRank},

@@ -28,8 +28,8 @@ func newMaker(seed uint64) *maker { return &maker{Rand: rand.New(rand.NewPCG(13,
 func (m *maker) fresh(n int) []uint64 {
 	ids := make([]uint64, n)
 	for i := range ids {
-		ids[i] = m.next
 		m.next++
+		ids[i] = m.next
 	}
 	return ids
 }

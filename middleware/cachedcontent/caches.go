@@ -34,6 +34,14 @@ type Usage struct {
 	AudioSeconds int64
 }
 
+const (
+	createOp = "create cache"
+	listOp   = "list caches"
+	getOp    = "get cache"
+	updateOp = "update cache"
+	deleteOp = "delete cache"
+)
+
 // Create creates a cache. It costs the content's tokens (as input, or as a write: the provider's pages differ) and storage
 // until the cache ends.
 //
@@ -45,7 +53,7 @@ func (c *Client) Create(ctx context.Context, content Content) (Cache, error) {
 	if err != nil {
 		return Cache{}, err
 	}
-	r := &request{op: "create cache", method: http.MethodPost, url: c.url(c.parent + "cachedContents"), body: body}
+	r := &request{op: createOp, method: http.MethodPost, url: c.url(c.parent + "cachedContents"), body: body}
 	return c.cache(ctx, r)
 }
 
@@ -86,7 +94,7 @@ func (c *Client) Get(ctx context.Context, name string) (Cache, error) {
 	if err != nil {
 		return Cache{}, err
 	}
-	return c.cache(ctx, &request{op: "get cache", method: http.MethodGet, url: c.url(full)})
+	return c.cache(ctx, &request{op: getOp, method: http.MethodGet, url: c.url(full)})
 }
 
 // An Expiry is when a cache is to end: after a time to live from now, or at a time. Exactly one must be set.
@@ -108,7 +116,7 @@ func (c *Client) Update(ctx context.Context, name string, e Expiry) (Cache, erro
 	if err != nil {
 		return Cache{}, fmt.Errorf("cachedcontent: update cache: %w", err)
 	}
-	return c.cache(ctx, &request{op: "update cache", method: http.MethodPatch, url: c.url(full), body: body})
+	return c.cache(ctx, &request{op: updateOp, method: http.MethodPatch, url: c.url(full), body: body})
 }
 
 // Delete deletes a cache, which ends its storage. One that is dead already is an [*Error] of the kind [Dead].
@@ -117,7 +125,7 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.do(ctx, &request{op: "delete cache", method: http.MethodDelete, url: c.url(full)})
+	_, err = c.do(ctx, &request{op: deleteOp, method: http.MethodDelete, url: c.url(full)})
 	return err
 }
 
@@ -127,7 +135,7 @@ func (c *Client) List(ctx context.Context) iter.Seq2[Cache, error] {
 	return func(yield func(Cache, error) bool) {
 		query := url.Values{"pageSize": {strconv.Itoa(c.pageSize)}}
 		for {
-			r := &request{op: "list caches", method: http.MethodGet, url: c.url(c.parent+"cachedContents") + "?" + query.Encode()}
+			r := &request{op: listOp, method: http.MethodGet, url: c.url(c.parent+"cachedContents") + "?" + query.Encode()}
 			page, err := c.page(ctx, r)
 			if err != nil {
 				yield(Cache{}, err)

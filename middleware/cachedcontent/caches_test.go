@@ -20,50 +20,61 @@ func TestLifecycle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, llmtest.Config{}, func(t *testing.T, srv *llmtest.Server) {
 				c := client(t, srv.Transport())
-				ctx := t.Context()
 				if c.Provider() != name {
 					t.Errorf("Provider is %q", c.Provider())
 				}
-				made, err := c.Create(ctx, content())
+				made, err := c.Create(t.Context(), content())
 				if err != nil {
 					t.Fatal(err)
 				}
 				if made.Usage.Tokens < 4000 || made.CreateTime.IsZero() || made.ExpireTime.Sub(made.CreateTime) > 10*time.Minute {
 					t.Errorf("created %+v", made)
 				}
-				if name == "vertex" && !strings.HasPrefix(made.Name, "projects/") || name == "gemini" && !strings.HasPrefix(made.Name, "cachedContents/") {
+				if begin := map[string]string{"vertex": "projects/", "gemini": "cachedContents/"}[name]; !strings.HasPrefix(made.Name, begin) {
 					t.Errorf("the name is %s", made.Name)
 				}
 				time.Sleep(time.Minute)
-				got, err := c.Get(ctx, made.Name)
-				if err != nil || got.Name != made.Name || got.Model != made.Model || !got.ExpireTime.Equal(made.ExpireTime) {
-					t.Errorf("Get = %+v, %v; want %+v", got, err, made)
-				}
-				longer, err := c.Update(ctx, made.Name, cachedcontent.Expiry{TTL: time.Hour})
-				if err != nil || longer.ExpireTime.Sub(time.Now()) < 59*time.Minute {
-					t.Errorf("Update = %+v, %v", longer, err)
-				}
-				at := time.Now().Add(2 * time.Hour).Truncate(time.Second)
-				if until, err := c.Update(ctx, made.Name, cachedcontent.Expiry{ExpireTime: at}); err != nil || !until.ExpireTime.Equal(at) {
-					t.Errorf("Update = %+v, %v; want until %v", until, err, at)
-				}
-				if err := c.Delete(ctx, made.Name); err != nil {
+				live(t, c, made)
+				if err := c.Delete(t.Context(), made.Name); err != nil {
 					t.Error(err)
 				}
-				for op, err := range map[string]error{
-					"Get":    second(c.Get(ctx, made.Name)),
-					"Update": second(c.Update(ctx, made.Name, cachedcontent.Expiry{TTL: time.Hour})),
-					"Delete": c.Delete(ctx, made.Name),
-				} {
-					if !cachedcontent.IsDead(err) {
-						t.Errorf("%s of a dead cache: %v", op, err)
-					}
-				}
+				checkDead(t, c, made.Name)
 				if n := alive(srv); n != 0 {
 					t.Errorf("%d caches are alive", n)
 				}
 			})
 		})
+	}
+}
+
+// live reads a cache, and sets its end twice.
+func live(t *testing.T, c *cachedcontent.Client, made cachedcontent.Cache) {
+	t.Helper()
+	got, err := c.Get(t.Context(), made.Name)
+	if err != nil || got.Name != made.Name || got.Model != made.Model || !got.ExpireTime.Equal(made.ExpireTime) {
+		t.Errorf("Get = %+v, %v; want %+v", got, err, made)
+	}
+	longer, err := c.Update(t.Context(), made.Name, cachedcontent.Expiry{TTL: time.Hour})
+	if err != nil || time.Until(longer.ExpireTime) < 59*time.Minute {
+		t.Errorf("Update = %+v, %v", longer, err)
+	}
+	at := time.Now().Add(2 * time.Hour).Truncate(time.Second)
+	if until, err := c.Update(t.Context(), made.Name, cachedcontent.Expiry{ExpireTime: at}); err != nil || !until.ExpireTime.Equal(at) {
+		t.Errorf("Update = %+v, %v; want until %v", until, err, at)
+	}
+}
+
+// checkDead checks that nothing can be done with a cache.
+func checkDead(t *testing.T, c *cachedcontent.Client, name string) {
+	t.Helper()
+	for op, err := range map[string]error{
+		"Get":    second(c.Get(t.Context(), name)),
+		"Update": second(c.Update(t.Context(), name, cachedcontent.Expiry{TTL: time.Hour})),
+		"Delete": c.Delete(t.Context(), name),
+	} {
+		if !cachedcontent.IsDead(err) {
+			t.Errorf("%s of a dead cache: %v", op, err)
+		}
 	}
 }
 

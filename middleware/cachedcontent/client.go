@@ -63,8 +63,8 @@ func WithHeader(f func(ctx context.Context, h http.Header) error) Option {
 	}
 }
 
-// NewGemini returns a Client for the Gemini API. hc sends its requests; nil means [http.DefaultClient]. apiKey may be ""
-// only with [WithHeader].
+// NewGemini returns a Client for the Gemini API. hc sends its requests; nil means [http.DefaultClient]. Its Timeout, if it has
+// one, also ends a creation or a chunk that takes longer. apiKey may be "" only with [WithHeader].
 func NewGemini(hc *http.Client, apiKey string, options ...Option) (*Client, error) {
 	c := newClient(hc, geminiProvider, geminiVersion, "https://"+geminiHost)
 	if apiKey != "" {

@@ -64,8 +64,11 @@ func (e *Error) Error() string {
 	if meaning := meanings[e.Kind]; meaning != "" {
 		text += ": " + meaning
 	}
+	if e.Tokens > 0 {
+		text += fmt.Sprintf(": it has %d tokens", e.Tokens)
+	}
 	if e.Minimum > 0 {
-		text += fmt.Sprintf(": it has %d tokens, and the minimum is %d", e.Tokens, e.Minimum)
+		text += fmt.Sprintf(": the minimum is %d tokens", e.Minimum)
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
@@ -101,6 +104,15 @@ func KindOf(err error) Kind {
 		return e.Kind
 	}
 	return ""
+}
+
+// retryAfter returns how long the provider asks to wait; 0 if it does not say.
+func retryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
 }
 
 // IsDead reports whether err says that a cache does not exist any more.
@@ -179,7 +191,7 @@ func (c *Client) rejection(r *request, resp *http.Response) error {
 	message := wire.ErrorMessage(resp)
 	rejected := wire.ReadRejection(known.dialect, &known.call, resp, "", &wire.Edits{})
 	e := &Error{Op: r.op, Status: resp.StatusCode, Code: rejected.Code, Message: message, RetryAfter: rejected.RetryAfter}
-	e.Kind = kindOf(resp, rejected.Reason, message)
+	e.Kind = kindOf(r.op, resp, rejected, message)
 	if e.Kind == TooSmall {
 		e.Tokens, e.Minimum = sizes(message)
 	}
@@ -188,28 +200,59 @@ func (c *Client) rejection(r *request, resp *http.Response) error {
 }
 
 // kindOf returns what a response outside of 2xx is about. Sources: recorded traffic and public reports of 2025 and 2026.
-func kindOf(resp *http.Response, reason policy.Reason, message string) Kind {
+func kindOf(op string, resp *http.Response, rejected wire.Rejection, message string) Kind {
 	switch {
 	case resp.Header.Get(refusalHeader) != "":
 		return Refused
 	case resp.StatusCode < 400:
 		return Redirected
-	case reason == policy.CacheDead:
+	case rejected.Reason == policy.CacheDead:
 		return Dead
 	case strings.Contains(message, "min_total_token_count"), strings.Contains(message, "ached content is too small"):
 		return TooSmall
-	case strings.Contains(message, "FreeTier") && (strings.Contains(message, "limit=0,") || strings.HasSuffix(message, "limit=0")):
-		return FreeTier
+	case resp.StatusCode == http.StatusTooManyRequests:
+		return kindOf429(rejected.Reason, message)
 	case isUnsupported(message):
 		return Unsupported
-	case strings.Contains(message, "may not exist"):
+	case strings.Contains(message, "access the File"):
 		return NotFound // "You do not have permission to access the File x or it may not exist.", 403
 	}
-	switch status := resp.StatusCode; {
-	case status == http.StatusTooManyRequests && reason == policy.Quota:
+	return kindOfStatus(op, resp.StatusCode, rejected.Code, message)
+}
+
+// kindOf429 returns what a 429 is about.
+func kindOf429(reason policy.Reason, message string) Kind {
+	switch {
+	case strings.Contains(message, "CachedContent") && hasLimitZero(message):
+		return FreeTier
+	case reason == policy.Quota:
 		return Quota
-	case status == http.StatusTooManyRequests:
-		return Rate
+	}
+	return Rate
+}
+
+// hasLimitZero reports whether a message names a limit of 0: "limit=0, requested=116563", "limit: 0".
+func hasLimitZero(message string) bool {
+	for {
+		_, after, ok := strings.Cut(message, "limit")
+		if !ok {
+			return false
+		}
+		message = after
+		value := strings.TrimLeft(after, "=: ")
+		if zero, ok := strings.CutPrefix(value, "0"); ok && len(value) < len(after) && (zero == "" || zero[0] < '0' || zero[0] > '9') {
+			return true
+		}
+	}
+}
+
+// kindOfStatus returns what an error is about whose words are not known.
+func kindOfStatus(op string, status int, code, message string) Kind {
+	switch {
+	case status == http.StatusNotFound && strings.HasSuffix(op, " file"):
+		return NotFound
+	case status == http.StatusNotFound && code == "NOT_FOUND" && (op == getOp || op == updateOp || op == deleteOp):
+		return Dead // the request named nothing but the cache
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, isBadKey(message):
 		return Denied
 	case status >= 500, status == http.StatusRequestTimeout, status == 499: // 499 is Google's own, of a request it gave up
@@ -223,7 +266,7 @@ func kindOf(resp *http.Response, reason policy.Reason, message string) Kind {
 func isUnsupported(message string) bool {
 	text := strings.ToLower(message)
 	about := strings.Contains(text, "createcachedcontent") || strings.Contains(text, "caching") || strings.Contains(text, "cached content")
-	return about && (strings.Contains(text, "not supported") || strings.Contains(text, "not support"))
+	return about && (strings.Contains(text, "not support") || strings.Contains(text, "unsupported") || strings.Contains(text, "not available"))
 }
 
 // isBadKey reports whether a message of the status 400 is about the key: "API key not valid. Please pass a valid API key."

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
+	"github.com/skinflint-go/skinflint/policy"
 )
 
 // What the providers say, in the words that were seen, and in each of the shapes that it comes in.
@@ -31,10 +35,16 @@ func TestKinds(t *testing.T) {
 		{429, "RESOURCE_EXHAUSTED", "TotalCachedContentStorageTokensPerModelFreeTier limit exceeded for model gemini-2.5-flash: limit=0, requested=116563", cachedcontent.FreeTier},
 		{429, "RESOURCE_EXHAUSTED", "TotalCachedContentStorageTokensPerModelFreeTier limit exceeded for model gemini-1.5-flash: limit=1000000, requested=1251312", cachedcontent.Quota},
 		{429, "RESOURCE_EXHAUSTED", "TotalCachedContentStorageTokensPerModel limit exceeded for model x: limit=100000000, requested=1", cachedcontent.Quota},
+		{429, "RESOURCE_EXHAUSTED", "TotalCachedContentStorageTokensPerModel limit exceeded for model x: limit: 0", cachedcontent.FreeTier},
+		{429, "RESOURCE_EXHAUSTED", "CachedContent requests per day, limit: 05", cachedcontent.Quota},
 		{429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).", cachedcontent.Rate},
 		{404, "NOT_FOUND", "models/gemini-4-argon is not found for API version v1beta, or is not supported for createCachedContent. Call ListModels to see the list.", cachedcontent.Unsupported},
+		{400, "INVALID_ARGUMENT", "Explicit caching is not available for gemini-4-argon.", cachedcontent.Unsupported},
 		{400, "INVALID_ARGUMENT", "Model gemini-4-argon does not support cached content.", cachedcontent.Unsupported},
 		{403, "PERMISSION_DENIED", "You do not have permission to access the File abc or it may not exist.", cachedcontent.NotFound},
+		{404, "NOT_FOUND", "Requested entity was not found.", cachedcontent.Dead},
+		{404, "", "no such page", cachedcontent.Invalid},
+		{403, "PERMISSION_DENIED", "Permission 'aiplatform.cachedContents.create' denied on resource '//aiplatform.googleapis.com/projects/p' (or it may not exist).", cachedcontent.Denied},
 		{403, "PERMISSION_DENIED", "Permission denied on resource project x.", cachedcontent.Denied},
 		{401, "UNAUTHENTICATED", "Request had invalid authentication credentials.", cachedcontent.Denied},
 		{400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", cachedcontent.Denied},
@@ -92,6 +102,41 @@ func TestRetryAfter(t *testing.T) {
 	c := fixed(t, 429, `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"Slow down.","details":[{"retryDelay":"48s"}]}}`, "Retry-After", "3")
 	if e := asError(t, c.Delete(t.Context(), "cachedContents/x"), cachedcontent.Rate); e.RetryAfter != 48*time.Second {
 		t.Errorf("RetryAfter is %v", e.RetryAfter)
+	}
+}
+
+// What an error means may depend on what was asked for.
+func TestKindsByOperation(t *testing.T) {
+	c := fixed(t, 404, `{"error":{"code":404,"message":"Requested entity was not found.","status":"NOT_FOUND"}}`)
+	asError(t, second(c.GetFile(t.Context(), "files/x")), cachedcontent.NotFound)
+	asError(t, second(c.Create(t.Context(), content())), cachedcontent.Invalid)
+	asError(t, second(c.Get(t.Context(), "cachedContents/x")), cachedcontent.Dead)
+	c = fixed(t, 400, `{"error":{"code":400,"message":"Cached content is too small.","status":"INVALID_ARGUMENT"}}`)
+	_, err := c.Create(t.Context(), content())
+	if e := asError(t, err, cachedcontent.TooSmall); e.Minimum != 0 || strings.HasSuffix(e.Error(), "tokens") {
+		t.Errorf("got %v", e)
+	}
+}
+
+// A stack that refuses the creation says so, and nothing is sent.
+func TestRefusedByTheStack(t *testing.T) {
+	sent := 0
+	base := roundTrip(func(req *http.Request) (*http.Response, error) {
+		sent++
+		return answer(req, 200, `{"name":"cachedContents/x"}`), nil
+	})
+	stack, err := middleware.New(middleware.WithBase(base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := policy.With(t.Context(), policy.MaxCost(1))
+	_, err = vertex(t, stack).Create(ctx, content())
+	var refused *middleware.Error
+	if !errors.As(err, &refused) || sent != 0 {
+		t.Errorf("%d requests, %v", sent, err)
+	}
+	if err := stack.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

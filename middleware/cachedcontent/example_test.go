@@ -15,6 +15,7 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // A book is cached, a question is asked about it, and the cache is deleted. All of it has rows in the ledger.
@@ -295,6 +296,31 @@ func ExampleClient_Hash() {
 	b, err2 := client.Hash(other)
 	fmt.Println(a == b, len(a.String()), err, err2)
 	// Output: true 64 <nil> <nil>
+}
+
+// A request begins with a content if the elements of its prefix do.
+func ExampleClient_Elements() {
+	client, err := cachedcontent.NewGemini(nil, "key")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c := opticks()
+	c.System = []cachedcontent.Part{cachedcontent.Text("You answer questions about a book.")}
+	elements, err := client.Elements(c)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, e := range elements {
+		fmt.Println(e.Kind == wire.SystemElement, e.Kind == wire.TurnElement)
+	}
+	hash, err := client.Hash(c)
+	fmt.Println(hash == cachedcontent.HashOf(elements), err)
+	// Output:
+	// true false
+	// false true
+	// true <nil>
 }
 
 func ExampleFunctionTools() {

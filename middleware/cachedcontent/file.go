@@ -89,22 +89,40 @@ const (
 
 // WaitFile waits until a file can be used: the provider takes up to minutes for a long video. It asks again after 1 second,
 // then after ever longer waits, up to 10 seconds. A file that the provider could not process is an [*Error] of the kind
-// [FileFailed]. Only the context limits the wait.
+// [FileFailed]. A failure that may pass, such as a lost connection, does not end the wait; eight of them in a row do.
+// Only the context limits the wait.
 func (c *Client) WaitFile(ctx context.Context, name string) (File, error) {
+	if _, err := c.fileRequest("wait for file", http.MethodGet, name); err != nil {
+		return File{}, err
+	}
+	failures := 0
 	for look := firstLook; ; look = min(look*2, maxLook) {
 		f, err := c.GetFile(ctx, name)
+		failures++
 		switch {
-		case err != nil:
+		case err != nil && (failures >= maxFailures || !mayPass(ctx, err)):
 			return File{}, err
 		case f.State == FileActive:
 			return f, nil
 		case f.State == FileBroken:
 			return f, &Error{Op: "wait for file", Status: http.StatusOK, Kind: FileFailed}
+		case err == nil:
+			failures = 0
 		}
-		if err := sleep(ctx, look); err != nil {
+		if err := sleep(ctx, max(look, retryAfter(err))); err != nil {
 			return f, fmt.Errorf("cachedcontent: wait for file: %w", err)
 		}
 	}
+}
+
+// mayPass reports whether a request that has failed can be expected to work later. Nothing is done twice by it if it is made
+// again.
+func mayPass(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	kind := KindOf(err)
+	return kind == "" || kind == Unavailable || kind == Rate
 }
 
 // sleep waits, or until the context ends.

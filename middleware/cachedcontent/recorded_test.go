@@ -92,36 +92,48 @@ func replay(t *testing.T, x *exchange) {
 		}
 		got, err := client.Create(t.Context(), c)
 		checkCache(t, got, err, want)
-	case x.Method == "GET" && strings.HasSuffix(x.Path, "/cachedContents"):
-		n := 0
-		for _, err := range client.List(t.Context()) {
-			if err != nil {
-				t.Error(err)
-			}
-			n++
-		}
-		if n != 2 {
-			t.Errorf("listed %d", n)
-		}
+	case strings.HasSuffix(x.Path, "/cachedContents"):
+		checkList(t, client, 2)
 	case x.Method == "GET":
 		got, err := client.Get(t.Context(), name)
 		checkCache(t, got, err, want)
 	case x.Method == "PATCH":
-		var e struct{ TTL string }
-		if err := json.Unmarshal([]byte(x.RequestBody), &e); err != nil {
-			t.Fatal(err)
-		}
-		ttl, err := time.ParseDuration(e.TTL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := client.Update(t.Context(), name, cachedcontent.Expiry{TTL: ttl})
+		got, err := client.Update(t.Context(), name, expiryOf(t, x.RequestBody))
 		checkCache(t, got, err, want)
 	default:
 		if err := client.Delete(t.Context(), name); err != nil {
 			t.Error(err)
 		}
 	}
+}
+
+// checkList checks how many caches are listed.
+func checkList(t *testing.T, client *cachedcontent.Client, want int) {
+	t.Helper()
+	n := 0
+	for _, err := range client.List(t.Context()) {
+		if err != nil {
+			t.Error(err)
+		}
+		n++
+	}
+	if n != want {
+		t.Errorf("listed %d, want %d", n, want)
+	}
+}
+
+// expiryOf returns the expiry of a recorded body.
+func expiryOf(t *testing.T, body string) cachedcontent.Expiry {
+	t.Helper()
+	var e struct{ TTL string }
+	if err := json.Unmarshal([]byte(body), &e); err != nil {
+		t.Fatal(err)
+	}
+	ttl, err := time.ParseDuration(e.TTL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cachedcontent.Expiry{TTL: ttl}
 }
 
 // contentOf returns the content of a recorded body.

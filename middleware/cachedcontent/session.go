@@ -33,9 +33,9 @@ const (
 )
 
 const (
-	maxFailures = 6 // in a row, without progress
+	maxFailures = 8 // in a row, without progress
 	firstPause  = time.Second
-	maxPause    = 16 * time.Second
+	maxPause    = 30 * time.Second
 )
 
 // start begins the session.
@@ -137,34 +137,20 @@ func (u *upload) run(ctx context.Context) (File, error) {
 		}
 		last := u.at+int64(len(part)) == u.size
 		p, err := u.command(ctx, "upload chunk", commandFor(part, last), u.at, part)
-		switch {
-		case p.status == "cancelled":
-			return File{}, u.cancelled()
-		case err == nil && p.status == "final" && last:
-			u.ended = true
-			return u.finished(ctx, p, part, seen)
-		case err == nil && p.status == "final":
-			u.ended = true
-			return File{}, protocolError("the provider ended the upload before all was sent")
-		case err == nil && p.status == "active" && !last:
+		if err == nil && p.status == "active" && !last {
 			u.advance(part, seen)
 			failures = 0
 			continue
-		case hopeless(ctx, err):
-			return File{}, err
 		}
-		if err == nil {
-			err = protocolError(headStatus + " is missing, or says what it cannot be")
-		}
-		before := u.at
-		p, err = u.ask(ctx, &failures, err)
-		if err != nil {
-			return File{}, err
+		if err != nil || p.status != "final" {
+			if p, err = u.ask(ctx, &failures, u.failure(ctx, p, err)); err != nil {
+				return File{}, err
+			}
 		}
 		if p.status == "final" {
-			u.ended = true
 			return u.finished(ctx, p, part, seen)
 		}
+		before := u.at
 		if err := u.resume(ctx, p.received, part); err != nil {
 			return File{}, err
 		}
@@ -172,6 +158,23 @@ func (u *upload) run(ctx context.Context) (File, error) {
 			failures = 0
 		}
 	}
+}
+
+// failure returns what is wrong with the answer to a chunk.
+func (u *upload) failure(ctx context.Context, p reply, err error) failure {
+	switch {
+	case p.status == "cancelled":
+		return failure{u.cancelled(), true}
+	case err != nil:
+		return failure{err, hopeless(ctx, err)}
+	}
+	return failure{protocolError(headStatus + " is missing, or says what it cannot be"), false}
+}
+
+// A failure is an error of a chunk or of a query. If it is the end, to ask further does not help.
+type failure struct {
+	err error
+	end bool
 }
 
 // commandFor returns the command for a chunk.
@@ -244,42 +247,36 @@ func hopeless(ctx context.Context, err error) bool {
 }
 
 // ask asks how much the provider has, after the failure of a chunk, until it says so or there were too many failures.
-func (u *upload) ask(ctx context.Context, failures *int, failure error) (reply, error) {
+func (u *upload) ask(ctx context.Context, failures *int, last failure) (reply, error) {
+	rejected := KindOf(last.err) == Invalid
 	for {
-		if *failures++; *failures > maxFailures {
-			return reply{}, fmt.Errorf("%w (given up after %d failures in a row)", failure, *failures)
+		if last.end {
+			return reply{}, last.err
 		}
-		if err := u.pause(ctx, *failures, failure); err != nil {
+		if *failures++; *failures >= maxFailures {
+			return reply{}, fmt.Errorf("%w (given up after %d failures in a row)", last.err, *failures)
+		}
+		if err := u.pause(ctx, *failures, last.err); err != nil {
 			return reply{}, err
 		}
 		p, err := u.command(ctx, "query upload", "query", -1, []byte{})
 		switch {
-		case p.status == "cancelled":
-			return p, u.cancelled()
-		case err == nil && (p.status == "final" || p.status == "active" && p.received >= 0):
-			if p.status == "active" && p.received <= u.at && KindOf(failure) == Invalid {
-				return p, failure // the chunk is wrong, and would be so again
-			}
+		case err != nil, p.status == "cancelled":
+			last = u.failure(ctx, p, err)
+		case p.status == "active" && p.received >= 0 && p.received <= u.at && rejected:
+			return reply{}, last.err // the chunk is wrong, and would be so again
+		case p.status == "active" && p.received >= 0, p.status == "final":
 			return p, nil
-		case hopeless(ctx, err):
-			return p, err
-		case err != nil:
-			failure = err
 		default:
-			failure = protocolError("the answer to a query does not say how much has arrived")
+			last = failure{protocolError("the answer to a query does not say how much has arrived"), false}
 		}
 	}
 }
 
 // pause waits before the next query: ever longer, and never less than the provider asks for.
 func (u *upload) pause(ctx context.Context, failures int, failure error) error {
-	var hint time.Duration
-	var e *Error
-	if errors.As(failure, &e) {
-		hint = e.RetryAfter
-	}
 	bound := min(firstPause<<min(failures-1, 10), maxPause)
-	if err := sleep(ctx, policy.Wait(hint, bound, rand.Uint64())); err != nil {
+	if err := sleep(ctx, policy.Wait(retryAfter(failure), bound, rand.Uint64())); err != nil {
 		return fmt.Errorf("cachedcontent: upload: %w", err)
 	}
 	return nil
@@ -309,6 +306,10 @@ func (u *upload) resume(ctx context.Context, received int64, part []byte) error 
 // finished returns the file of a session that is final. The answer that has the file may be lost: then the file is asked for
 // by the name that we gave it.
 func (u *upload) finished(ctx context.Context, p reply, part []byte, seen hash.Hash) (File, error) {
+	u.ended = true
+	if u.at+int64(len(part)) != u.size {
+		return File{}, protocolError("the provider ended the upload before all was sent")
+	}
 	f, err := parseFile(p.body)
 	if err != nil {
 		if f, err = u.client.GetFile(ctx, u.name); err != nil {

@@ -54,7 +54,7 @@ type UploadOptions struct {
 // an [os.File] has another size or time of change, the upload is cancelled and the error is [ErrChanged].
 //
 // A chunk is never blindly sent again. When one fails, the provider is asked how much it has, and the upload goes on from
-// there. It is given up after six failures in a row without a byte of progress, and cancelled. r must not be changed while
+// there. It is given up after eight failures in a row without a byte of progress, and cancelled. r must not be changed while
 // Upload runs.
 func (c *Client) Upload(ctx context.Context, r io.ReaderAt, o UploadOptions) (File, error) {
 	if c.provider == vertexProvider {

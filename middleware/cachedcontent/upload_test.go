@@ -44,6 +44,9 @@ type wrecker struct {
 
 func (w *wrecker) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := commandOf(req)
+	if c != "start" && req.GetBody != nil {
+		return nil, errors.New("the transport could send a chunk again by itself")
+	}
 	if c != "" {
 		w.commands = append(w.commands, strings.TrimSpace(c+" "+req.Header.Get("X-Goog-Upload-Offset")))
 	}
@@ -345,8 +348,8 @@ func TestUploadGivesUp(t *testing.T) {
 	s := &session{always: true, received: unit}
 	_, err := upload(t, s, small)
 	asError(t, err, cachedcontent.Unavailable)
-	// The first failure brought a unit; six more are one too many.
-	if len(s.offsets) != 8 || !s.cancelled || !strings.Contains(err.Error(), "given up") {
+	// The first failure brought a unit, and then there were eight in a row.
+	if len(s.offsets) != 9 || !s.cancelled || !strings.Contains(err.Error(), "given up") {
 		t.Errorf("%d chunks, cancelled: %v, %v", len(s.offsets), s.cancelled, err)
 	}
 
@@ -355,11 +358,14 @@ func TestUploadGivesUp(t *testing.T) {
 		for i := range 20 {
 			w.wreck[i] = loseAnswer
 		}
-		f, err := gemini(t, w).Upload(t.Context(), bytes.NewReader(data(20*unit)), small)
+		for i := 20; i < 40; i += 2 {
+			w.wreck[i] = fail(503)
+		}
+		f, err := gemini(t, w).Upload(t.Context(), bytes.NewReader(data(30*unit)), small)
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkFile(t, srv, f, data(20*unit))
+		checkFile(t, srv, f, data(30*unit))
 	})
 }
 
@@ -370,7 +376,7 @@ func TestUploadEnds(t *testing.T) {
 		want    cachedcontent.Kind
 	}{
 		"cancelled by the provider": {session{failAt: 0, status: "cancelled"}, cachedcontent.Cancelled},
-		"final too early":           {session{failAt: 0, status: "final", noFile: true}, cachedcontent.NotFound},
+		"final too early":           {session{failAt: 0, status: "final"}, cachedcontent.Unreadable},
 		"no file in the end":        {session{failAt: -1, final: "{}", noFile: true}, cachedcontent.NotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -737,6 +743,7 @@ func TestWaitFile(t *testing.T) {
 			asError(t, err, cachedcontent.NotFound)
 		}
 	})
+	patient(t)
 	_, err := fixed(t, 200, `{"name":"files/x","uri":"u","state":"FAILED"}`).WaitFile(t.Context(), "files/x")
 	asError(t, err, cachedcontent.FileFailed)
 	_, err = fixed(t, 200, `{"name":"files/x"}`).GetFile(t.Context(), "files/x")
@@ -747,5 +754,54 @@ func TestWaitFile(t *testing.T) {
 	}
 	if _, err := vertex(t, nil).GetFile(t.Context(), "files/x"); err == nil || !strings.Contains(err.Error(), "gs://") {
 		t.Errorf("on Vertex AI: %v", err)
+	}
+}
+
+// patient checks that a wait outlives failures that pass, and not others.
+func patient(t *testing.T) {
+	t.Helper()
+	for name, test := range map[string]struct {
+		statuses []int // of the answers before the last; 0: a lost connection
+		want     cachedcontent.Kind
+		requests int
+	}{
+		"they pass":          {[]int{503, 0, 429, 500, 0, 503, 408}, "", 8},
+		"they do not":        {[]int{503, 503, 503, 503, 503, 503, 503, 503, 503}, cachedcontent.Unavailable, 8},
+		"the key is revoked": {[]int{503, 401}, cachedcontent.Denied, 2},
+		"the file is gone":   {[]int{404}, cachedcontent.NotFound, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			n := 0
+			c := gemini(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+				if n++; n > len(test.statuses) {
+					return answer(req, 200, `{"name":"files/x","uri":"u","state":"ACTIVE"}`), nil
+				}
+				if test.statuses[n-1] == 0 {
+					return nil, errCut
+				}
+				return answer(req, test.statuses[n-1], "", "Retry-After", "60"), nil
+			}))
+			began := time.Now()
+			_, err := c.WaitFile(t.Context(), "files/x")
+			if cachedcontent.KindOf(err) != test.want || n != test.requests || test.want == "" && err != nil {
+				t.Errorf("%s: %v after %d requests", name, err, n)
+			}
+			if n > 5 && time.Since(began) < 4*time.Minute {
+				t.Errorf("%s: it waited %v", name, time.Since(began))
+			}
+		})
+	}
+}
+
+// All bytes have arrived, and the upload is not final: it is finalized without a byte.
+func TestUploadFinalize(t *testing.T) {
+	s := &session{failAt: 2, received: 3 * unit}
+	f, err := upload(t, s, small)
+	if err != nil || f.Size != 3*unit || strings.Join(s.offsets, " ") != "0 262144 524288 786432" {
+		t.Errorf("got %+v, %v; chunks at %v", f, err, s.offsets)
+	}
+	last := s.headers[len(s.headers)-1]
+	if last.Get("X-Goog-Upload-Command") != "finalize" || last.Get("X-Goog-Upload-Offset") != "786432" {
+		t.Errorf("the last command is %v", last)
 	}
 }

@@ -119,6 +119,13 @@ func (p *Part) check(field string) error {
 		return invalid(field, "nothing", "it is empty: want one of Text, Data, FileURI and Raw")
 	case set > 1:
 		return invalid(field, fmt.Sprintf("%d of them", set), "want only one of Text, Data, FileURI and Raw")
+	}
+	return p.checkValue(field)
+}
+
+// checkValue reports what is wrong with the one value that a part has.
+func (p *Part) checkValue(field string) error {
+	switch {
 	case !utf8.ValidString(p.Text):
 		return invalid(field+".Text", "bytes", "it is not valid UTF-8")
 	case p.Data != nil && len(p.Data) == 0:

@@ -58,6 +58,7 @@ type learner struct {
 	byBin [bins]weight
 	aged  [][groups]weight
 	flat  []weight
+	known [bins]int // how many prefixes have taught something about each bin
 
 	limit   int // of the records
 	records []record
@@ -208,6 +209,7 @@ func (l *learner) learn(t *traits, bin int, used bool) {
 	if used {
 		miss++
 	}
+	l.known[bin]++
 	l.byBin[bin].move(l.rate, miss)
 	for _, i := range t.aged {
 		l.aged[i][bin/perGroup].move(l.rate, miss)
@@ -250,9 +252,8 @@ func (l *learner) hazards(t *traits, into *[bins]float64) {
 	}
 }
 
-// evidence is how much has to be known of a bin, as the sum of the squares of its weight's gradients, for its hazard to count by
-// half.
-const evidence = 2
+// evidence is of how many prefixes it has to be known what became of them in a bin, for the bin's hazard to count by half.
+const evidence = 10
 
 // within returns the probability that a prefix with these traits is used again before an age. A bin of which little is known
 // counts less: where no prefix has reached an age yet, no use is expected at it.
@@ -265,7 +266,7 @@ func (l *learner) within(t *traits, age time.Duration) float64 {
 		if start >= age {
 			break
 		}
-		known := l.byBin[bin].squares
+		known := float64(l.known[bin])
 		h *= known / (known + evidence)
 		if end > age {
 			h *= float64(age-start) / float64(end-start)

@@ -1,7 +1,6 @@
 package reuse
 
 import (
-	"container/heap"
 	"sync"
 	"time"
 )
@@ -10,14 +9,12 @@ import (
 type HolderConfig struct {
 	Blocks     int   // how many prefixes are remembered, at less than 100 bytes each; 100,000
 	Caches     int   // how many caches may live at once; 10,000
-	TokenHours int64 // how many token-hours the living caches may be going to cost from now to their ends; no limit
-	PerMille   int   // how much caches may lose, of what the calls would cost without them, before they are stopped; 8
+	TokenHours int64 // how many token-hours the living caches may cost from now until they end; no limit
+	PerMille   int   // how much caches may lose, of what the calls would cost without them, before they are stopped; 7
 }
 
-const (
-	blocksPerRecord = 2
-	minuteLeast     = 2 * time.Minute // the shortest first time to live: the call has to be over by then
-)
+// blocksPerRecord is how many prefixes are remembered for each whose next use is waited for.
+const blocksPerRecord = 2
 
 func (c HolderConfig) withDefaults() HolderConfig {
 	if c.Blocks <= 0 {
@@ -27,14 +24,33 @@ func (c HolderConfig) withDefaults() HolderConfig {
 		c.Caches = 10_000
 	}
 	if c.PerMille <= 0 {
-		c.PerMille = 8
+		c.PerMille = 7
 	}
 	c.Blocks = max(c.Blocks, 2*blocksPerRecord)
 	return c
 }
 
-// Holder decides which prefixes of one scope (one provider, key and model) are held in a cache. It is safe for concurrent
-// use.
+// What the holder assumes. The values were tuned on the first half of a recorded trace; see benchmarks/cacheeconomics.
+const (
+	holderBias = -4.5            // logit of a hazard of which nothing is known
+	caution    = 0.95            // share of the gain that counts: of several estimates, the best is most often too high
+	profit     = 0.02            // of the price of a prefix: what its cache has to be expected to earn at least
+	shrink     = 20              // uses that a finer bucket has to have seen, to count as much as the coarser one
+	firstLeast = 2 * time.Minute // the shortest first time to live: the call has to be over by then
+	worthMost  = 3               // the most that holding a token counts at the next use, in its price
+)
+
+// Holder decides which prefixes of one scope (one provider, key and model) are held in a cache, and for how long.
+//
+// It estimates for each prompt what it is worth to hold its prefix: the hazard of the next use, age by age, times what a read
+// saves, less the rent. A cache is advised if that exceeds what it costs to create it, and is held for as long as the hazard
+// pays the rent. What an implicit cache of the provider would have saved anyway is not counted as saved: the share of such
+// hits is measured on the calls without an explicit cache.
+//
+// A loss budget bounds what wrong estimates cost. No cache is advised whose price could exceed the budget, and all are
+// deleted when it is overdrawn. Caches cost rent between requests too: call [Holder.Tick] from time to time while some live.
+//
+// A Holder is safe for concurrent use.
 type Holder struct {
 	config HolderConfig
 
@@ -47,10 +63,9 @@ type Holder struct {
 	short    shortfall
 	hits     implicit
 	purse    purse
-	caches   map[uint64]*cache
-	ends     endings
+	caches   caches
 	visits   uint64
-	report   books
+	books    books
 }
 
 // prefix is what is remembered of a node.
@@ -62,117 +77,76 @@ type prefix struct {
 	depth    uint16 // nodes of the last prompt that had it
 	born     uint8  // turn of the first prompt that had it
 	turn     uint8  // turn of the last one
-	failures uint8
+	failures uint8  // creations that failed in a row
 }
+
+// holderHalfLife is after how long half of what caches earned is forgotten.
+const holderHalfLife = 24 * time.Hour
 
 // NewHolder returns a Holder that has learned nothing yet.
 func NewHolder(config HolderConfig) *Holder {
 	config = config.withDefaults()
 	return &Holder{
-		config: config, prefixes: newLRU[prefix](config.Blocks), caches: make(map[uint64]*cache),
-		learner: newLearner(-4.5, ageds, flats, config.Blocks/blocksPerRecord), report: newBooks(),
-		short: shortfall{30}, hits: implicit{hits: 2, of: 4},
+		config: config, prefixes: newLRU[prefix](config.Blocks), caches: newCaches(), books: newBooks(),
+		learner: newLearner(holderBias, ageds, flats, config.Blocks/blocksPerRecord),
+		short:   shortfall{30}, hits: implicit{hits: 2, of: 4}, purse: purse{halfLife: holderHalfLife},
 	}
 }
 
-// Arrive learns that a request is about to be sent, and advises which cache it should read or create.
+// Arrive learns that a request is about to be sent, and advises which cache it should read or create. The prompt's nodes are not
+// kept.
 func (h *Holder) Arrive(p Prompt, r Rates, mode Mode) *Visit {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := h.clock.read(p.At)
-	h.learner.advance(now)
-	h.expire(now)
+	now := h.advance(p.At)
 	p = p.checked()
-	v := &Visit{holder: h, Changes: h.stop(now)}
 	h.visits++
-	v.order = h.visits
-	if !r.ok() || len(p.Nodes) == 0 {
+	v := &Visit{holder: h, order: h.visits, Changes: h.stop(now)}
+	if !r.ok() {
 		return v
 	}
 	s := h.look(&p, now)
 	v.prepare(h, &p, s, r, mode == Before)
-	read := h.deepest(&p)
-	if read != nil {
-		v.read = read
-		v.Read = &Cached{read.hash, read.tokens}
-		read.visit = v.order
+	if v.read = h.deepest(&p); v.read != nil {
+		v.Read = &Cached{v.read.hash, v.read.tokens}
+		v.read.visit = v.order
 	}
 	if mode != Never {
-		h.create(v, &p, mode == Before)
+		h.create(v)
 	}
 	h.remember(v, &p, s)
 	return v
 }
 
-// checked returns the prompt without the nodes that are out of order.
-func (p Prompt) checked() Prompt {
-	p.Least = max(p.Least, 1)
-	for i := range p.Nodes {
-		if i > 0 && p.Nodes[i].Tokens <= p.Nodes[i-1].Tokens || p.Nodes[i].Tokens <= 0 {
-			p.Nodes = p.Nodes[:i]
-			break
-		}
-	}
-	if n := len(p.Nodes); n > 0 {
-		p.Tokens = max(p.Tokens, p.Nodes[n-1].Tokens)
-	}
-	return p
-}
-
-// sight is what is seen of a prompt before it is remembered.
-type sight struct {
-	now      time.Duration
-	repeated int // nodes, from the first, that were seen before and have enough tokens for a cache; 0: none
-	tip      int // nodes of the prefix that the next turn is likely to have
-	turn     int
-	is       circumstances
+// advance learns from the time that passed.
+func (h *Holder) advance(at time.Time) time.Duration {
+	now := h.clock.read(at)
+	h.learner.advance(now)
+	h.expire(now)
+	return now
 }
 
 // look finds how much of a prompt was seen before, and in which circumstances it is.
-func (h *Holder) look(p *Prompt, now time.Duration) (s sight) {
-	s.now = now
-	for s.repeated < len(p.Nodes) && h.prefixes.find(p.Nodes[s.repeated].Hash) != nil {
-		s.repeated++
-	}
-	if s.repeated > 0 && p.Nodes[s.repeated-1].Tokens < p.Least {
-		s.repeated = 0
-	}
-	s.tip = max(h.short.likely(p), s.repeated)
-	var repeated int64
-	if s.repeated > 0 {
-		stem := p.Nodes[s.repeated-1]
-		repeated = stem.Tokens
-		was := h.prefixes.find(stem.Hash)
-		missed := int(was.depth) - s.repeated
-		if s.turn = 1 + int(was.born); missed <= 1 {
-			s.turn = 1 + int(was.turn)
-		} else {
-			s.is.fork = true
+func (h *Holder) look(p *Prompt, now time.Duration) sight {
+	n := 0
+	var stem *prefix
+	for ; n < len(p.Nodes); n++ {
+		was := h.prefixes.find(p.Nodes[n].Hash)
+		if was == nil {
+			break
 		}
-		s.is.uses = classify(int(was.uses))
-		s.is.gap = gapClass(now - was.last)
-		h.short.add(missed)
+		stem = was
 	}
-	s.is.turn = classify(s.turn)
-	if s.is.fork {
-		s.is.turn = turns - 1
-	}
-	s.is.size = min(octave(p.Tokens/2048), sizes-1)
-	s.is.growth = growthClass(p.Tokens, repeated, s.turn)
-	s.is.fresh = min(octave((p.Tokens-repeated)/64), fresh-1)
-	if s.turn == 0 {
-		s.is.fresh = 0
-	}
-	return s
+	return see(p, n, stem, &h.short, now)
 }
 
 // deepest returns the living cache with the most tokens that can serve a prompt; nil if there is none.
 func (h *Holder) deepest(p *Prompt) *cache {
-	if len(h.caches) == 0 {
+	if len(h.caches.byHash) == 0 {
 		return nil
 	}
 	for i := len(p.Nodes) - 1; i >= 0; i-- {
-		if c := h.caches[p.Nodes[i].Hash]; c != nil && c.made {
+		if c := h.caches.byHash[p.Nodes[i].Hash]; c != nil && c.made && c.tokens <= p.Tokens {
 			return c
 		}
 	}
@@ -190,178 +164,136 @@ type candidate struct {
 }
 
 // create decides whether to create a cache for a visit, and which.
-func (h *Holder) create(v *Visit, p *Prompt, before bool) {
-	var served, kept float64 // by the cache that there is: tokens, and the worth of holding it
-	var current int64
+func (h *Holder) create(v *Visit) {
+	var current int64 // tokens that are served already
+	var kept float64  // what it is worth to hold these
 	if v.read != nil {
 		current = v.read.tokens
-		kept = float64(current) * h.expected(&v.tip.bucket)
-		if v.stem.hash == v.read.hash && v.stem.hash != v.tip.hash {
-			kept = float64(current) * h.expected(&v.stem.bucket)
+		by := v.tip
+		if v.stem != nil && (by == nil || v.stem.hash == v.read.hash) {
+			by = v.stem
+		}
+		if by != nil {
+			kept = float64(current) * h.expected(&by.bucket)
 		}
 	}
-	served = v.input(current)
-	best, most := -1, 0.0
-	for i, c := range v.candidates() {
-		if c.tokens <= current || h.caches[c.hash] != nil {
+	var best *candidate
+	most := 0.0
+	for _, c := range v.candidates() {
+		if c.tokens <= current || h.caches.byHash[c.hash] != nil {
 			continue
 		}
-		n := float64(c.tokens)
-		advantage := n*h.expected(&c.bucket) - kept - n
-		if before {
-			advantage += served - v.input(c.tokens)
+		advantage := float64(c.tokens)*(h.expected(&c.bucket)-1-profit) - kept
+		if v.before {
+			advantage += v.input(current) - v.input(c.tokens)
 		}
-		if advantage > most && h.allowed(v, c, before) {
-			best, most = i, advantage
+		if advantage > most && h.allowed(v, c) {
+			best, most = c, advantage
 		}
 	}
-	if best < 0 {
+	if best == nil {
 		return
 	}
-	c := v.candidates()[best]
-	_, hold := h.hold(v, &c.traits)
-	hold = max(hold, minuteLeast)
-	if hold = h.capped(c.tokens, hold); hold < minuteLeast {
+	_, hold := h.hold(v, &best.traits)
+	if hold = h.caches.capped(max(hold, firstLeast), best.tokens, v.now, h.config.TokenHours); hold < firstLeast {
 		return
 	}
-	v.Create = &Create{c.node, hold}
-	v.made = h.claim(c.hash, c.tokens, v, best == 1 || c.hash == v.stem.hash, hold)
+	v.Create = &Create{best.node, hold}
+	v.made = &cache{
+		hash: best.hash, tokens: best.tokens, stem: best == v.stem, rates: v.rates, visit: v.order,
+		until: v.now + claimed, reserved: v.overhead(best.tokens),
+	}
+	h.caches.add(v.made, v.now+hold)
+	h.purse.reserved = add(h.purse.reserved, v.made.reserved)
 }
 
-// allowed reports whether caps, failures and the loss budget allow a cache.
-func (h *Holder) allowed(v *Visit, c *candidate, before bool) bool {
-	if len(h.caches) >= h.config.Caches {
+// allowed reports whether the cap on caches, earlier failures and the loss budget allow a cache.
+func (h *Holder) allowed(v *Visit, c *candidate) bool {
+	if len(h.caches.byHash) >= h.config.Caches {
 		return false
 	}
 	if was := h.prefixes.find(c.hash); was != nil && time.Duration(was.retry)*time.Second > v.now {
 		return false
 	}
-	cost := times(c.tokens, v.rates.Input)
-	if before {
-		cost -= v.saving(c.tokens)
-	}
-	return h.purse.room(h.config.PerMille) >= cost
-}
-
-// capped shortens a time to live to what the cap on token-hours leaves.
-func (h *Holder) capped(tokens int64, hold time.Duration) time.Duration {
-	if h.config.TokenHours <= 0 {
-		return hold
-	}
-	left := float64(h.config.TokenHours) - h.committed()
-	return min(hold, time.Duration(max(left, 0)/float64(tokens)*float64(time.Hour)))
-}
-
-// committed returns how many token-hours the living caches cost from now to their ends.
-func (h *Holder) committed() (sum float64) {
-	for _, c := range h.caches {
-		sum += float64(c.tokens) * (c.until - h.clock.now).Hours()
-	}
-	return sum
+	return h.purse.room(h.config.PerMille) >= v.overhead(c.tokens)
 }
 
 // remember learns that all prefixes of a prompt are used, and begins to wait for the next use of its candidates.
 func (h *Holder) remember(v *Visit, p *Prompt, s sight) {
-	best, _ := h.hold(v, &v.tip.traits)
-	if v.stem.hash != 0 {
-		worth, _ := h.hold(v, &v.stem.traits)
-		best = max(best, worth)
+	var best float64
+	for _, c := range v.candidates() {
+		worth, _ := h.hold(v, &c.traits)
+		best = max(best, min(worth, worthMost))
 	}
-	best = min(best, 3)
 	depth := uint16(min(len(p.Nodes), 1<<16-1))
+	turn := uint8(min(s.turn, 1<<8-1))
 	// From the last to the first: what many prompts share is touched last and forgotten last.
 	for i := len(p.Nodes) - 1; i >= 0; i-- {
 		was, isNew := h.prefixes.touch(p.Nodes[i].Hash)
 		if isNew {
-			was.born = uint8(min(s.turn, 255))
+			was.born = turn
 		}
 		if r := h.learner.find(was.wait); r != nil && p.Nodes[i].Tokens >= p.Least {
 			h.next[r.traits.aged[0]].add(best)
 			h.learner.used(was.wait)
 			was.wait = ticket{}
 		}
-		was.last, was.depth, was.turn = s.now, depth, uint8(min(s.turn, 255))
+		was.last, was.depth, was.turn = s.now, depth, turn
 		was.uses = min(was.uses, 1<<16-2) + 1
 	}
 	for _, c := range v.candidates() {
 		c.wait = h.learner.begin(s.now, c.traits)
-		h.prefixes.find(c.hash).wait = c.wait
+		if was := h.prefixes.find(c.hash); was != nil { // a prompt may have more nodes than are remembered
+			was.wait = c.wait
+		}
 	}
 }
 
-// hold returns the worth of holding a prefix for a visit's rates, and for how long.
+// hold returns what it is worth at a visit's rates to hold a token of a prefix, and for how long it should be held.
 func (h *Holder) hold(v *Visit, t *traits) (worth float64, hold time.Duration) {
 	var hazards [bins]float64
 	h.learner.hazards(t, &hazards)
-	next := h.next[t.aged[0]].value(0, 5)
-	return holding(&hazards, v.gain+min(next, v.again), v.rent)
+	next := min(h.next[t.aged[0]].value(0, 5), v.again)
+	return holding(&hazards, caution*v.gain+next, v.rent)
 }
 
-// expected returns the mean worth of holding a prefix of a bucket: finer levels count as far as they have been seen.
+// expected returns the mean worth of holding a prefix of a bucket: finer levels count as far as they have been seen. It is
+// what to go by before the answer's length is known.
 func (h *Holder) expected(b *bucket) (worth float64) {
 	for _, i := range b {
 		m := &h.worth[i]
 		if m.weight == 0 {
 			break
 		}
-		worth = m.value(worth, 20)
+		worth = m.value(worth, shrink)
 	}
 	return worth
-}
-
-func (h *Holder) learnWorth(b *bucket, worth float64) {
-	for _, i := range b {
-		h.worth[i].add(worth)
-	}
-}
-
-// shortfall counts by how many nodes the next turns missed the ends of prompts. What is new in a prompt often ends in a part
-// that the next turn does not repeat.
-type shortfall [8]float64
-
-func (s *shortfall) add(missed int) {
-	s[min(max(missed, 0), len(s)-1)]++
-	if s[0] > 2000 {
-		for i := range s {
-			s[i] /= 2
-		}
-	}
-}
-
-// likely returns how many nodes of a prompt to hold: more tokens are worth more, fewer are more often used again. It is 0 if
-// the prompt is too small for a cache.
-func (s *shortfall) likely(p *Prompt) (nodes int) {
-	total := 0.0
-	for _, n := range s {
-		total += n
-	}
-	n := len(p.Nodes)
-	reached, best := 0.0, 0.0
-	for missed := 0; missed < len(s)-1 && missed < n && p.Nodes[n-1-missed].Tokens >= p.Least; missed++ {
-		reached += s[missed]
-		worth := reached / total * float64(p.Nodes[n-1-missed].Tokens) / float64(p.Nodes[n-1].Tokens)
-		if missed == 0 || worth > best+0.005 {
-			best, nodes = worth, n-missed
-		}
-	}
-	return nodes
 }
 
 // implicit measures how often the provider has a repeated prefix cached by itself. Older requests count less.
 type implicit struct{ hits, of float64 }
 
 func (i *implicit) add(share float64) {
-	i.hits, i.of = i.hits*0.999+share, i.of*0.999+1
+	const fade = 0.999
+	i.hits, i.of = i.hits*fade+share, i.of*fade+1
 }
 
 func (i *implicit) rate() float64 { return i.hits / i.of }
+
+// Tick learns that time has passed. It returns the caches to delete now, because they have lost too much. Arrive does so too;
+// Tick is for the times in which nothing arrives.
+func (h *Holder) Tick(at time.Time) []Change {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stop(h.advance(at))
+}
 
 // stop returns the deletion of all caches if they have lost too much.
 func (h *Holder) stop(now time.Duration) (changes []Change) {
 	if !h.purse.overdrawn(h.config.PerMille) {
 		return nil
 	}
-	for _, c := range h.caches {
+	for _, c := range h.caches.byHash {
 		if c.made {
 			changes = append(changes, Change{Hash: c.hash})
 			h.end(c, now)
@@ -372,39 +304,39 @@ func (h *Holder) stop(now time.Duration) (changes []Change) {
 
 // expire ends the caches whose time is over, in the order of their ends.
 func (h *Holder) expire(now time.Duration) {
-	for len(h.ends) > 0 && h.ends[0].until <= now {
-		h.end(h.ends[0], h.ends[0].until)
+	for c := h.caches.first(); c != nil && c.until <= now; c = h.caches.first() {
+		h.end(c, c.until)
 	}
 	h.purse.advance(now)
 }
 
-// end forgets a cache that ended.
+// end forgets a cache that ended, or one that was not made.
 func (h *Holder) end(c *cache, at time.Duration) {
-	at = max(at, h.purse.now)
 	h.purse.advance(at)
-	delete(h.caches, c.hash)
-	heap.Remove(&h.ends, c.index)
-	h.purse.rate -= c.rate()
-	h.report.ended(c, at)
+	h.caches.remove(c)
+	if !c.made {
+		h.purse.reserved -= c.reserved
+		return
+	}
+	h.purse.perHour = add(h.purse.perHour, -c.perHour())
+	h.books.ended(c, at)
 }
 
 // Gone says that a cache ended at a time: it died, was deleted, or is not known to the provider.
 func (h *Holder) Gone(hash uint64, at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := h.clock.read(at)
-	h.expire(now)
-	if c := h.caches[hash]; c != nil && c.made {
+	now := h.advance(at)
+	if c := h.caches.byHash[hash]; c != nil && c.made {
 		h.end(c, now)
 	}
 }
 
-// Extended says that a cache now lives until a time. Advice to extend counts as not followed without it.
+// Extended says that a cache now lives until a time. Without it, advice to extend counts as not followed.
 func (h *Holder) Extended(hash uint64, until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if c := h.caches[hash]; c != nil && c.made {
-		c.until = max(h.clock.end(until), h.purse.now)
-		heap.Fix(&h.ends, c.index)
+	if c := h.caches.byHash[hash]; c != nil && c.made {
+		h.caches.move(c, h.clock.end(until))
 	}
 }

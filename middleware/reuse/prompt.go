@@ -15,7 +15,7 @@ type Node struct {
 // Prompt is what a request brings.
 type Prompt struct {
 	At     time.Time
-	Nodes  []Node // in their order, each with more tokens than the one before; those that are not are passed over
+	Nodes  []Node // in their order, each with more tokens than the one before; from one that has not on, they are ignored
 	Tokens int64  // of the whole prompt; at least those of the last node
 	Least  int64  // the fewest tokens that a cache may have
 }
@@ -42,3 +42,18 @@ const (
 	// Never creates none for this call. Caches that live are read, and the call teaches.
 	Never
 )
+
+// checked returns the prompt without the nodes that are out of order.
+func (p Prompt) checked() Prompt {
+	p.Least = max(p.Least, 1)
+	before := int64(0)
+	for i, n := range p.Nodes {
+		if n.Tokens <= before {
+			p.Nodes = p.Nodes[:i]
+			break
+		}
+		before = n.Tokens
+	}
+	p.Tokens = max(p.Tokens, before)
+	return p
+}

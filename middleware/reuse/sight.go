@@ -2,6 +2,15 @@ package reuse
 
 import "time"
 
+// sight is what is seen of a prompt before it is remembered.
+type sight struct {
+	now      time.Duration
+	repeated int // nodes, from the first, that were seen before and have enough tokens for a cache; 0: none
+	tip      int // nodes of the prefix that the next turn is likely to have
+	turn     int
+	is       circumstances
+}
+
 // see returns the circumstances of a prompt of which the first n nodes were seen before. stem is what is remembered of the last
 // of them, nil if n is 0.
 func see(p *Prompt, n int, stem *prefix, short *shortfall, now time.Duration) (s sight) {

@@ -1,38 +1,38 @@
 package reuse
 
 import (
-	"container/heap"
 	"math"
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// Visit is one request's advice and what becomes of it. Its fields are for reading. Its methods are safe for concurrent use,
-// may be called in any order or never, and do nothing when they are called again.
+// Visit is one request's advice and what becomes of it. Its fields are for reading. Its methods may be called at any time, in any
+// order, from any goroutine, or never. They do nothing when they are called again.
 type Visit struct {
 	Read    *Cached  // the cache that this request is best served from; nil: none
 	Create  *Create  // the cache to create; nil: none. With Before, the request is then served from it instead of Read
-	Changes []Change // other caches to delete now
+	Changes []Change // caches to delete now: they have lost too much
 
 	holder *Holder
 	order  uint64
 	now    time.Duration
 	rates  Rates
+	before bool
 	tokens int64 // of the prompt
-	least  int64
-	shared int64 // tokens of the repeated prefix
+	shared int64 // of its repeated prefix, if that has enough for a cache
 
-	is         circumstances
-	tip, stem  candidate
-	both       [2]*candidate
+	is     circumstances
+	tip    *candidate // nil: the prompt has too few tokens
+	stem   *candidate // nil: nothing is repeated, or all of the tip is
+	chosen [2]*candidate
+
 	repeated   price.Pico // expected price of a repeated token without an explicit cache
-	gain       float64    // of a token that is read from an explicit cache instead
-	again      float64    // what creating the cache at the next use would cost more
-	rent       float64
+	gain       float64    // what reading it from one saves. This and the next are in the price of an input token
+	again      float64    // what it would cost to create the cache at the next use, at most
+	rent       float64    // of a token for a second
 	read, made *cache
 	answered   bool
-	before     bool // the cache is created before the call
 }
 
 // Cached names a living cache.
@@ -50,62 +50,71 @@ type Create struct {
 // Change is advice about a living cache.
 type Change struct {
 	Hash  uint64
-	Until time.Time // when it should end; zero: now
+	Until time.Time // when it should end; zero: it should be deleted now
 }
 
 // prepare notes what the decisions about a request need.
 func (v *Visit) prepare(h *Holder, p *Prompt, s sight, r Rates, before bool) {
-	v.before = before
-	v.now, v.rates, v.tokens, v.least, v.is = s.now, r, p.Tokens, p.Least, s.is
-	input, discount := float64(r.Input), float64(r.Input-r.Cached)
-	saved := math.Round(h.hits.rate() * discount)
-	v.repeated = r.Input - price.Pico(saved)
+	v.now, v.rates, v.before, v.tokens, v.is = s.now, r, before, p.Tokens, s.is
+	input := float64(r.Input)
+	v.repeated = r.Input - price.Pico(math.Round(h.hits.rate()*float64(r.Input-r.Cached)))
 	v.gain = float64(v.repeated-r.Cached) / input
 	v.rent = float64(r.Storage) / 3600 / input
-	if v.again = 1; before {
-		v.again += float64(r.Cached-v.repeated) / input
-	}
-	n := 0
-	if s.tip > 0 {
-		node := p.Nodes[s.tip-1]
-		v.tip = candidate{s.tip - 1, node.Hash, node.Tokens, s.is.bucketOf(0), s.is.tip(0), ticket{}}
-		v.both[n] = &v.tip
-		n++
+	if v.again = 1; before { // the call that waits for it reads it
+		v.again -= v.gain
 	}
 	if s.repeated > 0 {
-		node := p.Nodes[s.repeated-1]
-		v.shared = node.Tokens
-		v.stem = candidate{s.repeated - 1, node.Hash, node.Tokens, s.is.bucketOf(1), s.is.stem(0), ticket{}}
-		if s.repeated != s.tip {
-			v.both[n] = &v.stem
-		}
+		v.shared = p.Nodes[s.repeated-1].Tokens
+	}
+	if s.tip > 0 {
+		v.tip = newCandidate(p, s.tip, s.is.bucketOf(0), s.is.tip(0))
+		v.chosen[0] = v.tip
+	}
+	if s.repeated > 0 && s.repeated != s.tip {
+		v.stem = newCandidate(p, s.repeated, s.is.bucketOf(1), s.is.stem(0))
+		v.chosen[1] = v.stem
 	}
 }
 
-// candidates returns the prefixes that may be held, without those that are not there.
+func newCandidate(p *Prompt, nodes int, b bucket, t traits) *candidate {
+	node := p.Nodes[nodes-1]
+	return &candidate{node: nodes - 1, hash: node.Hash, tokens: node.Tokens, bucket: b, traits: t}
+}
+
+// candidates returns the prefixes that may be held. There is no stem without a tip.
 func (v *Visit) candidates() []*candidate {
 	n := 0
-	for n < len(v.both) && v.both[n] != nil {
+	for n < len(v.chosen) && v.chosen[n] != nil {
 		n++
 	}
-	return v.both[:n]
+	return v.chosen[:n]
 }
-
-// input returns the expected price of the prompt when so many tokens are read from an explicit cache, in input tokens.
-func (v *Visit) input(cached int64) float64 { return float64(v.cost(cached)) / float64(v.rates.Input) }
 
 // cost returns the expected price of the prompt when so many tokens are read from an explicit cache.
 func (v *Visit) cost(cached int64) price.Pico {
+	cached = min(cached, v.tokens)
 	sum := times(cached, v.rates.Cached)
 	sum = add(sum, times(max(0, v.shared-cached), v.repeated))
-	return add(sum, times(max(0, v.tokens-max(cached, v.shared)), v.rates.Input))
+	return add(sum, times(v.tokens-max(cached, v.shared), v.rates.Input))
+}
+
+// input returns the same in the price of an input token.
+func (v *Visit) input(cached int64) float64 { return float64(v.cost(cached)) / float64(v.rates.Input) }
+
+// overhead returns what it costs to create a cache, less what it saves this request.
+func (v *Visit) overhead(tokens int64) price.Pico {
+	cost := times(tokens, v.rates.Input)
+	if v.before {
+		cost = add(cost, -v.saving(tokens))
+	}
+	return cost
 }
 
 // saving returns what a request saves when so many tokens are read from an explicit cache.
 func (v *Visit) saving(cached int64) price.Pico { return v.cost(0) - v.cost(cached) }
 
 // Made says that the cache of v.Create exists: with how many tokens, as the provider counted them (0: as the node says), since
-// when and until when. Without this call, or NotMade, the cache counts as not made.
+// when and until when. Without this call, the cache counts as not made.
 func (v *Visit) Made(tokens int64, at, until time.Time) {
 	h := v.holder
 	h.mu.Lock()
@@ -114,31 +123,30 @@ func (v *Visit) Made(tokens int64, at, until time.Time) {
 	if c == nil || c.made {
 		return
 	}
-	now := h.clock.read(at)
-	if h.caches[c.hash] != c {
-		if h.caches[c.hash] != nil {
-			return
-		}
-		h.caches[c.hash] = c
-		heap.Push(&h.ends, c)
+	now := h.advance(at)
+	switch other := h.caches.byHash[c.hash]; {
+	case other == c:
+		h.end(c, now) // the claim
+	case other != nil && other.made:
+		return
+	case other != nil:
+		h.end(other, now)
 	}
 	if tokens > 0 {
 		c.tokens = tokens
 	}
-	h.expire(now)
 	c.made, c.from, c.until = true, now, max(now, h.clock.end(until))
-	heap.Fix(&h.ends, c.index)
-	h.purse.rate += c.rate()
-	cost := times(c.tokens, v.rates.Input)
-	c.spent.Add(cost)
-	h.purse.earned = add(h.purse.earned, -cost)
+	h.caches.add(c, c.until)
+	h.purse.perHour = add(h.purse.perHour, c.perHour())
+	h.purse.earned = add(h.purse.earned, -times(c.tokens, c.rates.Input))
+	h.books.made(c)
 	if was := h.prefixes.find(c.hash); was != nil {
 		was.failures = 0
 	}
 }
 
-// NotMade says that the cache of v.Create was refused or failed at a time. It is not advised again for a while: for longer
-// each time.
+// NotMade says that the cache of v.Create was refused or failed at a time. It is not advised again for a while: two minutes
+// after the first failure, twice as long after each further one, up to a day.
 func (v *Visit) NotMade(at time.Time) {
 	h := v.holder
 	h.mu.Lock()
@@ -148,12 +156,13 @@ func (v *Visit) NotMade(at time.Time) {
 		return
 	}
 	v.made = nil
-	now := h.clock.read(at)
-	if h.caches[c.hash] == c {
+	now := h.advance(at)
+	if h.caches.byHash[c.hash] == c {
 		h.end(c, now)
 	}
 	if was := h.prefixes.find(c.hash); was != nil {
-		was.failures = min(was.failures+1, 10)
+		const most = 10
+		was.failures = min(was.failures+1, most)
 		was.retry = uint32(min((now+time.Minute<<was.failures)/time.Second, math.MaxUint32))
 	}
 }
@@ -164,70 +173,90 @@ func (v *Visit) Answered(at time.Time, output, cached int64) []Change {
 	h := v.holder
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := h.clock.read(at)
-	h.expire(now)
-	if v.answered || len(v.candidates()) == 0 {
+	now := h.advance(at)
+	if v.answered || v.tokens == 0 {
 		return nil
 	}
 	v.answered = true
-	class := outputClass(output)
-	v.tip.traits, v.stem.traits = v.is.tip(class), v.is.stem(class)
-	for _, c := range v.candidates() {
-		h.learner.revise(c.wait, c.traits)
-	}
-	tip, tipHold := h.hold(v, &v.tip.traits)
-	stem, stemHold := h.hold(v, &v.stem.traits)
-	if v.tip.hash != 0 {
-		h.learnWorth(&v.tip.bucket, max(tip, 0))
-	}
-	if v.stem.hash != 0 {
-		h.learnWorth(&v.stem.bucket, max(stem, 0))
-	}
-	h.purse.spend = add(h.purse.spend, v.cost(0))
-	served := v.read
-	if v.made != nil && v.made.made && v.before {
-		served = v.made
-	}
-	if served == nil {
-		if v.shared > 0 {
-			h.hits.add(min(1, float64(max(cached, 0))/float64(v.shared)))
-		}
-	} else {
-		h.purse.earned = add(h.purse.earned, v.saving(served.tokens))
-		if served == v.made {
-		} else {
-		}
-	}
+	h.settle(v, cached)
+	tip, stem := h.relearn(v, outputClass(output))
 	var changes []Change
 	for _, c := range []*cache{v.read, v.made} {
-		if c == nil || !c.made || h.caches[c.hash] != c || c.visit != v.order {
-			continue
-		}
-		hold, sure := tipHold, !c.stem
-		if c.hash == v.stem.hash && c.hash != v.tip.hash || v.tip.hash == 0 {
-			hold, sure = stemHold, true
-		} else if c.stem && c.hash != v.tip.hash {
-			hold = stemHold
-		}
-		if c.hash == v.tip.hash {
-			sure = true
-		}
-		if c == v.read && v.made != nil && v.made.made && !c.stem {
-			hold = 0
-		}
-		if hold == 0 && sure {
-			changes = append(changes, Change{Hash: c.hash})
-			h.end(c, now)
-			continue
-		}
-		hold = h.capped(c.tokens, hold)
-		until := now + hold
-		if !sure {
-			until = max(until, c.until)
-		}
-		if until != c.until {
-			changes = append(changes, Change{c.hash, h.clock.time(until)})
+		if c != nil && c.made && h.caches.byHash[c.hash] == c && c.visit == v.order {
+			changes = h.review(changes, v, c, now, tip, stem)
 		}
 	}
 	return changes
+}
+
+// settle counts what a request saved, or whether the provider had its prefix cached by itself.
+func (h *Holder) settle(v *Visit, cached int64) {
+	served := v.read
+	if v.before && v.made != nil && v.made.made {
+		served = v.made
+	}
+	without := v.cost(0)
+	h.purse.spend = add(h.purse.spend, without)
+	var saved price.Pico
+	if served != nil {
+		saved = v.saving(served.tokens)
+		h.purse.earned = add(h.purse.earned, saved)
+	} else if v.shared > 0 {
+		h.hits.add(min(1, float64(max(cached, 0))/float64(v.shared)))
+	}
+	h.books.answered(v, served, without, saved, cached, h.usedOften(v))
+}
+
+// usedOften reports whether the repeated prefix of a visit has been used often enough to be in the report without a cache.
+func (h *Holder) usedOften(v *Visit) bool {
+	if v.stem == nil {
+		return false
+	}
+	was := h.prefixes.find(v.stem.hash)
+	return was != nil && was.uses > 2
+}
+
+// relearn estimates again now that the length of the answer is known. It returns for how long to hold the tip and the stem.
+func (h *Holder) relearn(v *Visit, output int) (tip, stem time.Duration) {
+	learn := func(c *candidate, t traits) time.Duration {
+		if c == nil {
+			return 0
+		}
+		c.traits = t
+		h.learner.revise(c.wait, t)
+		worth, hold := h.hold(v, &t)
+		for _, i := range c.bucket {
+			h.worth[i].add(worth)
+		}
+		return hold
+	}
+	return learn(v.tip, v.is.tip(output)), learn(v.stem, v.is.stem(output))
+}
+
+// review decides on a cache that served a request, or that was made for it.
+func (h *Holder) review(changes []Change, v *Visit, c *cache, now, tip, stem time.Duration) []Change {
+	hold, sure := tip, true
+	switch {
+	case v.tip != nil && c.hash == v.tip.hash:
+	case v.stem != nil && c.hash == v.stem.hash:
+		hold = stem
+	case c.stem: // others use it too
+		hold, sure = stem, false
+	case c == v.read && v.made != nil && v.made.made: // a longer one of the same conversation is there
+		hold = 0
+	}
+	if hold == 0 && sure {
+		h.end(c, now)
+		return append(changes, Change{Hash: c.hash})
+	}
+	h.caches.count(c, -1) // what it has may be used for itself
+	until := now + h.caches.capped(hold, c.tokens, now, h.config.TokenHours)
+	h.caches.count(c, 1)
+	if !sure {
+		until = max(until, c.until)
+	}
+	if until == c.until {
+		return changes
+	}
+	return append(changes, Change{c.hash, h.clock.time(until)})
 }

@@ -72,6 +72,10 @@ type written struct {
 const (
 	writerBias = -3.5 // logit of a hazard about which nothing is known
 	margin     = 0.05 // of the input price, that a token has to earn
+
+	// writerHalfLife is after how long half of what writes earned is forgotten. Where a prompt comes once an hour, it takes some
+	// days until the loss budget allows a write.
+	writerHalfLife = 7 * 24 * time.Hour
 )
 
 // NewWriter returns a Writer that has learned nothing yet.
@@ -85,7 +89,7 @@ func NewWriter(config WriterConfig) *Writer {
 	config.Blocks = max(config.Blocks, 2*blocksPerRecord)
 	return &Writer{
 		config: config, prefixes: newLRU[written](config.Blocks),
-		learner: newLearner(writerBias, ageds, flats, config.Blocks/blocksPerRecord), short: shortfall{30},
+		learner: newLearner(writerBias, ageds, flats, config.Blocks/blocksPerRecord), short: shortfall{30}, purse: purse{halfLife: writerHalfLife},
 	}
 }
 
@@ -141,13 +145,16 @@ type place struct {
 	traits traits
 }
 
-// places returns the place of the tip and that of the stem.
+// places returns the place of the tip and that of the stem. If they are the same, it is that of the tip.
 func (s *sight) places() (both [2]place) {
 	if s.tip > 0 {
 		both[0] = place{s.tip, s.is.tip(0)}
 	}
 	if s.repeated > 0 {
 		both[1] = place{s.repeated, s.is.stem(0)}
+	}
+	if s.repeated == s.tip {
+		both[1] = both[0]
 	}
 	return both
 }

@@ -99,7 +99,8 @@
 // the same if its blocks are: tools, system instructions, and the blocks of messages. White space, the order of members, and
 // markers do not count, and a string is the same as a block of its text. Only prefixes of at least 1,024 tokens are kept, or of
 // 512 for Claude Opus 5 and Fable 5. A prefix that is read is kept for its time to live again. Only the one that is read is,
-// and what is kept for a short time is not written again for a longer one. [Generation.Written] is what was written.
+// and what is kept for a short time is not written again for a longer one. [Generation.Written] is what was written. A request
+// whose [Config.Reply] has a Usage of its own reads and writes nothing.
 //
 // OpenAI's rules hold for GPT-5.6 and later. The end of the newest message that is not the model's is written, unless
 // prompt_cache_options has the mode "explicit", and so is every block with a prompt_cache_breakpoint. Both are kept for 30

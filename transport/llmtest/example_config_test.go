@@ -77,3 +77,24 @@ func ExampleConfig_minCacheTokens() {
 	// Output:
 	// total_token_count=9, min_total_token_count=4096",
 }
+
+// The second request reads what the first one wrote: the instructions, which have a breakpoint.
+func ExampleConfig_promptCaches() {
+	srv := llmtest.NewPipe(llmtest.Config{PromptCaches: true})
+	defer srv.Close()
+
+	rules := strings.Repeat("Spend a penny, save a pound. ", 200)
+	for _, question := range []string{"Why?", "How?"} {
+		call(srv.Client(), "POST", srv.URL+"/v1/chat/completions", fmt.Sprintf(`{"model":"gpt-6.2-sol",
+			"prompt_cache_options":{"mode":"explicit"},
+			"messages":[
+				{"role":"system","content":[{"type":"text","text":%q,"prompt_cache_breakpoint":{"mode":"explicit"}}]},
+				{"role":"user","content":%q}]}`, rules, question))
+	}
+	for _, g := range srv.Meter() {
+		fmt.Println(g.Written, "written,", g.Cached, "read, of", g.Prompt)
+	}
+	// Output:
+	// 1464 written, 0 read, of 1480
+	// 0 written, 1464 read, of 1480
+}

@@ -8,8 +8,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// cacheRefusal returns what a message of Google's says about a context cache, and how many tokens it wants the cache to have;
-// "" if it is about something else. The Gemini API and Vertex AI have messages of their own:
+// cacheRefusals are the messages of Google's about context caches, squeezed, by what they begin with and contain. Messages may
+// quote the request, so the beginning decides. The Gemini API and Vertex AI have messages of their own:
 //
 //	403 CachedContent not found (or permission denied)
 //	400 Cache content 123 is expired.
@@ -23,34 +23,37 @@ import (
 //	400 CachedContent can not be used with GenerateContent request setting system_instruction, tools or tool_config. ...
 //	404 models/A is not found for API version v1beta, or is not supported for createCachedContent. ...
 //
-// Messages may quote the request, so they are compared from their beginning. Sources: recorded traffic of 2025 and 2026.
+// Sources: recorded traffic of 2025 and 2026.
+var cacheRefusals = []struct {
+	status      int
+	begins, has string
+	reason      policy.Reason
+}{
+	{http.StatusForbidden, "cachedcontentnotfound", "", policy.CacheDead},
+	{http.StatusNotFound, "notfoundcache", "", policy.CacheDead},
+	{http.StatusNotFound, "cachedcontent", "notfound", policy.CacheDead},
+	{http.StatusNotFound, "cachecontent", "notfound", policy.CacheDead},
+	{http.StatusBadRequest, "cachecontent", "expired", policy.CacheDead},
+	{http.StatusBadRequest, "cachedcontent", "expired", policy.CacheDead},
+	{http.StatusBadRequest, "invalidresourcestateforcache", "", policy.CacheDead},
+	{http.StatusBadRequest, "cachedcontent", "toosmall", policy.CacheTooSmall},
+	{http.StatusBadRequest, "thecachedcontent", "minimumtokencount", policy.CacheTooSmall},
+	{http.StatusBadRequest, "modelusedby", "cachedcontent", policy.CacheMismatch},
+	{http.StatusBadRequest, "cachedcontentmodel", "notmatch", policy.CacheMismatch},
+	{http.StatusBadRequest, "cachedcontent", "cannotbeused", policy.CacheConflict},
+	{http.StatusNotFound, "models", "notsupportedforcreatecachedcontent", policy.NoCaches},
+}
+
+// cacheRefusal returns what a message of Google's says about a context cache, and how many tokens it wants the cache to have;
+// "" if it is about something else.
 func cacheRefusal(status int, message string) (reason policy.Reason, minTokens int64) {
 	text := squeezed([]byte(message))
-	begins := func(with string) bool { return strings.HasPrefix(text, with) }
-	has := func(part string) bool { return strings.Contains(text, part) }
-	aboutCache := begins("cachedcontent") || begins("cachecontent") || begins("thecachedcontent")
-	switch status {
-	case http.StatusForbidden:
-		if begins("cachedcontentnotfound") {
-			return policy.CacheDead, 0
-		}
-	case http.StatusNotFound:
-		switch {
-		case begins("models") && has("notsupportedforcreatecachedcontent"):
-			return policy.NoCaches, 0
-		case begins("notfoundcache"), aboutCache && has("notfound"):
-			return policy.CacheDead, 0
-		}
-	case http.StatusBadRequest:
-		switch {
-		case aboutCache && has("expired"), begins("invalidresourcestateforcache"):
-			return policy.CacheDead, 0
-		case aboutCache && (has("toosmall") || has("minimumtokencount")):
-			return policy.CacheTooSmall, minTokensOf(message)
-		case begins("modelusedby") && has("cachedcontent"), aboutCache && has("modeldoesnotmatch"):
-			return policy.CacheMismatch, 0
-		case aboutCache && (has("cannotbeused") || has("cantbeused")):
-			return policy.CacheConflict, 0
+	for _, refusal := range cacheRefusals {
+		if refusal.status == status && strings.HasPrefix(text, refusal.begins) && strings.Contains(text, refusal.has) {
+			if refusal.reason == policy.CacheTooSmall {
+				minTokens = minTokensOf(message)
+			}
+			return refusal.reason, minTokens
 		}
 	}
 	return "", 0

@@ -90,6 +90,8 @@ type Element struct {
 	Masked uint64
 	// Rest is the same hash of the text after the first line; 0 if there is only one line.
 	Rest uint64
+
+	other bool // in a chat: it has more than a role, and blocks of text
 }
 
 // A Block is one part of an element's content. The zero Block is none.
@@ -115,7 +117,8 @@ func (p *Prefix) Head() []Element { return p.Elements[:p.heads] }
 //   - the first turn that stays is the user's, and not the result of a tool;
 //   - the call of a tool is not parted from its result;
 //   - something is in the cache;
-//   - on Google's compatible APIs there are only texts in the cache, and no tools.
+//   - on Google's compatible APIs there are only texts in the cache, no tools, and one system message at most. How these APIs
+//     translate anything else is not documented.
 //
 // A Prefix with a Problem has none.
 func (p *Prefix) Cuts() iter.Seq[int] {
@@ -124,19 +127,24 @@ func (p *Prefix) Cuts() iter.Seq[int] {
 			return
 		}
 		called := false // a tool was called, and its result has not come
-		turns := p.Turns()
-		for i := range turns {
-			t := &turns[i]
-			switch {
-			case i > 0 && (p.single || p.textOnly && !turns[i-1].plain()):
+		for i := range p.Turns() {
+			t := &p.Turns()[i]
+			if i > 0 && !p.goesOn(i) {
 				return
-			case t.Role == User && !t.ToolResult && !called && i+p.heads > 0 && !yield(i):
+			}
+			if !called && i+p.heads > 0 && t.begins() && !yield(i) {
 				return
 			}
 			called = t.ToolCall || called && !t.ToolResult
 		}
 	}
 }
+
+// goesOn reports whether the turn before i can be in a cache.
+func (p *Prefix) goesOn(i int) bool { return !p.single && (!p.textOnly || p.Turns()[i-1].plain()) }
+
+// begins reports whether a request may begin with the turn.
+func (e *Element) begins() bool { return e.Role == User && !e.ToolResult }
 
 // CanCut reports whether n is one of [Prefix.Cuts].
 func (p *Prefix) CanCut(n int) bool {
@@ -156,17 +164,13 @@ func (p *Prefix) LastCut() (n int, ok bool) {
 	return n, ok
 }
 
-// textHead reports whether the head is text alone.
+// textHead reports whether the head is text alone, in one element at most.
 func (p *Prefix) textHead() bool {
-	for i := range p.Head() {
-		if e := &p.Elements[i]; e.Kind != SystemElement || e.Media {
-			return false
-		}
-	}
-	return true
+	head := p.Head()
+	return len(head) == 0 || len(head) == 1 && head[0].Kind == SystemElement && head[0].Role == NoRole && !head[0].Media && !head[0].other
 }
 
 // plain reports whether a turn is text alone.
 func (e *Element) plain() bool {
-	return !e.Media && !e.ToolCall && !e.ToolResult && (e.Role == User || e.Role == Model)
+	return !e.Media && !e.ToolCall && !e.ToolResult && !e.other && (e.Role == User || e.Role == Model)
 }

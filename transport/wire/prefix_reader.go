@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -63,6 +64,7 @@ const (
 	aRole                        // the role of a turn
 	aType                        // the type of a block, or of a turn
 	aMarker                      // a cache marker of the caller's
+	aReference                   // something before the context, which the provider holds
 	aValue                       // any other
 )
 
@@ -81,6 +83,24 @@ type level struct {
 	member      valueKind // what the value of the last name is
 	memberOwn   bool      // the names within it belong to the program
 	memberMedia bool      // it is media
+	marks       marks     // what it says about the element, unless it is null
+}
+
+// marks are what is noted of an element.
+type marks uint8
+
+const (
+	callMark marks = 1 << iota
+	resultMark
+	mediaMark
+	otherMark
+)
+
+func (e *Element) mark(m marks) {
+	e.ToolCall = e.ToolCall || m&callMark != 0
+	e.ToolResult = e.ToolResult || m&resultMark != 0
+	e.Media = e.Media || m&mediaMark != 0
+	e.other = e.other || m&otherMark != 0
 }
 
 type prefixState uint8
@@ -106,13 +126,17 @@ var prefixReaders = sync.Pool{New: func() any { return new(PrefixReader) }}
 // NewPrefixReader returns a reader for one body of an operation. The shape must not be nil.
 func NewPrefixReader(shape *PrefixShape) *PrefixReader {
 	r := prefixReaders.Get().(*PrefixReader)
+	r.reset(shape)
+	return r
+}
+
+func (r *PrefixReader) reset(shape *PrefixShape) {
 	elements := r.prefix.Elements[:0]
 	r.shape, r.prefix = shape, Prefix{Elements: elements, textOnly: shape.textOnly}
 	r.open, r.bare, r.seen = false, false, [aToolConfig + 1]bool{}
 	r.state, r.offset, r.levels, r.next = prefixValue, 0, r.levels[:0], aDocument
 	r.wrapped, r.escaped, r.words, r.slash, r.contents = false, 0, 0, false, 0
 	r.canon.reset()
-	return r
 }
 
 // Release gives the reader back for another body. Neither it nor its [Prefix] may be used after that.
@@ -188,6 +212,9 @@ func (r *PrefixReader) token(c byte, at int) {
 		if len(r.levels) > 0 && r.top().array {
 			r.startElement(c, at)
 			return
+		}
+		if c != 'n' && len(r.levels) > 0 {
+			r.element.mark(r.top().marks)
 		}
 		r.start(r.next, c, at)
 	case prefixFirstKey, prefixNextKey:
@@ -274,6 +301,12 @@ func (r *PrefixReader) start(kind valueKind, c byte, at int) {
 			r.prefix.Marked, r.element.Marked = true, true
 		}
 		kind = unread
+	case aReference:
+		if c != 'n' {
+			r.fail("its context begins with what the provider holds")
+			return
+		}
+		kind = unread
 	case aRole, aType:
 		if c != '"' && kind == aRole {
 			r.fail("a role is no string")
@@ -327,44 +360,42 @@ func (r *PrefixReader) startBare(c byte, at int) {
 // startPart begins an element of the prefix whose value begins with c. It reports whether the value is yet to be begun, as
 // r.next.
 func (r *PrefixReader) startPart(kind valueKind, c byte, at int) bool {
-	google := r.shape.format == googleFormat
-	ok, what, part := false, "", TurnElement
-	switch kind {
-	case aSystem:
-		part, what = SystemElement, "the system instruction has the wrong type"
-		switch r.shape.format {
-		case googleFormat:
-			ok = c == '{'
-		case responsesFormat:
-			ok = c == '"'
-		case messagesFormat:
-			ok = c == '"' || c == '['
-		}
-	case aTools:
-		part, what, ok = ToolsElement, "the tools are no array", c == '['
-	case aToolConfig:
-		part, what, ok = ToolConfigElement, "the tool config has the wrong type", c == '{' || c == '"' && !google
-	default:
-		what, ok = "a turn is no object", c == '{'
-	}
-	if !ok {
-		r.fail(what)
+	part := parts[kind]
+	if strings.IndexByte(part.begins[r.shape.format], c) < 0 {
+		r.fail(part.wrong)
 		return false
 	}
-	if !r.startElementOf(part, at) {
+	if !r.startElementOf(part.element, at) {
 		return false
 	}
-	switch {
-	case kind == aSystem && !google:
+	switch r.next = kind; {
+	case kind == aSystem && r.shape.format != googleFormat:
 		r.startBare(c, at)
 		return false
-	case kind == aToolConfig:
-		kind = aValue
 	case kind == aSystem:
-		kind = aTurn
+		r.next = aTurn
+	case kind == aToolConfig:
+		r.next = aValue
 	}
-	r.next = kind
 	return true
+}
+
+// parts are the values that are elements of a prefix, with what they may begin with.
+var parts = [...]struct {
+	element ElementKind
+	begins  [4]string // by format
+	wrong   string
+}{
+	aSystem: {
+		SystemElement, [...]string{googleFormat: "{", chatFormat: "", responsesFormat: `"`, messagesFormat: `"[`},
+		"the system instruction has the wrong type",
+	},
+	aTools: {ToolsElement, [...]string{"[", "[", "[", "["}, "the tools are no array"},
+	aToolConfig: {
+		ToolConfigElement, [...]string{googleFormat: "{", chatFormat: `{"`, responsesFormat: "", messagesFormat: ""},
+		"the tool config has the wrong type",
+	},
+	aTurn: {TurnElement, [...]string{"{", "{", "{", "{"}, "a turn is no object"},
 }
 
 // startContent begins the content of a turn, of a system instruction or of a block. One text is the same as a block of it.
@@ -394,6 +425,7 @@ func (r *PrefixReader) startContent(c byte, at int) {
 	case r.shape.format == googleFormat:
 		r.fail("the parts of a turn are no array")
 	default:
+		r.element.other = true
 		r.startValue(aValue, c)
 	}
 }
@@ -419,7 +451,7 @@ func (r *PrefixReader) startValue(kind valueKind, c byte) {
 		r.state, r.slash = prefixSkip, false
 	case c == '"':
 		r.state = prefixText
-		counts := !r.mediaNext()
+		counts := r.countsNext()
 		r.canon.beginText(counts, counts && r.element.Kind >= SystemElement)
 	default:
 		r.word[0], r.words, r.state = c, 1, prefixInWord
@@ -427,10 +459,10 @@ func (r *PrefixReader) startValue(kind valueKind, c byte) {
 	}
 }
 
-// mediaNext reports whether the value that begins now is media.
-func (r *PrefixReader) mediaNext() bool {
+// countsNext reports whether the string that begins now is text of the element.
+func (r *PrefixReader) countsNext() bool {
 	l := r.top()
-	return l.media || !l.array && l.memberMedia
+	return !l.media && (l.array || !l.memberMedia && l.member != aRole && l.member != aType)
 }
 
 // enterObject begins an object that counts.
@@ -475,11 +507,13 @@ func (r *PrefixReader) leave(at int) {
 
 // endObject ends an object that counts.
 func (r *PrefixReader) endObject(l *level) {
+	members := len(r.canon.members) - l.first
 	if !r.canon.sortMembers(l.first) {
 		r.fail("an object has a member twice")
 		return
 	}
 	if l.kind == aBlock && r.shape.format != googleFormat {
+		r.element.other = r.element.other || !l.typed || !l.text || members > 2
 		switch {
 		case l.typed && !l.text:
 			r.canon.put(tokenTyped)
@@ -731,19 +765,19 @@ func (r *PrefixReader) endName() {
 		r.endDocumentName(l, raw)
 		return
 	}
-	if !l.media && (l.kind == aValue || l.kind == aTool) {
-		r.element.Size += int64(len(raw))
-	}
 	name := raw
 	if r.shape.format == googleFormat && !l.own {
 		name = googleName(raw)
 	}
-	l.member, l.memberOwn, l.memberMedia = aValue, false, false
+	l.member, l.memberOwn, l.memberMedia, l.marks = aValue, false, false, 0
 	r.classify(l, name)
 	r.next = l.member
 	if l.member == aMarker {
 		r.canon.dropName()
 		return
+	}
+	if !l.media && (l.kind == aValue || l.kind == aTool) {
+		r.element.Size += int64(len(name))
 	}
 	r.canon.endName(name, l.member == aContent)
 }
@@ -755,7 +789,7 @@ func (r *PrefixReader) endDocumentName(l *level, name []byte) {
 	}
 	l.member = r.shape.part(name)
 	r.canon.dropName()
-	if r.next = l.member; l.member == unread || l.member == aMarker {
+	if r.next = l.member; l.member > aToolConfig || l.member == unread {
 		return
 	}
 	if r.seen[l.member] {
@@ -826,21 +860,25 @@ func isNumber(word []byte) bool {
 		return false
 	}
 	word = word[whole:]
-	if len(word) > 0 && word[0] == '.' {
+	if len(word) > 1 && word[0] == '.' {
 		n := digits(word[1:])
 		if n == 0 {
 			return false
 		}
 		word = word[1+n:]
 	}
-	if len(word) > 0 && (word[0] == 'e' || word[0] == 'E') {
-		if word = word[1:]; len(word) > 0 && (word[0] == '+' || word[0] == '-') {
-			word = word[1:]
-		}
-		n := digits(word)
-		return n > 0 && n == len(word)
+	return len(word) == 0 || isExponent(word)
+}
+
+// isExponent reports whether a word is the exponent of a number.
+func isExponent(word []byte) bool {
+	if word[0] != 'e' && word[0] != 'E' {
+		return false
 	}
-	return len(word) == 0
+	if word = word[1:]; len(word) > 0 && (word[0] == '+' || word[0] == '-') {
+		word = word[1:]
+	}
+	return len(word) > 0 && digits(word) == len(word)
 }
 
 // digits returns how many digits a word begins with.

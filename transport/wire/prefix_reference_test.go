@@ -120,16 +120,23 @@ func (r *reference) read(body []byte) (elements []referenceElement, err error) {
 		seen[name] = true
 		elements = append(elements, r.part(part, raw, at)...)
 	}
+	r.settle(elements)
+	slices.SortStableFunc(elements, func(a, b referenceElement) int { return int(a.kind) - int(b.kind) })
+	return elements, nil
+}
+
+// settle decides which messages are the head.
+func (r *reference) settle(elements []referenceElement) {
 	started := false
 	for i := range elements {
 		e := &elements[i]
+		system := r.format == chatFormat && e.kind == TurnElement && (e.role == "system" || e.role == "developer")
 		switch {
-		case e.kind != TurnElement:
-		case r.format == chatFormat && (e.role == "system" || e.role == "developer") && !started:
+		case system && !started:
 			e.kind = SystemElement
-		case r.format == chatFormat && (e.role == "system" || e.role == "developer") && r.shape.textOnly:
+		case system && r.shape.textOnly:
 			r.fail("late system message")
-		default:
+		case e.kind == TurnElement:
 			started = true
 		}
 		if e.kind == SystemElement && e.role != "developer" {
@@ -137,42 +144,61 @@ func (r *reference) read(body []byte) (elements []referenceElement, err error) {
 		}
 		e.normal = fmt.Sprint(e.kind, " ", e.role, " ", e.normal)
 	}
-	slices.SortStableFunc(elements, func(a, b referenceElement) int { return int(a.kind) - int(b.kind) })
-	return elements, nil
 }
 
 func (r *reference) part(part valueKind, raw []byte, at transport.Range) []referenceElement {
 	n := parseNode(raw)
-	google := r.format == googleFormat
-	switch {
-	case part == aTools && n.kind == '[':
-		return []referenceElement{{kind: ToolsElement, normal: r.normal(n, "tools", false), bytes: at}}
-	case part == aToolConfig && (n.kind == '{' || n.kind == '"' && !google):
-		return []referenceElement{{kind: ToolConfigElement, normal: r.normal(n, "value", false), bytes: at}}
-	case part == aSystem && n.kind == '{' && google:
-		return []referenceElement{{kind: SystemElement, normal: r.normal(n, "system", false), bytes: at}}
-	case part == aSystem && (n.kind == '"' && !google || n.kind == '[' && r.format == messagesFormat):
-		return []referenceElement{{kind: SystemElement, normal: "{content=" + r.normal(n, "content", false) + "}", bytes: at}}
-	case part == aTurns && n.kind == '{' && google:
-		return []referenceElement{r.turn(n, at)}
-	case part == aTurns && n.kind == '"' && r.format == responsesFormat:
-		return []referenceElement{{kind: TurnElement, role: "user", normal: "{content=" + r.normal(n, "content", false) + "}", bytes: at}}
-	case part == aTurns && n.kind == '[':
-		dec := json.NewDecoder(bytes.NewReader(raw))
-		dec.Token()
-		var turns []referenceElement
-		for dec.More() {
-			var one json.RawMessage
-			if err := dec.Decode(&one); err != nil {
-				panic(err)
-			}
-			to := at.From + int(dec.InputOffset())
-			turns = append(turns, r.turn(parseNode(one), transport.Range{From: to - len(one), To: to}))
+	switch part {
+	case aTurns:
+		return r.turns(n, raw, at)
+	case aSystem:
+		return r.system(n, at)
+	case aTools:
+		if n.kind == '[' {
+			return []referenceElement{{kind: ToolsElement, normal: r.normal(n, "tools", false), bytes: at}}
 		}
-		return turns
+	case aToolConfig:
+		if n.kind == '{' || n.kind == '"' && r.format != googleFormat {
+			return []referenceElement{{kind: ToolConfigElement, normal: r.normal(n, "value", false), bytes: at}}
+		}
 	}
 	r.fail("wrong type")
 	return nil
+}
+
+func (r *reference) system(n *jsonNode, at transport.Range) []referenceElement {
+	e := referenceElement{kind: SystemElement, bytes: at}
+	switch {
+	case n.kind == '{' && r.format == googleFormat:
+		e.normal = r.normal(n, "system", false)
+	case n.kind == '"' && r.format != googleFormat, n.kind == '[' && r.format == messagesFormat:
+		e.normal = "{content=" + r.normal(n, "content", false) + "}"
+	default:
+		r.fail("wrong type")
+	}
+	return []referenceElement{e}
+}
+
+func (r *reference) turns(n *jsonNode, raw []byte, at transport.Range) (turns []referenceElement) {
+	switch {
+	case n.kind == '{' && r.format == googleFormat:
+		return []referenceElement{r.turn(n, at)}
+	case n.kind == '"' && r.format == responsesFormat:
+		return []referenceElement{{kind: TurnElement, role: "user", normal: "{content=" + r.normal(n, "content", false) + "}", bytes: at}}
+	case n.kind != '[':
+		r.fail("wrong type")
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.Token()
+	for dec.More() {
+		var one json.RawMessage
+		if err := dec.Decode(&one); err != nil {
+			panic(err)
+		}
+		to := at.From + int(dec.InputOffset())
+		turns = append(turns, r.turn(parseNode(one), transport.Range{From: to - len(one), To: to}))
+	}
+	return turns
 }
 
 func (r *reference) turn(n *jsonNode, at transport.Range) referenceElement {
@@ -200,103 +226,110 @@ func (r *reference) turn(n *jsonNode, at transport.Range) referenceElement {
 
 // normal writes a value so that it is the same for what means the same. place is where the value stands.
 func (r *reference) normal(n *jsonNode, place string, own bool) string {
-	google := r.format == googleFormat
 	if place == "content" {
-		switch {
-		case n.kind == '{' && google:
-			return "[" + r.normal(n, "block", false) + "]"
-		case n.kind == '"' && !google:
-			return "[{text=" + r.normal(n, "value", false) + "}]"
-		case n.kind == '[':
-			items := make([]string, len(n.items))
-			for i := range n.items {
-				items[i] = r.normal(n.items[i], "block", false)
-			}
-			return "[" + strings.Join(items, ",") + "]"
-		case google:
-			r.fail("parts")
+		if text, ok := r.content(n); ok {
+			return text
 		}
 	}
 	switch n.kind {
 	case '"':
 		return fmt.Sprintf("%+q", n.text)
 	case '[':
-		items := make([]string, len(n.items))
-		for i := range n.items {
-			inner := "value"
-			if place == "tools" {
-				inner = "tool"
-			}
-			items[i] = r.normal(n.items[i], inner, own)
+		inner := "value"
+		if place == "tools" {
+			inner = "tool"
 		}
-		return "[" + strings.Join(items, ",") + "]"
+		return r.list(n, inner, own)
 	case '{':
 		return r.object(n, place, own)
 	}
 	return n.text
 }
 
-func (r *reference) object(n *jsonNode, place string, own bool) string {
+func (r *reference) list(n *jsonNode, place string, own bool) string {
+	items := make([]string, len(n.items))
+	for i := range n.items {
+		items[i] = r.normal(n.items[i], place, own)
+	}
+	return "[" + strings.Join(items, ",") + "]"
+}
+
+func (r *reference) content(n *jsonNode) (string, bool) {
 	google := r.format == googleFormat
+	switch {
+	case n.kind == '{' && google:
+		return "[" + r.normal(n, "block", false) + "]", true
+	case n.kind == '"' && !google:
+		return "[{text=" + r.normal(n, "value", false) + "}]", true
+	case n.kind == '[':
+		return r.list(n, "block", false), true
+	case google:
+		r.fail("parts")
+	}
+	return "", false
+}
+
+func (r *reference) object(n *jsonNode, place string, own bool) string {
 	seen := map[string]bool{}
 	var members []string
-	var text, typed, untyped bool
-	untyped = true
 	for i, name := range n.names {
 		name = r.googleName(name, own)
-		item := n.items[i]
-		marker := name == "cache_control" || name == "prompt_cache_breakpoint"
-		if marker && !google && (place == "turn" || place == "block" || place == "tool") {
+		if r.format != googleFormat && slices.Contains([]string{"turn", "block", "tool"}, place) &&
+			(name == "cache_control" || name == "prompt_cache_breakpoint") {
 			continue
 		}
 		if seen[name] {
 			r.fail("twice")
 		}
 		seen[name] = true
-		inner := own
-		if google {
-			switch name {
-			case "args", "response", "parameters", "parametersJsonSchema", "responseJsonSchema", "partMetadata":
-				inner = true
-			}
+		if r.isContent(place, name) {
+			members = append(members, "content="+r.normal(n.items[i], "content", false))
+		} else if text := r.memberOf(n.items[i], place, name, own); text != "" {
+			members = append(members, text)
 		}
-		turn := place == "turn" || place == "system"
-		switch {
-		case turn && name == "role":
-			if item.kind != '"' {
-				r.fail("role")
-			}
-			continue
-		case turn && (google && name == "parts" || !google && name == "content"),
-			place == "block" && r.format == messagesFormat && name == "content":
-			members = append(members, "content="+r.normal(item, "content", false))
-			continue
-		case place == "turn" && r.format == responsesFormat && name == "type" && item.kind == '"' && item.text == "message":
-			continue
-		case place == "block" && !google && name == "text":
-			text = true
-		case place == "block" && !google && name == "type":
-			untyped = false
-			if item.kind == '"' && item.text == textTypes[r.format] {
-				typed = true
-				continue
-			}
-		}
-		if name == "parts" || name == "content" {
-			name = "literal " + name
-		}
-		members = append(members, fmt.Sprintf("%+q", name)[1:len(fmt.Sprintf("%+q", name))-1]+"="+r.normal(item, "value", inner))
 	}
 	slices.Sort(members)
-	if place == "block" && !google {
-		if typed && !text {
+	if place == "block" && r.format != googleFormat {
+		typed := slices.Contains(members, "(typed)")
+		if members = slices.DeleteFunc(members, func(text string) bool { return text == "(typed)" }); typed && !seen["text"] {
 			members = append(members, "(typed)")
 		}
-		if text && untyped {
+		if seen["text"] && !seen["type"] {
 			members = append(members, "(untyped)")
 		}
 	}
 	return "{" + strings.Join(members, ",") + "}"
+}
+
+// memberOf writes a member of an object; "" if it does not count.
+func (r *reference) memberOf(item *jsonNode, place, name string, own bool) string {
+	where, text := place+" "+name, item.kind == '"'
+	switch {
+	case where == "turn role" || where == "system role":
+		if !text {
+			r.fail("role")
+		}
+		return ""
+	case where == "turn type" && r.format == responsesFormat && text && item.text == "message":
+		return ""
+	case where == "block type" && r.format != googleFormat && text && item.text == textTypes[r.format]:
+		return "(typed)"
+	case name == "parts" || name == "content":
+		name = "literal " + name
+	}
+	quoted := fmt.Sprintf("%+q", name)
+	return quoted[1:len(quoted)-1] + "=" + r.normal(item, "value", own || slices.Contains(ownValues, name))
+}
+
+// ownValues are the members of Google's API within which names belong to the program.
+var ownValues = []string{"args", "response", "parameters", "parametersJsonSchema", "responseJsonSchema", "partMetadata"}
+
+// isContent reports whether a member is the content of an object.
+func (r *reference) isContent(place, name string) bool {
+	if place == "block" {
+		return r.format == messagesFormat && name == "content"
+	}
+	return (place == "turn" || place == "system") && name == map[bool]string{true: "parts", false: "content"}[r.format == googleFormat]
 }
 
 func (r *reference) googleName(name string, own bool) string {
@@ -423,7 +456,14 @@ func checkPrefix(t *testing.T, name string, body []byte, seed uint64) (p Prefix,
 		}
 		normals = append(normals, want[i].normal)
 	}
-	out := new(bytes.Buffer)
+	checkSpelling(t, name, &p, body, random)
+	return p, normals, true
+}
+
+// checkSpelling reads a body in another spelling.
+func checkSpelling(t *testing.T, name string, p *Prefix, body []byte, random *rand.Rand) {
+	t.Helper()
+	shape, out := prefixShapes[name], new(bytes.Buffer)
 	scramble(random, out, parseNode(body))
 	q := prefixOf(t, shape, out.String())
 	if len(q.Elements) != len(p.Elements) || q.Size != p.Size || q.Problem != "" {
@@ -434,7 +474,6 @@ func checkPrefix(t *testing.T, name string, body []byte, seed uint64) (p Prefix,
 			t.Fatalf("%s: another spelling of element %d has another digest:\n%s\n%s", name, i, body, out)
 		}
 	}
-	return p, normals, true
 }
 
 // prefixInPieces reads the prefix of a body that comes in pieces of random sizes.

@@ -33,16 +33,23 @@ func (s *PrefixShape) part(name []byte) valueKind {
 	return unread
 }
 
-// prefixParts are the members of a body that are its context, or say how that is cached. A chat's tool_choice is read where
-// the provider may hold the context in a cache of its own API, which rejects such a member beside the cache.
+// prefixParts are the members of a body that are its context, say how that is cached, or say that it begins elsewhere. A
+// chat's tool_choice is read where the provider may hold the context in a cache of its own API, which rejects such a member
+// beside the cache. "functions" and "function_call" are the older names of tools and tool_choice.
 var prefixParts = [...][]struct {
 	name string
 	kind valueKind
 }{
-	googleFormat:    {{"contents", aTurns}, {"systemInstruction", aSystem}, {"tools", aTools}, {"toolConfig", aToolConfig}},
-	chatFormat:      {{"messages", aTurns}, {"tools", aTools}, {"tool_choice", aToolConfig}, {"prompt_cache_options", aMarker}},
-	responsesFormat: {{"input", aTurns}, {"instructions", aSystem}, {"tools", aTools}, {"prompt_cache_options", aMarker}},
-	messagesFormat:  {{"messages", aTurns}, {"system", aSystem}, {"tools", aTools}, {"cache_control", aMarker}},
+	googleFormat: {{"contents", aTurns}, {"systemInstruction", aSystem}, {"tools", aTools}, {"toolConfig", aToolConfig}},
+	chatFormat: {
+		{"messages", aTurns}, {"tools", aTools}, {"functions", aTools}, {"tool_choice", aToolConfig}, {"function_call", aToolConfig},
+		{"prompt_cache_options", aMarker},
+	},
+	responsesFormat: {
+		{"input", aTurns}, {"instructions", aSystem}, {"tools", aTools}, {"prompt_cache_options", aMarker},
+		{"previous_response_id", aReference}, {"conversation", aReference}, {"prompt", aReference},
+	},
+	messagesFormat: {{"messages", aTurns}, {"system", aSystem}, {"tools", aTools}, {"cache_control", aMarker}},
 }
 
 // textTypes are the types of blocks that are the same as a string in their place.
@@ -84,11 +91,11 @@ func (r *PrefixReader) classifyGoogle(l *level, name []byte) {
 	case aBlock:
 		switch string(name) {
 		case "functionCall", "toolCall":
-			r.element.ToolCall = true
+			l.marks = callMark
 		case "functionResponse", "toolResponse":
-			r.element.ToolResult = true
+			l.marks = resultMark
 		case "inlineData", "fileData":
-			r.element.Media, l.memberMedia = true, true
+			l.marks, l.memberMedia = mediaMark, true
 		}
 	}
 }
@@ -105,11 +112,13 @@ func (r *PrefixReader) classifyTurn(l *level, name []byte) {
 			l.member = aType
 		}
 	case "tool_calls", "function_call":
-		r.element.ToolCall = true
+		l.marks = callMark
 	case "audio":
-		r.element.Media, l.memberMedia = true, true
+		l.marks, l.memberMedia = mediaMark, true
 	case "cache_control", "prompt_cache_breakpoint":
 		l.member = aMarker
+	default:
+		l.marks = otherMark
 	}
 }
 
@@ -125,7 +134,7 @@ func (r *PrefixReader) classifyBlock(l *level, name []byte) {
 			l.member = aContent
 		}
 	case "image_url", "input_audio", "file", "file_data", "file_id", "file_url", "source", "video_url":
-		r.element.Media, l.memberMedia = true, true
+		l.marks, l.memberMedia = mediaMark, true
 	case "cache_control", "prompt_cache_breakpoint":
 		l.member = aMarker
 	}

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/maphash"
 	"math/bits"
 	"unicode/utf8"
 )
@@ -248,6 +249,9 @@ const (
 	mix3 = 0xBB67AE8584CAA73B
 )
 
+// hintSeed makes the hashes other ones in each process.
+var hintSeed = maphash.Bytes(prefixSeed, nil)
+
 // read reads on in the text in the buffer. If the text ends here, read reads all of it.
 func (h *hints) read(buf []byte, ends bool) {
 	text := buf[h.at:]
@@ -282,7 +286,7 @@ func (h *hints) end(tail []byte) {
 	h.length += copy(last[:], tail)
 	length := h.length
 	h.steps(last[:])
-	sum := (h.a^uint64(length)*mix3)*mix1 ^ bits.RotateLeft64(h.b, 17)*mix2
+	sum := (h.a^uint64(length)*mix3^hintSeed)*mix1 ^ bits.RotateLeft64(h.b, 17)*mix2
 	sum ^= sum >> 29
 	to := &h.first
 	if h.lines {

@@ -239,6 +239,12 @@ func (c *Call) checkWrites(writes []WriteTo) string {
 	return ""
 }
 
+// LongWrites reports whether one of the writes has a longer time to live than the shortest of the operation. Its price is
+// higher.
+func (c *Call) LongWrites(writes []WriteTo) bool {
+	return slices.ContainsFunc(writes, func(w WriteTo) bool { return c.Shape != nil && len(c.Writes) > 0 && w.TTL > c.Writes[0] })
+}
+
 // ttlName returns how the providers write a time to live: 5m, 30m, 1h, 12h.
 func ttlName(d time.Duration) string {
 	if d%time.Hour == 0 {

@@ -1,0 +1,41 @@
+package reuse
+
+import (
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// purse is what caches have earned and cost, for the loss budget.
+type purse struct {
+	now      time.Duration
+	earned   price.Pico    // savings less creation and storage
+	spend    price.Pico    // what the calls would have cost without caches
+	reserved price.Pico    // for creations under way
+	perHour  price.Pico    // what holding the living caches costs
+	halved   time.Duration // when the amounts were last halved
+	halfLife time.Duration // after how long half of what was earned and spent is forgotten: a good month does not pay for a bad day
+}
+
+// advance pays the rent of the living caches until a time.
+func (p *purse) advance(now time.Duration) {
+	if now <= p.now {
+		return
+	}
+	p.earned = add(p.earned, -mulDiv(p.perHour, uint64(now-p.now), uint64(time.Hour)))
+	p.now = now
+	for ; p.halved+p.halfLife <= now && (p.earned != 0 || p.spend != 0); p.halved += p.halfLife {
+		p.earned, p.spend = p.earned/2, p.spend/2
+	}
+	p.halved = max(p.halved, now-p.halfLife)
+}
+
+// room returns how much caches may still lose.
+func (p *purse) room(perMille int) price.Pico {
+	return add(add(p.earned, -p.reserved), mulDiv(p.spend, uint64(perMille), 1000))
+}
+
+// overdrawn reports whether caches have lost a tenth more than they may.
+func (p *purse) overdrawn(perMille int) bool {
+	return add(p.earned, mulDiv(p.spend, 11*uint64(perMille), 10_000)) < 0
+}

@@ -1,0 +1,334 @@
+package reuse
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+var start = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+
+// anthropic are prices of a model with two times to live.
+var anthropic = WriteRates{Input: 3_000_000, Cached: 300_000, Options: []WriteOption{
+	{5 * time.Minute, 3_750_000}, {time.Hour, 6_000_000},
+}}
+
+const (
+	short = 0 // indexes of the options
+	long  = 1
+)
+
+// prompt returns a prompt with a prefix that others have as well, and nodes of its own.
+func prompt(at time.Time, prefix uint64, shared int, own uint64, fresh int) Prompt {
+	p := Prompt{At: at, Least: 1024}
+	for i := range shared + fresh {
+		hash := prefix<<32 | uint64(i)
+		if i >= shared {
+			hash = 1<<63 | own<<20 | uint64(i)
+		}
+		p.Tokens += 500
+		p.Nodes = append(p.Nodes, Node{hash, p.Tokens})
+	}
+	p.Tokens += 100
+	return p
+}
+
+// provider is a prefix cache that begins a time to live again with each read.
+type provider struct {
+	ends  map[uint64]time.Time
+	lives map[uint64]time.Duration
+}
+
+func newProvider() *provider {
+	return &provider{make(map[uint64]time.Time), make(map[uint64]time.Duration)}
+}
+
+// serve returns what a prompt reads and writes.
+func (c *provider) serve(p Prompt, x *Writing, r WriteRates) (cached, written int64) {
+	hit := 0
+	for hit < len(p.Nodes) && !c.ends[p.Nodes[hit].Hash].Before(p.At) {
+		hit++
+	}
+	for i, n := range p.Nodes {
+		switch {
+		case i < hit:
+			cached = n.Tokens
+		case i <= x.Node:
+			c.lives[n.Hash] = r.Options[x.Option].TTL
+			written = n.Tokens - cached
+		default:
+			return cached, written
+		}
+		c.ends[n.Hash] = p.At.Add(c.lives[n.Hash])
+	}
+	return cached, written
+}
+
+// TestWriterByArrivalRate has many prompts with the same instructions of 20 nodes. What is advised for these depends on how
+// often they come.
+func TestWriterByArrivalRate(t *testing.T) {
+	for _, c := range []struct {
+		every  time.Duration
+		option int // -1: writes do not pay
+	}{
+		{time.Second, short}, {time.Minute, short}, {20 * time.Minute, long}, {40 * time.Minute, long}, {3 * time.Hour, -1},
+	} {
+		t.Run(c.every.String(), func(t *testing.T) {
+			w, cache, random := NewWriter(WriterConfig{}), newProvider(), rand.New(rand.NewPCG(1, 2))
+			reads, writes := 0, [2]int{}
+			at := start
+			const warm, calls = 500, 800
+			for i := range calls {
+				at = at.Add(time.Duration((0.8 + 0.4*random.Float64()) * float64(c.every)))
+				p := prompt(at, 1, 20, uint64(i), 2)
+				x := w.Arrive(p, anthropic)
+				cached, written := cache.serve(p, x, anthropic)
+				x.Answered(cached, written, at.Add(time.Second))
+				if i < warm {
+					continue
+				}
+				if x.Node >= 20 {
+					t.Fatalf("call %d: node %d is written, which nobody else has", i, x.Node)
+				}
+				if cached > 9000 {
+					reads++
+				}
+				if x.Node >= 0 {
+					writes[x.Option]++
+				}
+			}
+			switch {
+			case c.option < 0 && writes != [2]int{}:
+				t.Errorf("writes %v, want none", writes)
+			case c.option >= 0 && reads < (calls-warm)*95/100:
+				t.Errorf("%d of %d calls read the instructions, writes %v", reads, calls-warm, writes)
+			case c.option == long && writes[short] > 0:
+				t.Errorf("writes %v, want none for the short time", writes)
+			case c.option == short && writes[long] > 0:
+				t.Errorf("writes %v, want none for the long time", writes)
+			}
+		})
+	}
+}
+
+// TestWriterNeedsEvidence has prompts that share nothing. None is written once a few were tried.
+func TestWriterNeedsEvidence(t *testing.T) {
+	w := NewWriter(WriterConfig{})
+	written := 0
+	for i := range 2000 {
+		at := start.Add(time.Duration(i) * time.Second)
+		x := w.Arrive(prompt(at, uint64(i), 10, uint64(i), 0), anthropic)
+		if x.Read >= 0 {
+			t.Fatalf("call %d reads node %d", i, x.Read)
+		}
+		if x.Node >= 0 {
+			written++
+		}
+		x.Answered(0, x.prefix(x.Node+1), at)
+	}
+	if written > 0 {
+		t.Errorf("%d of 2000 prompts were written", written)
+	}
+}
+
+// TestWriterLoss has traffic whose reuse ends from one call to the next, and then is rare. What writes lose stays within the
+// budget at all times.
+func TestWriterLoss(t *testing.T) {
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		perMille := 1 + random.IntN(20)
+		w, cache := NewWriter(WriterConfig{PerMille: perMille}), newProvider()
+		var lost, spend price.Pico
+		for i := range 2000 {
+			prefix := uint64(random.IntN(20))
+			if i > 300 && random.Float64() > float64(seed)/40 {
+				prefix = 1000 + uint64(i)
+			}
+			at := start.Add(time.Duration(i) * time.Duration(1+seed*5) * time.Second)
+			p := prompt(at, prefix, 1+random.IntN(20), uint64(i), random.IntN(3))
+			x := w.Arrive(p, anthropic)
+			cached, written := cache.serve(p, x, anthropic)
+			x.Answered(cached, written, at)
+			lost -= price.Pico(cached) * (anthropic.Input - anthropic.Cached)
+			if written > 0 {
+				lost += price.Pico(written) * (anthropic.Options[x.Option].Write - anthropic.Input)
+			}
+			if most := spend * price.Pico(perMille) / 1000; lost > max(most, 0)+1000*price.Pico(perMille) {
+				t.Fatalf("seed %d, call %d: lost %v of %v, budget %d per mille", seed, i, lost, spend, perMille)
+			}
+			spend += price.Pico(p.Tokens) * anthropic.Input
+		}
+	}
+}
+
+// hot returns a Writer that writes the instructions of prompts that come every second, and the time of the next prompt.
+func hot(t *testing.T) (w *Writer, at time.Time) {
+	t.Helper()
+	w, cache := NewWriter(WriterConfig{}), newProvider()
+	at = start
+	for i := range 100 {
+		p := prompt(at, 1, 20, uint64(i), 1)
+		x := w.Arrive(p, anthropic)
+		cached, written := cache.serve(p, x, anthropic)
+		x.Answered(cached, written, at)
+		at = at.Add(time.Second)
+	}
+	x := w.Arrive(prompt(at, 1, 20, 1000, 1), anthropic)
+	if x.Read != 19 {
+		t.Fatalf("reads node %d, want 19", x.Read)
+	}
+	x.Answered(10_000, 0, at)
+	return w, at.Add(time.Second)
+}
+
+// TestWriterBelievesTheAnswer has a provider that lost its cache: the prefix is written again.
+func TestWriterBelievesTheAnswer(t *testing.T) {
+	w, at := hot(t)
+	x := w.Arrive(prompt(at, 1, 20, 2000, 1), anthropic)
+	x.Answered(0, 0, at)
+	x.Answered(10_000, 0, at) // counts no more
+	x = w.Arrive(prompt(at, 1, 20, 2001, 1), anthropic)
+	if x.Read != -1 || x.Node != 19 {
+		t.Fatalf("reads %d and writes %d, want -1 and 19", x.Read, x.Node)
+	}
+	x.Answered(0, 9000, at) // counted a little differently
+	if x = w.Arrive(prompt(at, 1, 20, 2002, 1), anthropic); x.Read != 19 || x.Node != -1 {
+		t.Errorf("reads %d and writes %d, want 19 and -1", x.Read, x.Node)
+	}
+}
+
+// TestWriterFailed has a write that never happened: it costs nothing, and the next prompt writes.
+func TestWriterFailed(t *testing.T) {
+	w, at := hot(t)
+	at = at.Add(time.Hour)
+	before := w.purse
+	x := w.Arrive(prompt(at, 1, 20, 2000, 1), anthropic)
+	if x.Node != 19 || w.open != x.cost || x.cost != 10_000*(anthropic.Options[x.Option].Write-anthropic.Input) {
+		t.Fatalf("writes %d for %v, open %v", x.Node, x.cost, w.open)
+	}
+	x.Failed()
+	x.Failed()
+	if w.open != 0 || w.purse.earned != before.earned || w.purse.spend != before.spend {
+		t.Errorf("open %v, %+v, want 0, %+v", w.open, w.purse, before)
+	}
+	if x = w.Arrive(prompt(at, 1, 20, 2001, 1), anthropic); x.Read != -1 || x.Node != 19 {
+		t.Errorf("reads %d and writes %d, want -1 and 19", x.Read, x.Node)
+	}
+}
+
+// TestWriterShorterAfterLonger has a prefix in the cache for five minutes: what comes after it is not advised for an hour.
+func TestWriterShorterAfterLonger(t *testing.T) {
+	w, at := hot(t)
+	both := anthropic
+	both.Options = []WriteOption{{5 * time.Minute, 3_750_000}, {time.Hour, 3_750_000}} // the hour costs nothing more
+	for i := range 200 {
+		p := prompt(at.Add(time.Duration(i)*time.Minute), 1, 20, uint64(5000+i/2), 5)
+		x := w.Arrive(p, both)
+		if x.Node > x.Read && x.Read >= 0 && x.Option == long {
+			t.Fatalf("call %d: an hour is advised after node %d", i, x.Read)
+		}
+		x.Answered(p.Tokens, 0, p.At)
+	}
+}
+
+func TestWriterBadInput(t *testing.T) {
+	w, at := hot(t)
+	good := prompt(at, 1, 20, 1, 2)
+	for name, p := range map[string]Prompt{
+		"nothing":            {},
+		"no nodes":           {At: at, Tokens: 100},
+		"negative":           {At: at, Tokens: -5},
+		"negative nodes":     {At: at, Nodes: []Node{{1, -5}, {2, -4}}},
+		"nodes out of order": {At: at, Nodes: []Node{{1, 5}, {2, 4}, {3, 6}}, Tokens: 3},
+		"huge":               {At: at, Nodes: []Node{{1, 1 << 62}}, Tokens: 1 << 62, Least: 1 << 40},
+		"the past":           {At: start.Add(-1000 * time.Hour), Nodes: good.Nodes, Tokens: good.Tokens},
+		"the far future":     {At: start.AddDate(5000, 0, 0), Nodes: good.Nodes, Tokens: good.Tokens},
+		"before the past":    good,
+	} {
+		for rate, r := range map[string]WriteRates{
+			"none": {}, "no options": {Input: 10, Cached: 1}, "dear reads": {Input: 10, Cached: 10, Options: anthropic.Options},
+			"negative": {Input: -10, Cached: -20, Options: []WriteOption{{-1, -5}}}, "no time": {Input: 10, Cached: 1, Options: []WriteOption{{0, 12}}},
+			"free": {Input: 10, Cached: 0, Options: []WriteOption{{time.Hour, 0}}},
+			"many": {Input: 10, Cached: 1, Options: make([]WriteOption, 50)}, "good": anthropic,
+			"huge": {Input: 1 << 62, Cached: 1, Options: []WriteOption{{1 << 62, 1<<63 - 1}}},
+		} {
+			x := w.Arrive(p, r)
+			if x.Node >= len(p.Nodes) || x.Read >= len(p.Nodes) || x.Node >= 0 && x.Option >= len(r.Options) {
+				t.Errorf("%s, rates %s: %d, %d, %d", name, rate, x.Read, x.Node, x.Option)
+			}
+			if (rate == "none" || rate == "no options" || rate == "dear reads" || rate == "negative" || rate == "no time") && x.Node >= 0 {
+				t.Errorf("%s, rates %s: writes node %d", name, rate, x.Node)
+			}
+			x.Answered(-5, 1<<62, p.At)
+		}
+	}
+	if w.open != 0 {
+		t.Errorf("open %v", w.open)
+	}
+}
+
+// TestWriterBounded has more prefixes than are remembered. What is used again and again stays.
+func TestWriterBounded(t *testing.T) {
+	w := NewWriter(WriterConfig{Blocks: 1000})
+	for i := range 5000 {
+		at := start.Add(time.Duration(i) * time.Second)
+		x := w.Arrive(prompt(at, 1, 10, uint64(i), 10), anthropic)
+		if i > 1000 && x.Node < 0 && x.Read < 0 {
+			t.Fatalf("call %d neither reads nor writes", i)
+		}
+		x.Answered(x.prefix(x.Read+1), x.prefix(x.Node+1)-x.prefix(min(x.Node, x.Read)+1), at)
+	}
+	if n := len(w.prefixes.slots); n != 1000 {
+		t.Errorf("%d prefixes are remembered, want 1000", n)
+	}
+	if n := len(w.learner.records); n > 500 {
+		t.Errorf("%d uses wait, want at most 500", n)
+	}
+	perBlock := unsafe.Sizeof(slot[written]{}) + 8 + unsafe.Sizeof(record{})/blocksPerRecord
+	t.Logf("%d bytes for each prefix", perBlock)
+}
+
+func TestWriterConcurrent(t *testing.T) {
+	w := NewWriter(WriterConfig{Blocks: 500})
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 300 {
+				at := start.Add(time.Duration(i) * time.Second)
+				x := w.Arrive(prompt(at, uint64(i%3), 10, uint64(g*1000+i), 3), anthropic)
+				if i%7 == 0 {
+					x.Failed()
+				}
+				x.Answered(x.prefix(x.Read+1), 0, at)
+			}
+		})
+	}
+	wg.Wait()
+	if w.open != 0 {
+		t.Errorf("open %v", w.open)
+	}
+}
+
+func BenchmarkWriter(b *testing.B) {
+	for _, nodes := range []int{10, 100} {
+		b.Run(fmt.Sprintf("%d nodes", nodes), func(b *testing.B) {
+			w := NewWriter(WriterConfig{})
+			prompts := make([]Prompt, 10_000)
+			for i := range prompts {
+				prompts[i] = prompt(start, uint64(i%100), nodes/2, uint64(i), nodes-nodes/2)
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				p := prompts[i%len(prompts)]
+				p.At = start.Add(time.Duration(i) * time.Second)
+				x := w.Arrive(p, anthropic)
+				x.Answered(x.prefix(x.Read+1), 0, p.At)
+			}
+		})
+	}
+}
