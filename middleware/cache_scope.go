@@ -39,6 +39,7 @@ type caching struct {
 type scope struct {
 	engine   *engine
 	provider string
+	host     string // see hostOf
 	account  string // the project and its location, or a hash of the key
 	model    string // without a path
 
@@ -148,6 +149,18 @@ func (s *cacheSender) request(ctx context.Context, method, name string, body []b
 	return req, nil
 }
 
+// hostOf returns the host of a URL in one spelling: in lower case, and without the port that the scheme means by itself.
+func hostOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	switch strings.ToLower(u.Scheme) {
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	}
+	return host
+}
+
 // accountOf returns whose caches a call can use: the project and its location, or a hash of the key.
 func accountOf(c *call) string {
 	if p := c.wire.CacheParent(); p != "" {
@@ -175,18 +188,19 @@ func (k *caching) scopeOf(c *call) *scope {
 func (k *caching) scope(c *call, sender cacheSender, model string) *scope {
 	model = model[strings.LastIndexByte(model, '/')+1:]
 	account := accountOf(c)
-	name := strings.Join([]string{c.wire.Provider, c.request.URL.Host, account, model}, " ")
+	host := hostOf(c.request.URL)
+	name := strings.Join([]string{c.wire.Provider, host, account, model}, " ")
 	k.mu.Lock()
 	s := k.scopes.values[name]
 	if s == nil {
-		payer := strings.Join([]string{c.wire.Provider, c.request.URL.Host, account}, " ")
+		payer := strings.Join([]string{c.wire.Provider, host, account}, " ")
 		spent := k.accounts.values[payer]
 		if spent == nil {
 			spent = new(spending)
 			k.accounts.put(payer, spent)
 		}
 		s = &scope{
-			engine: c.engine, provider: c.wire.Provider, account: account, model: model, spent: spent, held: make(map[prefixSum]*held),
+			engine: c.engine, provider: c.wire.Provider, host: host, account: account, model: model, spent: spent, held: make(map[prefixSum]*held),
 			holder: reuse.NewHolder(reuse.HolderConfig{}), writer: reuse.NewWriter(reuse.WriterConfig{}),
 		}
 		k.scopes.put(name, s)

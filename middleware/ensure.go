@@ -186,6 +186,9 @@ func (h *CacheHandle) Why(req *http.Request) (string, error) {
 	if model := lastPart(facts.Model); facts.Model != "" && model != h.scope.model {
 		return fmt.Sprintf("the request is for %s, and the cache for %s", model, h.scope.model), nil
 	}
+	if host := hostOf(req.URL); host != h.scope.host {
+		return fmt.Sprintf("the request goes to %s, and the cache is at %s", host, h.scope.host), nil
+	}
 	if account := accountOf(c); account != h.scope.account {
 		return "the request has another key, project or location than the cache", nil
 	}

@@ -10,12 +10,11 @@
 //	go run ./examples/geminicache          # a table
 //	go run ./examples/geminicache -json    # one object
 //
-// With -live, they are asked of Google, with the key in GEMINI_API_KEY. With the default model, that costs less than $0.20.
+// With -live, they are asked of Google, with the key in GEMINI_API_KEY. With the default model, that costs about $0.20.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -45,7 +44,7 @@ func main() {
 	case errors.Is(err, flag.ErrHelp):
 		return
 	case err != nil:
-		os.Exit(2) // package flag has said why
+		os.Exit(2) // parse has said why
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -67,7 +66,7 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// parse reads the flags. Package flag has written to out what is wrong with them.
+// parse reads the flags. It writes to out what is wrong with them.
 func parse(args []string, out io.Writer) (settings, error) {
 	set := settings{key: "AI-not-needed"}
 	flags := flag.NewFlagSet("geminicache", flag.ContinueOnError)
@@ -114,9 +113,8 @@ func live(ctx context.Context, out io.Writer, set settings) error {
 	if err != nil {
 		return err
 	}
-	r := report{model: set.model}
-	r.held, err = to.askAll(ctx, set, 0)
-	if err != nil {
+	var r report
+	if r.held, err = to.askAll(ctx, set, 0); err != nil {
 		return err
 	}
 	if err := r.sumUp(to.stack); err != nil {
@@ -139,9 +137,9 @@ func (to *clients) askAll(ctx context.Context, set settings, pause time.Duration
 	if err != nil {
 		return held{}, err
 	}
-	h = held{name: handle.Name(), tokens: handle.Tokens()}
+	h.tokens = handle.Tokens()
 	err = to.askEach(ctx, pause)
-	h.uses, h.until = handle.Uses(), handle.Expires()
+	h.uses = handle.Uses()
 	return h, errors.Join(err, handle.Close(context.WithoutCancel(ctx)))
 }
 
@@ -162,6 +160,3 @@ func (to *clients) close(ctx context.Context) error {
 	defer cancel()
 	return errors.Join(to.older.Close(), to.stack.Close(ctx))
 }
-
-// writeJSON writes the sums as one object.
-func writeJSON(out io.Writer, sum summary) error { return json.NewEncoder(out).Encode(sum) }

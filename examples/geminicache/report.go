@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -26,19 +27,14 @@ type summary struct {
 
 // A report is what the program says in the end.
 type report struct {
-	model   string
 	held    held
 	rows    []ledger.Row
 	sum     summary
 	without *without // nil if the questions were not asked without a cache
 }
 
-// held is what became of the cache.
-type held struct {
-	name         string
-	tokens, uses int64
-	until        time.Time
-}
+// held is the cache: its size, and how many questions used it.
+type held struct{ tokens, uses int64 }
 
 // without is what the questions cost without a cache, and what the provider's own caching saved then.
 type without struct{ cost, implicit price.Sum }
@@ -59,7 +55,7 @@ func (r *report) sumUp(stack *middleware.Stack) error {
 
 func (r *report) write(out io.Writer, asJSON bool) error {
 	if asJSON {
-		return writeJSON(out, r.sum)
+		return json.NewEncoder(out).Encode(r.sum)
 	}
 	r.print(out)
 	return nil
@@ -68,60 +64,69 @@ func (r *report) write(out io.Writer, asJSON bool) error {
 // print prints a line for each row of the ledger, and the sums.
 func (r *report) print(out io.Writer) {
 	t := table{{"call", "by", "after", "in", "cached", "out", "cost", "list"}}
+	extended := 0
 	for _, row := range r.rows {
-		t = append(t, line(row, row.At.Sub(r.rows[0].At)))
+		if row.Outcome != policy.Storage {
+			t = append(t, line(row, row.At.Sub(r.rows[0].At)))
+			continue
+		}
+		what := r.storage(row)
+		if strings.Contains(what, "extend") {
+			extended++
+		}
+		t = append(t, []string{what, "", "", "", "", "", dollars(row.Cost), ""})
 	}
 	t.print(out)
+
 	s := &r.sum
-	fmt.Fprintf(out, "\n%d of %d questions used the cache of %d tokens, which was extended %d times and then deleted.\n",
-		r.held.uses, len(questions), r.held.tokens, r.count(wire.UpdateCache))
-	fmt.Fprintf(out, "Paid $%s for calls, with the creation of the cache, and $%s for its storage. At list price, without caching: $%s.\n",
+	fmt.Fprintf(out, "\n%d of %d questions used the cache of %d tokens. It was extended %d times, and is deleted.\n",
+		r.held.uses, len(questions), r.held.tokens, extended)
+	fmt.Fprintf(out, "Paid $%s for calls, the creation of the cache among them, and $%s for its storage. That lists at $%s without caching.\n",
 		s.Cost, s.Storage, s.List)
-	fmt.Fprintf(out, "Saved $%s, net of creation and storage. Gemini's own caching gave $%s apart from that.\n", s.Saved, s.Implicit)
+	fmt.Fprintf(out, "Saved $%s, net of creation and storage. Gemini's own caching gave $%s, which is not in that.\n", s.Saved, s.Implicit)
 	if w := r.without; w != nil {
-		fmt.Fprintf(out, "The same questions without the cache: $%s, when Gemini's own caching gave $%s.\n", w.cost, w.implicit)
+		fmt.Fprintf(out, "The same questions without the cache cost $%s, and Gemini's own caching gave $%s.\n", w.cost, w.implicit)
 	}
-	if s.Meter != nil {
-		fmt.Fprintf(out, "The ledger says $%s. The provider's meter says $%s. Both include storage.\n", s.Ledger, s.Meter)
+	if s.Meter == nil {
+		fmt.Fprintf(out, "The ledger says $%s, storage included.\n", s.Ledger)
 		return
 	}
-	fmt.Fprintf(out, "The ledger says $%s, with storage. What the provider says is on its bill.\n", s.Ledger)
+	fmt.Fprintf(out, "The ledger says $%s. The provider's meter says $%s. Both include storage.\n", s.Ledger, s.Meter)
 }
 
-// count returns how many calls of an operation succeeded.
-func (r *report) count(operation string) (n int) {
-	for _, row := range r.rows {
-		if row.Operation == operation && row.Outcome == policy.Billed {
-			n++
+// storage says what a row for the storage of a cache stands for: the time for which it will be held, or a change of that.
+func (r *report) storage(row ledger.Row) string {
+	held := time.Duration(row.Usage.StorageTokenSeconds/max(1, r.held.tokens)) * time.Second
+	if held < 0 {
+		return fmt.Sprintf("  storage: deleted %s before its end", -held)
+	}
+	for _, earlier := range r.rows {
+		switch {
+		case earlier.Call == row.Call && earlier.Attempt == row.Attempt:
+			return fmt.Sprintf("  storage for %s", held)
+		case earlier.Outcome == policy.Storage && earlier.Cache == row.Cache:
+			return fmt.Sprintf("  storage: extended by %s", held)
 		}
 	}
-	return n
+	return ""
 }
 
-// line returns the cells of a row.
+// line returns the cells of a call.
 func line(row ledger.Row, after time.Duration) []string {
-	what := row.Tags["question"]
-	switch row.Operation {
-	case wire.CreateCache:
-		what = "(create the cache)"
-	case wire.UpdateCache:
-		what = "(extend the cache)"
-	case wire.DeleteCache:
-		what = "(delete the cache)"
-	case wire.CacheStorage:
-		what = "(storage)"
-	}
-	by := row.Tags["by"]
-	if strings.HasPrefix(what, "(") {
-		by = "skinflint"
+	what, by := row.Tags["question"], row.Tags["by"]
+	if row.Operation == wire.CreateCache {
+		what, by = "(create the cache)", "skinflint"
 	}
 	if row.Stream {
 		what += " ~"
 	}
-	if row.Outcome != policy.Billed && row.Outcome != policy.Storage {
+	if row.Outcome != policy.Billed {
 		what += " (" + string(row.Outcome) + ")"
 	}
-	return []string{what, by, after.Round(time.Second).String(), count(row.Usage.Input), count(row.Usage.CachedInput), count(row.Usage.Output), dollars(row.Cost), dollars(row.List)}
+	return []string{
+		what, by, after.Round(time.Second).String(), count(row.Usage.Input), count(row.Usage.CachedInput), count(row.Usage.Output),
+		dollars(row.Cost), dollars(row.List),
+	}
 }
 
 // A table is rows of cells. The first two columns are text, aligned to the left. The others are aligned to the right.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -26,13 +27,14 @@ type simulation struct{ t *testing.T }
 
 // simulated calls f, which must end the process. Simulated time is for tests only, so f is called within one.
 func simulated(f func(*simulation)) {
+	_ = flag.CommandLine.Parse(nil) // package testing would read the arguments, which are ours
 	every := func(string, string) (bool, error) { return true, nil }
 	testing.Main(every, []testing.InternalTest{{Name: "geminicache", F: func(t *testing.T) { f(&simulation{t}) }}}, nil, nil)
 }
 
 // run asks all questions twice: with a cache, and without.
 func (s *simulation) run(out io.Writer, set settings) error {
-	r := report{model: set.model}
+	var r report
 	err := s.ask(set, func(ctx context.Context, to *clients, provider *llmtest.Server) (err error) {
 		if r.held, err = to.askAll(ctx, set, pause); err != nil {
 			return err
