@@ -52,7 +52,11 @@ func main() {
 		exit(err)
 	}
 	if set.live {
-		exit(live(ctx, os.Stdout, set))
+		to, err := connect(ctx, set, nil)
+		if err != nil {
+			exit(err)
+		}
+		exit(to.show(ctx, os.Stdout, set))
 	}
 	simulated(func(s *simulation) { exit(s.run(os.Stdout, set)) })
 }
@@ -74,7 +78,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 	flags.BoolVar(&set.asJSON, "json", false, "print one JSON object of sums instead of a table")
 	flags.BoolVar(&set.live, "live", false, "ask Google instead of a simulated provider, with the key in GEMINI_API_KEY; this costs money")
 	flags.StringVar(&set.model, "model", "gemini-2.5-flash", "the `model`; it must have explicit context caches, as those of Gemini 2.5 and 3 do")
-	flags.DurationVar(&set.ttl, "ttl", 5*time.Minute, "how long the cache lives after its latest use, at least 10s and at most 24h")
+	flags.DurationVar(&set.ttl, "ttl", 5*time.Minute, "how long the cache lives after its latest use, at least 1m and at most 24h")
 	flags.StringVar(&set.path, "text", "", "a `file` with another text (default Opticks, which Go has in GOROOT/src/testdata)")
 	flags.Usage = func() {
 		fmt.Fprint(out, "Usage: geminicache [flags]\n\nGeminicache asks twenty questions about a long text in a context cache of Gemini, and shows what that saved.\n\n")
@@ -96,8 +100,8 @@ func (set *settings) check(args []string) error {
 		return fmt.Errorf("unknown argument %q: there are only flags", args[0])
 	case set.model == "":
 		return errors.New("-model: it is empty")
-	case set.ttl < 10*time.Second || set.ttl > 24*time.Hour:
-		return fmt.Errorf("-ttl %s: want at least 10s and at most 24h", set.ttl)
+	case set.ttl < time.Minute || set.ttl > 24*time.Hour:
+		return fmt.Errorf("-ttl %s: want at least 1m and at most 24h", set.ttl)
 	case !set.live:
 		return nil
 	}
@@ -107,12 +111,8 @@ func (set *settings) check(args []string) error {
 	return nil
 }
 
-// live asks Google.
-func live(ctx context.Context, out io.Writer, set settings) error {
-	to, err := connect(ctx, set, nil)
-	if err != nil {
-		return err
-	}
+// show asks all questions, and reports.
+func (to *clients) show(ctx context.Context, out io.Writer, set settings) (err error) {
 	var r report
 	if r.held, err = to.askAll(ctx, set, 0); err != nil {
 		return err

@@ -96,7 +96,7 @@ func (r *report) print(out io.Writer) {
 
 // storage says what a row for the storage of a cache stands for: the time for which it will be held, or a change of that.
 func (r *report) storage(row ledger.Row) string {
-	held := time.Duration(row.Usage.StorageTokenSeconds/max(1, r.held.tokens)) * time.Second
+	held := time.Duration(row.Usage.StorageTokenSeconds*10/max(1, r.held.tokens)) * time.Second / 10
 	if held < 0 {
 		return fmt.Sprintf("  storage: deleted %s before its end", -held)
 	}
