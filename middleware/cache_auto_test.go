@@ -30,7 +30,7 @@ func TestAutomaticCache(t *testing.T) {
 						reads++
 					}
 				}
-				if reads < 150 {
+				if reads < 100 {
 					w.Errorf("%d of 300 calls used a cache", reads)
 				}
 				if err := w.stack.Close(w.Context()); err != nil {

@@ -12,7 +12,7 @@ import (
 // An errand is a call that the chain makes itself, to create, extend or delete a context cache. It goes through the chain like
 // a call of the program, so it has rows and is held to limits.
 type errand struct {
-	parent string            // the call that caused it; "" if none did
+	parent string // the call that caused it; "" if none did
 	model  string
 	tags   map[string]string // of that call
 	most   price.Pico        // that it may cost, with the storage; 0 if it creates nothing
@@ -22,7 +22,6 @@ type errand struct {
 	storage price.Pico // that the row of its storage adds
 	stored  wire.Stored
 	least   int64 // the fewest tokens of a cache, if a rejection says so
-	answer  []byte // of a list of caches
 }
 
 type errandKey struct{}

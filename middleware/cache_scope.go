@@ -18,6 +18,7 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/reuse"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // caching is what the chains of an engine know of the context caches that they make themselves. The zero caching is ready.
@@ -62,10 +63,11 @@ type held struct {
 	query price.Query
 	tags  map[string]string // of what caused it
 
-	handles int           // registrations that were not closed
-	body    []byte        // the request that creates it, without its time to live, if it is registered
-	media   bool          // it holds what is no text
-	ttl     time.Duration // for how long it is held after a use, if it is registered
+	handles  int            // registrations that were not closed
+	body     []byte         // the request that creates it, without its time to live, if it is registered
+	elements []wire.Element // of what it holds, if it is registered
+	media    bool           // it holds what is no text
+	ttl      time.Duration  // for how long it is held after a use, if it is registered
 
 	making chan struct{} // closed when its creation has ended; nil if none is under way
 	why    string        // why it does not exist; "" if it does, or was never tried
@@ -184,12 +186,23 @@ func (k *caching) scopeOf(c *call) *scope {
 	return k.scope(c, sender, c.wire.Model)
 }
 
+// known returns the scope of a call, if there is one already.
+func (k *caching) known(c *call) *scope {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.scopes.values[scopeName(c, accountOf(c), lastPart(c.wire.Model))]
+}
+
+func scopeName(c *call, account, model string) string {
+	return strings.Join([]string{c.wire.Provider, hostOf(c.request.URL), account, model}, " ")
+}
+
 // scope returns the scope of a call, or of a request that creates a cache, and of a model.
 func (k *caching) scope(c *call, sender cacheSender, model string) *scope {
-	model = model[strings.LastIndexByte(model, '/')+1:]
+	model = lastPart(model)
 	account := accountOf(c)
 	host := hostOf(c.request.URL)
-	name := strings.Join([]string{c.wire.Provider, host, account, model}, " ")
+	name := scopeName(c, account, model)
 	k.mu.Lock()
 	s := k.scopes.values[name]
 	if s == nil {

@@ -56,7 +56,7 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 	if ttl == 0 {
 		ttl = time.Until(content.ExpireTime)
 	}
-	content.TTL, content.ExpireTime = time.Hour, time.Time{} // the body's own is not used
+	content.TTL, content.ExpireTime, content.DisplayName = time.Hour, time.Time{}, "" // the creation sets its own
 	body, err := client.Body(content)
 	if err != nil {
 		return nil, fmt.Errorf("skinflint: Ensure: %w", err)
@@ -121,7 +121,7 @@ func (s *scope) register(p *wire.Prefix, q price.Query, body []byte, ttl time.Du
 		s.held[sum] = h
 	}
 	h.query, h.media = q, slices.ContainsFunc(p.Elements, func(e wire.Element) bool { return e.Media })
-	h.body, h.ttl = withoutTTL(body), max(h.ttl, ttl)
+	h.body, h.elements, h.ttl = withoutTTL(body), p.Elements, max(h.ttl, ttl)
 	h.handles++
 	s.engine.caching.registered.Add(1)
 	return h

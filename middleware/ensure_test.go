@@ -377,3 +377,48 @@ func TestCacheIsOfTheHost(t *testing.T) {
 		})
 	}
 }
+
+// A cache whose creation was not answered is found, used and deleted.
+func TestOrphan(t *testing.T) {
+	faults := llmtest.ScriptFunc(func(n int) llmtest.Fault {
+		if n == 0 {
+			return llmtest.ResetAfterAccept
+		}
+		return llmtest.NoFault
+	})
+	inWorld(t, llmtest.Config{Faults: faults}, policy.Policy{}, func(w *world) {
+		w.provider.NewCache(cacheModel, 5000, time.Hour)
+		h := w.ensure(library())
+		if h.Name() == "" || h.Tokens() == 0 {
+			w.Fatalf("%q of %d tokens", h.Name(), h.Tokens())
+		}
+		if err := h.Close(w.Context()); err != nil {
+			w.Error(err)
+		}
+		for i, c := range w.provider.Caches() {
+			if i > 0 && c.Alive(time.Now()) {
+				w.Errorf("%s is still alive", c.Name)
+			}
+		}
+		if rows := w.stack.Rows(); rows[0].Outcome != policy.Ambiguous || !rows[0].Exposure.Known {
+			w.Errorf("%+v", rows[0])
+		}
+	})
+}
+
+func TestExplainCache(t *testing.T) {
+	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
+		h := w.ensure(library())
+		for body, want := range map[string]string{
+			asking("Why?"): h.Name() + ", of ",
+			strings.Replace(asking("Why?"), "Answer from", "Reply from", 1): "none: system instruction",
+		} {
+			req, _ := http.NewRequestWithContext(w.Context(), http.MethodPost, geminiURL, strings.NewReader(body))
+			req.Header.Set("X-Goog-Api-Key", geminiKey)
+			e, err := w.stack.Explain(req)
+			if err != nil || !strings.HasPrefix(e.Cache, want) {
+				w.Errorf("%q, %v, want %q", e.Cache, err, want)
+			}
+		}
+	})
+}

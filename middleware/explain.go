@@ -27,6 +27,7 @@ type Explanation struct {
 	Plan       policy.Plan
 	Settings   []policy.Setting
 	NotDone    []string    // what is set and will not be done, with the reason: "flex: 45s left, it needs 1m0s"
+	Cache      string      // the registered context cache that it would use, or why it uses none; "" if none is registered
 	Limits     []string    // those that match: "500 requests per minute, 32 at once", and who holds all permits of one
 	Worst      *price.Pico // the most that the call can cost; nil if that is not known
 }
@@ -49,7 +50,7 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	e := Explanation{Recognised: true, Provider: facts.Provider, Operation: facts.Operation, Model: facts.Model}
 	c := &call{ // of a context that may be done already
 		Context: context.WithoutCancel(req.Context()), engine: s.engine, rules: s.rules.Load(), dialect: d, wire: facts,
-		options: policy.From(req.Context()), explained: true,
+		options: policy.From(req.Context()), explained: true, chain: chainOf(s.chain),
 	}
 	if err := c.options.Err(); err != nil {
 		return e, err
@@ -122,6 +123,7 @@ func (e *Explanation) explain(c *call) {
 		e.Worst = &worst
 	}
 	e.explainTier(c)
+	e.Cache = c.explainCache()
 	for _, setting := range e.Settings {
 		if setting.Unused != "" {
 			e.NotDone = append(e.NotDone, fmt.Sprintf("%s %s: %s", setting.Name, setting.Value, setting.Unused))
@@ -171,6 +173,9 @@ func (e Explanation) String() string {
 	}
 	for _, n := range e.NotDone {
 		fmt.Fprintf(w, "not done\t%s\n", n)
+	}
+	if e.Cache != "" {
+		fmt.Fprintf(w, "context cache\t%s\n", e.Cache)
 	}
 	for _, l := range e.Limits {
 		fmt.Fprintf(w, "limit\t%s\n", l)

@@ -23,37 +23,50 @@ func (b *Body) Attach(req *http.Request, apart bool, edits ...Edit) (err error) 
 		req.Body = b.once
 		return nil
 	}
-	data, again := b.data, b.again.getBody != nil
 	switch {
 	case b.skipped == "" && len(edits) > 0:
-		if b.known {
-			req.TransferEncoding = nil
-		}
-		var body io.ReadCloser
-		if again {
-			if body, err = b.again.reopen(); err != nil {
-				return err
-			}
-		}
-		if again && (b.size > smallBody || apart && !isRewound(body)) {
-			return b.stream(req, body, edits)
-		}
-		if data, err = b.edited(body, edits); err != nil {
-			return err
-		}
-		if b.known {
-			b.fixContentLength(req, len(data))
-		}
-	case again:
+		return b.attachEdited(req, apart, edits)
+	case b.again.getBody != nil:
 		req.GetBody = b.again.reopen
 		req.Body, err = b.again.reopen()
 		return err
 	}
+	b.attachData(req, b.data)
+	return nil
+}
+
+// attachEdited makes req carry the body with edits made.
+func (b *Body) attachEdited(req *http.Request, apart bool, edits []Edit) (err error) {
+	if b.known {
+		req.TransferEncoding = nil
+	}
+	var body io.ReadCloser
+	if b.again.getBody != nil {
+		if body, err = b.again.reopen(); err != nil {
+			return err
+		}
+		if b.size > smallBody || apart && !isRewound(body) {
+			return b.stream(req, body, edits)
+		}
+	}
+	data, err := b.edited(body, edits)
+	if err != nil {
+		return err
+	}
+	if b.known {
+		b.fixContentLength(req, len(data))
+	}
+	b.attachData(req, data)
+	return nil
+}
+
+// attachData makes req carry a body that is in memory.
+func (b *Body) attachData(req *http.Request, data []byte) {
 	if len(data) == 0 {
 		if req.Body != nil {
 			req.Body = http.NoBody // what was there has been read and closed
 		}
-		return nil
+		return
 	}
 	if b.known {
 		req.ContentLength = int64(len(data))
@@ -61,7 +74,6 @@ func (b *Body) Attach(req *http.Request, apart bool, edits ...Edit) (err error) 
 	// net/http sends headers and a body in one write only if it knows the reader's type.
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 	req.Body = io.NopCloser(bytes.NewReader(data))
-	return nil
 }
 
 // stream makes req carry the body, with the edits made while it is read. It takes over a reader of the body.

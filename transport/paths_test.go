@@ -89,3 +89,25 @@ func TestManyPaths(t *testing.T) {
 		t.Error("found what was not looked for")
 	}
 }
+
+func TestPathsWith(t *testing.T) {
+	few := MustPaths("model", "usage.input")
+	more := few.With("model", "contents").WithElements(PathOf("contents"))
+	f, err := Find([]byte(`{"model":"m","contents":[1,2],"usage":{"input":3}}`), more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	places, known := f.Elements()
+	if !known || len(places) != 2 || f.Text(PathOf("model")) != "m" || !f.Has(PathOf("usage.input")) {
+		t.Errorf("found %v, %q", places, f.Text(PathOf("model")))
+	}
+	if f, _ := Find([]byte(`{"contents":[1,2]}`), few); f.Has(PathOf("contents")) {
+		t.Error("With changed the paths that it began with")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a path of no name is accepted")
+		}
+	}()
+	few.With("a..b")
+}

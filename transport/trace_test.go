@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/skinflint-go/skinflint/transport"
@@ -171,6 +172,36 @@ func TestTrace(t *testing.T) {
 	}
 	if seen != 1 {
 		t.Errorf("the caller's own trace saw %d writes, want 1", seen)
+	}
+}
+
+// A RoundTripper beneath that has hooks of its own takes over those of the Trace, and of the program above.
+func TestTraceBeneathAnother(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	var above, beneath atomic.Int32
+	count := func(n *atomic.Int32) *httptrace.ClientTrace {
+		return &httptrace.ClientTrace{WroteHeaders: func() { n.Add(1) }}
+	}
+	for _, foreign := range []bool{false, true} {
+		trace := transport.Trace{Foreign: foreign}
+		ctx := transport.WithTrace(httptrace.WithClientTrace(t.Context(), count(&above)), &trace)
+		ctx = httptrace.WithClientTrace(context.WithValue(ctx, "other", 1), count(&beneath)) //lint:ignore SA1029 any key will do
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := server.Client().Transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if !trace.Reported() || trace.Writes() != 1 || trace.Answered() != foreign {
+			t.Errorf("foreign %v: reported %v, %d writes, answered %v", foreign, trace.Reported(), trace.Writes(), trace.Answered())
+		}
+	}
+	if above.Load() != 2 || beneath.Load() != 2 {
+		t.Errorf("above saw %d writes, beneath %d, want 2 each", above.Load(), beneath.Load())
 	}
 }
 

@@ -33,8 +33,8 @@ func (w *World) Settle() {
 }
 
 // bill returns what a provider charges for generations and for storage. A cache that is left is an error.
-func bill(provider *llmtest.Server, now time.Time) (cost, storage price.Sum, err error) {
-	for _, g := range provider.Meter() {
+func bill(server *llmtest.Server, now time.Time) (cost, storage price.Sum, err error) {
+	for _, g := range server.Meter() {
 		usage := price.Usage{
 			Input: g.Prompt - g.Cached - g.Written, CachedInput: g.Cached, CacheWrite: g.Written - g.WrittenLong, Output: g.Completion, Reasoning: g.Reasoning,
 		}
@@ -43,11 +43,15 @@ func bill(provider *llmtest.Server, now time.Time) (cost, storage price.Sum, err
 		} else {
 			usage.CacheWrite12h = g.WrittenLong
 		}
-		one, unpriced := price.Embedded().Cost(price.Query{Provider: g.Provider, Model: g.Model, Tier: string(tierOf(g.Tier)), At: g.At}, usage)
+		provider := g.Provider
+		if provider == "vertex" {
+			provider = "gemini" // it has the same prices
+		}
+		one, unpriced := price.Embedded().Cost(price.Query{Provider: provider, Model: g.Model, Tier: string(tierOf(g.Tier)), At: g.At}, usage)
 		err = errors.Join(err, unpriced)
 		cost.Add(one.Cost)
 	}
-	for _, c := range provider.Caches() {
+	for _, c := range server.Caches() {
 		one, unpriced := price.Embedded().Storage(price.Query{Provider: "gemini", Model: c.Model}, c.Tokens, c.Created, c.Created.Add(c.Stored(now)))
 		err = errors.Join(err, unpriced)
 		storage.Add(one.Cost)

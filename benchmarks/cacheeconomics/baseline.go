@@ -11,7 +11,7 @@ import (
 type baseline struct {
 	name string
 	// depth returns how many blocks of a request a new cache should have, 0 for none.
-	depth func(b *baselines, r *request) int
+	depth func(r *request) int
 	// life returns the time to live of a cache.
 	life func(s *setting) time.Duration
 	// keep has every cache live for its whole time to live, whether it is used or not, and creates one although a shorter one
@@ -20,10 +20,10 @@ type baseline struct {
 }
 
 var simple = []baseline{
-	{"always 1 h", func(_ *baselines, r *request) int { return r.full },
+	{"always 1 h", func(r *request) int { return r.full },
 		func(*setting) time.Duration { return time.Hour }, true},
-	{"second sighting", func(_ *baselines, r *request) int { return r.repeated }, breakEven, false},
-	{"branch", (*baselines).branch, breakEven, false},
+	{"second sighting", func(r *request) int { return r.repeated }, breakEven, false},
+	{"branch", func(r *request) int { return r.branch }, breakEven, false},
 }
 
 // breakEven is how long a cache may be stored for what one use of it saves.
@@ -50,18 +50,11 @@ type baselines struct {
 	cost  price.Pico
 	byID  map[uint64]*living
 	queue byEnd
-	after map[uint64]continuation // of a block, what came next
-}
-
-// A continuation is the block that came after another, and whether others did as well.
-type continuation struct {
-	next   uint64
-	others bool
 }
 
 // run returns what the requests from a time on cost.
 func (policy *baseline) run(requests []request, s setting, from time.Duration) price.Pico {
-	b := &baselines{baseline: policy, setting: s, byID: make(map[uint64]*living), after: make(map[uint64]continuation)}
+	b := &baselines{baseline: policy, setting: s, byID: make(map[uint64]*living)}
 	started := false
 	var now time.Duration
 	for i := range requests {
@@ -90,7 +83,7 @@ func (b *baselines) serve(r *request, now time.Duration) {
 	if use != nil {
 		size = use.size
 	}
-	if want := b.depth(b, r); want >= leastBlocks && want > size && (b.keep || size*10 < want*7) {
+	if want := b.depth(r); want >= leastBlocks && want > size && (b.keep || size*10 < want*7) {
 		made := b.begin(r.blocks[want-1], want, now)
 		if use != nil && !b.keep {
 			b.end(use, now)
@@ -108,7 +101,6 @@ func (b *baselines) serve(r *request, now time.Duration) {
 			heap.Fix(&b.queue, use.place)
 		}
 	}
-	b.remember(r)
 }
 
 func (b *baselines) begin(id uint64, size int, now time.Duration) *living {
@@ -130,30 +122,6 @@ func (b *baselines) endAll(now time.Duration) {
 	for len(b.queue) > 0 {
 		b.end(b.queue[0], now)
 	}
-}
-
-// remember learns which blocks come after which.
-func (b *baselines) remember(r *request) {
-	for d := range r.full - 1 {
-		id, next := r.blocks[d], r.blocks[d+1]
-		c, known := b.after[id]
-		switch {
-		case !known:
-			b.after[id] = continuation{next: next}
-		case c.next != next && !c.others:
-			b.after[id] = continuation{next, true}
-		}
-	}
-}
-
-// branch returns the deepest place at which at least two prompts parted, this one among them.
-func (b *baselines) branch(r *request) int {
-	for d := r.full - 1; d >= leastBlocks; d-- {
-		if c, known := b.after[r.blocks[d-1]]; known && (c.others || c.next != r.blocks[d]) {
-			return d
-		}
-	}
-	return 0
 }
 
 // byEnd is a heap of caches, the one that ends first on top.

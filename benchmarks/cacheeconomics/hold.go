@@ -137,87 +137,110 @@ func (m *market) restart(at time.Time, gone func(uint64, time.Time)) {
 	m.outcome = outcome{}
 }
 
+// trial is a run of a Holder over a trace in virtual time.
+type trial struct {
+	market
+	holder *reuse.Holder
+	coin   *rand.Rand
+	queue  []later
+}
+
 // later is something that happens after a time.
 type later struct {
 	at time.Time
-	do func() error
+	do func(time.Time) error
 }
 
-// hold runs a Holder over a trace in virtual time. It is charged from the time begin of the trace on, and has learned from
-// what was before. A repeated prefix is charged by the expected price of implicit hits; the Holder sees a coin's flips.
+// hold runs a Holder over a trace. It is charged from the time begin of the trace on, and has learned from what was before. A
+// repeated prefix is charged by the expected price of implicit hits; the Holder sees a coin's flips.
 func hold(t *trace, s setting, begin time.Duration, config reuse.HolderConfig) (outcome, error) {
-	m := market{setting: &s, start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), alive: make(map[uint64]*alive)}
-	holder := reuse.NewHolder(config)
-	coin := rand.New(rand.NewPCG(1, uint64(s.implicit)))
-	var queue []later
+	x := trial{
+		market: market{setting: &s, start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), alive: make(map[uint64]*alive)},
+		holder: reuse.NewHolder(config),
+		coin:   rand.New(rand.NewPCG(1, uint64(s.implicit))),
+	}
 	var now time.Time
 	began := begin == 0
 	for i := range t.requests {
 		r := &t.requests[i]
-		now = m.start.Add(time.Duration(float64(r.at) * s.scale))
-		for len(queue) > 0 && !queue[0].at.After(now) {
-			m.expire(queue[0].at)
-			if err := queue[0].do(); err != nil {
-				return outcome{}, err
-			}
-			queue = queue[1:]
-		}
-		m.expire(now)
-		if !began && r.at >= begin {
-			began = true
-			m.restart(now, holder.Gone)
-		}
-		nodes := r.nodes()
-		v := holder.Arrive(reuse.Prompt{At: now, Nodes: nodes, Tokens: r.tokens, Least: least}, s.model.rates, s.mode)
-		if err := m.follow(v.Changes, now, holder.Extended); err != nil {
+		now = x.start.Add(s.time(r.at))
+		if err := x.until(now); err != nil {
 			return outcome{}, err
 		}
-		var served int64
-		if v.Read != nil {
-			if m.alive[v.Read.Hash] == nil {
-				return outcome{}, fmt.Errorf("request %d is to read a cache that is not there", i)
-			}
-			served = v.Read.Tokens
+		if !began && r.at >= begin {
+			began = true
+			x.restart(now, x.holder.Gone)
 		}
-		made := func() error { return nil }
-		if v.Create != nil {
-			node := nodes[v.Create.Node]
-			until := now.Add(v.Create.For)
-			m.create(node, now, until)
-			made = func() error {
-				v.Made(node.Tokens, now, until)
-				return nil
-			}
-			if s.mode == reuse.Before {
-				served = node.Tokens
-			}
+		if err := x.call(r, now); err != nil {
+			return outcome{}, fmt.Errorf("request %d: %w", i, err)
 		}
-		m.without += s.input(r, 0)
-		m.cost += s.input(r, served)
-		cached := served
-		if served == 0 && coin.IntN(100) < s.implicit {
-			cached = r.repeatable()
-		}
-		answered := func(at time.Time) error {
-			return m.follow(v.Answered(at, r.output, cached), at, holder.Extended)
-		}
-		if s.mode == reuse.Before || v.Create == nil {
-			_ = made()
-			if err := answered(now); err != nil {
-				return outcome{}, err
-			}
-			continue
-		}
-		at := now.Add(creation)
-		queue = append(queue, later{at, func() error {
-			_ = made()
-			return answered(at)
-		}})
 	}
-	for _, c := range m.alive {
-		m.end(c, now)
+	for _, c := range x.alive {
+		x.end(c, now)
 	}
-	return m.outcome, nil
+	return x.outcome, nil
+}
+
+// until lets happen what is due before a time.
+func (x *trial) until(now time.Time) error {
+	for len(x.queue) > 0 && !x.queue[0].at.After(now) {
+		next := x.queue[0]
+		x.queue = x.queue[1:]
+		x.expire(next.at)
+		if err := next.do(next.at); err != nil {
+			return err
+		}
+	}
+	x.expire(now)
+	return x.follow(x.holder.Tick(now), now, x.holder.Extended)
+}
+
+// call sends a request. If a cache is created beside it, the answer comes when that is there.
+func (x *trial) call(r *request, now time.Time) error {
+	s, nodes := x.setting, r.nodes()
+	v := x.holder.Arrive(reuse.Prompt{At: now, Nodes: nodes, Tokens: r.tokens, Least: least}, s.model.rates, s.mode)
+	if err := x.follow(v.Changes, now, x.holder.Extended); err != nil {
+		return err
+	}
+	served, err := x.read(v)
+	if err != nil {
+		return err
+	}
+	made := func() {}
+	if v.Create != nil {
+		node, until := nodes[v.Create.Node], now.Add(v.Create.For)
+		x.create(node, now, until)
+		made = func() { v.Made(node.Tokens, now, until) }
+		if s.mode == reuse.Before {
+			served = node.Tokens
+		}
+	}
+	x.without += s.input(r, 0)
+	x.cost += s.input(r, served)
+	cached := served
+	if served == 0 && x.coin.IntN(100) < s.implicit {
+		cached = r.repeatable()
+	}
+	answered := func(at time.Time) error {
+		made()
+		return x.follow(v.Answered(at, r.output, cached), at, x.holder.Extended)
+	}
+	if s.mode == reuse.Beside && v.Create != nil {
+		x.queue = append(x.queue, later{now.Add(creation), answered})
+		return nil
+	}
+	return answered(now)
+}
+
+// read returns how many tokens a request reads from the cache that it is advised to read.
+func (x *trial) read(v *reuse.Visit) (int64, error) {
+	switch {
+	case v.Read == nil:
+		return 0, nil
+	case x.alive[v.Read.Hash] == nil:
+		return 0, fmt.Errorf("it is to read a cache that is not there: %d", v.Read.Hash)
+	}
+	return v.Read.Tokens, nil
 }
 
 // nodes are the places where a cached prefix of a request may end.

@@ -30,6 +30,7 @@ type request struct {
 
 	full     int // how many blocks have all their tokens: a cached prefix may end after each of these
 	repeated int // how many of the full ones, from the first, an earlier request had as well
+	branch   int // how many of the full ones are before the last place at which prompts parted, this one or earlier ones; 0: none
 }
 
 // trace is the requests of a trace in the order of their times.
@@ -38,20 +39,35 @@ type trace struct {
 	requests []request
 }
 
-// newTrace works out what is full and what is repeated.
+// A continuation is the block that came after another, and whether others did as well.
+type continuation struct {
+	next   uint64
+	others bool
+}
+
+// newTrace works out what is full, what is repeated and where prompts part.
 func newTrace(name string, requests []request) *trace {
-	seen := make(map[uint64]struct{})
+	seen := make(map[uint64]continuation)
 	for i := range requests {
 		r := &requests[i]
 		r.full = min(len(r.blocks), int(r.tokens/block))
-		for r.repeated < r.full {
-			if _, ok := seen[r.blocks[r.repeated]]; !ok {
-				break
+		r.repeated, r.branch = 0, 0
+		for d, id := range r.blocks[:r.full] {
+			was, known := seen[id]
+			if known && d == r.repeated {
+				r.repeated++
 			}
-			r.repeated++
-		}
-		for _, id := range r.blocks[:r.full] {
-			seen[id] = struct{}{}
+			if d+1 < r.full {
+				next := r.blocks[d+1]
+				if known && was.next != 0 && was.next != next {
+					was.others = true
+				}
+				if was.others {
+					r.branch = d + 1
+				}
+				was.next = next
+			}
+			seen[id] = was
 		}
 	}
 	return &trace{name, requests}

@@ -23,9 +23,9 @@ func TestReadTrace(t *testing.T) {
 	z.Write([]byte(three))
 	z.Close()
 	want := []request{
-		{0, 1536, 8, []uint64{1, 2, 4}, 3, 0},
-		{2 * time.Second, 1100, 7, []uint64{1, 2, 3}, 2, 2},
-		{2*time.Second + 500*time.Microsecond, 600, 9, []uint64{5, 6}, 1, 0},
+		{0, 1536, 8, []uint64{1, 2, 4}, 3, 0, 0},
+		{2 * time.Second, 1100, 7, []uint64{1, 2, 3}, 2, 2, 0},
+		{2*time.Second + 500*time.Microsecond, 600, 9, []uint64{5, 6}, 1, 0, 0},
 	}
 	for name, file := range map[string][]byte{"plain": []byte(three), "gzipped": zipped.Bytes(), "lines end in CRLF": []byte(strings.ReplaceAll(three, "\n", "\r\n"))} {
 		path := filepath.Join(t.TempDir(), "trace")

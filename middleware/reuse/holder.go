@@ -10,7 +10,7 @@ type HolderConfig struct {
 	Blocks     int   // how many prefixes are remembered, at less than 100 bytes each; 100,000
 	Caches     int   // how many caches may live at once; 10,000
 	TokenHours int64 // how many token-hours the living caches may cost from now until they end; no limit
-	PerMille   int   // how much caches may lose, of what the calls would cost without them, before they are stopped; 7
+	PerMille   int   // how much caches may lose, of what the calls would cost without them, before they are stopped; 8
 }
 
 // blocksPerRecord is how many prefixes are remembered for each whose next use is waited for.
@@ -24,7 +24,7 @@ func (c HolderConfig) withDefaults() HolderConfig {
 		c.Caches = 10_000
 	}
 	if c.PerMille <= 0 {
-		c.PerMille = 7
+		c.PerMille = 8
 	}
 	c.Blocks = max(c.Blocks, 2*blocksPerRecord)
 	return c
@@ -179,7 +179,7 @@ func (h *Holder) create(v *Visit) {
 	}
 	var best *candidate
 	most := 0.0
-	for _, c := range v.candidates() {
+	for _, c := range v.places {
 		if c.tokens <= current || h.caches.byHash[c.hash] != nil {
 			continue
 		}
@@ -221,7 +221,7 @@ func (h *Holder) allowed(v *Visit, c *candidate) bool {
 // remember learns that all prefixes of a prompt are used, and begins to wait for the next use of its candidates.
 func (h *Holder) remember(v *Visit, p *Prompt, s sight) {
 	var best float64
-	for _, c := range v.candidates() {
+	for _, c := range v.places {
 		worth, _ := h.hold(v, &c.traits)
 		best = max(best, min(worth, worthMost))
 	}
@@ -241,7 +241,7 @@ func (h *Holder) remember(v *Visit, p *Prompt, s sight) {
 		was.last, was.depth, was.turn = s.now, depth, turn
 		was.uses = min(was.uses, 1<<16-2) + 1
 	}
-	for _, c := range v.candidates() {
+	for _, c := range v.places {
 		c.wait = h.learner.begin(s.now, c.traits)
 		if was := h.prefixes.find(c.hash); was != nil { // a prompt may have more nodes than are remembered
 			was.wait = c.wait

@@ -1,6 +1,7 @@
 package reuse
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -14,7 +15,7 @@ type purse struct {
 	reserved price.Pico    // for creations under way
 	perHour  price.Pico    // what holding the living caches costs
 	halved   time.Duration // when the amounts were last halved
-	halfLife time.Duration // after how long half of what was earned and spent is forgotten: a good month does not pay for a bad day
+	halfLife time.Duration // after how long half of them is forgotten, so that a good month does not pay for a bad day; 0: a day
 }
 
 // advance pays the rent of the living caches until a time.
@@ -24,10 +25,11 @@ func (p *purse) advance(now time.Duration) {
 	}
 	p.earned = add(p.earned, -mulDiv(p.perHour, uint64(now-p.now), uint64(time.Hour)))
 	p.now = now
-	for ; p.halved+p.halfLife <= now && (p.earned != 0 || p.spend != 0); p.halved += p.halfLife {
+	halfLife := cmp.Or(p.halfLife, 24*time.Hour)
+	for ; p.halved+halfLife <= now && (p.earned != 0 || p.spend != 0); p.halved += halfLife {
 		p.earned, p.spend = p.earned/2, p.spend/2
 	}
-	p.halved = max(p.halved, now-p.halfLife)
+	p.halved = max(p.halved, now-halfLife)
 }
 
 // room returns how much caches may still lose.

@@ -23,9 +23,9 @@ type Visit struct {
 	shared int64 // of its repeated prefix, if that has enough for a cache
 
 	is     circumstances
-	tip    *candidate // nil: the prompt has too few tokens
-	stem   *candidate // nil: nothing is repeated, or all of the tip is
-	chosen [2]*candidate
+	tip    *candidate   // nil: the prompt has too few tokens, or the stem is all that is worth holding
+	stem   *candidate   // nil: nothing is repeated, or the tip is the same
+	places []*candidate // those of the two that there are
 
 	repeated   price.Pico // expected price of a repeated token without an explicit cache
 	gain       float64    // what reading it from one saves. This and the next are in the price of an input token
@@ -66,28 +66,21 @@ func (v *Visit) prepare(h *Holder, p *Prompt, s sight, r Rates, before bool) {
 	if s.repeated > 0 {
 		v.shared = p.Nodes[s.repeated-1].Tokens
 	}
-	if s.tip > 0 {
+	// Where the next turn is likely to repeat only what this one repeats, that part is the stem of a fork, or else the tip.
+	same := s.repeated == s.tip
+	if s.tip > 0 && !(same && s.is.fork) {
 		v.tip = newCandidate(p, s.tip, s.is.bucketOf(0), s.is.tip(0))
-		v.chosen[0] = v.tip
+		v.places = append(v.places, v.tip)
 	}
-	if s.repeated > 0 && s.repeated != s.tip {
+	if s.repeated > 0 && (!same || s.is.fork) {
 		v.stem = newCandidate(p, s.repeated, s.is.bucketOf(1), s.is.stem(0))
-		v.chosen[1] = v.stem
+		v.places = append(v.places, v.stem)
 	}
 }
 
 func newCandidate(p *Prompt, nodes int, b bucket, t traits) *candidate {
 	node := p.Nodes[nodes-1]
 	return &candidate{node: nodes - 1, hash: node.Hash, tokens: node.Tokens, bucket: b, traits: t}
-}
-
-// candidates returns the prefixes that may be held. There is no stem without a tip.
-func (v *Visit) candidates() []*candidate {
-	n := 0
-	for n < len(v.chosen) && v.chosen[n] != nil {
-		n++
-	}
-	return v.chosen[:n]
 }
 
 // cost returns the expected price of the prompt when so many tokens are read from an explicit cache.

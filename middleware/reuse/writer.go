@@ -59,7 +59,6 @@ type Writer struct {
 	next     [maxOptions][kinds]mean // worth of a token in the cache after the next use
 	short    shortfall
 	purse    purse
-	open     price.Pico // what the writes of unanswered requests cost
 }
 
 // written is what is remembered of a node.
@@ -133,7 +132,7 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 		}
 	}
 	if x.Node >= 0 {
-		w.open = add(w.open, x.cost)
+		w.purse.reserved = add(w.purse.reserved, x.cost)
 	}
 	w.remember(x, &s, &places, worth)
 	return x
@@ -211,7 +210,7 @@ func (w *Writer) consider(x *Writing, option, node int, earns float64) {
 	}
 	each := max(x.rates.Options[option].Write-x.rates.Input, 0)
 	cost := times(x.nodes[node].Tokens-x.prefix(x.Read+1), each)
-	if add(w.purse.room(w.config.PerMille), -w.open) < cost {
+	if w.purse.room(w.config.PerMille) < cost {
 		return
 	}
 	x.Node, x.Option, x.best, x.cost = node, option, earns, cost
@@ -298,13 +297,13 @@ func (x *Writing) Failed() {
 	}
 }
 
-// finish takes the price of the write from what is open. It reports whether this is the first time.
+// finish frees what was reserved for the write. It reports whether this is the first time.
 func (w *Writer) finish(x *Writing) bool {
 	if x.done {
 		return false
 	}
 	x.done = true
-	w.open -= x.cost
+	w.purse.reserved -= x.cost
 	return true
 }
 

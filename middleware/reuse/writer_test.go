@@ -11,8 +11,6 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-var start = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
-
 // anthropic are prices of a model with two times to live.
 var anthropic = WriteRates{Input: 3_000_000, Cached: 300_000, Options: []WriteOption{
 	{5 * time.Minute, 3_750_000}, {time.Hour, 6_000_000},
@@ -23,12 +21,12 @@ const (
 	long  = 1
 )
 
-// prompt returns a prompt with a prefix that others have as well, and nodes of its own.
-func prompt(at time.Time, prefix uint64, shared int, own uint64, fresh int) Prompt {
+// shared returns a prompt with a prefix that others have as well, and nodes of its own.
+func shared(at time.Time, prefix uint64, nodes int, own uint64, fresh int) Prompt {
 	p := Prompt{At: at, Least: 1024}
-	for i := range shared + fresh {
+	for i := range nodes + fresh {
 		hash := prefix<<32 | uint64(i)
-		if i >= shared {
+		if i >= nodes {
 			hash = 1<<63 | own<<20 | uint64(i)
 		}
 		p.Tokens += 500
@@ -38,18 +36,18 @@ func prompt(at time.Time, prefix uint64, shared int, own uint64, fresh int) Prom
 	return p
 }
 
-// provider is a prefix cache that begins a time to live again with each read.
-type provider struct {
+// prefixCache is a provider's, which begins a time to live again with each read.
+type prefixCache struct {
 	ends  map[uint64]time.Time
 	lives map[uint64]time.Duration
 }
 
-func newProvider() *provider {
-	return &provider{make(map[uint64]time.Time), make(map[uint64]time.Duration)}
+func newPrefixCache() *prefixCache {
+	return &prefixCache{make(map[uint64]time.Time), make(map[uint64]time.Duration)}
 }
 
 // serve returns what a prompt reads and writes.
-func (c *provider) serve(p Prompt, x *Writing, r WriteRates) (cached, written int64) {
+func (c *prefixCache) serve(p Prompt, x *Writing, r WriteRates) (cached, written int64) {
 	hit := 0
 	for hit < len(p.Nodes) && !c.ends[p.Nodes[hit].Hash].Before(p.At) {
 		hit++
@@ -79,13 +77,13 @@ func TestWriterByArrivalRate(t *testing.T) {
 		{time.Second, short}, {time.Minute, short}, {20 * time.Minute, long}, {40 * time.Minute, long}, {3 * time.Hour, -1},
 	} {
 		t.Run(c.every.String(), func(t *testing.T) {
-			w, cache, random := NewWriter(WriterConfig{}), newProvider(), rand.New(rand.NewPCG(1, 2))
+			w, cache, random := NewWriter(WriterConfig{}), newPrefixCache(), rand.New(rand.NewPCG(1, 2))
 			reads, writes := 0, [2]int{}
 			at := start
 			const warm, calls = 500, 800
 			for i := range calls {
 				at = at.Add(time.Duration((0.8 + 0.4*random.Float64()) * float64(c.every)))
-				p := prompt(at, 1, 20, uint64(i), 2)
+				p := shared(at, 1, 20, uint64(i), 2)
 				x := w.Arrive(p, anthropic)
 				cached, written := cache.serve(p, x, anthropic)
 				x.Answered(cached, written, at.Add(time.Second))
@@ -122,7 +120,7 @@ func TestWriterNeedsEvidence(t *testing.T) {
 	written := 0
 	for i := range 2000 {
 		at := start.Add(time.Duration(i) * time.Second)
-		x := w.Arrive(prompt(at, uint64(i), 10, uint64(i), 0), anthropic)
+		x := w.Arrive(shared(at, uint64(i), 10, uint64(i), 0), anthropic)
 		if x.Read >= 0 {
 			t.Fatalf("call %d reads node %d", i, x.Read)
 		}
@@ -142,7 +140,7 @@ func TestWriterLoss(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 3))
 		perMille := 1 + random.IntN(20)
-		w, cache := NewWriter(WriterConfig{PerMille: perMille}), newProvider()
+		w, cache := NewWriter(WriterConfig{PerMille: perMille}), newPrefixCache()
 		var lost, spend price.Pico
 		for i := range 2000 {
 			prefix := uint64(random.IntN(20))
@@ -150,7 +148,7 @@ func TestWriterLoss(t *testing.T) {
 				prefix = 1000 + uint64(i)
 			}
 			at := start.Add(time.Duration(i) * time.Duration(1+seed*5) * time.Second)
-			p := prompt(at, prefix, 1+random.IntN(20), uint64(i), random.IntN(3))
+			p := shared(at, prefix, 1+random.IntN(20), uint64(i), random.IntN(3))
 			x := w.Arrive(p, anthropic)
 			cached, written := cache.serve(p, x, anthropic)
 			x.Answered(cached, written, at)
@@ -169,16 +167,16 @@ func TestWriterLoss(t *testing.T) {
 // hot returns a Writer that writes the instructions of prompts that come every second, and the time of the next prompt.
 func hot(t *testing.T) (w *Writer, at time.Time) {
 	t.Helper()
-	w, cache := NewWriter(WriterConfig{}), newProvider()
+	w, cache := NewWriter(WriterConfig{}), newPrefixCache()
 	at = start
 	for i := range 100 {
-		p := prompt(at, 1, 20, uint64(i), 1)
+		p := shared(at, 1, 20, uint64(i), 1)
 		x := w.Arrive(p, anthropic)
 		cached, written := cache.serve(p, x, anthropic)
 		x.Answered(cached, written, at)
 		at = at.Add(time.Second)
 	}
-	x := w.Arrive(prompt(at, 1, 20, 1000, 1), anthropic)
+	x := w.Arrive(shared(at, 1, 20, 1000, 1), anthropic)
 	if x.Read != 19 {
 		t.Fatalf("reads node %d, want 19", x.Read)
 	}
@@ -189,15 +187,15 @@ func hot(t *testing.T) (w *Writer, at time.Time) {
 // TestWriterBelievesTheAnswer has a provider that lost its cache: the prefix is written again.
 func TestWriterBelievesTheAnswer(t *testing.T) {
 	w, at := hot(t)
-	x := w.Arrive(prompt(at, 1, 20, 2000, 1), anthropic)
+	x := w.Arrive(shared(at, 1, 20, 2000, 1), anthropic)
 	x.Answered(0, 0, at)
 	x.Answered(10_000, 0, at) // counts no more
-	x = w.Arrive(prompt(at, 1, 20, 2001, 1), anthropic)
+	x = w.Arrive(shared(at, 1, 20, 2001, 1), anthropic)
 	if x.Read != -1 || x.Node != 19 {
 		t.Fatalf("reads %d and writes %d, want -1 and 19", x.Read, x.Node)
 	}
 	x.Answered(0, 9000, at) // counted a little differently
-	if x = w.Arrive(prompt(at, 1, 20, 2002, 1), anthropic); x.Read != 19 || x.Node != -1 {
+	if x = w.Arrive(shared(at, 1, 20, 2002, 1), anthropic); x.Read != 19 || x.Node != -1 {
 		t.Errorf("reads %d and writes %d, want 19 and -1", x.Read, x.Node)
 	}
 }
@@ -207,16 +205,16 @@ func TestWriterFailed(t *testing.T) {
 	w, at := hot(t)
 	at = at.Add(time.Hour)
 	before := w.purse
-	x := w.Arrive(prompt(at, 1, 20, 2000, 1), anthropic)
-	if x.Node != 19 || w.open != x.cost || x.cost != 10_000*(anthropic.Options[x.Option].Write-anthropic.Input) {
-		t.Fatalf("writes %d for %v, open %v", x.Node, x.cost, w.open)
+	x := w.Arrive(shared(at, 1, 20, 2000, 1), anthropic)
+	if x.Node != 19 || w.purse.reserved != x.cost || x.cost != 10_000*(anthropic.Options[x.Option].Write-anthropic.Input) {
+		t.Fatalf("writes %d for %v, open %v", x.Node, x.cost, w.purse.reserved)
 	}
 	x.Failed()
 	x.Failed()
-	if w.open != 0 || w.purse.earned != before.earned || w.purse.spend != before.spend {
-		t.Errorf("open %v, %+v, want 0, %+v", w.open, w.purse, before)
+	if w.purse.reserved != 0 || w.purse.earned != before.earned || w.purse.spend != before.spend {
+		t.Errorf("open %v, %+v, want 0, %+v", w.purse.reserved, w.purse, before)
 	}
-	if x = w.Arrive(prompt(at, 1, 20, 2001, 1), anthropic); x.Read != -1 || x.Node != 19 {
+	if x = w.Arrive(shared(at, 1, 20, 2001, 1), anthropic); x.Read != -1 || x.Node != 19 {
 		t.Errorf("reads %d and writes %d, want -1 and 19", x.Read, x.Node)
 	}
 }
@@ -227,7 +225,7 @@ func TestWriterShorterAfterLonger(t *testing.T) {
 	both := anthropic
 	both.Options = []WriteOption{{5 * time.Minute, 3_750_000}, {time.Hour, 3_750_000}} // the hour costs nothing more
 	for i := range 200 {
-		p := prompt(at.Add(time.Duration(i)*time.Minute), 1, 20, uint64(5000+i/2), 5)
+		p := shared(at.Add(time.Duration(i)*time.Minute), 1, 20, uint64(5000+i/2), 5)
 		x := w.Arrive(p, both)
 		if x.Node > x.Read && x.Read >= 0 && x.Option == long {
 			t.Fatalf("call %d: an hour is advised after node %d", i, x.Read)
@@ -238,7 +236,7 @@ func TestWriterShorterAfterLonger(t *testing.T) {
 
 func TestWriterBadInput(t *testing.T) {
 	w, at := hot(t)
-	good := prompt(at, 1, 20, 1, 2)
+	good := shared(at, 1, 20, 1, 2)
 	for name, p := range map[string]Prompt{
 		"nothing":            {},
 		"no nodes":           {At: at, Tokens: 100},
@@ -267,8 +265,8 @@ func TestWriterBadInput(t *testing.T) {
 			x.Answered(-5, 1<<62, p.At)
 		}
 	}
-	if w.open != 0 {
-		t.Errorf("open %v", w.open)
+	if w.purse.reserved != 0 {
+		t.Errorf("open %v", w.purse.reserved)
 	}
 }
 
@@ -277,7 +275,7 @@ func TestWriterBounded(t *testing.T) {
 	w := NewWriter(WriterConfig{Blocks: 1000})
 	for i := range 5000 {
 		at := start.Add(time.Duration(i) * time.Second)
-		x := w.Arrive(prompt(at, 1, 10, uint64(i), 10), anthropic)
+		x := w.Arrive(shared(at, 1, 10, uint64(i), 10), anthropic)
 		if i > 1000 && x.Node < 0 && x.Read < 0 {
 			t.Fatalf("call %d neither reads nor writes", i)
 		}
@@ -300,7 +298,7 @@ func TestWriterConcurrent(t *testing.T) {
 		wg.Go(func() {
 			for i := range 300 {
 				at := start.Add(time.Duration(i) * time.Second)
-				x := w.Arrive(prompt(at, uint64(i%3), 10, uint64(g*1000+i), 3), anthropic)
+				x := w.Arrive(shared(at, uint64(i%3), 10, uint64(g*1000+i), 3), anthropic)
 				if i%7 == 0 {
 					x.Failed()
 				}
@@ -309,8 +307,8 @@ func TestWriterConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if w.open != 0 {
-		t.Errorf("open %v", w.open)
+	if w.purse.reserved != 0 {
+		t.Errorf("open %v", w.purse.reserved)
 	}
 }
 
@@ -320,7 +318,7 @@ func BenchmarkWriter(b *testing.B) {
 			w := NewWriter(WriterConfig{})
 			prompts := make([]Prompt, 10_000)
 			for i := range prompts {
-				prompts[i] = prompt(start, uint64(i%100), nodes/2, uint64(i), nodes-nodes/2)
+				prompts[i] = shared(start, uint64(i%100), nodes/2, uint64(i), nodes-nodes/2)
 			}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {

@@ -59,7 +59,7 @@ func (c createCache) vet(x *exchange) *apiError {
 	if _, f := expiry(x.fields, x.began); f != nil {
 		return c.invalid(x, f)
 	}
-	if x.cfg.FreeTier {
+	if x.cfg.FreeTier && !c.vertex {
 		return c.failure(http.StatusTooManyRequests, fmt.Sprintf(
 			"TotalCachedContentStorageTokensPerModelFreeTier limit exceeded for model %s: limit=0, requested=%d",
 			x.params.model, x.params.prompt()))

@@ -46,7 +46,8 @@ type Generation struct {
 	// Call identifies the content of the request. It is the SHA-256, in hex, of the raw
 	// value of "messages", "input", "contents", "content" or "requests". If all prompts
 	// of the program under test are distinct, two generations with the same Call are a
-	// call that was billed twice.
+	// call that was billed twice. Under PromptCaches it identifies the whole prompt of a
+	// request to OpenAI or Anthropic by its meaning, so that markers for a cache do not count.
 	Call string
 }
 

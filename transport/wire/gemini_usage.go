@@ -38,13 +38,7 @@ func readGeminiUsage(c *Call, doc *transport.Fields, a *Answer) {
 	n.tool.add(&r, atUsageMetadataToolUsePromptTokensDetails)
 	n.fromCache.add(&r, atUsageMetadataCacheTokensDetails)
 	n.out.add(&r, atUsageMetadataCandidatesTokensDetails)
-	if a.gemini != nil && a.gemini.prompt+a.gemini.candidates > 0 {
-		n.keep(a.gemini)
-	}
-	if c.Stream || a.several {
-		earlier := n
-		a.gemini = &earlier
-	}
+	n.follow(c, a)
 	if a.Extras == uncountedOutput {
 		a.Extras = "" // of an earlier event
 	}
@@ -60,6 +54,20 @@ func readGeminiUsage(c *Call, doc *transport.Fields, a *Answer) {
 
 // uncountedOutput is what a usage without a total lacks if it has a count of the prompt only.
 const uncountedOutput = "it may also have had output, which the answer does not count"
+
+// follow completes the counts with those of the event before, and keeps them for the next one.
+func (n *geminiCounts) follow(c *Call, a *Answer) {
+	if !c.Stream && !a.several {
+		return
+	}
+	if a.gemini == nil {
+		a.gemini = new(geminiCounts)
+	}
+	if a.gemini.prompt+a.gemini.candidates > 0 {
+		n.keep(a.gemini)
+	}
+	*a.gemini = *n
+}
 
 // keep takes the counts of an earlier event where n has none. A total only holds for counts that came with it.
 func (n *geminiCounts) keep(earlier *geminiCounts) {

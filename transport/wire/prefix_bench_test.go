@@ -59,6 +59,8 @@ func prefixBodies() map[string]struct {
 	return map[string]c{
 		"prose":    {generatePrefix, google(prose)},
 		"cyrillic": {generatePrefix, google(cyrillic)},
+		"chinese":  {generatePrefix, google(strings.Repeat("不同颜色的光线，其折射程度也不同。", megabyte/51))},
+		"emoji":    {generatePrefix, google(strings.Repeat("Colours \U0001F308 differ \U0001F52D in refrangibility, and é too. ", megabyte/68))},
 		"escapes":  {generatePrefix, google(escaped.String())},
 		"base64": {generatePrefix, `{"contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"image/png","data":"` +
 			base64.StdEncoding.EncodeToString(raw) + `"}},{"text":"what is it?"}]}]}`},

@@ -659,6 +659,9 @@ func (r *PrefixReader) drain() bool {
 
 // readEscapes reads the escapes at p[i], as far as there is room for them.
 func (r *PrefixReader) readEscapes(p []byte, i int) int {
+	if i += r.canon.copyEscapes(p[i:]); i == len(p) {
+		return i
+	}
 	for i < len(p) && p[i] == '\\' && !r.canon.full() {
 		n, char := readEscape(p[i:])
 		if n < 0 {

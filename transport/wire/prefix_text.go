@@ -65,16 +65,37 @@ func (c *canon) copyPlain(p []byte) int {
 	return i
 }
 
+// copyEscapes copies the characters that p begins with, if they are written as \uXXXX and not in pairs, as far as there is
+// room. It returns how long they are in p.
+func (c *canon) copyEscapes(p []byte) (n int) {
+	at, dst := len(c.buf), c.buf[:c.limit]
+	for len(p)-n >= 6 && p[n] == '\\' && p[n+1] == 'u' && at+utf8.UTFMax <= len(dst) {
+		q := p[n : n+6]
+		d1, d2, d3, d4 := hexDigits[q[2]], hexDigits[q[3]], hexDigits[q[4]], hexDigits[q[5]]
+		char := uint32(d1)<<12 | uint32(d2)<<8 | uint32(d3)<<4 | uint32(d4)
+		if d1|d2|d3|d4 > 15 || char&0xF800 == 0xD800 {
+			break
+		}
+		switch {
+		case char < 0x80:
+			dst[at] = byte(char)
+			at++
+		case char < 0x800:
+			dst[at], dst[at+1] = 0xC0|byte(char>>6), 0x80|byte(char&0x3F)
+			at += 2
+		default:
+			dst[at], dst[at+1], dst[at+2] = 0xE0|byte(char>>12), 0x80|byte(char>>6&0x3F), 0x80|byte(char&0x3F)
+			at += 3
+		}
+		n += 6
+	}
+	c.buf = c.buf[:at]
+	return n
+}
+
 // putRune puts a character of an escape into the text.
 func (c *canon) putRune(char rune) {
-	switch {
-	case char < utf8.RuneSelf:
-		c.buf = append(c.buf, byte(char))
-	case char < 0x800:
-		c.buf = append(c.buf, 0xC0|byte(char>>6), 0x80|byte(char)&0x3F)
-	default:
-		c.buf = utf8.AppendRune(c.buf, char)
-	}
+	c.buf = utf8.AppendRune(c.buf, char)
 }
 
 // drainText hashes what is in the buffer of the text.

@@ -210,33 +210,32 @@ func (c *Call) checkWrites(writes []WriteTo) string {
 		return strconv.Itoa(len(writes)) + " places, at most 4"
 	}
 	for i, w := range writes {
-		least := 0 // of bytes: {} or ""
-		switch w.Is {
-		case WriteBlock:
-			least = len(`{"a":0}`)
-		case WriteText:
-			least = len(`""`)
-		case WriteInput:
-			if least = len(`""`); c.Operation != Responses {
-				return "the input is not that of a response"
-			}
-		case WriteTool:
-			if least = len(`{"a":0}`); c.Operation != Messages {
-				return c.Provider + " does not write up to a tool"
-			}
-		default:
-			return "an unknown kind of place"
-		}
 		switch {
-		case w.At.From <= 0 || w.At.To-w.At.From < least:
+		case w.Is > WriteTool:
+			return "an unknown kind of place"
+		case w.Is == WriteInput && c.Operation != Responses:
+			return "the input is not that of a response"
+		case w.Is == WriteTool && c.Operation != Messages:
+			return c.Provider + " does not write up to a tool"
+		case w.At.From <= 0 || w.At.To-w.At.From < w.Is.least():
 			return "a place that is none in the body"
 		case w.TTL != 0 && !slices.Contains(c.Writes, w.TTL):
 			return "a time to live of " + w.TTL.String()
 		case i > 0 && c.Operation == Messages && w.TTL > writes[i-1].TTL && w.TTL > c.Writes[0]:
 			return "a longer time to live behind a shorter one"
+		case slices.ContainsFunc(writes[:i], func(other WriteTo) bool { return w.At.From < other.At.To && other.At.From < w.At.To }):
+			return "the same place twice"
 		}
 	}
 	return ""
+}
+
+// least returns how many bytes such a place has at least.
+func (s WriteSpot) least() int {
+	if s == WriteText || s == WriteInput {
+		return len(`""`)
+	}
+	return len(`{"a":0}`)
 }
 
 // LongWrites reports whether one of the writes has a longer time to live than the shortest of the operation. Its price is

@@ -165,6 +165,7 @@ func TestWritesAreLeftOut(t *testing.T) {
 		"an unknown place":     {chatURL, chat + `}`, false, 0, []wire.WriteTo{{At: ok.At, Is: 9}}, "unknown kind"},
 		"no place":             {chatURL, chat + `}`, false, 0, []wire.WriteTo{{}}, "none in the body"},
 		"an empty block":       {chatURL, chat + `}`, false, 0, []wire.WriteTo{{At: transport.Range{From: 9, To: 11}}}, "none in the body"},
+		"twice":                {chatURL, chat + `}`, false, 0, []wire.WriteTo{ok, ok}, "the same place twice"},
 		"longer behind":        {anthropicURL, message + `}`, false, 0, []wire.WriteTo{brief, hour}, "behind a shorter one"},
 	} {
 		want := wire.PromptCache{Writes: test.writes, None: test.writes == nil}

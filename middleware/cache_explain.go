@@ -1,0 +1,40 @@
+package middleware
+
+import (
+	"fmt"
+	"time"
+)
+
+// explainCache says which registered cache a call would use, or why it uses none; "" if there is none for its key and model.
+func (c *call) explainCache() string {
+	u := c.prefix
+	if u == nil || !c.wire.Caches || c.engine.caching.registered.Load() == 0 {
+		return ""
+	}
+	if u.scope = c.engine.caching.known(c); u.scope == nil {
+		return ""
+	}
+	switch {
+	case c.wire.Prefix.TextOnly() && !c.settings.Cache.Compatible:
+		return "none: the policy's cache.compatible is not set"
+	case c.wire.Cache != "" || c.cache != "":
+		return "the one that the caller names"
+	}
+	s := u.scope
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u.prefix.Problem == "" {
+		u.measure()
+		if h, _ := s.find(u); h != nil && h.usable(time.Now()) {
+			return fmt.Sprintf("%s, of %d tokens", h.name, h.tokens)
+		} else if h != nil {
+			return "one that has to be created again"
+		}
+	}
+	for _, h := range s.held {
+		if h.handles > 0 {
+			return "none: " + mismatch(h.elements, u.prefix)
+		}
+	}
+	return ""
+}
