@@ -120,10 +120,33 @@ func TestRegisteredContent(t *testing.T) {
 					if h.Uses() != 2 {
 						w.Errorf("%d uses", h.Uses())
 					}
+
+					survive(w, h, func() *genai.GenerateContentResponse {
+						got, err := models.GenerateContent(w.Context(), flash, contents, reading(withTool))
+						if err != nil || got.Text() == "" {
+							w.Fatal(got, err)
+						}
+						return got
+					})
 					w.Settle()
 				})
 			})
 		}
+	}
+}
+
+// survive has the cache die: the program does not see that, and a later call has another cache.
+func survive(w *adaptertest.World, h *middleware.CacheHandle, ask func() *genai.GenerateContentResponse) {
+	w.Helper()
+	dead := h.Name()
+	w.Server.KillCache(dead)
+	for range 2 {
+		ask()
+		synctest.Wait()
+	}
+	checkUsage(w, ask().UsageMetadata, h.Tokens())
+	if h.Name() == dead || h.Name() == "" {
+		w.Errorf("the cache is %q", h.Name())
 	}
 }
 

@@ -148,6 +148,19 @@ func TestRegisteredContent(t *testing.T) {
 					if usage == nil || int64(usage.CachedContentTokenCount) != h.Tokens() {
 						w.Errorf("usage %+v, want %d cached", usage, h.Tokens())
 					}
+
+					// The program does not see that the cache dies, and a later call has another one.
+					dead := h.Name()
+					w.Server.KillCache(dead)
+					for n := range 3 {
+						if said, usage = say(w.Context(), w, r.chat(), stream, question); len(said) == 0 {
+							w.Errorf("call %d after the death of the cache has no answer", n)
+						}
+						synctest.Wait()
+					}
+					if usage == nil || int64(usage.CachedContentTokenCount) != h.Tokens() || h.Name() == dead {
+						w.Errorf("the cache is %q, usage %+v", h.Name(), usage)
+					}
 					w.Settle()
 				})
 			})

@@ -89,6 +89,19 @@ func TestRegisteredContent(t *testing.T) {
 				if h.Uses() != 1 {
 					w.Errorf("%d uses", h.Uses())
 				}
+
+				// The program does not see that the cache dies, and a later call has another one.
+				dead := h.Name()
+				w.Server.KillCache(dead)
+				for range 3 {
+					if got, err = client.CreateChatCompletion(w.Context(), request); err != nil || got.Choices[0].Message.Content == "" {
+						w.Fatal(got, err)
+					}
+					synctest.Wait()
+				}
+				if d := got.Usage.PromptTokensDetails; d == nil || int64(d.CachedTokens) != h.Tokens() || h.Name() == dead {
+					w.Errorf("the cache is %q, usage %+v", h.Name(), got.Usage)
+				}
 				w.Settle()
 			})
 		})
