@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/reuse"
@@ -62,13 +63,22 @@ func spotsOf(p *wire.Prefix, operation string) (spots []spot) {
 	return spots
 }
 
+// markable are the types of the blocks that the providers let a write end at: not thinking, for instance.
+var markable = []string{
+	"text", "image", "document", "search_result", "tool_use", "tool_result", "image_url", "file", "input_text", "input_image", "input_file", "input_audio",
+}
+
 // writeSpot returns how the prompt is written up to the end of an element, and whether it can be.
 func writeSpot(e *wire.Element, operation string) (wire.WriteSpot, bool) {
-	switch b := &e.Block; {
-	case b.Bytes.To == 0:
+	b := &e.Block
+	size := b.Bytes.To - b.Bytes.From
+	switch {
+	case size <= 0:
 		return 0, false
 	case e.Kind == wire.ToolsElement:
 		return wire.WriteTool, operation == wire.Messages
+	case b.String && size <= len(`""`), !b.String && (size <= len(`{"type":"text","text":""}`) || !slices.Contains(markable, b.Type)):
+		return 0, false
 	case e.Kind == wire.SystemElement && operation == wire.Responses:
 		return 0, false // instructions are a string that has no blocks
 	case e.Role == wire.Model && operation != wire.Messages:

@@ -26,6 +26,7 @@
 //	ledger     writes one row for each attempt, when its response has ended
 //	retry      decides by [policy.Next] whether the call is sent again
 //	tier       sets or removes the service tier; remembers which tiers a model rejects
+//	cache      has a call use a context cache, or writes its prefix to one, where that saves money
 //	budget     refuses a call that could cost more than its [policy.MaxCost]
 //	limit      holds an attempt back until rate and concurrency admit it
 //

@@ -85,7 +85,7 @@ type alive struct {
 
 func (m *market) create(node reuse.Node, at, until time.Time) {
 	m.alive[node.Hash] = &alive{node.Hash, node.Tokens, at, until}
-	m.cost += price.Pico(node.Tokens) * m.setting.model.rates.Input
+	m.cost += m.setting.create(node.Tokens)
 	m.created++
 	m.peak = max(m.peak, len(m.alive))
 }
@@ -95,10 +95,8 @@ func (m *market) end(c *alive, at time.Time) {
 	if at.After(c.until) {
 		at = c.until
 	}
-	if held := at.Sub(c.from); held > 0 {
-		rent := price.Pico(float64(c.tokens) * float64(m.setting.model.rates.Storage) * held.Hours())
-		m.cost, m.storage = m.cost+rent, m.storage+rent
-	}
+	rent := m.setting.rent(c.tokens, at.Sub(c.from))
+	m.cost, m.storage = m.cost+rent, m.storage+rent
 	delete(m.alive, c.hash)
 }
 
@@ -206,11 +204,16 @@ func (x *trial) call(r *request, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	made := func() {}
+	made := func(time.Time) {}
 	if v.Create != nil {
 		node, until := nodes[v.Create.Node], now.Add(v.Create.For)
 		x.create(node, now, until)
-		made = func() { v.Made(node.Tokens, now, until) }
+		made = func(at time.Time) {
+			v.Made(node.Tokens, now, until)
+			if x.alive[node.Hash] == nil { // the restart ended it
+				x.holder.Gone(node.Hash, at)
+			}
+		}
 		if s.mode == reuse.Before {
 			served = node.Tokens
 		}
@@ -222,7 +225,7 @@ func (x *trial) call(r *request, now time.Time) error {
 		cached = r.repeatable()
 	}
 	answered := func(at time.Time) error {
-		made()
+		made(at)
 		return x.follow(v.Answered(at, r.output, cached), at, x.holder.Extended)
 	}
 	if s.mode == reuse.Beside && v.Create != nil {

@@ -23,6 +23,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
 )
@@ -60,7 +61,7 @@ func run(out io.Writer, path string, asJSON bool) error {
 // open reads a trace. Without a path it returns nil if the conversations are not present.
 func open(path string) (*trace, error) {
 	if path != "" {
-		return readTrace("trace", path)
+		return readTrace(filepath.Base(path), path)
 	}
 	t, err := readTrace("C", conversations)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math/bits"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/reuse"
@@ -37,7 +38,9 @@ func (s *setting) create(tokens int64) price.Pico { return price.Pico(tokens) * 
 
 // rent is what it costs to hold a cache.
 func (s *setting) rent(tokens int64, held time.Duration) price.Pico {
-	return price.Pico(float64(tokens) * float64(s.model.rates.Storage) * max(held, 0).Hours())
+	hi, lo := bits.Mul64(uint64(price.Pico(tokens)*s.model.rates.Storage), uint64(max(held, 0)))
+	cost, _ := bits.Div64(hi, lo, uint64(time.Hour))
+	return price.Pico(cost)
 }
 
 // breakEven is for how long the storage of a token costs less than something else.

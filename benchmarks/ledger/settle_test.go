@@ -15,7 +15,6 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
-	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 var number = regexp.MustCompile(`call-(\d+)\. `)
@@ -94,11 +93,7 @@ func measured(t *testing.T, n int, r *ledger.Row, g llmtest.Generation) {
 	if r.Usage != usage || string(r.ServedTier) != tierOf(g) {
 		t.Errorf("call %d, %s %s: measured %+v on tier %s, the meter has %+v", n, r.Operation, r.ResponseID, r.Usage, r.ServedTier, g)
 	}
-	amount := r.Cost
-	if r.Operation == wire.CreateCache { // may be free, so the row has the cost as exposure
-		amount = r.Exposure
-	}
-	if want, err := costOf(g); amount.Known != (err == nil) || amount.Pico != want {
+	if want, err := costOf(g); r.Cost.Known != (err == nil) || r.Cost.Pico != want {
 		t.Errorf("call %d, %s %s: measured, and cost $%s, exposure $%s, the meter has $%s, %v", n, r.Operation, r.ResponseID, r.Cost, r.Exposure, want, err)
 	}
 }

@@ -3,8 +3,13 @@
 //
 // A [Holder] is for providers that sell a cache as an object with a name: it is created at the input price, read at a
 // discount, and charged by the hour while it lives (Gemini). It says when to create one, when to extend or delete it, and
-// stops when caches lose money. It does no I/O: the caller tells it what arrives and what became of its advice.
+// stops when caches lose money.
 //
-// Everything is in memory and of bounded size. The package sees hashes of prefixes, never their content. It reads no clock:
-// each time is an argument.
+// A [Writer] is for providers that charge for what a prompt writes to their cache (OpenAI, Anthropic). It says whether to write
+// a prefix, how much of it and for which time to live.
+//
+// Neither does any I/O: the caller tells it what arrives and what became of its advice. Everything is in memory and of
+// bounded size. The package sees hashes of prefixes, never their content. It reads no clock: each time is an argument.
+//
+// How well they decide is measured by benchmarks/cacheeconomics. What was tried is in docs/hold.md.
 package reuse

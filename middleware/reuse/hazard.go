@@ -60,7 +60,8 @@ type learner struct {
 	flat  []weight
 	known [bins]int // how many prefixes have taught something about each bin
 
-	limit   int // of the records
+	blank   func(traits) traits // returns traits as they were before the answer; nil: an answer adds nothing
+	limit   int                 // of the records
 	records []record
 	free    int32         // first of the free records, chained by next; -1: none
 	queues  [bins]queue   // of records by the bin that they are in, in the order of their starts
@@ -205,18 +206,31 @@ func (l *learner) pop(bin int) int32 {
 
 // learn moves the weights of one observation: whether a prefix was used in a bin.
 func (l *learner) learn(t *traits, bin int, used bool) {
-	miss := -sigmoid(l.level(t) + l.agedLevel(t, bin/perGroup) + l.byBin[bin].value)
+	l.known[bin]++
+	l.byBin[bin].move(l.rate, l.move(t, nil, bin, used))
+	if l.blank != nil {
+		before := l.blank(*t)
+		l.move(&before, t, bin, used)
+	}
+}
+
+// move moves the weights of traits that others do not have; nil: of all. It returns by how much the hazard was too low.
+func (l *learner) move(t, except *traits, bin int, used bool) (miss float64) {
+	miss = -sigmoid(l.level(t) + l.agedLevel(t, bin/perGroup) + l.byBin[bin].value)
 	if used {
 		miss++
 	}
-	l.known[bin]++
-	l.byBin[bin].move(l.rate, miss)
-	for _, i := range t.aged {
-		l.aged[i][bin/perGroup].move(l.rate, miss)
+	for k, i := range t.aged {
+		if except == nil || except.aged[k] != i {
+			l.aged[i][bin/perGroup].move(l.rate, miss)
+		}
 	}
-	for _, i := range t.flat[:t.flats] {
-		l.flat[i].move(l.rate, miss)
+	for k, i := range t.flat[:t.flats] {
+		if except == nil || except.flat[k] != i {
+			l.flat[i].move(l.rate, miss)
+		}
 	}
+	return miss
 }
 
 func (w *weight) move(rate, miss float64) {

@@ -71,3 +71,36 @@ func TestLearnerNeverUsed(t *testing.T) {
 		t.Errorf("within an hour %.3f, want nearly 0", got)
 	}
 }
+
+// What an answer adds is not known at first. The hazard without it is the mean over all answers.
+func TestLearnerBeforeAnswer(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	l := newLearner(-4.5, ageds, flats, 5000)
+	l.blank = beforeAnswer
+	is := circumstances{turn: 1, size: 2}
+	again := map[int][]ticket{}
+	for i := range 40_000 {
+		at := time.Duration(i) * time.Second
+		l.advance(at)
+		for _, ticket := range again[i] {
+			l.used(ticket)
+		}
+		delete(again, i)
+		ticket := l.begin(at, is.tip(0))
+		output, returns := 3, 0.8
+		if i%2 == 0 {
+			output, returns = 7, 0.2
+		}
+		l.revise(ticket, is.tip(output))
+		if random.Float64() < returns {
+			after := i + 1 + random.IntN(60)
+			again[after] = append(again[after], ticket)
+		}
+	}
+	for output, want := range map[int]float64{0: 0.5, 3: 0.8, 7: 0.2} {
+		f := is.tip(output)
+		if got := l.within(&f, 2*time.Minute); math.Abs(got-want) > 0.12 {
+			t.Errorf("output class %d: %.2f, want %.1f", output, got, want)
+		}
+	}
+}

@@ -86,11 +86,13 @@ const holderHalfLife = 24 * time.Hour
 // NewHolder returns a Holder that has learned nothing yet.
 func NewHolder(config HolderConfig) *Holder {
 	config = config.withDefaults()
-	return &Holder{
+	h := &Holder{
 		config: config, prefixes: newLRU[prefix](config.Blocks), caches: newCaches(), books: newBooks(),
 		learner: newLearner(holderBias, ageds, flats, config.Blocks/blocksPerRecord),
 		short:   shortfall{30}, hits: implicit{hits: 2, of: 4}, purse: purse{halfLife: holderHalfLife},
 	}
+	h.learner.blank = beforeAnswer
+	return h
 }
 
 // Arrive learns that a request is about to be sent, and advises which cache it should read or create. The prompt's nodes are not
@@ -174,7 +176,7 @@ func (h *Holder) create(v *Visit) {
 			by = v.stem
 		}
 		if by != nil {
-			kept = float64(current) * h.expected(&by.bucket)
+			kept = float64(current) * h.value(v, by)
 		}
 	}
 	var best *candidate
@@ -183,7 +185,7 @@ func (h *Holder) create(v *Visit) {
 		if c.tokens <= current || h.caches.byHash[c.hash] != nil {
 			continue
 		}
-		advantage := float64(c.tokens)*(h.expected(&c.bucket)-1-profit) - kept
+		advantage := float64(c.tokens)*(h.value(v, c)-1-profit) - kept
 		if v.before {
 			advantage += v.input(current) - v.input(c.tokens)
 		}
@@ -257,8 +259,7 @@ func (h *Holder) hold(v *Visit, t *traits) (worth float64, hold time.Duration) {
 	return holding(&hazards, caution*v.gain+next, v.rent)
 }
 
-// expected returns the mean worth of holding a prefix of a bucket: finer levels count as far as they have been seen. It is
-// what to go by before the answer's length is known.
+// expected returns the mean worth of holding a prefix of a bucket: finer levels count as far as they have been seen.
 func (h *Holder) expected(b *bucket) (worth float64) {
 	for _, i := range b {
 		m := &h.worth[i]
@@ -268,6 +269,13 @@ func (h *Holder) expected(b *bucket) (worth float64) {
 		worth = m.value(worth, shrink)
 	}
 	return worth
+}
+
+// value returns what it is expected to be worth to hold a token of a prefix, before the answer's length is known. It is the mean
+// of two estimates, whose errors are different: what the learner says now, and what it said after the answers to such prompts.
+func (h *Holder) value(v *Visit, c *candidate) float64 {
+	worth, _ := h.hold(v, &c.traits)
+	return (worth + h.expected(&c.bucket)) / 2
 }
 
 // implicit measures how often the provider has a repeated prefix cached by itself. Older requests count less.

@@ -32,6 +32,12 @@ func (p *purse) advance(now time.Duration) {
 	p.halved = max(p.halved, now-halfLife)
 }
 
+// limit forgets what was earned beyond the loss budget. So good times do not pay for bad ones: from any time on, at most twice
+// the budget is lost.
+func (p *purse) limit(perMille int) {
+	p.earned = min(p.earned, mulDiv(p.spend, uint64(perMille), 1000))
+}
+
 // room returns how much caches may still lose.
 func (p *purse) room(perMille int) price.Pico {
 	return add(add(p.earned, -p.reserved), mulDiv(p.spend, uint64(perMille), 1000))

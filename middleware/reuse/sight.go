@@ -34,7 +34,7 @@ func see(p *Prompt, n int, stem *prefix, short *shortfall, now time.Duration) (s
 	}
 	s.is.turn = classify(s.turn)
 	if s.is.fork {
-		s.is.turn = turns - 1
+		s.is.turn = forked
 	}
 	s.is.size = min(octave(p.Tokens/2048), sizes-1)
 	s.is.growth = growthClass(p.Tokens, repeated, s.turn)

@@ -5,23 +5,29 @@ import (
 	"time"
 )
 
-// What the holder's learner is told of a prefix. A tip is the whole of a prompt, whose next use is most often the next turn of the
-// same conversation. A stem is the part of a prompt that an earlier one had as well: shared instructions, or a document.
+// What a learner is told of a prefix. A tip is the whole of a prompt, or nearly: its next use is most often the next turn of the same
+// conversation. A stem is the part of a prompt that an earlier one had as well: shared instructions, or a document.
+//
+// How many tokens are new says the most: a turn with little new text is three times as likely to have a next one as a turn with
+// a new document. A fork, which leaves the earlier prompt before its end, has a class of its own among the turns.
 const (
-	turns   = 7  // classes of how many turns a conversation has had, or of how often a prefix was used
-	growths = 4  // classes of how much of a prompt is new
+	turns   = 7 // classes of how many turns a conversation has had, or of how often a prefix was used
+	forked  = turns - 1
+	growths = 4  // classes of which share of a prompt is new
 	fresh   = 10 // classes of how many tokens are new
 	sizes   = 6  // classes of how many tokens a prompt has
-	outputs = 12
-	gaps    = 8
-	few     = 3 // coarse classes of turns
+	outputs = 12 // classes of how many tokens the answer has; 0: it is not known yet
+	gaps    = 8  // classes of the time since the use before
+	few     = 3  // coarse classes of turns
 
 	kinds = 2 * turns // the turn's class, for tips and for stems
 
+	// Weights that depend on the age. A long answer is read for longer, and who was fast will be fast again.
 	agedOutput = kinds
 	agedGap    = agedOutput + 2*2*outputs
 	ageds      = agedGap + 2*gaps
 
+	// Weights that do not.
 	byGrowth = 0
 	bySize   = byGrowth + 2*turns*growths
 	byOutput = bySize + 2*turns*sizes
@@ -29,6 +35,10 @@ const (
 	byUses   = byGap + 2*few*gaps
 	byFresh  = byUses + turns
 	flats    = byFresh + 2*turns*fresh
+
+	// Where the output is among the traits.
+	outputAged = 1
+	outputFlat = 2
 )
 
 // circumstances are the classes that a request is in.
@@ -56,6 +66,7 @@ func octave(n int64) int { return max(bits.Len64(uint64(max(n, 1)))-1, 0) }
 // gapClass is the class of the time since the use before; 0 stands for none.
 func gapClass(gap time.Duration) int { return 1 + min(octave(1+int64(gap/time.Second)), 12)/2 }
 
+// growthClass is the class of the share of a prompt that is new.
 func growthClass(tokens, repeated int64, turn int) int {
 	switch fresh := tokens - repeated; {
 	case fresh*5 < tokens:
@@ -114,4 +125,11 @@ func (c *circumstances) bucketOf(which int) (b bucket) {
 	b[2] = at + 1 + turns + by*fresh + c.fresh
 	b[3] = at + 1 + turns + turns*fresh + (by*fresh+c.fresh)*sizes + c.size
 	return b
+}
+
+// beforeAnswer returns traits as they are while the answer's length is not known.
+func beforeAnswer(t traits) traits {
+	t.aged[outputAged] -= (t.aged[outputAged] - agedOutput) % outputs
+	t.flat[outputFlat] -= (t.flat[outputFlat] - byOutput) % outputs
+	return t
 }

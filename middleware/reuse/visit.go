@@ -194,6 +194,7 @@ func (h *Holder) settle(v *Visit, cached int64) {
 	if served != nil {
 		saved = v.saving(served.tokens)
 		h.purse.earned = add(h.purse.earned, saved)
+		h.purse.limit(h.config.PerMille)
 	} else if v.shared > 0 {
 		h.hits.add(min(1, float64(max(cached, 0))/float64(v.shared)))
 	}

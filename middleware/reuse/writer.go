@@ -13,19 +13,21 @@ type WriterConfig struct {
 	PerMille int // how much writes may lose, of what the calls would cost without them, before they are stopped; 8
 }
 
-// WriteRates are the prices in force for a request at a provider that charges for what it writes to its cache. An option
-// whose price is below Input is taken as one that costs nothing more than Input. Where Cached is not less than Input, nothing
-// is written.
+// WriteRates are the prices in force for a request at a provider that charges for what it writes to its cache. Where Cached is
+// not less than Input, nothing is written.
 type WriteRates struct {
-	Input   price.Pico // of a token that is neither read from the cache nor written to it
-	Cached  price.Pico // of a token that is read from the cache
-	Options []WriteOption
+	Input   price.Pico    // of a token that is neither read from the cache nor written to it
+	Cached  price.Pico    // of a token that is read from the cache
+	Options []WriteOption // in the same order for all requests of a Writer; those after the fourth are ignored
 }
+
+// ok reports whether a write can earn at all.
+func (r *WriteRates) ok() bool { return r.Input > 0 && r.Cached >= 0 && r.Cached < r.Input }
 
 // WriteOption is a time to live that the provider sells. It begins again with each read.
 type WriteOption struct {
 	TTL   time.Duration
-	Write price.Pico // of a token that is written, in all
+	Write price.Pico // of a token that is written; less than the input price counts as that
 }
 
 // maxOptions is how many options a Writer looks at.
@@ -35,20 +37,12 @@ const maxOptions = 4
 // (OpenAI, Anthropic). It is safe for concurrent use.
 //
 // A prefix is written if the expected saving exceeds the price of the write. The saving is the probability that the prefix is
-// used again before the time to live ends, times what a read saves and what it is worth afterwards that the prefix is still in
-// the cache. All of this is learned from the requests that came before, whether their prefixes were written or not. Where
-// nothing is known, nothing is expected: a time to live that is longer than what was observed is not worth more for that.
+// used again before its time to live ends, times what that read saves and what it is worth afterwards that the prefix is still
+// in the cache. This is learned from all requests before, whether their prefixes were written or not. Where nothing is known,
+// nothing is expected: a longer time to live is worth more only for uses that were seen at such ages. A loss budget bounds what
+// it costs to be wrong.
 //
-// What was tried (share of what a policy with knowledge of the future saves; Mooncake's conversations, second half, see
-// benchmarks/cacheeconomics):
-//   - To write everything for as long as that has earned more, as counted on paper. It hides an estimate that is too low, and
-//     is worse once the estimate is right: 0.57 in place of 0.62 for 30 minutes.
-//   - To count ages that no prefix has reached yet like any other. For 12 hours it writes too much while it is young: 0.16 in
-//     place of 0.39 where the trace is ten times as fast.
-//   - To let the worth of the next use exceed the price of a new write: 0.36 in place of 0.39 for 12 hours.
-//   - More traits: the length of the answer before, that of the last message, the number of the turn, the time between earlier
-//     turns, finer sizes. Each changes the result by less than 0.01, even after five passes over the same requests: whether a
-//     conversation goes on cannot be told from them.
+// benchmarks/docs/cacheeconomics.md says what it reaches, and what was tried.
 type Writer struct {
 	config WriterConfig
 
@@ -69,7 +63,7 @@ type written struct {
 }
 
 const (
-	writerBias = -3.5 // logit of a hazard about which nothing is known
+	writerBias = -2.7 // logit of a hazard about which nothing is known
 	margin     = 0.05 // of the input price, that a token has to earn
 
 	// writerHalfLife is after how long half of what writes earned is forgotten. Where a prompt comes once an hour, it takes some
@@ -88,7 +82,8 @@ func NewWriter(config WriterConfig) *Writer {
 	config.Blocks = max(config.Blocks, 2*blocksPerRecord)
 	return &Writer{
 		config: config, prefixes: newLRU[written](config.Blocks),
-		learner: newLearner(writerBias, ageds, flats, config.Blocks/blocksPerRecord), short: shortfall{30}, purse: purse{halfLife: writerHalfLife},
+		learner: newLearner(writerBias, ageds, flats, config.Blocks/blocksPerRecord),
+		short:   shortfall{30}, purse: purse{halfLife: writerHalfLife},
 	}
 }
 
@@ -109,8 +104,8 @@ type Writing struct {
 	done   bool
 }
 
-// Arrive learns that a request is about to be sent, and advises what it should write. The nodes and the options must not be
-// changed until the Writing is done with.
+// Arrive learns that a request is about to be sent, and advises what it should write. Afterwards Answered or Failed has to be
+// called: until then the price of the write is reserved in the loss budget, and the nodes and the options must not change.
 func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -118,7 +113,7 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 	w.learner.advance(now)
 	w.purse.advance(now)
 	p = p.checked()
-	x := &Writing{Read: -1, Node: -1, writer: w, nodes: p.Nodes, tokens: p.Tokens, rates: r}
+	x := &Writing{Read: -1, Node: -1, writer: w, nodes: p.Nodes, tokens: p.Tokens, rates: r, done: !r.ok()}
 	if len(p.Nodes) == 0 {
 		return x
 	}
@@ -126,7 +121,7 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 	s := w.look(&p, now)
 	places := s.places()
 	var worth [maxOptions]float64
-	if r.Input > 0 && r.Cached >= 0 && r.Cached < r.Input {
+	if r.ok() {
 		for i := range min(len(r.Options), maxOptions) {
 			worth[i] = w.weigh(x, i, &places)
 		}
@@ -284,6 +279,7 @@ func (x *Writing) Answered(cached, written int64, at time.Time) {
 		each := max(x.rates.Options[x.Option].Write-x.rates.Input, 0)
 		w.purse.earned = add(w.purse.earned, -times(written, each))
 	}
+	w.purse.limit(w.config.PerMille)
 	w.forget(x, cached+written)
 }
 

@@ -262,7 +262,11 @@ func TestWriterBadInput(t *testing.T) {
 			if (rate == "none" || rate == "no options" || rate == "dear reads" || rate == "negative" || rate == "no time") && x.Node >= 0 {
 				t.Errorf("%s, rates %s: writes node %d", name, rate, x.Node)
 			}
+			before := w.purse.spend
 			x.Answered(-5, 1<<62, p.At)
+			if !r.ok() && w.purse.spend > before {
+				t.Errorf("%s, rates %s: spend %v", name, rate, w.purse.spend)
+			}
 		}
 	}
 	if w.purse.reserved != 0 {
@@ -289,6 +293,49 @@ func TestWriterBounded(t *testing.T) {
 	}
 	perBlock := unsafe.Sizeof(slot[written]{}) + 8 + unsafe.Sizeof(record{})/blocksPerRecord
 	t.Logf("%d bytes for each prefix", perBlock)
+}
+
+// TestWriterAnyOrder has requests that are answered, or fail, in any order and more than once. What is advised is always
+// possible, and all that was reserved is free at the end.
+func TestWriterAnyOrder(t *testing.T) {
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 5))
+		w := NewWriter(WriterConfig{Blocks: 100 + random.IntN(400), PerMille: 1 + random.IntN(100)})
+		var open []*Writing
+		at := start
+		for i := range 1000 {
+			at = at.Add(time.Duration(random.ExpFloat64() * float64(20*time.Second)))
+			p := shared(at, uint64(random.IntN(5)), random.IntN(20), uint64(i), random.IntN(5))
+			x := w.Arrive(p, anthropic)
+			switch {
+			case x.Read < -1 || x.Read >= len(p.Nodes) || x.Node < -1 || x.Node >= len(p.Nodes):
+				t.Fatalf("seed %d, call %d: reads %d and writes %d of %d nodes", seed, i, x.Read, x.Node, len(p.Nodes))
+			case x.Node >= 0 && (x.Node <= x.Read || p.Nodes[x.Node].Tokens < p.Least):
+				t.Fatalf("seed %d, call %d: writes node %d, reads %d", seed, i, x.Node, x.Read)
+			}
+			open = append(open, x)
+			for len(open) > 0 && random.IntN(3) > 0 {
+				k := random.IntN(len(open))
+				if random.IntN(4) == 0 {
+					open[k].Failed()
+				} else {
+					open[k].Answered(random.Int64N(12_000), random.Int64N(12_000), at)
+				}
+				if random.IntN(4) > 0 {
+					open = append(open[:k], open[k+1:]...)
+				}
+			}
+			if w.purse.reserved < 0 {
+				t.Fatalf("seed %d, call %d: %v is reserved", seed, i, w.purse.reserved)
+			}
+		}
+		for _, x := range open {
+			x.Failed()
+		}
+		if w.purse.reserved != 0 {
+			t.Errorf("seed %d: %v is reserved", seed, w.purse.reserved)
+		}
+	}
 }
 
 func TestWriterConcurrent(t *testing.T) {

@@ -25,7 +25,8 @@ type Dialect interface {
 	Request(c *Call, h http.Header, body *transport.Fields)
 
 	// Edit adds to e what has to change in the request so that it is sent as w wants. What the request already says is
-	// left as it is. If the request cannot be sent as wanted, Edit sets e.Problem.
+	// left as it is. If the request cannot be sent as wanted, Edit sets e.Problem. If it takes out what w.Held describes, it
+	// sets e.Taken.
 	Edit(c *Call, body *transport.Fields, w Want, e *Edits)
 
 	// Headers notes what an answer's headers say, whatever its status.

@@ -34,7 +34,7 @@ type Edits struct {
 	HideUsage bool
 	// Taken says that the edits take out what [Want.Held] describes. If it was asked for and Taken is false, the edits must
 	// not be made: the provider would reject the context beside the cache, or charge for it twice. So a Dialect that does
-	// not know of Held makes no harm.
+	// not know of Held does no harm.
 	Taken bool
 	// PromptCache says that the request asks for writes to a prompt cache, for none, or for a key of it, although its caller
 	// does not. A provider may reject that: see [ReadRejection].
