@@ -103,17 +103,17 @@ func TestRegisteredContent(t *testing.T) {
 					checkUsage(w, got.UsageMetadata, h.Tokens())
 					w.TakenOut(lastBody(w), original, h.Name(), 2)
 
-					text := ""
+					var text strings.Builder
 					var last *genai.GenerateContentResponseUsageMetadata
 					for got, err := range models.GenerateContentStream(w.Context(), flash, contents, reading(withTool)) {
 						if err != nil {
 							w.Fatal(err)
 						}
-						text += got.Text()
+						text.WriteString(got.Text())
 						last = got.UsageMetadata
 					}
 					checkUsage(w, last, h.Tokens())
-					if text == "" {
+					if text.String() == "" {
 						w.Error("the streamed answer is empty")
 					}
 					w.TakenOut(lastBody(w), original, h.Name(), 2)
@@ -185,12 +185,12 @@ func TestRegisteredContentInAChatWithTools(t *testing.T) {
 						}
 						answer := say(ctx, w, chat, stream, *genai.NewPartFromFunctionResponse("look", map[string]any{"text": "lenses"}))
 						bodies = append(bodies, lastBody(w))
-						text := ""
+						var text strings.Builder
 						for _, part := range answer {
-							text += part.Text
+							text.WriteString(part.Text)
 						}
-						if text != `It says {"text":"lenses"}` {
-							w.Errorf("the answer is %q", text)
+						if text.String() != `It says {"text":"lenses"}` {
+							w.Errorf("the answer is %q", text.String())
 						}
 						if n := len(chat.History(false)); n < 6 {
 							w.Errorf("the chat has %d turns", n)

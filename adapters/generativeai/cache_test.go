@@ -194,12 +194,12 @@ func TestRegisteredContentInAChatWithTools(t *testing.T) {
 					}
 					answer, _ := say(ctx, w, chat, stream, genai.FunctionResponse{Name: "look", Response: map[string]any{"text": "lenses"}})
 					bodies = append(bodies, lastBody(w))
-					text := ""
+					var text strings.Builder
 					for _, part := range answer {
-						text += fmt.Sprint(part)
+						fmt.Fprint(&text, part)
 					}
-					if strings.ReplaceAll(text, " ", "") != `Itsays{"text":"lenses"}` {
-						w.Errorf("the answer is %q", text)
+					if strings.ReplaceAll(text.String(), " ", "") != `Itsays{"text":"lenses"}` {
+						w.Errorf("the answer is %q", text.String())
 					}
 					if len(chat.History) != 6 {
 						w.Errorf("the chat has %d turns", len(chat.History))
