@@ -16,13 +16,13 @@ import (
 
 // A summary is what -json prints. Money is in exact decimal strings.
 type summary struct {
-	Cost     price.Sum  `json:"cost_usd"`     // of the questions and of the creation of the cache
-	List     price.Sum  `json:"list_usd"`     // of the same questions at list price, without any cache
-	Saved    price.Sum  `json:"saved_usd"`    // List, less Cost, Storage and Implicit
-	Storage  price.Sum  `json:"storage_usd"`  // for the time that the cache was held
-	Implicit price.Sum  `json:"implicit_usd"` // what the provider's own caching saved, which is not ours to claim
-	Ledger   price.Sum  `json:"ledger_usd"`   // the sum of the ledger's rows: Cost and Storage
-	Meter    *price.Sum `json:"meter_usd,omitempty"`
+	Cost     price.Sum  `json:"cost_usd"`            // of the questions and of the creation of the cache
+	List     price.Sum  `json:"list_usd"`            // of the same questions at list price, without any cache
+	Saved    price.Sum  `json:"saved_usd"`           // List, less Cost, Storage and Implicit
+	Storage  price.Sum  `json:"storage_usd"`         // for the time that the cache was held
+	Implicit price.Sum  `json:"implicit_usd"`        // what the provider's own caching saved, which is not ours to claim
+	Ledger   price.Sum  `json:"ledger_usd"`          // the sum of the ledger's rows: Cost and Storage
+	Meter    *price.Sum `json:"meter_usd,omitempty"` // the simulated provider's, at the catalog's prices; absent with -live
 }
 
 // A report is what the program says in the end.
