@@ -32,8 +32,9 @@ type CacheHandle struct {
 // The client says which API and which key the cache is for; it need not be over the stack. The cache is created through the
 // stack, as a call of its own, and is shared: the same content for the same key and model has one cache, however often it is
 // registered. It is renewed when it is used in the second half of its time to live, and created again when it was lost or has
-// expired and a call needs it: that call waits for it unless the policy's Create is beside. A cache that no call uses expires
-// at the end of its time to live. [CacheHandle.Close] and [Stack.Close] delete it.
+// expired and a call needs it: that call is sent as it is, or waits for the cache if the policy's Create is before. So the time
+// to live should be longer than the time between two calls. A cache that no call uses expires at the end of its time to live.
+// [CacheHandle.Close] and [Stack.Close] delete it.
 //
 // Ensure fails, and registers nothing, if the content is invalid, if the policy's caps do not allow the cache, or if the
 // provider rejects it. A call never fails because of the cache: if the provider rejects that, the call is sent as it was.
@@ -142,6 +143,9 @@ func (h *CacheHandle) Why(req *http.Request) (string, error) {
 	}
 	if model := lastPart(facts.Model); facts.Model != "" && model != h.scope.model {
 		return fmt.Sprintf("the request is for %s, and the cache for %s", model, h.scope.model), nil
+	}
+	if host := hostOf(req.URL); host != h.scope.host {
+		return fmt.Sprintf("the request goes to %s, and the cache is at %s", host, h.scope.host), nil
 	}
 	if account := accountOf(c); account != h.scope.account {
 		return "the request has another key, project or location than the cache", nil

@@ -350,6 +350,34 @@ func TestCacheRows(t *testing.T) {
 	})
 }
 
+// A host is the same in another spelling, and a cache of one host is of no use to calls of another.
+func TestCacheIsOfTheHost(t *testing.T) {
+	const google = "generativelanguage.googleapis.com"
+	for host, same := range map[string]bool{
+		google + ":443": true, "GenerativeLanguage.googleapis.com": true, "GENERATIVELANGUAGE.GOOGLEAPIS.COM:443": true,
+		google + ":444": false, "gateway.example": false,
+	} {
+		t.Run(host, func(t *testing.T) {
+			inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
+				h := w.ensure(library())
+				url := strings.Replace(geminiURL, google, host, 1)
+				if status := w.post(w.Context(), url, asking("Why?")); status != 200 {
+					w.Fatal(status)
+				}
+				req, _ := http.NewRequest(http.MethodPost, url, strings.NewReader(asking("Why?")))
+				req.Header.Set("X-Goog-Api-Key", geminiKey)
+				why, err := h.Why(req)
+				if err != nil {
+					w.Error(err)
+				}
+				if (h.Uses() == 1) != same || (why == "") != same {
+					w.Errorf("%d uses, why: %q", h.Uses(), why)
+				}
+			})
+		})
+	}
+}
+
 // A cache whose creation was not answered is found, used and deleted.
 func TestOrphan(t *testing.T) {
 	faults := llmtest.ScriptFunc(func(n int) llmtest.Fault {
