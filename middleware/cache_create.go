@@ -68,7 +68,7 @@ func (s *scope) start(n *creation, now time.Time) error {
 	return nil
 }
 
-// create creates the cache for which start returned no error, and tells package reuse and those who wait for it.
+// create creates the cache for which start returned no error, and reports to package reuse and to those who wait for it.
 func (s *scope) create(n *creation) {
 	ctx, cancel := context.WithTimeout(context.Background(), createTimeout)
 	defer cancel()
@@ -124,7 +124,7 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 	shared := made
 	if k.registry != nil {
 		if shared, err = k.registry.Publish(ctx, key, made); err != nil || shared.Name == "" {
-			shared = made // nobody else sees it
+			shared = made // no other replica sees it
 		}
 	}
 	s.exists(n, shared)

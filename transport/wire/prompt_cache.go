@@ -32,7 +32,7 @@ import (
 type PromptCache struct {
 	// Writes are where to write up to, in the order of the prompt: tools, system, messages. There are four at most.
 	Writes []WriteTo
-	// None says that nothing is to be written, also not by a provider that writes unless it is told not to. It has no effect
+	// None says that nothing is to be written, also not by a provider that writes unless it is asked not to. It has no effect
 	// if there are Writes.
 	None bool
 	// Key is a key by which the provider routes requests with the same prefix to the same cache; "" is none. It has an
