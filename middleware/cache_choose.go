@@ -16,6 +16,9 @@ import (
 func (c *call) chooseCache() error {
 	u, set := c.prefix, &c.settings.Cache
 	if c.wire.Prefix.TextOnly() && !set.Compatible {
+		if k := &c.engine.caching; k.registered.Load() > 0 && k.known(idOf(c, c.wire.Model)) != nil {
+			c.noteCache("cache.compatible is not set")
+		}
 		return nil
 	}
 	if u.scope = c.scope(); u.scope == nil {
