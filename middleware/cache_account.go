@@ -58,7 +58,7 @@ func accountOf(c *call) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// scope returns the scope of a call, whose key becomes the latest of it; nil if its provider has no caches there.
+// scope returns the scope of a call, whose key becomes the latest of it; nil if it can have none.
 func (c *call) scope() *scope {
 	sender, ok := newCacheSender(c)
 	if !ok {

@@ -22,6 +22,7 @@ func (c *call) chooseCache() error {
 		return nil
 	}
 	if u.scope = c.scope(); u.scope == nil {
+		c.noteCache(manyScopes)
 		return nil
 	}
 	if p := u.prefix.Problem; p != "" {

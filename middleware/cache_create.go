@@ -48,6 +48,8 @@ func (s *scope) start(n *creation, now time.Time) error {
 	switch {
 	case h.making != nil, h.usable(now):
 		return errExists
+	case s.ended:
+		return errors.New(manyScopes)
 	case s.never != "":
 		return errors.New(s.never)
 	case now.Before(h.again):

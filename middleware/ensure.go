@@ -113,6 +113,9 @@ func (s *Stack) scopeFor(ctx context.Context, client *cachedcontent.Client, mode
 	var body transport.Body
 	c := &call{Context: ctx, engine: s.engine, request: req, dialect: dialect, wire: facts, headers: body.Inspect(req.Header)}
 	sc := s.engine.caching.scope(idOf(c, model), cacheSender{chain: s.chain, client: client})
+	if sc == nil {
+		return nil, price.Query{}, fmt.Errorf("skinflint: Ensure: %s", manyScopes)
+	}
 	c.wire.Model = sc.model
 	return sc, c.account(time.Now()).query(policy.Standard), nil
 }
