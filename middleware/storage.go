@@ -30,6 +30,7 @@ type stored struct {
 	tokens  int64
 	from    time.Time
 	until   time.Time
+	ended   bool          // it was deleted, or lost
 	skew    time.Duration // of the provider's clock, which is ahead of ours by that; 0 if both agree
 	cost    price.Pico
 	seconds int64
@@ -63,12 +64,12 @@ func (s *caches) change(row *ledger.Row, a account, is wire.Stored) *ledger.Row 
 	case a.call.Operation == wire.CreateCache:
 		c = newStored(row, a, is)
 		s.byName.put(name, c)
-	case c == nil && is.Deleted:
-		return nil // made elsewhere, where the rows have it
+	case c == nil && is.Deleted, c != nil && c.ended:
+		return nil // made elsewhere, where the rows have it; or the answer to a change came after it was deleted
 	case c == nil:
 		return unknownStorage(row, nil, is.Name, "the context cache was made elsewhere: what it costs to hold it for longer is not known")
 	case is.Deleted:
-		delete(s.byName.values, name)
+		c.ended = true
 		is.Expires = time.Now().UTC()
 		if !c.until.IsZero() && c.until.Before(is.Expires) {
 			is.Expires = c.until
@@ -104,7 +105,11 @@ func storedName(name string) string {
 func (s *caches) unknown(row *ledger.Row, name, why string) *ledger.Row {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return unknownStorage(row, s.byName.values[storedName(name)], name, why)
+	c := s.byName.values[storedName(name)]
+	if c != nil && c.ended {
+		return nil
+	}
+	return unknownStorage(row, c, name, why)
 }
 
 // unknownStorage is [caches.unknown] for the context cache, which is nil if it was made elsewhere. The row is of the same model,
