@@ -23,13 +23,14 @@ func (s *scope) follow(changes []reuse.Change, parent string, set policy.Cache) 
 	for _, change := range changes {
 		s.mu.Lock()
 		h := s.byID(change.Hash)
+		registered := h != nil && h.handles > 0
 		s.mu.Unlock()
 		switch {
 		case h == nil:
 			s.holder.Gone(change.Hash, time.Now())
 		case !change.Until.IsZero():
 			s.caching.background(func() { s.extend(h, change.Until, parent, set) })
-		case h.handles == 0:
+		case !registered:
 			s.caching.background(func() { s.delete(context.Background(), h, parent) })
 		}
 	}

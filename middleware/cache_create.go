@@ -26,6 +26,7 @@ type creation struct {
 	held   *held
 	body   []byte // of the request, without the time to live
 	ttl    time.Duration
+	tokens int64      // as the provider counts them; 0 if it was not asked
 	most   price.Pico // that it may cost, with its storage
 	noMost error      // why that has no bound
 	visit  *reuse.Visit
@@ -278,14 +279,18 @@ func (s *scope) wait(ctx context.Context, h *held) error {
 	}
 }
 
-// bound sets what the cache may cost at most, with its storage. Each byte is at most one token; what is no text is at most the
-// context window.
+// bound sets what the cache may cost at most, with its storage. If the provider has not counted its tokens, each byte is at most
+// one token, and what is no text is at most the context window.
 func (s *scope) bound(n *creation, now time.Time) {
 	catalog, q := s.caching.prices(), n.held.query
 	tokens := int64(len(n.body))
-	if window, _, ok := catalog.Limits(q.Provider, q.Model); ok && (n.held.media || window < tokens) {
+	window, _, ok := catalog.Limits(q.Provider, q.Model)
+	switch {
+	case n.tokens > 0:
+		tokens = n.tokens
+	case ok && (n.held.media || window < tokens):
 		tokens = window
-	} else if n.held.media {
+	case n.held.media:
 		n.noMost = errors.New("it holds what is no text, and the model's context window is not known")
 		return
 	}
@@ -301,7 +306,9 @@ func (s *scope) bound(n *creation, now time.Time) {
 
 // registered returns the creation of a registered cache.
 func (s *scope) registered(h *held, parent string, tags map[string]string, set policy.Cache, now time.Time) *creation {
-	n := &creation{held: h, body: h.body, ttl: h.ttl, set: set, errand: &errand{parent: parent, tags: tags}}
+	s.mu.Lock()
+	n := &creation{held: h, body: h.body, ttl: h.ttl, tokens: max(h.counted, h.tokens), set: set, errand: &errand{parent: parent, tags: tags}}
+	s.mu.Unlock()
 	s.bound(n, now)
 	return n
 }

@@ -81,6 +81,9 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 func (s *Stack) ensure(ctx context.Context, handle *CacheHandle, set policy.Cache) error {
 	sc, h := handle.scope, handle.held
 	n := sc.registered(h, "", policy.From(ctx).Tags(), set, time.Now())
+	if n.noMost != nil || n.most > set.MaxCost {
+		sc.countFirst(ctx, n) // the bound may be much too high
+	}
 	switch err := sc.start(n, time.Now()); {
 	case errors.Is(err, errExists):
 	case err != nil:
