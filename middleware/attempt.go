@@ -186,6 +186,9 @@ func (a *attempt) account() account { return a.c.account(a.start) }
 func (a *attempt) attach(out *http.Request) error {
 	c := a.c
 	a.edits = wire.Edits{Body: a.room[:0]}
+	if c.refreshCache() {
+		a.row.Skipped = both(c.body.Skipped(), c.skipped)
+	}
 	if c.body.Skipped() == "" {
 		want := wire.Want{Tier: c.step.Tier, Usage: a.wantsUsage(), Cache: c.cache, PromptCache: a.wantsWrites()}
 		if c.prefix != nil {

@@ -1,18 +1,11 @@
 package middleware
 
 import (
-	"cmp"
-	"fmt"
-	"io"
-	"net/http"
-	"slices"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
-	"github.com/skinflint-go/skinflint/middleware/reuse"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
-	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // Cache returns the link that has calls use context caches, as [policy.Cache] says. It finds prefixes that repeat. Where a
@@ -29,40 +22,6 @@ func Cache(p policy.Policy) transport.Middleware {
 }
 
 type cacheLink struct{ noLink }
-
-// A prefixUse is what a call does with the prefix of its request.
-type prefixUse struct {
-	prefix *wire.Prefix
-	cuts   []int       // the turns before which a cache may end
-	sums   []prefixSum // of what a cache would hold, for each of the cuts
-	bytes  []int64     // of its text, for each of the cuts
-	media  bool        // some of it may be no text
-
-	scope   *scope
-	visit   *reuse.Visit   // of the explicit caches
-	writing *reuse.Writing // of the priced writes
-	held    *held          // the cache that the call uses; nil if it uses none
-	turns   int            // that the cache holds
-}
-
-// readsPrefix reports whether the prefix of the call's request is to be read.
-func (c *call) readsPrefix() bool {
-	return c.wire.Prefix != nil && c.wire.Kind == wire.Billable && c.chain != nil && c.chain.parts&policy.CachePart != 0 &&
-		(c.rules.caches || c.engine.caching.registered.Load() > 0) && !c.options.NoCache()
-}
-
-// loadPrefix reads the body, and the prefix in it.
-func (c *call) loadPrefix(also ...io.Writer) error {
-	r := wire.NewPrefixReader(c.wire.Prefix)
-	defer r.Release()
-	if err := c.body.Load(c.request, c.wire.Prefix.Paths, append(also, r)...); err != nil {
-		return err
-	}
-	if c.body.Written() {
-		c.prefix = &prefixUse{prefix: r.Prefix().Clone()}
-	}
-	return nil
-}
 
 func (cacheLink) begin(c *call) error {
 	switch {
@@ -95,67 +54,16 @@ func (u *prefixUse) ended(c *call, row *ledger.Row) {
 		return
 	}
 	now, usage := time.Now(), &row.Usage
+	u.scope.mu.Lock()
+	u.scope.prompts.add(row)
 	if !u.media {
-		u.scope.mu.Lock()
 		u.scope.rate.learn(usage.Prompt(), u.prefix.Size)
-		u.scope.mu.Unlock()
 	}
+	u.scope.mu.Unlock()
 	if u.visit != nil {
 		u.scope.follow(u.visit.Answered(now, usage.Output, usage.CachedInput), c.id, c.settings.Cache)
 	}
 	if u.writing != nil {
 		u.writing.Answered(usage.CachedInput, usage.CacheWrite+usage.CacheWrite1h+usage.CacheWrite12h, now)
 	}
-}
-
-// failed learns that the call has failed.
-func (u *prefixUse) failed() {
-	if u.writing != nil {
-		u.writing.Failed()
-	}
-}
-
-// cacheRejected reports whether the provider rejected the last attempt, perhaps because of a cache that we chose. The request
-// was then changed by us, so any rejection that is about the request counts.
-func (c *call) cacheRejected(resp *http.Response) bool {
-	if c.prefix == nil || c.prefix.held == nil || resp == nil || c.refusal != nil {
-		return false
-	}
-	last := c.last()
-	if last == nil || last.Outcome != policy.Rejected || last.Reason == policy.TierRejected || last.Reason == policy.UsageRejected {
-		return false
-	}
-	switch resp.StatusCode {
-	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:
-		return true
-	}
-	return false
-}
-
-// dropCache makes the call one without the cache that the provider rejected. The attempt with it does not count as one of those
-// that the policy allows.
-func (c *call) dropCache() {
-	u, reason := c.prefix, c.last().Reason
-	c.results = c.results[:len(c.results)-1]
-	c.noteCache(fmt.Sprintf("%s was rejected (%s)", c.cache, cmp.Or(string(reason), "without a known reason")))
-	u.scope.lost(u.held, c.cache, reason)
-	u.held, c.cache = nil, ""
-}
-
-// leaveCache makes the call one without the cache that was chosen.
-func (c *call) leaveCache(why string) {
-	c.noteCache(why)
-	c.prefix.held, c.cache = nil, ""
-}
-
-// want has the attempt's request changed as was chosen.
-func (u *prefixUse) want(w *wire.Want) {
-	if u.held != nil {
-		w.Held = wire.Held{Prefix: u.prefix, Turns: u.turns}
-	}
-}
-
-// cachesBy reports whether a policy says something about context caches.
-func cachesBy(p *policy.Policy) bool {
-	return p.Cache != (policy.Cache{}) || slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Set.Cache != (policy.Cache{}) })
 }

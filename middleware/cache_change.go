@@ -1,10 +1,12 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,9 +28,9 @@ func (s *scope) follow(changes []reuse.Change, parent string, set policy.Cache) 
 		case h == nil:
 			s.holder.Gone(change.Hash, time.Now())
 		case !change.Until.IsZero():
-			s.engine.caching.background(func() { s.extend(h, change.Until, parent, set) })
+			s.caching.background(func() { s.extend(h, change.Until, parent, set) })
 		case h.handles == 0:
-			s.engine.caching.background(func() { s.delete(context.Background(), h, parent) })
+			s.caching.background(func() { s.delete(context.Background(), h, parent) })
 		}
 	}
 }
@@ -49,35 +51,41 @@ func (s *scope) extend(h *held, until time.Time, parent string, set policy.Cache
 	now := time.Now()
 	s.mu.Lock()
 	name, before := h.name, h.until
-	if h.busy || name == "" || !before.Before(until) {
+	if h.busy || name == "" || until.Sub(before) < until.Sub(now)/8 || now.Before(h.fixed) { // or each call would change it
 		s.mu.Unlock()
 		return
 	}
 	h.busy = true
-	more, all := s.storage(h, before, until), s.storage(h, h.from, until)
-	e := &errand{parent: parent, tags: h.tags}
 	s.mu.Unlock()
-	err := s.extendWithin(h, e, until, more, all, set, now)
+	err := s.extendWithin(h, name, &errand{parent: parent, tags: h.tags}, until, set, now)
 	s.mu.Lock()
 	h.busy = false
+	if err != nil {
+		h.fixed = now.Add(before.Sub(now) / 4) // a few more tries before it expires
+	}
 	s.mu.Unlock()
 	if err != nil {
 		s.log("is not extended", err)
 	}
 }
 
-func (s *scope) extendWithin(h *held, e *errand, until time.Time, more, all price.Pico, set policy.Cache, now time.Time) error {
-	if all > set.MaxCost {
-		return fmt.Errorf("its storage would cost $%s by then, and max_cost is $%s", all, set.MaxCost)
+func (s *scope) extendWithin(h *held, name string, e *errand, until time.Time, set policy.Cache, now time.Time) error {
+	more, err := s.affords(h, until, &set)
+	if err != nil {
+		return err
 	}
-	if err := s.spent.reserve(more, &set, now, false); err != nil {
+	if err := s.spent.reserve(more, &set, now, nil); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), changeTimeout)
 	defer cancel()
-	name := h.name
-	err := s.send(ctx, e, http.MethodPatch, name, []byte(`{"ttl":"`+seconds(until.Sub(now))+`"}`))
-	s.spent.settle(more, e.cost(), time.Now())
+	err = s.send(ctx, e, http.MethodPatch, name, []byte(`{"ttl":"`+seconds(until.Sub(now))+`"}`))
+	cost := e.cost()
+	if err != nil || e.row.Outcome == policy.Ambiguous { // it may have been extended
+		cost = max(cost, more)
+		s.spent.lives(h.lease, until)
+	}
+	s.spent.settle(more, cost, time.Now())
 	switch {
 	case err != nil:
 		return err
@@ -87,74 +95,132 @@ func (s *scope) extendWithin(h *held, e *errand, until time.Time, more, all pric
 	case !e.served():
 		return e.rejection()
 	}
-	if !e.stored.Expires.IsZero() {
-		until = e.stored.Expires
-	}
 	s.mu.Lock()
+	if !e.stored.Expires.IsZero() {
+		until = e.stored.Expires.Add(-h.skew)
+	}
 	if h.name == name {
 		h.until = until
+		s.spent.lives(h.lease, until)
 	}
 	s.mu.Unlock()
 	s.holder.Extended(h.sum.id(), until)
-	if r := s.engine.caching.registry; r != nil {
+	if r := s.caching.registry; r != nil {
 		_, err = r.Renew(ctx, s.key(h), name, until)
 	}
 	return err
 }
 
-// storage returns what it costs to hold a cache for a time; 0 if that is not known.
-func (s *scope) storage(h *held, from, until time.Time) price.Pico {
-	cost, err := s.engine.book.Catalog().Storage(h.query, h.tokens, from, until)
-	if err != nil {
-		return 0
+// affords returns what it costs to hold a cache until a time instead of until its end. The error says why it must not be held
+// for so long.
+func (s *scope) affords(h *held, until time.Time, set *policy.Cache) (price.Pico, error) {
+	s.mu.Lock()
+	tokens, from, before, q := h.tokens, h.from, h.until, h.query
+	s.mu.Unlock()
+	if tokens <= 0 {
+		return 0, errors.New("it is not known how many tokens it holds")
 	}
-	return cost.Cost
+	catalog := s.caching.prices()
+	all, err := catalog.Storage(q, tokens, from, until)
+	if err != nil {
+		return 0, fmt.Errorf("what its storage would cost is not known: %w", err)
+	}
+	if all.Cost > set.MaxCost {
+		return 0, fmt.Errorf("its storage would cost $%s by then, and max_cost is $%s", all.Cost, set.MaxCost)
+	}
+	more, err := catalog.Storage(q, tokens, before, until)
+	return more.Cost, err
 }
 
 // delete deletes a cache, unless another replica has created it. One that cannot be deleted is charged until it expires, which
 // the error says.
 func (s *scope) delete(ctx context.Context, h *held, parent string) error {
 	s.mu.Lock()
-	name, others := h.name, h.others
-	s.forget(h)
+	gone := s.forget(h)
 	s.mu.Unlock()
-	if name == "" || others {
+	return s.deleteForgotten(ctx, gone, parent)
+}
+
+// deleteForgotten is delete for what forget returned.
+func (s *scope) deleteForgotten(ctx context.Context, gone *held, parent string) error {
+	if gone == nil || gone.others {
 		return nil
 	}
-	s.holder.Gone(h.sum.id(), time.Now())
+	s.holder.Gone(gone.sum.id(), time.Now())
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
-	if r := s.engine.caching.registry; r != nil {
-		if _, err := r.Forget(ctx, s.key(h), name); err != nil {
+	if r := s.caching.registry; r != nil {
+		if _, err := r.Forget(ctx, s.key(gone), gone.name); err != nil {
 			s.log("stays in the registry", err)
 		}
 	}
-	return s.remove(ctx, name, h)
+	return s.remove(ctx, gone, parent)
 }
 
-// remove deletes the cache with a name.
-func (s *scope) remove(ctx context.Context, name string, h *held) error {
-	e := &errand{tags: h.tags}
-	err := s.send(ctx, e, http.MethodDelete, name, nil)
-	if err == nil && !e.served() && e.row.Reason != policy.CacheDead {
-		err = e.rejection()
+// removals is how often it is tried to delete a cache, before the rest is left to [caching.close].
+const removals = 3
+
+// remove deletes a cache that is not used any more. To delete it twice does no harm, so it is tried again after a failure that
+// may pass.
+func (s *scope) remove(ctx context.Context, gone *held, parent string) (err error) {
+	for n := range removals {
+		var again bool
+		if again, err = s.removeOnce(ctx, gone, parent); err == nil || !again {
+			break
+		}
+		select {
+		case <-time.After(time.Second << n):
+		case <-ctx.Done():
+		}
 	}
-	if err != nil {
-		err = fmt.Errorf("skinflint: the context cache %s is not deleted, and is charged until it expires: %w", name, err)
-		s.log("is not deleted, and is charged until it expires", err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.spent.lives(gone.lease, time.Time{})
+		return nil
 	}
+	s.kept = append(s.kept, gone)
+	err = fmt.Errorf("skinflint: the context cache %s is not deleted, and is charged until it expires: %w", gone.name, err)
+	s.log("is not deleted, and is charged until it expires", err)
 	return err
 }
 
-// forget notes that a cache does not exist any more. s.mu is held.
-func (s *scope) forget(h *held) {
+// removeOnce is one attempt of remove. It reports whether another one may succeed.
+func (s *scope) removeOnce(ctx context.Context, gone *held, parent string) (again bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, changeTimeout/removals)
+	defer cancel()
+	e := &errand{parent: parent, tags: gone.tags}
+	switch err := s.send(ctx, e, http.MethodDelete, gone.name, nil); {
+	case err != nil:
+		return true, err
+	case e.served(), e.row.Reason == policy.CacheDead:
+		return false, nil
+	}
+	return e.row.Status == http.StatusTooManyRequests || e.row.Status >= 500, e.rejection()
+}
+
+// forget has a cache not used any more, and returns what it was; nil if there is none. s.mu is held.
+func (s *scope) forget(h *held) *held {
 	if h.name == "" {
+		return nil
+	}
+	gone := *h
+	h.name = ""
+	if h.handles == 0 && h.making == nil {
+		delete(s.held, h.sum)
+	}
+	return &gone
+}
+
+// expired forgets a cache, if there is one, that has expired or is about to. If it may live for longer, because an answer was
+// not seen, it is deleted. s.mu is held.
+func (s *scope) expired(h *held, now time.Time) {
+	gone := s.forget(h)
+	if gone == nil || gone.others || !gone.until.Before(s.spent.end(gone.lease)) {
 		return
 	}
-	h.name = ""
-	s.spent.live.Add(-1)
-	if h.handles == 0 {
-		delete(s.held, h.sum)
+	if !s.caching.background(func() { _ = s.remove(context.Background(), gone, "") }) {
+		s.kept = append(s.kept, gone)
 	}
 }
 
@@ -167,18 +233,24 @@ func (s *scope) lost(h *held, name string, reason policy.Reason) {
 		s.mu.Unlock()
 		return
 	}
-	s.forget(h)
-	if reason != policy.CacheDead {
-		h.failed(now.Add(time.Hour), "the provider rejected a call that used it: %s", reason)
+	gone := s.forget(h)
+	if reason == policy.CacheDead {
+		s.spent.lives(h.lease, now)
+	} else {
+		h.failed(now.Add(time.Hour), "the provider rejected a call that used it: %s", cmp.Or(reason, "it does not say why"))
 		s.held[h.sum] = h
 	}
 	s.mu.Unlock()
+	if reason != policy.CacheDead {
+		s.caching.background(func() { _ = s.deleteForgotten(context.Background(), gone, "") })
+		return
+	}
 	s.holder.Gone(h.sum.id(), now)
-	r := s.engine.caching.registry
+	r := s.caching.registry
 	if r == nil {
 		return
 	}
-	s.engine.caching.background(func() {
+	s.caching.background(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), changeTimeout)
 		defer cancel()
 		if _, err := r.Forget(ctx, s.key(h), name); err != nil {
@@ -207,10 +279,10 @@ func (k *caching) close(ctx context.Context) error {
 	var all sync.WaitGroup
 	room := make(chan struct{}, 8)
 	for _, s := range k.all() {
-		for _, h := range s.existing() {
+		for _, gone := range s.existing() {
 			room <- struct{}{}
 			all.Go(func() {
-				err := s.delete(ctx, h, "")
+				err := s.deleteForgotten(ctx, gone, "")
 				mu.Lock()
 				errs = append(errs, err)
 				mu.Unlock()
@@ -222,15 +294,17 @@ func (k *caching) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// existing returns the caches that exist.
-func (s *scope) existing() (all []*held) {
+// existing forgets the caches that may exist, and returns them.
+func (s *scope) existing() []*held {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	all := s.kept
+	s.kept = nil
 	for _, h := range s.held {
-		if h.name != "" && now.Before(h.until) {
-			all = append(all, h)
+		if gone := s.forget(h); gone != nil {
+			all = append(all, gone)
 		}
 	}
-	return all
+	return slices.DeleteFunc(all, func(gone *held) bool { return !now.Before(s.spent.end(gone.lease)) })
 }

@@ -1,13 +1,13 @@
 package middleware
 
 import (
+	"cmp"
+	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/reuse"
 	"github.com/skinflint-go/skinflint/policy"
-	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // This file chooses the context cache of a call.
@@ -18,7 +18,7 @@ func (c *call) chooseCache() error {
 	if c.wire.Prefix.TextOnly() && !set.Compatible {
 		return nil
 	}
-	if u.scope = c.engine.caching.scopeOf(c); u.scope == nil {
+	if u.scope = c.scope(); u.scope == nil {
 		return nil
 	}
 	if p := u.prefix.Problem; p != "" {
@@ -43,39 +43,6 @@ func (c *call) chooseCache() error {
 	return nil
 }
 
-// measure computes what a cache would hold that ends before each of the turns where one may end.
-func (u *prefixUse) measure() {
-	u.cuts = slices.Collect(u.prefix.Cuts())
-	sums := sumsOf(u.prefix)
-	turns := u.prefix.Turns()
-	var bytes int64
-	for _, e := range u.prefix.Head() {
-		bytes += e.Size
-		u.media = u.media || e.Media
-	}
-	at := 0
-	for _, cut := range u.cuts {
-		for ; at < cut; at++ {
-			bytes += turns[at].Size
-			u.media = u.media || turns[at].Media
-		}
-		u.sums, u.bytes = append(u.sums, sums[cut]), append(u.bytes, bytes)
-	}
-}
-
-// find returns the longest registered content with which the request begins, and its turns. s.mu is held.
-func (s *scope) find(u *prefixUse) (*held, int) {
-	if s.engine.caching.registered.Load() == 0 {
-		return nil, 0
-	}
-	for i, sum := range slices.Backward(u.sums) {
-		if h := s.held[sum]; h != nil && h.handles > 0 {
-			return h, u.cuts[i]
-		}
-	}
-	return nil, 0
-}
-
 // useRegistered has the call use a registered cache, which may have to be created again first.
 func (c *call) useRegistered(h *held, turns int) error {
 	s, set := c.prefix.scope, c.settings.Cache
@@ -92,12 +59,12 @@ func (c *call) useRegistered(h *held, turns int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now = time.Now(); !h.usable(now) {
-		c.noteCache("it is being created")
+		c.noteCache(cmp.Or(h.why, errSlow.Error()))
 		return nil
 	}
 	c.use(h, turns)
 	if h.until.Sub(now) < h.ttl/2 && !h.busy {
-		s.engine.caching.background(func() { s.extend(h, now.Add(h.ttl), c.id, set) })
+		s.caching.background(func() { s.extend(h, now.Add(h.ttl), c.id, set) })
 	}
 	return nil
 }
@@ -109,7 +76,7 @@ func (c *call) make(n *creation, wait bool) error {
 	if err != nil && !errors.Is(err, errExists) {
 		return err
 	}
-	if err == nil && !s.engine.caching.background(func() { s.create(n) }) {
+	if err == nil && !s.caching.background(func() { s.create(n) }) {
 		s.abandon(n)
 		return errClosed
 	}
@@ -117,7 +84,9 @@ func (c *call) make(n *creation, wait bool) error {
 		return nil
 	}
 	defer func() { c.waited += time.Since(start) }()
-	if err := s.wait(c.Context, n.held); err != nil {
+	ctx, cancel := context.WithTimeoutCause(c.Context, c.patience(), errSlow)
+	defer cancel()
+	if err := s.wait(ctx, n.held); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -128,11 +97,27 @@ func (c *call) make(n *creation, wait bool) error {
 	return nil
 }
 
-var errClosed = errors.New("the Stack is closed")
+var (
+	errClosed = errors.New("the Stack is closed")
+	errSlow   = errors.New("it is still being created")
+)
+
+// maxPatience is how long a call waits for a cache at most. The creation may take longer, and is for later calls then.
+const maxPatience = time.Minute
+
+// patience returns how long the call waits for a cache: most of its time is for its answer.
+func (c *call) patience() time.Duration {
+	if left := c.left(time.Since(c.start)); left >= 0 {
+		return min(maxPatience, left/4)
+	}
+	return maxPatience
+}
 
 // abandon undoes start.
 func (s *scope) abandon(n *creation) {
 	s.spent.settle(n.most, 0, time.Now())
+	s.spent.lives(n.lease, time.Time{})
+	n.lease = nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n.held.failed(time.Time{}, "%v", errClosed)
@@ -190,9 +175,11 @@ func (c *call) createByReuse(v *reuse.Visit, now time.Time) {
 		held: &held{sum: u.sums[i], query: q, tags: c.options.Tags(), media: u.media}, body: body, ttl: max(v.Create.For, shortestTTL),
 		visit: v, errand: &errand{parent: c.id, tags: c.options.Tags()}, set: set,
 	}
-	c.engine.bound(n, now)
+	u.scope.bound(n, now)
 	if err := c.make(n, wait); err != nil {
-		v.NotMade(now)
+		if n.lease == nil {
+			v.NotMade(now) // otherwise create says what became of it
+		}
 		c.noteCache(err.Error())
 		return
 	}
@@ -209,17 +196,6 @@ func (s *scope) tokens(bytes int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.rate.of(bytes)
-}
-
-// prompt describes the call's prompt to package reuse.
-func (u *prefixUse) prompt(s *scope, rates *price.Caching, now time.Time) reuse.Prompt {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := reuse.Prompt{At: now, Tokens: s.rate.of(u.prefix.Size), Least: max(rates.MinExplicit, s.least), Nodes: make([]reuse.Node, len(u.cuts))}
-	for i := range u.cuts {
-		p.Nodes[i] = reuse.Node{Hash: u.sums[i].id(), Tokens: s.rate.of(u.bytes[i])}
-	}
-	return p
 }
 
 // useRead has the call use the cache that package reuse names, if that still exists.
@@ -251,6 +227,3 @@ func (c *call) use(h *held, turns int) {
 	c.prefix.held, c.prefix.turns, c.cache = h, turns, h.name
 	h.uses++
 }
-
-// noteCache says in the row why no cache is used.
-func (c *call) noteCache(why string) { c.skipped = both(c.skipped, "cache: "+why) }

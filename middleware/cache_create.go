@@ -6,13 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
-	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/reuse"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
@@ -29,6 +31,7 @@ type creation struct {
 	visit  *reuse.Visit
 	errand *errand
 	set    policy.Cache
+	lease  *lease // nil: it was not started
 }
 
 // errExists says that the cache exists, or that another call creates it.
@@ -54,12 +57,12 @@ func (s *scope) start(n *creation, now time.Time) error {
 	case n.most > n.set.MaxCost:
 		return fmt.Errorf("the context cache may cost $%s, and max_cost is $%s", n.most, n.set.MaxCost)
 	}
-	if err := s.spent.reserve(n.most, &n.set, now, true); err != nil {
+	l := &lease{now.Add(createTimeout + n.ttl)}
+	if err := s.spent.reserve(n.most, &n.set, now, l); err != nil {
 		return err
 	}
-	if h.name != "" {
-		s.forget(h) // it is about to expire
-	}
+	n.lease = l
+	s.expired(h, now)
 	h.making = make(chan struct{})
 	s.held[h.sum] = h
 	return nil
@@ -78,6 +81,7 @@ func (s *scope) create(n *creation) {
 		s.failed(n, err, now)
 		s.log("was not created", err)
 	}
+	s.sweep(now)
 	close(h.making)
 	h.making = nil
 	tokens, from, until := h.tokens, h.from, h.until
@@ -96,14 +100,14 @@ func (s *scope) create(n *creation) {
 
 // createOnce creates the cache, unless another replica has it.
 func (s *scope) createOnce(ctx context.Context, n *creation) error {
-	k, key := &s.engine.caching, s.key(n.held)
+	k, key := s.caching, s.key(n.held)
 	if k.registry != nil {
 		entry, err := k.claim(ctx, key)
 		switch {
 		case err != nil:
 			return fmt.Errorf("the registry of context caches: %w", err)
 		case entry.Name != "":
-			s.exists(n.held, entry)
+			s.exists(n, entry)
 			return nil
 		}
 	}
@@ -111,35 +115,68 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 	e.most = n.most
 	display := "skinflint " + rand.Text() // by which it is found if the answer is lost
 	err := s.send(ctx, e, http.MethodPost, "", append([]byte(`{"ttl":"`+seconds(n.ttl)+`","displayName":"`+display+`",`), n.body[1:]...))
-	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.row.At, Expires: e.stored.Expires, Owner: k.owner}
+	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.stored.Created, Expires: e.stored.Expires, Owner: k.owner}
+	if !isCacheName(made.Name) {
+		made.Name = ""
+	}
 	if e.row.Outcome == policy.Ambiguous || e.served() && made.Name == "" {
-		if found, ok := s.orphan(ctx, display); ok {
+		if found, ok := s.orphan(ctx, e, display); ok {
 			made, err = found, nil
+			s.caching.found(e.row, n.held.query, found)
 		}
 	}
 	if made.Name == "" {
 		if k.registry != nil {
 			err = errors.Join(err, k.registry.Release(context.WithoutCancel(ctx), key, k.owner))
 		}
-		if err == nil {
+		switch {
+		case err != nil:
+		case e.served():
+			err = errors.New("the provider's answer does not name the context cache")
+		default:
 			err = e.rejection()
 		}
 		return err
 	}
-	if made.Expires.IsZero() {
-		made.Expires = made.Created.Add(n.ttl)
+	life := lifeOf(made, n.ttl, e.row.At)
+	if life <= expiryMargin {
+		return errors.Join(fmt.Errorf("the provider holds it for %v only", life), s.remove(ctx, &held{name: made.Name, lease: n.lease, tags: e.tags}, e.parent))
 	}
+	ours := e.row.At.Add(life)
+	n.held.skew = 0
+	if !made.Expires.IsZero() {
+		n.held.skew = made.Expires.Sub(ours)
+	}
+	made.Created, made.Expires = e.row.At, ours
 	shared := made
 	if k.registry != nil {
 		if shared, err = k.registry.Publish(ctx, key, made); err != nil || shared.Name == "" {
 			shared = made // nobody else sees it
 		}
 	}
-	s.exists(n.held, shared)
+	s.exists(n, shared)
 	if shared.Name != made.Name {
-		return s.remove(ctx, made.Name, n.held)
+		surplus := &held{name: made.Name, lease: &lease{made.Expires}, tags: e.tags}
+		_ = s.remove(ctx, surplus, e.parent) // a failure is logged, and close tries again
 	}
 	return nil
+}
+
+// isCacheName reports whether an answer names a cache: "cachedContents/ID", after a project and a location on Vertex AI.
+func isCacheName(name string) bool {
+	parent, id, ok := strings.Cut(name, "cachedContents/")
+	return ok && id != "" && !strings.ContainsAny(id, "/?#%. ") && (parent == "" || strings.HasPrefix(parent, "projects/") && strings.HasSuffix(parent, "/"))
+}
+
+// lifeOf returns for how long the provider holds a new cache. It is computed by the provider's clock, which may not be ours.
+func lifeOf(made cachedcontent.Entry, ttl time.Duration, asked time.Time) time.Duration {
+	switch {
+	case made.Expires.IsZero():
+		return ttl
+	case made.Created.IsZero():
+		return made.Expires.Sub(asked)
+	}
+	return made.Expires.Sub(made.Created)
 }
 
 // claim returns the cache that another replica has, or claims its creation. While another replica creates it, claim waits.
@@ -161,19 +198,24 @@ func (k *caching) claim(ctx context.Context, key cachedcontent.Key) (cachedconte
 const claimInterval = 500 * time.Millisecond
 
 // exists notes that a cache exists.
-func (s *scope) exists(h *held, e cachedcontent.Entry) {
+func (s *scope) exists(n *creation, e cachedcontent.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h.name == "" {
-		s.spent.live.Add(1)
-	}
+	h := n.held
+	h.lease, h.fixed = n.lease, time.Time{}
+	s.spent.lives(h.lease, e.Expires)
 	h.name, h.tokens, h.from, h.until, h.why = e.Name, e.Tokens, e.Created, e.Expires, ""
-	h.others = s.engine.caching.registry != nil && e.Owner != s.engine.caching.owner
+	h.others = s.caching.registry != nil && e.Owner != s.caching.owner
 }
 
 // failed notes why the cache was not created, and when that may be tried again.
 func (s *scope) failed(n *creation, err error, now time.Time) {
 	h, row := n.held, &n.errand.row
+	if row.Outcome == policy.Ambiguous || n.errand.served() {
+		s.spent.lives(n.lease, now.Add(n.ttl)) // it may exist
+	} else {
+		s.spent.lives(n.lease, now)
+	}
 	var again time.Duration
 	switch {
 	case row.Reason == policy.CacheTooSmall:
@@ -187,9 +229,6 @@ func (s *scope) failed(n *creation, err error, now time.Time) {
 		again = time.Minute
 	}
 	h.failed(now.Add(again), "%v", err)
-	if h.handles == 0 {
-		s.sweep(now)
-	}
 }
 
 // maxHeld is how many prefixes of a scope are remembered that have no cache, because none could be created.
@@ -199,8 +238,8 @@ const maxHeld = 4096
 func (s *scope) sweep(now time.Time) {
 	for sum, h := range s.held {
 		switch {
-		case h.name != "" && !now.Before(h.until):
-			s.forget(h)
+		case h.making == nil && h.name != "" && !now.Before(h.until):
+			s.expired(h, now)
 		case h.name == "" && h.making == nil && h.handles == 0 && (now.After(h.again) || len(s.held) > maxHeld):
 			delete(s.held, sum)
 		}
@@ -225,8 +264,8 @@ func (s *scope) wait(ctx context.Context, h *held) error {
 
 // bound sets what the cache may cost at most, with its storage. Each byte is at most one token; what is no text is at most the
 // context window.
-func (e *engine) bound(n *creation, now time.Time) {
-	catalog, q := e.book.Catalog(), n.held.query
+func (s *scope) bound(n *creation, now time.Time) {
+	catalog, q := s.caching.prices(), n.held.query
 	tokens := int64(len(n.body))
 	if window, _, ok := catalog.Limits(q.Provider, q.Model); ok && (n.held.media || window < tokens) {
 		tokens = window
@@ -244,36 +283,42 @@ func (e *engine) bound(n *creation, now time.Time) {
 	n.most, n.noMost = most, err
 }
 
-// seconds writes a duration as Google's APIs want it.
-func seconds(d time.Duration) string {
-	return fmt.Sprintf("%d.%03ds", d/time.Second, d%time.Second/time.Millisecond)
+// registered returns the creation of a registered cache.
+func (s *scope) registered(h *held, parent string, tags map[string]string, set policy.Cache, now time.Time) *creation {
+	n := &creation{held: h, body: h.body, ttl: h.ttl, set: set, errand: &errand{parent: parent, tags: tags}}
+	s.bound(n, now)
+	return n
 }
 
-// note is called when the attempt of an errand has ended.
-func (e *errand) note(row, storage *ledger.Row, is wire.Stored) {
-	e.row, e.stored = *row, is
-	if storage != nil {
-		e.storage = storage.Cost.Pico
+// register adds a registration of content to the scope.
+func (s *scope) register(p *wire.Prefix, q price.Query, body []byte, ttl time.Duration, tags map[string]string) *held {
+	sums := sumsOf(p)
+	sum := sums[len(sums)-1]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.held[sum]
+	if h == nil {
+		h = &held{sum: sum, tags: tags}
+		s.held[sum] = h
 	}
+	h.query, h.media = q, slices.ContainsFunc(p.Elements, func(e wire.Element) bool { return e.Media })
+	h.body, h.elements, h.ttl = withoutTTL(body), p.Elements, max(h.ttl, ttl)
+	h.handles++
+	s.caching.registered.Add(1)
+	return h
 }
 
-// cost returns what the errand has cost, or may have cost.
-func (e *errand) cost() price.Pico { return max(0, e.row.Cost.Pico+e.row.Exposure.Pico+e.storage) }
+var creationPaths = transport.MustPaths("ttl")
 
-// rejection returns the error of an errand that the provider did not do.
-func (e *errand) rejection() error {
-	switch row := &e.row; {
-	case row.Reason == policy.CacheTooSmall && e.least > 0:
-		return fmt.Errorf("the provider rejects it as too small for a context cache: the least is %d tokens", e.least)
-	case row.Reason == policy.CacheTooSmall:
-		return errors.New("the provider rejects it as too small for a context cache")
-	case row.Reason == policy.NoCaches:
-		return errors.New("the provider has no context caches for this model and key, as on its free tier")
-	case row.Status == 0:
-		return errors.New("the provider did not answer")
-	case row.ErrorCode != "":
-		return fmt.Errorf("the provider answers %d (%s)", row.Status, row.ErrorCode)
-	default:
-		return fmt.Errorf("the provider answers %d", row.Status)
+// withoutTTL returns the request that creates a cache, without its time to live.
+func withoutTTL(body []byte) []byte {
+	fields, err := transport.Find(body, creationPaths)
+	if err != nil {
+		return body
 	}
+	cut, err := fields.Splice(transport.Edit{Path: "ttl", Remove: true})
+	if err != nil {
+		return body
+	}
+	return cut
 }

@@ -2,6 +2,9 @@ package middleware
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
@@ -38,15 +41,39 @@ func (e *errand) context(ctx context.Context, next any) context.Context {
 	return context.WithValue(policy.With(ctx, options...), errandKey{}, e)
 }
 
-// errandOf returns the errand that a call is; nil if it is the program's.
-func errandOf(c *call) *errand {
-	switch c.wire.Operation {
-	case wire.CreateCache, wire.UpdateCache, wire.DeleteCache:
-		e, _ := c.Context.Value(errandKey{}).(*errand)
-		return e
-	}
-	return nil
-}
-
 // served reports whether the provider did what it was asked.
 func (e *errand) served() bool { return e.row.Status >= 200 && e.row.Status <= 299 }
+
+// note is called when the attempt of an errand has ended.
+func (e *errand) note(row, storage *ledger.Row, is wire.Stored) {
+	e.row, e.stored = *row, is
+	if storage != nil {
+		e.storage = storage.Cost.Pico
+	}
+}
+
+// cost returns what the errand has cost, or may have cost.
+func (e *errand) cost() price.Pico { return max(0, e.row.Cost.Pico+e.row.Exposure.Pico+e.storage) }
+
+// rejection returns the error of an errand that the provider did not do.
+func (e *errand) rejection() error {
+	switch row := &e.row; {
+	case row.Reason == policy.CacheTooSmall && e.least > 0:
+		return fmt.Errorf("the provider rejects it as too small for a context cache: the least is %d tokens", e.least)
+	case row.Reason == policy.CacheTooSmall:
+		return errors.New("the provider rejects it as too small for a context cache")
+	case row.Reason == policy.NoCaches:
+		return errors.New("the provider has no context caches for this model and key, as on its free tier")
+	case row.Status == 0:
+		return errors.New("the provider did not answer")
+	case row.ErrorCode != "":
+		return fmt.Errorf("the provider answers %d (%s)", row.Status, row.ErrorCode)
+	default:
+		return fmt.Errorf("the provider answers %d", row.Status)
+	}
+}
+
+// seconds writes a duration as Google's APIs want it.
+func seconds(d time.Duration) string {
+	return fmt.Sprintf("%d.%03ds", d/time.Second, d%time.Second/time.Millisecond)
+}

@@ -11,7 +11,7 @@ func (c *call) explainCache() string {
 	if u == nil || !c.wire.Caches || c.engine.caching.registered.Load() == 0 {
 		return ""
 	}
-	if u.scope = c.engine.caching.known(c); u.scope == nil {
+	if u.scope = c.engine.caching.known(idOf(c, c.wire.Model)); u.scope == nil {
 		return ""
 	}
 	switch {

@@ -28,8 +28,8 @@ type listedCache struct {
 	Usage       struct{ TotalTokenCount int64 } `json:"usageMetadata"`
 }
 
-// orphan returns the cache with a display name that the scope's model has; false if there is none.
-func (s *scope) orphan(ctx context.Context, display string) (cachedcontent.Entry, bool) {
+// orphan returns the cache with a display name that the scope's model has, after its creation; false if there is none.
+func (s *scope) orphan(ctx context.Context, create *errand, display string) (cachedcontent.Entry, bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), orphanTime)
 	defer cancel()
 	page := ""
@@ -38,13 +38,13 @@ func (s *scope) orphan(ctx context.Context, display string) (cachedcontent.Entry
 			Caches []listedCache `json:"cachedContents"`
 			Next   string        `json:"nextPageToken"`
 		}
-		if err := s.list(ctx, page, &list); err != nil {
+		if err := s.list(ctx, create, page, &list); err != nil {
 			s.log("may have been created, and is charged until it expires", err)
 			return cachedcontent.Entry{}, false
 		}
 		for _, c := range list.Caches {
 			if c.DisplayName == display && lastPart(c.Model) == s.model {
-				return cachedcontent.Entry{Name: c.Name, Tokens: c.Usage.TotalTokenCount, Created: c.CreateTime, Expires: c.ExpireTime, Owner: s.engine.caching.owner}, true
+				return cachedcontent.Entry{Name: c.Name, Tokens: c.Usage.TotalTokenCount, Created: c.CreateTime, Expires: c.ExpireTime, Owner: s.caching.owner}, true
 			}
 		}
 		if page = list.Next; page == "" {
@@ -55,11 +55,11 @@ func (s *scope) orphan(ctx context.Context, display string) (cachedcontent.Entry
 }
 
 // list reads a page of the caches of the scope's account.
-func (s *scope) list(ctx context.Context, page string, into any) error {
+func (s *scope) list(ctx context.Context, create *errand, page string, into any) error {
 	s.mu.Lock()
 	sender := s.sender
 	s.mu.Unlock()
-	e := &errand{model: s.model}
+	e := &errand{parent: create.parent, model: s.model, tags: create.tags}
 	req, err := sender.request(e.context(ctx, sender.next), http.MethodGet, "", nil)
 	if err != nil {
 		return err

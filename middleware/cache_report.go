@@ -12,10 +12,11 @@ import (
 type CacheReport struct {
 	Provider string
 	Model    string
-	Live     []LiveCache // explicit caches that exist, those that expire first before the others
-	Reuse    reuse.Report
-	Hints    []CacheHint // why requests do not repeat a prefix, although they are much like earlier ones
-	Never    string      // why no explicit cache is made: "the key is on the provider's free tier"; "" if one can be
+	Live     []LiveCache  // explicit caches that exist, those that expire first before the others
+	Reuse    reuse.Report // of explicit caches, by prefix
+	Prompts  PromptTally  // of all answers
+	Hints    []CacheHint  // why requests do not repeat a prefix, although they are much like earlier ones
+	Never    string       // why no explicit cache is made: "the key is on the provider's free tier"; "" if one can be
 }
 
 // A LiveCache is an explicit cache that exists.
@@ -46,7 +47,7 @@ func (s *Stack) Caches() (reports []CacheReport) {
 func (s *scope) report(now time.Time) CacheReport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := CacheReport{Provider: s.provider, Model: s.model, Reuse: s.holder.Report(now), Hints: s.hints.list(), Never: s.never}
+	r := CacheReport{Provider: s.provider, Model: s.model, Reuse: s.holder.Report(now), Prompts: s.prompts, Hints: s.hints.list(), Never: s.never}
 	for _, h := range s.held {
 		if h.name != "" && now.Before(h.until) {
 			r.Live = append(r.Live, LiveCache{Name: h.name, Tokens: h.tokens, Since: h.from, Expires: h.until, Uses: h.uses, Registered: h.handles > 0})

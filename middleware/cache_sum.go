@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
@@ -25,3 +26,9 @@ func sumsOf(p *wire.Prefix) []prefixSum {
 	}
 	return sums
 }
+
+// A prefixSum is the hash of all that a cache holds.
+type prefixSum [sha256.Size]byte
+
+// id is a part of the sum, for package reuse.
+func (s *prefixSum) id() uint64 { return binary.LittleEndian.Uint64(s[:8]) }

@@ -94,7 +94,7 @@ func writeSpot(e *wire.Element, operation string) (wire.WriteSpot, bool) {
 // chooseByWriter has package reuse decide.
 func (c *call) chooseByWriter(spots []spot) {
 	u, now := c.prefix, time.Now()
-	s := c.engine.caching.scope(c, cacheSender{}, c.wire.Model)
+	s := c.engine.caching.scope(idOf(c, c.wire.Model), cacheSender{})
 	rates, err := c.engine.book.Catalog().Caching(c.account(now).query(policy.Standard), s.tokens(u.prefix.Size))
 	if err != nil {
 		c.noteCache(reasonOf(err))

@@ -38,6 +38,13 @@ func spend(t *testing.T, face string, p policy.Policy, shared bool) (cost price.
 		}
 		rows = w.stack.Rows()
 		cost = w.stack.Totals().Cost
+		if reports := w.stack.Caches(); len(reports) == 1 {
+			if p := reports[0].Prompts; p.Calls != 60 || p.Wrote > 0 != (p.Written > 0) || p.Read > 0 != (p.Cached > 0) || p.Explicit != (price.Sum{}) {
+				w.Errorf("%+v", p)
+			}
+		} else if p.Cache != (policy.Cache{}) {
+			w.Errorf("%d reports", len(reports))
+		}
 		for _, r := range rows {
 			if !r.Cost.Known {
 				w.Errorf("%s", r.Unpriced)

@@ -25,7 +25,7 @@ type call struct {
 
 	// Written when the call begins, before any link sees it.
 	engine   *engine
-	chain    *chain // nil if it is only explained
+	again    http.RoundTripper // the chain, for what it asks for itself
 	rules    *rules
 	request  *http.Request // the program's; not changed
 	dialect  wire.Dialect
@@ -68,6 +68,7 @@ type call struct {
 	nested atomic.Pointer[Error] // the refusal of a chain beneath, which may run on other goroutines
 	// More of the above, beside each other because they take less room so:
 	explained bool // written when it begins: it is only explained, so nothing is logged
+	caches    bool // written when it begins: a link chooses context caches
 	tiers     bool // written in begin: a link decides the tier of each attempt
 	paid      bool // written in before: it was taken from the retry quota
 	sdkRetry  int32
@@ -188,9 +189,26 @@ func (c *call) read(also ...io.Writer) error {
 	case c.wire.Kind != wire.Billable:
 		return c.body.Pass(c.request, also...)
 	case c.readsPrefix():
-		return c.loadPrefix(also...)
+		var err error
+		c.prefix, err = loadPrefix(&c.body, c.request, c.wire.Prefix, also...)
+		return err
 	}
 	return c.body.Load(c.request, c.wire.RequestPaths, also...)
+}
+
+// readsPrefix reports whether the prefix of the request is to be read, for context caches.
+func (c *call) readsPrefix() bool {
+	return c.wire.Prefix != nil && c.caches && (c.rules.caches || c.engine.caching.registered.Load() > 0) && !c.options.NoCache()
+}
+
+// errandOf returns the errand that a call is; nil if it is the program's.
+func errandOf(c *call) *errand {
+	switch c.wire.Operation {
+	case wire.CreateCache, wire.UpdateCache, wire.DeleteCache:
+		e, _ := c.Context.Value(errandKey{}).(*errand)
+		return e
+	}
+	return nil
 }
 
 // readFees settles whether the request lets the model use tools that are charged for.

@@ -145,7 +145,7 @@ func (ch *chain) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !ok {
 		return ch.sender.base.RoundTrip(ch.untouched(req))
 	}
-	r := &run{call: call{engine: ch.engine, chain: ch, rules: ch.rules.Load(), dialect: dialect, wire: facts}, chain: ch}
+	r := &run{call: call{engine: ch.engine, again: ch, caches: ch.parts&policy.CachePart != 0, rules: ch.rules.Load(), dialect: dialect, wire: facts}, chain: ch}
 	resp, err := r.do(req)
 	c := &r.call
 	c.returned.Store(true)
@@ -266,8 +266,12 @@ func (r *run) send() (*http.Response, error) {
 		return resp, err
 	}
 	resp.Body.Close()
-	r.call.dropCache()
-	return r.sendOnce()
+	blame := r.call.dropCache()
+	resp, err = r.sendOnce()
+	if blame != nil && err == nil && resp.StatusCode >= 200 && resp.StatusCode <= 299 {
+		blame()
+	}
+	return resp, err
 }
 
 // sendOnce makes one attempt.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,9 @@ type engine struct {
 func newEngine() *engine {
 	e := &engine{router: new(wire.Router), book: new(price.Book)}
 	e.stalled = e.logStall // once, and not for each call
+	e.caching.prices = func() *price.Catalog { return e.book.Catalog() }
+	e.caching.logger = e.logger
+	e.caching.found = e.stored.found
 	return e
 }
 
@@ -137,4 +141,9 @@ func (r *ruling) warn(e *engine) {
 	for _, f := range r.Load().ineffective {
 		e.logger().Warn("skinflint: a part of the policy has no effect, or may have none", "field", f.Field, "value", fmt.Sprint(f.Value), "why", f.Problem)
 	}
+}
+
+// cachesBy reports whether a policy says something about context caches.
+func cachesBy(p *policy.Policy) bool {
+	return p.Cache != (policy.Cache{}) || slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Set.Cache != (policy.Cache{}) })
 }

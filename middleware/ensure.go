@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
@@ -20,13 +17,12 @@ import (
 
 // A CacheHandle is content that the program has registered with [Stack.Ensure]. It is safe for concurrent use.
 type CacheHandle struct {
+	engine   *engine
+	rules    *ruling
 	scope    *scope
 	held     *held
 	elements []wire.Element
-
-	mu     sync.Mutex
-	closed bool
-	miss   string
+	closed   bool // guarded by the scope's mu
 }
 
 // Ensure registers content, and returns when a context cache holds it. From then on, calls through the stack whose request
@@ -57,6 +53,9 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 	if ttl == 0 {
 		ttl = time.Until(content.ExpireTime)
 	}
+	if ttl < shortestTTL {
+		return nil, fmt.Errorf("skinflint: Ensure: the TTL is %v: want at least %v, or it expires before a call can use it", ttl, shortestTTL)
+	}
 	content.TTL, content.ExpireTime, content.DisplayName = time.Hour, time.Time{}, "" // the creation sets its own
 	body, err := client.Body(content)
 	if err != nil {
@@ -70,12 +69,11 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 	if err != nil {
 		return nil, err
 	}
-	h := sc.register(prefix, q, body, ttl)
-	handle := &CacheHandle{scope: sc, held: h, elements: prefix.Elements}
+	h := sc.register(prefix, q, body, ttl, policy.From(ctx).Tags())
+	handle := &CacheHandle{engine: s.engine, rules: s.rules, scope: sc, held: h, elements: prefix.Elements}
 	set := s.rules.Load().resolver.Resolve(policy.From(ctx), policy.Subject{Provider: q.Provider, Operation: wire.CreateCache, Model: q.Model}).Cache
 	if err := s.ensure(ctx, handle, set); err != nil {
-		handle.release()
-		return nil, fmt.Errorf("skinflint: Ensure: %w", err)
+		return nil, errors.Join(fmt.Errorf("skinflint: Ensure: %w", err), handle.Close(context.WithoutCancel(ctx)))
 	}
 	return handle, nil
 }
@@ -98,34 +96,9 @@ func (s *Stack) ensure(ctx context.Context, handle *CacheHandle, set policy.Cach
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	if h.name == "" {
-		return errors.New(h.why)
+		return errors.New(cmp.Or(h.why, "the context cache is gone already"))
 	}
 	return nil
-}
-
-// registered returns the creation of a registered cache.
-func (s *scope) registered(h *held, parent string, tags map[string]string, set policy.Cache, now time.Time) *creation {
-	n := &creation{held: h, body: h.body, ttl: h.ttl, set: set, errand: &errand{parent: parent, tags: tags}}
-	s.engine.bound(n, now)
-	return n
-}
-
-// register adds a registration of content to the scope.
-func (s *scope) register(p *wire.Prefix, q price.Query, body []byte, ttl time.Duration) *held {
-	sums := sumsOf(p)
-	sum := sums[len(sums)-1]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := s.held[sum]
-	if h == nil {
-		h = &held{sum: sum}
-		s.held[sum] = h
-	}
-	h.query, h.media = q, slices.ContainsFunc(p.Elements, func(e wire.Element) bool { return e.Media })
-	h.body, h.elements, h.ttl = withoutTTL(body), p.Elements, max(h.ttl, ttl)
-	h.handles++
-	s.engine.caching.registered.Add(1)
-	return h
 }
 
 // scopeFor returns the scope of a client's caches of a model, and what selects their price.
@@ -140,31 +113,16 @@ func (s *Stack) scopeFor(ctx context.Context, client *cachedcontent.Client, mode
 	}
 	var body transport.Body
 	c := &call{Context: ctx, engine: s.engine, request: req, dialect: dialect, wire: facts, headers: body.Inspect(req.Header)}
-	sc := s.engine.caching.scope(c, cacheSender{chain: chainOf(s.chain), client: client}, model)
+	sc := s.engine.caching.scope(idOf(c, model), cacheSender{chain: s.chain, client: client})
 	c.wire.Model = sc.model
 	return sc, c.account(time.Now()).query(policy.Standard), nil
-}
-
-var creationPaths = transport.MustPaths("ttl")
-
-// withoutTTL returns the request that creates a cache, without its time to live.
-func withoutTTL(body []byte) []byte {
-	fields, err := transport.Find(body, creationPaths)
-	if err != nil {
-		return body
-	}
-	cut, err := fields.Splice(transport.Edit{Path: "ttl", Remove: true})
-	if err != nil {
-		return body
-	}
-	return cut
 }
 
 // Why says in plain words why a request does not use the cache: in what it differs from the content; "" if it would use it. It
 // reads the request's body by GetBody, and sends nothing.
 func (h *CacheHandle) Why(req *http.Request) (string, error) {
-	e := h.scope.engine
-	_, facts, ok := e.router.Recognise(req.Method, req.URL)
+	e := h.engine
+	dialect, facts, ok := e.router.Recognise(req.Method, req.URL)
 	switch {
 	case !ok || facts.Prefix == nil || !facts.Caches:
 		return "the request is none that can use a context cache", nil
@@ -177,35 +135,49 @@ func (h *CacheHandle) Why(req *http.Request) (string, error) {
 	}
 	c := &call{Context: context.WithoutCancel(req.Context()), engine: e, request: copied, wire: facts, options: policy.From(req.Context()), explained: true}
 	c.headers = c.body.Inspect(req.Header)
-	if err := c.loadPrefix(); err != nil {
+	if c.prefix, err = loadPrefix(&c.body, copied, facts.Prefix); err != nil {
 		return "", fmt.Errorf("skinflint: Why: %w", err)
 	}
 	defer c.body.Close()
 	if c.prefix == nil {
 		return "the body cannot be read: " + c.body.Skipped(), nil
 	}
-	if model := lastPart(facts.Model); facts.Model != "" && model != h.scope.model {
-		return fmt.Sprintf("the request is for %s, and the cache for %s", model, h.scope.model), nil
-	}
-	if host := hostOf(req.URL); host != h.scope.host {
-		return fmt.Sprintf("the request goes to %s, and the cache is at %s", host, h.scope.host), nil
-	}
-	if account := accountOf(c); account != h.scope.account {
-		return "the request has another key, project or location than the cache", nil
+	dialect.Request(&c.wire, copied.Header, c.body.Fields())
+	if why := h.unused(c); why != "" {
+		return why, nil
 	}
 	if why := mismatch(h.elements, c.prefix.prefix); why != "" {
 		return why, nil
 	}
 	h.scope.mu.Lock()
 	defer h.scope.mu.Unlock()
+	if h.closed {
+		return "the registration is closed", nil
+	}
 	if !h.held.usable(time.Now()) {
 		return cmp.Or(h.held.why, "there is no cache at the moment: the next call has it created"), nil
 	}
 	return "", nil
 }
 
-// lastPart returns what comes after the last slash of a model's name.
-func lastPart(model string) string { return model[strings.LastIndexByte(model, '/')+1:] }
+// unused says why a call does not use the cache, whatever its request begins with; "" if nothing speaks against it.
+func (h *CacheHandle) unused(c *call) string {
+	id := idOf(c, c.wire.Model)
+	settings := h.rules.Load().resolver.Resolve(c.options, c.subject())
+	switch {
+	case c.wire.Cache != "" || c.options.CachedContent() != "":
+		return "the request or its context names a context cache itself"
+	case c.wire.Prefix.TextOnly() && !settings.Cache.Compatible:
+		return "the policy has no Cache.Compatible, without which no cache is used on this API"
+	case id.model != h.scope.model:
+		return fmt.Sprintf("the request is for %s, and the cache for %s", id.model, h.scope.model)
+	case id.host != h.scope.host:
+		return fmt.Sprintf("the request goes to %s, and the cache is at %s", id.host, h.scope.host)
+	case id.account != h.scope.account:
+		return "the request has another key, project or location than the cache"
+	}
+	return ""
+}
 
 // Name returns the name of the cache; "" if there is none at the moment.
 func (h *CacheHandle) Name() string {
@@ -241,27 +213,24 @@ func (h *CacheHandle) Uses() int64 {
 // Close ends the registration. When the last one of the same content is closed, the cache is deleted. Calls that use it are
 // sent again without it. To close a handle twice does nothing.
 func (h *CacheHandle) Close(ctx context.Context) error {
-	if !h.release() {
-		return nil
-	}
-	return h.scope.delete(ctx, h.held, "")
+	return h.scope.deleteForgotten(ctx, h.release(), "")
 }
 
-// release ends the registration, and reports whether it was the last one.
-func (h *CacheHandle) release() (last bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return false
-	}
-	h.closed = true
+// release ends the registration. If it was the last one, it forgets the cache and returns it.
+func (h *CacheHandle) release() (gone *held) {
 	s := h.scope
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h.held.handles--
-	s.engine.caching.registered.Add(-1)
-	if last = h.held.handles == 0; last && h.held.name == "" && h.held.making == nil {
+	if h.closed {
+		return nil
+	}
+	h.closed = true
+	s.caching.registered.Add(-1)
+	if h.held.handles--; h.held.handles > 0 {
+		return nil
+	}
+	if h.held.name == "" && h.held.making == nil {
 		delete(s.held, h.held.sum)
 	}
-	return last
+	return s.forget(h.held)
 }

@@ -50,7 +50,7 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	e := Explanation{Recognised: true, Provider: facts.Provider, Operation: facts.Operation, Model: facts.Model}
 	c := &call{ // of a context that may be done already
 		Context: context.WithoutCancel(req.Context()), engine: s.engine, rules: s.rules.Load(), dialect: d, wire: facts,
-		options: policy.From(req.Context()), explained: true, chain: chainOf(s.chain),
+		options: policy.From(req.Context()), explained: true, caches: true,
 	}
 	if err := c.options.Err(); err != nil {
 		return e, err

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -29,6 +30,7 @@ type stored struct {
 	tokens  int64
 	from    time.Time
 	until   time.Time
+	skew    time.Duration // of the provider's clock, which is ahead of ours by that; 0 if both agree
 	cost    price.Pico
 	seconds int64
 }
@@ -72,10 +74,22 @@ func (s *caches) change(row *ledger.Row, a account, is wire.Stored) *ledger.Row 
 			is.Expires = c.until
 		}
 	}
+	if !is.Deleted && !is.Expires.IsZero() {
+		is.Expires = is.Expires.Add(-c.skew)
+	}
 	if c.until = is.Expires; c.until.Before(c.from) && !c.until.IsZero() {
 		c.until = c.from
 	}
 	return c.row(a.prices)
+}
+
+// found notes a context cache whose creation, by an attempt with the row, was not answered. That row's exposure has its first
+// time to live. What it costs is known from the next change on, which is charged with all that came before.
+func (s *caches) found(create ledger.Row, q price.Query, e cachedcontent.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	create.ResponseID = e.Name
+	s.byName.put(storedName(e.Name), &stored{create: create, query: q, tokens: e.Tokens, from: e.Created, until: e.Expires, at: time.Now().UTC()})
 }
 
 // storedName returns a context cache's name without its project, which Vertex AI's answers give by number and requests by id.
@@ -107,15 +121,21 @@ func unknownStorage(row *ledger.Row, c *stored, name, why string) *ledger.Row {
 	return u
 }
 
+// maxSkew is how much the provider's clock and ours may differ without being corrected.
+const maxSkew = time.Minute
+
 // newStored returns a context cache that was just made.
 func newStored(row *ledger.Row, a account, is wire.Stored) *stored {
 	q := a.query("")
 	q.Model = is.Model
-	from := is.Created
-	if now := time.Now(); from.Before(now.Add(-time.Hour)) || from.After(now.Add(time.Hour)) {
-		from = a.at // the provider's clock cannot be trusted
+	c := &stored{create: *row, query: q, tokens: is.Tokens, from: is.Created, at: time.Now().UTC()}
+	if c.from.Before(a.at.Add(-maxSkew)) || c.from.After(c.at.Add(maxSkew)) { // when it is deleted, only our clock says when
+		c.from = a.at
+		if !is.Created.IsZero() {
+			c.skew = is.Created.Sub(a.at)
+		}
 	}
-	return &stored{create: *row, query: q, tokens: is.Tokens, from: from, at: time.Now().UTC()}
+	return c
 }
 
 // row returns the row by which the rows so far add up to what it costs to hold the cache until its end.

@@ -65,9 +65,6 @@ type outcome struct {
 	peak    int // caches alive at once
 }
 
-// ratio is the cost over that without a policy.
-func (o *outcome) ratio() float64 { return float64(o.cost) / float64(o.without) }
-
 // market is the provider in virtual time: it holds caches and charges for them.
 type market struct {
 	outcome

@@ -101,14 +101,24 @@ func TestWritesOnConversations(t *testing.T) {
 
 // TestWritesNeverLoseMuch holds that no setting of a generated trace costs a hundredth more than to write nothing.
 func TestWritesNeverLoseMuch(t *testing.T) {
-	for _, tr := range generated() {
-		for i := range products {
-			p := &products[i]
-			for _, scale := range scales {
-				never, cost := p.never(tr.requests), p.run(tr.requests, scale, 0, newLearned(*p))
-				if got := over(cost, never); got > 1.01 {
-					t.Errorf("%s, %s, x%g: %v times the cost without", tr.name, p.name, scale, got)
-				}
+	for _, w := range workloads(nil, generated()) {
+		loseLittle(t, w)
+	}
+}
+
+func TestWritesNeverLoseMuchOnConversations(t *testing.T) {
+	for _, w := range workloads(recorded(t), nil) {
+		loseLittle(t, w)
+	}
+}
+
+func loseLittle(t *testing.T, w workload) {
+	for i := range products {
+		p := &products[i]
+		for _, scale := range scales {
+			never, cost := p.never(w.requests), p.run(w.trace.requests, scale, w.begin, newLearned(*p))
+			if got := over(cost, never); got > 1.01 {
+				t.Errorf("%s, %s, x%g: %v times the cost without", w.name, p.name, scale, got)
 			}
 		}
 	}

@@ -148,7 +148,7 @@ func (h *Holder) deepest(p *Prompt) *cache {
 		return nil
 	}
 	for i := len(p.Nodes) - 1; i >= 0; i-- {
-		if c := h.caches.byHash[p.Nodes[i].Hash]; c != nil && c.made && c.tokens <= p.Tokens {
+		if c := h.caches.byHash[p.Nodes[i].Hash]; c != nil && c.made {
 			return c
 		}
 	}

@@ -38,20 +38,33 @@ func TestTraitsDoNotOverlap(t *testing.T) {
 					enter("flat", of.flat[2], flats, use{"output", [3]int{which, count, other}})
 					enter("flat", of.flat[3], flats, use{"gap", [3]int{which, min(count, few-1), c.gap}})
 				}
-				for which := range 2 {
-					for _, b := range c.bucketOf(which) {
-						if b < which*buckets/2 || b >= (which+1)*buckets/2 {
-							t.Fatalf("bucket %d of %d", b, which)
-						}
+			}
+		}
+	}
+}
+
+func TestBuckets(t *testing.T) {
+	for turn := range turns {
+		for other := range fresh {
+			c := circumstances{turn: turn, uses: turns - 1 - turn, fresh: other, size: other % sizes}
+			for which := range 2 {
+				for _, b := range c.bucketOf(which) {
+					if b < which*buckets/2 || b >= (which+1)*buckets/2 {
+						t.Fatalf("bucket %d of %d", b, which)
 					}
 				}
-				before := c.tip(0)
-				if got := beforeAnswer(c.tip(other)); got != before {
-					t.Fatalf("before the answer %+v, want %+v", got, before)
-				}
-				before = c.stem(0)
-				if got := beforeAnswer(c.stem(other)); got != before {
-					t.Fatalf("before the answer %+v, want %+v", got, before)
+			}
+		}
+	}
+}
+
+func TestBeforeAnswer(t *testing.T) {
+	for turn := range turns {
+		for output := range outputs {
+			c := circumstances{turn: turn, uses: turns - 1 - turn}
+			for _, of := range []func(int) traits{c.tip, c.stem} {
+				if got, want := beforeAnswer(of(output)), of(0); got != want {
+					t.Fatalf("turn %d, output %d: %+v, want %+v", turn, output, got, want)
 				}
 			}
 		}

@@ -261,7 +261,7 @@ func (w *Writer) remember(x *Writing, s *sight, places *[2]place, worth [maxOpti
 }
 
 // Answered says that the answer came, at a time, and how many tokens of the prompt the provider read from its cache and wrote
-// to it. If these are fewer than half of what was expected, the rest counts as not in the cache.
+// to it. What is less than half of what was expected counts as not in the cache.
 func (x *Writing) Answered(cached, written int64, at time.Time) {
 	w := x.writer
 	w.mu.Lock()
@@ -280,7 +280,7 @@ func (x *Writing) Answered(cached, written int64, at time.Time) {
 		w.purse.earned = add(w.purse.earned, -times(written, each))
 	}
 	w.purse.limit(w.config.PerMille)
-	w.forget(x, cached+written)
+	w.correct(x, cached, written)
 }
 
 // Failed says that no answer came: nothing was read, written or paid for.
@@ -288,8 +288,8 @@ func (x *Writing) Failed() {
 	w := x.writer
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.finish(x) && x.Node >= 0 {
-		w.forget(x, x.prefix(x.Read+1))
+	if w.finish(x) {
+		w.correct(x, x.prefix(x.Read+1), 0)
 	}
 }
 
@@ -303,9 +303,18 @@ func (w *Writer) finish(x *Writing) bool {
 	return true
 }
 
-// forget learns that much less of a prompt is in the cache than was expected.
-func (w *Writer) forget(x *Writing, have int64) {
-	for i := max(x.Read, x.Node); i >= 0 && x.nodes[i].Tokens/2 > have; i-- {
+// correct forgets what should be in the cache and is not, as the provider counts. Its tokens are not exactly ours.
+func (w *Writer) correct(x *Writing, cached, written int64) {
+	read := x.prefix(x.Read + 1)
+	for i := max(x.Read, x.Node); i >= 0; i-- {
+		n := x.nodes[i].Tokens
+		if i <= x.Read && cached+written >= n/2 {
+			return
+		}
+		fresh := n - read
+		if i > x.Read && (written >= fresh/2 || cached >= read+fresh/2) {
+			continue
+		}
 		if was := w.prefixes.find(x.nodes[i].Hash); was != nil {
 			was.life, was.until = 0, 0
 		}

@@ -219,6 +219,39 @@ func TestWriterFailed(t *testing.T) {
 	}
 }
 
+// TestWriterLongerPrefix has a prefix of which most is in the cache. Whether the rest was written is what the answer says.
+func TestWriterLongerPrefix(t *testing.T) {
+	for name, c := range map[string]struct {
+		finish func(x *Writing, at time.Time)
+		read   int // node that the next prompt should read
+	}{
+		"written":           {func(x *Writing, at time.Time) { x.Answered(10_000, 2500, at) }, 24},
+		"counted lower":     {func(x *Writing, at time.Time) { x.Answered(8000, 2000, at) }, 24},
+		"written by others": {func(x *Writing, at time.Time) { x.Answered(12_500, 0, at) }, 24},
+		"all written again": {func(x *Writing, at time.Time) { x.Answered(0, 12_500, at) }, 24},
+		"not written":       {func(x *Writing, at time.Time) { x.Answered(10_000, 0, at) }, 19},
+		"failed":            {func(x *Writing, _ time.Time) { x.Failed() }, 19},
+		"nothing there":     {func(x *Writing, at time.Time) { x.Answered(0, 0, at) }, -1},
+	} {
+		w, at := hot(t)
+		for i := uint64(0); ; i++ {
+			at = at.Add(time.Second)
+			x := w.Arrive(shared(at, 1, 25, 5000+i, 1), anthropic)
+			if x.Read != 19 || i > 100 {
+				t.Fatalf("%s: call %d reads %d, want 19", name, i, x.Read)
+			}
+			if x.Node == 24 {
+				c.finish(x, at)
+				break
+			}
+			x.Answered(10_000, 0, at)
+		}
+		if x := w.Arrive(shared(at, 1, 25, 9000, 1), anthropic); x.Read != c.read {
+			t.Errorf("%s: reads %d, want %d", name, x.Read, c.read)
+		}
+	}
+}
+
 // TestWriterShorterAfterLonger has a prefix in the cache for five minutes: what comes after it is not advised for an hour.
 func TestWriterShorterAfterLonger(t *testing.T) {
 	w, at := hot(t)
@@ -231,6 +264,17 @@ func TestWriterShorterAfterLonger(t *testing.T) {
 			t.Fatalf("call %d: an hour is advised after node %d", i, x.Read)
 		}
 		x.Answered(p.Tokens, 0, p.At)
+	}
+}
+
+// checkPossible fails the test if a provider could not do what is advised.
+func checkPossible(t *testing.T, name string, x *Writing, p Prompt, r WriteRates) {
+	t.Helper()
+	switch {
+	case x.Read < -1 || x.Read >= len(p.Nodes) || x.Node < -1 || x.Node >= len(p.Nodes):
+		t.Errorf("%s: reads %d and writes %d of %d nodes", name, x.Read, x.Node, len(p.Nodes))
+	case x.Node >= 0 && (x.Node <= x.Read || p.Nodes[x.Node].Tokens < p.Least || x.Option >= len(r.Options)):
+		t.Errorf("%s: reads %d, writes %d with option %d", name, x.Read, x.Node, x.Option)
 	}
 }
 
@@ -256,9 +300,7 @@ func TestWriterBadInput(t *testing.T) {
 			"huge": {Input: 1 << 62, Cached: 1, Options: []WriteOption{{1 << 62, 1<<63 - 1}}},
 		} {
 			x := w.Arrive(p, r)
-			if x.Node >= len(p.Nodes) || x.Read >= len(p.Nodes) || x.Node >= 0 && x.Option >= len(r.Options) {
-				t.Errorf("%s, rates %s: %d, %d, %d", name, rate, x.Read, x.Node, x.Option)
-			}
+			checkPossible(t, name+", rates "+rate, x, p, r)
 			if (rate == "none" || rate == "no options" || rate == "dear reads" || rate == "negative" || rate == "no time") && x.Node >= 0 {
 				t.Errorf("%s, rates %s: writes node %d", name, rate, x.Node)
 			}
@@ -307,12 +349,7 @@ func TestWriterAnyOrder(t *testing.T) {
 			at = at.Add(time.Duration(random.ExpFloat64() * float64(20*time.Second)))
 			p := shared(at, uint64(random.IntN(5)), random.IntN(20), uint64(i), random.IntN(5))
 			x := w.Arrive(p, anthropic)
-			switch {
-			case x.Read < -1 || x.Read >= len(p.Nodes) || x.Node < -1 || x.Node >= len(p.Nodes):
-				t.Fatalf("seed %d, call %d: reads %d and writes %d of %d nodes", seed, i, x.Read, x.Node, len(p.Nodes))
-			case x.Node >= 0 && (x.Node <= x.Read || p.Nodes[x.Node].Tokens < p.Least):
-				t.Fatalf("seed %d, call %d: writes node %d, reads %d", seed, i, x.Node, x.Read)
-			}
+			checkPossible(t, fmt.Sprintf("seed %d, call %d", seed, i), x, p, anthropic)
 			open = append(open, x)
 			for len(open) > 0 && random.IntN(3) > 0 {
 				k := random.IntN(len(open))

@@ -1,0 +1,48 @@
+package middleware
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// held is a context cache of a prefix, which may not exist yet, or not any more. Its fields are guarded by the scope's mu.
+type held struct {
+	sum   prefixSum
+	query price.Query
+	tags  map[string]string // of what caused it
+
+	handles  int            // registrations that were not closed
+	body     []byte         // the request that creates it, without its time to live, if it is registered
+	elements []wire.Element // of what it holds, if it is registered
+	media    bool           // it holds what is no text
+	ttl      time.Duration  // for how long it is held after a use, if it is registered
+
+	making chan struct{} // closed when its creation has ended; nil if none is under way
+	why    string        // why it does not exist; "" if it does, or was never tried
+	again  time.Time     // when it may be tried again
+
+	name   string // "" if it does not exist
+	tokens int64
+	from   time.Time
+	until  time.Time     // by our clock
+	skew   time.Duration // of the provider's clock, which is ahead by that
+	lease  *lease        // for how long it may live, if an answer to a change of until was not seen
+	others bool          // another replica has created it, and deletes it
+	busy   bool          // a change of its time to live is under way
+	fixed  time.Time     // when such a change may be tried again, after one that failed
+	uses   int64
+}
+
+// expiryMargin is how long a cache must still live to be used: the request has to arrive before the cache expires.
+const expiryMargin = 5 * time.Second
+
+// usable reports whether a request that is sent now can use the cache.
+func (h *held) usable(now time.Time) bool { return h.name != "" && h.until.Sub(now) > expiryMargin }
+
+// failed notes why a cache was not made, and when it may be tried again.
+func (h *held) failed(again time.Time, format string, args ...any) {
+	h.why, h.again = fmt.Sprintf(format, args...), again
+}
