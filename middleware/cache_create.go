@@ -68,7 +68,7 @@ func (s *scope) start(n *creation, now time.Time) error {
 	return nil
 }
 
-// create creates the cache for which start returned no error, and tells package reuse and those who wait for it.
+// create creates the cache for which start returned no error, and reports to package reuse and to those who wait for it.
 func (s *scope) create(n *creation) {
 	ctx, cancel := context.WithTimeout(context.Background(), createTimeout)
 	defer cancel()
@@ -111,34 +111,59 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 			return nil
 		}
 	}
-	e := n.errand
-	e.most = n.most
-	display := "skinflint " + rand.Text() // by which it is found if the answer is lost
-	err := s.send(ctx, e, http.MethodPost, "", append([]byte(`{"ttl":"`+seconds(n.ttl)+`","displayName":"`+display+`",`), n.body[1:]...))
-	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.stored.Created, Expires: e.stored.Expires, Owner: k.owner}
-	if !isCacheName(made.Name) {
-		made.Name = ""
-	}
-	if e.row.Outcome == policy.Ambiguous || e.served() && made.Name == "" {
-		if found, ok := s.orphan(ctx, e, display); ok {
-			made, err = found, nil
-			s.caching.found(e.row, n.held.query, found)
-		}
-	}
-	if made.Name == "" {
+	made, err := s.request(ctx, n)
+	if err != nil {
 		if k.registry != nil {
 			err = errors.Join(err, k.registry.Release(context.WithoutCancel(ctx), key, k.owner))
 		}
-		switch {
-		case err != nil:
-		case e.served():
-			err = errors.New("the provider's answer does not name the context cache")
-		default:
-			err = e.rejection()
-		}
 		return err
 	}
-	life := lifeOf(made, n.ttl, e.row.At)
+	if err := s.date(ctx, n, &made); err != nil {
+		return err
+	}
+	shared := made
+	if k.registry != nil {
+		if shared, err = k.registry.Publish(ctx, key, made); err != nil || shared.Name == "" {
+			shared = made // no other replica sees it
+		}
+	}
+	s.exists(n, shared)
+	if shared.Name != made.Name {
+		surplus := &held{name: made.Name, lease: &lease{made.Expires}, tags: n.errand.tags}
+		_ = s.remove(ctx, surplus, n.errand.parent) // a failure is logged, and close tries again
+	}
+	return nil
+}
+
+// request asks the provider for the cache. If the answer is lost, it looks whether the cache exists.
+func (s *scope) request(ctx context.Context, n *creation) (cachedcontent.Entry, error) {
+	e := n.errand
+	e.most = n.most
+	display := "skinflint " + rand.Text() // by which it is found
+	err := s.send(ctx, e, http.MethodPost, "", append([]byte(`{"ttl":"`+seconds(n.ttl)+`","displayName":"`+display+`",`), n.body[1:]...))
+	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.stored.Created, Expires: e.stored.Expires, Owner: s.caching.owner}
+	named := isCacheName(made.Name)
+	if e.row.Outcome == policy.Ambiguous || e.served() && !named {
+		if found, ok := s.orphan(ctx, e, display); ok {
+			s.caching.found(e.row, n.held.query, found)
+			return found, nil
+		}
+	}
+	switch {
+	case named:
+		return made, nil
+	case err != nil:
+		return made, err
+	case e.served():
+		return made, errors.New("the provider's answer does not name the context cache")
+	}
+	return made, e.rejection()
+}
+
+// date sets the times of a new cache by our clock. A cache that is over before it can be used is deleted.
+func (s *scope) date(ctx context.Context, n *creation, made *cachedcontent.Entry) error {
+	e := n.errand
+	life := lifeOf(*made, n.ttl, e.row.At)
 	if life <= expiryMargin {
 		return errors.Join(fmt.Errorf("the provider holds it for %v only", life), s.remove(ctx, &held{name: made.Name, lease: n.lease, tags: e.tags}, e.parent))
 	}
@@ -148,17 +173,6 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 		n.held.skew = made.Expires.Sub(ours)
 	}
 	made.Created, made.Expires = e.row.At, ours
-	shared := made
-	if k.registry != nil {
-		if shared, err = k.registry.Publish(ctx, key, made); err != nil || shared.Name == "" {
-			shared = made // nobody else sees it
-		}
-	}
-	s.exists(n, shared)
-	if shared.Name != made.Name {
-		surplus := &held{name: made.Name, lease: &lease{made.Expires}, tags: e.tags}
-		_ = s.remove(ctx, surplus, e.parent) // a failure is logged, and close tries again
-	}
 	return nil
 }
 
