@@ -30,6 +30,7 @@ func (c *call) chooseCache() error {
 		return nil
 	}
 	u.measure()
+	c.identify() // it may be the parent of a creation
 	s := u.scope
 	s.mu.Lock()
 	h, turns := s.find(u)
@@ -68,7 +69,8 @@ func (c *call) useRegistered(h *held, turns int) error {
 	}
 	c.use(h, turns)
 	if h.until.Sub(now) < h.ttl/2 && !h.busy {
-		s.caching.background(func() { s.extend(h, now.Add(h.ttl), c.id, set) })
+		until, parent := now.Add(h.ttl), c.id
+		s.caching.background(func() { s.extend(h, until, parent, set) })
 	}
 	return nil
 }

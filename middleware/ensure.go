@@ -18,6 +18,7 @@ import (
 // A CacheHandle is content that the program has registered with [Stack.Ensure]. It is safe for concurrent use.
 type CacheHandle struct {
 	engine   *engine
+	rules    *ruling
 	scope    *scope
 	held     *held
 	elements []wire.Element
@@ -69,7 +70,7 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 		return nil, err
 	}
 	h := sc.register(prefix, q, body, ttl, policy.From(ctx).Tags())
-	handle := &CacheHandle{engine: s.engine, scope: sc, held: h, elements: prefix.Elements}
+	handle := &CacheHandle{engine: s.engine, rules: s.rules, scope: sc, held: h, elements: prefix.Elements}
 	set := s.rules.Load().resolver.Resolve(policy.From(ctx), policy.Subject{Provider: q.Provider, Operation: wire.CreateCache, Model: q.Model}).Cache
 	if err := s.ensure(ctx, handle, set); err != nil {
 		return nil, errors.Join(fmt.Errorf("skinflint: Ensure: %w", err), handle.Close(context.WithoutCancel(ctx)))
@@ -127,7 +128,7 @@ func (s *Stack) scopeFor(ctx context.Context, client *cachedcontent.Client, mode
 // reads the request's body by GetBody, and sends nothing.
 func (h *CacheHandle) Why(req *http.Request) (string, error) {
 	e := h.engine
-	_, facts, ok := e.router.Recognise(req.Method, req.URL)
+	dialect, facts, ok := e.router.Recognise(req.Method, req.URL)
 	switch {
 	case !ok || facts.Prefix == nil || !facts.Caches:
 		return "the request is none that can use a context cache", nil
@@ -147,14 +148,9 @@ func (h *CacheHandle) Why(req *http.Request) (string, error) {
 	if c.prefix == nil {
 		return "the body cannot be read: " + c.body.Skipped(), nil
 	}
-	if model := lastPart(facts.Model); facts.Model != "" && model != h.scope.model {
-		return fmt.Sprintf("the request is for %s, and the cache for %s", model, h.scope.model), nil
-	}
-	if host := hostOf(req.URL); host != h.scope.host {
-		return fmt.Sprintf("the request goes to %s, and the cache is at %s", host, h.scope.host), nil
-	}
-	if account := accountOf(c); account != h.scope.account {
-		return "the request has another key, project or location than the cache", nil
+	dialect.Request(&c.wire, copied.Header, c.body.Fields())
+	if why := h.unused(c); why != "" {
+		return why, nil
 	}
 	if why := mismatch(h.elements, c.prefix.prefix); why != "" {
 		return why, nil
@@ -168,6 +164,25 @@ func (h *CacheHandle) Why(req *http.Request) (string, error) {
 		return cmp.Or(h.held.why, "there is no cache at the moment: the next call has it created"), nil
 	}
 	return "", nil
+}
+
+// unused says why a call does not use the cache, whatever its request begins with; "" if nothing speaks against it.
+func (h *CacheHandle) unused(c *call) string {
+	id := idOf(c, c.wire.Model)
+	settings := h.rules.Load().resolver.Resolve(c.options, c.subject())
+	switch {
+	case c.wire.Cache != "" || c.options.CachedContent() != "":
+		return "the request or its context names a context cache itself"
+	case c.wire.Prefix.TextOnly() && !settings.Cache.Compatible:
+		return "the policy has no Cache.Compatible, without which no cache is used on this API"
+	case id.model != h.scope.model:
+		return fmt.Sprintf("the request is for %s, and the cache for %s", id.model, h.scope.model)
+	case id.host != h.scope.host:
+		return fmt.Sprintf("the request goes to %s, and the cache is at %s", id.host, h.scope.host)
+	case id.account != h.scope.account:
+		return "the request has another key, project or location than the cache"
+	}
+	return ""
 }
 
 // Name returns the name of the cache; "" if there is none at the moment.
