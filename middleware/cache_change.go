@@ -57,8 +57,9 @@ func (s *scope) extend(h *held, until time.Time, parent string, set policy.Cache
 		return
 	}
 	h.busy = true
+	l := h.lease
 	s.mu.Unlock()
-	err := s.extendWithin(h, name, &errand{parent: parent, tags: h.tags}, until, set, now)
+	err := s.extendWithin(h, name, l, &errand{parent: parent, tags: h.tags}, until, set, now)
 	s.mu.Lock()
 	h.busy = false
 	if err != nil {
@@ -70,7 +71,7 @@ func (s *scope) extend(h *held, until time.Time, parent string, set policy.Cache
 	}
 }
 
-func (s *scope) extendWithin(h *held, name string, e *errand, until time.Time, set policy.Cache, now time.Time) error {
+func (s *scope) extendWithin(h *held, name string, l *lease, e *errand, until time.Time, set policy.Cache, now time.Time) error {
 	more, err := s.affords(h, until, &set)
 	if err != nil {
 		return err
@@ -84,7 +85,7 @@ func (s *scope) extendWithin(h *held, name string, e *errand, until time.Time, s
 	cost := e.cost()
 	if err != nil || e.row.Outcome == policy.Ambiguous { // it may have been extended
 		cost = max(cost, more)
-		s.spent.lives(h.lease, until)
+		s.spent.lives(l, until)
 	}
 	s.spent.settle(more, cost, time.Now())
 	switch {
@@ -102,7 +103,7 @@ func (s *scope) extendWithin(h *held, name string, e *errand, until time.Time, s
 	}
 	if h.name == name {
 		h.until = until
-		s.spent.lives(h.lease, until)
+		s.spent.lives(l, until)
 	}
 	s.mu.Unlock()
 	s.holder.Extended(h.sum.id(), until)

@@ -181,7 +181,7 @@ func (c *call) createByReuse(v *reuse.Visit, now time.Time) {
 		held: &held{sum: u.sums[i], query: q, tags: c.options.Tags(), media: u.media}, body: body, ttl: max(v.Create.For, shortestTTL),
 		visit: v, errand: &errand{parent: c.id, tags: c.options.Tags()}, set: set,
 	}
-	u.scope.bound(n, now)
+	u.scope.bound(n, q, u.media, now)
 	if err := c.make(n, wait); err != nil {
 		if n.lease == nil {
 			v.NotMade(now) // otherwise create says what became of it

@@ -56,7 +56,8 @@ func (s *scope) countFirst(ctx context.Context, n *creation) {
 	}
 	s.mu.Lock()
 	n.held.counted = tokens
+	q, media := n.held.query, n.held.media
 	s.mu.Unlock()
 	n.tokens = tokens
-	s.bound(n, time.Now())
+	s.bound(n, q, media, time.Now())
 }

@@ -32,7 +32,8 @@ type creation struct {
 	visit  *reuse.Visit
 	errand *errand
 	set    policy.Cache
-	lease  *lease // nil: it was not started
+	lease  *lease        // nil: it was not started
+	skew   time.Duration // of the provider's clock
 }
 
 // errExists says that the cache exists, or that another call creates it.
@@ -171,9 +172,8 @@ func (s *scope) date(ctx context.Context, n *creation, made *cachedcontent.Entry
 		return errors.Join(fmt.Errorf("the provider holds it for %v only", life), s.remove(ctx, &held{name: made.Name, lease: n.lease, tags: e.tags}, e.parent))
 	}
 	ours := e.row.At.Add(life)
-	n.held.skew = 0
 	if !made.Expires.IsZero() {
-		n.held.skew = made.Expires.Sub(ours)
+		n.skew = made.Expires.Sub(ours)
 	}
 	made.Created, made.Expires = e.row.At, ours
 	return nil
@@ -219,7 +219,7 @@ func (s *scope) exists(n *creation, e cachedcontent.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := n.held
-	h.lease, h.fixed = n.lease, time.Time{}
+	h.lease, h.skew, h.fixed = n.lease, n.skew, time.Time{}
 	s.spent.lives(h.lease, e.Expires)
 	h.name, h.tokens, h.from, h.until, h.why = e.Name, e.Tokens, e.Created, e.Expires, ""
 	h.others = s.caching.registry != nil && e.Owner != s.caching.owner
@@ -281,21 +281,21 @@ func (s *scope) wait(ctx context.Context, h *held) error {
 
 // bound sets what the cache may cost at most, with its storage. If the provider has not counted its tokens, each byte is at most
 // one token, and what is no text is at most the context window.
-func (s *scope) bound(n *creation, now time.Time) {
-	catalog, q := s.caching.prices(), n.held.query
+func (s *scope) bound(n *creation, q price.Query, media bool, now time.Time) {
+	catalog := s.caching.prices()
 	tokens := int64(len(n.body))
 	window, _, ok := catalog.Limits(q.Provider, q.Model)
 	switch {
 	case n.tokens > 0:
 		tokens = n.tokens
-	case ok && (n.held.media || window < tokens):
+	case ok && (media || window < tokens):
 		tokens = window
-	case n.held.media:
+	case media:
 		n.noMost = errors.New("it holds what is no text, and the model's context window is not known")
 		return
 	}
 	q.Tier, q.At = string(policy.Standard), now
-	most, err := catalog.Bound(q, price.Size{Input: tokens, Text: !n.held.media, ShortWrites: true})
+	most, err := catalog.Bound(q, price.Size{Input: tokens, Text: !media, ShortWrites: true})
 	if err == nil {
 		var storage price.StorageCost
 		storage, err = catalog.Storage(q, tokens, now, now.Add(n.ttl))
@@ -308,8 +308,9 @@ func (s *scope) bound(n *creation, now time.Time) {
 func (s *scope) registered(h *held, parent string, tags map[string]string, set policy.Cache, now time.Time) *creation {
 	s.mu.Lock()
 	n := &creation{held: h, body: h.body, ttl: h.ttl, tokens: max(h.counted, h.tokens), set: set, errand: &errand{parent: parent, tags: tags}}
+	q, media := h.query, h.media
 	s.mu.Unlock()
-	s.bound(n, now)
+	s.bound(n, q, media, now)
 	return n
 }
 
