@@ -176,7 +176,7 @@ func TestWritesInALongBody(t *testing.T) {
 	})
 }
 
-// A model that writes implicitly is told not to, and what it wrote otherwise is in the row.
+// A model that writes implicitly is asked not to, and what it wrote otherwise is in the row.
 func TestImplicitWritesAreDeclined(t *testing.T) {
 	for none, written := range map[bool]bool{true: false, false: true} {
 		synctest.Test(t, func(t *testing.T) {

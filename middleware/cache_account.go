@@ -32,6 +32,18 @@ func newCacheSender(c *call) (s cacheSender, ok bool) {
 	return s, true
 }
 
+// hostOf returns the host of a URL in one spelling: in lower case, and without the port that the scheme means by itself.
+func hostOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	switch strings.ToLower(u.Scheme) {
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	}
+	return host
+}
+
 // accountOf returns whose caches a call can use: the project and its location, or a hash of the key.
 func accountOf(c *call) string {
 	if p := c.wire.CacheParent(); p != "" {
@@ -46,7 +58,7 @@ func accountOf(c *call) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// scope returns the scope of a call, whose key becomes the latest of it; nil if its provider has no caches there.
+// scope returns the scope of a call, whose key becomes the latest of it; nil if it can have none.
 func (c *call) scope() *scope {
 	sender, ok := newCacheSender(c)
 	if !ok {
@@ -57,5 +69,5 @@ func (c *call) scope() *scope {
 
 // idOf returns the id of the scope of a call, or of a request for caches, and of a model.
 func idOf(c *call, model string) scopeID {
-	return scopeID{c.wire.Provider, c.request.URL.Host, accountOf(c), lastPart(model)}
+	return scopeID{c.wire.Provider, hostOf(c.request.URL), accountOf(c), lastPart(model)}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // In automatic mode, a prefix that many calls share is cached, and pays for itself.
@@ -110,4 +111,42 @@ func TestEnsureOnCompatibleFace(t *testing.T) {
 			w.Errorf("%+v", g)
 		}
 	})
+}
+
+// What a call has done to a cache has the call as its parent.
+func TestCacheParent(t *testing.T) {
+	auto := policy.Policy{Cache: policy.Cache{Mode: policy.CacheAuto, Create: policy.CacheBefore}}
+	for name, registered := range map[string]bool{"automatic": false, "registered": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, llmtest.Config{}, auto, func(w *world) {
+				if registered {
+					w.provider.KillCache(w.ensure(library()).Name())
+				}
+				for n := range 100 {
+					if status := w.gemini(w.Context(), asking(fmt.Sprintf("Question %d?", n))); status != 200 {
+						w.Fatalf("call %d: %d", n, status)
+					}
+					time.Sleep(3 * time.Second)
+				}
+				synctest.Wait()
+				calls, created := map[string]bool{}, 0
+				for _, r := range w.stack.Rows() {
+					if r.Operation == wire.Generate {
+						calls[r.Call] = true
+					}
+				}
+				for i, r := range w.stack.Rows() {
+					if r.Operation != wire.CreateCache || registered && i == 0 {
+						continue
+					}
+					if created++; !calls[r.Parent] {
+						w.Errorf("the parent is %q: %+v", r.Parent, r)
+					}
+				}
+				if created == 0 {
+					w.Error("no cache was created for a call")
+				}
+			})
+		})
+	}
 }

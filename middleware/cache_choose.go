@@ -16,9 +16,13 @@ import (
 func (c *call) chooseCache() error {
 	u, set := c.prefix, &c.settings.Cache
 	if c.wire.Prefix.TextOnly() && !set.Compatible {
+		if k := &c.engine.caching; k.registered.Load() > 0 && k.known(idOf(c, c.wire.Model)) != nil {
+			c.noteCache("cache.compatible is not set")
+		}
 		return nil
 	}
 	if u.scope = c.scope(); u.scope == nil {
+		c.noteCache(manyScopes)
 		return nil
 	}
 	if p := u.prefix.Problem; p != "" {
@@ -26,6 +30,7 @@ func (c *call) chooseCache() error {
 		return nil
 	}
 	u.measure()
+	c.identify() // it may be the parent of a creation
 	s := u.scope
 	s.mu.Lock()
 	h, turns := s.find(u)
@@ -64,7 +69,8 @@ func (c *call) useRegistered(h *held, turns int) error {
 	}
 	c.use(h, turns)
 	if h.until.Sub(now) < h.ttl/2 && !h.busy {
-		s.caching.background(func() { s.extend(h, now.Add(h.ttl), c.id, set) })
+		until, parent := now.Add(h.ttl), c.id
+		s.caching.background(func() { s.extend(h, until, parent, set) })
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ type creation struct {
 	held   *held
 	body   []byte // of the request, without the time to live
 	ttl    time.Duration
+	tokens int64      // as the provider counts them; 0 if it was not asked
 	most   price.Pico // that it may cost, with its storage
 	noMost error      // why that has no bound
 	visit  *reuse.Visit
@@ -49,6 +50,8 @@ func (s *scope) start(n *creation, now time.Time) error {
 	switch {
 	case h.making != nil, h.usable(now):
 		return errExists
+	case s.ended:
+		return errors.New(manyScopes)
 	case s.never != "":
 		return errors.New(s.never)
 	case now.Before(h.again):
@@ -69,7 +72,7 @@ func (s *scope) start(n *creation, now time.Time) error {
 	return nil
 }
 
-// create creates the cache for which start returned no error, and tells package reuse and those who wait for it.
+// create creates the cache for which start returned no error, and reports to package reuse and to those who wait for it.
 func (s *scope) create(n *creation) {
 	ctx, cancel := context.WithTimeout(context.Background(), createTimeout)
 	defer cancel()
@@ -112,37 +115,62 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 			return nil
 		}
 	}
+	made, err := s.request(ctx, n)
+	if err != nil {
+		if k.registry != nil {
+			err = errors.Join(err, k.registry.Release(context.WithoutCancel(ctx), key, k.owner))
+		}
+		return err
+	}
+	if err := s.date(ctx, n, &made); err != nil {
+		return err
+	}
+	shared := made
+	if k.registry != nil {
+		if shared, err = k.registry.Publish(ctx, key, made); err != nil || shared.Name == "" {
+			shared = made // no other replica sees it
+		}
+	}
+	s.exists(n, shared)
+	if shared.Name != made.Name {
+		surplus := &held{name: made.Name, lease: &lease{made.Expires}, tags: n.errand.tags}
+		_ = s.remove(ctx, surplus, n.errand.parent) // a failure is logged, and close tries again
+	}
+	return nil
+}
+
+// request asks the provider for the cache. If the answer is lost, it looks whether the cache exists.
+func (s *scope) request(ctx context.Context, n *creation) (cachedcontent.Entry, error) {
 	e := n.errand
 	e.most = n.most
-	display := "skinflint " + rand.Text() // by which it is found if the answer is lost
+	display := "skinflint " + rand.Text() // by which it is found
 	err := s.send(ctx, e, http.MethodPost, "", append([]byte(`{"ttl":"`+seconds(n.ttl)+`","displayName":"`+display+`",`), n.body[1:]...))
-	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.stored.Created, Expires: e.stored.Expires, Owner: k.owner}
-	if !isCacheName(made.Name) {
-		made.Name = ""
-	}
-	if e.row.Outcome == policy.Ambiguous || e.served() && made.Name == "" {
+	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.stored.Created, Expires: e.stored.Expires, Owner: s.caching.owner}
+	named := isCacheName(made.Name)
+	if e.row.Outcome == policy.Ambiguous || e.served() && !named {
 		if found, ok := s.orphan(ctx, e, display); ok {
-			made, err = found, nil
 			s.mu.Lock()
 			q := n.held.query
 			s.mu.Unlock()
 			s.caching.found(e.row, q, found)
+			return found, nil
 		}
 	}
-	if made.Name == "" {
-		if k.registry != nil {
-			err = errors.Join(err, k.registry.Release(context.WithoutCancel(ctx), key, k.owner))
-		}
-		switch {
-		case err != nil:
-		case e.served():
-			err = errors.New("the provider's answer does not name the context cache")
-		default:
-			err = e.rejection()
-		}
-		return err
+	switch {
+	case named:
+		return made, nil
+	case err != nil:
+		return made, err
+	case e.served():
+		return made, errors.New("the provider's answer does not name the context cache")
 	}
-	life := lifeOf(made, n.ttl, e.row.At)
+	return made, e.rejection()
+}
+
+// date sets the times of a new cache by our clock. A cache that is over before it can be used is deleted.
+func (s *scope) date(ctx context.Context, n *creation, made *cachedcontent.Entry) error {
+	e := n.errand
+	life := lifeOf(*made, n.ttl, e.row.At)
 	if life <= expiryMargin {
 		return errors.Join(fmt.Errorf("the provider holds it for %v only", life), s.remove(ctx, &held{name: made.Name, lease: n.lease, tags: e.tags}, e.parent))
 	}
@@ -151,17 +179,6 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 		n.skew = made.Expires.Sub(ours)
 	}
 	made.Created, made.Expires = e.row.At, ours
-	shared := made
-	if k.registry != nil {
-		if shared, err = k.registry.Publish(ctx, key, made); err != nil || shared.Name == "" {
-			shared = made // nobody else sees it
-		}
-	}
-	s.exists(n, shared)
-	if shared.Name != made.Name {
-		surplus := &held{name: made.Name, lease: &lease{made.Expires}, tags: e.tags}
-		_ = s.remove(ctx, surplus, e.parent) // a failure is logged, and close tries again
-	}
 	return nil
 }
 
@@ -265,14 +282,18 @@ func (s *scope) wait(ctx context.Context, h *held) error {
 	}
 }
 
-// bound sets what the cache may cost at most, with its storage. Each byte is at most one token; what is no text is at most the
-// context window.
+// bound sets what the cache may cost at most, with its storage. If the provider has not counted its tokens, each byte is at most
+// one token, and what is no text is at most the context window.
 func (s *scope) bound(n *creation, q price.Query, media bool, now time.Time) {
 	catalog := s.caching.prices()
 	tokens := int64(len(n.body))
-	if window, _, ok := catalog.Limits(q.Provider, q.Model); ok && (media || window < tokens) {
+	window, _, ok := catalog.Limits(q.Provider, q.Model)
+	switch {
+	case n.tokens > 0:
+		tokens = n.tokens
+	case ok && (media || window < tokens):
 		tokens = window
-	} else if media {
+	case media:
 		n.noMost = errors.New("it holds what is no text, and the model's context window is not known")
 		return
 	}
@@ -289,7 +310,7 @@ func (s *scope) bound(n *creation, q price.Query, media bool, now time.Time) {
 // registered returns the creation of a registered cache.
 func (s *scope) registered(h *held, parent string, tags map[string]string, set policy.Cache, now time.Time) *creation {
 	s.mu.Lock()
-	n := &creation{held: h, body: h.body, ttl: h.ttl, set: set, errand: &errand{parent: parent, tags: tags}}
+	n := &creation{held: h, body: h.body, ttl: h.ttl, tokens: max(h.counted, h.tokens), set: set, errand: &errand{parent: parent, tags: tags}}
 	q, media := h.query, h.media
 	s.mu.Unlock()
 	s.bound(n, q, media, now)

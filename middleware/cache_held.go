@@ -24,16 +24,17 @@ type held struct {
 	why    string        // why it does not exist; "" if it does, or was never tried
 	again  time.Time     // when it may be tried again
 
-	name   string // "" if it does not exist
-	tokens int64
-	from   time.Time
-	until  time.Time     // by our clock
-	skew   time.Duration // of the provider's clock, which is ahead by that
-	lease  *lease        // for how long it may live, if an answer to a change of until was not seen
-	others bool          // another replica has created it, and deletes it
-	busy   bool          // a change of its time to live is under way
-	fixed  time.Time     // when such a change may be tried again, after one that failed
-	uses   int64
+	name    string // "" if it does not exist
+	tokens  int64
+	counted int64 // the tokens that it will hold, if the provider was asked
+	from    time.Time
+	until   time.Time     // by our clock
+	skew    time.Duration // of the provider's clock, which is ahead by that
+	lease   *lease        // for how long it may live, if an answer to a change of until was not seen
+	others  bool          // another replica has created it, and deletes it
+	busy    bool          // a change of its time to live is under way
+	fixed   time.Time     // when such a change may be tried again, after one that failed
+	uses    int64
 }
 
 // expiryMargin is how long a cache must still live to be used: the request has to arrive before the cache expires.

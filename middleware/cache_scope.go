@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -32,7 +33,7 @@ type caching struct {
 	salt       string // the same
 
 	mu       sync.Mutex
-	scopes   bounded[*scope]    // by scopeID
+	scopes   map[scopeID]*scope // at most maxScopes
 	accounts bounded[*spending] // by what of it is not the model
 	closed   bool
 	work     sync.WaitGroup // creations, renewals and deletions in the background
@@ -43,6 +44,7 @@ type caching struct {
 type scope struct {
 	scopeID
 	caching *caching
+	latest  time.Time // when it was last asked for; guarded by the mu of caching
 
 	holder *reuse.Holder
 	writer *reuse.Writer
@@ -54,6 +56,7 @@ type scope struct {
 	kept    []*held // caches that are not used any more, and could not be deleted
 	least   int64   // the fewest tokens of a cache, as far as refusals said so
 	never   string  // why no cache can be made; "" if one can
+	ended   bool    // it was forgotten: no cache may be made any more
 	rate    tokenRate
 	prompts PromptTally
 	hints   cacheHints
@@ -100,23 +103,41 @@ func (s *cacheSender) request(ctx context.Context, method, name string, body []b
 func (k *caching) known(id scopeID) *scope {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.scopes.values[id.String()]
+	return k.scopes[id]
 }
-
-// String returns the scope's key in a map.
-func (id scopeID) String() string { return id.payer() + " " + id.model }
 
 // payer stands for who pays: an account of a provider, at a host.
 func (id scopeID) payer() string {
 	return strings.Join([]string{id.provider, id.host, id.account}, " ")
 }
 
+// The bounds of what is remembered: how many scopes there are, and how many prefixes each of them remembers, at about 100 bytes
+// each. The first scopes remember more, as most programs have few.
+const (
+	maxScopes    = 512
+	firstScopes  = 16
+	manyPrefixes = 100_000
+	somePrefixes = 10_000
+)
+
+// manyScopes says why there is no scope for a call.
+const manyScopes = "too many keys and models have context caches"
+
 // scope returns a scope, which is made if there is none. Its caches are changed by the sender from now on, unless the program
-// has configured a client for it.
+// has configured a client for it. It returns nil if there are too many scopes with caches.
 func (k *caching) scope(id scopeID, sender cacheSender) *scope {
+	now := time.Now()
 	k.mu.Lock()
-	s := k.scopes.values[id.String()]
+	s := k.scopes[id]
+	if s == nil && len(k.scopes) >= maxScopes && !k.evict() {
+		k.mu.Unlock()
+		return nil
+	}
 	if s == nil {
+		prefixes := manyPrefixes
+		if len(k.scopes) >= firstScopes {
+			prefixes = somePrefixes
+		}
 		spent := k.accounts.values[id.payer()]
 		if spent == nil {
 			spent = new(spending)
@@ -124,10 +145,14 @@ func (k *caching) scope(id scopeID, sender cacheSender) *scope {
 		}
 		s = &scope{
 			scopeID: id, caching: k, spent: spent, held: make(map[prefixSum]*held),
-			holder: reuse.NewHolder(reuse.HolderConfig{}), writer: reuse.NewWriter(reuse.WriterConfig{}),
+			holder: reuse.NewHolder(reuse.HolderConfig{Blocks: prefixes}), writer: reuse.NewWriter(reuse.WriterConfig{Blocks: prefixes}),
 		}
-		k.scopes.put(id.String(), s)
+		if k.scopes == nil {
+			k.scopes = make(map[scopeID]*scope)
+		}
+		k.scopes[id] = s
 	}
+	s.latest = now
 	k.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,11 +162,52 @@ func (k *caching) scope(id scopeID, sender cacheSender) *scope {
 	return s
 }
 
+// evict forgets the scope that was not asked for for longest, of those that have no cache and no registered content. It reports
+// false if there is none. k.mu is held.
+func (k *caching) evict() bool {
+	var oldest *scope
+	for _, s := range k.scopes {
+		if (oldest == nil || s.latest.Before(oldest.latest)) && s.idle() {
+			oldest = s
+		}
+	}
+	if oldest == nil || !oldest.end() {
+		return false
+	}
+	delete(k.scopes, oldest.scopeID)
+	return true
+}
+
+// idle reports whether the scope has no cache and no registered content.
+func (s *scope) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.empty()
+}
+
+// end has the scope make no caches from now on, if it is idle. It reports whether it is.
+func (s *scope) end() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = s.empty()
+	return s.ended
+}
+
+// empty is idle. s.mu is held.
+func (s *scope) empty() bool {
+	for _, h := range s.held {
+		if h.name != "" || h.making != nil || h.handles > 0 {
+			return false
+		}
+	}
+	return len(s.kept) == 0
+}
+
 // all returns the scopes.
 func (k *caching) all() (scopes []*scope) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, s := range k.scopes.values {
+	for _, s := range k.scopes {
 		scopes = append(scopes, s)
 	}
 	return scopes

@@ -95,6 +95,10 @@ func writeSpot(e *wire.Element, operation string) (wire.WriteSpot, bool) {
 func (c *call) chooseByWriter(spots []spot) {
 	u, now := c.prefix, time.Now()
 	s := c.engine.caching.scope(idOf(c, c.wire.Model), cacheSender{})
+	if s == nil {
+		c.noteCache(manyScopes)
+		return
+	}
 	rates, err := c.engine.book.Catalog().Caching(c.account(now).query(policy.Standard), s.tokens(u.prefix.Size))
 	if err != nil {
 		c.noteCache(reasonOf(err))

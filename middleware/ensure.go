@@ -18,6 +18,7 @@ import (
 // A CacheHandle is content that the program has registered with [Stack.Ensure]. It is safe for concurrent use.
 type CacheHandle struct {
 	engine   *engine
+	rules    *ruling
 	scope    *scope
 	held     *held
 	elements []wire.Element
@@ -32,8 +33,9 @@ type CacheHandle struct {
 // The client says which API and which key the cache is for; it need not be over the stack. The cache is created through the
 // stack, as a call of its own, and is shared: the same content for the same key and model has one cache, however often it is
 // registered. It is renewed when it is used in the second half of its time to live, and created again when it was lost or has
-// expired and a call needs it: that call waits for it unless the policy's Create is beside. A cache that no call uses expires
-// at the end of its time to live. [CacheHandle.Close] and [Stack.Close] delete it.
+// expired and a call needs it: that call is sent as it is, or waits for the cache if the policy's Create is before. So the time
+// to live should be longer than the time between two calls. A cache that no call uses expires at the end of its time to live.
+// [CacheHandle.Close] and [Stack.Close] delete it.
 //
 // Ensure fails, and registers nothing, if the content is invalid, if the policy's caps do not allow the cache, or if the
 // provider rejects it. A call never fails because of the cache: if the provider rejects that, the call is sent as it was.
@@ -68,7 +70,7 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 		return nil, err
 	}
 	h := sc.register(prefix, q, body, ttl, policy.From(ctx).Tags())
-	handle := &CacheHandle{engine: s.engine, scope: sc, held: h, elements: prefix.Elements}
+	handle := &CacheHandle{engine: s.engine, rules: s.rules, scope: sc, held: h, elements: prefix.Elements}
 	set := s.rules.Load().resolver.Resolve(policy.From(ctx), policy.Subject{Provider: q.Provider, Operation: wire.CreateCache, Model: q.Model}).Cache
 	if err := s.ensure(ctx, handle, set); err != nil {
 		return nil, errors.Join(fmt.Errorf("skinflint: Ensure: %w", err), handle.Close(context.WithoutCancel(ctx)))
@@ -80,6 +82,9 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 func (s *Stack) ensure(ctx context.Context, handle *CacheHandle, set policy.Cache) error {
 	sc, h := handle.scope, handle.held
 	n := sc.registered(h, "", policy.From(ctx).Tags(), set, time.Now())
+	if n.noMost != nil || n.most > set.MaxCost {
+		sc.countFirst(ctx, n) // the bound may be much too high
+	}
 	switch err := sc.start(n, time.Now()); {
 	case errors.Is(err, errExists):
 	case err != nil:
@@ -112,6 +117,9 @@ func (s *Stack) scopeFor(ctx context.Context, client *cachedcontent.Client, mode
 	var body transport.Body
 	c := &call{Context: ctx, engine: s.engine, request: req, dialect: dialect, wire: facts, headers: body.Inspect(req.Header)}
 	sc := s.engine.caching.scope(idOf(c, model), cacheSender{chain: s.chain, client: client})
+	if sc == nil {
+		return nil, price.Query{}, fmt.Errorf("skinflint: Ensure: %s", manyScopes)
+	}
 	c.wire.Model = sc.model
 	return sc, c.account(time.Now()).query(policy.Standard), nil
 }
@@ -120,7 +128,7 @@ func (s *Stack) scopeFor(ctx context.Context, client *cachedcontent.Client, mode
 // reads the request's body by GetBody, and sends nothing.
 func (h *CacheHandle) Why(req *http.Request) (string, error) {
 	e := h.engine
-	_, facts, ok := e.router.Recognise(req.Method, req.URL)
+	dialect, facts, ok := e.router.Recognise(req.Method, req.URL)
 	switch {
 	case !ok || facts.Prefix == nil || !facts.Caches:
 		return "the request is none that can use a context cache", nil
@@ -140,11 +148,9 @@ func (h *CacheHandle) Why(req *http.Request) (string, error) {
 	if c.prefix == nil {
 		return "the body cannot be read: " + c.body.Skipped(), nil
 	}
-	if model := lastPart(facts.Model); facts.Model != "" && model != h.scope.model {
-		return fmt.Sprintf("the request is for %s, and the cache for %s", model, h.scope.model), nil
-	}
-	if account := accountOf(c); account != h.scope.account {
-		return "the request has another key, project or location than the cache", nil
+	dialect.Request(&c.wire, copied.Header, c.body.Fields())
+	if why := h.unused(c); why != "" {
+		return why, nil
 	}
 	if why := mismatch(h.elements, c.prefix.prefix); why != "" {
 		return why, nil
@@ -158,6 +164,25 @@ func (h *CacheHandle) Why(req *http.Request) (string, error) {
 		return cmp.Or(h.held.why, "there is no cache at the moment: the next call has it created"), nil
 	}
 	return "", nil
+}
+
+// unused says why a call does not use the cache, whatever its request begins with; "" if nothing speaks against it.
+func (h *CacheHandle) unused(c *call) string {
+	id := idOf(c, c.wire.Model)
+	settings := h.rules.Load().resolver.Resolve(c.options, c.subject())
+	switch {
+	case c.wire.Cache != "" || c.options.CachedContent() != "":
+		return "the request or its context names a context cache itself"
+	case c.wire.Prefix.TextOnly() && !settings.Cache.Compatible:
+		return "the policy has no Cache.Compatible, without which no cache is used on this API"
+	case id.model != h.scope.model:
+		return fmt.Sprintf("the request is for %s, and the cache for %s", id.model, h.scope.model)
+	case id.host != h.scope.host:
+		return fmt.Sprintf("the request goes to %s, and the cache is at %s", id.host, h.scope.host)
+	case id.account != h.scope.account:
+		return "the request has another key, project or location than the cache"
+	}
+	return ""
 }
 
 // Name returns the name of the cache; "" if there is none at the moment.

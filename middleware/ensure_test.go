@@ -350,6 +350,34 @@ func TestCacheRows(t *testing.T) {
 	})
 }
 
+// A host is the same in another spelling, and a cache of one host is of no use to calls of another.
+func TestCacheIsOfTheHost(t *testing.T) {
+	const google = "generativelanguage.googleapis.com"
+	for host, same := range map[string]bool{
+		google + ":443": true, "GenerativeLanguage.googleapis.com": true, "GENERATIVELANGUAGE.GOOGLEAPIS.COM:443": true,
+		google + ":444": false, "gateway.example": false,
+	} {
+		t.Run(host, func(t *testing.T) {
+			inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
+				h := w.ensure(library())
+				url := strings.Replace(geminiURL, google, host, 1)
+				if status := w.post(w.Context(), url, asking("Why?")); status != 200 {
+					w.Fatal(status)
+				}
+				req, _ := http.NewRequest(http.MethodPost, url, strings.NewReader(asking("Why?")))
+				req.Header.Set("X-Goog-Api-Key", geminiKey)
+				why, err := h.Why(req)
+				if err != nil {
+					w.Error(err)
+				}
+				if (h.Uses() == 1) != same || (why == "") != same {
+					w.Errorf("%d uses, why: %q", h.Uses(), why)
+				}
+			})
+		})
+	}
+}
+
 // A cache whose creation was not answered is found, used and deleted.
 func TestOrphan(t *testing.T) {
 	faults := llmtest.ScriptFunc(func(n int) llmtest.Fault {
@@ -393,4 +421,48 @@ func TestExplainCache(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The handle says what keeps a request from the cache besides its content.
+func TestWhyNotTheCache(t *testing.T) {
+	const other = "gemini-2.5-pro"
+	chat := fmt.Sprintf(`{"model":"MODEL","messages":[{"role":"system","content":"Answer from the book."},{"role":"user","content":%q},{"role":"user","content":"Why?"}]}`, book)
+	named := strings.Replace(asking("Why?"), "{", `{"cachedContent":"cachedContents/mine",`, 1)
+	compatible := policy.Policy{Cache: policy.Cache{Compatible: true}}
+	for name, test := range map[string]struct {
+		policy    policy.Policy
+		url, body string
+		with      []policy.Option
+		want      string
+	}{
+		"used":           {policy.Policy{}, geminiURL, asking("Why?"), nil, ""},
+		"used in a chat": {compatible, geminiFaceURL, strings.Replace(chat, "MODEL", cacheModel, 1), nil, ""},
+		"models/":        {compatible, geminiFaceURL, strings.Replace(chat, "MODEL", "models/"+cacheModel, 1), nil, ""},
+		"not compatible": {policy.Policy{}, geminiFaceURL, strings.Replace(chat, "MODEL", cacheModel, 1), nil, "Compatible"},
+		"another model":  {compatible, geminiFaceURL, strings.Replace(chat, "MODEL", other, 1), nil, "for " + other},
+		"in the path":    {policy.Policy{}, strings.Replace(geminiURL, cacheModel, other, 1), asking("Why?"), nil, "for " + other},
+		"named":          {policy.Policy{}, geminiURL, named, nil, "names a context cache itself"},
+		"by the context": {policy.Policy{}, geminiURL, asking("Why?"), []policy.Option{policy.CachedContent("cachedContents/mine")}, "names a context cache itself"},
+		"no cache":       {policy.Policy{}, geminiURL, asking("Why?"), []policy.Option{policy.NoCache()}, "NoCache"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, llmtest.Config{}, test.policy, func(w *world) {
+				h := w.ensure(library())
+				ctx := policy.With(w.Context(), test.with...)
+				req, _ := http.NewRequestWithContext(ctx, http.MethodPost, test.url, strings.NewReader(test.body))
+				req.Header.Set("X-Goog-Api-Key", geminiKey)
+				if test.url == geminiFaceURL {
+					req.Header = http.Header{"Authorization": {"Bearer " + geminiKey}}
+				}
+				why, err := h.Why(req)
+				if err != nil || (test.want == "") != (why == "") || !strings.Contains(why, test.want) {
+					w.Errorf("why: %q, %v; want %q", why, err, test.want)
+				}
+				w.post(ctx, test.url, test.body)
+				if (h.Uses() == 1) != (test.want == "") {
+					w.Errorf("%d uses", h.Uses())
+				}
+			})
+		})
+	}
 }

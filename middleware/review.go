@@ -8,7 +8,6 @@ import (
 
 	"github.com/skinflint-go/skinflint/internal/spell"
 	"github.com/skinflint-go/skinflint/policy"
-	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // review returns what of a policy has no effect, and an error if it names a provider or an operation that does not exist.
@@ -31,7 +30,7 @@ func (e *engine) review(p *policy.Policy) ([]*policy.FieldError, error) {
 	}
 	list := append(unmatched, p.Ineffective(known)...)
 	list = append(list, e.unknownModels(p, known)...)
-	return append(list, e.uncachedModels(p, known, time.Now(), list)...), nil
+	return append(list, uncachedModels(e.book.Catalog(), p, known, time.Now(), list)...), nil
 }
 
 // unknownModels returns the matches whose model fits none that has a price, of the providers that they match. Such a model may
@@ -66,29 +65,4 @@ func (e *engine) unknownModels(p *policy.Policy, known []policy.Known) (list []*
 		check(fmt.Sprintf("Limits[%d]", i), p.Limits[i].Match)
 	}
 	return list
-}
-
-// modelsWithPrices returns the models of each known provider that have a price.
-func modelsWithPrices(catalog *price.Catalog, known []policy.Known) map[string][]string {
-	modelsOf := make(map[string][]string)
-	for _, k := range known {
-		if _, ok := modelsOf[k.Provider]; !ok {
-			modelsOf[k.Provider] = catalog.Models(k.Provider)
-		}
-	}
-	return modelsOf
-}
-
-// mayBe reports whether a pattern fits a model, or a variant of it: "gpt-5-2025-08-07", "ft:gpt-4o:acme".
-func mayBe(pattern, model string) bool {
-	m := policy.Match{Model: pattern}
-	return m.Matches(&policy.Subject{Model: model}, nil) || strings.HasPrefix(strings.TrimPrefix(literal(pattern), "ft:"), model)
-}
-
-// literal returns a pattern up to its first * or ?.
-func literal(pattern string) string {
-	if i := strings.IndexAny(pattern, "*?"); i >= 0 {
-		return pattern[:i]
-	}
-	return pattern
 }

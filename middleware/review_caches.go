@@ -11,8 +11,7 @@ import (
 
 // uncachedModels returns the settings of context caches in rules that name models, none of which the catalog knows to have such
 // caches at the given time. It leaves out the fields that are in said.
-func (e *engine) uncachedModels(p *policy.Policy, known []policy.Known, at time.Time, said []*policy.FieldError) (list []*policy.FieldError) {
-	catalog := e.book.Catalog()
+func uncachedModels(catalog *price.Catalog, p *policy.Policy, known []policy.Known, at time.Time, said []*policy.FieldError) (list []*policy.FieldError) {
 	modelsOf := modelsWithPrices(catalog, known)
 	say := func(field string, value any, problem string) {
 		if !slices.ContainsFunc(said, func(f *policy.FieldError) bool { return f.Field == field }) {

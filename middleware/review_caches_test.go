@@ -69,7 +69,7 @@ func TestModelsWithoutCachesByTime(t *testing.T) {
 	known, _ := e.router.Known()
 	p := policy.Policy{Rules: []policy.Rule{{Match: policy.Match{Model: "m"}, Set: policy.Policy{Cache: policy.Cache{Writes: policy.WritesAuto}}}}}
 	for year, want := range map[int]int{2025: 1, 2026: 0} {
-		if got := e.uncachedModels(&p, known, time.Date(year, 6, 1, 0, 0, 0, 0, time.UTC), nil); len(got) != want {
+		if got := uncachedModels(e.book.Catalog(), &p, known, time.Date(year, 6, 1, 0, 0, 0, 0, time.UTC), nil); len(got) != want {
 			t.Errorf("in %d: %v", year, got)
 		}
 	}

@@ -26,5 +26,6 @@
 // What an SDK cannot do is said in [Adapter.Cannot], with the reason. The kit then leaves those cases out and logs why.
 //
 // What is particular to one SDK has tests next to its adapter. [Adapter.Run] gives such a test the same [World]: a stack
-// over a simulated provider, and checks for both.
+// over a simulated provider, and checks for both. [World.Settle], [World.TakenOut] and [World.OnlyMarked] are for tests of
+// context caches and of prompt caches.
 package adaptertest

@@ -27,8 +27,10 @@
 //   - UploadFile drops its context, so the request has neither its deadline nor its options. Uploads cost nothing. The
 //     stack passes them on unchanged.
 //   - CreateCachedContent and its relatives use gRPC, which bypasses every http.Client and so the stack: their cost is in no
-//     row. The calls that use a cache have rows. The SDK opens the gRPC connection, to the same endpoint, when a client is
-//     made, and Client.Close does not close it.
+//     row. The calls that use a cache have rows. [middleware.Stack.Ensure] creates caches through the stack. The SDK opens
+//     the gRPC connection, to the same endpoint, when a client is made, and Client.Close does not close it.
+//   - It writes the types of a schema as numbers: {"type":6} is an object. Tools of a content that is registered with
+//     [middleware.Stack.Ensure] must be written in this way too, or the content does not match.
 package generativeai
 
 import (

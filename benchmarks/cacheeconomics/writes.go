@@ -47,7 +47,7 @@ func (p *product) never(requests []request) (sum price.Pico) {
 	return sum
 }
 
-// writePolicy decides how many blocks of a request to have in the cache after it, and is told what the provider read and
+// writePolicy decides how many blocks of a request to have in the cache after it, and gets what the provider read and
 // wrote.
 type writePolicy interface {
 	arrive(r *request, at time.Duration) (blocks int)

@@ -7,7 +7,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// scripted writes as many blocks of each request as it is told.
+// scripted writes as many blocks of each request as the script says.
 type scripted struct {
 	depths []int
 	next   int

@@ -9,8 +9,8 @@ import (
 // A Content is what a context cache holds, and for how long. A cache never changes: only its expiry can be set again, by
 // [Client.Update].
 //
-// Exactly one of TTL and ExpireTime must be set. The provider would take an hour if neither were: that is a price nobody
-// has decided on.
+// Exactly one of TTL and ExpireTime must be set. The provider would take an hour if neither were: that is a price
+// on which the program has not decided.
 type Content struct {
 	// Model is the model that can use the cache, such as "gemini-2.5-flash". A resource name, such as
 	// "models/gemini-2.5-flash", works too. A call with another model is rejected by the provider.

@@ -21,7 +21,7 @@
 // A document on disk (a PDF, a video, a long text) becomes a cache by [Client.CreateFromFile], which uploads it first where
 // that is needed. Data of any length is uploaded by [Client.Upload], in chunks and in bounded memory.
 //
-// What the provider says is an [*Error], whose Kind tells the cases apart that a program decides on: the cache is dead, the
+// What the provider says is an [*Error], whose Kind is what a program decides on: the cache is dead, the
 // content is too small, the free tier has no caches. A [*FieldError] names what is wrong with a value before anything is
 // sent. No error has a key, or content, in its text.
 //

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// DefaultMemoryKeys is how many keys a [Memory] holds if it is not told otherwise.
+// DefaultMemoryKeys is how many keys a [Memory] holds by default.
 const DefaultMemoryKeys = 10_000
 
 // Memory is a [Registry] in the memory of one process. Its zero value is ready to use. It must not be copied.
@@ -22,7 +22,7 @@ type Memory struct {
 // A slot is what is known of a key.
 type slot struct {
 	entry Entry
-	owner string    // who has the claim; "": nobody
+	owner string    // who has the claim; "": no replica
 	until time.Time // when the claim ends. It has a monotonic reading, so a jump of the clock does not move it
 }
 

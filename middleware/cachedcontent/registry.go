@@ -58,7 +58,7 @@ var ErrFull = errors.New("cachedcontent: the registry is full")
 //
 // Every method is one round trip and atomic: it takes effect wholly or not at all, and methods of any replicas happen one
 // after another. Every method is idempotent: if its answer is lost and it is called again with the same arguments, it
-// answers the same, as long as nobody else has changed the key. Methods may be called concurrently and honour their
+// answers the same, as long as no other replica has changed the key. Methods may be called concurrently and honour their
 // context.
 //
 // An entry whose Expires has passed is as if it were not there, in every method. Implementations may remove it at any later
@@ -67,7 +67,7 @@ var ErrFull = errors.New("cachedcontent: the registry is full")
 // created again, and a cache that is dead is found out by its first use, after which the caller forgets it. A jump must not
 // extend a claim for good.
 //
-// A full Registry refuses new keys with an error that matches [ErrFull]. It never drops a live entry, because nobody would
+// A full Registry refuses new keys with an error that matches [ErrFull]. It never drops a live entry, because no replica would
 // delete that cache.
 type Registry interface {
 	// Claim returns the live cache of a key or, if there is none, claims its creation for the owner. The claim lasts for the

@@ -42,7 +42,7 @@ type UploadOptions struct {
 	// ChunkSize is how many bytes are sent at once, and held in memory: a multiple of 256 KB, of at most 64 MB. 0 means
 	// [DefaultChunk]. It is rounded up to the unit that the provider asks for.
 	ChunkSize int64
-	// Progress is told how many bytes of how many the provider has, after each chunk; nil means nobody is. It must not
+	// Progress is called after each chunk with how many bytes of how many the provider has; nil means no call. It must not
 	// block. After a cut the number may be less than before.
 	Progress func(sent, size int64)
 }

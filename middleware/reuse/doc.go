@@ -8,7 +8,7 @@
 // A [Writer] is for providers that charge for what a prompt writes to their cache (OpenAI, Anthropic). It says whether to write
 // a prefix, how much of it and for which time to live.
 //
-// Neither does any I/O: the caller tells it what arrives and what became of its advice. Everything is in memory and of
+// Neither does any I/O: the caller says what arrives and what became of the advice. Everything is in memory and of
 // bounded size. The package sees hashes of prefixes, never their content. It reads no clock: each time is an argument.
 //
 // How well they decide is measured by benchmarks/cacheeconomics. What was tried is in docs/hold.md.

@@ -48,9 +48,9 @@ func (t *traits) add(index int) {
 type weight struct{ value, squares float64 }
 
 // learner estimates hazards by logistic regression on traits. It learns while it works (AdaGrad), from each use that it is
-// told of and from each bin that passes without one. Its memory does not grow. It is not safe for concurrent use.
+// given and from each bin that passes without one. Its memory does not grow. It is not safe for concurrent use.
 //
-// A use teaches at the end of its bin, as the lack of one does. If uses taught at once, they would be ahead of the prefixes
+// A use counts at the end of its bin, as the lack of one does. If uses counted at once, they would be ahead of the prefixes
 // of the same age that are not used, and the hazards would be too high for as long as the learner is young.
 type learner struct {
 	bias  float64
@@ -58,7 +58,7 @@ type learner struct {
 	byBin [bins]weight
 	aged  [][groups]weight
 	flat  []weight
-	known [bins]int // how many prefixes have taught something about each bin
+	known [bins]int // from how many prefixes something is known about each bin
 
 	blank   func(traits) traits // returns traits as they were before the answer; nil: an answer adds nothing
 	limit   int                 // of the records

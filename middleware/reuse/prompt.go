@@ -35,11 +35,11 @@ func (r Rates) ok() bool { return r.Input > 0 && r.Cached >= 0 && r.Cached < r.I
 type Mode uint8
 
 const (
-	// Beside creates it while the call is under way: nobody waits, and the call itself is charged without it.
+	// Beside creates it while the call is under way: the call does not wait, and is charged without it.
 	Beside Mode = iota
 	// Before creates it first: the call waits, and reads it.
 	Before
-	// Never creates none for this call. Caches that live are read, and the call teaches.
+	// Never creates none for this call. Caches that live are read, and the Holder learns from the call.
 	Never
 )
 

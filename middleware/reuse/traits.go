@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What a learner is told of a prefix. A tip is the whole of a prompt, or nearly: its next use is most often the next turn of the same
+// What a learner gets of a prefix. A tip is the whole of a prompt, or nearly: its next use is most often the next turn of the same
 // conversation. A stem is the part of a prompt that an earlier one had as well: shared instructions, or a document.
 //
 // How many tokens are new says the most: a turn with little new text is three times as likely to have a next one as a turn with

@@ -91,7 +91,7 @@ func TestWriterByArrivalRate(t *testing.T) {
 					continue
 				}
 				if x.Node >= 20 {
-					t.Fatalf("call %d: node %d is written, which nobody else has", i, x.Node)
+					t.Fatalf("call %d: node %d is written, which no other has", i, x.Node)
 				}
 				if cached > 9000 {
 					reads++

@@ -32,7 +32,7 @@ import (
 type PromptCache struct {
 	// Writes are where to write up to, in the order of the prompt: tools, system, messages. There are four at most.
 	Writes []WriteTo
-	// None says that nothing is to be written, also not by a provider that writes unless it is told not to. It has no effect
+	// None says that nothing is to be written, also not by a provider that writes unless it is asked not to. It has no effect
 	// if there are Writes.
 	None bool
 	// Key is a key by which the provider routes requests with the same prefix to the same cache; "" is none. It has an
@@ -210,22 +210,34 @@ func (c *Call) checkWrites(writes []WriteTo) string {
 		return strconv.Itoa(len(writes)) + " places, at most 4"
 	}
 	for i, w := range writes {
-		switch {
-		case w.Is > WriteTool:
-			return "an unknown kind of place"
-		case w.Is == WriteInput && c.Operation != Responses:
-			return "the input is not that of a response"
-		case w.Is == WriteTool && c.Operation != Messages:
-			return c.Provider + " does not write up to a tool"
-		case w.At.From <= 0 || w.At.To-w.At.From < w.Is.least():
-			return "a place that is none in the body"
-		case w.TTL != 0 && !slices.Contains(c.Writes, w.TTL):
-			return "a time to live of " + w.TTL.String()
-		case i > 0 && c.Operation == Messages && w.TTL > writes[i-1].TTL && w.TTL > c.Writes[0]:
-			return "a longer time to live behind a shorter one"
-		case slices.ContainsFunc(writes[:i], func(other WriteTo) bool { return w.At.From < other.At.To && other.At.From < w.At.To }):
-			return "the same place twice"
+		if why := c.checkWrite(&w); why != "" {
+			return why
 		}
+		for _, other := range writes[:i] {
+			if w.At.From < other.At.To && other.At.From < w.At.To {
+				return "the same place twice"
+			}
+		}
+		if i > 0 && c.Operation == Messages && w.TTL > writes[i-1].TTL && w.TTL > c.Writes[0] {
+			return "a longer time to live behind a shorter one"
+		}
+	}
+	return ""
+}
+
+// checkWrite returns why a write cannot be asked for; "" if it can.
+func (c *Call) checkWrite(w *WriteTo) string {
+	switch {
+	case w.Is > WriteTool:
+		return "an unknown kind of place"
+	case w.Is == WriteInput && c.Operation != Responses:
+		return "the input is not that of a response"
+	case w.Is == WriteTool && c.Operation != Messages:
+		return c.Provider + " does not write up to a tool"
+	case w.At.From <= 0 || w.At.To-w.At.From < w.Is.least():
+		return "a place that is none in the body"
+	case w.TTL != 0 && !slices.Contains(c.Writes, w.TTL):
+		return "a time to live of " + w.TTL.String()
 	}
 	return ""
 }

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// A summary is what -json prints. Money is in exact decimal strings.
+type summary struct {
+	Cost     price.Sum  `json:"cost_usd"`            // of the questions and of the creation of the cache
+	List     price.Sum  `json:"list_usd"`            // of the same questions at list price, without any cache
+	Saved    price.Sum  `json:"saved_usd"`           // List, less Cost, Storage and Implicit
+	Storage  price.Sum  `json:"storage_usd"`         // for the time that the cache was held
+	Implicit price.Sum  `json:"implicit_usd"`        // what the provider's own caching saved, which is not ours to claim
+	Ledger   price.Sum  `json:"ledger_usd"`          // the sum of the ledger's rows: Cost and Storage
+	Meter    *price.Sum `json:"meter_usd,omitempty"` // the simulated provider's, at the catalog's prices; absent with -live
+}
+
+// A report is what the program says in the end.
+type report struct {
+	held    held
+	rows    []ledger.Row
+	sum     summary
+	without *without // nil if the questions were not asked without a cache
+}
+
+// held is the cache: its size, and how many questions used it.
+type held struct{ tokens, uses int64 }
+
+// without is what the questions cost without a cache, and what the provider's own caching saved then.
+type without struct{ cost, implicit price.Sum }
+
+// sumUp reads the ledger. It is an error if a cost is not known.
+func (r *report) sumUp(stack *middleware.Stack) error {
+	totals := stack.Totals()
+	r.rows = stack.Rows()
+	r.sum = summary{Cost: totals.Cost, List: totals.List, Saved: totals.Saved, Storage: totals.Storage, Implicit: totals.Implicit}
+	for _, row := range r.rows {
+		if !row.Cost.Known {
+			return fmt.Errorf("the cost of %s is not known: %s", row.Operation, row.Unpriced)
+		}
+		r.sum.Ledger.Add(row.Cost.Pico)
+	}
+	return nil
+}
+
+func (r *report) write(out io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(r.sum)
+	}
+	r.print(out)
+	return nil
+}
+
+// print prints a line for each row of the ledger, and the sums.
+func (r *report) print(out io.Writer) {
+	t := table{{"call", "by", "after", "in", "cached", "out", "cost", "list"}}
+	extended := 0
+	for _, row := range r.rows {
+		if row.Outcome != policy.Storage {
+			t = append(t, line(row, row.At.Sub(r.rows[0].At)))
+			continue
+		}
+		what := r.storage(row)
+		if strings.Contains(what, "extend") {
+			extended++
+		}
+		t = append(t, []string{what, "", "", "", "", "", dollars(row.Cost), ""})
+	}
+	t.print(out)
+
+	s := &r.sum
+	fmt.Fprintf(out, "\n%d of %d questions used the cache of %d tokens. It was extended %d times, and is deleted.\n",
+		r.held.uses, len(questions), r.held.tokens, extended)
+	fmt.Fprintf(out, "Paid $%s for calls, the creation of the cache among them, and $%s for its storage. That lists at $%s without caching.\n",
+		s.Cost, s.Storage, s.List)
+	fmt.Fprintf(out, "Saved $%s, net of creation and storage. Gemini's own caching gave $%s, which is not in that.\n", s.Saved, s.Implicit)
+	if w := r.without; w != nil {
+		fmt.Fprintf(out, "The same questions without the cache cost $%s, and Gemini's own caching gave $%s.\n", w.cost, w.implicit)
+	}
+	if s.Meter == nil {
+		fmt.Fprintf(out, "The ledger says $%s, storage included.\n", s.Ledger)
+		return
+	}
+	fmt.Fprintf(out, "The ledger says $%s. The provider's meter says $%s. Both include storage.\n", s.Ledger, s.Meter)
+}
+
+// storage says what a row for the storage of a cache stands for: the time for which it will be held, or a change of that.
+func (r *report) storage(row ledger.Row) string {
+	held := time.Duration(row.Usage.StorageTokenSeconds*10/max(1, r.held.tokens)) * time.Second / 10
+	if held < 0 {
+		return fmt.Sprintf("  storage: deleted %s before its end", -held)
+	}
+	for _, earlier := range r.rows {
+		switch {
+		case earlier.Call == row.Call && earlier.Attempt == row.Attempt:
+			return fmt.Sprintf("  storage for %s", held)
+		case earlier.Outcome == policy.Storage && earlier.Cache == row.Cache:
+			return fmt.Sprintf("  storage: extended by %s", held)
+		}
+	}
+	return ""
+}
+
+// line returns the cells of a call.
+func line(row ledger.Row, after time.Duration) []string {
+	what, by := row.Tags["question"], row.Tags["by"]
+	if row.Operation == wire.CreateCache {
+		what, by = "(create the cache)", "skinflint"
+	}
+	if row.Stream {
+		what += " ~"
+	}
+	if row.Outcome != policy.Billed {
+		what += " (" + string(row.Outcome) + ")"
+	}
+	return []string{
+		what, by, after.Round(time.Second).String(), count(row.Usage.Input), count(row.Usage.CachedInput), count(row.Usage.Output),
+		dollars(row.Cost), dollars(row.List),
+	}
+}
+
+// A table is rows of cells. The first two columns are text, aligned to the left. The others are aligned to the right.
+type table [][]string
+
+func (t table) print(out io.Writer) {
+	widths := make([]int, len(t[0]))
+	for _, row := range t {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	for _, row := range t {
+		var line strings.Builder
+		for i, cell := range row {
+			width := widths[i]
+			if i < 2 {
+				width = -width
+			}
+			fmt.Fprintf(&line, "%*s  ", width, cell)
+		}
+		fmt.Fprintln(out, strings.TrimRight(line.String(), " "))
+	}
+}
+
+// count returns a number, and nothing for zero.
+func count(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// dollars returns an amount with nine decimals, or with more if it has more; nothing for one that is not known.
+func dollars(a ledger.Amount) string {
+	if !a.Known {
+		return ""
+	}
+	whole, fraction, _ := strings.Cut(a.String(), ".")
+	sign := ""
+	if rest, negative := strings.CutPrefix(whole, "-"); negative {
+		sign, whole = "-", rest
+	}
+	return sign + "$" + whole + "." + fraction + strings.Repeat("0", max(0, 9-len(fraction)))
+}

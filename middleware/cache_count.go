@@ -1,0 +1,63 @@
+package middleware
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// countTimeout bounds how long the provider may take to count tokens.
+const countTimeout = time.Minute
+
+// count asks the provider how many tokens the cache will hold, which is free. Without that, each byte counts as a token.
+func (s *scope) count(ctx context.Context, n *creation) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	body, model := string(n.body), "/models/"+s.model+":countTokens"
+	if strings.HasPrefix(s.account, "projects/") {
+		model = "/publishers/google" + model
+	} else {
+		body = `{"generateContentRequest":` + body + `}`
+	}
+	s.mu.Lock()
+	sender := s.sender
+	s.mu.Unlock()
+	req, err := sender.request(n.errand.context(ctx, sender.next), http.MethodPost, "", []byte(body))
+	if err != nil {
+		return 0, err
+	}
+	req.URL.Path = strings.TrimSuffix(req.URL.Path, "/cachedContents") + model
+	resp, err := sender.chain.RoundTrip(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("the provider answers %d", resp.StatusCode)
+	}
+	var counted struct{ TotalTokens int64 }
+	err = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&counted)
+	if err == nil && counted.TotalTokens <= 0 {
+		err = fmt.Errorf("the answer has %d tokens", counted.TotalTokens)
+	}
+	return counted.TotalTokens, err
+}
+
+// countFirst has the bound of a cache follow from the tokens that the provider counts, if it does count them.
+func (s *scope) countFirst(ctx context.Context, n *creation) {
+	tokens, err := s.count(ctx, n)
+	if err != nil {
+		s.log("has a bound by its bytes only: its tokens could not be counted", err)
+		return
+	}
+	s.mu.Lock()
+	n.held.counted = tokens
+	q, media := n.held.query, n.held.media
+	s.mu.Unlock()
+	n.tokens = tokens
+	s.bound(n, q, media, time.Now())
+}
