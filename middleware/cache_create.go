@@ -116,13 +116,13 @@ func (s *scope) createOnce(ctx context.Context, n *creation) error {
 		}
 	}
 	made, err := s.request(ctx, n)
+	if err == nil {
+		err = s.date(ctx, n, &made)
+	}
 	if err != nil {
 		if k.registry != nil {
 			err = errors.Join(err, k.registry.Release(context.WithoutCancel(ctx), key, k.owner))
 		}
-		return err
-	}
-	if err := s.date(ctx, n, &made); err != nil {
 		return err
 	}
 	shared := made
