@@ -241,6 +241,7 @@ func (s *scope) lost(h *held, name string, reason policy.Reason) {
 	gone := s.forget(h)
 	if reason == policy.CacheDead {
 		s.spent.lives(h.lease, now)
+		h.from = time.Time{}
 	} else {
 		h.failed(now.Add(time.Hour), "the provider rejected a call that used it: %s", cmp.Or(reason, "it does not say why"))
 		s.held[h.sum] = h

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/reuse"
@@ -52,11 +53,20 @@ func (c *call) chooseCache() error {
 func (c *call) useRegistered(h *held, turns int) error {
 	s, set := c.prefix.scope, c.settings.Cache
 	now := time.Now()
+	wait, own := set.Create != policy.CacheBeside, int64(0)
+	if wait {
+		own = 1
+	}
 	s.mu.Lock()
 	usable := h.usable(now)
+	create := !usable && (h.making != nil || h.pays(own))
 	s.mu.Unlock()
 	if !usable {
-		if err := c.make(s.registered(h, c.id, c.options.Tags(), set, now), set.Create != policy.CacheBeside); err != nil {
+		if !create {
+			c.noteCache(fmt.Sprintf("it expired before another call used it, and is not created again for a while: calls come less often than its time to live, %v", h.ttl))
+			return nil
+		}
+		if err := c.make(s.registered(h, c.id, c.options.Tags(), set, now), wait); err != nil {
 			c.noteCache(err.Error())
 			return c.Context.Err()
 		}

@@ -222,6 +222,7 @@ func (s *scope) exists(n *creation, e cachedcontent.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := n.held
+	h.usesBefore = h.uses
 	h.lease, h.skew, h.fixed = n.lease, n.skew, time.Time{}
 	s.spent.lives(h.lease, e.Expires)
 	h.name, h.tokens, h.from, h.until, h.why = e.Name, e.Tokens, e.Created, e.Expires, ""

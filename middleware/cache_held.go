@@ -34,7 +34,35 @@ type held struct {
 	others  bool          // another replica has created it, and deletes it
 	busy    bool          // a change of its time to live is under way
 	fixed   time.Time     // when such a change may be tried again, after one that failed
-	uses    int64
+	uses    int64         // by calls, of all caches of the prefix
+
+	// Whether it pays to create a registered cache again:
+	usesBefore int64 // uses when the latest cache was created
+	wasted     int   // how many caches in a row have expired without paying
+	pause      int   // how many more calls go without a cache because of that
+}
+
+// maxPause bounds for how many calls a registered cache is not created again, as a power of two.
+const maxPause = 10
+
+// pays reports whether a registered cache that has expired is to be created again. If it expired without a use, the time to live
+// is shorter than the time between calls: it is then not created for a while, for longer each time. own is how many uses a
+// creation has by itself: that of the call that waits for it.
+func (h *held) pays(own int64) bool {
+	switch {
+	case h.pause > 0:
+		h.pause--
+		return false
+	case h.from.IsZero():
+		return true
+	case h.uses-h.usesBefore > own:
+		h.wasted = 0
+		return true
+	}
+	h.from = time.Time{}
+	h.wasted = min(h.wasted+1, maxPause)
+	h.pause = 1<<h.wasted - 2
+	return false
 }
 
 // expiryMargin is how long a cache must still live to be used: the request has to arrive before the cache expires.

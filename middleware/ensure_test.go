@@ -466,3 +466,39 @@ func TestWhyNotTheCache(t *testing.T) {
 		})
 	}
 }
+
+// A cache whose time to live is shorter than the time between calls is created ever more seldom.
+func TestCacheThatDoesNotPay(t *testing.T) {
+	for _, create := range []policy.CacheTiming{policy.CacheBefore, policy.CacheBeside} {
+		inWorld(t, llmtest.Config{}, policy.Policy{Cache: policy.Cache{Create: create}}, func(w *world) {
+			content := library()
+			content.TTL = 20 * time.Second
+			h := w.ensure(content)
+			said := 0
+			for range 100 {
+				time.Sleep(time.Minute)
+				if status := w.gemini(w.Context(), asking("Why?")); status != 200 {
+					w.Fatal(status)
+				}
+				synctest.Wait()
+			}
+			for _, r := range w.stack.Rows() {
+				if strings.Contains(r.Skipped, "expired before another call used it") {
+					said++
+				}
+			}
+			if n := len(w.provider.Caches()); n > 8 || said < 90 {
+				w.Errorf("create %s: %d caches for 100 calls, %d rows say why there is none", create, n, said)
+			}
+			// When calls come more often, it is used again.
+			before := h.Uses()
+			for range 200 {
+				time.Sleep(time.Second)
+				w.gemini(w.Context(), asking("Why?"))
+			}
+			if n := h.Uses() - before; n < 100 {
+				w.Errorf("create %s: %d of 200 calls use the cache", create, n)
+			}
+		})
+	}
+}

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"fmt"
 
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -15,8 +14,8 @@ type Cache struct {
 	// the program registers is cached in any mode. Default: off.
 	Mode CacheMode
 
-	// Create says whether the call for which Mode creates a cache waits for it. It needs Mode to be [CacheAuto]. Default:
-	// beside.
+	// Create says whether the call for which a cache is created waits for it: by Mode, or of registered content that was lost
+	// or has expired. Default: beside.
 	Create CacheTiming
 
 	// Writes is [WritesAuto] to decide whether, how far and for how long a prefix is written to the provider's cache, where
@@ -88,24 +87,6 @@ func checkMoney(field string, p price.Pico) error {
 		return &FieldError{field, p, "it must not be negative"}
 	case p > maxBudget:
 		return &FieldError{field, p, fmt.Sprintf("it is more than %v US dollars; is the unit right?", maxBudget)}
-	}
-	return nil
-}
-
-// untimed returns an error for the first Create that no call can follow, because caches are created in none of its calls.
-func (p *Policy) untimed() error {
-	const problem = "it has no effect, because the mode is not auto"
-	auto := p.Cache.Mode == CacheAuto
-	for i := range p.Rules {
-		set := &p.Rules[i].Set.Cache
-		mode := cmp.Or(set.Mode, p.Cache.Mode)
-		if set.Create != "" && mode != CacheAuto {
-			return &FieldError{fmt.Sprintf("Rules[%d].Set.Cache.Create", i), set.Create, problem}
-		}
-		auto = auto || mode == CacheAuto
-	}
-	if p.Cache.Create != "" && !auto {
-		return &FieldError{"Cache.Create", p.Cache.Create, problem}
 	}
 	return nil
 }

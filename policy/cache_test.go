@@ -36,13 +36,13 @@ func TestCacheValidate(t *testing.T) {
 		{"Rules[0].Set.Cache.Mode", in(Cache{}, Cache{Mode: "x"})},
 		{"Rules[0].Set.Cache.MaxCost", in(auto, Cache{MaxCost: -1})},
 
-		{"Cache.Create", Policy{Cache: Cache{Create: CacheBeside}}},
-		{"Cache.Create", Policy{Cache: Cache{Mode: CacheOff, Create: CacheBefore}}},
+		{"", Policy{Cache: Cache{Create: CacheBeside}}}, // for registered content
+		{"", Policy{Cache: Cache{Mode: CacheOff, Create: CacheBefore}}},
 		{"", in(Cache{Create: CacheBefore}, auto)},
-		{"Cache.Create", in(Cache{Create: CacheBefore}, Cache{Mode: CacheOff})},
+		{"", in(Cache{Create: CacheBefore}, Cache{Mode: CacheOff})},
 		{"", in(auto, Cache{Create: CacheBefore})},
-		{"Rules[0].Set.Cache.Create", in(auto, Cache{Mode: CacheOff, Create: CacheBefore})},
-		{"Rules[0].Set.Cache.Create", in(Cache{}, Cache{Create: CacheBefore})},
+		{"", in(auto, Cache{Mode: CacheOff, Create: CacheBefore})},
+		{"", in(Cache{}, Cache{Create: CacheBefore})},
 		{"", in(Cache{Mode: CacheAuto, Create: CacheBefore}, Cache{Mode: CacheOff})},
 	} {
 		_, err := NewResolver(test.policy)
@@ -114,7 +114,7 @@ func TestCacheExplain(t *testing.T) {
 			"cache_max_live": {"cache_max_live", "5", "policy", ""},
 		}},
 		"rule": {nil, "m", map[string]Setting{
-			"cache_mode": {"cache_mode", "off", "rule 0", ""}, "cache_create": {"cache_create", "before", "policy", "cache_mode is off"},
+			"cache_mode": {"cache_mode", "off", "rule 0", ""}, "cache_create": {"cache_create", "before", "policy", ""},
 			"cache_writes": {"cache_writes", "auto", "rule 0", ""}, "cache_key": {"cache_key", "true", "policy", ""},
 		}},
 		"context": {[]Option{NoCache()}, "other", map[string]Setting{

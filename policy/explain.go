@@ -120,8 +120,6 @@ func (x *explainer) unusedByCaches(field string) string {
 	switch {
 	case x.context.Cache.Mode == CacheOff && field != "Cache.Mode" && field != "Cache.Writes":
 		return "the context's NoCache says that no cache is made or used"
-	case field == "Cache.Create" && x.out.Cache.Mode != CacheAuto:
-		return "cache_mode is off"
 	}
 	return ""
 }

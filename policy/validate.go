@@ -20,9 +20,6 @@ func (p *Policy) Validate() error {
 			return err
 		}
 	}
-	if err := p.untimed(); err != nil {
-		return err
-	}
 	return p.unreachable()
 }
 

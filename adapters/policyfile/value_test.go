@@ -83,8 +83,6 @@ func TestCacheMistakes(t *testing.T) {
 		{"defaults: {cache: {mode: ''}}", "p.yaml:1:26: defaults.cache.mode: empty text"},
 		{"defaults: {cache: {mode: }}", "p.yaml:1:20: defaults.cache.mode: it has no value"},
 		{"defaults: {cache: {mode: auto, create: after}}", `p.yaml:1:40: defaults.cache.create: "after": want before or beside`},
-		{"defaults: {cache: {create: before}}", "p.yaml:1:28: defaults.cache.create: before: it has no effect, because the mode is not auto"},
-		{"defaults: {cache: {mode: auto}}\nrules:\n  - cache: {mode: off, create: before}\n", "p.yaml:3:32: rules[0].cache.create: before: it has no effect"},
 		{"defaults: {cache: {writes: always}}", `p.yaml:1:28: defaults.cache.writes: "always": want off or auto`},
 		{"defaults: {cache: {key: on}}", `p.yaml:1:25: defaults.cache.key: want true or false, not the text "on"`},
 		{"defaults: {cache: {max_live: 0}}", "p.yaml:1:30: defaults.cache.max_live: 0 would mean the default, 100; leave the key out"},
