@@ -303,6 +303,9 @@ func TestSlowCreation(t *testing.T) {
 		}
 		w := &world{T: t, stack: stack, client: stack.Client()}
 		handle := w.ensure(library())
+		for range 10 { // it pays
+			w.gemini(w.Context(), asking("Why?"))
+		}
 		time.Sleep(11 * time.Minute)
 		h.on = true
 		ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
