@@ -5,7 +5,8 @@
 //
 // Without -live, the provider is simulated within this program, so it needs neither a key nor a network. Time is simulated
 // too: a question is asked every 40 seconds, and none of them has to be waited for. The questions are then also asked without
-// a cache, and the program compares its ledger with the provider's meter.
+// a cache, which shows what the cache gained over the provider's own caching. The program also compares its ledger with the
+// provider's meter.
 //
 //	go run ./examples/geminicache          # a table
 //	go run ./examples/geminicache -json    # one object

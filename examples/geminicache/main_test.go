@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
@@ -56,7 +57,7 @@ func TestJSON(t *testing.T) {
 				t.Fatal(err)
 			}
 			usd := amounts(t, out.Bytes())
-			for _, name := range []string{"cost_usd", "list_usd", "saved_usd", "storage_usd", "ledger_usd", "meter_usd"} {
+			for _, name := range []string{"cost_usd", "list_usd", "saved_usd", "storage_usd", "ledger_usd", "meter_usd", "gain_usd"} {
 				if usd[name] == nil || usd[name].Sign() <= 0 {
 					t.Errorf("%s is %v in %s", name, usd[name], out.Bytes())
 				}
@@ -67,11 +68,26 @@ func TestJSON(t *testing.T) {
 			if paid := new(big.Rat).Add(usd["cost_usd"], usd["storage_usd"]); paid.Cmp(usd["ledger_usd"]) != 0 {
 				t.Errorf("cost and storage are not all of the ledger: %s", out.Bytes())
 			}
+			if usd["gain_usd"].Cmp(usd["saved_usd"]) >= 0 {
+				t.Errorf("the gain over the provider's own caching is not less than what was saved: %s", out.Bytes())
+			}
 			rest := new(big.Rat).Sub(usd["list_usd"], usd["ledger_usd"])
 			if rest.Sub(rest, usd["implicit_usd"]).Cmp(usd["saved_usd"]) != 0 {
 				t.Errorf("saved is not net of all: %s", out.Bytes())
 			}
 		})
+	}
+}
+
+// The gain is over what the provider's own caching left to pay, and includes storage.
+func TestGain(t *testing.T) {
+	var r report
+	r.sum.Ledger.Add(price.MustUSD("0.167804"))
+	var w without
+	w.cost.Add(price.MustUSD("0.4817339"))
+	r.gain(w)
+	if got := r.sum.Gain.String(); got != "0.3139299" {
+		t.Errorf("gained %s", got)
 	}
 }
 
@@ -88,7 +104,7 @@ func TestTable(t *testing.T) {
 	for _, want := range []string{
 		"(create the cache)", "storage for 4m59.5s", "storage: extended by 2m40s", "before its end",
 		"20 of 20 questions used the cache", "It was extended 4 times, and is deleted.",
-		"net of creation and storage", "Gemini's own caching gave", "The same questions without the cache cost $", "The provider's meter says $",
+		"net of creation and storage", "Gemini's own caching gave", "The same questions without the cache cost $", "So the cache gained $0.3", "~: the answer is streamed", "The provider's meter says $",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
@@ -121,7 +137,7 @@ func TestShow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := out.String(); !strings.Contains(s, "20 of 20 questions") || strings.Contains(s, "meter") || strings.Contains(s, "without the cache") {
+	if s := out.String(); !strings.Contains(s, "20 of 20 questions") || strings.Contains(s, "meter") || strings.Contains(s, "without the cache") || strings.Contains(s, "gained") {
 		t.Error(s)
 	}
 }

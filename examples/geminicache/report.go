@@ -22,6 +22,7 @@ type summary struct {
 	Storage  price.Sum  `json:"storage_usd"`         // for the time that the cache was held
 	Implicit price.Sum  `json:"implicit_usd"`        // what the provider's own caching saved, which is not ours to claim
 	Ledger   price.Sum  `json:"ledger_usd"`          // the sum of the ledger's rows: Cost and Storage
+	Gain     *price.Sum `json:"gain_usd,omitempty"`  // what the same questions cost without the cache, less Ledger; absent with -live
 	Meter    *price.Sum `json:"meter_usd,omitempty"` // the simulated provider's, at the catalog's prices; absent with -live
 }
 
@@ -53,6 +54,12 @@ func (r *report) sumUp(stack *middleware.Stack) error {
 	return nil
 }
 
+// gain adds what the questions cost without a cache.
+func (r *report) gain(w without) {
+	gain := w.cost.Minus(r.sum.Ledger)
+	r.without, r.sum.Gain = &w, &gain
+}
+
 func (r *report) write(out io.Writer, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(r.sum)
@@ -77,15 +84,17 @@ func (r *report) print(out io.Writer) {
 		t = append(t, []string{what, "", "", "", "", "", dollars(row.Cost), ""})
 	}
 	t.print(out)
+	fmt.Fprint(out, legend)
 
 	s := &r.sum
 	fmt.Fprintf(out, "\n%d of %d questions used the cache of %d tokens. It was extended %d times, and is deleted.\n",
 		r.held.uses, len(questions), r.held.tokens, extended)
 	fmt.Fprintf(out, "Paid $%s for calls, the creation of the cache among them, and $%s for its storage. That lists at $%s without caching.\n",
 		s.Cost, s.Storage, s.List)
-	fmt.Fprintf(out, "Saved $%s, net of creation and storage. Gemini's own caching gave $%s, which is not in that.\n", s.Saved, s.Implicit)
+	fmt.Fprintf(out, "Saved $%s over that list price, net of creation and storage. Gemini's own caching gave $%s, which is not in that.\n", s.Saved, s.Implicit)
 	if w := r.without; w != nil {
-		fmt.Fprintf(out, "The same questions without the cache cost $%s, and Gemini's own caching gave $%s.\n", w.cost, w.implicit)
+		fmt.Fprintf(out, "The same questions without the cache cost $%s, because Gemini's own caching gave $%s.\n", w.cost, w.implicit)
+		fmt.Fprintf(out, "So the cache gained $%s over Gemini's own caching.\n", s.Gain)
 	}
 	if s.Meter == nil {
 		fmt.Fprintf(out, "The ledger says $%s, storage included.\n", s.Ledger)
@@ -93,6 +102,10 @@ func (r *report) print(out io.Writer) {
 	}
 	fmt.Fprintf(out, "The ledger says $%s. The provider's meter says $%s. Both include storage.\n", s.Ledger, s.Meter)
 }
+
+const legend = `
+~: the answer is streamed. by: the SDK that asked. list: what the call costs without any caching.
+`
 
 // storage says what a row for the storage of a cache stands for: the time for which it will be held, or a change of that.
 func (r *report) storage(row ledger.Row) string {

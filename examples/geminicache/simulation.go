@@ -50,7 +50,7 @@ func (s *simulation) run(out io.Writer, set settings) error {
 	err = s.ask(set, func(ctx context.Context, to *clients, _ *llmtest.Server) error {
 		err := errors.Join(to.askEach(ctx, pause), to.close(ctx))
 		totals := to.stack.Totals()
-		r.without = &without{cost: totals.Cost, implicit: totals.Implicit}
+		r.gain(without{cost: totals.Cost, implicit: totals.Implicit})
 		return err
 	})
 	if err != nil {
