@@ -13,7 +13,7 @@
 // costs, and their share of what the clairvoyant saves.
 //
 // The trace from the file is measured in its second half, with what was learned in the first and with empty caches, and as a
-// whole without anything learned. Generated traces are measured as a whole.
+// whole without anything learned. Generated traces are measured as a whole. The last line is a conclusion from all tables.
 package main
 
 import (
@@ -31,14 +31,41 @@ import (
 // conversations is Mooncake's trace of conversations, where it is present.
 const conversations = "../shared/data/traces/mooncake_conversation.jsonl.gz"
 
+// flagged is what the flags say.
+type flagged struct {
+	asJSON bool
+	path   string // of the trace; "": Mooncake's conversations
+}
+
 func main() {
-	asJSON := flag.Bool("json", false, "print one JSON object")
-	path := flag.String("trace", "", "a trace to measure instead of Mooncake's conversations")
-	flag.Parse()
-	if err := run(os.Stdout, *path, *asJSON); err != nil {
+	set, err := parse(os.Args[1:], os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		os.Exit(2) // parse has said why
+	}
+	if err := run(os.Stdout, set.path, set.asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "cacheeconomics:", err)
 		os.Exit(1)
 	}
+}
+
+// parse reads the flags. It writes to out what is wrong with them.
+func parse(args []string, out io.Writer) (set flagged, err error) {
+	flags := flag.NewFlagSet("cacheeconomics", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.BoolVar(&set.asJSON, "json", false, "print one JSON object instead of tables")
+	flags.StringVar(&set.path, "trace", "", "measure the trace in `FILE`, JSON lines as Mooncake's, instead of the recorded one, if that is present")
+	flags.Usage = func() {
+		fmt.Fprint(out, "Usage: cacheeconomics [flags]\n\nCacheeconomics measures in virtual time what policies for context caches cost.\n\n")
+		flags.PrintDefaults()
+	}
+	if err = flags.Parse(args); err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("unknown argument %q: there are only flags", flags.Arg(0))
+		fmt.Fprintln(out, "cacheeconomics:", err)
+	}
+	return set, err
 }
 
 // run measures the trace in a file and the generated ones. With an empty path it measures the conversations, if they are

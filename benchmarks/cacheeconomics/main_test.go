@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"flag"
 	"strings"
 	"testing"
 
@@ -31,8 +33,11 @@ func TestOutput(t *testing.T) {
 			if rows != 36*loads || strings.Count(table.String(), "\n| 12h ") != 3*loads {
 				t.Errorf("%d rows:\n%s", rows, table.String())
 			}
-			if got := strings.HasPrefix(table.String(), conversations+" is not there"); got != (recorded == nil) {
-				t.Errorf("says that the trace is not there: %v\n%.200s", got, table.String())
+			if got := strings.HasPrefix(table.String(), "Only generated traces are measured"); got != (recorded == nil) {
+				t.Errorf("says that only generated traces are measured: %v\n%.200s", got, table.String())
+			}
+			if !strings.Contains(table.String(), legend) || strings.Contains(table.String(), "../") {
+				t.Errorf("%.1000s", table.String())
 			}
 			if err := bench.WriteJSON(&object, figuresOf(results)); err != nil {
 				t.Fatal(err)
@@ -73,5 +78,31 @@ func checkFigures(t *testing.T, object []byte, recorded bool, loads int) {
 func TestRunNamesTheFile(t *testing.T) {
 	if err := run(&bytes.Buffer{}, "absent.jsonl", false); err == nil || !strings.Contains(err.Error(), "absent.jsonl") {
 		t.Errorf("%v, want an error that names the file", err)
+	}
+}
+
+// The conclusion says what is saved on each trace, and the worst loss.
+func TestConclusion(t *testing.T) {
+	results := []result{{
+		workload: workload{name: "apps"},
+		explicit: []explicit{{none: 1000, ours: outcome{cost: 900}, hindsight: 300}, {none: 100, ours: outcome{cost: 102}}},
+		writes:   []writes{{never: 1000, ours: 800, clairvoyant: 600}},
+	}}
+	var b strings.Builder
+	writeConclusion(&b, results)
+	want := "\nConclusion: of what can be saved with the future known, explicit caches and priced writes of ours save 27 % and 50 % (apps)," +
+		" and in the worst row they cost 2.0 % more than no cache.\n"
+	if b.String() != want {
+		t.Errorf("%s, want %s", b.String(), want)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var out bytes.Buffer
+	if _, err := parse([]string{"-h"}, &out); !errors.Is(err, flag.ErrHelp) || !strings.HasPrefix(out.String(), "Usage: cacheeconomics [flags]\n") {
+		t.Errorf("%v, %s", err, out.String())
+	}
+	if _, err := parse([]string{"x"}, &out); err == nil || !strings.Contains(out.String(), `unknown argument "x"`) {
+		t.Errorf("%v, %s", err, out.String())
 	}
 }
