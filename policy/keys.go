@@ -25,7 +25,7 @@ func LimitKeys() []Key[Limit] { return slices.Clone(limitKeys) }
 
 var limitKeys = []Key[Limit]{
 	{
-		Name: "requests_per_minute", Field: "RequestsPerMinute", Example: "500", Zero: "any number",
+		Name: "requests_per_minute", Field: "RequestsPerMinute", Example: "500", Zero: "no limit",
 		Doc: "how many attempts are sent in a minute",
 		At:  func(l *Limit) any { return &l.RequestsPerMinute },
 	},
@@ -35,7 +35,7 @@ var limitKeys = []Key[Limit]{
 		At:  func(l *Limit) any { return &l.Burst },
 	},
 	{
-		Name: "concurrency", Field: "Concurrency", Example: "32", Zero: "any number",
+		Name: "concurrency", Field: "Concurrency", Example: "32", Zero: "no limit",
 		Doc: "how many attempts may be under way at once",
 		At:  func(l *Limit) any { return &l.Concurrency },
 	},

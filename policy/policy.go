@@ -89,13 +89,13 @@ type Rule struct {
 type Limit struct {
 	Match Match
 
-	// RequestsPerMinute is how many attempts are sent in a minute. Zero: any number.
+	// RequestsPerMinute is how many attempts are sent in a minute. Zero: no limit.
 	RequestsPerMinute int
 
 	// Burst is how many of them may be sent at once after a pause. Default: a second's worth, at least 1.
 	Burst int
 
-	// Concurrency is how many attempts may be under way at once, each until its answer has been read. Zero: any number.
+	// Concurrency is how many attempts may be under way at once, each until its answer has been read. Zero: no limit.
 	Concurrency int
 }
 

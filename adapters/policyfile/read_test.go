@@ -102,7 +102,7 @@ func TestMeaning(t *testing.T) {
 		{"defaults: {retry: {max_wait: 0s}}", "p.yaml:1:30: defaults.retry.max_wait: 0 would mean the default, 2m"},
 		{"defaults: {retry: {max_attempts: 0}}", "p.yaml:1:34: defaults.retry.max_attempts: 0 would mean the default, 6"},
 		{"rules: [{tier: {flex_minimum: 0m}}]", "p.yaml:1:31: rules[0].tier.flex_minimum: 0 would mean the default, 1m; 1ns turns it off"},
-		{"limits: [{requests_per_minute: 0}]", "p.yaml:1:32: limits[0].requests_per_minute: 0 would mean any number"},
+		{"limits: [{requests_per_minute: 0}]", "p.yaml:1:32: limits[0].requests_per_minute: 0 would mean no limit"},
 		{defaults + "rules:\n  - tier: {override_body: false}\n", "p.yaml:4:27: rules[0].tier.override_body: a rule cannot set it back from the defaults' true"},
 		{"rules:\n  - tier: {patience: 0s}\n" + defaults, "p.yaml:2:22: rules[0].tier.patience: a rule cannot set it back from the defaults' 30s"},
 		{"rules: [{tier: {plan: [flex], fallback: none}}]", "p.yaml:1:31: rules[0].tier.fallback: with plan, the fallback is the plan's second tier"},

@@ -120,8 +120,13 @@ func ExampleNewGemini() {
 func ExampleNewVertex() {
 	srv := llmtest.NewServer(llmtest.Config{})
 	defer srv.Close()
+	stack, err := middleware.New(middleware.WithBase(srv.Transport()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	token := func(context.Context) (string, error) { return "ya29.token", nil }
-	client, err := cachedcontent.NewVertex(srv.Client(), "my-project", "europe-west4", token)
+	client, err := cachedcontent.NewVertex(stack.Client(), "my-project", "europe-west4", token)
 	if err != nil {
 		fmt.Println(err)
 		return
