@@ -117,7 +117,7 @@ func (s *scope) extendWithin(h *held, name string, l *lease, e *errand, until ti
 // for so long.
 func (s *scope) affords(h *held, until time.Time, set *policy.Cache) (price.Pico, error) {
 	s.mu.Lock()
-	tokens, from, before, q := h.tokens, h.from, h.until, h.query
+	tokens, from, before, q, created := h.tokens, h.from, h.until, h.query, h.cost
 	s.mu.Unlock()
 	if tokens <= 0 {
 		return 0, errors.New("it is not known how many tokens it holds")
@@ -127,8 +127,8 @@ func (s *scope) affords(h *held, until time.Time, set *policy.Cache) (price.Pico
 	if err != nil {
 		return 0, fmt.Errorf("what its storage would cost is not known: %w", err)
 	}
-	if all.Cost > set.MaxCost {
-		return 0, fmt.Errorf("its storage would cost $%s by then, and max_cost is $%s", all.Cost, set.MaxCost)
+	if created+all.Cost > set.MaxCost {
+		return 0, fmt.Errorf("with its creation ($%s) it would cost $%s by then, and max_cost is $%s", created, created+all.Cost, set.MaxCost)
 	}
 	more, err := catalog.Storage(q, tokens, before, until)
 	return more.Cost, err
@@ -243,7 +243,7 @@ func (s *scope) lost(h *held, name string, reason policy.Reason) {
 		s.spent.lives(h.lease, now)
 		h.from = time.Time{}
 	} else {
-		h.failed(now.Add(time.Hour), "the provider rejected a call that used it: %s", cmp.Or(reason, "it does not say why"))
+		h.failed(now.Add(time.Hour), fmt.Errorf("the provider rejected a call that used it: %s", cmp.Or(reason, "it does not say why")))
 		s.held[h.sum] = h
 	}
 	s.mu.Unlock()
@@ -265,8 +265,16 @@ func (s *scope) lost(h *held, name string, reason policy.Reason) {
 	})
 }
 
+// closeTime is how long close takes at most if its context is done already.
+const closeTime = 10 * time.Second
+
 // close waits for what is under way, and deletes all caches that were created.
 func (k *caching) close(ctx context.Context) error {
+	if ctx.Err() != nil { // what ended the program must not leave caches that are charged for
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+		defer cancel()
+	}
 	k.mu.Lock()
 	k.closed = true
 	k.mu.Unlock()
