@@ -15,6 +15,16 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
+// This file changes and ends caches. A cache ends in one of these ways:
+//
+//	expired  its time is over, or nearly. It is removed if an answer was not seen by which it may live for longer
+//	lost     the provider does not know it any more, or rejects a call that used it
+//	delete   it does not pay, or its registration has ended
+//	close    the stack is closed
+//
+// Each of them first has it forgotten, so that no call uses it from then on. What may still be charged for is then removed: the
+// provider is asked to delete it, up to three times. What it did not delete is kept, and close tries again.
+
 // changeTimeout bounds how long it may take to extend or to delete a context cache.
 const changeTimeout = time.Minute
 
