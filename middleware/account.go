@@ -26,6 +26,7 @@ type account struct {
 	prices *price.Catalog
 	at     time.Time // when the attempt started
 	errand *errand   // nil: the call is the program's
+	marked bool      // we chose what of the prompt is in a prompt cache
 
 	longWrites bool // we ask for writes to the prompt cache for more than the shortest time
 
@@ -112,7 +113,7 @@ func (a account) price(row *ledger.Row, answer *wire.Answer) {
 		row.List = ledger.Known(cost.List)
 	}
 	if saved := cost.Uncached - cost.Cost; saved == 0 {
-	} else if row.Cache == "" {
+	} else if row.Cache == "" && !a.marked {
 		row.Implicit = ledger.Known(saved)
 	} else {
 		row.Explicit = ledger.Known(saved)

@@ -15,6 +15,16 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
+// This file changes and ends caches. A cache ends in one of these ways:
+//
+//	expired  its time is over, or nearly. It is removed if an answer was not seen by which it may live for longer
+//	lost     the provider does not know it any more, or rejects a call that used it
+//	delete   it does not pay, or its registration has ended
+//	close    the stack is closed
+//
+// Each of them first has it forgotten, so that no call uses it from then on. What may still be charged for is then removed: the
+// provider is asked to delete it, up to three times. What it did not delete is kept, and close tries again.
+
 // changeTimeout bounds how long it may take to extend or to delete a context cache.
 const changeTimeout = time.Minute
 
@@ -117,7 +127,7 @@ func (s *scope) extendWithin(h *held, name string, l *lease, e *errand, until ti
 // for so long.
 func (s *scope) affords(h *held, until time.Time, set *policy.Cache) (price.Pico, error) {
 	s.mu.Lock()
-	tokens, from, before, q := h.tokens, h.from, h.until, h.query
+	tokens, from, before, q, created := h.tokens, h.from, h.until, h.query, h.cost
 	s.mu.Unlock()
 	if tokens <= 0 {
 		return 0, errors.New("it is not known how many tokens it holds")
@@ -127,8 +137,8 @@ func (s *scope) affords(h *held, until time.Time, set *policy.Cache) (price.Pico
 	if err != nil {
 		return 0, fmt.Errorf("what its storage would cost is not known: %w", err)
 	}
-	if all.Cost > set.MaxCost {
-		return 0, fmt.Errorf("its storage would cost $%s by then, and max_cost is $%s", all.Cost, set.MaxCost)
+	if created+all.Cost > set.MaxCost {
+		return 0, fmt.Errorf("with its creation ($%s) it would cost $%s by then, and max_cost is $%s", created, created+all.Cost, set.MaxCost)
 	}
 	more, err := catalog.Storage(q, tokens, before, until)
 	return more.Cost, err
@@ -243,7 +253,7 @@ func (s *scope) lost(h *held, name string, reason policy.Reason) {
 		s.spent.lives(h.lease, now)
 		h.from = time.Time{}
 	} else {
-		h.failed(now.Add(time.Hour), "the provider rejected a call that used it: %s", cmp.Or(reason, "it does not say why"))
+		h.failed(now.Add(time.Hour), fmt.Errorf("the provider rejected a call that used it: %s", cmp.Or(reason, "it does not say why")))
 		s.held[h.sum] = h
 	}
 	s.mu.Unlock()
@@ -265,8 +275,16 @@ func (s *scope) lost(h *held, name string, reason policy.Reason) {
 	})
 }
 
+// closeTime is how long close takes at most if its context is done already.
+const closeTime = 10 * time.Second
+
 // close waits for what is under way, and deletes all caches that were created.
 func (k *caching) close(ctx context.Context) error {
+	if ctx.Err() != nil { // what ended the program must not leave caches that are charged for
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+		defer cancel()
+	}
 	k.mu.Lock()
 	k.closed = true
 	k.mu.Unlock()

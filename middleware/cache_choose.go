@@ -37,6 +37,7 @@ func (c *call) chooseCache() error {
 	h, turns := s.find(u)
 	if h == nil {
 		s.hints.note(u.prefix)
+		s.noteMiss(u.prefix)
 	}
 	s.mu.Unlock()
 	switch {
@@ -74,7 +75,7 @@ func (c *call) useRegistered(h *held, turns int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now = time.Now(); !h.usable(now) {
-		c.noteCache(cmp.Or(h.why, errSlow.Error()))
+		c.noteCache(cmp.Or(h.err, errSlow).Error())
 		return nil
 	}
 	c.use(h, turns)
@@ -88,7 +89,23 @@ func (c *call) useRegistered(h *held, turns int) error {
 // make creates a cache. If the call waits, the cache exists when there is no error. The creation goes on if the call ends.
 func (c *call) make(n *creation, wait bool) error {
 	s, start := c.prefix.scope, time.Now()
-	err := s.start(n, start)
+	if n.exceeds() && !wait {
+		if !s.caching.background(func() { s.countAndCreate(n) }) {
+			return errClosed
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(c.Context, c.patience(), errSlow)
+	defer cancel()
+	defer func() {
+		if wait {
+			c.waited += time.Since(start)
+		}
+	}()
+	if n.exceeds() {
+		s.countFirst(ctx, n)
+	}
+	err := s.start(n, time.Now())
 	if err != nil && !errors.Is(err, errExists) {
 		return err
 	}
@@ -99,16 +116,13 @@ func (c *call) make(n *creation, wait bool) error {
 	if !wait {
 		return nil
 	}
-	defer func() { c.waited += time.Since(start) }()
-	ctx, cancel := context.WithTimeoutCause(c.Context, c.patience(), errSlow)
-	defer cancel()
 	if err := s.wait(ctx, n.held); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n.held.name == "" {
-		return errors.New(n.held.why)
+		return n.held.err
 	}
 	return nil
 }
@@ -136,7 +150,7 @@ func (s *scope) abandon(n *creation) {
 	n.lease = nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n.held.failed(time.Time{}, "%v", errClosed)
+	n.held.failed(time.Time{}, errClosed)
 	close(n.held.making)
 	n.held.making = nil
 }

@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -47,6 +48,11 @@ func (s *scope) count(ctx context.Context, n *creation) (int64, error) {
 	return counted.TotalTokens, err
 }
 
+// exceeds reports whether the cache could cost more than it may, by a bound that is much too high if its tokens were not counted.
+func (n *creation) exceeds() bool {
+	return n.tokens == 0 && (n.noMost != nil || n.most > n.set.MaxCost)
+}
+
 // countFirst has the bound of a cache follow from the tokens that the provider counts, if it does count them.
 func (s *scope) countFirst(ctx context.Context, n *creation) {
 	tokens, err := s.count(ctx, n)
@@ -60,4 +66,20 @@ func (s *scope) countFirst(ctx context.Context, n *creation) {
 	s.mu.Unlock()
 	n.tokens = tokens
 	s.bound(n, q, media, time.Now())
+}
+
+// countAndCreate creates a cache for a call that does not wait.
+func (s *scope) countAndCreate(n *creation) {
+	s.countFirst(context.Background(), n)
+	err := s.start(n, time.Now())
+	switch {
+	case err == nil:
+		s.create(n)
+		return
+	case !errors.Is(err, errExists):
+		s.log("was not created", err)
+	}
+	if n.visit != nil {
+		n.visit.NotMade(time.Now())
+	}
 }

@@ -55,11 +55,11 @@ func (s *scope) start(n *creation, now time.Time) error {
 	case s.never != "":
 		return errors.New(s.never)
 	case now.Before(h.again):
-		return errors.New(h.why)
+		return h.err
 	case n.noMost != nil:
-		return fmt.Errorf("what the context cache may cost has no bound: %w", n.noMost)
+		return &causedError{fmt.Sprintf("what the context cache may cost has no bound: %v", n.noMost), ErrCost}
 	case n.most > n.set.MaxCost:
-		return fmt.Errorf("the context cache may cost $%s, and max_cost is $%s", n.most, n.set.MaxCost)
+		return &causedError{fmt.Sprintf("the context cache may cost $%s%s, and max_cost is $%s", n.most, n.basis(), n.set.MaxCost), ErrCost}
 	}
 	l := &lease{now.Add(createTimeout + n.ttl)}
 	if err := s.spent.reserve(n.most, &n.set, now, l); err != nil {
@@ -147,7 +147,7 @@ func (s *scope) request(ctx context.Context, n *creation) (cachedcontent.Entry, 
 	err := s.send(ctx, e, http.MethodPost, "", append([]byte(`{"ttl":"`+seconds(n.ttl)+`","displayName":"`+display+`",`), n.body[1:]...))
 	made := cachedcontent.Entry{Name: e.stored.Name, Tokens: e.stored.Tokens, Created: e.stored.Created, Expires: e.stored.Expires, Owner: s.caching.owner}
 	named := isCacheName(made.Name)
-	if e.row.Outcome == policy.Ambiguous || e.served() && !named {
+	if e.row.Outcome == policy.Ambiguous || e.row.Status >= 500 || e.served() && !named {
 		if found, ok := s.orphan(ctx, e, display); ok {
 			s.mu.Lock()
 			q := n.held.query
@@ -225,7 +225,8 @@ func (s *scope) exists(n *creation, e cachedcontent.Entry) {
 	h.usesBefore = h.uses
 	h.lease, h.skew, h.fixed = n.lease, n.skew, time.Time{}
 	s.spent.lives(h.lease, e.Expires)
-	h.name, h.tokens, h.from, h.until, h.why = e.Name, e.Tokens, e.Created, e.Expires, ""
+	h.name, h.tokens, h.from, h.until, h.err = e.Name, e.Tokens, e.Created, e.Expires, nil
+	h.cost = n.errand.row.Cost.Pico + n.errand.row.Exposure.Pico
 	h.others = s.caching.registry != nil && e.Owner != s.caching.owner
 }
 
@@ -249,7 +250,7 @@ func (s *scope) failed(n *creation, err error, now time.Time) {
 	default:
 		again = time.Minute
 	}
-	h.failed(now.Add(again), "%v", err)
+	h.failed(now.Add(again), err)
 }
 
 // maxHeld is how many prefixes of a scope are remembered that have no cache, because none could be created.
@@ -281,6 +282,14 @@ func (s *scope) wait(ctx context.Context, h *held) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// basis says what the bound is of, if that is more than a count of tokens.
+func (n *creation) basis() string {
+	if n.tokens > 0 {
+		return fmt.Sprintf(" (%d tokens, held for %v)", n.tokens, n.ttl)
+	}
+	return fmt.Sprintf(" (each byte taken for a token, held for %v)", n.ttl)
 }
 
 // bound sets what the cache may cost at most, with its storage. If the provider has not counted its tokens, each byte is at most

@@ -2,10 +2,11 @@ package middleware
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -55,22 +56,43 @@ func (e *errand) note(row, storage *ledger.Row, is wire.Stored) {
 // cost returns what the errand has cost, or may have cost.
 func (e *errand) cost() price.Pico { return max(0, e.row.Cost.Pico+e.row.Exposure.Pico+e.storage) }
 
-// rejection returns the error of an errand that the provider did not do.
+// rejection returns the error of an errand that the provider did not do. Its cause is a [cachedcontent.Error].
 func (e *errand) rejection() error {
-	switch row := &e.row; {
-	case row.Reason == policy.CacheTooSmall && e.least > 0:
-		return fmt.Errorf("the provider rejects it as too small for a context cache: the least is %d tokens", e.least)
-	case row.Reason == policy.CacheTooSmall:
-		return errors.New("the provider rejects it as too small for a context cache")
-	case row.Reason == policy.NoCaches:
-		return errors.New("the provider has no context caches for this model and key, as on its free tier")
+	row := &e.row
+	typed := &cachedcontent.Error{Op: row.Operation, Status: row.Status, Code: row.ErrorCode, Kind: kindOf(row), Minimum: e.least}
+	text := fmt.Sprintf("the provider answers %d", row.Status)
+	switch {
+	case typed.Kind == cachedcontent.TooSmall && e.least > 0:
+		text = fmt.Sprintf("the provider rejects it as too small for a context cache: the least is %d tokens", e.least)
+	case typed.Kind == cachedcontent.TooSmall:
+		text = "the provider rejects it as too small for a context cache"
+	case typed.Kind == cachedcontent.FreeTier:
+		text = "the provider has no context caches for this model and key, as on its free tier"
 	case row.Status == 0:
-		return errors.New("the provider did not answer")
+		text = "the provider did not answer"
 	case row.ErrorCode != "":
-		return fmt.Errorf("the provider answers %d (%s)", row.Status, row.ErrorCode)
-	default:
-		return fmt.Errorf("the provider answers %d", row.Status)
+		text += " (" + row.ErrorCode + ")"
 	}
+	return &causedError{text, typed}
+}
+
+// kindOf returns what package cachedcontent calls a rejection.
+func kindOf(row *ledger.Row) cachedcontent.Kind {
+	switch {
+	case row.Reason == policy.CacheTooSmall:
+		return cachedcontent.TooSmall
+	case row.Reason == policy.NoCaches:
+		return cachedcontent.FreeTier
+	case row.Reason == policy.CacheDead:
+		return cachedcontent.Dead
+	case row.Status == http.StatusTooManyRequests:
+		return cachedcontent.Rate
+	case row.Status == http.StatusUnauthorized, row.Status == http.StatusForbidden:
+		return cachedcontent.Denied
+	case row.Status >= 500, row.Status == 0:
+		return cachedcontent.Unavailable
+	}
+	return cachedcontent.Invalid
 }
 
 // seconds writes a duration as Google's APIs want it.

@@ -8,17 +8,21 @@ import (
 // explainCache says which registered cache a call would use, or why it uses none; "" if there is none for its key and model.
 func (c *call) explainCache() string {
 	u := c.prefix
-	if u == nil || !c.wire.Caches || c.engine.caching.registered.Load() == 0 {
-		return ""
-	}
-	if u.scope = c.engine.caching.known(idOf(c, c.wire.Model)); u.scope == nil {
+	if !c.wire.Caches || c.engine.caching.registered.Load() == 0 {
 		return ""
 	}
 	switch {
+	case c.options.NoCache():
+		return "none: the context has policy.NoCache"
+	case u == nil:
+		return "none: the body is left as it is"
 	case c.wire.Prefix.TextOnly() && !c.settings.Cache.Compatible:
 		return "none: the policy's cache.compatible is not set"
 	case c.wire.Cache != "" || c.cache != "":
 		return "the one that the caller names"
+	}
+	if u.scope = c.engine.caching.known(idOf(c, c.wire.Model)); u.scope == nil {
+		return "none: content is registered for another model, key or host"
 	}
 	s := u.scope
 	s.mu.Lock()

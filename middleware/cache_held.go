@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -21,7 +20,7 @@ type held struct {
 	ttl      time.Duration  // for how long it is held after a use, if it is registered
 
 	making chan struct{} // closed when its creation has ended; nil if none is under way
-	why    string        // why it does not exist; "" if it does, or was never tried
+	err    error         // why it does not exist; nil if it does, or was never tried
 	again  time.Time     // when it may be tried again
 
 	name    string // "" if it does not exist
@@ -34,6 +33,9 @@ type held struct {
 	others  bool          // another replica has created it, and deletes it
 	busy    bool          // a change of its time to live is under way
 	fixed   time.Time     // when such a change may be tried again, after one that failed
+	cost    price.Pico    // of its creation, which may be an upper bound
+	miss    string        // why the latest call of the scope did not use it that did not, if it is registered
+	missed  time.Time     // when that was
 	uses    int64         // by calls, of all caches of the prefix
 
 	// Whether it pays to create a registered cache again:
@@ -72,6 +74,13 @@ const expiryMargin = 5 * time.Second
 func (h *held) usable(now time.Time) bool { return h.name != "" && h.until.Sub(now) > expiryMargin }
 
 // failed notes why a cache was not made, and when it may be tried again.
-func (h *held) failed(again time.Time, format string, args ...any) {
-	h.why, h.again = fmt.Sprintf(format, args...), again
+func (h *held) failed(again time.Time, err error) { h.err, h.again = err, again }
+
+// A causedError has a text of its own, and a cause for errors.Is and errors.As.
+type causedError struct {
+	text  string
+	cause error
 }
+
+func (e *causedError) Error() string { return e.text }
+func (e *causedError) Unwrap() error { return e.cause }

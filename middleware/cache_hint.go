@@ -165,7 +165,14 @@ func mismatch(content []wire.Element, p *wire.Prefix) string {
 		if hint, _ := differs(outlined{r.Digest, r.Kind, max(r.Size, minHint), r.Set, r.Masked, r.Rest}, outlined{c.Digest, c.Kind, c.Size, c.Set, c.Masked, c.Rest}); hint != "" {
 			return hint
 		}
-		return fmt.Sprintf("%s (element %d of the request) differs: %d bytes of text in the request, %d in the content", name, i+1, r.Size, c.Size)
+		at := fmt.Sprintf("%s (element %d of the request)", name, i+1)
+		switch {
+		case r.Size == c.Size:
+			return fmt.Sprintf("%s differs, although both have %d bytes of text", at, c.Size)
+		case c.Kind == wire.TurnElement && r.Size > c.Size:
+			return fmt.Sprintf("%s differs: it has %d bytes of text, and the content has %d; what is asked must be a turn of its own", at, r.Size, c.Size)
+		}
+		return fmt.Sprintf("%s differs: %d bytes of text in the request, %d in the content", at, r.Size, c.Size)
 	}
 	turns := 0
 	for i := range content {

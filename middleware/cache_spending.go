@@ -34,7 +34,7 @@ func (s *spending) reserve(most price.Pico, set *policy.Cache, now time.Time, cr
 	defer s.mu.Unlock()
 	s.live = slices.DeleteFunc(s.live, func(l *lease) bool { return !now.Before(l.until) })
 	if n := len(s.live); create != nil && n >= set.MaxLive {
-		return fmt.Errorf("%d context caches exist, and max_live is %d", n, set.MaxLive)
+		return &causedError{fmt.Sprintf("%d context caches exist, and max_live is %d", n, set.MaxLive), ErrCost}
 	}
 	sum := s.held
 	live := s.paid[:0]
@@ -46,7 +46,7 @@ func (s *spending) reserve(most price.Pico, set *policy.Cache, now time.Time, cr
 	}
 	s.paid = live
 	if most > set.MaxCostPerHour-sum {
-		return fmt.Errorf("the context cache may cost $%s, and $%s of max_cost_per_hour, $%s, are spent or set aside", most, sum, set.MaxCostPerHour)
+		return &causedError{fmt.Sprintf("the context cache may cost $%s, and $%s of max_cost_per_hour, $%s, are spent or set aside", most, sum, set.MaxCostPerHour), ErrCost}
 	}
 	s.held += most
 	if create != nil {

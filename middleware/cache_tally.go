@@ -13,8 +13,8 @@ type PromptTally struct {
 	Tokens   int64     // of all prompts
 	Cached   int64     // of these tokens, those that were read from a cache
 	Written  int64     // of these tokens, those that were written to one at a price
-	Explicit price.Sum // what explicit caches saved in these calls, without what they cost
-	Implicit price.Sum // what the provider's own cache saved, less the price of writes to it; it may be negative
+	Explicit price.Sum // what explicit caches saved in these calls, without what they cost, and writes that we chose, less their price
+	Implicit price.Sum // what the provider's own cache saved, less the price of writes to it that we did not choose; it may be negative
 }
 
 // add counts an answer.

@@ -81,6 +81,23 @@ func (s *scope) find(u *prefixUse) (*held, int) {
 	return nil, 0
 }
 
+// maxMisses is how many registered contents are compared with a request that begins with none of them.
+const maxMisses = 8
+
+// noteMiss notes why a request does not begin with registered content. s.mu is held.
+func (s *scope) noteMiss(p *wire.Prefix) {
+	if s.caching.registered.Load() == 0 {
+		return
+	}
+	n := 0
+	for _, h := range s.held {
+		if h.handles > 0 && n < maxMisses {
+			h.miss, h.missed = mismatch(h.elements, p), time.Now()
+			n++
+		}
+	}
+}
+
 // failed learns that the call has failed.
 func (u *prefixUse) failed() {
 	if u.writing != nil {

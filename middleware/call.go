@@ -325,7 +325,7 @@ func (c *call) unbilled() bool {
 // account returns what works out the cost of an attempt that starts at the given time.
 func (c *call) account(at time.Time) account {
 	a := account{
-		call: &c.wire, cache: c.cache, input: &c.input, prices: c.engine.book.Catalog(), at: at, errand: c.errand,
+		call: &c.wire, cache: c.cache, input: &c.input, prices: c.engine.book.Catalog(), at: at, errand: c.errand, marked: len(c.promptCache.Writes) > 0,
 		longWrites: c.wire.LongWrites(c.promptCache.Writes),
 	}
 	if c.prefix != nil && c.prefix.held != nil {

@@ -82,7 +82,7 @@ func (s *Stack) Ensure(ctx context.Context, client *cachedcontent.Client, conten
 func (s *Stack) ensure(ctx context.Context, handle *CacheHandle, set policy.Cache) error {
 	sc, h := handle.scope, handle.held
 	n := sc.registered(h, "", policy.From(ctx).Tags(), set, time.Now())
-	if n.noMost != nil || n.most > set.MaxCost {
+	if n.exceeds() {
 		sc.countFirst(ctx, n) // the bound may be much too high
 	}
 	switch err := sc.start(n, time.Now()); {
@@ -99,7 +99,7 @@ func (s *Stack) ensure(ctx context.Context, handle *CacheHandle, set policy.Cach
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
 	if h.name == "" {
-		return errors.New(cmp.Or(h.why, "the context cache is gone already"))
+		return cmp.Or(h.err, errors.New("the context cache is gone already"))
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ func (h *CacheHandle) Why(req *http.Request) (string, error) {
 		return "the registration is closed", nil
 	}
 	if !h.held.usable(time.Now()) {
-		return cmp.Or(h.held.why, "there is no cache at the moment: the next call has it created"), nil
+		return cmp.Or(h.held.err, errNotYet).Error(), nil
 	}
 	return "", nil
 }
@@ -184,6 +184,8 @@ func (h *CacheHandle) unused(c *call) string {
 	}
 	return ""
 }
+
+var errNotYet = errors.New("there is no cache at the moment: the next call has it created")
 
 // Name returns the name of the cache; "" if there is none at the moment.
 func (h *CacheHandle) Name() string {
@@ -214,6 +216,15 @@ func (h *CacheHandle) Uses() int64 {
 	h.scope.mu.Lock()
 	defer h.scope.mu.Unlock()
 	return h.held.uses
+}
+
+// LastMiss returns why the latest request of the same key and model that did not use the cache did not begin with its content,
+// and when that was; "" and the zero time if there was none. It is for users of SDKs, who do not see requests: see
+// [CacheHandle.Why]. If a model has very many registered contents, not all of them have it.
+func (h *CacheHandle) LastMiss() (why string, at time.Time) {
+	h.scope.mu.Lock()
+	defer h.scope.mu.Unlock()
+	return h.held.miss, h.held.missed
 }
 
 // Close ends the registration. When the last one of the same content is closed, the cache is deleted. Calls that use it are

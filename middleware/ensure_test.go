@@ -502,3 +502,81 @@ func TestCacheThatDoesNotPay(t *testing.T) {
 		})
 	}
 }
+
+// An error of Ensure can be examined: the provider's, and ours about a cap.
+func TestEnsureErrors(t *testing.T) {
+	inWorld(t, llmtest.Config{MinCacheTokens: 100_000}, policy.Policy{}, func(w *world) {
+		_, err := w.stack.Ensure(w.Context(), w.caches(), library())
+		var rejected *cachedcontent.Error
+		if !errors.As(err, &rejected) || rejected.Kind != cachedcontent.TooSmall || rejected.Minimum != 100_000 || rejected.Status != 400 {
+			w.Errorf("%v: %+v", err, rejected)
+		}
+	})
+	inWorld(t, llmtest.Config{FreeTier: true}, policy.Policy{}, func(w *world) {
+		_, err := w.stack.Ensure(w.Context(), w.caches(), library())
+		if cachedcontent.KindOf(err) != cachedcontent.FreeTier {
+			w.Error(err)
+		}
+	})
+	inWorld(t, llmtest.Config{}, policy.Policy{Cache: policy.Cache{MaxCost: price.USD / 1000}}, func(w *world) {
+		if _, err := w.stack.Ensure(w.Context(), w.caches(), library()); !errors.Is(err, middleware.ErrCost) {
+			w.Error(err)
+		}
+	})
+}
+
+// max_cost counts creation and storage together, also when a cache is extended.
+func TestExtensionWithinTheCap(t *testing.T) {
+	p := policy.Policy{Cache: policy.Cache{MaxCost: price.MustUSD("0.0105")}} // creation $0.0026, an hour of storage $0.0086
+	inWorld(t, llmtest.Config{}, p, func(w *world) {
+		h := w.ensure(library())
+		for range 80 {
+			w.gemini(w.Context(), asking("Why?"))
+			time.Sleep(time.Minute)
+		}
+		synctest.Wait()
+		byCache := map[string]price.Pico{}
+		for _, r := range w.stack.Rows() {
+			if r.Operation == wire.CreateCache {
+				byCache[r.ResponseID] += r.Cost.Pico
+			}
+			if r.Outcome == policy.Storage {
+				byCache[r.Cache] += r.Cost.Pico
+			}
+		}
+		for name, cost := range byCache {
+			if cost > p.Cache.MaxCost {
+				w.Errorf("%s costs $%s", name, cost)
+			}
+		}
+		if err := h.Close(w.Context()); err != nil {
+			w.Error(err)
+		}
+	})
+}
+
+// What ends the program also ends its caches, even if Close gets the context that is done already.
+func TestCloseWithADoneContext(t *testing.T) {
+	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
+		w.ensure(library())
+		ctx, cancel := context.WithCancel(w.Context())
+		cancel()
+		w.stack.Close(ctx)
+		if w.provider.Caches()[0].Alive(time.Now()) {
+			w.Error("the cache lives on")
+		}
+	})
+}
+
+func TestLastMiss(t *testing.T) {
+	inWorld(t, llmtest.Config{}, policy.Policy{}, func(w *world) {
+		h := w.ensure(library())
+		if why, at := h.LastMiss(); why != "" || !at.IsZero() {
+			w.Error(why, at)
+		}
+		w.gemini(w.Context(), strings.Replace(asking("Why?"), "Answer from", "Reply from", 1))
+		if why, at := h.LastMiss(); !strings.Contains(why, "system instruction") || !at.Equal(time.Now()) {
+			w.Error(why, at)
+		}
+	})
+}

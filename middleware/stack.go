@@ -246,7 +246,7 @@ func (s *Stack) Rows() []ledger.Row {
 }
 
 // Close deletes the context caches that the stack has made, waits until the watchers have seen every row of the calls that have
-// ended, and the store, if it is a [ledger.Flusher], has them safe, or until ctx is done. It closes idle connections. The stack
+// ended, and the store, if it is a [ledger.Flusher], has them safe, or until ctx is done; if ctx is done already, the deletion still gets 10 seconds. It closes idle connections. The stack
 // can still be used, but makes no context caches any more. Close does not close the store, which is the program's: a
 // [ledger.Writer] has a Close of its own.
 func (s *Stack) Close(ctx context.Context) error {

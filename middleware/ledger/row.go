@@ -92,7 +92,7 @@ type Row struct {
 	Cost     Amount `json:"cost_usd,omitzero"`     // by the catalog's prices, as served
 	List     Amount `json:"list_usd,omitzero"`     // of the same usage at the standard tier, without any cache
 	Implicit Amount `json:"implicit_usd,omitzero"` // saved by the provider's own caching
-	Explicit Amount `json:"explicit_usd,omitzero"` // saved by the context cache that the request named
+	Explicit Amount `json:"explicit_usd,omitzero"` // saved by the context cache that the request named, or by what we had written to a prompt cache
 	Exposure Amount `json:"exposure_usd,omitzero"` // the most that it may have cost beyond Cost, if that is not known
 	Reported Amount `json:"reported_usd,omitzero"` // what the provider says that it charged
 	PriceID  string `json:"price_id,omitzero"`     // the price that was used: see price.Cost
