@@ -106,6 +106,33 @@ func ExampleCacheHandle_Why() {
 	// system instruction (element 1 of the request) differs: 22 bytes of text in the request, 21 in the content <nil>
 }
 
+// LastMiss says why a call did not use the cache, where an SDK makes the requests.
+func ExampleCacheHandle_LastMiss() {
+	provider := llmtest.NewPipe(llmtest.Config{})
+	defer provider.Close()
+	stack, err := middleware.New(middleware.WithBase(provider.Transport()))
+	if err != nil {
+		panic(err)
+	}
+	defer stack.Close(context.Background())
+	client, err := cachedcontent.NewGemini(nil, "key")
+	if err != nil {
+		panic(err)
+	}
+	handle, err := stack.Ensure(context.Background(), client, library())
+	if err != nil {
+		panic(err)
+	}
+
+	ask(stack.Client(), bookQuestion("Answer from the bible.", "Why?"))
+	why, at := handle.LastMiss()
+	fmt.Println(why)
+	fmt.Println("within the last minute:", time.Since(at) < time.Minute)
+	// Output:
+	// system instruction (element 1 of the request) differs: 22 bytes of text in the request, 21 in the content
+	// within the last minute: true
+}
+
 // A stack that caches what turns out to repeat. Caches reports what that earned.
 func ExampleStack_Caches() {
 	provider := llmtest.NewPipe(llmtest.Config{})
