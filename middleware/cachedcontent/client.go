@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -174,17 +175,13 @@ func (c *Client) send(ctx context.Context, r *request) (*http.Response, error) {
 	if err != nil {
 		return nil, failed(r.op, err, nil)
 	}
-	for k, v := range r.header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, r.header)
 	if !r.open {
 		r.secrets = http.Header{}
 		if err := c.auth(ctx, r.secrets); err != nil {
 			return nil, failed(r.op, fmt.Errorf("credentials: %w", err), r.secrets)
 		}
-		for k, v := range r.secrets {
-			req.Header[k] = v
-		}
+		maps.Copy(req.Header, r.secrets)
 	}
 	if r.body != nil {
 		if req.Header.Get("Content-Type") == "" {

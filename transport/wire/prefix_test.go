@@ -183,14 +183,15 @@ func TestPrefixElements(t *testing.T) {
 			continue
 		}
 		e := &p.Elements[test.at]
-		got := fmt.Sprintf("%s %d ", map[Role]string{NoRole: "none", User: "user", Model: "model", ToolRole: "tool"}[e.Role], e.Size)
+		var got strings.Builder
+		got.WriteString(fmt.Sprintf("%s %d ", map[Role]string{NoRole: "none", User: "user", Model: "model", ToolRole: "tool"}[e.Role], e.Size))
 		for flag, set := range map[string]bool{"media": e.Media, "call": e.ToolCall, "result": e.ToolResult, "marked": e.Marked} {
 			if set {
-				got += flag
+				got.WriteString(flag)
 			}
 		}
-		if got != test.want || p.Marked != e.Marked {
-			t.Errorf("%s: %q, want %q", name, got, test.want)
+		if got.String() != test.want || p.Marked != e.Marked {
+			t.Errorf("%s: %q, want %q", name, got.String(), test.want)
 		}
 		block := ""
 		if e.Block.String {
