@@ -314,19 +314,24 @@ func (w *Writer) finish(x *Writing) bool {
 	return true
 }
 
-// correct forgets what should be in the cache and is not, as the provider counts. Its tokens are not exactly ours.
+// correct forgets what should be in the cache and is not, as the provider counts. Its tokens are not exactly ours. What was not in
+// the cache may have been written again, by the mark that it was to be read by.
 func (w *Writer) correct(x *Writing, cached, written int64) {
 	read := x.prefix(x.Read + 1)
 	for i := max(x.Read, x.Node); i >= 0; i-- {
 		n := x.nodes[i].Tokens
-		if i <= x.Read && cached >= n/2 { // what was written was not in the cache
-			return
-		}
 		fresh := n - read
-		if i > x.Read && (written >= fresh/2 || cached >= read+fresh/2) {
-			continue
-		}
-		if was := w.prefixes.find(x.nodes[i].Hash); was != nil {
+		was := w.prefixes.find(x.nodes[i].Hash)
+		switch {
+		case i <= x.Read && cached >= n/2:
+			return
+		case was == nil:
+		case i <= x.Read && cached+written >= n/2 && x.Option < len(x.rates.Options):
+			life := x.rates.Options[x.Option].TTL
+			was.until += life - was.life
+			was.life = life
+		case i > x.Read && (written >= fresh/2 || cached >= read+fresh/2):
+		default:
 			was.life, was.until = 0, 0
 		}
 	}

@@ -228,7 +228,7 @@ func TestWriterLongerPrefix(t *testing.T) {
 		"written":           {func(x *Writing, at time.Time) { x.Answered(10_000, 2500, at) }, 24},
 		"counted lower":     {func(x *Writing, at time.Time) { x.Answered(8000, 2000, at) }, 24},
 		"written by others": {func(x *Writing, at time.Time) { x.Answered(12_500, 0, at) }, 24},
-		"all written again": {func(x *Writing, at time.Time) { x.Answered(0, 12_500, at) }, -1},
+		"all written again": {func(x *Writing, at time.Time) { x.Answered(0, 12_500, at) }, 24},
 		"not written":       {func(x *Writing, at time.Time) { x.Answered(10_000, 0, at) }, 19},
 		"failed":            {func(x *Writing, _ time.Time) { x.Failed() }, 19},
 		"nothing there":     {func(x *Writing, at time.Time) { x.Answered(0, 0, at) }, -1},
@@ -460,5 +460,37 @@ func TestWriterAtTheEnd(t *testing.T) {
 	w.Arrive(shared(at, 1, 20, 2000, 1), anthropic).Answered(10_000, 0, at)
 	if x := w.Arrive(shared(at.Add(5*time.Minute), 1, 20, 2001, 1), anthropic); x.Read != -1 {
 		t.Errorf("reads node %d", x.Read)
+	}
+}
+
+// TestWriterWrittenAgain has a prefix that is in the cache for an hour, and that the provider loses. The mark that it was to be
+// read by writes it again, for five minutes.
+func TestWriterWrittenAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		cached, written int64
+		after           time.Duration
+		read            int
+	}{
+		"read":                 {10_000, 0, 20 * time.Minute, 19},
+		"written":              {0, 10_000, 4 * time.Minute, 19},
+		"written for too long": {0, 10_000, 6 * time.Minute, -1},
+		"neither":              {0, 0, time.Second, -1},
+	} {
+		w, cache, at := NewWriter(WriterConfig{}), newPrefixCache(), start
+		var x *Writing
+		for i := range 1000 {
+			at = at.Add(20 * time.Minute)
+			p := shared(at, 1, 20, uint64(i), 1)
+			x = w.Arrive(p, anthropic)
+			if x.Read >= 0 && x.Node < 0 && i > 900 {
+				break
+			}
+			cached, written := cache.serve(p, x, anthropic)
+			x.Answered(cached, written, at)
+		}
+		x.Answered(c.cached, c.written, at)
+		if got := w.Arrive(shared(at.Add(c.after), 1, 20, 9000, 1), anthropic); x.Read != 19 || got.Read != c.read {
+			t.Errorf("%s: reads %d, then %d, want %d", name, x.Read, got.Read, c.read)
+		}
 	}
 }
