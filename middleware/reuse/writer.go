@@ -90,9 +90,9 @@ func NewWriter(config WriterConfig) *Writer {
 // Writing is one request's advice and what becomes of it. Its fields are for reading. Its methods are safe for concurrent
 // use. After one of them was called, none does anything.
 type Writing struct {
-	Read   int // index in Prompt.Nodes of the longest prefix that should be in the cache; -1: none
+	Read   int // index in Prompt.Nodes of the longest prefix that should be in the cache; -1: none. If it is not there, it is written
 	Node   int // index of the longest prefix to write; -1: write nothing
-	Option int // index in WriteRates.Options of the time to live to write for
+	Option int // index in WriteRates.Options of the time to live to write for, also of what should be in the cache and is not
 
 	writer *Writer
 	nodes  []Node
@@ -117,7 +117,9 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 	if len(p.Nodes) == 0 {
 		return x
 	}
-	w.lookUp(x, now)
+	if !w.purse.overdrawn(w.config.PerMille) { // or the provider does not keep what is written, and would write it again
+		w.lookUp(x, now)
+	}
 	s := w.look(&p, now)
 	places := s.places()
 	var worth [maxOptions]float64
@@ -157,7 +159,7 @@ func (s *sight) places() (both [2]place) {
 func (w *Writer) lookUp(x *Writing, now time.Duration) {
 	for i, n := range x.nodes {
 		was := w.prefixes.find(n.Hash)
-		if was == nil || was.life == 0 || was.until < now {
+		if was == nil || was.life == 0 || was.until <= now {
 			break
 		}
 		x.Read, x.life = i, was.life
@@ -261,7 +263,8 @@ func (w *Writer) remember(x *Writing, s *sight, places *[2]place, worth [maxOpti
 }
 
 // Answered says that the answer came, at a time, and how many tokens of the prompt the provider read from its cache and wrote
-// to it. What is less than half of what was expected counts as not in the cache.
+// to it. All that was written is charged to the loss budget, if anything was advised. Where less than half of what was expected
+// was read or written as advised, that counts as not in the cache.
 func (x *Writing) Answered(cached, written int64, at time.Time) {
 	w := x.writer
 	w.mu.Lock()
@@ -275,12 +278,20 @@ func (x *Writing) Answered(cached, written int64, at time.Time) {
 	if x.Read >= 0 {
 		w.purse.earned = add(w.purse.earned, times(cached, x.rates.Input-x.rates.Cached))
 	}
-	if x.Node >= 0 {
-		each := max(x.rates.Options[x.Option].Write-x.rates.Input, 0)
-		w.purse.earned = add(w.purse.earned, -times(written, each))
-	}
+	w.purse.earned = add(w.purse.earned, -x.premium(written))
 	w.purse.limit(w.config.PerMille)
 	w.correct(x, cached, written)
+}
+
+// Unknown says that an answer came, but not what was read and written. All that may have been written is charged to the loss budget.
+func (x *Writing) Unknown(at time.Time) { x.Answered(0, x.prefix(max(x.Read, x.Node)+1), at) }
+
+// premium returns what written tokens cost beyond the input price, if they were written as advised.
+func (x *Writing) premium(written int64) price.Pico {
+	if max(x.Read, x.Node) < 0 || x.Option >= len(x.rates.Options) {
+		return 0
+	}
+	return times(written, max(x.rates.Options[x.Option].Write-x.rates.Input, 0))
 }
 
 // Failed says that no answer came: nothing was read, written or paid for.
@@ -303,19 +314,24 @@ func (w *Writer) finish(x *Writing) bool {
 	return true
 }
 
-// correct forgets what should be in the cache and is not, as the provider counts. Its tokens are not exactly ours.
+// correct forgets what should be in the cache and is not, as the provider counts. Its tokens are not exactly ours. What was not in
+// the cache may have been written again, by the mark that it was to be read by.
 func (w *Writer) correct(x *Writing, cached, written int64) {
 	read := x.prefix(x.Read + 1)
 	for i := max(x.Read, x.Node); i >= 0; i-- {
 		n := x.nodes[i].Tokens
-		if i <= x.Read && cached+written >= n/2 {
-			return
-		}
 		fresh := n - read
-		if i > x.Read && (written >= fresh/2 || cached >= read+fresh/2) {
-			continue
-		}
-		if was := w.prefixes.find(x.nodes[i].Hash); was != nil {
+		was := w.prefixes.find(x.nodes[i].Hash)
+		switch {
+		case i <= x.Read && cached >= n/2:
+			return
+		case was == nil:
+		case i <= x.Read && cached+written >= n/2 && x.Option < len(x.rates.Options):
+			life := x.rates.Options[x.Option].TTL
+			was.until += life - was.life
+			was.life = life
+		case i > x.Read && (written >= fresh/2 || cached >= read+fresh/2):
+		default:
 			was.life, was.until = 0, 0
 		}
 	}

@@ -414,3 +414,83 @@ func BenchmarkWriter(b *testing.B) {
 		})
 	}
 }
+
+// TestWriterOfForgetfulProvider has providers that keep little of what is written, or nothing, or do not say what they wrote.
+// The marks by which a prefix is read write it again, and the loss budget counts that.
+func TestWriterOfForgetfulProvider(t *testing.T) {
+	for _, keys := range []int{0, 2, 8, 50, -1} { // caches that the requests are spread over; 0: nothing is kept; -1: nothing is said
+		t.Run(fmt.Sprint(keys), func(t *testing.T) {
+			w, random := NewWriter(WriterConfig{}), rand.New(rand.NewPCG(1, 2))
+			caches := make([]*prefixCache, max(keys, 0))
+			for i := range caches {
+				caches[i] = newPrefixCache()
+			}
+			var lost, spend price.Pico
+			for i := range 3000 {
+				p := shared(start.Add(time.Duration(i)*20*time.Second), 1, 20, uint64(i), 1)
+				x := w.Arrive(p, anthropic)
+				marked := *x
+				marked.Node = max(x.Node, x.Read)
+				cache := newPrefixCache()
+				if keys > 0 {
+					cache = caches[random.IntN(keys)]
+				}
+				cached, written := cache.serve(p, &marked, anthropic)
+				if x.Read < 0 && x.Node < 0 { // without a mark nothing is read
+					cached, written = 0, 0
+				}
+				if keys >= 0 {
+					x.Answered(cached, written, p.At.Add(time.Second))
+				} else {
+					x.Unknown(p.At.Add(time.Second))
+				}
+				lost += times(written, anthropic.Options[x.Option].Write-anthropic.Input) - times(cached, anthropic.Input-anthropic.Cached)
+				spend += times(p.Tokens, anthropic.Input)
+			}
+			if lost*1000 > 10*spend {
+				t.Errorf("lost %d per mille", lost*1000/spend)
+			}
+		})
+	}
+}
+
+// TestWriterAtTheEnd has prompts exactly as far apart as the time to live: the provider may have the prefix, or not any more.
+func TestWriterAtTheEnd(t *testing.T) {
+	w, at := hot(t)
+	w.Arrive(shared(at, 1, 20, 2000, 1), anthropic).Answered(10_000, 0, at)
+	if x := w.Arrive(shared(at.Add(5*time.Minute), 1, 20, 2001, 1), anthropic); x.Read != -1 {
+		t.Errorf("reads node %d", x.Read)
+	}
+}
+
+// TestWriterWrittenAgain has a prefix that is in the cache for an hour, and that the provider loses. The mark that it was to be
+// read by writes it again, for five minutes.
+func TestWriterWrittenAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		cached, written int64
+		after           time.Duration
+		read            int
+	}{
+		"read":                 {10_000, 0, 20 * time.Minute, 19},
+		"written":              {0, 10_000, 4 * time.Minute, 19},
+		"written for too long": {0, 10_000, 6 * time.Minute, -1},
+		"neither":              {0, 0, time.Second, -1},
+	} {
+		w, cache, at := NewWriter(WriterConfig{}), newPrefixCache(), start
+		var x *Writing
+		for i := range 1000 {
+			at = at.Add(20 * time.Minute)
+			p := shared(at, 1, 20, uint64(i), 1)
+			x = w.Arrive(p, anthropic)
+			if x.Read >= 0 && x.Node < 0 && i > 900 {
+				break
+			}
+			cached, written := cache.serve(p, x, anthropic)
+			x.Answered(cached, written, at)
+		}
+		x.Answered(c.cached, c.written, at)
+		if got := w.Arrive(shared(at.Add(c.after), 1, 20, 9000, 1), anthropic); x.Read != 19 || got.Read != c.read {
+			t.Errorf("%s: reads %d, then %d, want %d", name, x.Read, got.Read, c.read)
+		}
+	}
+}
