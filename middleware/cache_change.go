@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/reuse"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -37,7 +38,7 @@ func (s *scope) follow(changes []reuse.Change, parent string, set policy.Cache) 
 		s.mu.Unlock()
 		switch {
 		case h == nil:
-			s.holder.Gone(change.Hash, time.Now())
+			s.holder.get().Gone(change.Hash, time.Now())
 		case !change.Until.IsZero():
 			s.caching.background(func() { s.extend(h, change.Until.Add(reuseMargin), parent, set) })
 		case !registered:
@@ -93,8 +94,10 @@ func (s *scope) extendWithin(h *held, name string, l *lease, e *errand, until ti
 	defer cancel()
 	err = s.send(ctx, e, http.MethodPatch, name, []byte(`{"ttl":"`+seconds(until.Sub(now))+`"}`))
 	cost := e.cost()
-	if err != nil || e.row.Outcome == policy.Ambiguous { // it may have been extended
+	if err != nil || e.unpriced { // it may have been extended
 		cost = max(cost, more)
+	}
+	if err != nil || e.row.Outcome == policy.Ambiguous {
 		s.spent.lives(l, until)
 	}
 	s.spent.settle(more, cost, time.Now())
@@ -116,7 +119,7 @@ func (s *scope) extendWithin(h *held, name string, l *lease, e *errand, until ti
 		s.spent.lives(l, until)
 	}
 	s.mu.Unlock()
-	s.holder.Extended(h.sum.id(), until.Add(-reuseMargin))
+	s.holder.get().Extended(h.sum.id(), until.Add(-reuseMargin))
 	if r := s.caching.registry; r != nil {
 		_, err = r.Renew(ctx, s.key(h), name, until)
 	}
@@ -161,7 +164,7 @@ func (s *scope) deleteForgotten(ctx context.Context, gone *held, parent string) 
 	if gone == nil || gone.others {
 		return nil
 	}
-	s.holder.Gone(gone.sum.id(), time.Now())
+	s.holder.get().Gone(gone.sum.id(), time.Now())
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
 	if r := s.caching.registry; r != nil {
@@ -200,19 +203,32 @@ func (s *scope) remove(ctx context.Context, gone *held, parent string) (err erro
 	return err
 }
 
-// removeOnce is one attempt of remove. It reports whether another one may succeed.
+// removeOnce is one attempt of remove. It reports whether another one may succeed. "Not found (or permission denied)" says that the
+// cache is gone only if it may be: after its end, or if an earlier attempt was not answered. Otherwise the key is another one.
 func (s *scope) removeOnce(ctx context.Context, gone *held, parent string) (again bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout/removals)
 	defer cancel()
 	e := &errand{parent: parent, tags: gone.tags}
-	switch err := s.send(ctx, e, http.MethodDelete, gone.name, nil); {
-	case err != nil:
-		return true, err
-	case e.served(), e.row.Reason == policy.CacheDead:
+	err = s.send(ctx, e, http.MethodDelete, gone.name, nil)
+	switch ended := !time.Now().Before(s.spent.end(gone.lease)); {
+	case e.served():
 		return false, nil
+	case err != nil || e.row.Outcome == policy.Ambiguous:
+		gone.asked = true
+		return true, cmp.Or(err, e.rejection())
+	case e.row.Reason == policy.CacheDead && (!mayLive(&e.row) || gone.asked || ended):
+		return false, nil
+	case e.row.Reason == policy.CacheDead:
+		return false, errForeign
 	}
 	return e.row.Status == http.StatusTooManyRequests || e.row.Status >= 500, e.rejection()
 }
+
+// errForeign says why a cache that lives is not deleted.
+var errForeign = errors.New("the provider does not know it, or the key may not delete it (403)")
+
+// mayLive reports whether the cache may live that a deletion did not find: Google answers so to the key of another project.
+func mayLive(row *ledger.Row) bool { return row.Status == http.StatusForbidden }
 
 // forget has a cache not used any more, and returns what it was; nil if there is none. s.mu is held.
 func (s *scope) forget(h *held) *held {
@@ -261,7 +277,7 @@ func (s *scope) lost(h *held, name string, reason policy.Reason) {
 		s.caching.background(func() { _ = s.deleteForgotten(context.Background(), gone, "") })
 		return
 	}
-	s.holder.Gone(h.sum.id(), now)
+	s.holder.get().Gone(h.sum.id(), now)
 	r := s.caching.registry
 	if r == nil {
 		return

@@ -23,7 +23,6 @@ func (c *call) chooseCache() error {
 		return nil
 	}
 	if u.scope = c.scope(); u.scope == nil {
-		c.noteCache(manyScopes)
 		return nil
 	}
 	if p := u.prefix.Problem; p != "" {
@@ -167,7 +166,7 @@ func (c *call) chooseByReuse(now time.Time) {
 		return
 	}
 	r := reuse.Rates{Input: rates.Input, Cached: rates.Cached, Create: rates.Create, Storage: rates.Storage}
-	v := s.holder.Arrive(u.prompt(s, &rates, now), r, s.mode(set))
+	v := s.holder.get().Arrive(u.prompt(s, &rates, now), r, s.mode(set))
 	u.visit = v
 	s.follow(v.Changes, c.id, set)
 	if v.Create != nil {
@@ -252,7 +251,7 @@ func (c *call) useRead(read *reuse.Cached, now time.Time) {
 			return
 		}
 	}
-	u.scope.holder.Gone(read.Hash, now)
+	u.scope.holder.get().Gone(read.Hash, now)
 }
 
 // useSum has the call use the cache that ends at the cut, if there is one.

@@ -31,7 +31,7 @@ func (s *scope) count(ctx context.Context, n *creation) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	req.URL.Path = strings.TrimSuffix(req.URL.Path, "/cachedContents") + model
+	extendPath(req.URL, "/cachedContents", model)
 	resp, err := sender.chain.RoundTrip(req)
 	if err != nil {
 		return 0, err
@@ -55,6 +55,12 @@ func (n *creation) exceeds() bool {
 
 // countFirst has the bound of a cache follow from the tokens that the provider counts, if it does count them.
 func (s *scope) countFirst(ctx context.Context, n *creation) {
+	s.mu.Lock()
+	err := n.paused(s, time.Now())
+	s.mu.Unlock()
+	if err != nil {
+		return // start says so
+	}
 	tokens, err := s.count(ctx, n)
 	if err != nil {
 		s.log("has a bound by its bytes only: its tokens could not be counted", err)

@@ -32,7 +32,8 @@ type creation struct {
 	visit  *reuse.Visit
 	errand *errand
 	set    policy.Cache
-	lease  *lease        // nil: it was not started
+	lease  *lease // nil: it was not started
+	began  time.Time
 	skew   time.Duration // of the provider's clock
 }
 
@@ -56,6 +57,8 @@ func (s *scope) start(n *creation, now time.Time) error {
 		return errors.New(s.never)
 	case now.Before(h.again):
 		return h.err
+	case n.paused(s, now) != nil:
+		return n.paused(s, now)
 	case n.noMost != nil:
 		return &causedError{fmt.Sprintf("what the context cache may cost has no bound: %v", n.noMost), ErrCost}
 	case n.most > n.set.MaxCost:
@@ -65,11 +68,20 @@ func (s *scope) start(n *creation, now time.Time) error {
 	if err := s.spent.reserve(n.most, &n.set, now, l); err != nil {
 		return err
 	}
-	n.lease = l
+	n.lease, n.began = l, now
 	s.expired(h, now)
 	h.making = make(chan struct{})
 	s.held[h.sum] = h
 	return nil
+}
+
+// paused returns why the scope creates no caches at the moment; nil if it does. What the program registers is tried all the same:
+// the program sees the error. s.mu is held.
+func (n *creation) paused(s *scope, now time.Time) error {
+	if n.errand.parent == "" {
+		return nil
+	}
+	return s.pause.active(now)
 }
 
 // create creates the cache for which start returned no error, and reports to package reuse and to those who wait for it.
@@ -78,12 +90,18 @@ func (s *scope) create(n *creation) {
 	defer cancel()
 	err := s.createOnce(ctx, n)
 	now := time.Now()
-	s.spent.settle(n.most, n.errand.cost(), now)
+	cost := n.errand.cost()
+	if n.errand.unpriced {
+		cost = max(cost, n.most)
+	}
+	s.spent.settle(n.most, cost, now)
 	s.mu.Lock()
 	h := n.held
 	if err != nil {
 		s.failed(n, err, now)
 		s.log("was not created", err)
+	} else {
+		s.pause = pause{}
 	}
 	s.sweep(now)
 	close(h.making)
@@ -251,6 +269,9 @@ func (s *scope) failed(n *creation, err error, now time.Time) {
 		again = time.Minute
 	}
 	h.failed(now.Add(again), err)
+	if row.Reason != policy.CacheTooSmall && row.Reason != policy.NoCaches { // which are about the prefix, or for ever
+		s.pause.failed(n.began, now, row.Status, err)
+	}
 }
 
 // maxHeld is how many prefixes of a scope are remembered that have no cache, because none could be created.

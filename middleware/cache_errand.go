@@ -25,7 +25,9 @@ type errand struct {
 	row     ledger.Row
 	storage price.Pico // that the row of its storage adds
 	stored  wire.Stored
-	least   int64 // the fewest tokens of a cache, if a rejection says so
+	// unpriced: the provider did it, and not all of what that costs is known
+	unpriced bool
+	least    int64 // the fewest tokens of a cache, if a rejection says so
 }
 
 type errandKey struct{}
@@ -51,6 +53,7 @@ func (e *errand) note(row, storage *ledger.Row, is wire.Stored) {
 	if storage != nil {
 		e.storage = storage.Cost.Pico
 	}
+	e.unpriced = row.Outcome == policy.Ambiguous || e.served() && (storage == nil || storage.Unpriced != "" || row.Unpriced != "")
 }
 
 // cost returns what the errand has cost, or may have cost.

@@ -31,6 +31,7 @@ type held struct {
 	skew    time.Duration // of the provider's clock, which is ahead by that
 	lease   *lease        // for how long it may live, if an answer to a change of until was not seen
 	others  bool          // another replica has created it, and deletes it
+	asked   bool          // the provider was asked to delete it, and its answer was not seen
 	busy    bool          // a change of its time to live is under way
 	fixed   time.Time     // when such a change may be tried again, after one that failed
 	cost    price.Pico    // of its creation, which may be an upper bound

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
@@ -25,8 +28,20 @@ type listedCache struct {
 	DisplayName string
 	CreateTime  time.Time
 	ExpireTime  time.Time
-	Usage       struct{ TotalTokenCount int64 } `json:"usageMetadata"`
+	Usage       struct{ TotalTokenCount json.RawMessage } `json:"usageMetadata"`
 }
+
+// tokens returns how many tokens the cache holds; 0, which is not known, if the list does not say, or says what no count can be.
+func (c *listedCache) tokens() int64 {
+	n, err := strconv.ParseInt(strings.Trim(string(c.Usage.TotalTokenCount), `"`), 10, 64)
+	if err != nil || n < 0 || n > maxListed {
+		return 0
+	}
+	return n
+}
+
+// maxListed is more tokens than any cache holds.
+const maxListed = 1 << 40
 
 // orphan returns the cache with a display name that the scope's model has, after its creation; false if there is none.
 func (s *scope) orphan(ctx context.Context, create *errand, display string) (cachedcontent.Entry, bool) {
@@ -44,7 +59,7 @@ func (s *scope) orphan(ctx context.Context, create *errand, display string) (cac
 		}
 		for _, c := range list.Caches {
 			if c.DisplayName == display && lastPart(c.Model) == s.model {
-				return cachedcontent.Entry{Name: c.Name, Tokens: c.Usage.TotalTokenCount, Created: c.CreateTime, Expires: c.ExpireTime, Owner: s.caching.owner}, true
+				return cachedcontent.Entry{Name: c.Name, Tokens: c.tokens(), Created: c.CreateTime, Expires: c.ExpireTime, Owner: s.caching.owner}, true
 			}
 		}
 		if page = list.Next; page == "" {
@@ -64,12 +79,11 @@ func (s *scope) list(ctx context.Context, create *errand, page string, into any)
 	if err != nil {
 		return err
 	}
-	q := req.URL.Query()
-	q.Set("pageSize", "1000")
+	q := url.Values{"pageSize": {"1000"}}
 	if page != "" {
 		q.Set("pageToken", page)
 	}
-	req.URL.RawQuery = q.Encode()
+	req.URL.RawQuery = strings.TrimPrefix(req.URL.RawQuery+"&"+q.Encode(), "&")
 	req.Header.Del("Content-Type")
 	resp, err := sender.chain.RoundTrip(req)
 	if err != nil {

@@ -305,9 +305,14 @@ func (s *shelf) close() {
 	h := s.handles[i]
 	s.handles = slices.Delete(s.handles, i, i+1)
 	s.mu.Unlock()
-	if err := h.Close(s.context()); err != nil && !s.faulty {
+	if err := h.Close(s.context()); err != nil && !s.faulty && !s.lostOne(err) {
 		s.Error(err)
 	}
+}
+
+// lostOne reports whether an error says that a cache was not found that the provider has lost by itself: it might live.
+func (s *shelf) lostOne(err error) bool {
+	return s.killed && strings.Contains(err.Error(), "the key may not delete it (403)")
 }
 
 // kill has the provider lose a cache.
@@ -432,7 +437,7 @@ func (s *shelf) check() {
 func (s *shelf) finish() {
 	s.Helper()
 	s.faults.Store(false)
-	if err := s.stack.Close(s.context()); err != nil {
+	if err := s.stack.Close(s.context()); err != nil && !s.lostOne(err) {
 		s.Error(err)
 	}
 	synctest.Wait()

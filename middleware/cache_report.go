@@ -47,7 +47,10 @@ func (s *Stack) Caches() (reports []CacheReport) {
 func (s *scope) report(now time.Time) CacheReport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := CacheReport{Provider: s.provider, Model: s.model, Reuse: s.holder.Report(now), Prompts: s.prompts, Hints: s.hints.list(), Never: s.never}
+	r := CacheReport{Provider: s.provider, Model: s.model, Prompts: s.prompts, Hints: s.hints.list(), Never: s.never}
+	if holder := s.holder.made.Load(); holder != nil {
+		r.Reuse = holder.Report(now)
+	}
 	for _, h := range s.held {
 		if h.name != "" && now.Before(h.until) {
 			r.Live = append(r.Live, LiveCache{Name: h.name, Tokens: h.tokens, Since: h.from, Expires: h.until, Uses: h.uses, Registered: h.handles > 0})

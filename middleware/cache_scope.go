@@ -46,8 +46,8 @@ type scope struct {
 	caching *caching
 	latest  time.Time // when it was last asked for; guarded by the mu of caching
 
-	holder *reuse.Holder
-	writer *reuse.Writer
+	holder lazy[reuse.Holder]
+	writer lazy[reuse.Writer]
 	spent  *spending // of the account, shared by its models
 
 	mu      sync.Mutex
@@ -56,10 +56,30 @@ type scope struct {
 	kept    []*held // caches that are not used any more, and could not be deleted
 	least   int64   // the fewest tokens of a cache, as far as refusals said so
 	never   string  // why no cache can be made; "" if one can
+	pause   pause   // after creations that failed
 	ended   bool    // it was forgotten: no cache may be made any more
 	rate    tokenRate
 	prompts PromptTally
 	hints   cacheHints
+}
+
+// A lazy is a value that is made when it is first needed: most keys of a proxy need none. It is safe for concurrent use.
+type lazy[T any] struct {
+	make func() *T
+	mu   sync.Mutex
+	made atomic.Pointer[T] // nil: it was not needed yet
+}
+
+func (l *lazy[T]) get() *T {
+	if v := l.made.Load(); v != nil {
+		return v
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.made.Load() == nil {
+		l.made.Store(l.make())
+	}
+	return l.made.Load()
 }
 
 // A scopeID says which calls are of a scope.
@@ -88,7 +108,7 @@ func (s *cacheSender) request(ctx context.Context, method, name string, body []b
 	}
 	u := s.base
 	if name != "" {
-		u.Path += "/" + name[strings.LastIndexByte(name, '/')+1:]
+		extendPath(&u, "", "/"+lastPart(name))
 	}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), strings.NewReader(string(body)))
 	if err != nil {
@@ -97,6 +117,14 @@ func (s *cacheSender) request(ctx context.Context, method, name string, body []b
 	req.Header = s.header.Clone()
 	req.Header.Set("Content-Type", "application/json")
 	return req, nil
+}
+
+// extendPath replaces the end of a path, of which escaped parts stay escaped.
+func extendPath(u *url.URL, end, by string) {
+	u.Path = strings.TrimSuffix(u.Path, end) + by
+	if u.RawPath != "" {
+		u.RawPath = strings.TrimSuffix(u.RawPath, end) + by
+	}
 }
 
 // known returns a scope; nil if there is none.
@@ -145,8 +173,9 @@ func (k *caching) scope(id scopeID, sender cacheSender) *scope {
 		}
 		s = &scope{
 			scopeID: id, caching: k, spent: spent, held: make(map[prefixSum]*held),
-			holder: reuse.NewHolder(reuse.HolderConfig{Blocks: prefixes}), writer: reuse.NewWriter(reuse.WriterConfig{Blocks: prefixes}),
 		}
+		s.holder.make = func() *reuse.Holder { return reuse.NewHolder(reuse.HolderConfig{Blocks: prefixes}) }
+		s.writer.make = func() *reuse.Writer { return reuse.NewWriter(reuse.WriterConfig{Blocks: prefixes}) }
 		if k.scopes == nil {
 			k.scopes = make(map[scopeID]*scope)
 		}

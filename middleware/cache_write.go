@@ -115,7 +115,7 @@ func (c *call) chooseByWriter(spots []spot) {
 		p.Nodes[i] = reuse.Node{Hash: spots[i].sum.id(), Tokens: s.rate.of(spots[i].bytes)}
 	}
 	s.mu.Unlock()
-	x := s.writer.Arrive(p, writeRates(&rates))
+	x := s.writer.get().Arrive(p, writeRates(&rates))
 	u.writing = x
 	ttl := rates.Writes[max(0, x.Option)].TTL
 	if x.Read >= 0 && x.Read != x.Node { // without a mark, what is in the cache is not read

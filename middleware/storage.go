@@ -30,6 +30,7 @@ type stored struct {
 	tokens  int64
 	from    time.Time
 	until   time.Time
+	asked   bool          // the provider was asked to delete it, and its answer was not seen
 	ended   bool          // it was deleted, or lost
 	skew    time.Duration // of the provider's clock, which is ahead of ours by that; 0 if both agree
 	cost    price.Pico
@@ -41,6 +42,8 @@ func (s *caches) account(row *ledger.Row, a account, is wire.Stored) *ledger.Row
 	call := a.call
 	served := row.Status >= 200 && row.Status <= 299
 	switch {
+	case call.Operation == wire.DeleteCache && !s.deleted(row, call.Cache):
+		return nil
 	case row.Reason == policy.CacheDead: // it died at some time before now, and was charged until then
 		is, served = wire.Stored{Name: cmp.Or(row.Cache, call.Cache), Deleted: true}, true
 	case call.Operation == wire.DeleteCache:
@@ -54,6 +57,18 @@ func (s *caches) account(row *ledger.Row, a account, is wire.Stored) *ledger.Row
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.change(row, a, is)
+}
+
+// deleted reports whether a cache is gone after the attempt to delete it.
+func (s *caches) deleted(row *ledger.Row, name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.byName.values[storedName(name)]
+	if c == nil {
+		return true // the rows have nothing of it
+	}
+	c.asked = c.asked || row.Outcome == policy.Ambiguous
+	return row.Reason != policy.CacheDead || !mayLive(row) || c.asked
 }
 
 // change returns the row for a context cache that was made, or that is held for longer or shorter than before.

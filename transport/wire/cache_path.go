@@ -3,7 +3,8 @@ package wire
 import "strings"
 
 // CachePath returns where the context caches of a call's model are, given the path of the call's own URL, and the model as the
-// creation of a cache names it. It returns false if the operation has no context caches, or the path is not one that is known.
+// creation of a cache names it. It returns false if the operation has no context caches, or the path is not one that is known,
+// as one of Vertex AI that names no project. The path may be escaped; what comes before the API's own path stays as it is.
 //
 //	/v1beta/models/gemini-2.5-pro:generateContent      /v1beta/cachedContents                    models/gemini-2.5-pro
 //	/v1beta/openai/chat/completions                    /v1beta/cachedContents                    models/gemini-2.5-pro
@@ -13,17 +14,21 @@ func (c *Call) CachePath(path string) (caches, model string, ok bool) {
 	if c.Shape == nil || !c.Caches || name == "" {
 		return "", "", false
 	}
+	path = strings.TrimRight(path, "/")
 	if c.parent != "" {
-		before, _, ok := strings.Cut(path, c.parent)
-		return before + c.parent + "cachedContents", c.parent + "publishers/google/models/" + name, ok
+		parent := parentOf(path)
+		at := strings.LastIndex(path, "/"+parent)
+		return path[:max(at, 0)] + "/" + parent + "cachedContents", c.parent + "publishers/google/models/" + name, parent != ""
 	}
-	at := strings.Index(path, "/models/")
-	if at < 0 {
-		rest, chat := strings.CutSuffix(path, "/chat/completions")
-		if !chat {
-			return "", "", false
-		}
+	if c.Provider == vertex.name || strings.Contains(path, "/publishers/google/models/") {
+		return "", "", false
+	}
+	at := strings.LastIndex(path, "/models/")
+	if rest, chat := strings.CutSuffix(path, "/chat/completions"); chat {
 		at = len(strings.TrimSuffix(rest, "/openai"))
+	}
+	if at < 0 {
+		return "", "", false
 	}
 	return path[:at] + "/cachedContents", "models/" + name, true
 }

@@ -21,9 +21,14 @@ var gemini = &provider{
 //
 // Sources: ai.google.dev, pages on the API, on flex and priority inference, on context caching and on billing, 2026;
 // googleapis/go-genai; recorded traffic of 2026.
-type geminiDialect struct{}
+type geminiDialect struct {
+	strict bool // of context caches it takes only paths that the API itself may have, behind any other
+}
 
-var geminiNative Dialect = geminiDialect{}
+var (
+	geminiNative      Dialect = geminiDialect{}
+	unknownHostGemini Dialect = geminiDialect{strict: true}
+)
 
 var (
 	geminiModelShapes = newModelShapes("gemini", "", geminiTiers, geminiStrict)
@@ -31,8 +36,14 @@ var (
 )
 
 // Recognise takes POSTs to models/NAME:generateContent and its relatives, to interactions and to cachedContents, and the
-// requests that ask for an interaction, or change or delete a context cache.
-func (geminiDialect) Recognise(method string, u *url.URL) (Call, bool) {
+// requests that ask for an interaction, or change or delete a context cache. Models and context caches may be behind any path.
+func (d geminiDialect) Recognise(method string, u *url.URL) (Call, bool) {
+	if before, id, ok := cachePath(u.Path); ok {
+		if version := lastSegment(before); d.strict && !strings.HasPrefix(version, "v1") {
+			return Call{}, false
+		}
+		return cacheCall(geminiCacheShapes, method, before, id)
+	}
 	version, resource, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	current := strings.HasPrefix(version, "v1")
 	if method == http.MethodGet && current && strings.HasPrefix(resource, "interactions/") && strings.Count(resource, "/") == 1 {
@@ -40,20 +51,18 @@ func (geminiDialect) Recognise(method string, u *url.URL) (Call, bool) {
 		c.Kind = Poll
 		return c, true
 	}
-	if id, ok := strings.CutPrefix(resource, "cachedContents/"); ok && current {
-		return changeCall(geminiCacheShapes, method, resource, id)
-	}
 	if method != http.MethodPost {
 		return Call{}, false
 	}
 	if model, verb, ok := modelVerb(u.Path); ok {
-		return modelCall(geminiModelShapes, model, verb)
+		c, ok := modelCall(geminiModelShapes, model, verb)
+		if strings.Contains(u.Path, "/publishers/google/models/") { // Vertex AI, behind a host that was said to be Gemini's
+			c.parent = parentOf(u.Path)
+		}
+		return c, ok
 	}
-	switch {
-	case current && resource == "interactions":
+	if current && resource == "interactions" {
 		return newCall(&interactionShape), true
-	case current && resource == "cachedContents":
-		return createCall(geminiCacheShapes), true
 	}
 	return Call{}, false
 }

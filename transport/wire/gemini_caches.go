@@ -26,26 +26,35 @@ func newCacheShapes(provider, prices string) *cacheShapes {
 	return s
 }
 
-// createCall returns the creation of a context cache.
-func createCall(shapes *cacheShapes) Call {
-	c := newCall(&shapes.create)
-	c.Kind = Observed
-	return c
+// cachePath cuts "cachedContents" or "cachedContents/ID" from the end of a path. Like a model, it may be behind any path.
+func cachePath(path string) (before, id string, ok bool) {
+	const caches = "/cachedContents"
+	if before, ok = strings.CutSuffix(path, caches); ok {
+		return before, "", true
+	}
+	at := strings.LastIndexByte(path, '/')
+	before, ok = strings.CutSuffix(path[:max(at, 0)], caches)
+	return before, path[at+1:], ok
 }
 
-// changeCall returns a call that changes a context cache, by its name and the last part of it; false for any other request.
-func changeCall(shapes *cacheShapes, method, name, id string) (c Call, ok bool) {
+// cacheCall returns the creation of a context cache or, if there is an id, the call that changes that one; false for any other
+// request. before is the path before cachedContents.
+func cacheCall(shapes *cacheShapes, method, before, id string) (c Call, ok bool) {
 	switch {
-	case id == "" || strings.ContainsAny(id, "/:"):
+	case strings.Contains(id, ":"):
 		return Call{}, false
-	case method == http.MethodPatch:
+	case method == http.MethodPost && id == "":
+		c = newCall(&shapes.create)
+		c.Kind = Observed
+		return c, true
+	case method == http.MethodPatch && id != "":
 		c = newCall(&shapes.update)
-	case method == http.MethodDelete:
+	case method == http.MethodDelete && id != "":
 		c = newCall(&shapes.remove)
 	default:
 		return Call{}, false
 	}
-	c.Cache, c.Kind = printable(name), Free
+	c.Cache, c.Kind = printable(parentOf(before)+"cachedContents/"+id), Free
 	return c, true
 }
 

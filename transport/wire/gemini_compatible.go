@@ -27,9 +27,9 @@ func newGoogleCompatible(provider string, rejection func(*Call, *Response) Rejec
 
 type geminiCompatibleDialect struct{ *Compatible }
 
-// Recognise takes the two base paths.
+// Recognise takes the two base paths. The first may be behind another path.
 func (d geminiCompatibleDialect) Recognise(method string, u *url.URL) (Call, bool) {
-	if !strings.HasPrefix(u.Path, "/v1beta/") {
+	if !strings.HasPrefix(u.Path, "/v1beta/") && !strings.Contains(u.Path, "/v1beta/openai/") {
 		return Call{}, false
 	}
 	return d.Compatible.Recognise(method, u)

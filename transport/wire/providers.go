@@ -13,7 +13,7 @@ var providers = []*provider{
 
 // unknownHostDialects are asked about requests to unknown hosts: gateways, test servers. A dialect that takes fewer paths
 // comes before one that takes more.
-var unknownHostDialects = []Dialect{geminiCompatible, openAIChat, vertexNative, geminiNative, unknownHostMessages{newAnthropicMessages("anthropic")}}
+var unknownHostDialects = []Dialect{geminiCompatible, openAIChat, unknownHostVertex, unknownHostGemini, unknownHostMessages{newAnthropicMessages("anthropic")}}
 
 // Providers returns the names of the providers that this package knows.
 func Providers() []string {

@@ -21,9 +21,14 @@ var vertex = &provider{
 	dialects: []Dialect{vertexNative, vertexCompatible},
 }
 
-type vertexDialect struct{}
+type vertexDialect struct {
+	strict bool // of context caches it takes only paths that name a project or the publisher: any other may be the Gemini API's
+}
 
-var vertexNative Dialect = vertexDialect{}
+var (
+	vertexNative      Dialect = vertexDialect{}
+	unknownHostVertex Dialect = vertexDialect{strict: true}
+)
 
 // Tiers are for the global location. Elsewhere the header is ignored without an error.
 var (
@@ -38,8 +43,15 @@ const tierHeader = "X-Vertex-Ai-Llm-Shared-Request-Type"
 
 // Recognise takes POSTs to .../publishers/google/models/NAME:generateContent and its relatives, and to cachedContents, and
 // the requests that change or delete a context cache.
-func (vertexDialect) Recognise(method string, u *url.URL) (c Call, ok bool) {
-	c, ok = vertexCall(method, u.Path)
+func (d vertexDialect) Recognise(method string, u *url.URL) (c Call, ok bool) {
+	if before, id, cache := cachePath(u.Path); cache {
+		if d.strict && parentOf(before) == "" && !strings.HasSuffix(before, "/publishers/google") {
+			return Call{}, false
+		}
+		c, ok = cacheCall(vertexCacheShapes, method, before, id)
+	} else {
+		c, ok = vertexCall(method, u.Path)
+	}
 	if ok {
 		setLocation(&c, u.Path)
 		c.Regional = c.Regional || regionalHost(u)
@@ -47,18 +59,10 @@ func (vertexDialect) Recognise(method string, u *url.URL) (c Call, ok bool) {
 	return c, ok
 }
 
-// vertexCall returns the call of a path; what follows from its location is not yet in it.
+// vertexCall returns the call of a model by its path; what follows from its location is not yet in it.
 func vertexCall(method, path string) (Call, bool) {
-	if at := strings.Index(path, "/projects/"); at >= 0 {
-		if _, id, ok := strings.Cut(path[at:], "/cachedContents/"); ok {
-			return changeCall(vertexCacheShapes, method, path[at+1:], id)
-		}
-	}
 	if method != http.MethodPost {
 		return Call{}, false
-	}
-	if strings.HasSuffix(path, "/cachedContents") && strings.Contains(path, "/projects/") {
-		return createCall(vertexCacheShapes), true
 	}
 	model, verb, ok := modelVerb(path)
 	if !ok || !strings.Contains(path, "/publishers/google/models/") {
@@ -74,23 +78,33 @@ func vertexCall(method, path string) (Call, bool) {
 // locationOf returns the project and the location in a path, such as .../projects/P/locations/global/... In express mode a
 // path has neither, and the location is global.
 func locationOf(path string) (project, location string) {
-	_, after, ok := strings.Cut(path, "/projects/")
-	if !ok {
+	at := strings.LastIndex(path, "/projects/") // what comes before may be a gateway's
+	if at < 0 {
 		return "", "global"
 	}
-	project, rest, _ := strings.Cut(after, "/locations/")
+	project, rest, _ := strings.Cut(path[at+len("/projects/"):], "/locations/")
 	location, _, _ = strings.Cut(rest, "/")
+	if strings.Contains(project, "/") {
+		return "", ""
+	}
 	return project, location
+}
+
+// parentOf returns what the names of context caches begin with at a path, "projects/P/locations/L/"; "" if it names no project
+// or no location.
+func parentOf(path string) string {
+	project, location := locationOf(path)
+	if project == "" || location == "" {
+		return ""
+	}
+	return "projects/" + project + "/locations/" + location + "/"
 }
 
 // setLocation notes what follows from the location in a path. Newer models cost more at other locations than global since
 // July 2026, which the catalog knows.
 func setLocation(c *Call, path string) {
-	project, location := locationOf(path)
-	if project != "" {
-		c.parent = "projects/" + project + "/locations/" + location + "/"
-	}
-	c.Regional = location != "global"
+	_, location := locationOf(path)
+	c.parent, c.Regional = parentOf(path), location != "global"
 }
 
 // regionalHost reports whether the host is that of a region, such as us-east5-aiplatform.googleapis.com.
