@@ -49,7 +49,7 @@ func (u *prefixUse) ended(c *call, row *ledger.Row) {
 	}
 	if row.UsageSource != ledger.Measured {
 		if u.writing != nil && (row.Outcome == policy.Billed || row.Outcome == policy.Partial) {
-			u.writing.Failed() // what it read and wrote is not known
+			u.writing.Unknown(time.Now())
 		}
 		return
 	}
@@ -61,6 +61,9 @@ func (u *prefixUse) ended(c *call, row *ledger.Row) {
 	}
 	u.scope.mu.Unlock()
 	if u.visit != nil {
+		if row.Cache == "" || usage.CachedInput == 0 {
+			u.visit.Inline() // the cache was lost meanwhile, or is not there yet
+		}
 		u.scope.follow(u.visit.Answered(now, usage.Output, usage.CachedInput), c.id, c.settings.Cache)
 	}
 	if u.writing != nil {

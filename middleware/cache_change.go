@@ -39,7 +39,7 @@ func (s *scope) follow(changes []reuse.Change, parent string, set policy.Cache) 
 		case h == nil:
 			s.holder.Gone(change.Hash, time.Now())
 		case !change.Until.IsZero():
-			s.caching.background(func() { s.extend(h, change.Until, parent, set) })
+			s.caching.background(func() { s.extend(h, change.Until.Add(reuseMargin), parent, set) })
 		case !registered:
 			s.caching.background(func() { s.delete(context.Background(), h, parent) })
 		}
@@ -116,7 +116,7 @@ func (s *scope) extendWithin(h *held, name string, l *lease, e *errand, until ti
 		s.spent.lives(l, until)
 	}
 	s.mu.Unlock()
-	s.holder.Extended(h.sum.id(), until)
+	s.holder.Extended(h.sum.id(), until.Add(-reuseMargin))
 	if r := s.caching.registry; r != nil {
 		_, err = r.Renew(ctx, s.key(h), name, until)
 	}

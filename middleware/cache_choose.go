@@ -158,7 +158,7 @@ func (s *scope) abandon(n *creation) {
 // chooseByReuse has the call use a cache that package reuse holds, or creates one if it advises that.
 func (c *call) chooseByReuse(now time.Time) {
 	u, s, set := c.prefix, c.prefix.scope, c.settings.Cache
-	rates, err := c.engine.book.Catalog().Caching(c.account(now).query(policy.Standard), s.tokens(u.prefix.Size))
+	rates, err := c.engine.book.Catalog().Caching(c.account(now).query(c.firstTier()), s.tokens(u.prefix.Size))
 	if err == nil && rates.MinExplicit == 0 {
 		err = errors.New(rates.NoExplicit)
 	}
@@ -166,7 +166,8 @@ func (c *call) chooseByReuse(now time.Time) {
 		c.noteCache(reasonOf(err))
 		return
 	}
-	v := s.holder.Arrive(u.prompt(s, &rates, now), reuse.Rates{Input: rates.Input, Cached: rates.Cached, Storage: rates.Storage}, s.mode(set))
+	r := reuse.Rates{Input: rates.Input, Cached: rates.Cached, Create: rates.Create, Storage: rates.Storage}
+	v := s.holder.Arrive(u.prompt(s, &rates, now), r, s.mode(set))
 	u.visit = v
 	s.follow(v.Changes, c.id, set)
 	if v.Create != nil {
@@ -175,6 +176,21 @@ func (c *call) chooseByReuse(now time.Time) {
 	if v.Read != nil && u.held == nil {
 		c.useRead(v.Read, now)
 	}
+}
+
+// firstTier returns the tier that the call's first attempt is expected to ask for, before the link of tiers says so.
+func (c *call) firstTier() policy.Tier {
+	tier := c.wire.Tier
+	if c.tiersOpen() != nil {
+		tier = cmp.Or(c.settings.InTime(c.settings.Plan.First(), c.left(c.elapsed())), tier)
+		for tier != "" && c.rejects(string(tier)) {
+			tier, _ = c.settings.Plan.After(tier)
+		}
+	}
+	if tier == "auto" {
+		return policy.Standard
+	}
+	return cmp.Or(tier, policy.Standard)
 }
 
 // mode returns when package reuse may advise to create a cache.
@@ -202,7 +218,7 @@ func (c *call) createByReuse(v *reuse.Visit, now time.Time) {
 	}
 	q := c.account(now).query(policy.Standard)
 	n := &creation{
-		held: &held{sum: u.sums[i], query: q, tags: c.options.Tags(), media: u.media}, body: body, ttl: max(v.Create.For, shortestTTL),
+		held: &held{sum: u.sums[i], query: q, tags: c.options.Tags(), media: u.media}, body: body, ttl: max(v.Create.For, shortestTTL) + reuseMargin,
 		visit: v, errand: &errand{parent: c.id, tags: c.options.Tags()}, set: set,
 	}
 	u.scope.bound(n, q, u.media, now)

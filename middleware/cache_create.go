@@ -98,7 +98,7 @@ func (s *scope) create(n *creation) {
 	case err != nil:
 		n.visit.NotMade(now)
 	default:
-		n.visit.Made(tokens, from, until)
+		n.visit.Made(tokens, from, until.Add(-reuseMargin))
 	}
 }
 

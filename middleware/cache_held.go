@@ -70,6 +70,10 @@ func (h *held) pays(own int64) bool {
 // expiryMargin is how long a cache must still live to be used: the request has to arrive before the cache expires.
 const expiryMargin = 5 * time.Second
 
+// reuseMargin is how much longer a cache lives than package reuse knows, which plans to use it up to the end. It is more than
+// expiryMargin, because a cache is not chosen at the moment when its request is sent, and its end is rounded.
+const reuseMargin = expiryMargin + 2*time.Second
+
 // usable reports whether a request that is sent now can use the cache.
 func (h *held) usable(now time.Time) bool { return h.name != "" && h.until.Sub(now) > expiryMargin }
 

@@ -31,7 +31,7 @@ func (c *cache) perHour() price.Pico { return times(c.tokens, c.rates.Storage) }
 
 // spent is what its creation and its storage until a time cost.
 func (c *cache) spent(at time.Duration) (s price.Sum) {
-	s.Add(times(c.tokens, c.rates.Input))
+	s.Add(times(c.tokens, c.rates.Create))
 	s.Add(rent(c.tokens, at-c.from, c.rates.Storage))
 	return s
 }

@@ -54,6 +54,8 @@ func FuzzHolder(f *testing.F) {
 				h.Tick(at)
 			case 7:
 				h.Report(at)
+			case 8:
+				v.Inline()
 			}
 			check(t, h)
 		}

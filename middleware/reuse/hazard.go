@@ -274,7 +274,7 @@ const evidence = 10
 func (l *learner) within(t *traits, age time.Duration) float64 { return l.assuming(0, t, age) }
 
 // hopeful is the hazard of a bin of which nothing is known, for a caller who wants to be sure that no use comes.
-const hopeful = 0.1
+const hopeful = 0.4
 
 // assuming is like within, with a hazard of bins of which nothing is known.
 func (l *learner) assuming(unknown float64, t *traits, age time.Duration) float64 {

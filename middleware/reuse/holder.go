@@ -1,6 +1,7 @@
 package reuse
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -107,6 +108,7 @@ func (h *Holder) Arrive(p Prompt, r Rates, mode Mode) *Visit {
 	if !r.ok() {
 		return v
 	}
+	r.Create = cmp.Or(r.Create, r.Input)
 	s := h.look(&p, now)
 	v.prepare(h, &p, s, r, mode == Before)
 	if v.read = h.deepest(&p); v.read != nil {
@@ -185,7 +187,7 @@ func (h *Holder) create(v *Visit) {
 		if c.tokens <= current || h.caches.byHash[c.hash] != nil {
 			continue
 		}
-		advantage := float64(c.tokens)*(h.value(v, c)-1-profit) - kept
+		advantage := float64(c.tokens)*(h.value(v, c)-v.create-profit) - kept
 		if v.before {
 			advantage += v.input(current) - v.input(c.tokens)
 		}

@@ -1,6 +1,7 @@
 package reuse
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -99,7 +100,7 @@ func (p *provider) call(q Prompt, mode Mode, output int64) *Visit {
 		}
 		at := q.At.Sub(p.origin)
 		p.caches[node.Hash] = &cache{hash: node.Hash, tokens: node.Tokens, from: at, until: at + v.Create.For}
-		p.cost.Add(times(node.Tokens, p.rates.Input))
+		p.cost.Add(times(node.Tokens, cmp.Or(p.rates.Create, p.rates.Input)))
 		p.most = max(p.most, len(p.caches))
 		v.Made(node.Tokens, q.At, q.At.Add(v.Create.For))
 		if mode == Before {
@@ -201,7 +202,7 @@ func TestHolderLeast(t *testing.T) {
 
 // Prices by which a cache cannot earn.
 func TestHolderRates(t *testing.T) {
-	for _, r := range []Rates{{}, {Input: 10, Cached: 10}, {Input: 10, Cached: 11}, {Input: -1}, {Input: 10, Cached: 1, Storage: -1}} {
+	for _, r := range []Rates{{}, {Input: 10, Cached: 10}, {Input: 10, Cached: 11}, {Input: -1}, {Input: 10, Cached: 1, Storage: -1}, {Input: 10, Cached: 1, Create: -1}} {
 		h := NewHolder(HolderConfig{})
 		for range 500 {
 			v := h.Arrive(prompt(start, run(1, 20)...), r, Before)
@@ -435,4 +436,58 @@ func TestHolderCountedHigher(t *testing.T) {
 		v.Answered(at, 10, 0)
 	}
 	t.Fatal("nothing was created")
+}
+
+// Caches that are advised and not read earn nothing: they died, or the requests were sent without them.
+func TestHolderInline(t *testing.T) {
+	for _, mode := range []Mode{Before, Beside} {
+		for _, gone := range []bool{true, false} {
+			h := NewHolder(HolderConfig{})
+			at := start
+			var lost, spend price.Pico
+			for i := range 3000 {
+				at = at.Add(5 * time.Second)
+				q := prompt(at, append(run(1, 20), run(uint64(i)+2, 1)...)...)
+				v := h.Arrive(q, pro, mode)
+				if v.Create != nil {
+					v.Made(0, at, at.Add(v.Create.For))
+					lost += times(q.Nodes[v.Create.Node].Tokens, pro.Input)
+				}
+				if v.Read != nil && gone {
+					h.Gone(v.Read.Hash, at)
+				}
+				v.Inline()
+				v.Answered(at.Add(time.Second), 100, 0)
+				spend += times(q.Tokens, pro.Input)
+			}
+			if lost*1000 > 10*spend {
+				t.Errorf("mode %d, gone %t: lost %d per mille", mode, gone, lost*1000/spend)
+			}
+			if r := h.Report(at); r.Saved != (price.Sum{}) || r.Explicit != 0 || r.Asked < 2900 {
+				t.Errorf("mode %d, gone %t: %+v", mode, gone, r.Prefixes[0])
+			}
+		}
+	}
+}
+
+// Where reads are cheap and creations are not, as on a cheaper tier, a cache has to save more to be created.
+func TestHolderCreate(t *testing.T) {
+	flex := Rates{Input: pro.Input / 2, Cached: pro.Cached / 2, Create: pro.Input, Storage: pro.Storage}
+	for _, c := range []struct {
+		rates   Rates
+		creates bool
+	}{{flex, true}, {Rates{Input: flex.Input, Cached: flex.Cached, Create: 1000 * pro.Input, Storage: flex.Storage}, false}} {
+		p := newProvider(t, HolderConfig{})
+		p.rates = c.rates
+		for i := range 1500 {
+			p.call(prompt(start.Add(time.Duration(i)*10*time.Second), append(run(1, 20), run(uint64(i)+2, 1)...)...), Before, 100)
+		}
+		at := start.Add(15_000 * time.Second)
+		p.close(at)
+		r := p.holder.Report(at)
+		if (r.Created > 0) != c.creates || c.creates != (p.lost() < -500_000) {
+			t.Errorf("create at %d: %d created, lost %d", c.rates.Create, r.Created, p.lost())
+		}
+		p.checkReport(0, at)
+	}
 }

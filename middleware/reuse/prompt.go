@@ -26,11 +26,14 @@ type Prompt struct {
 type Rates struct {
 	Input   price.Pico // of a token that no cache has
 	Cached  price.Pico // of a token that is read from a cache
+	Create  price.Pico // of a token of a cache when it is created; 0: as Input. It differs where a tier is cheaper only for requests
 	Storage price.Pico // of holding a token for an hour
 }
 
 // ok reports whether a cache can earn at all.
-func (r Rates) ok() bool { return r.Input > 0 && r.Cached >= 0 && r.Cached < r.Input && r.Storage >= 0 }
+func (r Rates) ok() bool {
+	return r.Input > 0 && r.Cached >= 0 && r.Cached < r.Input && r.Create >= 0 && r.Storage >= 0
+}
 
 // Mode is when a cache is created.
 type Mode uint8

@@ -28,10 +28,12 @@ type Visit struct {
 	places []*candidate // those of the two that there are
 
 	repeated   price.Pico // expected price of a repeated token without an explicit cache
-	gain       float64    // what reading it from one saves. This and the next are in the price of an input token
-	again      float64    // what it would cost to create the cache at the next use, at most
+	gain       float64    // what reading it from one saves. This and the next three are in the price of an input token
+	create     float64    // what it costs to create it
+	again      float64    // what it would cost to create it at the next use, at most
 	rent       float64    // of a token for a second
 	read, made *cache
+	inline     bool
 	answered   bool
 }
 
@@ -60,7 +62,8 @@ func (v *Visit) prepare(h *Holder, p *Prompt, s sight, r Rates, before bool) {
 	v.repeated = r.Input - price.Pico(math.Round(h.hits.rate()*float64(r.Input-r.Cached)))
 	v.gain = float64(v.repeated-r.Cached) / input
 	v.rent = float64(r.Storage) / 3600 / input
-	if v.again = 1; before { // the call that waits for it reads it
+	v.create = float64(r.Create) / input
+	if v.again = v.create; before { // the call that waits for it reads it
 		v.again -= v.gain
 	}
 	if s.repeated > 0 {
@@ -96,7 +99,7 @@ func (v *Visit) input(cached int64) float64 { return float64(v.cost(cached)) / f
 
 // overhead returns what it costs to create a cache, less what it saves this request.
 func (v *Visit) overhead(tokens int64) price.Pico {
-	cost := times(tokens, v.rates.Input)
+	cost := times(tokens, v.rates.Create)
 	if v.before {
 		cost = add(cost, -v.saving(tokens))
 	}
@@ -131,7 +134,7 @@ func (v *Visit) Made(tokens int64, at, until time.Time) {
 	c.made, c.from, c.until = true, now, max(now, h.clock.end(until))
 	h.caches.add(c, c.until)
 	h.purse.perHour = add(h.purse.perHour, c.perHour())
-	h.purse.earned = add(h.purse.earned, -times(c.tokens, c.rates.Input))
+	h.purse.earned = add(h.purse.earned, -times(c.tokens, c.rates.Create))
 	h.books.made(c)
 	if was := h.prefixes.find(c.hash); was != nil {
 		was.failures = 0
@@ -160,8 +163,17 @@ func (v *Visit) NotMade(at time.Time) {
 	}
 }
 
+// Inline says that the request was sent, or served, without any of the Holder's caches, whatever the advice was: so none saved
+// anything. It has to be called before Answered.
+func (v *Visit) Inline() {
+	v.holder.mu.Lock()
+	defer v.holder.mu.Unlock()
+	v.inline = true
+}
+
 // Answered says that the answer came: how many tokens it has, and how many of the prompt the provider read from caches of any
-// kind. It returns what to do with the caches now that this is known. A request that failed is not answered.
+// kind. Unless Inline was called, the request counts as served from the cache of the advice. Answered returns what to do with the
+// caches now. A request that failed is not answered.
 func (v *Visit) Answered(at time.Time, output, cached int64) []Change {
 	h := v.holder
 	h.mu.Lock()
@@ -187,6 +199,9 @@ func (h *Holder) settle(v *Visit, cached int64) {
 	served := v.read
 	if v.before && v.made != nil && v.made.made {
 		served = v.made
+	}
+	if v.inline {
+		served = nil
 	}
 	without := v.cost(0)
 	h.purse.spend = add(h.purse.spend, without)

@@ -103,9 +103,9 @@ func NewWriter(config WriterConfig) *Writer {
 // Writing is one request's advice and what becomes of it. Its fields are for reading. Its methods are safe for concurrent
 // use. After one of them was called, none does anything.
 type Writing struct {
-	Read   int // index in Prompt.Nodes of the longest prefix that should be in the cache; -1: none
+	Read   int // index in Prompt.Nodes of the longest prefix that should be in the cache; -1: none. If it is not there, it is written
 	Node   int // index of the longest prefix to write; -1: write nothing
-	Option int // index in WriteRates.Options of the time to live to write for
+	Option int // index in WriteRates.Options of the time to live to write for, also of what should be in the cache and is not
 
 	// Leave says to leave the request as it is: what the provider writes by itself is as good, or it is not known to be worse.
 	// Node and Option are then what it writes.
@@ -136,7 +136,9 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 		x.Leave = r.Implicit
 		return x
 	}
-	w.lookUp(x, now)
+	if !w.purse.overdrawn(w.config.PerMille) { // or the provider does not keep what is written, and would write it again
+		w.lookUp(x, now)
+	}
 	s := w.look(&p, now)
 	places := s.places()
 	var worth [maxOptions]float64
@@ -179,7 +181,7 @@ func (s *sight) places() (both [2]place) {
 func (w *Writer) lookUp(x *Writing, now time.Duration) {
 	for i, n := range x.nodes {
 		was := w.prefixes.find(n.Hash)
-		if was == nil || was.life == 0 || was.until < now {
+		if was == nil || was.life == 0 || was.until <= now {
 			break
 		}
 		x.Read, x.life = i, was.life
@@ -283,7 +285,8 @@ func (w *Writer) remember(x *Writing, s *sight, places *[2]place, worth [maxOpti
 }
 
 // Answered says that the answer came, at a time, and how many tokens of the prompt the provider read from its cache and wrote
-// to it. What is less than half of what was expected counts as not in the cache.
+// to it. All that was written is charged to the loss budget, if anything was advised. Where less than half of what was expected
+// was read or written as advised, that counts as not in the cache.
 func (x *Writing) Answered(cached, written int64, at time.Time) {
 	w := x.writer
 	w.mu.Lock()
@@ -292,20 +295,50 @@ func (x *Writing) Answered(cached, written int64, at time.Time) {
 		return
 	}
 	w.purse.advance(w.clock.read(at))
-	w.purse.spend = add(w.purse.spend, times(x.tokens, x.rates.Input))
+	w.purse.spend = add(w.purse.spend, x.without())
 	cached, written = min(max(cached, 0), x.tokens), min(max(written, 0), x.tokens)
-	if x.rates.Implicit {
-		w.purse.earned = add(w.purse.earned, x.beyond(cached, written))
-	}
-	if x.Read >= 0 && !x.rates.Implicit {
-		w.purse.earned = add(w.purse.earned, times(cached, x.rates.Input-x.rates.Cached))
-	}
-	if x.Node >= 0 && !x.rates.Implicit {
-		each := max(x.rates.Options[x.Option].Write-x.rates.Input, 0)
-		w.purse.earned = add(w.purse.earned, -times(written, each))
-	}
+	w.purse.earned = add(w.purse.earned, x.saved(cached, written))
 	w.purse.limit(w.config.PerMille)
 	w.correct(x, cached, written)
+}
+
+// Unknown says that an answer came, but not what was read and written. All that may have been written is charged to the loss budget.
+func (x *Writing) Unknown(at time.Time) {
+	if x.Leave {
+		x.Answered(x.off.read, x.off.written, at) // we have added nothing
+		return
+	}
+	x.Answered(0, x.prefix(max(x.Read, x.Node)+1), at)
+}
+
+// without returns what the prompt would have cost without us.
+func (x *Writing) without() price.Pico {
+	r := &x.rates
+	cost := times(x.tokens, r.Input)
+	if r.Implicit {
+		cost = add(cost, add(times(x.off.written, r.base()-r.Input), -times(x.off.read, r.Input-r.Cached)))
+	}
+	return cost
+}
+
+// saved returns by how much less a request has cost than it would have without us, given the tokens that were read and written.
+func (x *Writing) saved(cached, written int64) price.Pico {
+	if x.rates.Implicit {
+		return x.beyond(cached, written)
+	}
+	saved := -x.premium(written)
+	if x.Read >= 0 {
+		saved = add(saved, times(cached, x.rates.Input-x.rates.Cached))
+	}
+	return saved
+}
+
+// premium returns what written tokens cost beyond the input price, if they were written as advised.
+func (x *Writing) premium(written int64) price.Pico {
+	if max(x.Read, x.Node) < 0 || x.Option >= len(x.rates.Options) {
+		return 0
+	}
+	return times(written, max(x.rates.Options[x.Option].Write-x.rates.Input, 0))
 }
 
 // Failed says that no answer came: nothing was read, written or paid for.
@@ -333,7 +366,7 @@ func (w *Writer) correct(x *Writing, cached, written int64) {
 	read := x.prefix(x.Read + 1)
 	for i := max(x.Read, x.Node); i >= 0; i-- {
 		n := x.nodes[i].Tokens
-		if i <= x.Read && cached+written >= n/2 {
+		if i <= x.Read && cached >= n/2 { // what was written was not in the cache
 			return
 		}
 		fresh := n - read

@@ -228,7 +228,7 @@ func TestWriterLongerPrefix(t *testing.T) {
 		"written":           {func(x *Writing, at time.Time) { x.Answered(10_000, 2500, at) }, 24},
 		"counted lower":     {func(x *Writing, at time.Time) { x.Answered(8000, 2000, at) }, 24},
 		"written by others": {func(x *Writing, at time.Time) { x.Answered(12_500, 0, at) }, 24},
-		"all written again": {func(x *Writing, at time.Time) { x.Answered(0, 12_500, at) }, 24},
+		"all written again": {func(x *Writing, at time.Time) { x.Answered(0, 12_500, at) }, -1},
 		"not written":       {func(x *Writing, at time.Time) { x.Answered(10_000, 0, at) }, 19},
 		"failed":            {func(x *Writing, _ time.Time) { x.Failed() }, 19},
 		"nothing there":     {func(x *Writing, at time.Time) { x.Answered(0, 0, at) }, -1},
@@ -412,5 +412,53 @@ func BenchmarkWriter(b *testing.B) {
 				x.Answered(x.prefix(x.Read+1), 0, p.At)
 			}
 		})
+	}
+}
+
+// TestWriterOfForgetfulProvider has providers that keep little of what is written, or nothing, or do not say what they wrote.
+// The marks by which a prefix is read write it again, and the loss budget counts that.
+func TestWriterOfForgetfulProvider(t *testing.T) {
+	for _, keys := range []int{0, 2, 8, 50, -1} { // caches that the requests are spread over; 0: nothing is kept; -1: nothing is said
+		t.Run(fmt.Sprint(keys), func(t *testing.T) {
+			w, random := NewWriter(WriterConfig{}), rand.New(rand.NewPCG(1, 2))
+			caches := make([]*prefixCache, max(keys, 0))
+			for i := range caches {
+				caches[i] = newPrefixCache()
+			}
+			var lost, spend price.Pico
+			for i := range 3000 {
+				p := shared(start.Add(time.Duration(i)*20*time.Second), 1, 20, uint64(i), 1)
+				x := w.Arrive(p, anthropic)
+				marked := *x
+				marked.Node = max(x.Node, x.Read)
+				cache := newPrefixCache()
+				if keys > 0 {
+					cache = caches[random.IntN(keys)]
+				}
+				cached, written := cache.serve(p, &marked, anthropic)
+				if x.Read < 0 && x.Node < 0 { // without a mark nothing is read
+					cached, written = 0, 0
+				}
+				if keys >= 0 {
+					x.Answered(cached, written, p.At.Add(time.Second))
+				} else {
+					x.Unknown(p.At.Add(time.Second))
+				}
+				lost += times(written, anthropic.Options[x.Option].Write-anthropic.Input) - times(cached, anthropic.Input-anthropic.Cached)
+				spend += times(p.Tokens, anthropic.Input)
+			}
+			if lost*1000 > 10*spend {
+				t.Errorf("lost %d per mille", lost*1000/spend)
+			}
+		})
+	}
+}
+
+// TestWriterAtTheEnd has prompts exactly as far apart as the time to live: the provider may have the prefix, or not any more.
+func TestWriterAtTheEnd(t *testing.T) {
+	w, at := hot(t)
+	w.Arrive(shared(at, 1, 20, 2000, 1), anthropic).Answered(10_000, 0, at)
+	if x := w.Arrive(shared(at.Add(5*time.Minute), 1, 20, 2001, 1), anthropic); x.Read != -1 {
+		t.Errorf("reads node %d", x.Read)
 	}
 }
