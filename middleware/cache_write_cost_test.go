@@ -33,7 +33,7 @@ func (w *world) served(url string, document map[string]any) {
 	}
 }
 
-// talks are conversations one after the other, with an answer of some length for each question.
+// talks returns a load of conversations, one after the other, with an answer of some length for each question.
 func talks(face string, conversations, turns, system, answer int) func(*world) {
 	return func(w *world) {
 		for conv := range conversations {
@@ -58,7 +58,7 @@ func talks(face string, conversations, turns, system, answer int) func(*world) {
 	}
 }
 
-// asks are questions about the book; fresh says which of them are about one of their own.
+// asks returns a load of questions about the book. fresh says which of them have a book of their own.
 func asks(face string, n int, gap time.Duration, fresh func(int) bool) func(*world) {
 	return func(w *world) {
 		f := writeFaces[face]
@@ -87,6 +87,9 @@ func TestWritesCostNoMoreThanImplicitOnes(t *testing.T) {
 	loads := map[string]load{}
 	for _, face := range []string{"chat", "input", "instructions"} {
 		for _, conversations := range []int{20, 150} {
+			if conversations > 20 && testing.Short() {
+				continue
+			}
 			for _, system := range []int{2000, len(book)} {
 				loads[fmt.Sprintf("%s, %d conversations, %d bytes of system", face, conversations, system)] = load{talks(face, conversations, 10, system, 4000), 1.01}
 			}

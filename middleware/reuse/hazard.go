@@ -286,8 +286,8 @@ func (l *learner) assuming(unknown float64, t *traits, age time.Duration) float6
 		if start >= age {
 			break
 		}
-		known := float64(l.known[bin])
-		h = (h*known + unknown*evidence) / (known + evidence)
+		doubt := evidence / (float64(l.known[bin]) + evidence)
+		h = h*(1-doubt) + unknown*doubt*doubt
 		if end > age {
 			h *= float64(age-start) / float64(end-start)
 		}
