@@ -19,8 +19,19 @@ func (c *call) affordsAt(at time.Time) error {
 	if !limited || c.wire.Kind == wire.Submission {
 		return nil
 	}
-	most, err := c.account(at).bound(c.step.Tier)
+	most, err := c.within(limit, at, func(a account) (price.Pico, error) { return a.bound(c.step.Tier) })
 	return afford(c, limit, most, err)
+}
+
+// within returns the bound of the call at a time. If it exceeds the limit and we chose writes to a prompt cache, they are taken
+// back first: no call is refused because of them.
+func (c *call) within(limit price.Pico, at time.Time, bound func(account) (price.Pico, error)) (price.Pico, error) {
+	most, err := bound(c.account(at))
+	if err != nil || most <= limit || len(c.promptCache.Writes) == 0 {
+		return most, err
+	}
+	c.takeBackWrites("MaxCost does not cover it")
+	return bound(c.account(at))
 }
 
 // limitOf returns what the call may cost, if that is limited.

@@ -37,7 +37,7 @@ func (budgetLink) begin(c *call) error {
 			Detail: fmt.Sprintf("it lets the model use tools that cost by the use, such as searches, as often as it likes, and the limit is $%s", limit),
 			Hint:   "take these tools out, or lift MaxCost"})
 	}
-	worst, err := c.account(c.start).worst(c.settings.Plan)
+	worst, err := c.within(limit, c.start, func(a account) (price.Pico, error) { return a.worst(c.settings.Plan) })
 	if err := afford(c, limit, worst, err); err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (budgetLink) before(c *call) error {
 	if !limited || c.wire.Kind == wire.Submission || slices.Contains(c.settings.Plan, tier) {
 		return nil
 	}
-	most, err := c.account(c.start).bound(tier)
+	most, err := c.within(limit, c.start, func(a account) (price.Pico, error) { return a.bound(tier) })
 	return afford(c, limit, most, err)
 }
 

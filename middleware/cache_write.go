@@ -32,11 +32,31 @@ func (c *call) chooseWrite() {
 		return
 	}
 	if set.Key {
-		c.promptCache.Key = "sf-" + hex.EncodeToString(spots[0].sum[:12])
+		c.promptCache.Key = cacheKey(u.prefix)
 	}
 	if set.Writes == policy.WritesAuto {
 		c.chooseByWriter(spots)
 	}
+}
+
+// cacheKey returns the key by which requests that begin alike are found: that of all before the first turn, and where there is
+// nothing, of the first turn.
+func cacheKey(p *wire.Prefix) string {
+	sums := sumsOf(p)
+	first := 0
+	if len(p.Head()) == 0 {
+		first = min(1, len(sums)-1)
+	}
+	return "sf-" + hex.EncodeToString(sums[first][:12])
+}
+
+// takeBackWrites has the prompt not written as we chose. Then the provider does what it does by itself.
+func (c *call) takeBackWrites(why string) {
+	c.promptCache.Writes, c.promptCache.None = nil, false
+	if u := c.prefix; u != nil && u.writing != nil {
+		u.writing.Failed()
+	}
+	c.skipped = both(c.skipped, "prompt cache: "+why)
 }
 
 // A spot is a place up to which a prompt can be written.
@@ -99,7 +119,7 @@ func (c *call) chooseByWriter(spots []spot) {
 		c.noteCache(manyScopes)
 		return
 	}
-	rates, err := c.engine.book.Catalog().Caching(c.account(now).query(policy.Standard), s.tokens(u.prefix.Size))
+	rates, err := c.engine.book.Catalog().Caching(c.account(now).query(c.firstTier()), s.tokens(u.prefix.Size))
 	if err != nil {
 		c.noteCache(reasonOf(err))
 		return
@@ -111,12 +131,20 @@ func (c *call) chooseByWriter(spots []spot) {
 	s.mu.Lock()
 	s.hints.note(u.prefix)
 	p := reuse.Prompt{At: now, Tokens: s.rate.of(u.prefix.Size), Least: rates.MinWrite, Nodes: make([]reuse.Node, len(spots))}
+	before := int64(0)
 	for i := range spots {
-		p.Nodes[i] = reuse.Node{Hash: spots[i].sum.id(), Tokens: s.rate.of(spots[i].bytes)}
+		before = max(s.rate.of(spots[i].bytes), before+1) // a short turn counts as well
+		p.Nodes[i] = reuse.Node{Hash: spots[i].sum.id(), Tokens: before}
 	}
+	p.Fixed = fixedOf(u.prefix, spots[0], s.rate.of)
 	s.mu.Unlock()
-	x := s.writer.get().Arrive(p, writeRates(&rates))
+	r := writeRates(&rates)
+	r.Implicit = c.wire.Operation != wire.Messages // OpenAI writes by itself, Anthropic does not
+	x := s.writer.get().Arrive(p, r)
 	u.writing = x
+	if x.Leave {
+		return
+	}
 	ttl := rates.Writes[max(0, x.Option)].TTL
 	if x.Read >= 0 && x.Read != x.Node { // without a mark, what is in the cache is not read
 		c.promptCache.Writes = append(c.promptCache.Writes, spots[x.Read].until(ttl))
@@ -125,6 +153,19 @@ func (c *call) chooseByWriter(spots []spot) {
 		c.promptCache.Writes = append(c.promptCache.Writes, spots[x.Node].until(ttl))
 	}
 	c.promptCache.None = len(c.promptCache.Writes) == 0
+}
+
+// fixedOf returns the beginning of a prompt that comes before the first turn and cannot be written alone. Its Tokens are 0 if
+// there is none.
+func fixedOf(p *wire.Prefix, first spot, tokens func(bytes int64) int64) reuse.Node {
+	sum, bytes := sumsOf(p)[0], int64(0)
+	if first.sum == sum {
+		return reuse.Node{}
+	}
+	for _, e := range p.Head() {
+		bytes += e.Size
+	}
+	return reuse.Node{Hash: sum.id(), Tokens: tokens(bytes)}
 }
 
 // until returns the write up to a spot for a time to live.

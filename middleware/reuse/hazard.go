@@ -271,7 +271,13 @@ const evidence = 10
 
 // within returns the probability that a prefix with these traits is used again before an age. A bin of which little is known
 // counts less: where no prefix has reached an age yet, no use is expected at it.
-func (l *learner) within(t *traits, age time.Duration) float64 {
+func (l *learner) within(t *traits, age time.Duration) float64 { return l.assuming(0, t, age) }
+
+// hopeful is the hazard of a bin of which nothing is known, for a caller who wants to be sure that no use comes.
+const hopeful = 0.4
+
+// assuming is like within, with a hazard of bins of which nothing is known.
+func (l *learner) assuming(unknown float64, t *traits, age time.Duration) float64 {
 	var hazards [bins]float64
 	l.hazards(t, &hazards)
 	unused := 1.0
@@ -280,8 +286,8 @@ func (l *learner) within(t *traits, age time.Duration) float64 {
 		if start >= age {
 			break
 		}
-		known := float64(l.known[bin])
-		h *= known / (known + evidence)
+		doubt := evidence / (float64(l.known[bin]) + evidence)
+		h = h*(1-doubt) + unknown*doubt*doubt
 		if end > age {
 			h *= float64(age-start) / float64(end-start)
 		}

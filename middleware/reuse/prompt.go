@@ -18,6 +18,7 @@ type Prompt struct {
 	Nodes  []Node // in their order, each with more tokens than the one before; from one that has not on, they are ignored
 	Tokens int64  // of the whole prompt; at least those of the last node
 	Least  int64  // the fewest tokens that a cache may have
+	Fixed  Node   // a beginning that no write can end at, such as tools at OpenAI; without Tokens: none. Only a Writer looks at it
 }
 
 // Rates are prices in force for a request. A policy for caches needs Cached to be less than Input; where it is not, nothing is

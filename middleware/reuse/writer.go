@@ -19,6 +19,18 @@ type WriteRates struct {
 	Input   price.Pico    // of a token that is neither read from the cache nor written to it
 	Cached  price.Pico    // of a token that is read from the cache
 	Options []WriteOption // in the same order for all requests of a Writer; those after the fourth are ignored
+
+	// Implicit says that the provider writes each prompt by itself for the first option's time to live, and reads it where
+	// another begins with it, unless a request asks for something else (OpenAI). What writes may lose is then compared with that.
+	Implicit bool
+}
+
+// base returns the price of a token that a write is compared with.
+func (r *WriteRates) base() price.Pico {
+	if r.Implicit && len(r.Options) > 0 {
+		return max(r.Options[0].Write, r.Input)
+	}
+	return r.Input
 }
 
 // ok reports whether a write can earn at all.
@@ -53,6 +65,7 @@ type Writer struct {
 	next     [maxOptions][kinds]mean // worth of a token in the cache after the next use
 	short    shortfall
 	purse    purse
+	unasked  *unasked // nil until a provider writes by itself
 }
 
 // written is what is remembered of a node.
@@ -94,6 +107,10 @@ type Writing struct {
 	Node   int // index of the longest prefix to write; -1: write nothing
 	Option int // index in WriteRates.Options of the time to live to write for, also of what should be in the cache and is not
 
+	// Leave says to leave the request as it is: what the provider writes by itself is as good, or it is not known to be worse.
+	// Node and Option are then what it writes.
+	Leave bool
+
 	writer *Writer
 	nodes  []Node
 	tokens int64
@@ -102,6 +119,7 @@ type Writing struct {
 	best   float64       // what the write is expected to earn, in input tokens
 	cost   price.Pico    // of the write, beyond the input price
 	done   bool
+	off    left // what the provider would do by itself
 }
 
 // Arrive learns that a request is about to be sent, and advises what it should write. Afterwards Answered or Failed has to be
@@ -115,6 +133,7 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 	p = p.checked()
 	x := &Writing{Read: -1, Node: -1, writer: w, nodes: p.Nodes, tokens: p.Tokens, rates: r, done: !r.ok()}
 	if len(p.Nodes) == 0 {
+		x.Leave = r.Implicit
 		return x
 	}
 	if !w.purse.overdrawn(w.config.PerMille) { // or the provider does not keep what is written, and would write it again
@@ -127,6 +146,9 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 		for i := range min(len(r.Options), maxOptions) {
 			worth[i] = w.weigh(x, i, &places)
 		}
+	}
+	if r.Implicit && r.ok() && len(r.Options) > 0 {
+		w.leave(x, &p, &places, now)
 	}
 	if x.Node >= 0 {
 		w.purse.reserved = add(w.purse.reserved, x.cost)
@@ -205,7 +227,7 @@ func (w *Writer) consider(x *Writing, option, node int, earns float64) {
 	if node <= x.Read || earns <= x.best {
 		return
 	}
-	each := max(x.rates.Options[option].Write-x.rates.Input, 0)
+	each := max(x.rates.Options[option].Write-x.rates.base(), 0)
 	cost := times(x.nodes[node].Tokens-x.prefix(x.Read+1), each)
 	if w.purse.room(w.config.PerMille) < cost {
 		return
@@ -273,18 +295,43 @@ func (x *Writing) Answered(cached, written int64, at time.Time) {
 		return
 	}
 	w.purse.advance(w.clock.read(at))
-	w.purse.spend = add(w.purse.spend, times(x.tokens, x.rates.Input))
+	w.purse.spend = add(w.purse.spend, x.without())
 	cached, written = min(max(cached, 0), x.tokens), min(max(written, 0), x.tokens)
-	if x.Read >= 0 {
-		w.purse.earned = add(w.purse.earned, times(cached, x.rates.Input-x.rates.Cached))
-	}
-	w.purse.earned = add(w.purse.earned, -x.premium(written))
+	w.purse.earned = add(w.purse.earned, x.saved(cached, written))
 	w.purse.limit(w.config.PerMille)
 	w.correct(x, cached, written)
 }
 
 // Unknown says that an answer came, but not what was read and written. All that may have been written is charged to the loss budget.
-func (x *Writing) Unknown(at time.Time) { x.Answered(0, x.prefix(max(x.Read, x.Node)+1), at) }
+func (x *Writing) Unknown(at time.Time) {
+	if x.Leave {
+		x.Answered(x.off.read, x.off.written, at) // we have added nothing
+		return
+	}
+	x.Answered(0, x.prefix(max(x.Read, x.Node)+1), at)
+}
+
+// without returns what the prompt would have cost without us.
+func (x *Writing) without() price.Pico {
+	r := &x.rates
+	cost := times(x.tokens, r.Input)
+	if r.Implicit {
+		cost = add(cost, add(times(x.off.written, r.base()-r.Input), -times(x.off.read, r.Input-r.Cached)))
+	}
+	return cost
+}
+
+// saved returns by how much less a request has cost than it would have without us, given the tokens that were read and written.
+func (x *Writing) saved(cached, written int64) price.Pico {
+	if x.rates.Implicit {
+		return x.beyond(cached, written)
+	}
+	saved := -x.premium(written)
+	if x.Read >= 0 {
+		saved = add(saved, times(cached, x.rates.Input-x.rates.Cached))
+	}
+	return saved
+}
 
 // premium returns what written tokens cost beyond the input price, if they were written as advised.
 func (x *Writing) premium(written int64) price.Pico {
