@@ -213,13 +213,13 @@ func (c *Call) checkWrites(writes []WriteTo) string {
 		if why := c.checkWrite(&w); why != "" {
 			return why
 		}
+		if i > 0 && c.Operation == Messages && w.TTL > writes[i-1].TTL && w.TTL > c.Writes[0] {
+			return "a longer time to live behind a shorter one"
+		}
 		for _, other := range writes[:i] {
 			if w.At.From < other.At.To && other.At.From < w.At.To {
 				return "the same place twice"
 			}
-		}
-		if i > 0 && c.Operation == Messages && w.TTL > writes[i-1].TTL && w.TTL > c.Writes[0] {
-			return "a longer time to live behind a shorter one"
 		}
 	}
 	return ""
