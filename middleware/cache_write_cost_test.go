@@ -123,23 +123,36 @@ func TestWritesCostNoMoreThanImplicitOnes(t *testing.T) {
 
 // No call is refused because of writes that we chose.
 func TestMaxCostTakesBackWrites(t *testing.T) {
+	for face, x := range map[string]struct {
+		limit string // covers the shorter write only
+		gap   time.Duration
+	}{"messages": {"0.14", 25 * time.Minute}, "chat": {"0.40", 35 * time.Minute}} {
+		t.Run(face, func(t *testing.T) { testMaxCostTakesBack(t, face, x.limit, x.gap) })
+	}
+}
+
+func testMaxCostTakesBack(t *testing.T, face, limit string, gap time.Duration) {
 	inWorld(t, llmtest.Config{PromptCaches: true}, policy.Policy{Cache: policy.Cache{Writes: policy.WritesAuto}}, func(w *world) {
 		time.Sleep(time.Until(time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)))
-		f := writeFaces["messages"]
-		ctx := policy.With(w.Context(), policy.MaxCost(price.MustUSD("0.14")))
+		f := writeFaces[face]
+		ctx := policy.With(w.Context(), policy.MaxCost(price.MustUSD(limit)))
 		for n := range 200 {
-			if status := w.send(ctx, f.url, fmt.Sprintf(f.body, book, fmt.Sprintf("Question %d?", n))); status != 200 {
+			body := fmt.Sprintf(f.body, book, fmt.Sprintf("Question %d?", n))
+			if face == "chat" {
+				body = strings.Replace(body, "{", `{"max_tokens":100,`, 1)
+			}
+			if status := w.send(ctx, f.url, body); status != 200 {
 				w.Fatalf("call %d: %d", n, status)
 			}
-			time.Sleep(25 * time.Minute)
+			time.Sleep(gap)
 		}
 		said := 0
 		for _, r := range w.stack.Rows() {
 			if strings.Contains(r.Skipped, "prompt cache: MaxCost") {
 				said++
 			}
-			if r.Usage.CacheWrite1h > 0 {
-				w.Errorf("it was written for an hour: %+v", r.Usage)
+			if r.Usage.CacheWrite1h+r.Usage.CacheWrite12h > 0 {
+				w.Errorf("it was written for longer: %+v", r.Usage)
 			}
 		}
 		if said == 0 {

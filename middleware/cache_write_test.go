@@ -107,3 +107,40 @@ func TestPricedWrites(t *testing.T) {
 		})
 	}
 }
+
+// Requests with the same tools and instructions have the same prompt_cache_key; without, those with the same first turn.
+func TestKeyOfSharedHead(t *testing.T) {
+	const tool = `"tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],`
+	for name, x := range map[string]struct {
+		url, body string
+		keys      int
+	}{
+		"instructions": {responsesURL, `{"model":"gpt-5.6-sol","instructions":"Be brief.","input":%q}`, 1},
+		"input list":   {responsesURL, `{"model":"gpt-5.6-sol","instructions":"Be brief.","input":[{"role":"user","content":%q}]}`, 1},
+		"tools":        {responsesURL, `{"model":"gpt-5.6-sol",` + tool + `"instructions":"Be brief.","input":%q}`, 1},
+		"system":       {openaiURL, `{"model":"gpt-5.6-sol","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":%q}]}`, 1},
+		"chat's tools": {openaiURL, `{"model":"gpt-5.6-sol","tools":[{"type":"function","function":{"name":"f"}}],"messages":[{"role":"user","content":%q}]}`, 1},
+		"first turn":   {openaiURL, `{"model":"gpt-5.6-sol","messages":[{"role":"user","content":"Hello."},{"role":"user","content":%q}]}`, 1},
+		"nothing":      {openaiURL, `{"model":"gpt-5.6-sol","messages":[{"role":"user","content":%q}]}`, 3},
+	} {
+		base := newScript(says(200, jsonType, `{}`), says(200, jsonType, `{}`), says(200, jsonType, `{}`))
+		stack := stackOver(t, base, policy.Policy{Cache: policy.Cache{Key: true}})
+		for n := range 3 {
+			resp, err := stack.Client().Post(x.url, jsonType, strings.NewReader(fmt.Sprintf(x.body, fmt.Sprintf("Question %d?", n))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+		}
+		keys := map[string]bool{}
+		for _, sent := range base.bodies {
+			_, after, found := strings.Cut(string(sent), `"prompt_cache_key":"`)
+			if key, _, _ := strings.Cut(after, `"`); found {
+				keys[key] = true
+			}
+		}
+		if len(base.bodies) != 3 || len(keys) != x.keys {
+			t.Errorf("%s: %d requests have the keys %v, want %d", name, len(base.bodies), keys, x.keys)
+		}
+	}
+}
