@@ -112,10 +112,16 @@ func (a account) price(row *ledger.Row, answer *wire.Answer) {
 	case cost.ListKnown:
 		row.List = ledger.Known(cost.List)
 	}
-	if saved := cost.Uncached - cost.Cost; saved == 0 {
-	} else if row.Cache == "" && !a.marked {
+	a.saved(row, cost.Uncached-cost.Cost)
+}
+
+// saved writes into the row what caches have saved.
+func (a account) saved(row *ledger.Row, saved price.Pico) {
+	switch {
+	case saved == 0:
+	case row.Cache == "" && !a.marked:
 		row.Implicit = ledger.Known(saved)
-	} else {
+	default:
 		row.Explicit = ledger.Known(saved)
 	}
 }

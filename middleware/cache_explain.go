@@ -24,7 +24,11 @@ func (c *call) explainCache() string {
 	if u.scope = c.engine.caching.known(idOf(c, c.wire.Model)); u.scope == nil {
 		return "none: content is registered for another model, key or host"
 	}
-	s := u.scope
+	return u.scope.explain(u)
+}
+
+// explain says which registered cache of the scope a call would use, or why it uses none.
+func (s *scope) explain(u *prefixUse) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if u.prefix.Problem == "" {

@@ -80,12 +80,3 @@ func (h *held) usable(now time.Time) bool { return h.name != "" && h.until.Sub(n
 
 // failed notes why a cache was not made, and when it may be tried again.
 func (h *held) failed(again time.Time, err error) { h.err, h.again = err, again }
-
-// A causedError has a text of its own, and a cause for errors.Is and errors.As.
-type causedError struct {
-	text  string
-	cause error
-}
-
-func (e *causedError) Error() string { return e.text }
-func (e *causedError) Unwrap() error { return e.cause }

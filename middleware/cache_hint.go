@@ -162,17 +162,7 @@ func mismatch(content []wire.Element, p *wire.Prefix) string {
 		case r.Role != c.Role:
 			return fmt.Sprintf("%s %d: the role differs", name, i+1)
 		}
-		if hint, _ := differs(outlined{r.Digest, r.Kind, max(r.Size, minHint), r.Set, r.Masked, r.Rest}, outlined{c.Digest, c.Kind, c.Size, c.Set, c.Masked, c.Rest}); hint != "" {
-			return hint
-		}
-		at := fmt.Sprintf("%s (element %d of the request)", name, i+1)
-		switch {
-		case r.Size == c.Size:
-			return fmt.Sprintf("%s differs, although both have %d bytes of text", at, c.Size)
-		case c.Kind == wire.TurnElement && r.Size > c.Size:
-			return fmt.Sprintf("%s differs: it has %d bytes of text, and the content has %d; what is asked must be a turn of its own", at, r.Size, c.Size)
-		}
-		return fmt.Sprintf("%s differs: %d bytes of text in the request, %d in the content", at, r.Size, c.Size)
+		return elementMismatch(c, r, i+1)
 	}
 	turns := 0
 	for i := range content {
@@ -187,4 +177,19 @@ func mismatch(content []wire.Element, p *wire.Prefix) string {
 		return "the request must go on after the content with a turn of the user, and not with the result of a tool"
 	}
 	return ""
+}
+
+// elementMismatch returns in what an element of a request differs from that of registered content.
+func elementMismatch(c, r *wire.Element, n int) string {
+	if hint, _ := differs(outlined{r.Digest, r.Kind, max(r.Size, minHint), r.Set, r.Masked, r.Rest}, outlined{c.Digest, c.Kind, c.Size, c.Set, c.Masked, c.Rest}); hint != "" {
+		return hint
+	}
+	at := fmt.Sprintf("%s (element %d of the request)", kindNames[c.Kind], n)
+	switch {
+	case r.Size == c.Size:
+		return fmt.Sprintf("%s differs, although both have %d bytes of text", at, c.Size)
+	case c.Kind == wire.TurnElement && r.Size > c.Size:
+		return fmt.Sprintf("%s differs: it has %d bytes of text, and the content has %d; what is asked must be a turn of its own", at, r.Size, c.Size)
+	}
+	return fmt.Sprintf("%s differs: %d bytes of text in the request, %d in the content", at, r.Size, c.Size)
 }

@@ -123,3 +123,13 @@ func refusalCode(err error) string {
 	}
 	return ""
 }
+
+// A causedError has a text of its own, and a cause for errors.Is and errors.As.
+type causedError struct {
+	text  string
+	cause error
+}
+
+func (e *causedError) Error() string { return e.text }
+
+func (e *causedError) Unwrap() error { return e.cause }

@@ -82,6 +82,9 @@ func (t *usageTable) remember(raw []byte) {
 	if known != nil {
 		forms = *known
 	}
+	if len(forms) >= maxForms { // others have been remembered in the meantime
+		return
+	}
 	forms = append(slices.Clip(forms), f)
 	t.forms.CompareAndSwap(known, &forms)
 }
