@@ -11,6 +11,9 @@ import (
 type unasked struct {
 	ends  *lru[time.Duration] // when each prefix leaves that cache
 	fixed *lru[time.Duration] // until when beginnings that cannot be marked are in it, as parts of prompts
+
+	// Of the latest prompts that were long enough to be written, how many there were, and how many began as an earlier one.
+	long, repeated float64
 }
 
 // left is what would become of a request that is left alone.
@@ -42,14 +45,35 @@ func (m *unasked) see(p *Prompt, ttl, now time.Duration) (l left, fixed bool) {
 	return l, fixed
 }
 
+// shareForgotten is how much less a prompt counts with each later one, and minShare the share of prompts that begin as an earlier
+// one for which a write pays: it costs a quarter of the input, and a read saves nearly all of it.
+const (
+	shareForgotten = 0.02
+	minShare       = 0.2
+)
+
+// expected reports whether there is evidence that the prompt, or others like it, are used again.
+func (m *unasked) expected(p *Prompt, repeated bool) bool {
+	if p.Nodes[len(p.Nodes)-1].Tokens < p.Least {
+		return true // it is not written
+	}
+	share := m.repeated > minShare*m.long
+	m.long, m.repeated = m.long*(1-shareForgotten)+1, m.repeated*(1-shareForgotten)
+	if repeated {
+		m.repeated++
+	}
+	return repeated || share
+}
+
 // maxFixed is how many beginnings that cannot be marked are remembered.
 const maxFixed = 1000
 
 // leave leaves a request to a provider that writes by itself, unless something else is known to be better.
-func (w *Writer) leave(x *Writing, p *Prompt, places *[2]place, now time.Duration) {
+func (w *Writer) leave(x *Writing, p *Prompt, s *sight, places *[2]place, now time.Duration) {
 	if w.unasked == nil {
-		w.unasked = &unasked{newLRU[time.Duration](w.config.Blocks), newLRU[time.Duration](min(w.config.Blocks, maxFixed))}
+		w.unasked = &unasked{ends: newLRU[time.Duration](w.config.Blocks), fixed: newLRU[time.Duration](min(w.config.Blocks, maxFixed))}
 	}
+	expected := w.unasked.expected(p, s.repeated > 0)
 	short := x.rates.Options[0]
 	off, fixed := w.unasked.see(p, short.TTL, now)
 	x.off = off
@@ -67,7 +91,7 @@ func (w *Writer) leave(x *Writing, p *Prompt, places *[2]place, now time.Duratio
 	case off.read > 0 || fixed:
 		// It would be read, and what comes after it as well.
 	default:
-		if !w.mayEarn(x, &places[0], short) {
+		if !expected || !w.mayEarn(x, &places[0], short) { // nothing is written without evidence that it is used again
 			return
 		}
 	}

@@ -148,7 +148,7 @@ func (w *Writer) Arrive(p Prompt, r WriteRates) *Writing {
 		}
 	}
 	if r.Implicit && r.ok() && len(r.Options) > 0 {
-		w.leave(x, &p, &places, now)
+		w.leave(x, &p, &s, &places, now)
 	}
 	if x.Node >= 0 {
 		w.purse.reserved = add(w.purse.reserved, x.cost)
