@@ -47,6 +47,9 @@ func (p pace) run(t *testing.T) (cost price.Pico, created int) {
 // Calls at a steady pace, on each tier: caches save what they should, or cost next to nothing. A pace of which the expected next
 // use is at the very end of a cache is one that a cache serves.
 func TestAutomaticCacheAtSteadyPace(t *testing.T) {
+	if raceEnabled {
+		t.Skip("it compares money over many calls, which takes minutes under the race detector")
+	}
 	for _, c := range []struct {
 		gap    time.Duration
 		tier   policy.Tier
@@ -70,6 +73,9 @@ func TestAutomaticCacheAtSteadyPace(t *testing.T) {
 
 // Caches that are lost before they are read earn nothing, so the loss budget stops them.
 func TestAutomaticCacheThatDies(t *testing.T) {
+	if raceEnabled {
+		t.Skip("it compares money over many calls, which takes minutes under the race detector")
+	}
 	p := pace{calls: 600, gap: 3 * time.Second, dies: true}
 	without, _ := p.run(t)
 	for _, create := range []policy.CacheTiming{policy.CacheBefore, policy.CacheBeside} {

@@ -17,6 +17,9 @@ import (
 // What is written for nothing is charged to the loss budget: something beneath the chain spreads the calls over keys with caches
 // of their own, or the calls come just when a write has ended.
 func TestPricedWritesThatAreNotRead(t *testing.T) {
+	if raceEnabled {
+		t.Skip("it compares money over many calls, which takes minutes under the race detector")
+	}
 	f := writeFaces["messages"]
 	run := func(p policy.Policy, keys int, gap time.Duration) (cost price.Pico) {
 		synctest.Test(t, func(t *testing.T) {
