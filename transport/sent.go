@@ -9,14 +9,14 @@ import (
 // reports writes headers, and then reads a body. A base that does not report only reads: then every body that is read may
 // have been sent.
 type reads struct {
-	mu       sync.Mutex
-	early    int32 // bodies read before anything was reported: by a base that does not report, or one that logs them
-	claimed  int32 // bodies read for headers that were reported as written
-	stray    int32 // bodies read after a report, but not for headers that were reported
-	opened   int32 // bodies that GetBody gave before anything was reported
-	forgiven int32 // sends that the server did not process
-	ended    bool  // no body may be read any more
-	own      sentBody
+	mu        sync.Mutex
+	early     int32 // bodies read before anything was reported: by a base that does not report, or one that logs them
+	claimed   int32 // bodies read for headers that were reported as written
+	unclaimed int32 // bodies read after a report, but not for headers that were reported
+	opened    int32 // bodies that GetBody gave before anything was reported
+	forgiven  int32 // sends that the server did not process
+	ended     bool  // no body may be read any more
+	own       sentBody
 }
 
 // Body returns a body for a request that reports to t, and takes note when it is read. It is body itself if t is not
@@ -39,7 +39,7 @@ func (t *Trace) Unread() bool {
 	r := &t.reads
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.early+r.claimed+r.stray > 0 {
+	if r.early+r.claimed+r.unclaimed > 0 {
 		return false
 	}
 	r.ended = true
@@ -60,7 +60,7 @@ func (t *Trace) reopen() bool {
 	defer r.mu.Unlock()
 	if t.watched.Load() {
 		// net/http does not send again what it has begun to read. Something else would.
-		return r.claimed+r.stray <= r.forgiven+t.answered()
+		return r.claimed+r.unclaimed <= r.forgiven+t.answered()
 	}
 	r.opened++
 	return r.early <= r.forgiven && r.opened < maxOpened
@@ -80,12 +80,12 @@ func (t *Trace) read(again bool) error {
 	reported, free := t.watched.Load(), r.forgiven+t.answered()
 	claims := t.headers.Load() > r.claimed
 	switch {
-	case r.ended, r.claimed+r.stray > free, again && !claims && r.early+r.claimed+r.stray > free:
+	case r.ended, r.claimed+r.unclaimed > free, again && !claims && r.early+r.claimed+r.unclaimed > free:
 		return ErrReplay
 	case claims:
 		r.claimed++
 	case reported:
-		r.stray++
+		r.unclaimed++
 	default:
 		r.early++
 	}
@@ -119,9 +119,9 @@ func (t *Trace) Sends() int {
 // unreported returns how many bodies may have been sent by something that does not report.
 func (t *Trace) unreported() int {
 	if t.watched.Load() {
-		return int(t.reads.stray) // the early reads were only looks at the body
+		return int(t.reads.unclaimed) // the early reads were only looks at the body
 	}
-	return int(t.reads.stray + t.reads.early)
+	return int(t.reads.unclaimed + t.reads.early)
 }
 
 // Looks returns how many bodies were read before anything was reported, beyond those that were kept and sent for headers that

@@ -72,7 +72,7 @@ const (
 type level struct {
 	kind    valueKind
 	array   bool
-	one     bool // an object that stands for an array of itself
+	one     bool // it is an object where an array is expected, and counts as an array with that one element
 	own     bool // the names within belong to the program
 	media   bool
 	text    bool // a block has a member "text"
