@@ -50,7 +50,7 @@ func (l limitLink) before(c *call) error {
 	ctx, stop := c.cancelable()
 	defer stop()
 	c.identify()
-	permit, err := limiter.Wait(ctx, limit.Request{
+	permit, err := limiter.Wait(ctx, &limit.Request{
 		Subject: c.subject(), Tags: c.options.Tags(), Deadline: c.deadline, Call: c.id, Stalled: c.engine.stalled,
 	})
 	c.waited += time.Since(start)
@@ -58,7 +58,7 @@ func (l limitLink) before(c *call) error {
 		return c.refuse(limitError(ctx, err))
 	}
 	if permit != nil {
-		c.atEnd = append(c.atEnd, guarded(func(*ledger.Row) { permit.Release() }, c.engine.logger(), "the limiter"))
+		c.atEnd = append(c.atEnd, guarded(func(row *ledger.Row) { permit.Release(limit.Count{Row: row}) }, c.engine.logger(), "the limiter"))
 	}
 	return nil
 }

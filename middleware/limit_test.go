@@ -344,8 +344,8 @@ func TestLinksByNil(t *testing.T) {
 
 type panickingLimiter struct{ closed chan bool }
 
-func (l panickingLimiter) Wait(context.Context, limit.Request) (limit.Permit, error) { return l, nil }
-func (l panickingLimiter) Release()                                                  { defer close(l.closed); panic("redis is away") }
+func (l panickingLimiter) Wait(context.Context, *limit.Request) (limit.Permit, error) { return l, nil }
+func (l panickingLimiter) Release(limit.Count)                                        { defer close(l.closed); panic("redis is away") }
 
 // A panic of the program's own Permit is logged: an attempt may end on a goroutine of ours, where a panic would end the
 // program.

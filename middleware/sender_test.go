@@ -104,7 +104,7 @@ func mustNotPanic(t *testing.T, what string, f func()) {
 
 type limiterFunc func() (limit.Permit, error)
 
-func (f limiterFunc) Wait(context.Context, limit.Request) (limit.Permit, error) { return f() }
+func (f limiterFunc) Wait(context.Context, *limit.Request) (limit.Permit, error) { return f() }
 
 func TestNilParts(t *testing.T) {
 	ok := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {

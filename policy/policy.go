@@ -71,8 +71,14 @@ type Policy struct {
 	// policy's.
 	Cache Cache
 
+	// Class is the place of a call among those that wait for the same limits. Default: [ClassInteractive].
+	Class Class
+
 	// Limits bound how fast calls are sent; each holds back the calls that it matches. A Rule's Set has none.
 	Limits []Limit
+
+	// Budgets bound what calls cost; each counts the calls that it matches. A Rule's Set has none.
+	Budgets []Budget
 
 	// Rules change the policy for some calls: the first that matches a call counts. A rule that never counts, because one
 	// before it matches every call that it matches, is an error. A Rule's Set has none.
@@ -85,25 +91,14 @@ type Rule struct {
 	Set   Policy
 }
 
-// A Limit bounds how fast, and how many at once, the calls that it matches are sent.
-type Limit struct {
-	Match Match
-
-	// RequestsPerMinute is how many attempts are sent in a minute. Zero: no limit.
-	RequestsPerMinute int
-
-	// Burst is how many of them may be sent at once after a pause. Default: a second's worth, at least 1.
-	Burst int
-
-	// Concurrency is how many attempts may be under way at once, each until its answer has been read. Zero: no limit.
-	Concurrency int
-}
-
 // clone returns a policy that shares nothing with p.
 func (p Policy) clone() Policy {
-	p.Limits, p.Rules = slices.Clone(p.Limits), slices.Clone(p.Rules)
+	p.Limits, p.Budgets, p.Rules = slices.Clone(p.Limits), slices.Clone(p.Budgets), slices.Clone(p.Rules)
 	for i := range p.Limits {
-		p.Limits[i].Match.Tags = cloneTags(p.Limits[i].Match.Tags)
+		p.Limits[i].Match.Tags, p.Limits[i].Per = cloneTags(p.Limits[i].Match.Tags), slices.Clone(p.Limits[i].Per)
+	}
+	for i := range p.Budgets {
+		p.Budgets[i].Match.Tags, p.Budgets[i].Per = cloneTags(p.Budgets[i].Match.Tags), slices.Clone(p.Budgets[i].Per)
 	}
 	for i := range p.Rules {
 		p.Rules[i].Match.Tags = cloneTags(p.Rules[i].Match.Tags)

@@ -14,15 +14,15 @@ func ExampleNewLocal() {
 	limiter := limit.NewLocal(policy.Limit{Match: policy.Match{Provider: "openai"}, RequestsPerMinute: 6, Concurrency: 2})
 	request := limit.Request{Subject: policy.Subject{Provider: "openai", Model: "gpt-5"}}
 
-	permit, err := limiter.Wait(context.Background(), request)
+	permit, err := limiter.Wait(context.Background(), &request)
 	if err != nil {
 		panic(err)
 	}
-	defer permit.Release() // when the response has been read to its end
+	defer permit.Release(limit.Count{}) // when the response has been read to its end
 
 	// The next token comes in ten seconds, which is later than this request allows.
 	request.Deadline = time.Now().Add(2 * time.Second)
-	_, err = limiter.Wait(context.Background(), request)
+	_, err = limiter.Wait(context.Background(), &request)
 	var refusal *limit.Error
 	if errors.As(err, &refusal) {
 		fmt.Println(refusal.Limit)
@@ -30,7 +30,7 @@ func ExampleNewLocal() {
 	}
 
 	// No limit matches another provider's request.
-	permit, err = limiter.Wait(context.Background(), limit.Request{Subject: policy.Subject{Provider: "gemini"}})
+	permit, err = limiter.Wait(context.Background(), &limit.Request{Subject: policy.Subject{Provider: "gemini"}})
 	fmt.Println(permit, err)
 	// Output:
 	// 6 requests per minute, 2 at once

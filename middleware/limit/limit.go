@@ -21,42 +21,112 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // A Limiter admits attempts. Its methods are called concurrently.
 type Limiter interface {
-	// Wait returns when every limit that matches the request admits one attempt. It takes from all of these limits at
-	// once, or from none. Attempts that wait for the same limits are admitted in the order in which they came.
+	// Wait returns when every limit and budget that matches the request admits the attempt. It takes from all of them at
+	// once, or from none. Attempts of one class that wait for the same limits are admitted in the order in which they came.
+	// A waiter that takes nothing costs nothing: one whose ctx ends has taken from no limit, and does not hold up those behind
+	// it.
 	//
-	// Wait returns a nil Permit, at once, if no limit matches. It fails, with an [*Error], at once if the rates alone would
-	// make the attempt wait until the request's deadline or beyond, and else when the deadline comes or ctx is done. An attempt
-	// that failed to get a Permit has taken nothing from any limit, and does not hold up those behind it.
-	Wait(ctx context.Context, r Request) (Permit, error)
+	// Wait returns a nil Permit, at once, if nothing matches. It fails
+	//
+	//   - with an [*Error], at once, if the attempt needs more than a limit ever allows, or if the rates alone would make it
+	//     wait until the request's deadline or beyond; and else when the deadline comes or ctx is done;
+	//   - with a [*budget.Error], at once, if a budget cannot pay for it even when all that others hold is given back; and
+	//     else, as long as others hold what it needs, when MaxWait has passed;
+	//   - with another error if it is not known what is left, as when a shared store cannot be reached.
+	Wait(ctx context.Context, r *Request) (Permit, error)
 }
 
 // A Permit is held by an attempt that was admitted.
 type Permit interface {
-	// Release gives the attempt's places in limits on concurrency back. It is called once, when the attempt's response
-	// has been read or closed, or the attempt has failed.
-	Release()
+	// Release gives the attempt's places in limits on concurrency back, and replaces what was taken for it by what it counts
+	// for. It is called once, when the attempt's response has been read or closed, or the attempt has failed. It must not
+	// block for long.
+	Release(Count)
+}
+
+// A Learner is a Limiter that learns a provider's own limits, for the limits that say so: see [policy.Limit.Learn].
+type Learner interface {
+	// Learns reports whether a limit that matches the request learns. Only then are answers read for it.
+	Learns(*Request) bool
+
+	// Learn is called when the headers of an attempt's answer have come, and for a 429 when its body has been read.
+	Learn(*Request, Answer)
+}
+
+// A Spender is a Limiter with budgets. It also counts money that no permit stands for.
+type Spender interface {
+	// Spend counts a row: of storage, of a bill, of a result that is fetched later, or of an earlier run of the program. A row
+	// whose attempt is known replaces what was counted for it.
+	Spend(*ledger.Row)
 }
 
 // A Request is an attempt that asks to be admitted.
 type Request struct {
-	// Subject and Tags are what limits match.
+	// Subject, Tier, Key and Tags are what limits match, and what they keep apart.
 	Subject policy.Subject
+	Tier    policy.Tier // that the attempt asks for; "" if it names none
+	Key     string      // a fingerprint of the credentials; never the credentials
 	Tags    map[string]string
+
+	Class policy.Class
+
+	// Call and Attempt identify the attempt, in rows and in a shared store: what is asked for twice is taken once.
+	Call    string
+	Attempt int
+
+	// Tokens is what the attempt is estimated to use.
+	Tokens Tokens
+
+	// Cost is the most that the attempt can cost. If it is not known, budgets refuse the attempt, and say NoBound.
+	Cost    ledger.Amount
+	NoBound string
+
+	// Cheapest says that the attempt asks for the cheapest tier of its plan. Otherwise, a budget of which
+	// [policy.Budget.CheapestPercent] is spent refuses it with a [*budget.Error] that has OnlyCheapest set.
+	Cheapest bool
 
 	// Deadline is when the attempt must have been admitted. The zero Time is never.
 	Deadline time.Time
 
-	// Call is the id of the attempt's call, by which a [Holder] can be found in a ledger. It may be "".
-	Call string
+	// MaxWait is how long the attempt may wait for money that others hold. Zero: not at all.
+	MaxWait time.Duration
+
+	// Zone is where the provider's day ends, for limits that do not say it: see [policy.Limit.Zone]. Nil: UTC.
+	Zone *time.Location
 
 	// Stalled, if it is not nil, may be called while the attempt waits, with a limit whose permits are all held. [Local]
 	// does so when an attempt has waited for 5 seconds, and not more often than once a minute for each limit.
 	Stalled func(State)
+}
+
+// Tokens are counts of tokens, as the provider's limits count them.
+type Tokens struct{ Input, Output int64 }
+
+// A Count is what an attempt counts for when it has ended.
+type Count struct {
+	// Requests is 1, or 0 if the provider did not count the attempt.
+	Requests int
+	// Tokens replaces the estimate.
+	Tokens Tokens
+	// Row is the attempt's; nil if it was never sent. Its cost and exposure replace what budgets hold.
+	Row *ledger.Row
+}
+
+// An Answer is what an attempt's answer says about the provider's limits.
+type Answer struct {
+	At     time.Time
+	Quotas []wire.Quota
+	// Limited says that the provider rejected the attempt for a rate limit, and RetryAfter how long it asks to wait; 0 if it
+	// does not say.
+	Limited    bool
+	RetryAfter time.Duration
 }
 
 // A State is how a limit stands.

@@ -78,20 +78,20 @@ func NewLocal(limits ...policy.Limit) *Local {
 }
 
 // Wait implements [Limiter].
-func (q *Local) Wait(ctx context.Context, r Request) (Permit, error) {
+func (q *Local) Wait(ctx context.Context, r *Request) (Permit, error) {
 	var room [8]*bucket
-	buckets := q.matching(room[:0], &r)
+	buckets := q.matching(room[:0], r)
 	if len(buckets) == 0 {
 		return nil, nil
 	}
-	w, err := q.enter(buckets, &r)
+	w, err := q.enter(buckets, r)
 	switch {
 	case err != nil:
 		return nil, err
 	case w.admitted == nil:
 		return w, nil
 	}
-	return q.await(ctx, w, &r)
+	return q.await(ctx, w, r)
 }
 
 // await returns when the waiter is admitted, or gives up.
@@ -244,7 +244,7 @@ func (q *Local) giveUp(w *waiter, err error) (Permit, error) {
 }
 
 // Release implements [Permit].
-func (w *waiter) Release() {
+func (w *waiter) Release(Count) {
 	q := w.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -46,7 +46,7 @@ func TestWorkDoesNotGrowWithTheQueue(t *testing.T) {
 								ctx = context.WithoutCancel(ctx)
 							}
 							if p, err := l.Wait(ctx, test.request(i)); err == nil {
-								p.Release()
+								p.Release(limit.Count{})
 							}
 						})
 					}
@@ -55,7 +55,7 @@ func TestWorkDoesNotGrowWithTheQueue(t *testing.T) {
 					cancel() // a fifth of them gives up
 					synctest.Wait()
 					givenUp := l.Examined()
-					first.Release()
+					first.Release(limit.Count{})
 					all.Wait()
 					served := l.Examined()
 					if most := uint64(n+1) * test.lines; waiting > most {
@@ -104,11 +104,11 @@ func TestStalledWaitersAreTold(t *testing.T) {
 					return
 				}
 				time.Sleep(time.Second)
-				p.Release()
+				p.Release(limit.Count{})
 			})
 		}
 		time.Sleep(2*time.Minute + time.Second)
-		second.Release()
+		second.Release(limit.Count{})
 		all.Wait()
 		want := []string{
 			"8s: 2 at once, 2 held, 3 wait; openai chat of gpt-5 for 8s, call a; openai chat of gpt-5 for 5s",
@@ -117,7 +117,7 @@ func TestStalledWaitersAreTold(t *testing.T) {
 		if !slices.Equal(said, want) {
 			t.Errorf("reported %q", said)
 		}
-		first.Release()
+		first.Release(limit.Count{})
 		for _, s := range l.States() {
 			if s.Busy != 0 || s.Waiting != 0 || s.Holders != nil {
 				t.Errorf("in the end: %+v", s)
@@ -133,7 +133,7 @@ func TestNoStall(t *testing.T) {
 		slow := limit.NewLocal(policy.Limit{RequestsPerMinute: 1, Burst: 1, Concurrency: 5})
 		for range 3 {
 			if p, err := slow.Wait(t.Context(), from("", stalled)); err == nil {
-				p.Release()
+				p.Release(limit.Count{})
 			}
 		}
 		busy := limit.NewLocal(policy.Limit{Concurrency: 1})
@@ -143,7 +143,7 @@ func TestNoStall(t *testing.T) {
 			t.Fatal("not admitted")
 		}
 		time.AfterFunc(time.Minute, p.Release)
-		busy.Wait(t.Context(), limit.Request{})
+		busy.Wait(t.Context(), &limit.Request{})
 	})
 }
 
@@ -170,7 +170,7 @@ func TestStates(t *testing.T) {
 		if h := got[1].Holders; len(h) != 1 || h[0].For != 0 {
 			t.Errorf("%+v", h)
 		}
-		b.Release()
+		b.Release(limit.Count{})
 		time.Sleep(time.Second) // until there is a token
 		synctest.Wait()
 		if !waiting.admitted() || l.States()[0].Busy != 8 {

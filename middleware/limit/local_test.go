@@ -64,7 +64,7 @@ func admit(t *testing.T, l limit.Limiter, names ...string) limit.Permit {
 
 // release gives a permit back and returns when the limiter has served its lines.
 func release(p limit.Permit) {
-	p.Release()
+	p.Release(limit.Count{})
 	synctest.Wait()
 }
 
@@ -482,7 +482,7 @@ func TestPermitsComeBack(t *testing.T) {
 func TestNoLimitMatches(t *testing.T) {
 	l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), policy.Limit{Match: policy.Match{Provider: "openai", Model: "gpt-*"}, Concurrency: 1})
 	for range 3 {
-		permit, err := l.Wait(t.Context(), limit.Request{Subject: policy.Subject{Provider: "openai", Model: "o3"}})
+		permit, err := l.Wait(t.Context(), &limit.Request{Subject: policy.Subject{Provider: "openai", Model: "o3"}})
 		if permit != nil || err != nil {
 			t.Errorf("%v, %v", permit, err)
 		}
@@ -608,7 +608,7 @@ func (c *crowd) take(ctx context.Context, m *member, r limit.Request, hold time.
 		c.busy[i]--
 	}
 	c.mu.Unlock()
-	m.waited.permit.Release()
+	m.waited.permit.Release(limit.Count{})
 }
 
 // check looks at what has happened.
@@ -674,13 +674,13 @@ func BenchmarkWait(b *testing.B) {
 	for _, n := range []int{100, 2500, 20_000} {
 		b.Run(fmt.Sprint("limiter/", n), func(b *testing.B) {
 			l := limit.NewLocal(policy.Limit{Concurrency: 1})
-			first, err := l.Wait(b.Context(), limit.Request{})
+			first, err := l.Wait(b.Context(), &limit.Request{})
 			if err != nil {
 				b.Fatal(err)
 			}
 			admitted := make(chan limit.Permit)
 			stop := crowdOf(n, func(ctx context.Context) bool {
-				p, err := l.Wait(ctx, limit.Request{})
+				p, err := l.Wait(ctx, &limit.Request{})
 				if err != nil {
 					return false
 				}
@@ -688,15 +688,15 @@ func BenchmarkWait(b *testing.B) {
 				case admitted <- p:
 					return true
 				case <-ctx.Done():
-					p.Release()
+					p.Release(limit.Count{})
 					return false
 				}
 			})
 			defer stop()
-			first.Release()
+			first.Release(limit.Count{})
 			b.ReportAllocs()
 			for b.Loop() {
-				(<-admitted).Release()
+				(<-admitted).Release(limit.Count{})
 			}
 		})
 		b.Run(fmt.Sprint("channel/", n), func(b *testing.B) {
