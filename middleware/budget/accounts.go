@@ -29,6 +29,9 @@ type Ref struct {
 	key  string
 }
 
+// Budget returns the budget of the account. It must not be changed.
+func (r Ref) Budget() *policy.Budget { return &r.book.budget }
+
 // An Ask is what an attempt asks of budgets.
 type Ask struct {
 	Most    ledger.Amount // that it can cost
@@ -56,9 +59,6 @@ type Hold struct {
 }
 
 // New returns the accounts of budgets, with nothing spent. The budgets must be valid: see [policy.Policy.Validate].
-//
-// Rows do not say which credentials an attempt had. In a budget of which Per has "key", a row without a Hold counts for the
-// empty key.
 func New(budgets []policy.Budget) *Accounts {
 	a := &Accounts{version: 1, known: newKnown()}
 	for _, b := range budgets {
@@ -96,8 +96,8 @@ func (a *Accounts) Update(budgets []policy.Budget) error {
 	return nil
 }
 
-// Match appends the accounts that an attempt belongs to to refs. It allocates nothing if that is none. key is a fingerprint
-// of the credentials.
+// Match appends the accounts that an attempt belongs to to refs. It allocates nothing if that is none. The parameters are those
+// of [policy.KeyOf].
 func (a *Accounts) Match(refs []Ref, s *policy.Subject, tier policy.Tier, key string, tags map[string]string) []Ref {
 	for _, b := range a.books {
 		if b.budget.Match.Matches(s, tags) {
@@ -119,12 +119,16 @@ func (a *Accounts) Check(now time.Time, refs []Ref, ask *Ask) Verdict {
 }
 
 // Refusal returns why the accounts do not admit an attempt: that of them which is most in the way. err is why the wait for what
-// others hold ended; nil if there was none. Refusal returns nil if nothing is in the way.
+// others hold ended; nil if there was none. If nothing is in the way, as when others wait for the same money in front, Refusal
+// names the first account, or returns nil if err is nil.
 func (a *Accounts) Refusal(now time.Time, refs []Ref, ask *Ask, err error) *Error {
 	at := nanos(now)
 	o, in, is := check(at, refs, ask)
 	if o == nothing {
-		return nil
+		if err == nil || len(refs) == 0 {
+			return nil
+		}
+		in, is = refs[0], refs[0].book.at(refs[0].key, at)
 	}
 	b := &in.book.budget
 	e := &Error{
