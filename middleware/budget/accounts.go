@@ -132,12 +132,12 @@ func (a *Accounts) Refusal(now time.Time, refs []Ref, ask *Ask, err error) *Erro
 	}
 	b := &in.book.budget
 	e := &Error{
-		Budget: b.Name, Key: policy.KeyText(b.Per, in.key), Window: windowText(b), Cap: b.Cap,
+		Budget: b.Name, Key: policy.KeyText(b.Per, in.key), Window: WindowText(b), Cap: b.Cap,
 		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, OnlyCheapest: o == tier, Err: err,
 	}
 	switch {
 	case o == bound:
-		e.NoBound = cmp.Or(ask.NoBound, "the caller does not say it")
+		e.NoBound = cmp.Or(ask.NoBound, "the caller does not say why")
 	case o == spent && e.Most <= b.Cap:
 		e.Frees = in.book.frees(in.key, at, 0, e.Most)
 	case o == held:

@@ -133,25 +133,30 @@ func (r *run) checkVerdict(v budget.Verdict, places []budgettest.Account, ask *b
 	for _, a := range places {
 		b := &r.budgets[a.Budget]
 		least, most, _, _ := r.model.Spent(r.now, a)
-		need := big.NewInt(int64(ask.Most.Pico))
-		over := func(spent, held *big.Int) bool {
-			sum := new(big.Int).Add(spent, need)
-			return sum.Add(sum, held).Cmp(big.NewInt(int64(b.Cap))) > 0
-		}
-		mayAdmit = mayAdmit && !over(least, r.model.Held(a))
-		mayWait = mayWait && !over(least, new(big.Int))
-		mustAdmit = mustAdmit && !over(most, r.model.Held(a))
-		cheapest = cheapest || b.CheapestPercent > 0 && !ask.Cheapest && most.Cmp(big.NewInt(int64(b.Share(b.CheapestPercent)))) >= 0
+		held := r.model.Held(a)
+		mayAdmit = mayAdmit && fits(b, least, held, ask.Most.Pico)
+		mayWait = mayWait && fits(b, least, new(big.Int), ask.Most.Pico)
+		mustAdmit = mustAdmit && fits(b, most, held, ask.Most.Pico)
+		cheapest = cheapest || b.CheapestPercent > 0 && most.Cmp(big.NewInt(int64(b.Share(b.CheapestPercent)))) >= 0
 	}
-	free := ask.Most.Pico == 0
+	if ask.Most.Pico == 0 {
+		mayAdmit, mustAdmit = true, true
+	}
+	cheapest = cheapest && !ask.Cheapest && ask.Most.Pico > 0
 	switch {
-	case v == budget.Admits && !mayAdmit && !free:
+	case v == budget.Admits && !mayAdmit:
 		r.Fatalf("admitted although it does not fit: %+v", ask)
 	case v == budget.Waits && !mayWait:
 		r.Fatalf("waits although what is spent refuses it: %+v", ask)
-	case v != budget.Admits && (mustAdmit && !cheapest || free):
+	case v != budget.Admits && mustAdmit && !cheapest:
 		r.Fatalf("verdict %d although it fits: %+v", v, ask)
 	}
+}
+
+// fits reports whether an amount fits under the cap beside what is spent and held.
+func fits(b *policy.Budget, spent, held *big.Int, most price.Pico) bool {
+	sum := new(big.Int).Add(spent, held)
+	return sum.Add(sum, big.NewInt(int64(most))).Cmp(big.NewInt(int64(b.Cap))) <= 0
 }
 
 // checkFrees checks that nothing but what others hold is in the way once the time has come, and that something is before.
