@@ -127,29 +127,46 @@ func (r *run) ask() {
 	r.holds = append(r.holds, u)
 }
 
+// allowed is what the exact amounts allow accounts to say.
+type allowed struct {
+	mustAdmit, mayAdmit, mayWait bool
+	onlyCheapest, maybeCheapest  bool
+}
+
 // checkVerdict compares a verdict with the exact amounts.
 func (r *run) checkVerdict(v budget.Verdict, places []budgettest.Account, ask *budget.Ask) {
-	mustAdmit, mayAdmit, mayWait, cheapest := true, true, true, false
+	is := allowed{mustAdmit: true, mayAdmit: true, mayWait: true}
 	for _, a := range places {
-		b := &r.budgets[a.Budget]
-		least, most, _, _ := r.model.Spent(r.now, a)
-		held := r.model.Held(a)
-		mayAdmit = mayAdmit && fits(b, least, held, ask.Most.Pico)
-		mayWait = mayWait && fits(b, least, new(big.Int), ask.Most.Pico)
-		mustAdmit = mustAdmit && fits(b, most, held, ask.Most.Pico)
-		cheapest = cheapest || b.CheapestPercent > 0 && most.Cmp(big.NewInt(int64(b.Share(b.CheapestPercent)))) >= 0
+		r.allow(&is, a, ask.Most.Pico)
 	}
 	if ask.Most.Pico == 0 {
-		mayAdmit, mustAdmit = true, true
+		is = allowed{mustAdmit: true, mayAdmit: true}
 	}
-	cheapest = cheapest && !ask.Cheapest && ask.Most.Pico > 0
+	if ask.Cheapest {
+		is.onlyCheapest, is.maybeCheapest = false, false
+	}
 	switch {
-	case v == budget.Admits && !mayAdmit:
-		r.Fatalf("admitted although it does not fit: %+v", ask)
-	case v == budget.Waits && !mayWait:
-		r.Fatalf("waits although what is spent refuses it: %+v", ask)
-	case v != budget.Admits && mustAdmit && !cheapest:
-		r.Fatalf("verdict %d although it fits: %+v", v, ask)
+	case v == budget.Admits && (!is.mayAdmit || is.onlyCheapest):
+		r.Fatalf("admitted although it does not fit: %+v, %+v", ask, is)
+	case v == budget.Waits && (!is.mayWait || is.onlyCheapest):
+		r.Fatalf("waits although what is spent refuses it: %+v, %+v", ask, is)
+	case v != budget.Admits && is.mustAdmit && !is.maybeCheapest:
+		r.Fatalf("verdict %d although it fits: %+v, %+v", v, ask, is)
+	}
+}
+
+// allow takes what one account allows into what all allow.
+func (r *run) allow(is *allowed, a budgettest.Account, ask price.Pico) {
+	b := &r.budgets[a.Budget]
+	least, most, _, _ := r.model.Spent(r.now, a)
+	held := r.model.Held(a)
+	is.mayAdmit = is.mayAdmit && fits(b, least, held, ask)
+	is.mayWait = is.mayWait && fits(b, least, new(big.Int), ask)
+	is.mustAdmit = is.mustAdmit && fits(b, most, held, ask)
+	if b.CheapestPercent > 0 {
+		share := big.NewInt(int64(b.Share(b.CheapestPercent)))
+		is.onlyCheapest = is.onlyCheapest || least.Cmp(share) >= 0
+		is.maybeCheapest = is.maybeCheapest || most.Cmp(share) >= 0
 	}
 }
 
