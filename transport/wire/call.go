@@ -135,10 +135,11 @@ type Shape struct {
 	AskUsage bool
 	// Form says that the request's body is a multipart form. Its fields are read as if they were members of an object.
 	Form bool
-	// Metering is what the provider counts against its limits on tokens.
-	Metering Metering
 	// NoOutput says that the answer has no output tokens, as for embeddings.
 	NoOutput bool
+
+	// Metering is what the provider counts against its limits on tokens.
+	Metering Metering
 
 	// Harmless are the members of a request that add nothing to its cost but their bytes. Nil is none: what a call can cost
 	// then has no bound. See [Outline].
