@@ -1,0 +1,5 @@
+package redis
+
+import "github.com/redis/go-redis/v9"
+
+var _ redis.UniversalClient
