@@ -197,8 +197,3 @@ func (r *ruling) warn(e *engine) {
 func cachesBy(p *policy.Policy) bool {
 	return p.Cache != (policy.Cache{}) || slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Set.Cache != (policy.Cache{}) })
 }
-
-// reload counts what the rows of a store say was spent within the windows of the budgets.
-func (r *ruling) reload(ctx context.Context, store ledger.Store, e *engine) error {
-	return nil
-}

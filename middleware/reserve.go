@@ -145,7 +145,7 @@ func (c *call) onlyCheapest(e *budget.Error) bool {
 	}
 	for _, t := range c.settings.Plan {
 		if t != cheapest {
-			c.skipped = both(c.skipped, fmt.Sprintf("%s: the budget %s allows only the cheapest tier", t, e.Name()))
+			c.skipped = both(c.skipped, fmt.Sprintf("%s: the budget %s allows only the cheapest tier of the plan", t, e.Budget))
 		}
 	}
 	settings := *c.settings
