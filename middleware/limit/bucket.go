@@ -21,14 +21,13 @@ const (
 // amounts are what an attempt takes from each limit, by unit.
 type amounts [units]int64
 
+// mostTokens is more than an attempt can use. The sum of so many for each of a million attempts is still a number.
+const mostTokens = 1 << 40
+
 // amountsOf returns what an attempt takes that is estimated to use the tokens.
 func amountsOf(t Tokens) amounts {
-	in, out := max(t.Input, 0), max(t.Output, 0)
-	all := in + out
-	if all < 0 {
-		all = math.MaxInt64
-	}
-	return amounts{1, all, in, out}
+	in, out := min(max(t.Input, 0), mostTokens), min(max(t.Output, 0), mostTokens)
+	return amounts{1, in + out, in, out}
 }
 
 // A bucket is a limit at work, for one of its keys. The limiter's lock guards it.

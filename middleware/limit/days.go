@@ -20,21 +20,21 @@ const longestDay = 25 * time.Hour
 // was begun goes on, so that no day is granted twice; but for no longer than longestDay, so that a clock that was wrong by years
 // locks nothing.
 type days struct {
-	zone        *time.Location
-	from, until int64         // in Unix seconds
-	begun       time.Duration // when the limiter began to count this day
-	requests    int64
-	tokens      int64
+	zone      *time.Location
+	from, end int64         // in Unix seconds
+	begun     time.Duration // when the limiter began to count this day
+	requests  int64
+	tokens    int64
 }
 
 // roll begins a new day if it is time.
 func (d *days) roll(now instant) {
 	unix := now.Unix()
-	if unix < d.until && (unix >= d.from || now.elapsed-d.begun < longestDay) {
+	if unix < d.end && (unix >= d.from || now.elapsed-d.begun < longestDay) {
 		return
 	}
 	from, until := policy.EveryDay.WindowAt(now.In(d.zone))
-	*d = days{zone: d.zone, from: from.Unix(), until: until.Unix(), begun: now.elapsed}
+	*d = days{zone: d.zone, from: from.Unix(), end: until.Unix(), begun: now.elapsed}
 }
 
 // take counts an attempt.
@@ -60,7 +60,12 @@ func (d *days) until(now instant, g *group, a, ahead *amounts) time.Duration {
 		fits(d.tokens, a[unitTokens], ahead[unitTokens], g.limit.TokensPerDay) {
 		return 0
 	}
-	rest := time.Duration(d.until-now.Unix())*time.Second - time.Duration(now.Nanosecond())
+	return d.rest(now)
+}
+
+// rest returns how long the day still takes.
+func (d *days) rest(now instant) time.Duration {
+	rest := time.Duration(d.end-now.Unix())*time.Second - time.Duration(now.Nanosecond())
 	return max(1, min(rest, d.begun+longestDay-now.elapsed))
 }
 

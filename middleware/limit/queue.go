@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
-	"github.com/skinflint-go/skinflint/policy"
 )
 
 // maxOvertaken is how often the head of a line is overtaken before it is protected.
@@ -15,11 +14,11 @@ const maxOvertaken = 32
 type line struct {
 	list
 	batch     bool
-	protected bool  // its head was overtaken too often
-	overtaken int   // how many later waiters took from the places of its head
-	counted   uint64 // the last of them
-	spots     []spot // one for each bucket, and then one for each budget
-	at        int    // the one that holds the head back
+	protected bool    // its head was overtaken too often
+	overtaken int     // how many later waiters took from the places of its head
+	counted   uint64  // the last of them
+	spots     []spot  // one for each bucket, and then one for each budget
+	at        int     // the one that holds the head back
 	total     amounts // of its waiters
 	hash      uint64
 	next      *line // of the same hash
@@ -43,6 +42,7 @@ type queue struct {
 	keeper          *line    // a passing line for whose head a place is kept; nil if none
 	lines           int
 	isDirty         bool
+	reported        time.Duration // when a waiter learned who holds the permits; 0: none has
 	wake            time.Duration // when time alone may open the place for its first line
 	alarm           int           // its place among the alarms, from 1; 0: none
 }
@@ -242,7 +242,7 @@ func (w *waiter) hash() uint64 {
 		h ^= h >> 29
 	}
 	for i := range w.refs {
-		h ^= maphash(w.refs[i])
+		h ^= hashRef(w.refs[i])
 		h *= 0x9E3779B97F4A7C15
 	}
 	return h
@@ -298,9 +298,7 @@ func (w *waiter) needs(p *queue) bool {
 func (l *line) push(w *waiter) {
 	w.line = l
 	l.list.push(w)
-	for u, n := range w.amounts {
-		l.total[u] = sum(l.total[u], n)
-	}
+	l.total.add(&w.amounts)
 }
 
 // leave takes a waiter out of the line. If it is the head, the line must have been lifted.
@@ -382,5 +380,3 @@ func (q *Local) setAlarm(p *queue, at time.Duration) {
 		heap.Push(&q.alarms, p)
 	}
 }
-
-var _ = policy.ClassBatch
