@@ -61,3 +61,14 @@ func TestCompatibleMetering(t *testing.T) {
 		t.Errorf("%+v", c.Metering)
 	}
 }
+
+func TestMeteringLocation(t *testing.T) {
+	for zone, want := range map[string]string{"": "UTC", "America/Los_Angeles": "America/Los_Angeles", "Nowhere/At All": "UTC"} {
+		m := wire.Metering{Zone: zone}
+		for range 2 {
+			if got := m.Location().String(); got != want {
+				t.Errorf("%q: %s, want %s", zone, got, want)
+			}
+		}
+	}
+}
