@@ -94,6 +94,12 @@ func (d *Compatible) check() error {
 			return fmt.Errorf("wire: Dialects: Tiers of %s has %q: want flex, standard or priority", d.Provider, tier)
 		}
 	}
+	if _, err := time.LoadLocation(d.Metering.Zone); err != nil {
+		return fmt.Errorf("wire: Dialects: Metering.Zone of %s is %q: want a zone such as \"America/Los_Angeles\"", d.Provider, d.Metering.Zone)
+	}
+	if d.Metering.Reserves && d.Metering.Holds {
+		return fmt.Errorf("wire: Dialects: Metering of %s has Reserves and Holds: only one of them can hold", d.Provider)
+	}
 	if err := checkHarmless(d.Harmless); err != nil {
 		return fmt.Errorf("wire: Dialects: Harmless of %s: %w", d.Provider, err)
 	}

@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"sync"
+	"time"
+)
+
 // A Metering is what a provider counts against its limits on tokens. The zero Metering counts what an attempt has used: its
 // input, cached input included, and its output.
 type Metering struct {
@@ -48,4 +53,23 @@ var meteringOf = map[string]Metering{
 	// counted when it ends: AWS's page "How tokens are counted in Amazon Bedrock". That the output of some models counts five
 	// times is left out: it holds for an endpoint of another API.
 	"bedrock": {Holds: true, WithoutCached: true},
+}
+
+// locations are the zones that were loaded, by their names.
+var locations sync.Map
+
+// Location returns the Zone. It is UTC if there is none, or if it is not known on this machine.
+func (m *Metering) Location() *time.Location {
+	if m.Zone == "" {
+		return time.UTC
+	}
+	if zone, ok := locations.Load(m.Zone); ok {
+		return zone.(*time.Location)
+	}
+	zone, err := time.LoadLocation(m.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	locations.Store(m.Zone, zone)
+	return zone
 }
