@@ -15,6 +15,8 @@ func (c *heuristicCounter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (c *heuristicCounter) Estimate(*policy.Subject) Estimate { return Estimate{Text: (c.bytes + 3) / 4} }
+func (c *heuristicCounter) Estimate(*policy.Subject) Estimate {
+	return Estimate{Text: (c.bytes + 3) / 4}
+}
 
 func (c *heuristicCounter) Release() {}
