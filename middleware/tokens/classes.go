@@ -212,10 +212,10 @@ const (
 	scripts
 )
 
-// letters reports whether the script's characters continue a word of Latin letters.
+// latin reports whether the script's characters continue a word of Latin letters.
 func (s script) latin() bool { return s >= latinSupplement && s <= latinRare || s == combining }
 
-// scriptOf2 returns the script of a lead byte alone; 0 if the byte that follows it says which.
+// scriptOf returns the script of a lead byte alone; 0 if the byte that follows it says which.
 func scriptOf(lead class) script {
 	switch lead {
 	case classC2:
@@ -399,7 +399,15 @@ func (s state) next(c class) step {
 	if script := scriptOf(c); script != noScript {
 		return s.startScript(script, s.kind)
 	}
-	return step{to: state{kind: inLead, c: c, was: s.kind}}
+	was := s.kind
+	switch was {
+	case inSpace, inScript, inWord:
+	case inCaps:
+		was = inWord
+	default: // which of the others does not matter much, and each would need states of its own
+		was = inPunct
+	}
+	return step{to: state{kind: inLead, c: c, was: was}}
 }
 
 func (s state) nextSpace() step {
