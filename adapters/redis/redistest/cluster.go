@@ -52,7 +52,8 @@ func NewCluster(replicas int, options ...Option) (*Cluster, error) {
 		c.Nodes = append(c.Nodes, s)
 	}
 	c.client = redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Addrs(), MaxRedirects: 8, DialerRetries: 1,
-		DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, ContextTimeoutEnabled: true})
+		ClusterStateReloadInterval: 100 * time.Millisecond, // it does not look for another primary when one is dead
+		DialTimeout:                patience, ReadTimeout: patience, WriteTimeout: patience, ContextTimeoutEnabled: true})
 	if err := c.join(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -90,7 +91,7 @@ func (c *Cluster) join() error {
 	return c.Await()
 }
 
-// know reports whether each node that runs knows all others and where each slot is.
+// know reports whether each node that runs knows all others, and a node that runs for each slot.
 func (c *Cluster) know(ctx context.Context) (bool, error) {
 	for _, n := range c.Nodes {
 		if n.process == nil {
@@ -105,12 +106,31 @@ func (c *Cluster) know(ctx context.Context) (bool, error) {
 			has["cluster_slots_ok"] != strconv.Itoa(slots) {
 			return false, fmt.Errorf("%s says:\n%s", n.Addr(), info)
 		}
+		ranges, err := n.client.ClusterSlots(ctx).Result()
+		if err != nil {
+			return false, err
+		}
+		for _, r := range ranges {
+			if p := c.at(r.Nodes); p == nil || p.process == nil {
+				return false, fmt.Errorf("%s does not know yet who has the slots from %d to %d", n.Addr(), r.Start, r.End)
+			}
+		}
 	}
 	return true, nil
 }
 
-// Await waits until the cluster is whole: each node that runs knows where each slot is, and each replica that runs has its
-// primary's data.
+// at returns the first of the nodes, which is the primary; nil if there is none.
+func (c *Cluster) at(nodes []redis.ClusterNode) *Server {
+	for _, n := range c.Nodes {
+		if len(nodes) > 0 && n.Addr() == nodes[0].Addr {
+			return n
+		}
+	}
+	return nil
+}
+
+// Await waits until the cluster is whole: each slot has a primary that runs, all nodes that run know it, and each replica has
+// all of its primary's data. So after a Kill of a primary, it waits for the failover.
 func (c *Cluster) Await() error {
 	return until("the cluster is not whole", func(ctx context.Context) (bool, error) {
 		if ok, err := c.know(ctx); !ok {
@@ -120,8 +140,9 @@ func (c *Cluster) Await() error {
 	})
 }
 
-// linked reports whether each of the servers that runs and is a replica has its primary's data.
+// linked reports whether each of the servers that runs and is a replica of another one has all of its primary's data.
 func linked(ctx context.Context, servers []*Server) (bool, error) {
+	states := map[int]map[string]string{} // by port
 	for _, s := range servers {
 		if s.process == nil {
 			continue
@@ -130,8 +151,17 @@ func linked(ctx context.Context, servers []*Server) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if has := fields(info); has["role"] == "slave" && has["master_link_status"] != "up" {
-			return false, fmt.Errorf("%s says:\n%s", s.Addr(), info)
+		states[s.port] = fields(info)
+	}
+	for port, replica := range states {
+		if replica["role"] != "slave" {
+			continue
+		}
+		of, err := strconv.Atoi(replica["master_port"])
+		primary := states[of]
+		if err != nil || primary == nil || replica["master_link_status"] != "up" ||
+			replica["slave_repl_offset"] != primary["master_repl_offset"] {
+			return false, fmt.Errorf("the replica at port %d says %v, its primary %v", port, replica, primary)
 		}
 	}
 	return true, nil
@@ -190,13 +220,8 @@ func (c *Cluster) primary(ctx context.Context, asked *Server, key string) (*Serv
 		return nil, err
 	}
 	for _, r := range ranges {
-		if int64(r.Start) > slot || slot > int64(r.End) || len(r.Nodes) == 0 {
-			continue
-		}
-		for _, n := range c.Nodes {
-			if n.Addr() == r.Nodes[0].Addr {
-				return n, nil
-			}
+		if p := c.at(r.Nodes); p != nil && int64(r.Start) <= slot && slot <= int64(r.End) {
+			return p, nil
 		}
 	}
 	return nil, fmt.Errorf("%s knows none", asked.Addr())

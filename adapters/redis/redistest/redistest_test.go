@@ -71,7 +71,7 @@ func TestStopAndContinue(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := s.Client().Ping(ctx).Err(); !errors.Is(err, context.DeadlineExceeded) {
+	if err := s.Client().Ping(ctx).Err(); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a stopped server: %v", err)
 	}
 	if err := s.Continue(); err != nil {

@@ -68,23 +68,50 @@ func (s *Sentinel) start(set settings) error {
 	return s.Await()
 }
 
-// Await waits until the Sentinel knows a primary and its replica, both run, and the replica has the primary's data.
+// Await waits until the primary runs and, if the other server runs too, that is a replica which the Sentinel knows and which
+// has all of the primary's data. So after a Kill of the primary, it waits for the failover. The Sentinel takes more than ten
+// seconds to make a former primary a replica.
 func (s *Sentinel) Await() error {
-	return until("the Sentinel has no primary with a replica", func(ctx context.Context) (bool, error) {
-		if ok, err := linked(ctx, s.Servers); !ok {
-			return false, err
-		}
-		replicas, err := s.sentinel.Replicas(ctx, PrimaryName).Result()
+	return until("the Sentinel has no primary", func(ctx context.Context) (bool, error) {
+		primary, err := s.Primary()
 		if err != nil {
 			return false, err
 		}
-		for _, r := range replicas {
-			if r["flags"] == "slave" && r["master-link-status"] == "ok" {
-				return true, nil
+		role, err := primary.client.Do(ctx, "ROLE").Slice()
+		if err != nil || role[0] != "master" {
+			return false, errors.Join(err, fmt.Errorf("%s is named as the primary, and says: %v", primary.Addr(), role))
+		}
+		for _, other := range s.Servers {
+			if other == primary || other.process == nil {
+				continue
+			}
+			if err := s.replicates(ctx, other, primary); err != nil {
+				return false, err
 			}
 		}
-		return false, fmt.Errorf("it knows these replicas: %v", replicas)
+		return linked(ctx, s.Servers)
 	})
+}
+
+// replicates returns an error if a server is not the other's replica, or the Sentinel does not know it as one.
+func (s *Sentinel) replicates(ctx context.Context, replica, primary *Server) error {
+	role, err := replica.client.Do(ctx, "ROLE").Slice()
+	if err != nil {
+		return err
+	}
+	if role[0] != "slave" || fmt.Sprint(role[2]) != strconv.Itoa(primary.port) {
+		return fmt.Errorf("%s says: %v", replica.Addr(), role)
+	}
+	known, err := s.sentinel.Replicas(ctx, PrimaryName).Result()
+	if err != nil {
+		return err
+	}
+	for _, r := range known {
+		if r["port"] == strconv.Itoa(replica.port) && r["flags"] == "slave" && r["master-link-status"] == "ok" {
+			return nil
+		}
+	}
+	return fmt.Errorf("the Sentinel knows these replicas: %v", known)
 }
 
 // Addrs returns where the Sentinel listens, as a client's options have it.
