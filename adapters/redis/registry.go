@@ -104,6 +104,8 @@ func (r *Registry) call(ctx context.Context, script *redis.Script, args ...any) 
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return "", nil, context.Cause(ctx)
+	case err != nil && over(ctx):
+		return "", nil, context.DeadlineExceeded
 	case err != nil && redis.IsOOMError(err):
 		return "", nil, fmt.Errorf("redis: the server has no memory left: %w", cachedcontent.ErrFull)
 	case err != nil:
@@ -120,6 +122,12 @@ func (r *Registry) call(ctx context.Context, script *redis.Script, args ...any) 
 		return "", nil, cachedcontent.ErrFull
 	}
 	return word, rest, nil
+}
+
+// over reports whether the deadline of ctx has come. The timer of a connection may fire before that of ctx.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 // errRegistryAnswer is the error if a script answers what it never does.
