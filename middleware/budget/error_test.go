@@ -70,7 +70,7 @@ func TestErrorText(t *testing.T) {
 			a.Spend(start, row("1", "acme", test.spent, start))
 			r := refs(a, "acme")
 			a.Hold(start, r, usd(test.held))
-			e := a.Refusal(start, r, &test.ask, test.err)
+			e := a.Explain(start, r, &test.ask, test.err)
 			if e == nil || e.Error() != test.want {
 				t.Errorf("\n %v\nwant\n %s", e, test.want)
 			}
