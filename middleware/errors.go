@@ -19,6 +19,10 @@ var (
 	// ErrCost: the call could cost more than its limit, or it is not known how much. It was not sent.
 	ErrCost = errors.New("skinflint: cost limit")
 
+	// ErrBudget: a budget of the policy cannot pay for the attempt, or it is not known what the attempt could cost. It was
+	// not sent.
+	ErrBudget = errors.New("skinflint: budget")
+
 	// ErrDeadline: the call's deadline came before it could be sent. Nothing was sent.
 	ErrDeadline = errors.New("skinflint: deadline")
 
@@ -60,6 +64,8 @@ type Error struct {
 	Wait     time.Duration // how long the wait would have been, if one was refused
 	Attempts int           // how many attempts had been sent before
 	Err      error         // the cause, if there is one
+
+	refusal error // a *limit.Error or a *budget.Error, for errors.As
 }
 
 // Error says who refused what, why, and what to do.
@@ -89,12 +95,15 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the kind and the cause.
+// Unwrap returns the kind, the cause, and the [*limit.Error] or [*budget.Error] of a refusal.
 func (e *Error) Unwrap() []error {
-	if e.Err == nil {
-		return []error{e.Kind}
+	all := []error{e.Kind}
+	for _, err := range []error{e.Err, e.refusal} {
+		if err != nil {
+			all = append(all, err)
+		}
 	}
-	return []error{e.Kind, e.Err}
+	return all
 }
 
 // Temporary returns false, so that no client above sends again what we refused.
@@ -111,7 +120,7 @@ func (e *Error) NonRetriable() {}
 
 // kinds are the names of the kinds of errors in rows and responses.
 var kinds = map[error]string{
-	ErrPolicy: "policy", ErrDeadline: "deadline", ErrLimit: "limit", ErrCost: "max_cost", ErrWait: "wait", ErrBody: "body",
+	ErrPolicy: "policy", ErrDeadline: "deadline", ErrLimit: "limit", ErrCost: "max_cost", ErrBudget: "budget", ErrWait: "wait", ErrBody: "body",
 	ErrTimeout: "timeout", ErrAmbiguous: "ambiguous", ErrNotSent: "not_sent", ErrRepeat: "repeat", ErrRedirect: "redirect",
 }
 

@@ -12,4 +12,5 @@ const (
 	LimitPart                     // holds calls back: Limits, Class
 	BudgetPart                    // bounds what calls may cost: Budgets, and the option MaxCost
 	CachePart                     // makes and uses context caches: Cache
+	ClassPart                     // puts waiting calls in their order: Class
 )
