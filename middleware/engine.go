@@ -48,7 +48,7 @@ type engine struct {
 }
 
 func newEngine() *engine {
-	e := &engine{router: new(wire.Router), book: new(price.Book), limitSalt: rand.Text(), counts: tokens.Default}
+	e := &engine{router: new(wire.Router), book: new(price.Book), limitSalt: rand.Text(), counts: tokens.Heuristic{}}
 	e.stalled = e.logStall // once, and not for each call
 	e.caching.prices = func() *price.Catalog { return e.book.Catalog() }
 	e.caching.logger = e.logger
