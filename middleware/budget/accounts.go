@@ -128,7 +128,7 @@ func (a *Accounts) Refusal(now time.Time, refs []Ref, ask *Ask, err error) *Erro
 	}
 	b := &in.book.budget
 	e := &Error{
-		Budget: b.Name, Key: policy.KeyText(b.Per, in.key), Window: windowText(b), Cap: b.Cap,
+		Budget: b.Name, Key: policy.KeyText(b.Per, in.key), Window: WindowText(b), Cap: b.Cap,
 		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, OnlyCheapest: o == tier, Err: err,
 	}
 	switch {

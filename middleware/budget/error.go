@@ -95,8 +95,8 @@ func (e *Error) heldByOthers() bool { return e.Spent <= e.Cap && e.Most <= e.Cap
 // Unwrap returns why the wait ended.
 func (e *Error) Unwrap() error { return e.Err }
 
-// windowText returns the window of a budget as [Error.Window] has it.
-func windowText(b *policy.Budget) string {
+// WindowText returns the window of a budget as [Error.Window] has it: "in 24h", or "each day in Europe/Berlin".
+func WindowText(b *policy.Budget) string {
 	if b.Every == "" {
 		return "in " + short(b.Window)
 	}

@@ -15,7 +15,7 @@ func (a *Accounts) Explain(now time.Time, refs []Ref, ask *Ask, err error) *Erro
 	b := &refs[0].book.budget
 	is := refs[0].book.at(refs[0].key, nanos(now))
 	return &Error{
-		Budget: b.Name, Key: policy.KeyText(b.Per, refs[0].key), Window: windowText(b), Cap: b.Cap,
+		Budget: b.Name, Key: policy.KeyText(b.Per, refs[0].key), Window: WindowText(b), Cap: b.Cap,
 		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, Err: err,
 	}
 }
