@@ -26,8 +26,9 @@ func amountsOf(requests int, t limit.Tokens) amounts {
 // A limitAsk is a limit of which an attempt asks, and a budgetAsk a budget.
 type limitAsk struct {
 	*limitPlan
-	key  string // of Redis
-	zone *time.Location
+	value string // which of the limit's values: see policy.KeyOf
+	key   string // of Redis
+	zone  *time.Location
 }
 
 type budgetAsk struct {
@@ -65,8 +66,8 @@ func (l *Limiter) newAsk(r *limit.Request) *ask {
 		if a == nil {
 			a = &ask{store: s}
 		}
-		key := s.limitKey(p, policy.KeyOf(p.per, &r.Subject, r.Tier, r.Key, r.Tags))
-		a.limits = append(a.limits, limitAsk{p, key, p.zoneOf(r)})
+		value := policy.KeyOf(p.per, &r.Subject, r.Tier, r.Key, r.Tags)
+		a.limits = append(a.limits, limitAsk{p, value, s.limitKey(p, value), p.zoneOf(r)})
 		a.uses = a.uses || p.limit.Concurrency > 0
 	}
 	if budgets := l.matchBudgets(&r.Subject, r.Tier, r.Key, r.Tags); len(budgets) > 0 && r.Cost != ledger.Known(0) {
@@ -147,14 +148,20 @@ func (a *ask) tooMuch() error {
 		l := &a.limits[i]
 		for _, r := range l.rates {
 			if n, most := a.amounts[r.place], max(r.rate, r.burst); n > most {
-				return &limit.Error{Limit: l.text, Err: tooMuchError(n, most)}
+				return l.error(&limit.Error{Asked: n, Allowed: most, Unit: unitsOfRates[r.place]})
 			}
 		}
 		if n, most := a.amounts[placeTokens], l.limit.TokensPerDay; most > 0 && n > most {
-			return &limit.Error{Limit: l.text, Err: tooMuchError(n, most)}
+			return l.error(&limit.Error{Asked: n, Allowed: most, Unit: "tokens per day"})
 		}
 	}
 	return nil
+}
+
+// error completes an error of the limit.
+func (l *limitAsk) error(e *limit.Error) *limit.Error {
+	e.Limit, e.Key = l.text, policy.KeyText(l.per, l.value)
+	return e
 }
 
 // The scripts that take and give back have these in common.

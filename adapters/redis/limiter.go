@@ -1,10 +1,12 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -36,6 +38,7 @@ type Limiter struct {
 	budgets []*budgetPlan
 	lines   lines
 	share   *share
+	needs   limit.Needs
 }
 
 var (
@@ -45,7 +48,7 @@ var (
 
 // A permit is held by an attempt that was admitted.
 type permit struct {
-	limiter  *Limiter
+	store    *Store
 	ask      *ask
 	local    *localPermit // if this process's share admitted it
 	adopted  bool         // Redis has been told, or will be
@@ -176,7 +179,7 @@ func (w *wait) ask1(ctx context.Context) (*permit, error) {
 func (w *wait) admitted(ctx context.Context, after time.Duration) (*permit, error) {
 	a, s := w.ask, w.limiter.store
 	a.unsure = false
-	p := &permit{limiter: w.limiter, ask: a, since: time.Now()}
+	p := &permit{store: s, ask: a, since: time.Now()}
 	if a.uses {
 		s.mu.Lock()
 		s.live[p] = struct{}{}
@@ -256,7 +259,7 @@ func (w *wait) gaveUp(err error) error {
 		}
 	}
 	if len(w.ask.limits) > 0 {
-		return &limit.Error{Limit: w.ask.limits[0].text, Err: err}
+		return w.ask.limits[0].error(&limit.Error{Err: err})
 	}
 	return &UnavailableError{Budget: w.ask.budgets[0].budget.Name, Err: err}
 }
@@ -287,7 +290,7 @@ func (w *wait) tooLate(key string) error {
 			// The bucket may be full, and is not while others wait for it: this is the least that it can take.
 			after := time.Duration(float64(before[r.place]-r.burst) / float64(r.rate) * float64(time.Minute))
 			if left := rest(d); after > 0 && after >= left {
-				return &limit.Error{Limit: w.ask.limits[i].text, Wait: after, Left: left}
+				return w.ask.limits[i].error(&limit.Error{Wait: after, Left: left})
 			}
 		}
 	}
@@ -398,7 +401,7 @@ func (p *permit) Release(c limit.Count) {
 	if p.released.Swap(true) {
 		return
 	}
-	s, a := p.limiter.store, p.ask
+	s, a := p.store, p.ask
 	s.mu.Lock()
 	delete(s.live, p)
 	known := p.local == nil || p.adopted || a.unsure
@@ -424,6 +427,23 @@ func (l *Limiter) Spend(row *ledger.Row) {
 	}
 }
 
+// holders returns how a limit stands, as far as this process knows: Busy and Holders are its own.
+func (s *Store) holders(l *limitAsk) limit.State {
+	state := limit.State{Limit: l.limit, Key: policy.KeyText(l.per, l.value)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for p := range s.live {
+		if slices.ContainsFunc(p.ask.limits, func(other limitAsk) bool { return other.key == l.key }) {
+			state.Busy++
+			state.Holders = append(state.Holders, limit.Holder{Call: p.ask.call, Provider: p.ask.provider, Operation: p.ask.operation, Model: p.ask.model, For: now.Sub(p.since)})
+		}
+	}
+	slices.SortFunc(state.Holders, func(a, b limit.Holder) int { return cmp.Compare(b.For, a.For) })
+	state.Holders = state.Holders[:min(len(state.Holders), 5)]
+	return state
+}
+
 // Needs says which parts of a request the Limiter reads.
 func (l *Limiter) Needs() limit.Needs { return l.needs }
 
@@ -437,18 +457,13 @@ func (w *wait) report() {
 	if len(n) < 10 || n[9] == 0 {
 		return
 	}
-	plan := &w.ask.limits[n[9]-1]
+	plan := w.ask.limits[n[9]-1].limitPlan
 	said := plan.said.Load()
 	now := time.Now().UnixNano()
 	if said != 0 && now-said < int64(again) || !plan.said.CompareAndSwap(said, now) {
 		return
 	}
-	w.request.Stalled(w.limiter.store.holders(plan))
-}
-
-// tooMuchError says that an attempt needs more than a limit ever allows.
-func tooMuchError(n, most int64) error {
-	return fmt.Errorf("it needs %d, and the limit never allows more than %d at once", n, most)
+	w.request.Stalled(w.limiter.store.holders(&w.ask.limits[n[9]-1]))
 }
 
 // An UnavailableError says that an attempt was refused because it is not known what a budget has left.

@@ -20,7 +20,7 @@ type lines struct {
 // A line is the waiters for the same limits and budgets. Interactive ones go first.
 type line struct {
 	key       string
-	head      *waiter   // asks Redis
+	head      *waiter    // asks Redis
 	queues    [2]waiters // interactive, batch
 	overtaken int
 	ahead     amounts // of all that wait, and of the head

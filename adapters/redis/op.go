@@ -14,11 +14,11 @@ import (
 
 // The modes of settle.lua.
 const (
-	modeEnd    = 0 // the attempt has ended
-	modeSpend  = 1 // a row is counted
-	modeExpire = 2 // the attempt's lease has ended
-	modeCharge = 3 // what was admitted while Redis was away
-	modeCancel = 4 // the attempt was not admitted, if it was
+	modeEnd    = 0  // the attempt has ended
+	modeSpend  = 1  // a row is counted
+	modeExpire = 2  // the attempt's lease has ended
+	modeCharge = 3  // what was admitted while Redis was away
+	modeCancel = 4  // the attempt was not admitted, if it was
 	modeAdopt  = -1 // reserve.lua: takes what an attempt under way holds, without asking
 )
 
@@ -26,10 +26,10 @@ const (
 type op struct {
 	*ask
 	mode          int64
-	at            int64 // when the money was spent, in Unix microseconds; 0: now
-	cost, exposed int64 // nanodollars
-	change        []amounts // of each limit, above what was taken; nil: none
-	permits       bool      // gives them back
+	at            int64        // when the money was spent, in Unix microseconds; 0: now
+	cost, exposed int64        // nanodollars
+	change        []amounts    // of each limit, above what was taken; nil: none
+	permits       bool         // gives them back
 	done          chan<- error // if not nil, gets what became of it
 }
 
@@ -126,7 +126,7 @@ func (s *Store) heir(record, estate string) *op {
 		switch {
 		case strings.HasPrefix(line, "l"):
 			plan := &limitPlan{limit: policy.Limit{Concurrency: 1}}
-			a.limits = append(a.limits, limitAsk{plan, s.prefix + line[1:], time.UTC})
+			a.limits = append(a.limits, limitAsk{limitPlan: plan, key: s.prefix + line[1:]})
 		case strings.HasPrefix(line, "b"):
 			f := strings.Fields(line[1:])
 			if len(f) < 3 {

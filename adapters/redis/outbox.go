@@ -155,10 +155,17 @@ func (s *Store) sendAll(ctx context.Context) {
 	}
 }
 
-// send sends ops in one round trip, and reports whether Redis answered. Settling twice does what settling once does, so what
-// was not answered is sent again.
+// send sends ops that were taken from the outbox, and reports whether Redis answered.
 func (s *Store) send(ctx context.Context, ops []*op) bool {
-	var again, parked []*op
+	again, parked, ok := s.exec(ctx, ops)
+	s.outbox.sent(again, parked)
+	s.wakeLines()
+	return ok
+}
+
+// exec runs ops in one round trip. It returns those to run again, and those that wait until budgets are open, and reports
+// whether Redis answered. Settling twice does what settling once does, so what was not answered is run again.
+func (s *Store) exec(ctx context.Context, ops []*op) (again, parked []*op, ok bool) {
 	cmds := make([]*redis.Cmd, len(ops))
 	wants, seqs := make([]string, len(ops)), make([]int64, len(ops))
 	before := time.Now()
@@ -169,43 +176,57 @@ func (s *Store) send(ctx context.Context, ops []*op) bool {
 		cmds[i] = pipe.EvalSha(ctx, o.script().Hash(), o.keys, o.arg(wants[i], acked, seqs[i], s.now()))
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
-	ok := true
+	var failure error
 	for i, o := range ops {
 		r, err := replyOf(cmds[i].Result())
 		if isNoScript(err) {
-			err = o.script().Load(ctx, s.client).Err()
-			if err == nil {
+			if err = o.script().Load(ctx, s.client).Err(); err == nil {
 				again = append(again, o)
 				continue
 			}
 		}
 		if err != nil {
-			if ok {
-				s.failed(ctx, err)
-			}
-			ok = false
+			failure = err
 			again = append(again, o)
 			continue
 		}
-		retry, err := s.learn(&r, before, wants[i], seqs[i])
-		switch {
-		case err != nil: // the keys are of another version
-			s.counts.dropped.Add(1)
-			s.log.Error("the end of an attempt was not told to Redis", "group", s.config.Group, "error", err)
-		case retry:
+		switch s.settled(o, &r, before, wants[i], seqs[i]) {
+		case toAgain:
 			again = append(again, o)
-		case r.code() == replyClosed:
+		case toPark:
 			parked = append(parked, o)
-		case o.mode == modeExpire && r.code() == replyDone:
-			s.counts.expired.Add(1)
 		}
 	}
-	if ok {
+	if failure != nil {
+		s.failed(ctx, failure)
+	} else {
 		s.worked()
 	}
-	s.outbox.sent(again, parked)
-	s.wakeLines()
-	return ok
+	return again, parked, failure == nil
+}
+
+// What becomes of an op after its script has replied.
+const (
+	toForget = iota
+	toAgain
+	toPark
+)
+
+// settled takes the reply to an op into account.
+func (s *Store) settled(o *op, r *reply, before time.Time, want string, seq int64) int {
+	again, err := s.learn(r, before, want, seq)
+	switch {
+	case err != nil: // the keys are of another version
+		s.counts.dropped.Add(1)
+		s.log.Error("the end of an attempt was not told to Redis", "group", s.config.Group, "error", err)
+	case again:
+		return toAgain
+	case r.code() == replyClosed:
+		return toPark
+	case o.mode == modeExpire && r.code() == replyDone:
+		s.counts.expired.Add(1)
+	}
+	return toForget
 }
 
 // wakeLines has those ask again who wait for what others hold.

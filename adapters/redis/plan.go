@@ -21,8 +21,8 @@ const (
 	placeOutput   = 5
 )
 
-// perMinute is what a bucket is short of when it lacks one token and its limit is one a minute: microseconds.
-const perMinute = int64(time.Minute / time.Microsecond)
+// unitsOfRates name them.
+var unitsOfRates = [...]string{placeRequests: "requests per minute", placeTokens: "tokens per minute", placeInput: "input tokens per minute", placeOutput: "output tokens per minute"}
 
 // sliceCount is how many parts a sliding window has. What was spent leaves it a part at a time, up to a part late.
 const sliceCount = 60
@@ -37,6 +37,7 @@ type limitPlan struct {
 	daily    bool
 	zone     *time.Location // nil: the request says it
 	calendar calendar
+	said     atomic.Int64 // when it was last said who holds the permits, in Unix nanoseconds
 }
 
 // A ratePlan is one of the rates of a limit.
@@ -166,7 +167,7 @@ func (p *limitPlan) zoneOf(r *limit.Request) *time.Location {
 	return time.UTC
 }
 
-// checkLimits returns an error for limits and budgets that would not be enforced.
+// checkPolicy returns an error for limits and budgets that would not be enforced.
 func checkPolicy(limits []policy.Limit, budgets []policy.Budget) error {
 	p := policy.Policy{Limits: slices.Clone(limits), Budgets: slices.Clone(budgets)}
 	if err := p.Validate(); err != nil {

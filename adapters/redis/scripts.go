@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -88,3 +89,10 @@ func isConfigError(err error) bool {
 }
 
 var errNoReply = errors.New("no reply")
+
+// splitState returns the parts of a group's state: "VERSION ok DATA", or "VERSION WORD ..." if budgets are closed.
+func splitState(state string) (version, word, data string) {
+	version, rest, _ := strings.Cut(state, " ")
+	word, data, _ = strings.Cut(rest, " ")
+	return version, word, data
+}

@@ -281,7 +281,7 @@ func (s *Store) Limiter(limits []policy.Limit, budgets []policy.Budget) (limit.L
 	if err := checkPolicy(limits, budgets); err != nil {
 		return nil, err
 	}
-	l := &Limiter{store: s, limits: plansOf(limits)}
+	l := &Limiter{store: s, limits: plansOf(limits), needs: limit.NeedsOf(limits, budgets)}
 	for _, b := range budgets {
 		l.budgets = append(l.budgets, newBudgetPlan(b, s.config.BudgetShare))
 	}

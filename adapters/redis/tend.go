@@ -150,6 +150,9 @@ func (s *Store) recover(ctx context.Context) {
 	after := s.health.setUp()
 	s.mu.Unlock()
 	s.log.Info("Redis is back", "group", s.config.Group, "after", after)
+	for _, l := range limiters { // what was admitted between repay and now
+		l.share.chargeLater()
+	}
 	s.outbox.poke()
 	s.wakeLines()
 }
@@ -158,9 +161,14 @@ func (s *Store) recover(ctx context.Context) {
 // those that Redis has forgotten. The Store's lock is held.
 func (s *Store) adoptLive() {
 	for p := range s.live {
-		if p.ask.uses {
-			p.adopted = true
-			s.put(&op{ask: p.ask, mode: modeAdopt})
-		}
+		p.adopt()
+	}
+}
+
+// adopt has Redis count the attempt. The Store's lock is held.
+func (p *permit) adopt() {
+	if p.ask.uses {
+		p.adopted = true
+		p.store.put(&op{ask: p.ask, mode: modeAdopt})
 	}
 }
