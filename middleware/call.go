@@ -51,6 +51,8 @@ type call struct {
 	// what to ask of the provider's prompt cache, where its writes cost money
 	promptCache wire.PromptCache
 
+	reserved *reservation // what it asks of limits and budgets; nil: there are none
+
 	// Written by links in before, for the next attempt; the chain sets the step to what the decider decided.
 	step    policy.Step
 	skipped string // the tiers that it does not ask for, the limit that does not hold, and why
@@ -374,8 +376,11 @@ func (c *call) noteRepeatable(o policy.Outcome) {
 	}
 }
 
-// emit gives a row to all sinks.
+// emit gives a row to all sinks, and to the limiter if the row is money for which no permit stands.
 func (c *call) emit(row *ledger.Row) {
+	if c.rules.spender != nil {
+		spend(c.rules.spender, c, row)
+	}
 	for _, sink := range c.sinks {
 		sink(row)
 	}
@@ -383,7 +388,7 @@ func (c *call) emit(row *ledger.Row) {
 
 // identify gives the call an id, if it is to have rows.
 func (c *call) identify() {
-	if c.id == "" && len(c.sinks) > 0 {
+	if c.id == "" && (len(c.sinks) > 0 || c.reserved != nil) {
 		c.id = newID(c.start)
 	}
 }

@@ -62,7 +62,7 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 		e.Skipped = "it is sent as it is, and observed"
 		c.request, c.input.body = req, &c.body
 		c.settings = c.rules.resolver.Resolve(c.options, c.subject())
-		if err := (budgetLink{}).begin(c); err != nil {
+		if err := new(budgetLink).begin(c); err != nil {
 			e.Refused = err.Error()
 		}
 		if unasked := c.settings.Unasked; unasked != "" && c.options.AsksForTier() {
@@ -79,7 +79,7 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	}
 	c.deadline = deadlineOf(req.Context(), c.options)
 	if err == nil {
-		err = budgetLink{}.begin(c)
+		err = new(budgetLink).begin(c)
 	}
 	defer c.body.Close()
 	switch {

@@ -1,12 +1,14 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 
+	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
@@ -55,11 +57,18 @@ func New(options ...Option) (*Stack, error) {
 	}
 	e := newEngine()
 	e.router, e.book, e.log = router, c.book, c.log
+	e.limiter, e.limitSalt = c.limiter, cmp.Or(c.limitSalt, e.limitSalt)
+	if c.counts != nil {
+		e.counts = c.counts
+	}
 	s := &Stack{engine: e, rules: new(ruling), store: c.store, base: c.base}
 	if err := s.rules.set(c.policy, e); err != nil {
 		return nil, err
 	}
 	s.rules.warn(e)
+	if err := s.rules.reload(context.Background(), c.store, e); err != nil {
+		return nil, err
+	}
 	rows := new(ledgerLink)
 	rows.serve(c.store, e.logger())
 	if c.log != nil {
@@ -77,8 +86,8 @@ func New(options ...Option) (*Stack, error) {
 		{link: new(retryLink), rank: retryRank, enforces: policy.RetryPart},
 		{link: tierLink{}, rank: tierRank, enforces: policy.TierPart},
 		{link: cacheLink{}, rank: cacheRank, enforces: policy.CachePart},
-		{link: budgetLink{}, rank: budgetRank, enforces: policy.BudgetPart},
-		{link: limitLink{}, rank: limitRank, enforces: policy.LimitPart},
+		{link: new(budgetLink), rank: budgetRank, enforces: policy.BudgetPart},
+		{link: new(limitLink), rank: limitRank, enforces: policy.LimitPart},
 	}
 	s.build()
 	return s, nil
@@ -199,6 +208,14 @@ func (s *Stack) Limits() []limit.State {
 	return s.rules.Load().states()
 }
 
+// Budgets returns how the budgets of the policy in force stand.
+func (s *Stack) Budgets() []budget.State {
+	if !s.ready() {
+		return nil
+	}
+	return s.rules.Load().budgets()
+}
+
 // Prices returns the book of prices that the stack uses. Its catalogs can be replaced while calls run.
 func (s *Stack) Prices() *price.Book {
 	if !s.ready() {
@@ -222,6 +239,9 @@ func (s *Stack) Resolve(call string, attempt int, cost price.Pico) error {
 		return err
 	}
 	s.engine.pending.resolved(call, attempt)
+	if l := s.rules.Load().spender; l != nil {
+		l.Spend(&ledger.Row{Call: call, Attempt: attempt, Cost: ledger.Known(cost), PriceID: ledger.BillPriceID})
+	}
 	return nil
 }
 

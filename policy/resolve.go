@@ -75,6 +75,9 @@ func (v *variant) settle(o *Options, s *Subject) Settings {
 // Limits returns the policy's limits. They must not be changed.
 func (r *Resolver) Limits() []Limit { return r.policy.Limits }
 
+// Budgets returns the policy's budgets. They must not be changed.
+func (r *Resolver) Budgets() []Budget { return r.policy.Budgets }
+
 // Resolve returns what is in force for a call made under the given context options, which may be nil. Calls may share
 // the Settings, which must not be changed.
 func (r *Resolver) Resolve(o *Options, s Subject) *Settings {
