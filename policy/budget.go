@@ -16,7 +16,7 @@ type Budget struct {
 
 	Match Match
 
-	// Per gives each value of these dimensions a budget of its own: see [Limit.Per].
+	// Per gives each value of these dimensions a budget of its own: those of [Limit.Per] but "key", which rows do not have.
 	Per []string
 
 	// Window is a sliding window: the budget counts what was spent within it until now. Either Window or Every is set.
@@ -69,6 +69,9 @@ func (b *Budget) validate(prefix string) error {
 	}
 	if err := checkPer(prefix+"Per", b.Per); err != nil {
 		return err
+	}
+	if slices.Contains(b.Per, "key") {
+		return &FieldError{prefix + "Per", quote("key"), "rows do not say which key an attempt had, so that what was spent cannot be read from a ledger; use a tag"}
 	}
 	if err := b.checkWindow(prefix); err != nil {
 		return err

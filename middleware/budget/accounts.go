@@ -3,7 +3,6 @@ package budget
 import (
 	"cmp"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
@@ -28,6 +27,9 @@ type Ref struct {
 	book *book
 	key  string
 }
+
+// Budget returns the budget of the account. It must not be changed.
+func (r Ref) Budget() *policy.Budget { return &r.book.budget }
 
 // An Ask is what an attempt asks of budgets.
 type Ask struct {
@@ -56,9 +58,6 @@ type Hold struct {
 }
 
 // New returns the accounts of budgets, with nothing spent. The budgets must be valid: see [policy.Policy.Validate].
-//
-// Rows do not say which credentials an attempt had. In a budget of which Per has "key", a row without a Hold counts for the
-// empty key.
 func New(budgets []policy.Budget) *Accounts {
 	a := &Accounts{version: 1, known: newKnown()}
 	for _, b := range budgets {
@@ -96,8 +95,8 @@ func (a *Accounts) Update(budgets []policy.Budget) error {
 	return nil
 }
 
-// Match appends the accounts that an attempt belongs to to refs. It allocates nothing if that is none. key is a fingerprint
-// of the credentials.
+// Match appends the accounts that an attempt belongs to to refs. It allocates nothing if that is none. The parameters are those
+// of [policy.KeyOf].
 func (a *Accounts) Match(refs []Ref, s *policy.Subject, tier policy.Tier, key string, tags map[string]string) []Ref {
 	for _, b := range a.books {
 		if b.budget.Match.Matches(s, tags) {
@@ -119,12 +118,16 @@ func (a *Accounts) Check(now time.Time, refs []Ref, ask *Ask) Verdict {
 }
 
 // Refusal returns why the accounts do not admit an attempt: that of them which is most in the way. err is why the wait for what
-// others hold ended; nil if there was none. Refusal returns nil if nothing is in the way.
+// others hold ended; nil if there was none. If nothing is in the way, as when others wait for the same money in front, Refusal
+// names the first account, or returns nil if err is nil.
 func (a *Accounts) Refusal(now time.Time, refs []Ref, ask *Ask, err error) *Error {
 	at := nanos(now)
 	o, in, is := check(at, refs, ask)
 	if o == nothing {
-		return nil
+		if err == nil || len(refs) == 0 {
+			return nil
+		}
+		in, is = refs[0], refs[0].book.at(refs[0].key, at)
 	}
 	b := &in.book.budget
 	e := &Error{
@@ -275,31 +278,6 @@ func (a *Accounts) Spend(now time.Time, row *ledger.Row) {
 	if !a.replace(at, row, n) && n != (amounts{}) {
 		a.count(at, a.matchRow(row), timeOf(row, at), row, n)
 	}
-}
-
-// Load counts the rows of an earlier run of the program, such as those that a [ledger.Scanner] returns from [Accounts.Since] on,
-// and its rows of outcome open, which it returns only when they are asked for. It stops at the first error and returns it: the
-// rows until then are counted, and it is not known what else was spent.
-func (a *Accounts) Load(now time.Time, rows iter.Seq2[ledger.Row, error]) error {
-	for row, err := range rows {
-		if err != nil {
-			return fmt.Errorf("budget: reading what was spent: %w", err)
-		}
-		a.Spend(now, &row)
-	}
-	return nil
-}
-
-// Since returns when the earliest window of the budgets begins: rows of attempts that began earlier count nowhere. Without
-// budgets it returns now.
-func (a *Accounts) Since(now time.Time) time.Time {
-	since := now
-	for _, b := range a.books {
-		if from, _ := b.budget.WindowAt(now); from.Before(since) {
-			since = from
-		}
-	}
-	return since
 }
 
 // Notices returns what the log should say since the last call, the oldest first. Each is given once in a window for each key;

@@ -100,8 +100,11 @@ func (a *Accounts) post(now int64, r Ref, leaves int64, row *ledger.Row, n amoun
 
 // remember notes where a row counts that a later one may replace.
 func (a *Accounts) remember(now int64, row *ledger.Row, places []place, n amounts) {
+	if final(row, n) || row.Call == "" {
+		return
+	}
 	e := &exposed{attempt{strings.Clone(row.Call), row.Attempt}, row.Outcome, places, n}
-	if final(row, n) || row.Call == "" || e.left(now) {
+	if e.left(now) {
 		return
 	}
 	if a.known.add(e, now) {
