@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 )
@@ -70,11 +69,12 @@ func (l *Limiter) newAsk(r *limit.Request) *ask {
 		a.limits = append(a.limits, limitAsk{p, value, s.limitKey(p, value), p.zoneOf(r)})
 		a.uses = a.uses || p.limit.Concurrency > 0
 	}
-	if budgets := l.matchBudgets(&r.Subject, r.Tier, r.Key, r.Tags); len(budgets) > 0 && r.Cost != ledger.Known(0) {
+	if budgets := l.matchBudgets(&r.Subject, r.Tier, r.Key, r.Tags); len(budgets) > 0 {
 		if a == nil {
 			a = &ask{store: s}
 		}
-		a.budgets, a.most, a.uses = budgets, nanosUp(r.Cost.Pico), true
+		a.budgets, a.most = budgets, nanosUp(r.Cost.Pico)
+		a.uses = a.uses || a.most > 0
 	}
 	if a == nil {
 		return nil

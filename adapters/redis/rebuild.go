@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	_ "embed"
@@ -111,8 +112,15 @@ func (s *Store) rebuildFromLedger(ctx context.Context) {
 	}
 }
 
-func (s *Store) rebuildStep(ctx context.Context, what, token string, keys []string, args ...any) (reply, error) {
-	return s.runScript(ctx, rebuildScript, keys, append([]any{what, layout, token}, args...)...)
+// rebuildStep runs a step, and again if Redis does not answer: making it twice does what making it once does.
+func (s *Store) rebuildStep(ctx context.Context, what, token string, keys []string, args ...any) (r reply, err error) {
+	for tries := 0; tries < 10 && ctx.Err() == nil; tries++ {
+		if r, err = s.runScript(ctx, rebuildScript, keys, append([]any{what, layout, token}, args...)...); err == nil {
+			return r, nil
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	return r, cmp.Or(err, context.Cause(ctx))
 }
 
 // A rebuilder adds up rows.

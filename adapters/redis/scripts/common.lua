@@ -26,6 +26,12 @@ local function behind(seq, acked, version)
   end
 end
 
+-- mark notes how far the caller has got, and returns a reply that it may rely on.
+local function mark(key, seq, before, reply)
+  redis.call('SET', key, math.max(seq, tonumber(before) or 0), 'PX', 86400000)
+  return reply
+end
+
 -- pick returns which of three windows the time t is in, as its start and its end in seconds: a[p] to a[p+3] are where they
 -- begin and end.
 local function pick(a, p, t)

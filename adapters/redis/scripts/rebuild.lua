@@ -30,6 +30,7 @@ local a = cmsgpack.unpack(ARGV[4])
 if what == 'budget' then
   local win, _, _, _, ends = account(nil, a, 1, now, KEYS[3])
   if not win then return {4, now} end
+  redis.call('DEL', KEYS[3]) -- the step may be made again
   local spent, exposed = 0, 0
   for i = 6, #a, 3 do
     if a[1] == 0 and a[i] == win then

@@ -29,7 +29,9 @@ if nb > 0 and behind(got[last], a[11], a[1]) then return {2, now} end
 if got[2] then
   local status, at, go = cmsgpack.unpack(got[2])
   if status == 3 then return {5, now} end
-  return {0, now, math.max(0, go - now), at}
+  reply = {0, now, math.max(0, go - now), at}
+  if nb > 0 then return mark(KEYS[last], a[12], got[last], reply) end
+  return reply
 end
 
 local p = 13
@@ -138,5 +140,6 @@ for k = 1, nb do
 end
 redis.call('SET', KEYS[2], cmsgpack.pack(1, now, now + wait, a[3], most, 0, 0, got[1] or ''), 'PX', a[7])
 if a[4] > 0 then redis.call('ZADD', KEYS[last + 1], now + a[4], KEYS[2]) end
-if nb > 0 then redis.call('SET', KEYS[last], math.max(a[12], tonumber(got[last]) or 0), 'PX', 86400000) end
-return {0, now, wait, now}
+reply = {0, now, wait, now}
+if nb > 0 then return mark(KEYS[last], a[12], got[last], reply) end
+return reply

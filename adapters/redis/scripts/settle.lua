@@ -24,6 +24,11 @@ local reply = gate(got[1], a[1], a[2], nb > 0, now)
 if reply then return reply end
 if nb > 0 and behind(got[last], a[11], a[1]) then return {2, now} end
 
+local function done()
+  if nb > 0 then return mark(KEYS[last], a[12], got[last], {0, now}) end
+  return {0, now}
+end
+
 local status, at, go, keep, hold, old, oldx, data = 0, a[4], 0, '', 0, 0, 0, ''
 if got[2] then status, at, go, keep, hold, old, oldx, data = cmsgpack.unpack(got[2]) end
 if at == 0 or at > now then at = now end
@@ -32,12 +37,12 @@ if mode == 2 then
   if not score or tonumber(score) > now then return {7, now} end
   if status ~= 1 then
     redis.call('ZREM', leases, KEYS[2])
-    return {0, now}
+    return done()
   end
 end
 if mode == 4 then
   if status == 0 then redis.call('SET', KEYS[2], cmsgpack.pack(3, now, now, '', 0, 0, 0, ''), 'PX', 600000) end
-  if status ~= 1 then return {0, now} end
+  if status ~= 1 then return done() end
 end
 -- What the record says of money is about data that was lost if it is not about that of now.
 if data ~= (got[1] or '') then hold, old, oldx = 0, 0, 0 end
@@ -112,5 +117,4 @@ else
   redis.call('SET', KEYS[2], cmsgpack.pack(2, at, go, '', 0, cost, exposed, got[1] or ''), 'PX', life)
   if status == 1 then redis.call('ZREM', leases, KEYS[2]) end
 end
-if nb > 0 then redis.call('SET', KEYS[last], math.max(a[12], tonumber(got[last]) or 0), 'PX', 86400000) end
-return {0, now}
+return done()
