@@ -19,8 +19,9 @@ type Error struct {
 	Held   price.Pico // by other attempts under way
 	Most   price.Pico // that the attempt can cost
 
-	// Frees is when enough of what was spent has left the window for the attempt, if others give back what they hold. It is
-	// zero if that is never, because Most is more than Cap, and if only what others hold is in the way.
+	// Frees is when enough of what was spent has left the window for the attempt. If what is spent refuses the attempt, others
+	// must also have given back what they hold; if only that is in the way, it is beside what they hold now. Zero: never, or
+	// it is not known.
 	Frees time.Time
 
 	// OnlyCheapest says that so much of the cap is spent that the budget admits only the cheapest tier of a plan. The attempt
@@ -63,11 +64,11 @@ func (e *Error) Detail() string {
 		b.WriteString("it asks for a tier that is not the cheapest of its plan")
 	default:
 		fmt.Fprintf(&b, "it can cost $%s", e.Most)
-		switch {
-		case e.heldByOthers():
+		if e.heldByOthers() {
 			b.WriteString("; others hold what it needs")
-		case !e.Frees.IsZero():
-			fmt.Fprintf(&b, "; room for it frees at %s", e.Frees.UTC().Format("2006-01-02T15:04:05Z"))
+		}
+		if !e.Frees.IsZero() {
+			fmt.Fprintf(&b, "; room for it frees at %s", e.Frees.UTC().Add(time.Second-1).Format("2006-01-02T15:04:05Z"))
 		}
 	}
 	return b.String()

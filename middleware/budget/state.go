@@ -23,7 +23,7 @@ type State struct {
 	Exposure price.Pico
 	Held     price.Pico
 	// Unknown is how many rows within the window added an amount that is not known, and that is not in Spent.
-	Unknown int64
+	Unknown int
 }
 
 // States returns how the budgets stand, in their order. A budget with Per has a State for each of its keys that has something
