@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/skinflint-go/skinflint/adapters/policyfile"
 	"github.com/skinflint-go/skinflint/middleware"
@@ -23,7 +22,7 @@ func (set *settings) chosen() (policy.Policy, error) {
 	p := policy.Policy{
 		Tier:     policy.Flex,
 		Fallback: policy.Standard,
-		Patience: time.Minute,
+		Patience: set.patience,
 		Class:    policy.ClassBatch,
 	}
 	if set.rpm > 0 || set.tpm > 0 {
