@@ -48,7 +48,8 @@ func TestAnswers(t *testing.T) {
 func TestBadAnswers(t *testing.T) {
 	for text, want := range map[string]string{
 		`hello`:                           "it is no answer of this program",
-		`{}`:                              "there is no request",
+		`{}`:                              "there is no custom_id",
+		`{"custom_id":"a","error":{}}`:    "there is no request",
 		`{"request":"1"}`:                 "there is no custom_id",
 		`{"custom_id":"a","request":"1"}`: "neither a response nor an error",
 		`{"custom_id":"a","request":"g","error":{}}`: "there is no request, or it is no hash",
