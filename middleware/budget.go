@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
@@ -18,13 +20,35 @@ import (
 // A call without a bound is refused: of a model without a price, with a member in its request that is not known
 // ([wire.Outline]), or one that lets the model use tools which cost by the use. So is one that submits work which is charged
 // for later, such as a batch, unless [policy.AllowDeferredCost] lets it through.
+//
+// Budget also refuses an attempt for which a budget of the policy has too little left: see [policy.Budget]. What is spent, and
+// the bounds of all attempts under way, never exceed the budget's cap together. An attempt waits while it is only these bounds
+// that are in the way.
 func Budget(p policy.Policy) transport.Middleware {
-	return alone(member{link: budgetLink{}, rank: budgetRank, enforces: policy.BudgetPart, policy: p})
+	r, e := new(ruling), newEngine()
+	own := policy.Policy{Budgets: p.Budgets}
+	if err := r.set(own, e); err != nil {
+		return alone(member{link: badLink{err: err}, rank: budgetRank})
+	}
+	r.warn(e)
+	rules := r.Load()
+	p.Budgets = nil // all chains of the link share them
+	return alone(member{link: &budgetLink{limiter: rules.limiter, spender: rules.spender, needs: rules.needs}, rank: budgetRank,
+		enforces: policy.BudgetPart, policy: p, needs: rules.needs})
 }
 
-type budgetLink struct{ noLink }
+// A budgetLink refuses what exceeds MaxCost. In a Stack, the limit link asks for the budgets together with the limits.
+type budgetLink struct {
+	noLink
+	limiter limit.Limiter // of budgets; nil: there are none
+	spender limit.Spender // the same
+	needs   limit.Needs
+}
 
-func (budgetLink) begin(c *call) error {
+func (l *budgetLink) begin(c *call) error {
+	if l.spender != nil {
+		c.sinks = append(slices.Clip(c.sinks), func(row *ledger.Row) { spend(l.spender, c, row) })
+	}
 	limit, limited := limitOf(c)
 	if !limited {
 		return nil
@@ -47,8 +71,16 @@ func (budgetLink) begin(c *call) error {
 	return nil
 }
 
-// before refuses an attempt on a tier that is not in the call's plan, and that its limit does not cover.
-func (budgetLink) before(c *call) error {
+// before refuses an attempt on a tier that is not in the call's plan, and that its limit does not cover. Then it asks for the
+// link's own budgets.
+func (l *budgetLink) before(c *call) error {
+	if err := coverTier(c); err != nil || l.limiter == nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
+		return err
+	}
+	return c.reserve(l.limiter, l.needs)
+}
+
+func coverTier(c *call) error {
 	limit, limited := limitOf(c)
 	tier := c.step.Tier
 	if !c.tiers {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/wire"
@@ -42,6 +43,7 @@ type member struct {
 	rank     rank
 	enforces policy.Parts  // the settings that it enforces
 	policy   policy.Policy // the one that it was given
+	needs    limit.Needs   // of a limiter of its own
 }
 
 // A rank is a link's place in a chain, outermost first. The order in which links were given does not count. The budget comes
@@ -65,6 +67,7 @@ type chain struct {
 	members []member
 	rules   *ruling
 	parts   policy.Parts // the settings that its links enforce
+	needs   limit.Needs  // of the limiters that its links have of their own
 	err     error        // why the links cannot work together; every call is refused with it
 	sender  sender
 	form    ErrorForm
@@ -132,6 +135,7 @@ func newChain(e *engine, members []member, base http.RoundTripper) *chain {
 	slices.SortStableFunc(c.members, func(a, b member) int { return cmp.Compare(a.rank, b.rank) })
 	for _, m := range c.members {
 		c.parts |= m.enforces
+		c.needs = c.needs.With(m.needs)
 	}
 	return c
 }
@@ -145,7 +149,7 @@ func (ch *chain) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !ok {
 		return ch.sender.base.RoundTrip(ch.untouched(req))
 	}
-	r := &run{call: call{engine: ch.engine, again: ch, caches: ch.parts&policy.CachePart != 0, rules: ch.rules.Load(), dialect: dialect, wire: facts}, chain: ch}
+	r := &run{call: call{engine: ch.engine, again: ch, caches: ch.parts&policy.CachePart != 0, rules: ch.rules.Load(), needs: ch.needs, dialect: dialect, wire: facts}, chain: ch}
 	resp, err := r.do(req)
 	c := &r.call
 	c.returned.Store(true)

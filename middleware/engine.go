@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,7 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/limit"
+	"github.com/skinflint-go/skinflint/middleware/tokens"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
@@ -37,10 +40,15 @@ type engine struct {
 	caching  caching
 	warned   sync.Once // about the timeout of an http.Client
 	stalled  func(limit.State)
+
+	limiter   LimiterFunc // nil: limits and budgets are those of this process alone
+	limitSalt string      // of the fingerprints of keys that a limiter gets
+	counts    tokens.Estimator
+	learned   tokens.Learner
 }
 
 func newEngine() *engine {
-	e := &engine{router: new(wire.Router), book: new(price.Book)}
+	e := &engine{router: new(wire.Router), book: new(price.Book), limitSalt: rand.Text(), counts: tokens.Heuristic{}}
 	e.stalled = e.logStall // once, and not for each call
 	e.caching.prices = func() *price.Catalog { return e.book.Catalog() }
 	e.caching.logger = e.logger
@@ -98,23 +106,39 @@ const (
 // rules are a policy at work. They do not change: a call keeps those that it began with.
 type rules struct {
 	resolver    *policy.Resolver
-	limiter     *limit.Local         // of the policy's limits; nil if it has none
+	limiter     limit.Limiter        // of the policy's limits and budgets; nil if it has none
+	needs       limit.Needs          // of the limiter
+	spender     limit.Spender        // the limiter, if the policy has budgets
 	ineffective []*policy.FieldError // what of the policy has no effect
 	caches      bool                 // it says something about context caches
 }
 
 // states returns how the limits stand.
 func (r *rules) states() []limit.State {
-	if r.limiter == nil {
-		return nil
+	if l, ok := r.limiter.(interface{ States() []limit.State }); ok {
+		return l.States()
 	}
-	return r.limiter.States()
+	return nil
+}
+
+// budgets returns how the budgets stand.
+func (r *rules) budgets() []budget.State {
+	if l, ok := r.limiter.(interface{ Budgets() []budget.State }); ok {
+		return l.Budgets()
+	}
+	return nil
 }
 
 // A ruling holds the rules in force, which may be replaced while calls run.
-type ruling struct{ atomic.Pointer[rules] }
+type ruling struct {
+	atomic.Pointer[rules]
 
-// set puts a policy in force, or returns an error and changes nothing. Limits that stay as they are keep their state.
+	mu    sync.Mutex   // held while they are replaced
+	local *limit.Local // of all policies so far; nil if none had limits or budgets of this process
+}
+
+// set puts a policy in force, or returns an error and changes nothing. Limits and budgets that stay as they are keep their
+// state.
 func (r *ruling) set(p policy.Policy, e *engine) error {
 	resolver, err := policy.NewResolver(p)
 	if err != nil {
@@ -124,15 +148,41 @@ func (r *ruling) set(p policy.Policy, e *engine) error {
 	if err != nil {
 		return err
 	}
-	now, before := &rules{resolver: resolver, ineffective: ineffective, caches: cachesBy(&p)}, r.Load()
-	switch limits := resolver.Limits(); {
-	case len(limits) == 0:
-	case before != nil && before.limiter != nil && reflect.DeepEqual(limits, before.resolver.Limits()):
-		now.limiter = before.limiter
-	default:
-		now.limiter = limit.NewLocal(limits...)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := &rules{resolver: resolver, ineffective: ineffective, caches: cachesBy(&p)}
+	if err := r.limit(now, e); err != nil {
+		return err
 	}
 	r.Store(now)
+	return nil
+}
+
+// limit gives the rules the limiter of their policy. r.mu is held.
+func (r *ruling) limit(now *rules, e *engine) error {
+	limits, budgets, before := now.resolver.Limits(), now.resolver.Budgets(), r.Load()
+	now.needs = limit.NeedsOf(limits, budgets)
+	switch {
+	case before != nil && reflect.DeepEqual(limits, before.resolver.Limits()) && reflect.DeepEqual(budgets, before.resolver.Budgets()):
+		now.limiter = before.limiter
+	case e.limiter != nil && len(limits)+len(budgets) > 0:
+		l, err := e.limiter(limits, budgets)
+		if err != nil {
+			return err
+		}
+		now.limiter = l
+	case e.limiter != nil:
+	case r.local != nil:
+		r.local.Update(limits, budgets)
+	case len(limits)+len(budgets) > 0:
+		r.local = limit.NewLocal(limits, budgets)
+	}
+	if now.limiter == nil && r.local != nil && len(limits)+len(budgets) > 0 {
+		now.limiter = r.local
+	}
+	if len(budgets) > 0 {
+		now.spender, _ = now.limiter.(limit.Spender)
+	}
 	return nil
 }
 

@@ -19,6 +19,10 @@ var (
 	// ErrCost: the call could cost more than its limit, or it is not known how much. It was not sent.
 	ErrCost = errors.New("skinflint: cost limit")
 
+	// ErrBudget: a budget of the policy cannot pay for the attempt, or it is not known what the attempt could cost. It was
+	// not sent.
+	ErrBudget = errors.New("skinflint: budget")
+
 	// ErrDeadline: the call's deadline came before it could be sent. Nothing was sent.
 	ErrDeadline = errors.New("skinflint: deadline")
 
@@ -111,7 +115,7 @@ func (e *Error) NonRetriable() {}
 
 // kinds are the names of the kinds of errors in rows and responses.
 var kinds = map[error]string{
-	ErrPolicy: "policy", ErrDeadline: "deadline", ErrLimit: "limit", ErrCost: "max_cost", ErrWait: "wait", ErrBody: "body",
+	ErrPolicy: "policy", ErrDeadline: "deadline", ErrLimit: "limit", ErrCost: "max_cost", ErrBudget: "budget", ErrWait: "wait", ErrBody: "body",
 	ErrTimeout: "timeout", ErrAmbiguous: "ambiguous", ErrNotSent: "not_sent", ErrRepeat: "repeat", ErrRedirect: "redirect",
 }
 

@@ -29,6 +29,7 @@ type Explanation struct {
 	NotDone    []string    // what is set and will not be done, with the reason: "flex: 45s left, it needs 1m0s"
 	Cache      string      // the registered context cache that it would use, or why it uses none; "" if none is registered
 	Limits     []string    // those that match: "500 requests per minute, 32 at once", and who holds all permits of one
+	Budgets    []string    // those that match, and how they stand: "nightly: $4.20 spent and $0.35 held of $25 in 24h"
 	Worst      *price.Pico // the most that the call can cost; nil if that is not known
 }
 
@@ -62,7 +63,7 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 		e.Skipped = "it is sent as it is, and observed"
 		c.request, c.input.body = req, &c.body
 		c.settings = c.rules.resolver.Resolve(c.options, c.subject())
-		if err := (budgetLink{}).begin(c); err != nil {
+		if err := new(budgetLink).begin(c); err != nil {
 			e.Refused = err.Error()
 		}
 		if unasked := c.settings.Unasked; unasked != "" && c.options.AsksForTier() {
@@ -79,7 +80,7 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	}
 	c.deadline = deadlineOf(req.Context(), c.options)
 	if err == nil {
-		err = budgetLink{}.begin(c)
+		err = new(budgetLink).begin(c)
 	}
 	defer c.body.Close()
 	switch {
@@ -179,6 +180,9 @@ func (e Explanation) String() string {
 	}
 	for _, l := range e.Limits {
 		fmt.Fprintf(w, "limit\t%s\n", l)
+	}
+	for _, b := range e.Budgets {
+		fmt.Fprintf(w, "budget\t%s\n", b)
 	}
 	if e.Worst != nil {
 		fmt.Fprintf(w, "costs at most\t$%s\n", *e.Worst)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/skinflint-go/skinflint/middleware/cachedcontent"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/middleware/limit"
+	"github.com/skinflint-go/skinflint/middleware/tokens"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport/wire"
@@ -32,6 +34,10 @@ type config struct {
 	refuseRepeats bool
 	registry      cachedcontent.Registry
 	salt          string // of the registry
+
+	limiter   LimiterFunc
+	limitSalt string
+	counts    tokens.Estimator
 }
 
 // WithPolicy sets the policy. By default it is the zero [policy.Policy].
@@ -113,6 +119,38 @@ func WithCacheRegistry(r cachedcontent.Registry, salt string) Option {
 			return errors.New("skinflint: WithCacheRegistry: the salt is empty")
 		}
 		c.registry, c.salt = r, salt
+		return nil
+	}
+}
+
+// A LimiterFunc returns the limiter of a policy's limits and budgets.
+type LimiterFunc func(limits []policy.Limit, budgets []policy.Budget) (limit.Limiter, error)
+
+// WithLimiter makes limits and budgets those of a limiter of the program's own, such as one that several processes share. The
+// func is called for each policy that has some. Limits and budgets per key of a request get a fingerprint of the key. It is
+// computed with the salt, which must be the same for all processes that share a limiter. Default: limits and budgets are those
+// of this process.
+func WithLimiter(f LimiterFunc, salt string) Option {
+	return func(c *config) error {
+		switch {
+		case f == nil:
+			return errors.New("skinflint: WithLimiter: the func is nil")
+		case salt == "":
+			return errors.New("skinflint: WithLimiter: the salt is empty")
+		}
+		c.limiter, c.limitSalt = f, salt
+		return nil
+	}
+}
+
+// WithTokens sets how the tokens of requests are estimated, for limits on tokens. Default: by the kinds of text in the request.
+// Either is corrected by what answers report.
+func WithTokens(e tokens.Estimator) Option {
+	return func(c *config) error {
+		if isNil(e) {
+			return errors.New("skinflint: WithTokens: the estimator is nil")
+		}
+		c.counts = e
 		return nil
 	}
 }

@@ -23,7 +23,7 @@ const (
 	// send a request again after any error, and AsError for any other client.
 	AsHeadersSay ErrorForm = iota
 
-	// AsResponse gives a response in the provider's shape: status 402 for a cost limit, 429 for a limit, 400 for bad
+	// AsResponse gives a response in the provider's shape: status 402 for a cost limit or a budget, 429 for a limit, 400 for bad
 	// input, and 424 for everything else, above all an attempt that may have been billed. Its error.code is the status,
 	// and its headers are x-should-retry: false and Skinflint-Refusal, which names the kind: "ambiguous".
 	AsResponse
@@ -69,7 +69,7 @@ func (f ErrorForm) response(req *http.Request) bool {
 // status returns the status of the response that stands for an error.
 func (f ErrorForm) status(e *Error) int {
 	switch {
-	case e.Kind == ErrCost:
+	case e.Kind == ErrCost, e.Kind == ErrBudget:
 		return http.StatusPaymentRequired
 	case e.Kind == ErrLimit:
 		return http.StatusTooManyRequests

@@ -1,12 +1,14 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 
+	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
@@ -55,11 +57,18 @@ func New(options ...Option) (*Stack, error) {
 	}
 	e := newEngine()
 	e.router, e.book, e.log = router, c.book, c.log
+	e.limiter, e.limitSalt = c.limiter, cmp.Or(c.limitSalt, e.limitSalt)
+	if c.counts != nil {
+		e.counts = c.counts
+	}
 	s := &Stack{engine: e, rules: new(ruling), store: c.store, base: c.base}
 	if err := s.rules.set(c.policy, e); err != nil {
 		return nil, err
 	}
 	s.rules.warn(e)
+	if err := s.rules.reload(context.Background(), c.store, e); err != nil {
+		return nil, err
+	}
 	rows := new(ledgerLink)
 	rows.serve(c.store, e.logger())
 	if c.log != nil {
@@ -77,8 +86,8 @@ func New(options ...Option) (*Stack, error) {
 		{link: new(retryLink), rank: retryRank, enforces: policy.RetryPart},
 		{link: tierLink{}, rank: tierRank, enforces: policy.TierPart},
 		{link: cacheLink{}, rank: cacheRank, enforces: policy.CachePart},
-		{link: budgetLink{}, rank: budgetRank, enforces: policy.BudgetPart},
-		{link: limitLink{}, rank: limitRank, enforces: policy.LimitPart},
+		{link: new(budgetLink), rank: budgetRank, enforces: policy.BudgetPart},
+		{link: new(limitLink), rank: limitRank, enforces: policy.LimitPart},
 	}
 	s.build()
 	return s, nil
@@ -177,17 +186,18 @@ func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Re
 }
 
 // SetPolicy puts another policy in force, for calls that begin from now on. An invalid policy is a [*policy.FieldError], and
-// changes nothing. If its limits differ from those before, they start from zero: attempts that are under way do not count
-// against them.
+// changes nothing. Limits and budgets that stay as they are keep their state. A limit that is
+// new starts from zero, and a budget that is new counts what the store has of its window: attempts that are under way do not
+// count against either. An error that the store returns is returned when the policy is in force already.
 func (s *Stack) SetPolicy(p policy.Policy) error {
 	if !s.ready() {
 		return errNotReady()
 	}
-	err := s.rules.set(p, s.engine)
-	if err == nil {
-		s.rules.warn(s.engine)
+	if err := s.rules.set(p, s.engine); err != nil {
+		return err
 	}
-	return err
+	s.rules.warn(s.engine)
+	return s.rules.reload(context.Background(), s.store, s.engine)
 }
 
 // Limits returns how the limits of the policy in force stand: how many calls they hold back, and which calls have held their
@@ -197,6 +207,14 @@ func (s *Stack) Limits() []limit.State {
 		return nil
 	}
 	return s.rules.Load().states()
+}
+
+// Budgets returns how the budgets of the policy in force stand.
+func (s *Stack) Budgets() []budget.State {
+	if !s.ready() {
+		return nil
+	}
+	return s.rules.Load().budgets()
 }
 
 // Prices returns the book of prices that the stack uses. Its catalogs can be replaced while calls run.
@@ -222,6 +240,9 @@ func (s *Stack) Resolve(call string, attempt int, cost price.Pico) error {
 		return err
 	}
 	s.engine.pending.resolved(call, attempt)
+	if l := s.rules.Load().spender; l != nil {
+		l.Spend(&ledger.Row{Call: call, Attempt: attempt, Cost: ledger.Known(cost), PriceID: ledger.BillPriceID})
+	}
 	return nil
 }
 

@@ -69,11 +69,15 @@ func (v *variant) settle(o *Options, s *Subject) Settings {
 	out.AllowDoubleBilling = set.AllowDoubleBilling || out.AllowDoubleBilling
 	out.Cache.Mode, out.Cache.Writes = cmp.Or(set.Cache.Mode, out.Cache.Mode), cmp.Or(set.Cache.Writes, out.Cache.Writes)
 	out.Cache.Key = out.Cache.Key && !o.NoCache()
+	out.Class = cmp.Or(set.Class, out.Class)
 	return out
 }
 
 // Limits returns the policy's limits. They must not be changed.
 func (r *Resolver) Limits() []Limit { return r.policy.Limits }
+
+// Budgets returns the policy's budgets. They must not be changed.
+func (r *Resolver) Budgets() []Budget { return r.policy.Budgets }
 
 // Resolve returns what is in force for a call made under the given context options, which may be nil. Calls may share
 // the Settings, which must not be changed.

@@ -35,6 +35,16 @@ func (p Plan) First() Tier {
 	return p[0]
 }
 
+// Cheapest returns the tier of the plan with the lowest price: flex before standard, and priority last. The zero Tier counts as
+// standard.
+func (p Plan) Cheapest() Tier {
+	rank := func(t Tier) int { return max(0, slices.Index([]Tier{Flex, "", Standard, Priority}, t)) }
+	if len(p) < 2 {
+		return p.First()
+	}
+	return slices.MinFunc(p, func(a, b Tier) int { return rank(a) - rank(b) })
+}
+
 // After returns the tier that follows t, and whether there is one.
 func (p Plan) After(t Tier) (Tier, bool) {
 	if i := slices.Index(p, t); i >= 0 && i+1 < len(p) {

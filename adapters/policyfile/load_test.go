@@ -25,8 +25,8 @@ func TestLoad(t *testing.T) {
 	if p, err := Load(write("good.yaml", "defaults: {tier: {plan: [flex]}}")); err != nil || p.Tier != policy.Flex {
 		t.Errorf("%+v, %v", p, err)
 	}
-	bad := write("bad.yaml", "budgets: []")
-	if _, err := Load(bad); err == nil || !strings.HasPrefix(err.Error(), bad+":1:1: budgets: ") {
+	bad := write("bad.yaml", "budget: []")
+	if _, err := Load(bad); err == nil || !strings.HasPrefix(err.Error(), bad+":1:1: budget: unknown key; did you mean budgets?") {
 		t.Error(err)
 	}
 	large := write("large.yaml", strings.Repeat(" ", 3*maxSize))

@@ -11,14 +11,14 @@ import (
 )
 
 func ExampleNewLocal() {
-	limiter := limit.NewLocal(policy.Limit{Match: policy.Match{Provider: "openai"}, RequestsPerMinute: 6, Concurrency: 2})
+	limiter := limit.NewLocal([]policy.Limit{{Match: policy.Match{Provider: "openai"}, RequestsPerMinute: 6, Concurrency: 2}}, nil)
 	request := limit.Request{Subject: policy.Subject{Provider: "openai", Model: "gpt-5"}}
 
 	permit, err := limiter.Wait(context.Background(), &request)
 	if err != nil {
 		panic(err)
 	}
-	defer permit.Release(limit.Count{}) // when the response has been read to its end
+	defer permit.Release(limit.Count{Requests: 1}) // when the response has been read to its end
 
 	// The next token comes in ten seconds, which is later than this request allows.
 	request.Deadline = time.Now().Add(2 * time.Second)

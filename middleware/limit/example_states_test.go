@@ -9,7 +9,7 @@ import (
 )
 
 func ExampleLocal_States() {
-	limiter := limit.NewLocal(policy.Limit{Concurrency: 1})
+	limiter := limit.NewLocal([]policy.Limit{{Concurrency: 1}}, nil)
 	permit, err := limiter.Wait(context.Background(), &limit.Request{
 		Subject: policy.Subject{Provider: "openai", Operation: "chat", Model: "gpt-5"}, Call: "01K",
 	})
@@ -19,7 +19,7 @@ func ExampleLocal_States() {
 	for _, s := range limiter.States() {
 		fmt.Println(limit.Describe(s.Limit), "held by", s.Holders)
 	}
-	permit.Release(limit.Count{})
+	permit.Release(limit.Count{Requests: 1})
 	fmt.Println(limiter.States()[0].Busy)
 	// Output:
 	// 1 at once held by [openai chat of gpt-5 for 0s, call 01K]

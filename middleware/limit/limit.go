@@ -4,21 +4,20 @@
 // A caller waits for a [Limiter] before each attempt. [Local] is the Limiter of a single process; one for several processes,
 // on Redis for example, implements the same interface:
 //
-//	limiter := limit.NewLocal(policy.Limit{RequestsPerMinute: 500, Concurrency: 32})
-//	permit, err := limiter.Wait(ctx, limit.Request{Subject: subject})
+//	limiter := limit.NewLocal([]policy.Limit{{RequestsPerMinute: 500, TokensPerMinute: 200_000, Concurrency: 32}}, nil)
+//	permit, err := limiter.Wait(ctx, &limit.Request{Subject: subject, Tokens: limit.Tokens{Input: 900, Output: 400}})
 //	if err != nil {
 //		return err
 //	}
-//	defer permit.Release() // when the response has been read to its end, not when its headers arrive
+//	// When the response has been read to its end, and not when its headers arrive:
+//	permit.Release(limit.Count{Requests: 1, Tokens: used, Row: row})
 //
 // Package middleware does this in its Limit link; a program needs this package only to implement a Limiter, or to use one
 // outside of HTTP.
 package limit
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -127,69 +126,4 @@ type Answer struct {
 	// does not say.
 	Limited    bool
 	RetryAfter time.Duration
-}
-
-// A State is how a limit stands.
-type State struct {
-	Limit   policy.Limit
-	Busy    int      // attempts that were admitted and hold a permit
-	Waiting int      // attempts that wait for this limit, or for another one as well
-	Holders []Holder // those that have held a permit for longest, the longest first: at most 5
-}
-
-// A Holder is an attempt that holds a permit.
-type Holder struct {
-	Call      string // as in its [Request]
-	Provider  string
-	Operation string
-	Model     string
-	For       time.Duration
-}
-
-// String returns the holder for people to read: "openai chat of gpt-5 for 12m0s, call 01K".
-func (h Holder) String() string {
-	s := fmt.Sprintf("%s %s of %s for %v", h.Provider, h.Operation, cmp.Or(h.Model, "no model"), h.For.Round(time.Second))
-	if h.Call != "" {
-		s += ", call " + h.Call
-	}
-	return s
-}
-
-// An Error says that an attempt was not admitted.
-type Error struct {
-	Limit string        // as Describe returns it: "500 requests per minute, 32 at once"
-	Wait  time.Duration // how long it would have waited, at least; 0 if that is not known
-	Left  time.Duration // how long it had
-	Err   error         // why the wait ended; nil if it did not begin, because it would have exceeded the deadline
-}
-
-// Error returns [Error.Detail], and why the wait ended.
-func (e *Error) Error() string {
-	if e.Err == nil {
-		return "limit: " + e.Detail()
-	}
-	return fmt.Sprintf("limit: %s: %v", e.Detail(), e.Err)
-}
-
-// Detail names the limit and, if the wait did not begin, both times. It leaves out the cause.
-func (e *Error) Detail() string {
-	if e.Err != nil {
-		return fmt.Sprintf("gave up waiting for our limit of %s", e.Limit)
-	}
-	return fmt.Sprintf("our limit of %s would hold it back for %v, and it has %v left", e.Limit,
-		e.Wait.Round(time.Millisecond), e.Left.Round(time.Millisecond))
-}
-
-// Unwrap returns why the wait ended.
-func (e *Error) Unwrap() error { return e.Err }
-
-// Describe returns the text of a limit, such as "500 requests per minute, 32 at once".
-func Describe(l policy.Limit) string {
-	switch {
-	case l.RequestsPerMinute == 0:
-		return fmt.Sprintf("%d at once", l.Concurrency)
-	case l.Concurrency == 0:
-		return fmt.Sprintf("%d requests per minute", l.RequestsPerMinute)
-	}
-	return fmt.Sprintf("%d requests per minute, %d at once", l.RequestsPerMinute, l.Concurrency)
 }

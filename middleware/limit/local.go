@@ -1,17 +1,16 @@
 package limit
 
 import (
-	"cmp"
 	"context"
-	"slices"
+	"errors"
+	"hash/maphash"
 	"sync"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/budget"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 )
-
-// maxOvertaken is how often the head of a line is overtaken before its buckets keep places for it.
-const maxOvertaken = 32
 
 // A waiter learns who holds the permits of a limit after stallTime, and then one waiter once in every reportTime.
 const (
@@ -19,90 +18,123 @@ const (
 	reportTime = time.Minute
 )
 
-// maxHolders is how many attempts that hold a permit a [State] names.
-const maxHolders = 5
+// moneyPause is how often a wait for money is looked at again although no attempt has given any back: what was spent leaves
+// the windows of budgets as time passes.
+const moneyPause = time.Second
 
-// Local is the [Limiter] of one process. It must be made by [NewLocal].
+// Local is the [Limiter] of one process: of rates, days, permits and money. It must be made by [NewLocal].
 //
-// Waiters that need the same limits stand in one line. Only the head of a line takes a token, and only when it is admitted,
-// so a waiter that leaves has taken nothing (x/time/rate does not give back all of a cancelled reservation). A line that
-// waits for limit A does not hold up a line that needs only B. But then later waiters for B could overtake the head of a
-// line for A and B for ever, so after maxOvertaken of them a place in B is kept for it. The work for each waiter does not
-// depend on how many wait: only the heads are examined, one for each combination of limits in use.
+// Waiters of one class that need the same buckets and budgets stand in one line. Only the head of a line takes anything, and
+// only when all its places admit it, so a waiter that leaves has taken nothing (x/time/rate does not give back all of a
+// cancelled reservation). A line that waits for limit A does not hold up a line that needs only B. But then later waiters for
+// B could overtake the head of a line for A and B for ever, and interactive waiters those of batch. So a head that was
+// overtaken 32 times is protected: it is no longer behind interactive waiters that came later, and a place in B is kept for it.
+//
+// The work for each waiter depends neither on how many wait nor on how many keys there are: a line is parked at the place that
+// holds its head back, and looked at again when something changes there.
 type Local struct {
-	mu      sync.Mutex
+	mu       sync.Mutex
+	start    time.Time
+	groups   []*group
+	accounts *budget.Accounts
+	policies []policy.Budget // of the accounts
+	holders  list            // those that were admitted and hold a permit
+	arrived  uint64          // waiters so far; their order
+	made     uint64          // buckets so far
+
+	lines  map[uint64]*line // by their hash
+	money  map[budget.Ref]*queue
+	dirty  []*queue // at whose places something has changed
+	alarms alarms
+	timer  *time.Timer
+	rings  time.Duration // when the timer fires; 0: it does not
+
+	// Room that is used again for each request:
+	key     []byte
 	buckets []*bucket
-	lines   []*line
-	holders list        // those that were admitted and hold a permit
-	arrived uint64      // waiters so far; their order
-	timer   *time.Timer // fires when a rate next admits the head of a line
+	refs    []budget.Ref
 
 	examined uint64 // how often the head of a line was examined: what the work for the waiters amounts to
 }
 
-// A line is the waiters that need the same buckets, the oldest first.
-type line struct {
-	list
-	buckets   []*bucket
-	overtaken int // how many later waiters took from the head's buckets
-}
-
-// A list is waiters in the order in which they were put into it.
-type list struct {
-	head, tail *waiter
-	length     int
-}
-
-// A waiter stands in a line until it is admitted or leaves. If it is admitted, it is the attempt's Permit, and one of the
-// holders until it is released.
+// A waiter stands in a line until it is decided. If it is admitted, it is the attempt's Permit, and one of the holders until
+// it is released.
 type waiter struct {
-	queue      *Local
-	line       *line
-	arrived    uint64
-	admitted   chan struct{} // closed when it is admitted; nil if it was at once
-	isAdmitted bool
-	isReleased bool
-	prev, next *waiter // in the line, or among the holders
+	queue   *Local
+	line    *line // nil if it never stood in one
+	arrived uint64
+	batch   bool
+	state   state
+	err     error         // if it is refused
+	decided chan struct{} // closed when it is admitted or refused
+	request *Request      // nil once it is decided
+	hurry   time.Duration // when its time to wait for money is over
 
-	since                            time.Time // when it was admitted
+	buckets []*bucket
+	room    [3]*bucket
+	refs    []budget.Ref
+	amounts amounts
+	hold    budget.Hold
+
+	prev, next *waiter       // in the line, or among the holders
+	since      time.Duration // when it was admitted
+
 	call, provider, operation, model string
 }
 
-// NewLocal returns a Local with the given limits, which must be valid: see [policy.Policy.Validate].
-func NewLocal(limits ...policy.Limit) *Local {
-	q := &Local{}
+// A state is what has become of a waiter.
+type state uint8
+
+const (
+	isWaiting state = iota
+	isAdmitted
+	isRefused
+	isReleased
+)
+
+// NewLocal returns a Local with the given limits and budgets, which must be valid: see [policy.Policy.Validate]. Nothing of
+// them is used up: see [Local.Load].
+func NewLocal(limits []policy.Limit, budgets []policy.Budget) *Local {
+	q := &Local{start: time.Now(), accounts: budget.New(budgets), policies: budgets, lines: make(map[uint64]*line), money: make(map[budget.Ref]*queue)}
 	for _, l := range limits {
-		q.buckets = append(q.buckets, newBucket(l))
+		q.groups = append(q.groups, newGroup(l))
 	}
 	return q
 }
 
+// now returns the time.
+func (q *Local) now() instant {
+	now := time.Now()
+	return instant{now, now.Sub(q.start)}
+}
+
 // Wait implements [Limiter].
 func (q *Local) Wait(ctx context.Context, r *Request) (Permit, error) {
-	var room [8]*bucket
-	buckets := q.matching(room[:0], r)
-	if len(buckets) == 0 {
-		return nil, nil
-	}
-	w, err := q.enter(buckets, r)
+	w, err := q.enter(ctx, r)
 	switch {
 	case err != nil:
 		return nil, err
-	case w.admitted == nil:
+	case w == nil:
+		return nil, nil
+	case w.decided == nil:
 		return w, nil
 	}
 	return q.await(ctx, w, r)
 }
 
-// await returns when the waiter is admitted, or gives up.
+// await returns when the waiter is admitted or refused, or gives up.
 func (q *Local) await(ctx context.Context, w *waiter, r *Request) (Permit, error) {
-	var late <-chan time.Time
+	var late, poor, stall <-chan time.Time
 	if !r.Deadline.IsZero() {
 		timer := time.NewTimer(time.Until(r.Deadline))
 		defer timer.Stop()
 		late = timer.C
 	}
-	var stall <-chan time.Time
+	if len(w.refs) > 0 {
+		timer := time.NewTimer(r.MaxWait)
+		defer timer.Stop()
+		poor = timer.C
+	}
 	if r.Stalled != nil {
 		ticker := time.NewTicker(stallTime)
 		defer ticker.Stop()
@@ -110,12 +142,17 @@ func (q *Local) await(ctx context.Context, w *waiter, r *Request) (Permit, error
 	}
 	for {
 		select {
-		case <-w.admitted:
+		case <-w.decided:
+			if w.err != nil {
+				return nil, w.err
+			}
 			return w, nil
 		case <-ctx.Done():
 			return q.giveUp(w, context.Cause(ctx))
 		case <-late:
 			return q.giveUp(w, context.DeadlineExceeded)
+		case <-poor:
+			q.hurry(w)
 		case <-stall:
 			if s, ok := q.stalled(w); ok {
 				r.Stalled(s)
@@ -124,295 +161,284 @@ func (q *Local) await(ctx context.Context, w *waiter, r *Request) (Permit, error
 	}
 }
 
-// stalled returns a limit whose permits are all held, and which keeps the waiter waiting; false if there is none, or if a
-// waiter got it less than reportTime ago.
-func (q *Local) stalled(w *waiter) (State, bool) {
+// match finds the buckets and budgets that match a request.
+func (q *Local) match(now instant, r *Request) {
+	q.buckets, q.refs = q.buckets[:0], q.refs[:0]
+	for _, g := range q.groups {
+		if g.limit.Selects(&r.Subject, r.Tier, r.Tags) {
+			q.buckets = append(q.buckets, q.bucket(now, g, r))
+		}
+	}
+	q.refs = q.accounts.Match(q.refs, &r.Subject, r.Tier, r.Key, r.Tags)
+}
+
+// enter returns a waiter for the request: one without a channel if it was admitted at once, and else one that stands in a
+// line. It returns nil if nothing matches.
+func (q *Local) enter(ctx context.Context, r *Request) (*waiter, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now := time.Now()
-	for _, b := range w.line.buckets {
-		if !w.isAdmitted && b.full() && (b.said.IsZero() || now.Sub(b.said) >= reportTime) {
-			b.said = now
-			return q.state(b, now), true
-		}
+	now := q.now()
+	q.match(now, r)
+	if len(q.buckets)+len(q.refs) == 0 {
+		return nil, nil
 	}
-	return State{}, false
-}
-
-// States returns how the limits stand, in the order in which they were given to [NewLocal].
-func (q *Local) States() []State {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := time.Now()
-	states := make([]State, len(q.buckets))
-	for i, b := range q.buckets {
-		states[i] = q.state(b, now)
+	if ctx.Err() != nil {
+		return nil, q.ended(context.Cause(ctx))
 	}
-	return states
-}
-
-func (q *Local) state(b *bucket, now time.Time) State {
-	s := State{Limit: b.limit, Busy: b.busy}
-	for _, l := range q.lines {
-		if slices.Contains(l.buckets, b) {
-			s.Waiting += l.length
-		}
-	}
-	for w := q.holders.head; w != nil && len(s.Holders) < maxHolders; w = w.next {
-		if slices.Contains(w.line.buckets, b) {
-			s.Holders = append(s.Holders, Holder{w.call, w.provider, w.operation, w.model, now.Sub(w.since)})
-		}
-	}
-	return s
-}
-
-// matching appends the buckets whose limits match the request.
-func (q *Local) matching(buckets []*bucket, r *Request) []*bucket {
-	for _, b := range q.buckets {
-		if b.limit.Match.Matches(&r.Subject, r.Tags) {
-			buckets = append(buckets, b)
-		}
-	}
-	return buckets
-}
-
-// enter returns a waiter for the buckets: one without a channel if it was admitted at once, and else one that stands in a
-// line. It fails if the buckets' rates alone would not admit the waiter before the deadline.
-func (q *Local) enter(buckets []*bucket, r *Request) (*waiter, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := time.Now()
-	w := &waiter{queue: q, arrived: q.arrived, line: q.lineOf(buckets),
-		call: r.Call, provider: r.Subject.Provider, operation: r.Subject.Operation, model: r.Subject.Model}
 	q.arrived++
-	w.line.push(w)
-	q.serve(now)
-	if w.isAdmitted {
-		return w, nil
+	w := &waiter{queue: q, arrived: q.arrived, batch: r.Class == policy.ClassBatch, request: r,
+		call: r.Call, provider: r.Subject.Provider, operation: r.Subject.Operation, model: r.Subject.Model,
+		amounts: amountsOf(r.Tokens)}
+	if len(q.refs) > 0 {
+		w.hurry = now.elapsed + r.MaxWait
 	}
-	if !r.Deadline.IsZero() {
-		wait, slowest := q.ahead(w.line, now)
-		if !now.Add(wait).Before(r.Deadline) {
-			w.line.leave(w)
-			return nil, &Error{Limit: Describe(slowest.limit), Wait: wait, Left: r.Deadline.Sub(now)}
-		}
+	if err := q.join(now, w); err != nil {
+		return nil, err
 	}
-	w.admitted = make(chan struct{})
 	return w, nil
 }
 
-// ahead returns the least time for which the rates will hold back the last waiter of a line, which came after all others,
-// and the bucket that holds it back longest. It counts the waiters in front that need no limit which it does not need. Any
-// other may be held back by a limit of its own, and then takes no token before it.
-func (q *Local) ahead(l *line, now time.Time) (longest time.Duration, slowest *bucket) {
-	for _, b := range l.buckets {
-		n := 0
-		for _, other := range q.lines {
-			if slices.Contains(other.buckets, b) && other.within(l) {
-				n += other.length
+// ended is the error of a request whose context is done before it begins to wait.
+func (q *Local) ended(cause error) error {
+	if len(q.buckets) > 0 {
+		return q.buckets[0].error(&Error{Err: cause})
+	}
+	return &Error{Limit: "the budgets", Err: cause}
+}
+
+// join admits the waiter to what was matched last, or puts it into a line. It fails if the waiter can never be admitted, or
+// if rates alone would not admit it before its deadline.
+func (q *Local) join(now instant, w *waiter) error {
+	w.buckets, w.refs = append(w.room[:0], q.buckets...), append(w.refs[:0:0], q.refs...)
+	for _, b := range w.buckets {
+		if err := b.tooLarge(&w.amounts); err != nil {
+			return err
+		}
+	}
+	at, wait, err := q.examine(now, w, nil, nil)
+	switch {
+	case err != nil:
+		return err
+	case at < 0:
+		q.admit(now, w)
+		return nil
+	}
+	l := q.lineOf(w)
+	if !w.request.Deadline.IsZero() {
+		ahead, slowest := q.ahead(now, w, l)
+		if slowest != nil && !now.Add(ahead).Before(w.request.Deadline) {
+			return slowest.error(&Error{Wait: ahead, Left: w.request.Deadline.Sub(now.Time)})
+		}
+	}
+	if w.decided == nil {
+		w.decided = make(chan struct{})
+	}
+	if l != nil {
+		l.push(w)
+		return nil
+	}
+	l = q.newLine(w)
+	l.push(w)
+	q.park(l, at)
+	q.watch(now, l, wait)
+	q.ring(now)
+	return nil
+}
+
+// ahead returns the least time for which rates and days will hold back a waiter that has just come, and the bucket that holds
+// it back longest. It counts waiters in front that need no place which it does not need. Any other may be held back by a limit
+// of its own, and then takes no token before it. Of other lines it looks at a few only.
+func (q *Local) ahead(now instant, w *waiter, own *line) (longest time.Duration, slowest *bucket) {
+	const most = 16
+	for _, b := range w.buckets {
+		var front amounts
+		if own != nil {
+			front = own.total
+		}
+		if b.queue != nil {
+			for class, parked := range b.queue.parked {
+				if class == 1 && !w.batch {
+					break
+				}
+				for _, s := range parked[:min(len(parked), most)] {
+					if s.line != own && s.line.within(w) {
+						front.add(&s.line.total)
+					}
+				}
 			}
 		}
-		if wait := b.until(now, n); wait >= longest {
+		if wait := b.until(now, &w.amounts, &front); wait > longest {
 			longest, slowest = wait, b
 		}
 	}
 	return longest, slowest
 }
 
-// lineOf returns the line for the buckets, which is new if there is none.
-func (q *Local) lineOf(buckets []*bucket) *line {
-	for _, l := range q.lines {
-		if slices.Equal(l.buckets, buckets) {
-			return l
+// hurry ends a wait for money whose time is over. If rates hold the waiter back, and no money, it goes on to wait.
+func (q *Local) hurry(w *waiter) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := q.now()
+	if w.state != isWaiting {
+		return
+	}
+	for _, ref := range w.refs {
+		p := q.money[ref]
+		if first := p.first(); first != nil && (first == w.line || first.before(w.line.late(), w.arrived)) || q.accounts.Check(now.Time, w.refs, w.ask()) != budget.Admits {
+			refusal := q.poor(now, w, errTooLong)
+			q.leave(w)
+			w.refuse(refusal)
+			q.serve(now)
+			return
 		}
 	}
-	l := &line{buckets: slices.Clone(buckets)}
-	q.lines = append(q.lines, l)
-	return l
 }
 
-// giveUp takes a waiter out of its line, unless it was admitted at the last moment.
+// errTooLong ends a wait for money.
+var errTooLong = errors.New("it has waited as long as it may")
+
+// giveUp takes a waiter out of its line, unless it was decided at the last moment.
 func (q *Local) giveUp(w *waiter, err error) (Permit, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if w.isAdmitted {
+	switch w.state {
+	case isAdmitted:
 		return w, nil
+	case isRefused:
+		return nil, w.err
 	}
-	w.line.leave(w)
-	q.serve(time.Now())
-	return nil, &Error{Limit: Describe(w.line.closed(time.Now()).limit), Err: err}
+	now := q.now()
+	refusal := q.gaveUp(now, w, err)
+	q.leave(w)
+	w.state, w.request = isRefused, nil
+	q.serve(now)
+	return nil, refusal
+}
+
+// gaveUp is the error of a waiter that gives up. It names the place that holds it back.
+func (q *Local) gaveUp(now instant, w *waiter, err error) error {
+	p := w.line.spots[w.line.at].queue
+	if p.bucket == nil {
+		return q.poor(now, w, err)
+	}
+	return p.bucket.error(&Error{Err: err})
+}
+
+// poor is the error of a waiter that money holds back: what others hold, or others that wait in front.
+func (q *Local) poor(now instant, w *waiter, err error) error {
+	return q.accounts.Explain(now.Time, w.refs, w.ask(), err)
+}
+
+// ask returns what a waiter asks of budgets.
+func (w *waiter) ask() *budget.Ask {
+	r := w.request
+	return &budget.Ask{Most: r.Cost, NoBound: r.NoBound, Cheapest: r.Cheapest}
+}
+
+// take admits the waiter: it takes from all its places.
+func (q *Local) admit(now instant, w *waiter) {
+	for _, b := range w.buckets {
+		b.take(now, &w.amounts)
+		if b.queue != nil {
+			q.overtakes(b.queue, w)
+		}
+	}
+	if len(w.refs) > 0 {
+		w.hold = q.accounts.Hold(now.Time, w.refs, w.request.Cost.Pico)
+		for _, ref := range w.refs {
+			if p := q.money[ref]; p != nil {
+				q.overtakes(p, w)
+			}
+		}
+	}
+	w.state, w.since, w.request = isAdmitted, now.elapsed, nil
+	q.holders.push(w)
+	if w.decided != nil {
+		close(w.decided)
+	}
+}
+
+// refuse ends the wait of a waiter that is in no line any more.
+func (w *waiter) refuse(err error) {
+	w.state, w.err, w.request = isRefused, err, nil
+	close(w.decided)
 }
 
 // Release implements [Permit].
-func (w *waiter) Release(Count) {
+func (w *waiter) Release(c Count) {
 	q := w.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if w.isReleased {
+	if w.state != isAdmitted {
 		return
 	}
-	w.isReleased = true
+	w.state = isReleased
 	q.holders.remove(w)
-	for _, b := range w.line.buckets {
-		b.busy--
-	}
-	q.serve(time.Now())
-}
-
-// serve admits every waiter that can go. It goes through the heads of the lines in the order in which they arrived.
-func (q *Local) serve(now time.Time) {
-	for _, b := range q.buckets {
-		b.keptPermits, b.keptTokens = 0, 0
-	}
-	var room [8]*line
-	blocked := room[:0] // lines whose head cannot go, the oldest head first
-	var soonest time.Duration
-	for {
-		l := q.oldest(blocked)
-		if l == nil {
-			break
+	now := q.now()
+	counts := amountsOf(c.Tokens)
+	counts[unitRequests] = int64(max(0, c.Requests))
+	for _, b := range w.buckets {
+		b.settle(now, w.since, &w.amounts, &counts)
+		if b.queue != nil {
+			q.touch(b.queue)
 		}
-		q.examined++
-		wait, ok := l.admit(now)
-		if ok {
-			for _, other := range blocked {
-				if l.shares(other) {
-					other.overtaken++
-				}
+	}
+	if len(w.refs) > 0 {
+		q.accounts.Settle(now.Time, &w.hold, c.Row)
+		for _, ref := range w.refs {
+			if p := q.money[ref]; p != nil {
+				q.touch(p)
 			}
-			continue
-		}
-		if wait > 0 && (soonest == 0 || wait < soonest) {
-			soonest = wait
-		}
-		blocked = append(blocked, l)
-	}
-	q.wake(soonest)
-}
-
-// oldest returns the line whose head arrived first, of those that have one and are not blocked.
-func (q *Local) oldest(blocked []*line) (first *line) {
-	for _, l := range q.lines {
-		if l.head != nil && (first == nil || l.head.arrived < first.head.arrived) && !slices.Contains(blocked, l) {
-			first = l
 		}
 	}
-	return first
+	q.serve(now)
 }
 
-// wake calls serve after d; 0 means that no waiter waits for a rate.
-func (q *Local) wake(d time.Duration) {
-	switch {
-	case q.timer != nil && d == 0:
-		q.timer.Stop()
-	case q.timer != nil:
-		q.timer.Reset(d)
-	case d > 0:
-		q.timer = time.AfterFunc(d, func() {
-			q.mu.Lock()
-			defer q.mu.Unlock()
-			q.serve(time.Now())
-		})
+// Spend implements [Spender].
+func (q *Local) Spend(row *ledger.Row) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := q.now()
+	q.accounts.Spend(now.Time, row)
+	for _, p := range q.money {
+		q.touch(p)
+	}
+	q.serve(now)
+}
+
+// Budgets returns how the budgets stand.
+func (q *Local) Budgets() []budget.State {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.accounts.States(time.Now())
+}
+
+// Notices returns what the log should say about the budgets: see [budget.Accounts.Notices].
+func (q *Local) Notices() []budget.Notice {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.accounts.Notices()
+}
+
+// Needs returns what the limiter needs to know of a request.
+func (q *Local) Needs() Needs {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	limits := make([]policy.Limit, len(q.groups))
+	for i, g := range q.groups {
+		limits[i] = g.limit
+	}
+	return NeedsOf(limits, q.policies)
+}
+
+// add adds other amounts.
+func (a *amounts) add(other *amounts) {
+	for u, n := range other {
+		a[u] += n
 	}
 }
 
-// leave takes a waiter out of the line.
-func (l *line) leave(w *waiter) {
-	if l.head == w {
-		l.overtaken = 0
-	}
-	l.remove(w)
-}
+var seed = maphash.MakeSeed()
 
-// push puts a waiter at the end.
-func (l *list) push(w *waiter) {
-	if w.prev = l.tail; w.prev != nil {
-		w.prev.next = w
-	} else {
-		l.head = w
-	}
-	l.tail = w
-	l.length++
-}
-
-// remove takes a waiter out.
-func (l *list) remove(w *waiter) {
-	if l.head == w {
-		l.head = w.next
-	} else {
-		w.prev.next = w.next
-	}
-	if l.tail == w {
-		l.tail = w.prev
-	} else {
-		w.next.prev = w.prev
-	}
-	w.prev, w.next = nil, nil
-	l.length--
-}
-
-// closed returns the first of the line's buckets that holds it back.
-func (l *line) closed(now time.Time) *bucket {
-	for _, b := range l.buckets {
-		if _, open := b.open(now); !open {
-			return b
-		}
-	}
-	return l.buckets[0]
-}
-
-// shares reports whether two lines have a bucket in common.
-func (l *line) shares(other *line) bool {
-	return slices.ContainsFunc(l.buckets, func(b *bucket) bool { return slices.Contains(other.buckets, b) })
-}
-
-// within reports whether a line needs no other buckets than another does.
-func (l *line) within(other *line) bool {
-	return !slices.ContainsFunc(l.buckets, func(b *bucket) bool { return !slices.Contains(other.buckets, b) })
-}
-
-// admit admits the line's head if all its buckets are open. Else it returns after how long the first of those that are
-// closed by their rate will be open; 0 if there is none.
-func (l *line) admit(now time.Time) (soonest time.Duration, ok bool) {
-	ok = true
-	var longest time.Duration
-	byRate := true // every bucket that is closed is closed by its rate
-	for _, b := range l.buckets {
-		wait, open := b.open(now)
-		ok, byRate, longest = ok && open, byRate && (open || wait > 0), max(longest, wait)
-		if wait > 0 {
-			soonest = min(cmp.Or(soonest, wait), wait)
-		}
-	}
-	if !ok {
-		if l.overtaken >= maxOvertaken {
-			l.keep(now, byRate, longest)
-		}
-		return soonest, false
-	}
-	w := l.head
-	l.leave(w)
-	for _, b := range l.buckets {
-		b.take(now)
-	}
-	w.isAdmitted, w.since = true, now
-	w.queue.holders.push(w)
-	if w.admitted != nil {
-		close(w.admitted)
-	}
-	return 0, true
-}
-
-// keep has the open buckets keep a place for the line's head: a permit always, and a token if the closed ones will be open
-// before the bucket has another token, so that no token is withheld from others for long.
-func (l *line) keep(now time.Time, byRate bool, wait time.Duration) {
-	for _, b := range l.buckets {
-		if _, open := b.open(now); !open {
-			continue
-		}
-		b.keptPermits++
-		if b.rate != nil && byRate && wait <= b.interval() {
-			b.keptTokens++
-		}
-	}
-}
+// hashRef returns a hash of an account.
+func hashRef(r budget.Ref) uint64 { return maphash.Comparable(seed, r) }

@@ -20,19 +20,19 @@ func TestWorkDoesNotGrowWithTheQueue(t *testing.T) {
 	open := policy.Limit{RequestsPerMinute: 1e8, Burst: 1e8}
 	for name, test := range map[string]struct {
 		limits  []policy.Limit
-		request func(i int) limit.Request
+		request func(i int) *limit.Request
 		lines   uint64
 	}{
-		"one line":    {[]policy.Limit{{Concurrency: 1}, open}, func(int) limit.Request { return limit.Request{} }, 1},
-		"three lines": {[]policy.Limit{{Concurrency: 1}, named("a", open), named("b", open)}, func(i int) limit.Request { return request([]string{"", "a", "b"}[i%3]) }, 3},
-		"with a deadline": {[]policy.Limit{{Concurrency: 1}, open}, func(int) limit.Request {
-			return limit.Request{Deadline: time.Now().Add(time.Hour)}
+		"one line":    {[]policy.Limit{{Concurrency: 1}, open}, func(int) *limit.Request { return new(limit.Request) }, 1},
+		"three lines": {[]policy.Limit{{Concurrency: 1}, named("a", open), named("b", open)}, func(i int) *limit.Request { r := request([]string{"", "a", "b"}[i%3]); return &r }, 3},
+		"with a deadline": {[]policy.Limit{{Concurrency: 1}, open}, func(int) *limit.Request {
+			return &limit.Request{Deadline: time.Now().Add(time.Hour)}
 		}, 1},
 	} {
 		for _, n := range []int{10, 1000, 20_000} {
 			t.Run(fmt.Sprint(name, " of ", n), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					l := limit.NewLocal(test.limits...)
+					l := limit.NewLocal(test.limits, nil)
 					first, err := l.Wait(t.Context(), test.request(0))
 					if err != nil {
 						t.Fatal(err)
@@ -46,7 +46,7 @@ func TestWorkDoesNotGrowWithTheQueue(t *testing.T) {
 								ctx = context.WithoutCancel(ctx)
 							}
 							if p, err := l.Wait(ctx, test.request(i)); err == nil {
-								p.Release(limit.Count{})
+								p.Release(limit.Count{Requests: 1})
 							}
 						})
 					}
@@ -55,7 +55,7 @@ func TestWorkDoesNotGrowWithTheQueue(t *testing.T) {
 					cancel() // a fifth of them gives up
 					synctest.Wait()
 					givenUp := l.Examined()
-					first.Release(limit.Count{})
+					first.Release(limit.Count{Requests: 1})
 					all.Wait()
 					served := l.Examined()
 					if most := uint64(n+1) * test.lines; waiting > most {
@@ -74,14 +74,14 @@ func TestWorkDoesNotGrowWithTheQueue(t *testing.T) {
 }
 
 // from returns a request of a call.
-func from(call string, stalled func(limit.State)) limit.Request {
-	return limit.Request{Subject: policy.Subject{Provider: "openai", Operation: "chat", Model: "gpt-5"}, Call: call, Stalled: stalled}
+func from(call string, stalled func(limit.State)) *limit.Request {
+	return &limit.Request{Subject: policy.Subject{Provider: "openai", Operation: "chat", Model: "gpt-5"}, Call: call, Stalled: stalled}
 }
 
 // A waiter learns after 5 seconds who holds the permits, and then one waiter of a limit once a minute.
 func TestStalledWaitersAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(policy.Limit{Concurrency: 2}, policy.Limit{RequestsPerMinute: 1e6, Burst: 100})
+		l := limit.NewLocal([]policy.Limit{policy.Limit{Concurrency: 2}, policy.Limit{RequestsPerMinute: 1e6, Burst: 100}}, nil)
 		start := time.Now()
 		var said []string
 		stalled := func(s limit.State) {
@@ -104,11 +104,11 @@ func TestStalledWaitersAreTold(t *testing.T) {
 					return
 				}
 				time.Sleep(time.Second)
-				p.Release(limit.Count{})
+				p.Release(limit.Count{Requests: 1})
 			})
 		}
 		time.Sleep(2*time.Minute + time.Second)
-		second.Release(limit.Count{})
+		second.Release(limit.Count{Requests: 1})
 		all.Wait()
 		want := []string{
 			"8s: 2 at once, 2 held, 3 wait; openai chat of gpt-5 for 8s, call a; openai chat of gpt-5 for 5s",
@@ -117,7 +117,7 @@ func TestStalledWaitersAreTold(t *testing.T) {
 		if !slices.Equal(said, want) {
 			t.Errorf("reported %q", said)
 		}
-		first.Release(limit.Count{})
+		first.Release(limit.Count{Requests: 1})
 		for _, s := range l.States() {
 			if s.Busy != 0 || s.Waiting != 0 || s.Holders != nil {
 				t.Errorf("in the end: %+v", s)
@@ -130,19 +130,20 @@ func TestStalledWaitersAreTold(t *testing.T) {
 func TestNoStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stalled := func(s limit.State) { t.Errorf("reported %+v", s) }
-		slow := limit.NewLocal(policy.Limit{RequestsPerMinute: 1, Burst: 1, Concurrency: 5})
+		slow := limit.NewLocal([]policy.Limit{{RequestsPerMinute: 1, Burst: 1, Concurrency: 5}}, nil)
 		for range 3 {
 			if p, err := slow.Wait(t.Context(), from("", stalled)); err == nil {
-				p.Release(limit.Count{})
+				p.Release(limit.Count{Requests: 1})
 			}
 		}
-		busy := limit.NewLocal(policy.Limit{Concurrency: 1})
-		p, _ := busy.Wait(t.Context(), from("", stalled))
-		time.AfterFunc(4900*time.Millisecond, p.Release)
-		if p, _ = busy.Wait(t.Context(), from("", stalled)); p == nil {
+		busy := limit.NewLocal([]policy.Limit{{Concurrency: 1}}, nil)
+		first, _ := busy.Wait(t.Context(), from("", stalled))
+		time.AfterFunc(4900*time.Millisecond, func() { first.Release(limit.Count{Requests: 1}) })
+		second, _ := busy.Wait(t.Context(), from("", stalled))
+		if second == nil {
 			t.Fatal("not admitted")
 		}
-		time.AfterFunc(time.Minute, p.Release)
+		time.AfterFunc(time.Minute, func() { second.Release(limit.Count{Requests: 1}) })
 		busy.Wait(t.Context(), &limit.Request{})
 	})
 }
@@ -150,11 +151,11 @@ func TestNoStall(t *testing.T) {
 // States name those that hold a permit of each limit for longest.
 func TestStates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 9}), named("b", policy.Limit{Concurrency: 1, RequestsPerMinute: 60}))
+		l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{Concurrency: 9}), named("b", policy.Limit{Concurrency: 1, RequestsPerMinute: 60})}, nil)
 		for i := range 7 {
 			r := request("a")
 			r.Call = fmt.Sprint(i)
-			l.Wait(t.Context(), r)
+			l.Wait(t.Context(), &r)
 			time.Sleep(time.Second)
 		}
 		b := admit(t, l, "b")
@@ -170,7 +171,7 @@ func TestStates(t *testing.T) {
 		if h := got[1].Holders; len(h) != 1 || h[0].For != 0 {
 			t.Errorf("%+v", h)
 		}
-		b.Release(limit.Count{})
+		b.Release(limit.Count{Requests: 1})
 		time.Sleep(time.Second) // until there is a token
 		synctest.Wait()
 		if !waiting.admitted() || l.States()[0].Busy != 8 {

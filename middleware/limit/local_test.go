@@ -42,7 +42,7 @@ type waiting struct {
 func wait(ctx context.Context, l limit.Limiter, r limit.Request) *waiting {
 	w, start := new(waiting), time.Now()
 	go func() {
-		w.permit, w.err = l.Wait(ctx, r)
+		w.permit, w.err = l.Wait(ctx, &r)
 		w.took, w.ended = time.Since(start), true
 	}()
 	synctest.Wait()
@@ -64,14 +64,14 @@ func admit(t *testing.T, l limit.Limiter, names ...string) limit.Permit {
 
 // release gives a permit back and returns when the limiter has served its lines.
 func release(p limit.Permit) {
-	p.Release(limit.Count{})
+	p.Release(limit.Count{Requests: 1})
 	synctest.Wait()
 }
 
 // Waiters of one line are admitted in the order in which they came, as the rate allows it.
 func TestOrderWithinALine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(policy.Limit{RequestsPerMinute: 60, Burst: 2})
+		l := limit.NewLocal([]policy.Limit{{RequestsPerMinute: 60, Burst: 2}}, nil)
 		var all []*waiting
 		for range 6 {
 			all = append(all, wait(t.Context(), l, request()))
@@ -89,7 +89,7 @@ func TestOrderWithinALine(t *testing.T) {
 // If lines share a limit, the waiter that came first is served first, in whichever line it is.
 func TestOrderAmongLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 5}))
+		l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 5})}, nil)
 		permit := admit(t, l, "a")
 		var all []*waiting
 		for i := range 8 {
@@ -111,7 +111,7 @@ func TestOrderAmongLines(t *testing.T) {
 // A line that waits for one limit does not keep another line from a limit that is open.
 func TestOtherLimitIsNotHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{RequestsPerMinute: 60, Burst: 2}))
+		l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{RequestsPerMinute: 60, Burst: 2})}, nil)
 		a := admit(t, l, "a")
 		alone, both := wait(t.Context(), l, request("a")), wait(t.Context(), l, request("a", "b"))
 		admit(t, l, "b")
@@ -129,7 +129,7 @@ func TestOtherLimitIsNotHeldUp(t *testing.T) {
 // The limits that match are taken at once or not at all: a waiter that waits for one of them holds nothing of the other.
 func TestLimitsAreTakenTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 1}))
+		l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 1})}, nil)
 		a := admit(t, l, "a")
 		both := wait(t.Context(), l, request("a", "b"))
 		release(admit(t, l, "b"))
@@ -157,7 +157,7 @@ func TestOvertakenAtMost32Times(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := limit.NewLocal(named("a", closed), named("b", policy.Limit{Concurrency: 1}))
+				l := limit.NewLocal([]policy.Limit{named("a", closed), named("b", policy.Limit{Concurrency: 1})}, nil)
 				a := admit(t, l, "a")
 				head := wait(t.Context(), l, request("a", "b"))
 				for range 32 {
@@ -185,7 +185,7 @@ func TestOvertakenAtMost32Times(t *testing.T) {
 // Each head of a line can be overtaken 32 times: that others overtook the one before it does not count.
 func TestOvertakenCountsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 1}))
+		l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 1})}, nil)
 		a := admit(t, l, "a")
 		ctx, cancel := context.WithCancel(t.Context())
 		first := wait(ctx, l, request("a", "b"))
@@ -215,7 +215,7 @@ func TestOvertakenCountsAnew(t *testing.T) {
 func TestOvertakenByTwoRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		second := policy.Limit{RequestsPerMinute: 60, Burst: 1}
-		l := limit.NewLocal(named("a", second), named("b", second))
+		l := limit.NewLocal([]policy.Limit{named("a", second), named("b", second)}, nil)
 		admit(t, l, "a")
 		time.Sleep(500 * time.Millisecond)
 		admit(t, l, "b")
@@ -244,7 +244,7 @@ func TestOvertakenByTwoRates(t *testing.T) {
 // When a head for which a place is kept leaves, the waiters that the place was kept from go on.
 func TestKeptPlaceIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 1}))
+		l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 1})}, nil)
 		admit(t, l, "a")
 		ctx, cancel := context.WithCancel(t.Context())
 		head := wait(ctx, l, request("a", "b"))
@@ -266,7 +266,7 @@ func TestKeptPlaceIsGivenUp(t *testing.T) {
 // A place is kept for the head of a line only: where there are further places, later waiters still go.
 func TestKeptPlaceIsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 2}))
+		l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 2})}, nil)
 		a := admit(t, l, "a")
 		head := wait(t.Context(), l, request("a", "b"))
 		for range 100 {
@@ -288,7 +288,7 @@ func TestKeptPlaceIsOne(t *testing.T) {
 // Waiters that give up have taken nothing, and those behind them move up.
 func TestCancelledWaitersCostNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(policy.Limit{RequestsPerMinute: 60, Burst: 1, Concurrency: 9})
+		l := limit.NewLocal([]policy.Limit{{RequestsPerMinute: 60, Burst: 1, Concurrency: 9}}, nil)
 		admit(t, l)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		var quitters []*waiting
@@ -317,7 +317,7 @@ func TestCancelledWaitersCostNothing(t *testing.T) {
 func TestCancelledWaiterAnywhere(t *testing.T) {
 	for _, leaves := range [][]int{{0}, {1}, {2}, {3}, {0, 1}, {1, 2}, {2, 3}, {0, 3}, {3, 0, 1}, {0, 1, 2, 3}} {
 		synctest.Test(t, func(t *testing.T) {
-			l := limit.NewLocal(policy.Limit{RequestsPerMinute: 60, Burst: 1})
+			l := limit.NewLocal([]policy.Limit{{RequestsPerMinute: 60, Burst: 1}}, nil)
 			admit(t, l)
 			var all []*waiting
 			var cancels []context.CancelFunc
@@ -353,10 +353,10 @@ func TestCancelledWaiterAnywhere(t *testing.T) {
 // A waiter that is admitted just as it gives up has its permit: none is lost.
 func TestAdmittedWhenCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(policy.Limit{Concurrency: 1})
+		l := limit.NewLocal([]policy.Limit{{Concurrency: 1}}, nil)
 		permit := admit(t, l)
 		ctx, cancel := context.WithCancel(t.Context())
-		w := wait(lateContext{ctx, permit.Release}, l, request())
+		w := wait(lateContext{ctx, func() { permit.Release(limit.Count{Requests: 1}) }}, l, request())
 		cancel()
 		synctest.Wait()
 		if !w.admitted() {
@@ -395,7 +395,7 @@ func TestRateBeyondTheDeadline(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(limit.Describe(test.limit), " behind ", test.ahead, " in ", test.left), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := limit.NewLocal(test.limit)
+				l := limit.NewLocal([]policy.Limit{test.limit}, nil)
 				admit(t, l)
 				for range test.ahead {
 					wait(t.Context(), l, request())
@@ -427,7 +427,7 @@ func TestRateBeyondTheDeadline(t *testing.T) {
 // With several limits, the error names the one that takes longest.
 func TestSlowestRateIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(policy.Limit{RequestsPerMinute: 60}, policy.Limit{RequestsPerMinute: 2}, policy.Limit{RequestsPerMinute: 6})
+		l := limit.NewLocal([]policy.Limit{policy.Limit{RequestsPerMinute: 60}, policy.Limit{RequestsPerMinute: 2}, policy.Limit{RequestsPerMinute: 6}}, nil)
 		admit(t, l)
 		w := wait(t.Context(), l, limit.Request{Deadline: time.Now().Add(time.Second)})
 		const want = "limit: our limit of 2 requests per minute would hold it back for 30s, and it has 1s left"
@@ -440,7 +440,7 @@ func TestSlowestRateIsNamed(t *testing.T) {
 // How long a concurrency limit will be busy is not known, so a request waits for it until its deadline.
 func TestBusyUntilTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(policy.Limit{Concurrency: 1})
+		l := limit.NewLocal([]policy.Limit{{Concurrency: 1}}, nil)
 		permit := admit(t, l)
 		w := wait(t.Context(), l, limit.Request{Deadline: time.Now().Add(time.Minute)})
 		time.Sleep(time.Minute)
@@ -457,7 +457,7 @@ func TestBusyUntilTheDeadline(t *testing.T) {
 // A permit comes back when it is released; the token of a rate does not.
 func TestPermitsComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(policy.Limit{RequestsPerMinute: 60, Burst: 3, Concurrency: 2})
+		l := limit.NewLocal([]policy.Limit{{RequestsPerMinute: 60, Burst: 3, Concurrency: 2}}, nil)
 		first, second := admit(t, l), admit(t, l)
 		third := wait(t.Context(), l, request())
 		if third.ended {
@@ -480,7 +480,7 @@ func TestPermitsComeBack(t *testing.T) {
 
 // A request that no limit matches is not held back, and has nothing to give back.
 func TestNoLimitMatches(t *testing.T) {
-	l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), policy.Limit{Match: policy.Match{Provider: "openai", Model: "gpt-*"}, Concurrency: 1})
+	l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{Concurrency: 1}), policy.Limit{Match: policy.Match{Provider: "openai", Model: "gpt-*"}, Concurrency: 1}}, nil)
 	for range 3 {
 		permit, err := l.Wait(t.Context(), &limit.Request{Subject: policy.Subject{Provider: "openai", Model: "o3"}})
 		if permit != nil || err != nil {
@@ -544,7 +544,7 @@ func newCrowd(t *testing.T, seed uint64) *crowd {
 		}
 		c.limits = append(c.limits, named(name, l))
 	}
-	c.limiter = limit.NewLocal(c.limits...)
+	c.limiter = limit.NewLocal(c.limits, nil)
 	return c
 }
 
@@ -589,7 +589,7 @@ func (c *crowd) run() {
 
 // take waits, holds the permit for a time, and gives it back.
 func (c *crowd) take(ctx context.Context, m *member, r limit.Request, hold time.Duration) {
-	m.waited.permit, m.waited.err = c.limiter.Wait(ctx, r)
+	m.waited.permit, m.waited.err = c.limiter.Wait(ctx, &r)
 	if m.waited.err != nil {
 		return
 	}
@@ -608,7 +608,7 @@ func (c *crowd) take(ctx context.Context, m *member, r limit.Request, hold time.
 		c.busy[i]--
 	}
 	c.mu.Unlock()
-	m.waited.permit.Release(limit.Count{})
+	m.waited.permit.Release(limit.Count{Requests: 1})
 }
 
 // check looks at what has happened.
@@ -673,7 +673,7 @@ func (c *crowd) checkRate(i int, l policy.Limit) {
 func BenchmarkWait(b *testing.B) {
 	for _, n := range []int{100, 2500, 20_000} {
 		b.Run(fmt.Sprint("limiter/", n), func(b *testing.B) {
-			l := limit.NewLocal(policy.Limit{Concurrency: 1})
+			l := limit.NewLocal([]policy.Limit{{Concurrency: 1}}, nil)
 			first, err := l.Wait(b.Context(), &limit.Request{})
 			if err != nil {
 				b.Fatal(err)
@@ -688,15 +688,15 @@ func BenchmarkWait(b *testing.B) {
 				case admitted <- p:
 					return true
 				case <-ctx.Done():
-					p.Release(limit.Count{})
+					p.Release(limit.Count{Requests: 1})
 					return false
 				}
 			})
 			defer stop()
-			first.Release(limit.Count{})
+			first.Release(limit.Count{Requests: 1})
 			b.ReportAllocs()
 			for b.Loop() {
-				(<-admitted).Release(limit.Count{})
+				(<-admitted).Release(limit.Count{Requests: 1})
 			}
 		})
 		b.Run(fmt.Sprint("channel/", n), func(b *testing.B) {
@@ -746,7 +746,7 @@ func crowdOf(n int, wait func(context.Context) bool) (stop func()) {
 // A waiter that another limit holds back takes no token during that time, and so does not count against a deadline.
 func TestRateDoesNotCountWaitersForOtherLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(named("a", policy.Limit{Concurrency: 1}), policy.Limit{RequestsPerMinute: 60, Burst: 1})
+		l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{Concurrency: 1}), policy.Limit{RequestsPerMinute: 60, Burst: 1}}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		admit(t, l, "a")
 		for range 100 {
@@ -767,7 +767,7 @@ func TestRateDoesNotCountWaitersForOtherLimits(t *testing.T) {
 // The error names the limit that held the attempt back.
 func TestBusyLimitIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limit.NewLocal(policy.Limit{RequestsPerMinute: 600, Burst: 10}, policy.Limit{Concurrency: 1})
+		l := limit.NewLocal([]policy.Limit{policy.Limit{RequestsPerMinute: 600, Burst: 10}, policy.Limit{Concurrency: 1}}, nil)
 		admit(t, l)
 		r := request()
 		r.Deadline = time.Now().Add(time.Minute)

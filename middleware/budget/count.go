@@ -1,0 +1,123 @@
+package budget
+
+import (
+	"strings"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// An amounts is what a row adds to an account.
+type amounts struct {
+	cost, exposure price.Pico
+	unknown        int32 // 1 if it is not known what else it cost
+}
+
+// amountsOf returns what a row adds, if so much was held for it.
+func amountsOf(row *ledger.Row, held price.Pico) amounts {
+	n := amounts{cost: row.Cost.Pico, exposure: max(0, row.Exposure.Pico)}
+	if row.Outcome != policy.Storage {
+		n.cost = max(0, n.cost) // only corrections of storage are negative
+	}
+	switch {
+	case free(row), row.Cost.Known, row.Exposure.Known:
+	case held > 0:
+		n.exposure = held
+	default:
+		n.unknown = 1
+	}
+	return n
+}
+
+// free reports whether the row says that nothing was sent that can have cost anything.
+func free(row *ledger.Row) bool {
+	unsent := row.Outcome == policy.NotSent || row.Outcome == policy.Rejected || row.Outcome == policy.Refused
+	return unsent && !row.Cost.Known && !row.Exposure.Known && row.Unpriced == ""
+}
+
+// timeOf returns the time at which a row counts: now if it has none.
+func timeOf(row *ledger.Row, now int64) int64 {
+	if row.At.IsZero() {
+		return now
+	}
+	return nanos(row.At)
+}
+
+// replace counts a row in place of the earlier one of its attempt. It returns false if that is not known.
+func (a *Accounts) replace(now int64, row *ledger.Row, n amounts) bool {
+	was := a.known.find(attempt{row.Call, row.Attempt})
+	if was == nil || row.Outcome == policy.Storage {
+		return false
+	}
+	if !row.Replaces(&ledger.Row{Outcome: was.outcome}) {
+		return true
+	}
+	a.known.forget(was.attempt)
+	for i := range was.places {
+		p := &was.places[i]
+		if p.leaves <= now {
+			continue
+		}
+		change := n
+		if in := p.ref.book.open(p.ref.key, now); in.has(p.leaves, p.serial) {
+			change = n.minus(was.amounts)
+		}
+		p.serial = a.post(now, p.ref, p.leaves, row, change)
+	}
+	a.remember(now, row, was.places, n)
+	return true
+}
+
+// count counts a row in accounts, at a time.
+func (a *Accounts) count(now int64, refs []Ref, at int64, row *ledger.Row, n amounts) {
+	if n == (amounts{}) {
+		return
+	}
+	var places []place
+	for _, r := range refs {
+		leaves := r.book.leaves(at)
+		if leaves <= now {
+			continue
+		}
+		serial := a.post(now, r, leaves, row, n)
+		if !final(row, n) {
+			places = append(places, place{r, leaves, serial})
+		}
+	}
+	a.remember(now, row, places, n)
+}
+
+// post adds amounts to an account, and notes what the log should say. It returns the serial number of the slice.
+func (a *Accounts) post(now int64, r Ref, leaves int64, row *ledger.Row, n amounts) uint32 {
+	in := r.book.open(r.key, now)
+	serial := r.book.add(in, leaves, now, n).serial
+	if !r.book.removed {
+		a.notices.look(r.book, in, now, n.unknown > 0, row)
+	}
+	return serial
+}
+
+// remember notes where a row counts that a later one may replace.
+func (a *Accounts) remember(now int64, row *ledger.Row, places []place, n amounts) {
+	if final(row, n) || row.Call == "" {
+		return
+	}
+	e := &exposed{attempt{strings.Clone(row.Call), row.Attempt}, row.Outcome, places, n}
+	if e.left(now) {
+		return
+	}
+	if a.known.add(e, now) {
+		a.notices.forgot(row)
+	}
+}
+
+// final reports whether it is known what a row's attempt cost, so that no later row replaces it.
+func final(row *ledger.Row, n amounts) bool {
+	return row.Outcome == policy.Storage || n.exposure == 0 && n.unknown == 0
+}
+
+// minus returns the change from amounts that were counted before.
+func (n amounts) minus(was amounts) amounts {
+	return amounts{n.cost - was.cost, n.exposure - was.exposure, n.unknown - was.unknown}
+}

@@ -1,0 +1,120 @@
+package budget
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// An Error says that a budget refused an attempt.
+type Error struct {
+	Budget string // its name
+	Key    string // which of its values, if it has Per: "tenant acme"
+	Window string // for people to read: "in 24h", "each day in Europe/Berlin"
+	Cap    price.Pico
+	Spent  price.Pico
+	Held   price.Pico // by other attempts under way
+	Most   price.Pico // that the attempt can cost
+
+	// Frees is when enough of what was spent has left the window for the attempt. If what is spent refuses the attempt, others
+	// must also have given back what they hold; if only that is in the way, it is beside what they hold now. Zero: never, or
+	// it is not known.
+	Frees time.Time
+
+	// OnlyCheapest says that so much of the cap is spent that the budget admits only the cheapest tier of a plan. The attempt
+	// may be admitted there: see [policy.Budget.CheapestPercent].
+	OnlyCheapest bool
+
+	// NoBound says why it is not known what the attempt can cost; "" if it is.
+	NoBound string
+
+	Err error // why the wait for what others hold ended; nil if there was none
+}
+
+// Error returns the refusal for people to read: [Error.Detail], why the wait ended, and [Error.Hint].
+func (e *Error) Error() string {
+	s := e.Detail()
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s + ": " + e.Hint()
+}
+
+// Detail says what was refused, by which budget, and the figures. It leaves out the cause.
+func (e *Error) Detail() string {
+	var b strings.Builder
+	b.WriteString("budget " + e.Budget)
+	if e.Key != "" {
+		fmt.Fprintf(&b, " (%s)", e.Key)
+	}
+	switch {
+	case e.NoBound != "":
+		fmt.Fprintf(&b, ": it is not known what it can cost at most: %s", e.NoBound)
+		return b.String()
+	case e.Most > e.Cap:
+		fmt.Fprintf(&b, ": it can cost $%s, and the cap is $%s %s", e.Most, e.Cap, e.Window)
+		return b.String()
+	}
+	fmt.Fprintf(&b, ": $%s spent and $%s held of $%s %s; ", e.Spent, e.Held, e.Cap, e.Window)
+	switch {
+	case e.OnlyCheapest:
+		b.WriteString("it asks for a tier that is not the cheapest of its plan")
+	default:
+		fmt.Fprintf(&b, "it can cost $%s", e.Most)
+		if e.heldByOthers() {
+			b.WriteString("; others hold what it needs")
+		}
+		if !e.Frees.IsZero() {
+			fmt.Fprintf(&b, "; room for it frees at %s", e.Frees.UTC().Add(time.Second-1).Format("2006-01-02T15:04:05Z"))
+		}
+	}
+	return b.String()
+}
+
+// Hint says what to do about it.
+func (e *Error) Hint() string {
+	switch {
+	case e.NoBound != "":
+		return "change the request so that its cost has a bound, or leave it out of the budget's match"
+	case e.Most > e.Cap:
+		return "lower what it can cost, such as its max_tokens, or raise the cap"
+	case e.OnlyCheapest:
+		return "ask for the cheapest tier, or raise the cap, or the share of it from which only that tier is asked for"
+	case e.heldByOthers():
+		return "wait longer, send fewer at once, or raise the cap"
+	}
+	return "wait until then, lower what it can cost, or raise the cap"
+}
+
+// heldByOthers reports whether the attempt would be admitted if others gave back what they hold.
+func (e *Error) heldByOthers() bool { return e.Spent <= e.Cap && e.Most <= e.Cap-e.Spent }
+
+// Unwrap returns why the wait ended.
+func (e *Error) Unwrap() error { return e.Err }
+
+// windowText returns the window of a budget as [Error.Window] has it.
+func windowText(b *policy.Budget) string {
+	if b.Every == "" {
+		return "in " + short(b.Window)
+	}
+	s := "each " + string(b.Every)
+	if b.Zone != "" {
+		s += " in " + b.Zone
+	}
+	return s
+}
+
+// short prints a duration as people write it: 24h, and not 24h0m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if t, ok := strings.CutSuffix(s, "m0s"); ok {
+		s = t + "m"
+	}
+	if t, ok := strings.CutSuffix(s, "h0m"); ok {
+		s = t + "h"
+	}
+	return s
+}

@@ -1,0 +1,130 @@
+package budget
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+)
+
+// A Kind is what a [Notice] is about.
+type Kind uint8
+
+const (
+	// Unknown: it is not known what a row adds to what was spent.
+	Unknown Kind = iota + 1
+	// Warned: more than [policy.Budget.WarnPercent] of the cap is spent.
+	Warned
+	// Exceeded: more than the cap is spent, because a row cost more than was held for it, or nothing was held for it.
+	Exceeded
+	// Forgotten: there are too many exposures. That of an old attempt goes on to count beside a row that replaces it.
+	Forgotten
+	// Omitted: there were more notices than are kept.
+	Omitted
+)
+
+// maxNotices is how many notices are kept until they are taken.
+const maxNotices = 100
+
+// A Notice is something that the log should say.
+type Notice struct {
+	Kind  Kind
+	State State // of the budget
+	// Call and Attempt are those of the row.
+	Call    string
+	Attempt int
+	Count   int // of an Omitted one: how many
+}
+
+// String returns the notice for people to read.
+func (n Notice) String() string {
+	s := &n.State
+	name := s.Budget.Name
+	if s.Key != "" {
+		name += " (" + s.Key + ")"
+	}
+	spent := fmt.Sprintf("$%s spent of $%s %s", s.Spent, s.Budget.Cap, windowText(&s.Budget))
+	switch n.Kind {
+	case Warned:
+		return fmt.Sprintf("budget %s: %s, which is %d%% of the cap or more", name, spent, s.Budget.Warns())
+	case Exceeded:
+		return fmt.Sprintf("budget %s: %s: attempt %d of call %s exceeds the cap, because it cost more than was held for it, or nothing was; nothing more is admitted until enough has left the window", name, spent, n.Attempt, n.Call)
+	case Unknown:
+		return fmt.Sprintf("budget %s: %s, and it is not known what attempt %d of call %s added to it: its cost has no bound, and nothing was held for it", name, spent, n.Attempt, n.Call)
+	case Forgotten:
+		return fmt.Sprintf("budget: more than %d attempts have an exposure: those of older ones count until they leave the window, also beside a later row that replaces them", maxKnown)
+	}
+	return fmt.Sprintf("budget: %d more notices", n.Count)
+}
+
+// notices are those that were not taken yet.
+type notices struct {
+	all       []Notice
+	omitted   int
+	didForget bool
+}
+
+func (n *notices) take() []Notice {
+	all := n.all
+	if n.omitted > 0 {
+		all = append(all, Notice{Kind: Omitted, Count: n.omitted})
+	}
+	n.all, n.omitted = nil, 0
+	return all
+}
+
+func (n *notices) add(notice Notice) {
+	if len(n.all) >= maxNotices {
+		n.omitted++
+		return
+	}
+	n.all = append(n.all, notice)
+}
+
+// forgot notes that an exposure was forgotten. It is noted once.
+func (n *notices) forgot(row *ledger.Row) {
+	if !n.didForget {
+		n.didForget = true
+		n.add(Notice{Kind: Forgotten, Call: row.Call, Attempt: row.Attempt})
+	}
+}
+
+// kinds is a set of them.
+type kinds uint8
+
+// look notes what is new about an account to which a row was added.
+func (n *notices) look(b *book, in *account, now int64, unknown bool, row *ledger.Row) {
+	if now >= in.quiet {
+		in.said = 0
+	}
+	s := in.at(now)
+	note := func(k Kind) {
+		if in.said&(1<<k) != 0 {
+			return
+		}
+		if in.said == 0 {
+			in.quiet = b.leaves(now)
+		}
+		in.said |= 1 << k
+		n.add(Notice{Kind: k, State: b.state(in.key, s, time.Unix(0, now)), Call: row.Call, Attempt: row.Attempt})
+	}
+	if unknown {
+		note(Unknown)
+	}
+	switch warn := b.budget.Warns(); {
+	case s.spent > b.budget.Cap:
+		note(Exceeded)
+	case warn < 100 && s.spent >= b.budget.Share(warn):
+		note(Warned)
+	}
+}
+
+// state returns the state of an account.
+func (b *book) state(key string, s sum, now time.Time) State {
+	from, until := b.budget.WindowAt(now)
+	return State{
+		Budget: b.budget, Key: policy.KeyText(b.budget.Per, key), From: from.UTC(), Until: until.UTC(),
+		Spent: s.spent, Exposure: s.exposure, Held: s.held, Unknown: s.unknown,
+	}
+}

@@ -1,0 +1,90 @@
+package limit
+
+import (
+	"math"
+	"time"
+
+	"github.com/skinflint-go/skinflint/policy"
+)
+
+// An instant is a time, and how long the limiter has been there: clocks are set forwards and back, and that never is.
+type instant struct {
+	time.Time
+	elapsed time.Duration
+}
+
+// longestDay is longer than any day: one on which clocks go back has 25 hours.
+const longestDay = 25 * time.Hour
+
+// days count by the day, of a zone. A new day begins when the clock passes midnight. If the clock is set back, the day that
+// was begun goes on, so that no day is granted twice; but for no longer than longestDay, so that a clock that was wrong by years
+// locks nothing.
+type days struct {
+	zone      *time.Location
+	from, end int64         // in Unix seconds
+	begun     time.Duration // when the limiter began to count this day
+	requests  int64
+	tokens    int64
+}
+
+// roll begins a new day if it is time.
+func (d *days) roll(now instant) {
+	unix := now.Unix()
+	if unix < d.end && (unix >= d.from || now.elapsed-d.begun < longestDay) {
+		return
+	}
+	from, until := policy.EveryDay.WindowAt(now.In(d.zone))
+	*d = days{zone: d.zone, from: from.Unix(), end: until.Unix(), begun: now.elapsed}
+}
+
+// take counts an attempt.
+func (d *days) take(now instant, a *amounts) {
+	d.roll(now)
+	d.requests += a[unitRequests]
+	d.tokens = sum(d.tokens, a[unitTokens])
+}
+
+// settle replaces what was counted for an attempt, unless the day on which it was admitted is over.
+func (d *days) settle(since time.Duration, took, counts *amounts) {
+	if since < d.begun {
+		return
+	}
+	d.requests += counts[unitRequests] - took[unitRequests]
+	d.tokens = sum(d.tokens, counts[unitTokens]-took[unitTokens])
+}
+
+// until returns how long it takes until the day has room for an attempt that takes a, after others that take ahead.
+func (d *days) until(now instant, g *group, a, ahead *amounts) time.Duration {
+	d.roll(now)
+	if fits(d.requests, a[unitRequests], ahead[unitRequests], int64(g.limit.RequestsPerDay)) &&
+		fits(d.tokens, a[unitTokens], ahead[unitTokens], g.limit.TokensPerDay) {
+		return 0
+	}
+	return d.rest(now)
+}
+
+// rest returns how long the day still takes.
+func (d *days) rest(now instant) time.Duration {
+	rest := time.Duration(d.end-now.Unix())*time.Second - time.Duration(now.Nanosecond())
+	return max(1, min(rest, d.begun+longestDay-now.elapsed))
+}
+
+// fits reports whether a day's limit, if there is one, has room for n more than is used and taken ahead. An attempt that takes
+// nothing always fits.
+func fits(used, n, ahead, limit int64) bool {
+	return limit == 0 || n == 0 || sum(sum(used, ahead), n) <= limit
+}
+
+// unused reports whether nothing is counted for this day.
+func (d *days) unused(now instant) bool {
+	d.roll(now)
+	return d.requests == 0 && d.tokens == 0
+}
+
+// sum returns a + b, or the largest number if that exceeds it.
+func sum(a, b int64) int64 {
+	if b > 0 && a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}

@@ -1,0 +1,211 @@
+package middleware
+
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/budget"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/middleware/limit"
+	"github.com/skinflint-go/skinflint/middleware/tokens"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// A reservation is what a call asks of limits and budgets, before each of its attempts.
+type reservation struct {
+	request limit.Request
+	learner limit.Learner  // learns from the answers; nil: none does
+	counter tokens.Counter // counts the body; nil: it is not counted, or was
+	counted bool
+	tokens  tokens.Estimate
+}
+
+// reserve waits until a limiter admits the next attempt, and has the permit given back when that has ended.
+func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
+	if c.reserved == nil {
+		c.reserved = new(reservation)
+	}
+	ctx, stop := c.cancelable()
+	defer stop()
+	for {
+		c.prepare(needs)
+		start := time.Now()
+		permit, err := l.Wait(ctx, &c.reserved.request)
+		c.waited += time.Since(start)
+		var e *budget.Error
+		switch {
+		case err == nil:
+			c.holdPermit(l, permit)
+			return nil
+		case !errors.As(err, &e) || e == nil || !e.OnlyCheapest || !c.onlyCheapest(e):
+			return c.refuse(admissionError(ctx, err))
+		}
+	}
+}
+
+// prepare writes what the next attempt asks for.
+func (c *call) prepare(needs limit.Needs) {
+	c.identify()
+	r := &c.reserved.request
+	*r = limit.Request{
+		Subject: c.subject(), Tier: c.step.Tier, Tags: c.options.Tags(), Class: c.settings.Class,
+		Call: c.id, Attempt: c.attempts + 1,
+		Deadline: c.deadline, MaxWait: c.settings.MaxWait, Zone: policy.ZoneOf(c.wire.Metering.Zone), Stalled: c.engine.stalled,
+	}
+	if !c.tiers {
+		r.Tier = c.wire.Tier
+	}
+	if needs.Key {
+		r.Key = c.keyName()
+	}
+	if needs.Cost {
+		r.Cheapest = r.Tier == c.settings.Plan.Cheapest()
+		r.Cost, r.NoBound = c.most(r.Tier)
+	}
+	if needs.Tokens {
+		r.Tokens = c.askedTokens()
+	}
+}
+
+// counts returns a writer that counts the tokens of the request's body; nil if no limit needs them.
+func (c *call) counts() io.Writer {
+	if !c.needs.Tokens && !c.rules.needs.Tokens || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
+		return nil
+	}
+	c.reserved = &reservation{counter: c.engine.counts.Counter()}
+	return c.reserved.counter
+}
+
+// askedTokens returns what the attempt is estimated to count for in limits on tokens.
+func (c *call) askedTokens() limit.Tokens {
+	r := c.reserved
+	if !r.counted && r.counter != nil {
+		subject := c.subject()
+		r.tokens, r.counted = r.counter.Estimate(&subject), true
+		r.counter.Release()
+		r.counter = nil
+	}
+	if !c.body.Written() { // it is too long to be read before it is sent
+		r.tokens.Text = max(r.tokens.Text, c.body.Size()/4)
+	}
+	if name := cmp.Or(c.wire.Cache, c.cache); name != "" && c.prefix.uses() == nil {
+		r.tokens.Held = c.engine.stored.tokens(name)
+	}
+	_, most, _ := c.engine.book.Catalog().Limits(cmp.Or(c.wire.Prices, c.wire.Provider), c.wire.Model)
+	return c.engine.learned.Asked(&c.wire, c.wire.Metering, r.tokens, most)
+}
+
+// keyName returns the fingerprint of the request's credentials that limiters get.
+func (c *call) keyName() string {
+	print := credentialsOf(c.request, c.headers).fingerprint()
+	mac := hmac.New(sha256.New, []byte(c.engine.limitSalt))
+	mac.Write(print[:])
+	return hex.EncodeToString(mac.Sum(nil)[:8])
+}
+
+// most returns the most that the next attempt can cost, or why that is not known.
+func (c *call) most(tier policy.Tier) (ledger.Amount, string) {
+	switch {
+	case c.wire.Kind == wire.Submission && c.options.AllowsDeferredCost():
+		if c.attempts == 0 {
+			c.skipped = both(c.skipped, "budgets: what it submits is charged for later, and has no bound")
+		}
+		return ledger.Known(0), ""
+	case c.wire.Kind == wire.Submission:
+		return ledger.Amount{}, "it submits work that is charged for when it is done; policy.AllowDeferredCost lets it through"
+	case c.wire.Fees != wire.NoTools && !c.wire.NotRead:
+		return ledger.Amount{}, "it lets the model use tools that cost by the use, such as searches, as often as it likes"
+	}
+	at := c.start
+	if c.attempts > 0 || c.waited > 0 {
+		at = time.Now()
+	}
+	most, err := c.account(at).bound(tier)
+	if err != nil {
+		return ledger.Amount{}, reasonOf(err)
+	}
+	return ledger.Known(most), ""
+}
+
+// onlyCheapest restricts a call that has not been sent yet to the cheapest tier of its plan. It reports false if the call has
+// been sent, or if nothing is cheaper.
+func (c *call) onlyCheapest(e *budget.Error) bool {
+	cheapest := c.settings.Plan.Cheapest()
+	if c.attempts > 0 || !c.tiers || c.step.Tier == cheapest {
+		return false
+	}
+	for _, t := range c.settings.Plan {
+		if t != cheapest {
+			c.skipped = both(c.skipped, fmt.Sprintf("%s: the budget %s allows only the cheapest tier of the plan", t, e.Budget))
+		}
+	}
+	settings := *c.settings
+	settings.Plan = policy.Plan{cheapest}
+	c.settings, c.step.Tier = &settings, cheapest
+	return true
+}
+
+// holdPermit has a permit given back at the attempt's end, with what the attempt counts for.
+func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
+	r := c.reserved
+	if learner, ok := l.(limit.Learner); ok && learner.Learns(&r.request) {
+		r.learner = learner
+	}
+	if permit == nil {
+		return
+	}
+	asked := r.request.Tokens
+	c.atEnd = append(c.atEnd, guarded(func(row *ledger.Row) {
+		if row != nil && r.counted {
+			c.engine.learned.Learn(&c.wire, r.tokens, row)
+		}
+		permit.Release(tokens.Counted(&c.wire, c.wire.Metering, asked, row))
+	}, c.engine.logger(), "the limiter"))
+}
+
+// learn shows the limiter what the headers of an answer, or a rejection, say about the provider's limits.
+func (c *call) learn(resp *http.Response, f *wire.Rejection) {
+	if c.reserved == nil || c.reserved.learner == nil {
+		return
+	}
+	now := time.Now()
+	a := limit.Answer{At: now, Quotas: wire.ReadQuotas(&c.wire, resp.Header, now)}
+	if f != nil {
+		a.Quotas = append(a.Quotas, f.Quotas...)
+		a.Limited, a.RetryAfter = f.Reason == policy.Rate, f.RetryAfter
+	}
+	c.reserved.learner.Learn(&c.reserved.request, a)
+}
+
+// cancelable returns a context that is done when the request's is, or when the request's Cancel channel is closed.
+func (c *call) cancelable() (ctx context.Context, stop func()) {
+	cancel := c.request.Cancel //lint:ignore SA1019 http.Client sets it for a transport that is not net/http's own
+	if cancel == nil {
+		return c.Context, func() {}
+	}
+	ctx, end := context.WithCancel(c.Context)
+	go func() {
+		select {
+		case <-cancel:
+			end()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, end
+}
+
+// spend gives a limiter a row that is money for which no permit stands: of storage, or of the result of an earlier call.
+func spend(l limit.Spender, c *call, row *ledger.Row) {
+	if row.Outcome == policy.Storage || row.Settles || c.wire.Kind == wire.Poll {
+		l.Spend(row)
+	}
+}
