@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/skinflint-go/skinflint/adapters/policyfile"
 	"github.com/skinflint-go/skinflint/middleware"
@@ -27,6 +28,10 @@ func (set *settings) chosen() (policy.Policy, error) {
 	}
 	if set.rpm > 0 || set.tpm > 0 {
 		p.Limits = []policy.Limit{{RequestsPerMinute: set.rpm, TokensPerMinute: set.tpm}}
+	}
+	if set.budget > 0 {
+		// The longest window: a batch is not older.
+		p.Budgets = []policy.Budget{{Name: "-budget", Match: policy.Match{Tags: map[string]string{batchTag: set.name}}, Window: 366 * 24 * time.Hour, Cap: set.budget}}
 	}
 	return p, nil
 }
