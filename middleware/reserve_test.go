@@ -93,7 +93,7 @@ func TestBudgetWaitsForHolds(t *testing.T) {
 // A thousand concurrent calls with faults: the meter never passes the cap, most of it is spent, and nothing is held at the end.
 func TestBudgetHolds(t *testing.T) {
 	cap := price.MustUSD("5")
-	faults := []llmtest.Fault{llmtest.RateLimited, llmtest.ServerError, llmtest.ResetAfterWork, llmtest.CutStream}
+	faults := []llmtest.Fault{llmtest.RateLimited, llmtest.ServerError, llmtest.ResetAfterAccept, llmtest.CutStream}
 	r := rand.New(rand.NewPCG(14, 1))
 	script := make([]llmtest.Fault, 8192)
 	for i := range script {
@@ -215,7 +215,7 @@ func TestBudgetNeedsBound(t *testing.T) {
 
 // What a failed call may have cost counts, until a bill says otherwise.
 func TestBudgetExposureIsResolved(t *testing.T) {
-	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetAfterWork)}, capOf("1"), func(w *world) {
+	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.ResetAfterAccept)}, capOf("1"), func(w *world) {
 		w.call(w.Context(), boundedBody)
 		row := w.stack.Rows()[0]
 		state := w.stack.Budgets()[0]
@@ -235,7 +235,7 @@ func TestBudgetExposureIsResolved(t *testing.T) {
 func TestBudgetReloads(t *testing.T) {
 	store := ledger.NewMemory(0)
 	var spent price.Pico
-	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.None, llmtest.ResetAfterWork)}, capOf("1"), func(w *world) {
+	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.NoFault, llmtest.ResetAfterAccept)}, capOf("1"), func(w *world) {
 		for range 3 {
 			w.call(w.Context(), boundedBody)
 		}

@@ -3,7 +3,6 @@ package budget
 import (
 	"cmp"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
@@ -279,31 +278,6 @@ func (a *Accounts) Spend(now time.Time, row *ledger.Row) {
 	if !a.replace(at, row, n) && n != (amounts{}) {
 		a.count(at, a.matchRow(row), timeOf(row, at), row, n)
 	}
-}
-
-// Load counts the rows of an earlier run of the program, such as those that a [ledger.Scanner] returns from [Accounts.Since] on,
-// and its rows of outcome open, which it returns only when they are asked for. It stops at the first error and returns it: the
-// rows until then are counted, and it is not known what else was spent.
-func (a *Accounts) Load(now time.Time, rows iter.Seq2[ledger.Row, error]) error {
-	for row, err := range rows {
-		if err != nil {
-			return fmt.Errorf("budget: reading what was spent: %w", err)
-		}
-		a.Spend(now, &row)
-	}
-	return nil
-}
-
-// Since returns when the earliest window of the budgets begins: rows of attempts that began earlier count nowhere. Without
-// budgets it returns now.
-func (a *Accounts) Since(now time.Time) time.Time {
-	since := now
-	for _, b := range a.books {
-		if from, _ := b.budget.WindowAt(now); from.Before(since) {
-			since = from
-		}
-	}
-	return since
 }
 
 // Notices returns what the log should say since the last call, the oldest first. Each is given once in a window for each key;

@@ -3,7 +3,6 @@ package budget_test
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"math"
 	"runtime"
 	"slices"
@@ -373,32 +372,6 @@ func TestFrees(t *testing.T) {
 		t.Errorf("verdict %d", v)
 	}
 	a.Settle(start, &hold, nil)
-}
-
-// Rows of an earlier run are counted from where the earliest window begins. An error ends that.
-func TestLoad(t *testing.T) {
-	a := budget.New([]policy.Budget{daily("10"), {Name: "monthly", Every: policy.EveryMonth, Zone: "Europe/Berlin", Cap: usd("100")}})
-	now := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
-	if since := a.Since(now); !since.Equal(now.Add(-24 * time.Hour)) {
-		t.Errorf("since %v", since)
-	}
-	now = time.Date(2026, 12, 15, 9, 0, 0, 0, time.UTC)
-	if since := a.Since(now); !since.Equal(time.Date(2026, 11, 30, 23, 0, 0, 0, time.UTC)) {
-		t.Errorf("since %v", since)
-	}
-	broken := errors.New("broken")
-	var rows iter.Seq2[ledger.Row, error] = func(yield func(ledger.Row, error) bool) {
-		_ = yield(*row("1", "acme", "1", now.Add(-time.Hour)), nil) && yield(*row("2", "acme", "2", now.Add(-30*time.Hour)), nil) &&
-			yield(*exposed("3", "4", policy.Open, now), nil) && yield(ledger.Row{}, broken) && yield(*row("4", "acme", "1", now), nil)
-	}
-	if err := a.Load(now, rows); !errors.Is(err, broken) {
-		t.Errorf("%v", err)
-	}
-	check(t, state(t, a, "daily", now), "5", "4", "0")
-	check(t, state(t, a, "monthly", now), "7", "4", "0")
-	if since := budget.New(nil).Since(now); !since.Equal(now) {
-		t.Errorf("without budgets: since %v", since)
-	}
 }
 
 // Of very many exposures, the oldest can no longer be replaced. They go on to count, and a notice says so.
