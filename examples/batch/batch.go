@@ -31,6 +31,7 @@ type batch struct {
 	base     http.RoundTripper
 	provider *llmtest.Server // nil with -live
 	progress *progress
+	thrown   bool // the answers are thrown away
 }
 
 // A paidLine is what the ledger says of a line that may have been paid for.
@@ -85,7 +86,7 @@ func (b *batch) start(ctx context.Context, stdout io.Writer, signals <-chan os.S
 
 // rehearse has made-up requests written, if there are none, and the answers thrown away, if they have no file.
 func (b *batch) rehearse(dir string) error {
-	if b.set.throwaway() {
+	if b.thrown = b.set.throwaway(); b.thrown {
 		b.set.inTemp(dir)
 	}
 	if b.set.in != "" {

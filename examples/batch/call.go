@@ -108,6 +108,10 @@ func (b *batch) stopFor(ctx context.Context, err error) error {
 	late := func() bool { return !b.set.finishBy.IsZero() && errors.As(err, &refusal) && refusal.Wait > 0 }
 	switch {
 	case errors.As(err, &spent) && spent.NoBound == "" && spent.Most <= spent.Cap: // later lines would be refused as well
+		if spent.Budget == budgetName {
+			return fmt.Errorf("%w: $%s spent and $%s held of $%s, and the next line can cost $%s; raise -budget, or lower what lines can cost, such as their max_completion_tokens",
+				errBudget, spent.Spent, spent.Held, spent.Cap, spent.Most)
+		}
 		return fmt.Errorf("%w: %w", errBudget, err)
 	case ctx.Err() != nil:
 		return errInterrupted

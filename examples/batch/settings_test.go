@@ -30,7 +30,7 @@ func TestSettings(t *testing.T) {
 		t.Errorf("%+v, %v", set, err)
 	}
 	p, err := set.chosen()
-	if err != nil || p.Tier != policy.Flex || p.Fallback != policy.Standard || p.Class != policy.ClassBatch || len(p.Limits) != 1 || p.Limits[0].TokensPerMinute != 1000 {
+	if err != nil || p.Tier != policy.Flex || p.Fallback != policy.Standard || p.Class != policy.ClassBatch || len(p.Limits) != 2 || p.Limits[1].TokensPerMinute != 1000 {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
