@@ -93,15 +93,23 @@ func TestLearnOdd(t *testing.T) {
 	within(t, "output", asked.Output, 300, 25)
 }
 
-// A small prompt, of which much is what the provider adds, changes little for large ones.
+// A small prompt, of which most is what the provider adds, changes nothing for large ones.
 func TestLearnSmall(t *testing.T) {
 	var l Learner
 	c := callOf("gpt-5")
-	for range 20 {
+	for range 40 {
 		l.Learn(c, Estimate{Text: 4000}, answer(price.Usage{Input: 4000}))
 		l.Learn(c, Estimate{Text: 10}, answer(price.Usage{Input: 500}))
 	}
-	within(t, "input", l.Asked(c, wire.Metering{}, Estimate{Text: 4000}, 0).Input, 4000, 10)
+	within(t, "large", l.Asked(c, wire.Metering{}, Estimate{Text: 4000}, 0).Input, 4000, 1)
+	within(t, "small", l.Asked(c, wire.Metering{}, Estimate{Text: 10}, 0).Input, 500, 10)
+
+	// What is known of large prompts holds for small ones of which nothing is known.
+	var large Learner
+	for range 20 {
+		large.Learn(c, Estimate{Text: 4000}, answer(price.Usage{Input: 6000}))
+	}
+	within(t, "unknown", large.Asked(c, wire.Metering{}, Estimate{Text: 10}, 0).Input, 15, 5)
 }
 
 // Where the provider does not count cached input, what is usually cached is not asked for.
