@@ -19,9 +19,9 @@ const (
 	reportTime = time.Minute
 )
 
-// moneyPause is how often a wait for money is looked at again although no attempt has given any back: what was spent leaves
-// the windows of budgets as time passes.
-const moneyPause = time.Second
+// pause is after how long a head that waits for money, or for a place that is kept for another, is looked at again although
+// nothing has changed there: what was spent leaves the windows of budgets as time passes.
+const pause = time.Second
 
 // Local is the [Limiter] of one process: of rates, days, permits and money. It must be made by [NewLocal].
 //
@@ -65,6 +65,7 @@ type waiter struct {
 	line    *line // nil if it never stood in one
 	arrived uint64
 	batch   bool
+	pays    bool // a budget matched it when it came
 	state   state
 	err     error         // if it is refused
 	decided chan struct{} // closed when it is admitted or refused
@@ -144,7 +145,7 @@ func (q *Local) await(ctx context.Context, w *waiter, r *Request) (Permit, error
 		defer timer.Stop()
 		late = timer.C
 	}
-	if w.claim != nil {
+	if w.pays {
 		timer := time.NewTimer(r.MaxWait)
 		defer timer.Stop()
 		poor = timer.C
@@ -204,7 +205,7 @@ func (q *Local) enter(ctx context.Context, r *Request) (*waiter, error) {
 		call: r.Call, provider: r.Subject.Provider, operation: r.Subject.Operation, model: r.Subject.Model,
 		amounts: amountsOf(r.Tokens)}
 	if len(q.refs) > 0 {
-		w.claim = &claim{until: now.elapsed + r.MaxWait}
+		w.pays, w.claim = true, &claim{until: now.elapsed + r.MaxWait}
 	}
 	if err := q.join(now, w); err != nil {
 		return nil, err

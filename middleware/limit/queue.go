@@ -114,6 +114,7 @@ func (s *spot) out() {
 
 // park has the line wait for one of its places.
 func (q *Local) park(l *line, at int) {
+	moves := l.at != at
 	l.at = at
 	class := 0
 	if l.late() {
@@ -132,6 +133,9 @@ func (q *Local) park(l *line, at int) {
 		s.put(&p.passing[class])
 		if l.protected && (p.keeper == nil || l.before(p.keeper.late(), p.keeper.head.arrived)) {
 			p.keeper = l
+		}
+		if moves && p.keeper == l {
+			q.touch(p) // what is kept depends on where the line waits
 		}
 	}
 }

@@ -169,7 +169,7 @@ func (q *Local) examine(now instant, w *waiter, l *line, p *queue) (at int, wait
 		default:
 			return 0, 0, q.poor(now, w, errTooLong)
 		}
-		return len(w.buckets) + i, moneyPause, nil
+		return len(w.buckets) + i, pause, nil
 	}
 	return -1, 0, nil
 }
@@ -183,12 +183,14 @@ func (q *Local) opens(now instant, w *waiter, late bool, l *line, b *bucket) (ti
 	if first := p.first(); first != nil && first != l && first.before(late, w.arrived) {
 		return 0, false
 	}
-	var kept amounts
-	permits := 0
-	if k := p.keeper; k != nil && k != l && k.before(late, w.arrived) {
-		kept, permits = q.kept(now, k, b)
+	wait, open := b.open(now, &w.amounts, &amounts{}, 0)
+	if k := p.keeper; open && k != nil && k != l && k.before(late, w.arrived) {
+		kept, permits := q.kept(now, k, b)
+		if _, open := b.open(now, &w.amounts, &kept, permits); !open {
+			return pause, false // what is kept also depends on other places
+		}
 	}
-	return b.open(now, &w.amounts, &kept, permits)
+	return wait, open
 }
 
 // kept returns what a bucket keeps for the head of a line that is held back elsewhere. That is nothing if the head is known to
