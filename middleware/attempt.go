@@ -146,6 +146,7 @@ func (a *attempt) receive(ctx context.Context, out *http.Request, resp *http.Res
 			return nil, a.redirectError(fmt.Sprintf("%s answers %d, and", out.URL.Host, resp.StatusCode), host)
 		}
 	default:
+		a.c.learn(resp, nil)
 		a.answered(ctx, resp)
 	}
 	return resp, nil
@@ -364,6 +365,7 @@ func (a *attempt) rejected(resp *http.Response) {
 	if name := resp.Header.Get(refusalHeader); name == kinds[ErrAmbiguous] || name == kinds[ErrTimeout] {
 		f = wire.Rejection{Outcome: policy.Ambiguous, Code: f.Code} // by a proxy of ours beneath: its status does not count
 	}
+	c.learn(resp, &f)
 	a.final = strings.EqualFold(strings.TrimSpace(resp.Header.Get(shouldRetry)), "false")
 	a.row.Outcome, a.row.Evidence, a.row.Reason, a.row.ErrorCode = f.Outcome, f.Evidence, f.Reason, f.Code
 	if c.errand != nil {

@@ -111,3 +111,11 @@ func (u *prefixUse) want(w *wire.Want) {
 		w.Held = wire.Held{Prefix: u.prefix, Turns: u.turns}
 	}
 }
+
+// uses returns the content that a cache of ours holds for the call; nil if it uses none.
+func (u *prefixUse) uses() *held {
+	if u == nil {
+		return nil
+	}
+	return u.held
+}

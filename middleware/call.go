@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
 	"github.com/skinflint-go/skinflint/transport/wire"
@@ -69,10 +70,11 @@ type call struct {
 
 	nested atomic.Pointer[Error] // the refusal of a chain beneath, which may run on other goroutines
 	// More of the above, beside each other because they take less room so:
-	explained bool // written when it begins: it is only explained, so nothing is logged
-	caches    bool // written when it begins: a link chooses context caches
-	tiers     bool // written in begin: a link decides the tier of each attempt
-	paid      bool // written in before: it was taken from the retry quota
+	needs     limit.Needs // written when it begins: of the limiters of its links
+	explained bool        // written when it begins: it is only explained, so nothing is logged
+	caches    bool        // written when it begins: a link chooses context caches
+	tiers     bool        // written in begin: a link decides the tier of each attempt
+	paid      bool        // written in before: it was taken from the retry quota
 	sdkRetry  int32
 	maxBilled int32 // written in begin: see policy.History
 	exhausted int32 // written by the chain: the retry quota that kept the call from being sent again
@@ -171,13 +173,17 @@ func badPolicy(err error) *Error {
 // load reads the body of a call that may be edited, and takes over that of any other. On the way the body is hashed if the
 // client may repeat the call.
 func (c *call) load() error {
+	var also []io.Writer
+	if counter := c.counts(); counter != nil {
+		also = append(also, counter)
+	}
 	if !c.repeat.known {
-		return c.read()
+		return c.read(also...)
 	}
 	h := hashes.Get().(*maphash.Hash)
 	defer hashes.Put(h)
 	h.SetSeed(hashSeed)
-	err := c.read(h)
+	err := c.read(append(also, h)...)
 	sum := uint64(0) // all bodies that cannot be hashed count as one
 	if c.body.Written() {
 		sum = h.Sum64()
@@ -378,7 +384,7 @@ func (c *call) noteRepeatable(o policy.Outcome) {
 
 // emit gives a row to all sinks, and to the limiter if the row is money for which no permit stands.
 func (c *call) emit(row *ledger.Row) {
-	if c.rules.spender != nil {
+	if c.rules != nil && c.rules.spender != nil {
 		spend(c.rules.spender, c, row)
 	}
 	for _, sink := range c.sinks {

@@ -149,7 +149,7 @@ func (ch *chain) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !ok {
 		return ch.sender.base.RoundTrip(ch.untouched(req))
 	}
-	r := &run{call: call{engine: ch.engine, again: ch, caches: ch.parts&policy.CachePart != 0, rules: ch.rules.Load(), dialect: dialect, wire: facts}, chain: ch}
+	r := &run{call: call{engine: ch.engine, again: ch, caches: ch.parts&policy.CachePart != 0, rules: ch.rules.Load(), needs: ch.needs, dialect: dialect, wire: facts}, chain: ch}
 	resp, err := r.do(req)
 	c := &r.call
 	c.returned.Store(true)

@@ -48,7 +48,7 @@ type engine struct {
 }
 
 func newEngine() *engine {
-	e := &engine{router: new(wire.Router), book: new(price.Book), limitSalt: rand.Text(), counts: tokens.Default}
+	e := &engine{router: new(wire.Router), book: new(price.Book), limitSalt: rand.Text(), counts: tokens.Heuristic{}}
 	e.stalled = e.logStall // once, and not for each call
 	e.caching.prices = func() *price.Catalog { return e.book.Catalog() }
 	e.caching.logger = e.logger
@@ -173,7 +173,9 @@ func (r *ruling) limit(now *rules, e *engine) error {
 		now.limiter = l
 	case e.limiter != nil:
 	case r.local != nil:
-		r.local.Update(limits, budgets)
+		if err := r.local.Update(limits, budgets); err != nil {
+			return err
+		}
 	case len(limits)+len(budgets) > 0:
 		r.local = limit.NewLocal(limits, budgets)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -29,6 +30,7 @@ type Explanation struct {
 	NotDone    []string    // what is set and will not be done, with the reason: "flex: 45s left, it needs 1m0s"
 	Cache      string      // the registered context cache that it would use, or why it uses none; "" if none is registered
 	Limits     []string    // those that match: "500 requests per minute, 32 at once", and who holds all permits of one
+	Budgets    []string    // those that match, and how they stand: "nightly: $4.20 spent and $0.35 held of $25 in 24h"
 	Worst      *price.Pico // the most that the call can cost; nil if that is not known
 }
 
@@ -119,6 +121,11 @@ func (e *Explanation) explain(c *call) {
 			e.Limits = append(e.Limits, describe(state))
 		}
 	}
+	for _, b := range c.rules.resolver.Budgets() {
+		if b.Match.Matches(&subject, c.options.Tags()) {
+			e.Budgets = append(e.Budgets, c.describeBudget(&b, &subject))
+		}
+	}
 	if worst, err := c.account(c.start).worst(settings.Plan); err == nil && c.wire.Fees == wire.NoTools {
 		e.Worst = &worst
 	}
@@ -145,6 +152,17 @@ func (e *Explanation) explainTier(c *call) {
 	default:
 		e.Settings[0] = policy.Setting{Name: "tier", Value: first, From: "the model has rejected the tier"}
 	}
+}
+
+// describeBudget returns how a budget of the call stands.
+func (c *call) describeBudget(b *policy.Budget, s *policy.Subject) string {
+	state := budget.State{Budget: *b, Key: policy.KeyText(b.Per, policy.KeyOf(b.Per, s, c.settings.Plan.First(), "", c.options.Tags()))}
+	for _, known := range c.rules.budgets() {
+		if known.Budget.Name == b.Name && known.Key == state.Key {
+			state = known
+		}
+	}
+	return state.String()
 }
 
 // describe returns the text of a limit and, if all its permits are held, of those who hold them.
@@ -179,6 +197,9 @@ func (e Explanation) String() string {
 	}
 	for _, l := range e.Limits {
 		fmt.Fprintf(w, "limit\t%s\n", l)
+	}
+	for _, b := range e.Budgets {
+		fmt.Fprintf(w, "budget\t%s\n", b)
 	}
 	if e.Worst != nil {
 		fmt.Fprintf(w, "costs at most\t$%s\n", *e.Worst)

@@ -1,18 +1,21 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
+	"github.com/skinflint-go/skinflint/middleware/tokens"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
@@ -20,8 +23,10 @@ import (
 // A reservation is what a call asks of limits and budgets, before each of its attempts.
 type reservation struct {
 	request limit.Request
-	learner limit.Learner // learns from the answers; nil: none does
-	tokens  estimate
+	learner limit.Learner  // learns from the answers; nil: none does
+	counter tokens.Counter // counts the body; nil: it is not counted, or was
+	counted bool
+	tokens  tokens.Estimate
 }
 
 // reserve waits until a limiter admits the next attempt, and has the permit given back when that has ended.
@@ -54,7 +59,7 @@ func (c *call) prepare(needs limit.Needs) {
 	*r = limit.Request{
 		Subject: c.subject(), Tier: c.step.Tier, Tags: c.options.Tags(), Class: c.settings.Class,
 		Call: c.id, Attempt: c.attempts + 1,
-		Deadline: c.deadline, MaxWait: c.settings.MaxWait, Zone: c.wire.Metering.Location(), Stalled: c.engine.stalled,
+		Deadline: c.deadline, MaxWait: c.settings.MaxWait, Zone: policy.ZoneOf(c.wire.Metering.Zone), Stalled: c.engine.stalled,
 	}
 	if !c.tiers {
 		r.Tier = c.wire.Tier
@@ -67,8 +72,36 @@ func (c *call) prepare(needs limit.Needs) {
 		r.Cost, r.NoBound = c.most(r.Tier)
 	}
 	if needs.Tokens {
-		r.Tokens = c.estimated()
+		r.Tokens = c.askedTokens()
 	}
+}
+
+// counts returns a writer that counts the tokens of the request's body; nil if no limit needs them.
+func (c *call) counts() io.Writer {
+	if !c.needs.Tokens && !c.rules.needs.Tokens || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
+		return nil
+	}
+	c.reserved = &reservation{counter: c.engine.counts.Counter()}
+	return c.reserved.counter
+}
+
+// askedTokens returns what the attempt is estimated to count for in limits on tokens.
+func (c *call) askedTokens() limit.Tokens {
+	r := c.reserved
+	if !r.counted && r.counter != nil {
+		subject := c.subject()
+		r.tokens, r.counted = r.counter.Estimate(&subject), true
+		r.counter.Release()
+		r.counter = nil
+	}
+	if !c.body.Written() { // it is too long to be read before it is sent
+		r.tokens.Text = max(r.tokens.Text, c.body.Size()/4)
+	}
+	if name := cmp.Or(c.wire.Cache, c.cache); name != "" && c.prefix.uses() == nil {
+		r.tokens.Held = c.engine.stored.tokens(name)
+	}
+	_, most, _ := c.engine.book.Catalog().Limits(cmp.Or(c.wire.Prices, c.wire.Provider), c.wire.Model)
+	return c.engine.learned.Asked(&c.wire, c.wire.Metering, r.tokens, most)
 }
 
 // keyName returns the fingerprint of the request's credentials that limiters get.
@@ -112,7 +145,7 @@ func (c *call) onlyCheapest(e *budget.Error) bool {
 	}
 	for _, t := range c.settings.Plan {
 		if t != cheapest {
-			c.skipped = both(c.skipped, fmt.Sprintf("%s: the budget %s allows only the cheapest tier", t, e.Name()))
+			c.skipped = both(c.skipped, fmt.Sprintf("%s: the budget %s allows only the cheapest tier of the plan", t, e.Budget))
 		}
 	}
 	settings := *c.settings
@@ -130,9 +163,13 @@ func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
 	if permit == nil {
 		return
 	}
-	asked, est := r.request.Tokens, r.tokens
+	asked := r.request.Tokens
 	c.atEnd = append(c.atEnd, guarded(func(row *ledger.Row) {
-		permit.Release(c.counts(row, asked, est))
+		if row != nil && r.counted {
+			c.engine.learned.Learn(&c.wire, r.tokens, row)
+		}
+		permit.Release(tokens.Counted(&c.wire, c.wire.Metering, asked, row))
+		c.engine.logNotices(l)
 	}, c.engine.logger(), "the limiter"))
 }
 
@@ -171,5 +208,17 @@ func (c *call) cancelable() (ctx context.Context, stop func()) {
 func spend(l limit.Spender, c *call, row *ledger.Row) {
 	if row.Outcome == policy.Storage || row.Settles || c.wire.Kind == wire.Poll {
 		l.Spend(row)
+		c.engine.logNotices(l)
+	}
+}
+
+// logNotices logs what budgets have to say: that much is spent, or more than the cap.
+func (e *engine) logNotices(limiter any) {
+	l, ok := limiter.(interface{ Notices() []budget.Notice })
+	if !ok {
+		return
+	}
+	for _, n := range l.Notices() {
+		e.logger().Warn("skinflint: " + n.String())
 	}
 }

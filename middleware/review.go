@@ -13,7 +13,7 @@ import (
 // review returns what of a policy has no effect, and an error if it names a provider or an operation that does not exist.
 // That is no error where one of the program's own dialects does not say which calls it recognises.
 func (e *engine) review(p *policy.Policy) ([]*policy.FieldError, error) {
-	if len(p.Rules) == 0 && len(p.Limits) == 0 && p.Cache == (policy.Cache{}) {
+	if len(p.Rules) == 0 && len(p.Limits) == 0 && len(p.Budgets) == 0 && p.Cache == (policy.Cache{}) {
 		return nil, nil
 	}
 	known, whole := e.router.Known()
@@ -63,6 +63,9 @@ func (e *engine) unknownModels(p *policy.Policy, known []policy.Known) (list []*
 	}
 	for i := range p.Limits {
 		check(fmt.Sprintf("Limits[%d]", i), p.Limits[i].Match)
+	}
+	for i := range p.Budgets {
+		check(fmt.Sprintf("Budgets[%d]", i), p.Budgets[i].Match)
 	}
 	return list
 }

@@ -87,7 +87,7 @@ func New(options ...Option) (*Stack, error) {
 		{link: tierLink{}, rank: tierRank, enforces: policy.TierPart},
 		{link: cacheLink{}, rank: cacheRank, enforces: policy.CachePart},
 		{link: new(budgetLink), rank: budgetRank, enforces: policy.BudgetPart},
-		{link: new(limitLink), rank: limitRank, enforces: policy.LimitPart},
+		{link: new(limitLink), rank: limitRank, enforces: policy.LimitPart | policy.ClassPart},
 	}
 	s.build()
 	return s, nil
@@ -186,17 +186,18 @@ func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Re
 }
 
 // SetPolicy puts another policy in force, for calls that begin from now on. An invalid policy is a [*policy.FieldError], and
-// changes nothing. If its limits differ from those before, they start from zero: attempts that are under way do not count
-// against them.
+// changes nothing. Limits and budgets that stay as they are keep their state. A limit that is
+// new starts from zero, and a budget that is new counts what the store has of its window: attempts that are under way do not
+// count against either. An error that the store returns is returned when the policy is in force already.
 func (s *Stack) SetPolicy(p policy.Policy) error {
 	if !s.ready() {
 		return errNotReady()
 	}
-	err := s.rules.set(p, s.engine)
-	if err == nil {
-		s.rules.warn(s.engine)
+	if err := s.rules.set(p, s.engine); err != nil {
+		return err
 	}
-	return err
+	s.rules.warn(s.engine)
+	return s.rules.reload(context.Background(), s.store, s.engine)
 }
 
 // Limits returns how the limits of the policy in force stand: how many calls they hold back, and which calls have held their

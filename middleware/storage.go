@@ -59,6 +59,16 @@ func (s *caches) account(row *ledger.Row, a account, is wire.Stored) *ledger.Row
 	return s.change(row, a, is)
 }
 
+// tokens returns how many tokens a context cache holds; 0 if that is not known.
+func (s *caches) tokens(name string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.byName.values[storedName(name)]; c != nil {
+		return c.tokens
+	}
+	return 0
+}
+
 // deleted reports whether a cache is gone after the attempt to delete it.
 func (s *caches) deleted(row *ledger.Row, name string) bool {
 	s.mu.Lock()

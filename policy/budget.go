@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -14,7 +16,7 @@ type Budget struct {
 
 	Match Match
 
-	// Per gives each value of these dimensions a budget of its own: see [Limit.Per].
+	// Per gives each value of these dimensions a budget of its own: those of [Limit.Per] but "key", which rows do not have.
 	Per []string
 
 	// Window is a sliding window: the budget counts what was spent within it until now. Either Window or Every is set.
@@ -46,3 +48,64 @@ const (
 	EveryWeek   Period = "week"
 	EveryMonth  Period = "month"
 )
+
+const (
+	minWindow = time.Minute
+	maxWindow = 366 * 24 * time.Hour
+
+	// maxCap leaves room in a price.Pico for what is spent, what is held and one call more.
+	maxCap = 4_000_000 * price.USD
+)
+
+// periods are the windows of the calendar, each of which lies within one of the next except for a week in a month.
+var periods = []Period{EveryMinute, EveryHour, EveryDay, EveryWeek, EveryMonth}
+
+func (b *Budget) validate(prefix string) error {
+	if err := b.Match.validate(prefix + "Match."); err != nil {
+		return err
+	}
+	if err := checkName(prefix+"Name", b.Name); err != nil {
+		return err
+	}
+	if err := checkPer(prefix+"Per", b.Per); err != nil {
+		return err
+	}
+	if slices.Contains(b.Per, "key") {
+		return &FieldError{prefix + "Per", quote("key"), "rows do not say which key an attempt had, so that what was spent cannot be read from a ledger; use a tag"}
+	}
+	if err := b.checkWindow(prefix); err != nil {
+		return err
+	}
+	switch {
+	case b.Cap < 0:
+		return &FieldError{prefix + "Cap", b.Cap, "it must not be negative"}
+	case b.Cap == 0:
+		return &FieldError{prefix + "Cap", b.Cap, "a budget needs a Cap; for no spending at all, do not send the calls"}
+	case b.Cap > maxCap:
+		return &FieldError{prefix + "Cap", b.Cap, fmt.Sprintf("it is more than %v US dollars, the most that a budget can have", maxCap)}
+	}
+	if err := checkCount(prefix+"WarnPercent", int64(b.WarnPercent), 100); err != nil {
+		return err
+	}
+	return checkCount(prefix+"CheapestPercent", int64(b.CheapestPercent), 100)
+}
+
+func (b *Budget) checkWindow(prefix string) error {
+	switch {
+	case b.Window == 0 && b.Every == "":
+		return &FieldError{prefix + "Window", b.Window, "a budget needs either Window or Every"}
+	case b.Window != 0 && b.Every != "":
+		return &FieldError{prefix + "Every", quote(string(b.Every)), "a budget has either Window or Every"}
+	case b.Every != "" && !slices.Contains(periods, b.Every):
+		return &FieldError{prefix + "Every", quote(string(b.Every)), "want minute, hour, day, week or month"}
+	case b.Window < 0:
+		return &FieldError{prefix + "Window", b.Window, "it must not be negative"}
+	case b.Every == "" && b.Window < minWindow:
+		return &FieldError{prefix + "Window", b.Window, "it is shorter than a minute, which is the shortest window"}
+	case b.Window > maxWindow:
+		return &FieldError{prefix + "Window", b.Window, "it is longer than 366 days, which is the longest window"}
+	case b.Every == "" && b.Zone != "":
+		return &FieldError{prefix + "Zone", quote(b.Zone), "it needs Every: a sliding window begins nowhere"}
+	}
+	return checkZone(prefix+"Zone", b.Zone)
+}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/skinflint-go/skinflint/policy/price"
 )
@@ -26,17 +27,22 @@ const (
 	maxDuration = 24 * time.Hour // no provider takes longer; a longer duration is a mistaken unit
 	maxAttempts = 1000
 	maxRate     = 100_000_000
+	maxRequests = 1_000_000_000
+	maxAtOnce   = 1_000_000
+	maxTokens   = 1_000_000_000_000
 
 	maxTagKey   = 64
 	maxTagValue = 256
 )
 
 // checkKind checks a field by its type. A count may be at most most.
-func checkKind(field string, at any, most int) error {
+func checkKind(field string, at any, most int64) error {
 	switch v := at.(type) {
 	case *time.Duration:
 		return checkDuration(field, *v)
 	case *int:
+		return checkCount(field, int64(*v), most)
+	case *int64:
 		return checkCount(field, *v, most)
 	case *price.Pico:
 		return checkMoney(field, *v)
@@ -54,7 +60,7 @@ func checkDuration(field string, d time.Duration) error {
 	return nil
 }
 
-func checkCount(field string, n, most int) error {
+func checkCount(field string, n, most int64) error {
 	switch {
 	case n < 0:
 		return &FieldError{field, n, "it must not be negative"}
@@ -62,6 +68,10 @@ func checkCount(field string, n, most int) error {
 		return &FieldError{field, n, fmt.Sprintf("it is more than %d", most)}
 	}
 	return nil
+}
+
+func checkClass(field string, c Class) error {
+	return checkWord(field, c, ClassInteractive, ClassBatch)
 }
 
 func checkTier(field string, t Tier) error {
@@ -107,6 +117,36 @@ func checkTag(field, key, value string) error {
 		return &FieldError{field, fmt.Sprintf("%.20q...", key), fmt.Sprintf("a tag's name has at most %d bytes", maxTagKey)}
 	case len(value) > maxTagValue:
 		return &FieldError{field, fmt.Sprintf("%q", key), fmt.Sprintf("a tag's value has at most %d bytes", maxTagValue)}
+	}
+	return nil
+}
+
+// checkName checks the name of a limit or a budget, which errors, logs and shared stores contain.
+func checkName(field, name string) error {
+	switch {
+	case name == "":
+		return &FieldError{field, quote(name), "it needs a name"}
+	case len(name) > maxTagKey:
+		return &FieldError{field, quote(name), fmt.Sprintf("a name has at most %d bytes", maxTagKey)}
+	case !utf8.ValidString(name):
+		return &FieldError{field, quote(name), "a name is text in UTF-8"}
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return &FieldError{field, quote(name), "a name holds no control characters"}
+	case strings.TrimSpace(name) != name:
+		return &FieldError{field, quote(name), "it begins or ends with a space"}
+	}
+	return nil
+}
+
+func checkZone(field, zone string) error {
+	switch zone {
+	case "":
+		return nil
+	case "Local":
+		return &FieldError{field, quote(zone), "it is another zone on each machine; name the zone"}
+	}
+	if _, err := location(zone); err != nil {
+		return &FieldError{field, quote(zone), "it is not in this machine's database of time zones, as Europe/Berlin is; a program without a database imports time/tzdata"}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 type Options struct {
 	tier     Tier
 	fallback Tier
+	class    Class
 	attempts int
 	double   bool // AllowDoubleBilling
 	deferred bool // AllowDeferredCost
@@ -137,6 +138,16 @@ func MaxCost(most price.Pico) Option {
 // Skipped of their rows says that MaxCost did not hold.
 func AllowDeferredCost() Option { return func(o *Options) { o.deferred = true } }
 
+// AsClass sets the place of a call among those that wait for the same limits: [ClassInteractive] or [ClassBatch].
+func AsClass(c Class) Option {
+	return func(o *Options) {
+		if err := checkClass("AsClass", c); err != nil || c == "" {
+			o.fail(&FieldError{"AsClass", quote(string(c)), "want interactive or batch"})
+		}
+		o.class = c
+	}
+}
+
 // AllowDoubleBilling also sends again what may have been billed.
 func AllowDoubleBilling() Option {
 	return func(o *Options) {
@@ -145,7 +156,7 @@ func AllowDoubleBilling() Option {
 	}
 }
 
-// Tag attaches a name and a value to the call's rows, and to what rules and limits match. A name has 1 to 64 bytes, a
+// Tag attaches a name and a value to the call's rows, and to what rules, limits and budgets match. A name has 1 to 64 bytes, a
 // value at most 256; neither has control characters.
 func Tag(name, value string) Option {
 	return func(o *Options) {
@@ -230,7 +241,7 @@ func (o *Options) policy() Policy {
 	if o == nil {
 		return Policy{}
 	}
-	p := Policy{Tier: o.tier, Fallback: o.fallback, MaxAttempts: o.attempts, AllowDoubleBilling: o.double}
+	p := Policy{Tier: o.tier, Fallback: o.fallback, MaxAttempts: o.attempts, AllowDoubleBilling: o.double, Class: o.class}
 	if o.noCache {
 		p.Cache.Mode, p.Cache.Writes = CacheOff, WritesOff
 	}
@@ -239,5 +250,5 @@ func (o *Options) policy() Policy {
 
 // changesPolicy reports whether policy returns more than the zero Policy.
 func (o *Options) changesPolicy() bool {
-	return o != nil && (o.tier != "" || o.fallback != "" || o.attempts != 0 || o.double || o.noCache)
+	return o != nil && (o.tier != "" || o.fallback != "" || o.attempts != 0 || o.double || o.noCache || o.class != "")
 }

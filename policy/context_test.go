@@ -13,7 +13,7 @@ import (
 func TestOptionsRefused(t *testing.T) {
 	for field, option := range map[string]Option{
 		"OnTier": OnTier("x"), "FallBackTo": FallBackTo("x"), "MaxAttempts": MaxAttempts(0), "CachedContent": CachedContent("a b"),
-		"MaxCost": MaxCost(-1), "Tag": Tag("", "x"),
+		"MaxCost": MaxCost(-1), "AsClass": AsClass("urgent"), "Tag": Tag("", "x"),
 	} {
 		ctx := With(With(context.Background(), option), Tag("still", "there"))
 		var bad *FieldError
@@ -21,7 +21,7 @@ func TestOptionsRefused(t *testing.T) {
 			t.Errorf("want an error about %s, got %v", field, err)
 		}
 	}
-	for _, option := range []Option{Tag(strings.Repeat("k", 65), ""), Tag("k", strings.Repeat("v", 257)), Tag("k", "a\x00"), OnTier("")} {
+	for _, option := range []Option{Tag(strings.Repeat("k", 65), ""), Tag("k", strings.Repeat("v", 257)), Tag("k", "a\x00"), OnTier(""), AsClass("")} {
 		if From(With(context.Background(), option)).Err() == nil {
 			t.Error("no error")
 		}

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 func TestKeysSayWhatZeroMeans(t *testing.T) {
@@ -26,27 +28,36 @@ func TestKeysSayWhatZeroMeans(t *testing.T) {
 }
 
 func TestKeysAreCopies(t *testing.T) {
-	Keys()[0].Name, LimitKeys()[0].Name = "x", "x"
-	if Keys()[0].Name == "x" || LimitKeys()[0].Name == "x" {
+	Keys()[0].Name, LimitKeys()[0].Name, BudgetKeys()[0].Name = "x", "x", "x"
+	if Keys()[0].Name == "x" || LimitKeys()[0].Name == "x" || BudgetKeys()[0].Name == "x" {
 		t.Error("a caller can change the table")
 	}
 }
 
-// Every field of a Limit but Match has a key, which reads and writes that field.
-func TestLimitKeysAreWhole(t *testing.T) {
-	keys := LimitKeys()
-	fields := reflect.TypeFor[Limit]()
+// Every field of a Limit and of a Budget but Match has a key, which reads and writes that field.
+func TestLimitKeysAreWhole(t *testing.T)  { checkKeys(t, LimitKeys()) }
+func TestBudgetKeysAreWhole(t *testing.T) { checkKeys(t, BudgetKeys()) }
+
+func checkKeys[T any](t *testing.T, keys []Key[T]) {
+	t.Helper()
+	fields := reflect.TypeFor[T]()
 	if len(keys) != fields.NumField()-1 {
 		t.Errorf("%d keys for %d fields and Match", len(keys), fields.NumField()-1)
 	}
 	for _, k := range keys {
-		var l Limit
-		want := one(t, k.At(&l))
-		if got := reflect.ValueOf(l).FieldByName(k.Field); !got.IsValid() || got.Interface() != want {
+		v := new(T)
+		want := one(t, k.At(v))
+		if got := reflect.ValueOf(*v).FieldByName(k.Field); !got.IsValid() || !reflect.DeepEqual(got.Interface(), want) {
 			t.Errorf("the key %s is of another field than %s", k.Name, k.Field)
 		}
 		if k.Name == "" || k.Example == "" || k.Doc == "" {
 			t.Errorf("the key lacks something: %+v", k)
+		}
+		switch k.At(v).(type) {
+		case *int, *int64, *price.Pico:
+			if k.most == 0 || k.Zero == "" {
+				t.Errorf("%s: a count needs a largest value, and words for what 0 means", k.Field)
+			}
 		}
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/skinflint-go/skinflint/internal/spell"
 )
 
-// A Known is a kind of call that exists, and that rules and limits can therefore select: an operation of a provider.
+// A Known is a kind of call that exists, and that rules, limits and budgets can therefore select: an operation of a provider.
 type Known struct {
 	Provider  string
 	Operation string
 	Tiers     []Tier // that the operation accepts
-	Free      bool   // it costs nothing, so no limit holds it back
+	Free      bool   // it costs nothing, so no limit holds it back, and no budget counts it
 
 	// What of [Cache] has an effect on it.
 	Caches     bool // it can read an explicit cache
@@ -23,25 +23,53 @@ type Known struct {
 }
 
 // Unmatched returns an error for each [Match] of the policy that can select nothing, because it names a provider or an
-// operation that is not among the known ones: "Rules[0].Match.Provider". It returns nil if there is none.
+// operation that is not among the known ones: "Rules[0].Match.Provider". So are a limit and a budget that select only calls
+// that cost nothing, and the Tier of a limit if no call that it selects takes the tier. It returns nil if there is none.
 func (p *Policy) Unmatched(known []Known) (errs []*FieldError) {
 	for i := range p.Rules {
 		if err := p.Rules[i].Match.unmatched(fmt.Sprintf("Rules[%d].Match.", i), known); err != nil {
 			errs = append(errs, err)
 		}
 	}
-	limited := slices.DeleteFunc(slices.Clone(known), func(k Known) bool { return k.Free })
 	for i := range p.Limits {
-		m, prefix := &p.Limits[i].Match, fmt.Sprintf("Limits[%d].Match.", i)
-		err := m.unmatched(prefix, known)
-		if err == nil && m.unmatched(prefix, limited) != nil {
-			err = &FieldError{prefix + "Operation", quote(m.Operation), "its calls cost nothing, and limits do not hold such calls back"}
+		l, prefix := &p.Limits[i], fmt.Sprintf("Limits[%d].", i)
+		err := l.Match.unmatchedOrFree(prefix+"Match.", known, ", and limits do not hold such calls back")
+		if err == nil {
+			err = l.tierNotTaken(prefix, known)
 		}
 		if err != nil {
 			errs = append(errs, err)
 		}
 	}
+	for i := range p.Budgets {
+		if err := p.Budgets[i].Match.unmatchedOrFree(fmt.Sprintf("Budgets[%d].Match.", i), known, ", so there is nothing to bound"); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return errs
+}
+
+// unmatchedOrFree is unmatched, and also returns an error if m selects only calls that cost nothing.
+func (m *Match) unmatchedOrFree(prefix string, known []Known, so string) *FieldError {
+	if err := m.unmatched(prefix, known); err != nil {
+		return err
+	}
+	if len(fitting(known, func(k Known) bool { return !k.Free && m.fitsKnown(k) })) > 0 {
+		return nil
+	}
+	if m.Operation == "" {
+		return &FieldError{prefix + "Provider", quote(m.Provider), "its calls cost nothing" + so}
+	}
+	return &FieldError{prefix + "Operation", quote(m.Operation), "its calls cost nothing" + so}
+}
+
+// tierNotTaken returns an error if no call that the limit selects takes its tier.
+func (l *Limit) tierNotTaken(prefix string, known []Known) *FieldError {
+	takes := func(k Known) bool { return !k.Free && l.Match.fitsKnown(k) && slices.Contains(k.Tiers, l.Tier) }
+	if l.Tier == "" || len(fitting(known, takes)) > 0 {
+		return nil
+	}
+	return &FieldError{prefix + "Tier", l.Tier, fmt.Sprintf("no call that the limit matches (%s) takes this tier", l.Match)}
 }
 
 func (m *Match) unmatched(prefix string, known []Known) *FieldError {

@@ -19,7 +19,8 @@ type Limit struct {
 	// RequestsPerMinute is how many attempts are sent in a minute. Zero: no limit.
 	RequestsPerMinute int
 
-	// Burst is how many of them may be sent at once after a pause. Default: a second's worth, at least 1.
+	// Burst is how many of them may be sent at once after a pause; it may be more than a minute's worth. Default: a second's
+	// worth, at least 1.
 	Burst int
 
 	// TokensPerMinute is how many tokens attempts use in a minute, as the provider counts them. Zero: no limit.
@@ -30,7 +31,8 @@ type Limit struct {
 	OutputTokensPerMinute int64
 
 	// TokenBurst is how many tokens may be used at once after a pause, in each of the limits per minute. A larger attempt
-	// waits for a full bucket, and those after it wait until the rest is paid. Default: ten seconds' worth, at least 1.
+	// waits for a full bucket, and those after it wait until the rest is paid. It may be more than a minute's worth. Default:
+	// ten seconds' worth, at least 1.
 	TokenBurst int64
 
 	// RequestsPerDay and TokensPerDay count from midnight to midnight. Zero: no limit.
@@ -56,3 +58,62 @@ const (
 	ClassInteractive Class = "interactive" // someone waits for the answer
 	ClassBatch       Class = "batch"       // goes after interactive calls, and is never starved by them
 )
+
+func (l *Limit) validate(prefix string) error {
+	if err := l.Match.validate(prefix + "Match."); err != nil {
+		return err
+	}
+	for _, k := range limitKeys {
+		if err := checkKind(prefix+k.Field, k.At(l), k.most); err != nil {
+			return err
+		}
+	}
+	if l.Name != "" {
+		if err := checkName(prefix+"Name", l.Name); err != nil {
+			return err
+		}
+	}
+	if err := checkTier(prefix+"Tier", l.Tier); err != nil {
+		return err
+	}
+	if err := checkPer(prefix+"Per", l.Per); err != nil {
+		return err
+	}
+	if err := checkZone(prefix+"Zone", l.Zone); err != nil {
+		return err
+	}
+	return l.whole(prefix)
+}
+
+// whole checks that the limit limits something, and that each field has the one that it is about. A limit that learns may have
+// any, as the provider's answers give it the others.
+func (l *Limit) whole(prefix string) error {
+	tokens := l.TokensPerMinute > 0 || l.InputTokensPerMinute > 0 || l.OutputTokensPerMinute > 0
+	day := l.RequestsPerDay > 0 || l.TokensPerDay > 0
+	switch {
+	case l.Learn:
+		return nil
+	case l.RequestsPerMinute == 0 && !tokens && !day && l.Concurrency == 0:
+		return &FieldError{prefix + "RequestsPerMinute", 0, "a limit needs one of RequestsPerMinute, TokensPerMinute, InputTokensPerMinute, " +
+			"OutputTokensPerMinute, RequestsPerDay, TokensPerDay, Concurrency and Learn"}
+	case l.Burst > 0 && l.RequestsPerMinute == 0:
+		return &FieldError{prefix + "Burst", l.Burst, "it needs RequestsPerMinute"}
+	case l.TokenBurst > 0 && !tokens:
+		return &FieldError{prefix + "TokenBurst", l.TokenBurst, "it needs TokensPerMinute, InputTokensPerMinute or OutputTokensPerMinute"}
+	case l.Zone != "" && !day:
+		return &FieldError{prefix + "Zone", quote(l.Zone), "it needs RequestsPerDay or TokensPerDay"}
+	}
+	return nil
+}
+
+// Bursts returns how many attempts may be sent at once after a pause: Burst or, if that is zero, its default. It returns 0
+// for a limit without RequestsPerMinute.
+func (l *Limit) Bursts() int {
+	switch {
+	case l.RequestsPerMinute == 0:
+		return 0
+	case l.Burst == 0:
+		return max(1, l.RequestsPerMinute/60)
+	}
+	return l.Burst
+}

@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// Merge returns one policy for links that were each given their own. Each field, Limits and Rules included, has the value
+// Merge returns one policy for links that were each given their own. Each field, Limits, Budgets and Rules included, has the value
 // that it has in the policies that set it. If two policies have different values, the error is a [*FieldError], so that
 // neither wins in silence. The result may be invalid although each policy is valid: see [Policy.Validate]. It shares
 // nothing with the policies.
@@ -23,6 +23,9 @@ func Merge(policies ...Policy) (Policy, error) {
 		}
 		var err error
 		if out.Limits, err = oneList("Limits", out.Limits, p.Limits); err != nil {
+			return Policy{}, err
+		}
+		if out.Budgets, err = oneList("Budgets", out.Budgets, p.Budgets); err != nil {
 			return Policy{}, err
 		}
 		if out.Rules, err = oneList("Rules", out.Rules, p.Rules); err != nil {

@@ -11,6 +11,7 @@ import (
 
 func TestMerge(t *testing.T) {
 	limits := []Limit{{Match: Match{Tags: map[string]string{"a": "b"}}, Concurrency: 1}}
+	budgets := []Budget{{Name: "a", Cap: price.USD, Per: []string{"model"}, Every: EveryDay}}
 	rules := []Rule{{Match: Match{Model: "m"}, Set: Policy{MaxWait: time.Second}}}
 	for _, test := range []struct {
 		name string
@@ -20,8 +21,8 @@ func TestMerge(t *testing.T) {
 		{"none", nil, Policy{}},
 		{"zero", []Policy{{}, {}}, Policy{}},
 		{"one", []Policy{{Tier: Flex, Limits: limits, Rules: rules}}, Policy{Tier: Flex, Limits: limits, Rules: rules}},
-		{"fields of each", []Policy{{Tier: Flex}, {}, {MaxAttempts: 2, Rules: rules}, {OnlyDocumented: true, Limits: limits}},
-			Policy{Tier: Flex, MaxAttempts: 2, OnlyDocumented: true, Limits: limits, Rules: rules}},
+		{"fields of each", []Policy{{Tier: Flex}, {}, {MaxAttempts: 2, Rules: rules}, {OnlyDocumented: true, Limits: limits}, {Budgets: budgets, Class: ClassBatch}},
+			Policy{Tier: Flex, MaxAttempts: 2, OnlyDocumented: true, Limits: limits, Budgets: budgets, Class: ClassBatch, Rules: rules}},
 		{"the same twice", []Policy{{Tier: Flex, Limits: limits, Rules: rules}, {Tier: Flex, Limits: append([]Limit(nil), limits...), Rules: rules}},
 			Policy{Tier: Flex, Limits: limits, Rules: rules}},
 	} {
@@ -37,6 +38,8 @@ func TestMergeConflicts(t *testing.T) {
 		"MaxAttempts": {{MaxAttempts: 2}, {MaxAttempts: 3}},
 		"MaxWait":     {{MaxWait: time.Minute}, {Patience: time.Second, MaxWait: time.Second}},
 		"Limits":      {{Limits: []Limit{{Concurrency: 1}}}, {Limits: []Limit{{Concurrency: 2}}}},
+		"Budgets":     {{Budgets: []Budget{{Cap: 1}}}, {Budgets: []Budget{{Cap: 2}}}},
+		"Class":       {{Class: ClassBatch}, {Class: ClassInteractive}},
 		"Rules":       {{Rules: []Rule{{}}}, {Rules: []Rule{{}, {}}}},
 	} {
 		p, err := Merge(in...)
@@ -59,6 +62,8 @@ func TestMergeConflicts(t *testing.T) {
 			*v = Flex
 		case *price.Pico:
 			*v = price.USD
+		case *Class:
+			*v = ClassInteractive
 		case *CacheMode:
 			*v = CacheOff
 		case *CacheTiming:

@@ -10,6 +10,7 @@ const (
 	RetryPart                     // sends again: MaxAttempts, MaxWait, MaxElapsed, RetryQuota, BackoffBase, BackoffMax, OnlyDocumented, AllowDoubleBilling
 	AttemptPart                   // sends an attempt and reads its answer: AttemptTimeout, StreamIdle, LeaveStreams
 	LimitPart                     // holds calls back: Limits
-	BudgetPart                    // bounds what a call may cost: the option MaxCost
+	BudgetPart                    // bounds what calls may cost: Budgets, and the option MaxCost
 	CachePart                     // makes and uses context caches: Cache
+	ClassPart                     // puts waiting calls in their order: Class
 )

@@ -71,7 +71,8 @@ type Policy struct {
 	// policy's.
 	Cache Cache
 
-	// Class is the place of a call among those that wait for the same limits. Default: [ClassInteractive].
+	// Class is the place of a call among those that wait for the same limits: [ClassInteractive] or [ClassBatch]. Default:
+	// interactive.
 	Class Class
 
 	// Limits bound how fast calls are sent; each holds back the calls that it matches. A Rule's Set has none.

@@ -69,6 +69,7 @@ func (v *variant) settle(o *Options, s *Subject) Settings {
 	out.AllowDoubleBilling = set.AllowDoubleBilling || out.AllowDoubleBilling
 	out.Cache.Mode, out.Cache.Writes = cmp.Or(set.Cache.Mode, out.Cache.Mode), cmp.Or(set.Cache.Writes, out.Cache.Writes)
 	out.Cache.Key = out.Cache.Key && !o.NoCache()
+	out.Class = cmp.Or(set.Class, out.Class)
 	return out
 }
 

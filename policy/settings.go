@@ -29,6 +29,7 @@ type Settings struct {
 	StreamIdle         time.Duration
 	LeaveStreams       bool
 	Cache              Cache
+	Class              Class
 }
 
 // FirstTier returns the tier of the first attempt. The time left is that until the call's deadline; negative: it has none.

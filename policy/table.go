@@ -68,10 +68,9 @@ var table = []row{
 	{
 		key: Key[Policy]{
 			Section: "retry", Name: "max_attempts", Field: "MaxAttempts", Example: "5",
-			Doc: "how often a call is sent at most",
+			Doc: "how often a call is sent at most", most: maxAttempts,
 		},
 		part: RetryPart,
-		most: maxAttempts,
 		off:  "1 sends a call once",
 		value: place[int]{
 			in:      func(p *Policy) *int { return &p.MaxAttempts },
@@ -119,10 +118,9 @@ var table = []row{
 	{
 		key: Key[Policy]{
 			Section: "retry", Name: "quota", Field: "RetryQuota", Example: "50",
-			Doc: "how many failures are sent again while nothing succeeds",
+			Doc: "how many failures are sent again while nothing succeeds", most: maxRate,
 		},
 		part: RetryPart,
-		most: maxRate,
 		value: place[int]{
 			in:      func(p *Policy) *int { return &p.RetryQuota },
 			settled: func(s *Settings) *int { return &s.RetryQuota },
@@ -286,19 +284,31 @@ var table = []row{
 	{
 		key: Key[Policy]{
 			Section: "cache", Name: "max_live", Field: "Cache.MaxLive", Example: "20",
-			Doc: "how many caches of a key may exist at once",
+			Doc: "how many caches of a key may exist at once", most: maxLive,
 		},
 		part: CachePart,
-		most: maxLive,
 		value: place[int]{
 			in:      func(p *Policy) *int { return &p.Cache.MaxLive },
 			settled: func(s *Settings) *int { return &s.Cache.MaxLive },
 			usual:   100,
 		},
 	},
+	{
+		key: Key[Policy]{
+			Name: "class", Field: "Class", Example: "interactive",
+			Doc: "interactive, or batch: waits for a limit behind those that are interactive",
+		},
+		part: ClassPart,
+		value: place[Class]{
+			in:      func(p *Policy) *Class { return &p.Class },
+			settled: func(s *Settings) *Class { return &s.Class },
+			usual:   ClassInteractive,
+		},
+		check: func(field string, p *Policy) error { return checkClass(field, p.Class) },
+	},
 }
 
-// Keys returns the settings of a policy in the order of their sections: all fields of [Policy] except Limits and Rules.
+// Keys returns the settings of a policy in the order of their sections: all fields of [Policy] except Limits, Budgets and Rules.
 func Keys() []Key[Policy] {
 	keys := make([]Key[Policy], len(table))
 	for i := range table {
@@ -320,7 +330,6 @@ type row struct {
 	key   Key[Policy]
 	part  Parts // the parts that enforce it together
 	value value
-	most  int                                 // of a count: the largest that is valid
 	off   string                              // what to write instead of 0, where 0 means a default
 	check func(field string, p *Policy) error // nil: it is checked by its type
 }
@@ -330,7 +339,7 @@ func (r *row) validate(prefix string, p *Policy) error {
 	if r.check != nil {
 		return r.check(field, p)
 	}
-	return checkKind(field, r.value.at(p), r.most)
+	return checkKind(field, r.value.at(p), r.key.most)
 }
 
 // A value gives access to a setting of any type.

@@ -9,11 +9,11 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-const allParts = TierPart | RetryPart | AttemptPart | LimitPart | BudgetPart | CachePart
+const allParts = TierPart | RetryPart | AttemptPart | LimitPart | BudgetPart | CachePart | ClassPart
 
 // A field is unenforced if, and only if, its own part is missing.
 func TestPolicyUnenforced(t *testing.T) {
-	p := Policy{Limits: []Limit{{Concurrency: 1}}}
+	p := Policy{Limits: []Limit{{Concurrency: 1}}, Budgets: []Budget{{Name: "a"}}}
 	for i := range table {
 		one(t, table[i].value.at(&p))
 	}
@@ -22,6 +22,8 @@ func TestPolicyUnenforced(t *testing.T) {
 		RetryPart:   {"MaxAttempts", "MaxWait", "MaxElapsed", "RetryQuota", "BackoffBase", "BackoffMax", "OnlyDocumented", "AllowDoubleBilling"},
 		AttemptPart: {"AttemptTimeout", "StreamIdle", "LeaveStreams"},
 		LimitPart:   {"Limits"},
+		ClassPart:   {"Class"},
+		BudgetPart:  {"Budgets"},
 		CachePart: {"Cache.Mode", "Cache.Create", "Cache.Writes", "Cache.Key", "Cache.Compatible", "Cache.MaxCost", "Cache.MaxCostPerHour",
 			"Cache.MaxLive"},
 	} {
@@ -70,7 +72,7 @@ func TestPolicyUnenforcedInRules(t *testing.T) {
 
 func TestOptionsUnenforced(t *testing.T) {
 	under := func(options ...Option) *Options { return From(With(context.Background(), options...)) }
-	free := under(MaxAttempts(1), FinishBy(time.Now()), CachedContent("cachedContents/x"), Tag("a", "b"))
+	free := under(MaxAttempts(1), AsClass(ClassBatch), FinishBy(time.Now()), CachedContent("cachedContents/x"), Tag("a", "b"))
 	for _, test := range []struct {
 		name    string
 		options *Options

@@ -15,12 +15,37 @@ func (p *Policy) Validate() error {
 			return err
 		}
 	}
+	for i := range p.Budgets {
+		if err := p.Budgets[i].validate(fmt.Sprintf("Budgets[%d].", i)); err != nil {
+			return err
+		}
+	}
+	if err := oneOfName("Limits", p.Limits, func(l *Limit) string { return l.Name }); err != nil {
+		return err
+	}
+	if err := oneOfName("Budgets", p.Budgets, func(b *Budget) string { return b.Name }); err != nil {
+		return err
+	}
 	for i := range p.Rules {
 		if err := p.Rules[i].validate(fmt.Sprintf("Rules[%d].", i)); err != nil {
 			return err
 		}
 	}
 	return p.unreachable()
+}
+
+// oneOfName returns an error for the first item of a list that has the name of one before it. Items without a name have none
+// in common.
+func oneOfName[T any](field string, list []T, name func(*T) string) error {
+	first := make(map[string]int)
+	for i := range list {
+		n := name(&list[i])
+		if j, twice := first[n]; twice && n != "" {
+			return &FieldError{fmt.Sprintf("%s[%d].Name", field, i), quote(n), fmt.Sprintf("%s[%d] has this name already", field, j)}
+		}
+		first[n] = i
+	}
+	return nil
 }
 
 // unreachable returns an error for the first rule that never counts, because a rule before it matches every call that it
@@ -37,7 +62,7 @@ func (p *Policy) unreachable() error {
 	return nil
 }
 
-// validate checks the settings: all fields but Limits and Rules.
+// validate checks the settings: all fields but Limits, Budgets and Rules.
 func (p *Policy) validate(prefix string) error {
 	for i := range table {
 		if err := table[i].validate(prefix, p); err != nil {
@@ -60,23 +85,8 @@ func (r *Rule) validate(prefix string) error {
 	if n := len(r.Set.Limits); n > 0 {
 		return &FieldError{prefix + "Set.Limits", n, "limits match calls themselves; put them in the policy's own Limits"}
 	}
-	return nil
-}
-
-func (l *Limit) validate(prefix string) error {
-	if err := l.Match.validate(prefix + "Match."); err != nil {
-		return err
-	}
-	for _, k := range limitKeys {
-		if err := checkKind(prefix+k.Field, k.At(l), maxRate); err != nil {
-			return err
-		}
-	}
-	if l.RequestsPerMinute == 0 && l.Concurrency == 0 {
-		return &FieldError{prefix + "RequestsPerMinute", 0, "a limit needs RequestsPerMinute or Concurrency"}
-	}
-	if l.RequestsPerMinute == 0 && l.Burst > 0 {
-		return &FieldError{prefix + "Burst", l.Burst, "it needs RequestsPerMinute"}
+	if n := len(r.Set.Budgets); n > 0 {
+		return &FieldError{prefix + "Set.Budgets", n, "budgets match calls themselves; put them in the policy's own Budgets"}
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ func TestValidate(t *testing.T) {
 		{"Limits[0].Burst", Policy{Limits: []Limit{{Concurrency: 1, Burst: 1}}}},
 		{"Limits[0].RequestsPerMinute", Policy{Limits: []Limit{{}}}},
 		{"Limits[0].Match.Tags", Policy{Limits: []Limit{{Concurrency: 1, Match: Match{Tags: map[string]string{"": "x"}}}}}},
+		{"Budgets[0].Per", Policy{Budgets: []Budget{{Name: "b", Per: []string{"model", "key"}, Window: time.Hour, Cap: 1}}}},
 		{"Rules[0].Set.Tier", Policy{Rules: []Rule{{Set: Policy{Tier: "x"}}}}},
 		{"Rules[0].Set.Fallback", Policy{Rules: []Rule{{Set: Policy{Tier: Flex, Fallback: Flex}}}}},
 		{"Rules[0].Set.Rules", Policy{Rules: []Rule{{Set: Policy{Rules: []Rule{{}}}}}}},

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,15 +32,16 @@ func annotated(t testing.TB) string {
 	return b.String()
 }
 
-// documentation returns the lines that document keys, each with its example, its field, and what it does.
-func documentation[T any](keys []policy.Key[T]) string {
+// documentation returns the lines that document keys, each with its example, its field, and what it does. Those of the fields
+// that cannot be combined with others are comments.
+func documentation[T any](keys []policy.Key[T], indent string, alternatives ...string) string {
 	var b strings.Builder
 	for _, k := range keys {
 		entry := k.Name + ": " + k.Example
-		if k.Field == "Fallback" {
-			entry = "# " + entry // it cannot be combined with plan
+		if slices.Contains(alternatives, k.Field) {
+			entry = "# " + entry
 		}
-		fmt.Fprintf(&b, "    %-29s# %s: %s\n", entry, k.Field, k.Doc)
+		fmt.Fprintf(&b, "%s%-*s# %s: %s\n", indent, 37-len(indent), entry, k.Field, k.Doc)
 	}
 	return b.String()
 }
@@ -49,13 +51,20 @@ func TestKeysDocumented(t *testing.T) {
 	var want strings.Builder
 	want.WriteString("defaults:\n")
 	for _, s := range sections {
-		want.WriteString("  " + s.name + ":\n" + documentation(s.keys))
+		if s.name == "" {
+			want.WriteString(documentation(s.keys, "  "))
+			continue
+		}
+		want.WriteString("  " + s.name + ":\n" + documentation(s.keys, "    ", "Fallback"))
 	}
 	text := annotated(t)
 	if !strings.HasPrefix(text, want.String()) {
 		t.Errorf("the example of the package comment has to begin with\n%s", want.String())
 	}
-	if want := documentation(limitKeys); !strings.HasSuffix(text, want) {
+	if want := documentation(limitKeys, "    "); !strings.Contains(text, want) {
+		t.Errorf("the example of the package comment has to contain\n%s", want)
+	}
+	if want := documentation(budgetKeys, "    ", "Every", "Zone"); !strings.HasSuffix(text, want) {
 		t.Errorf("the example of the package comment has to end with\n%s", want)
 	}
 }
@@ -69,37 +78,54 @@ func TestDocumentation(t *testing.T) {
 		Tier: policy.Flex, Fallback: policy.Standard,
 		Rules: []policy.Rule{{
 			Match: policy.Match{Provider: "openai", Operation: "chat", Model: "gpt-5*", Tags: map[string]string{"job": "nightly"}},
-			Set:   policy.Policy{Tier: policy.Flex, Fallback: policy.NoFallback, AllowDoubleBilling: true, LeaveStreams: true},
+			Set:   policy.Policy{Tier: policy.Flex, Fallback: policy.NoFallback, AllowDoubleBilling: true, LeaveStreams: true, Class: policy.ClassBatch},
 		}, {
 			Match: policy.Match{Provider: "gemini"},
 			Set:   policy.Policy{Fallback: policy.NoFallback, Cache: policy.Cache{Writes: policy.WritesOff}},
 		}},
-		Limits: []policy.Limit{{Match: policy.Match{Provider: "openai"}, RequestsPerMinute: 500, Burst: 20, Concurrency: 32}},
+		Limits: []policy.Limit{{Match: policy.Match{Provider: "openai"}}},
+		Budgets: []policy.Budget{
+			{Name: "all", Every: policy.EveryMonth, Zone: "Europe/Berlin", Cap: 500 * price.USD},
+			{Match: policy.Match{Tags: map[string]string{"job": "nightly"}}},
+		},
 	}
-	for _, k := range policy.Keys() {
+	setExamples(t, policy.Keys(), &want, "Tier", "Fallback")
+	setExamples(t, policy.LimitKeys(), &want.Limits[0])
+	setExamples(t, policy.BudgetKeys(), &want.Budgets[1], "Every", "Zone")
+	if !reflect.DeepEqual(p, want) {
+		t.Errorf("got  %+v\nwant %+v", p, want)
+	}
+}
+
+// setExamples sets the fields of v, except for some, to the examples of their keys.
+func setExamples[T any](t *testing.T, keys []policy.Key[T], v *T, except ...string) {
+	t.Helper()
+	for _, k := range keys {
+		if slices.Contains(except, k.Field) {
+			continue
+		}
 		var err error
-		switch v := k.At(&want).(type) {
+		switch at := k.At(v).(type) {
 		case *time.Duration:
-			*v, err = time.ParseDuration(k.Example)
+			*at, err = time.ParseDuration(k.Example)
 		case *int:
-			*v, err = strconv.Atoi(k.Example)
+			*at, err = strconv.Atoi(k.Example)
+		case *int64:
+			*at, err = strconv.ParseInt(k.Example, 10, 64)
 		case *bool:
-			*v, err = strconv.ParseBool(k.Example)
+			*at, err = strconv.ParseBool(k.Example)
 		case *price.Pico:
-			*v, err = price.ParseUSD(strings.Trim(k.Example, `"`))
-		case *policy.CacheMode:
-			*v = policy.CacheMode(k.Example)
-		case *policy.CacheTiming:
-			*v = policy.CacheTiming(k.Example)
-		case *policy.CacheWrites:
-			*v = policy.CacheWrites(k.Example)
+			*at, err = price.ParseUSD(strings.Trim(k.Example, `"`))
+		case *[]string:
+			for _, word := range strings.Split(strings.Trim(k.Example, "[]"), ", ") {
+				*at = append(*at, strings.Trim(word, `"`))
+			}
+		default: // a word
+			reflect.ValueOf(at).Elem().SetString(k.Example)
 		}
 		if err != nil {
 			t.Errorf("the example of %s: %v", k.Name, err)
 		}
-	}
-	if !reflect.DeepEqual(p, want) {
-		t.Errorf("got  %+v\nwant %+v", p, want)
 	}
 }
 
@@ -111,7 +137,8 @@ func TestEveryField(t *testing.T) {
 	}
 	p.AllowDoubleBilling = p.Rules[0].Set.AllowDoubleBilling
 	p.LeaveStreams = p.Rules[0].Set.LeaveStreams
-	for _, v := range []any{p, p.Cache, p.Limits[0], p.Rules[0], p.Rules[0].Match} {
+	p.Budgets[1].Every, p.Budgets[1].Zone = p.Budgets[0].Every, p.Budgets[0].Zone
+	for _, v := range []any{p, p.Cache, p.Limits[0], p.Budgets[1], p.Rules[0], p.Rules[0].Match} {
 		s := reflect.ValueOf(v)
 		for i := range s.NumField() {
 			if s.Field(i).IsZero() {

@@ -46,7 +46,7 @@ defaults:
   tier: {plan: [flex, standard], patience: 30}
   retry: {max_atempts: 6}
 budgets:
-  - {name: nightly, window: 24h, cap_usd: "25.00"}
+  - {name: nightly, every: night, cap_usd: "25.00"}
 `))
 	fmt.Println(err)
 	var first *policyfile.Error
@@ -54,6 +54,6 @@ budgets:
 	// Output:
 	// policy.yaml:3:44: defaults.tier.patience: 30 has no unit; write it as 30s, 2m or 1h30m
 	// policy.yaml:4:11: defaults.retry.max_atempts: unknown key; did you mean max_attempts?
-	// policy.yaml:5:1: budgets: this version has no budgets yet, and a cap that nothing enforces is worse than an error; take it out
+	// policy.yaml:6:28: budgets[0].every: "night": want minute, hour, day, week or month
 	// true 3 defaults.tier.patience
 }

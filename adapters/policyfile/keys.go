@@ -6,18 +6,20 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// A section is a mapping of the file that holds settings of a policy: tier, retry, stream, cache.
+// A section is a mapping of the file that holds settings of a policy: tier, retry, stream, cache. The section without a name
+// is the mapping of the defaults, or of a rule, itself.
 type section struct {
 	name string
 	keys []policy.Key[policy.Policy]
 }
 
-// The keys of the file, except for those of its frame ("defaults", "rules", "limits", "match"), are those of package
+// The keys of the file, except for those of its frame ("defaults", "rules", "limits", "budgets", "match"), are those of package
 // policy.
 var (
-	sections  = sectionsOf(policy.Keys())
-	limitKeys = policy.LimitKeys()
-	matchKeys = []string{"provider", "operation", "model", "tags"}
+	sections   = sectionsOf(policy.Keys())
+	limitKeys  = policy.LimitKeys()
+	budgetKeys = policy.BudgetKeys()
+	matchKeys  = []string{"provider", "operation", "model", "tags"}
 )
 
 // sectionsOf returns the keys by section, in the order in which the sections first appear.
@@ -33,16 +35,13 @@ func sectionsOf(keys []policy.Key[policy.Policy]) (list []section) {
 	return list
 }
 
-// unenforced are keys that a later version may accept. To accept a key and not to enforce it would be worse than an
-// error.
-var unenforced = map[string]string{
-	"budgets":           "this version has no budgets yet, and a cap that nothing enforces is worse than an error; take it out",
-	"tokens_per_minute": "this version does not limit tokens yet, and a limit that nothing enforces is worse than an error; take it out",
-}
-
-// sectionNames returns more and the names of the sections.
+// sectionNames returns more, the names of the sections, and the keys that are in none.
 func sectionNames(more ...string) []string {
 	for _, s := range sections {
+		if s.name == "" {
+			more = names(s.keys, more...)
+			continue
+		}
 		more = append(more, s.name)
 	}
 	return more
@@ -59,18 +58,30 @@ func names[T any](keys []policy.Key[T], more ...string) []string {
 
 // homes says where a key belongs, for the error about one in the wrong place.
 var homes = func() map[string]string {
-	m := map[string]string{"defaults": "the file itself", "rules": "the file itself", "limits": "the file itself", "match": "a rule or a limit"}
-	for _, s := range sections {
-		m[s.name] = "defaults or a rule"
-		for _, name := range names(s.keys) {
-			m[name] = s.name
+	places := make(map[string][]string)
+	add := func(where string, keys ...string) {
+		for _, k := range keys {
+			places[k] = append(places[k], where)
 		}
 	}
-	for _, name := range matchKeys {
-		m[name] = "match"
+	add("the file itself", "defaults", "rules", "limits", "budgets")
+	for _, s := range sections {
+		if s.name == "" {
+			add("defaults", names(s.keys)...)
+			add("a rule", names(s.keys)...)
+			continue
+		}
+		add("defaults", s.name)
+		add("a rule", s.name)
+		add(s.name, names(s.keys)...)
 	}
-	for _, name := range names(limitKeys) {
-		m[name] = "a limit"
+	add("match", matchKeys...)
+	add("a rule", "match")
+	add("a limit", names(limitKeys, "match")...)
+	add("a budget", names(budgetKeys, "match")...)
+	m := make(map[string]string)
+	for k, where := range places {
+		m[k] = oneOf(where)
 	}
 	return m
 }()

@@ -25,8 +25,8 @@ func TestLoad(t *testing.T) {
 	if p, err := Load(write("good.yaml", "defaults: {tier: {plan: [flex]}}")); err != nil || p.Tier != policy.Flex {
 		t.Errorf("%+v, %v", p, err)
 	}
-	bad := write("bad.yaml", "budgets: []")
-	if _, err := Load(bad); err == nil || !strings.HasPrefix(err.Error(), bad+":1:1: budgets: ") {
+	bad := write("bad.yaml", "budget: []")
+	if _, err := Load(bad); err == nil || !strings.HasPrefix(err.Error(), bad+":1:1: budget: unknown key; did you mean budgets?") {
 		t.Error(err)
 	}
 	large := write("large.yaml", strings.Repeat(" ", 3*maxSize))
@@ -128,7 +128,8 @@ func checkError(t *testing.T, text []byte, e *Error) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(annotated(f)))
 	for _, s := range []string{"", "# c", "---\n...", "defaults: {tier: {plan: [flex, none]}}", "rules:\n- match: {tags: {a: 'b'}}\n  stream: {leave: true}\n",
-		"limits: [{concurrency: 1, match: {model: \"*\"}}]", "a: |\n x\n", "- a\n - b", "a: &b [*b]", "{? {? ", "0\n-", "a: \"\\ud800\"", "budgets: [", "defaults:\n  retry: {quota: 1e3}"} {
+		"limits: [{concurrency: 1, match: {model: \"*\"}}]", "a: |\n x\n", "- a\n - b", "a: &b [*b]", "{? {? ", "0\n-", "a: \"\\ud800\"", "budgets: [", "defaults:\n  retry: {quota: 1e3}",
+		"budgets: [{name: a, every: day, zone: UTC, cap_usd: \"5\", per: [\"tag:a\"]}, {name: a, window: 1s}]", "limits: [{tokens_per_day: 1, zone: x, learn: true, per: [model, model]}]"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) { check(t, text) })

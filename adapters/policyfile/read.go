@@ -1,9 +1,12 @@
 package policyfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +18,7 @@ import (
 
 // file reads the document. Mistakes do not stop it: it reads everything that it can, so that all mistakes are reported.
 func (r *reader) file(n ast.Node) {
-	top := r.mapping(n, "", "defaults", "rules", "limits")
+	top := r.mapping(n, "", "defaults", "rules", "limits", "budgets")
 	if e, ok := top["defaults"]; ok {
 		r.sections(r.mapping(e.value, e.field, sectionNames()...), "", &r.policy, nil)
 	}
@@ -33,6 +36,13 @@ func (r *reader) file(n ast.Node) {
 			r.limit(item, i)
 		}
 	}
+	if e, ok := top["budgets"]; ok {
+		items := r.list(e.value, e.field)
+		r.policy.Budgets = make([]policy.Budget, len(items))
+		for i, item := range items {
+			r.budget(item, i)
+		}
+	}
 	r.validate()
 }
 
@@ -40,11 +50,14 @@ func (r *reader) file(n ast.Node) {
 // prefix comes before a field's name in the errors of policy.Validate.
 func (r *reader) sections(entries map[string]entry, prefix string, p, defaults *policy.Policy) {
 	for _, s := range sections {
-		e, ok := entries[s.name]
-		if !ok {
-			continue
+		set := entries
+		if s.name != "" {
+			e, ok := entries[s.name]
+			if !ok {
+				continue
+			}
+			set = r.mapping(e.value, e.field, names(s.keys)...)
 		}
-		set := r.mapping(e.value, e.field, names(s.keys)...)
 		if s.name == "tier" {
 			r.tiers(set, prefix, p, defaults)
 		}
@@ -75,6 +88,8 @@ func assign[T any](r *reader, e entry, k policy.Key[T], prefix string, into *T) 
 		*at, ok = r.duration(e)
 	case *int:
 		*at, ok = r.count(e)
+	case *int64:
+		*at, ok = r.count64(e)
 	case *bool:
 		*at, ok = r.flag(e)
 	case *price.Pico:
@@ -82,7 +97,9 @@ func assign[T any](r *reader, e entry, k policy.Key[T], prefix string, into *T) 
 	case *policy.CacheMode:
 		s.repair = func() { *at = policy.CacheAuto } // create needs it
 		ok = r.word(e, to)
-	case *policy.CacheTiming, *policy.CacheWrites:
+	case *[]string:
+		*at, ok = r.words(e)
+	case *string, *policy.Tier, *policy.Class, *policy.Period, *policy.CacheTiming, *policy.CacheWrites:
 		ok = r.word(e, to)
 	}
 	if !ok {
@@ -104,6 +121,18 @@ func (r *reader) word(e entry, to reflect.Value) bool {
 	}
 	to.SetString(text)
 	return ok
+}
+
+// words reads a list of words. Which words these are is left to policy.Validate.
+func (r *reader) words(e entry) (words []string, ok bool) {
+	mistakes := len(r.errs)
+	words = []string{} // a list without items is not the default
+	for _, item := range r.list(e.value, e.field) {
+		if word, ok := r.text(item); ok {
+			words = append(words, word)
+		}
+	}
+	return words, len(r.errs) == mistakes
 }
 
 // tiers reads the plan, or the fallback alone.
@@ -174,13 +203,28 @@ func unread(i int) string { return fmt.Sprintf("unread %d", i) }
 
 func (r *reader) limit(item entry, i int) {
 	into := &r.policy.Limits[i]
+	// A limit that learns needs no other field, and may have any.
+	selecting(r, item, fmt.Sprintf("Limits[%d].", i), limitKeys, into, &into.Match, func() { into.Learn = true })
+}
+
+func (r *reader) budget(item entry, i int) {
+	into := &r.policy.Budgets[i]
+	selecting(r, item, fmt.Sprintf("Budgets[%d].", i), budgetKeys, into, &into.Match, func() {
+		into.Name = cmp.Or(into.Name, unread(i))
+		into.Cap = cmp.Or(into.Cap, price.USD)
+		if into.Window == 0 && into.Every == "" {
+			into.Every = policy.EveryDay
+		}
+	})
+}
+
+// selecting reads a limit or a budget, which selects calls by a match. repair gives it the fields that it needs.
+func selecting[T any](r *reader, item entry, prefix string, keys []policy.Key[T], into *T, match *policy.Match, repair func()) {
 	mistakes := len(r.errs)
-	entries := r.mapping(item.value, item.field, names(limitKeys, "match")...)
-	prefix := fmt.Sprintf("Limits[%d].", i)
-	r.match(item, entries, prefix, &into.Match)
-	repair := func() { into.RequestsPerMinute = max(into.RequestsPerMinute, 1) }
+	entries := r.mapping(item.value, item.field, names(keys, "match")...)
+	r.match(item, entries, prefix, match)
 	r.places[prefix] = &setting{placeOfNode(item.value), item.field, repair}
-	for _, k := range limitKeys {
+	for _, k := range keys {
 		e, ok := entries[k.Name]
 		if !ok {
 			continue
@@ -190,12 +234,12 @@ func (r *reader) limit(item entry, i int) {
 		zero := s.repair
 		s.repair = func() { zero(); repair() }
 	}
-	if len(r.errs) > mistakes && into.RequestsPerMinute == 0 {
-		repair() // the limit may have no rate only because the rate could not be read
+	if len(r.errs) > mistakes {
+		repair() // it may lack a field only because the field could not be read
 	}
 }
 
-// match reads what a rule or a limit matches. prefix comes before the field's name in the errors of package policy.
+// match reads what a rule, a limit or a budget matches. prefix comes before the field's name in the errors of package policy.
 func (r *reader) match(item entry, entries map[string]entry, prefix string, into *policy.Match) {
 	prefix += "Match"
 	r.places[prefix] = &setting{placeOfNode(item.value), item.field, func() {}}
@@ -247,15 +291,23 @@ func (r *reader) tags(e entry, into *policy.Match) {
 
 // inFile replaces the names of fields in the problems that package policy reports by their keys in the file.
 var inFile = func() *strings.Replacer {
-	names := []string{"Rules[", "rules[", "Limits[", "limits["}
+	names := map[string]string{"Rules[": "rules[", "Limits[": "limits[", "Budgets[": "budgets["}
 	for _, k := range limitKeys {
-		names = append(names, k.Field, k.Name)
+		names[k.Field] = k.Name
 	}
-	return strings.NewReplacer(names...)
+	for _, k := range budgetKeys {
+		names[k.Field] = k.Name
+	}
+	var pairs []string
+	for _, field := range slices.Backward(slices.Sorted(maps.Keys(names))) { // RequestsPerMinute before a field that it begins with
+		pairs = append(pairs, field, names[field])
+	}
+	return strings.NewReplacer(pairs...)
 }()
 
 // validate reports the errors of policy.Validate, which returns one at a time, with their places in the file. After
-// each, it repairs the field and validates again. Then it reports the rules and limits that can match nothing.
+// each, it repairs the field and validates again. Then it reports the rules, limits and budgets that can match
+// nothing.
 func (r *reader) validate() {
 	for range maxErrors {
 		err := r.policy.Validate()
@@ -285,7 +337,7 @@ func (r *reader) place(err error) bool {
 	s, ok := r.places[name]
 	if ok {
 		problem = fmt.Sprintf("%v: %s", field.Value, problem)
-	} else { // the file does not set the field, and should: the error is about the limit
+	} else { // the file does not set the field, and should: the error is about the limit or the budget
 		name = name[:strings.LastIndexByte(name, '.')+1]
 		s, ok = r.places[name]
 	}

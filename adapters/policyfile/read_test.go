@@ -123,7 +123,7 @@ func TestValidation(t *testing.T) {
 		{"defaults: {retry: {max_attempts: 5000}}", "p.yaml:1:34: defaults.retry.max_attempts: 5000: it is more than 1000"},
 		{"rules: [{match: {tags: {\"\": x}}}]", "p.yaml:1:25: rules[0].match.tags.\"\": a tag needs a name"},
 		{"rules: [{match: {tags: {ok: x, a: \"\\n\"}}}]", "p.yaml:1:32: rules[0].match.tags.a: a tag holds no control characters"},
-		{"limits:\n- concurrency: 1\n- match: {}\n", "p.yaml:3:3: limits[1]: a limit needs requests_per_minute or concurrency"},
+		{"limits:\n- concurrency: 1\n- match: {}\n", "p.yaml:3:3: limits[1]: a limit needs one of requests_per_minute, tokens_per_minute, input_tokens_per_minute, output_tokens_per_minute, requests_per_day, tokens_per_day, concurrency and learn"},
 		{"limits: [{}]", "p.yaml:1:10: limits[0]: a limit needs"},
 		{"limits: [{concurrency: 1, burst: 5}]", "p.yaml:1:34: limits[0].burst: 5: it needs requests_per_minute"},
 		{"limits: [{concurrency: -1}]", "p.yaml:1:24: limits[0].concurrency: -1: it must not be negative"},

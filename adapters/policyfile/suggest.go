@@ -9,9 +9,6 @@ import (
 
 // unknown returns the problem with a key that is not among the known keys of its place, and what to do about it.
 func unknown(name string, known []string) string {
-	if why, ok := unenforced[name]; ok {
-		return why
-	}
 	if home, ok := homes[name]; ok {
 		return "it does not belong here, but in " + home
 	}

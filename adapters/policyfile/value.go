@@ -136,9 +136,18 @@ var decimal = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)$`)
 
 // count returns a whole number.
 func (r *reader) count(e entry) (int, bool) {
+	n, ok := r.count64(e)
+	if ok && int64(int(n)) != n {
+		r.fail(placeOfNode(e.value), e.field, "%d is too large", n)
+		return 0, false
+	}
+	return int(n), ok
+}
+
+func (r *reader) count64(e entry) (int64, bool) {
 	_, ok := e.value.(*ast.IntegerNode)
 	if text := e.value.GetToken().Value; ok && decimal.MatchString(text) {
-		if n, err := strconv.Atoi(text); err == nil {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return n, true
 		}
 	}

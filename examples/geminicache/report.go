@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skinflint-go/skinflint/examples/internal/table"
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
@@ -70,7 +71,7 @@ func (r *report) write(out io.Writer, asJSON bool) error {
 
 // print prints a line for each row of the ledger, and the sums.
 func (r *report) print(out io.Writer) {
-	t := table{{"call", "by", "after", "in", "cached", "out", "cost", "list"}}
+	t := [][]string{{"call", "by", "after", "in", "cached", "out", "cost", "list"}}
 	extended := 0
 	for _, row := range r.rows {
 		if row.Outcome != policy.Storage {
@@ -81,9 +82,9 @@ func (r *report) print(out io.Writer) {
 		if strings.Contains(what, "extend") {
 			extended++
 		}
-		t = append(t, []string{what, "", "", "", "", "", dollars(row.Cost), ""})
+		t = append(t, []string{what, "", "", "", "", "", table.Dollars(row.Cost), ""})
 	}
-	t.print(out)
+	table.Print(out, 2, t)
 	fmt.Fprint(out, legend)
 
 	s := &r.sum
@@ -137,51 +138,7 @@ func line(row ledger.Row, after time.Duration) []string {
 		what += " (" + string(row.Outcome) + ")"
 	}
 	return []string{
-		what, by, after.Round(time.Second).String(), count(row.Usage.Input), count(row.Usage.CachedInput), count(row.Usage.Output),
-		dollars(row.Cost), dollars(row.List),
+		what, by, after.Round(time.Second).String(), table.Count(row.Usage.Input, ""), table.Count(row.Usage.CachedInput, ""), table.Count(row.Usage.Output, ""),
+		table.Dollars(row.Cost), table.Dollars(row.List),
 	}
-}
-
-// A table is rows of cells. The first two columns are text, aligned to the left. The others are aligned to the right.
-type table [][]string
-
-func (t table) print(out io.Writer) {
-	widths := make([]int, len(t[0]))
-	for _, row := range t {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
-	for _, row := range t {
-		var line strings.Builder
-		for i, cell := range row {
-			width := widths[i]
-			if i < 2 {
-				width = -width
-			}
-			fmt.Fprintf(&line, "%*s  ", width, cell)
-		}
-		fmt.Fprintln(out, strings.TrimRight(line.String(), " "))
-	}
-}
-
-// count returns a number, and nothing for zero.
-func count(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprint(n)
-}
-
-// dollars returns an amount with nine decimals, or with more if it has more; nothing for one that is not known.
-func dollars(a ledger.Amount) string {
-	if !a.Known {
-		return ""
-	}
-	whole, fraction, _ := strings.Cut(a.String(), ".")
-	sign := ""
-	if rest, negative := strings.CutPrefix(whole, "-"); negative {
-		sign, whole = "-", rest
-	}
-	return sign + "$" + whole + "." + fraction + strings.Repeat("0", max(0, 9-len(fraction)))
 }

@@ -165,14 +165,16 @@ func (d *debug) page(w http.ResponseWriter, r *http.Request, _ url.Values) {
 	}
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, struct {
-		Style  template.CSS
-		Totals ledger.Totals
-		Tables []table
-		Rows   []ledger.Row
-		Kept   bool
-		Stats  ledger.WriterStats
+		Style   template.CSS
+		Totals  ledger.Totals
+		Tables  []table
+		Rows    []ledger.Row
+		Limits  []limitEntry
+		Budgets []budgetEntry
+		Kept    bool
+		Stats   ledger.WriterStats
 	}{
-		Style: template.CSS(pageStyle), Totals: totals, Rows: rows, Kept: d.rows.writer != nil, Stats: d.rows.stats(),
+		Style: template.CSS(pageStyle), Totals: totals, Rows: rows, Limits: limitEntries(d.stack.Limits()), Budgets: budgetEntries(d.stack.Budgets()), Kept: d.rows.writer != nil, Stats: d.rows.stats(),
 		Tables: []table{{"Model", groups["model"]}, {"Tier", groups["tier"]}, {"Tag", groups["tag"]}},
 	})
 	if err != nil {

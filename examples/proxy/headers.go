@@ -28,6 +28,7 @@ func ours(name string) bool {
 // readers parse the headers by which a client controls its call.
 var readers = map[string]func(value string) (policy.Option, error){
 	prefix + "Tier":           func(v string) (policy.Option, error) { return policy.OnTier(policy.Tier(v)), nil },
+	prefix + "Class":          func(v string) (policy.Option, error) { return policy.AsClass(policy.Class(v)), nil },
 	prefix + "Max-Cost":       readMaxCost,
 	prefix + "Finish-By":      readFinishBy,
 	prefix + "Cached-Content": func(v string) (policy.Option, error) { return policy.CachedContent(v), nil },

@@ -8,6 +8,7 @@
 //
 //	/debug/spend/                what was spent, for people
 //	/debug/spend/totals.json     the totals
+//	/debug/spend/limits.json     how limits and budgets stand
 //	/debug/spend/entries.jsonl   a row for each attempt; ?since=24h, ?until=1h and ?limit=100 select rows
 //	/metrics                     the totals for Prometheus
 //	/healthz                     whether the proxy accepts calls

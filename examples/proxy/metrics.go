@@ -37,29 +37,30 @@ func (d *debug) metrics(w http.ResponseWriter, _ *http.Request, _ url.Values) {
 	var b bytes.Buffer
 	for _, m := range totalMetrics {
 		head(&b, "skinflint_"+m.name, m.kind, m.help)
-		sample(&b, "skinflint_"+m.name, "", "", m.value(&all))
+		sample(&b, "skinflint_"+m.name, m.value(&all))
 	}
 	for _, kind := range seriesKinds {
 		for _, m := range totalMetrics {
 			name := "skinflint_" + kind + "_" + m.name
 			head(&b, name, m.kind, "By "+kind+": "+m.help)
 			for _, g := range groups[kind] {
-				sample(&b, name, kind, g.name, m.value(&g.Total))
+				sample(&b, name, m.value(&g.Total), kind, g.name)
 			}
 		}
 	}
 	stats := d.rows.stats()
 	head(&b, "skinflint_ledger_queued", "gauge", "Rows waiting to be written to the ledger.")
-	sample(&b, "skinflint_ledger_queued", "", "", strconv.Itoa(stats.Queued))
+	sample(&b, "skinflint_ledger_queued", strconv.Itoa(stats.Queued))
 	head(&b, "skinflint_ledger_written_total", "counter", "Rows written to the ledger.")
-	sample(&b, "skinflint_ledger_written_total", "", "", strconv.FormatInt(stats.Written, 10))
+	sample(&b, "skinflint_ledger_written_total", strconv.FormatInt(stats.Written, 10))
 	head(&b, "skinflint_ledger_lost_total", "counter", "Rows that could not be written to the ledger.")
-	sample(&b, "skinflint_ledger_lost_total", "", "", strconv.FormatInt(stats.Lost, 10))
+	sample(&b, "skinflint_ledger_lost_total", strconv.FormatInt(stats.Lost, 10))
 	taken, refused := d.room.stats()
 	head(&b, "skinflint_body_bytes", "gauge", "Memory for the bodies of running calls, in bytes. -body-memory bounds it.")
-	sample(&b, "skinflint_body_bytes", "", "", strconv.FormatInt(taken, 10))
+	sample(&b, "skinflint_body_bytes", strconv.FormatInt(taken, 10))
 	head(&b, "skinflint_body_refused_total", "counter", "Calls that were refused because there was no memory for their bodies.")
-	sample(&b, "skinflint_body_refused_total", "", "", strconv.FormatInt(refused, 10))
+	sample(&b, "skinflint_body_refused_total", strconv.FormatInt(refused, 10))
+	d.limitMetrics(&b)
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	w.Write(b.Bytes())
 }
@@ -69,14 +70,21 @@ func head(b *bytes.Buffer, name, kind, help string) {
 	b.WriteString("# HELP " + name + " " + help + "\n# TYPE " + name + " " + kind + "\n")
 }
 
-// sample writes one value of a metric. An empty label is none.
-func sample(b *bytes.Buffer, name, label, value, number string) {
+// sample writes one value of a metric, with labels and their values in turn. A label of no value is left out.
+func sample(b *bytes.Buffer, name, number string, labels ...string) {
 	b.WriteString(name)
-	if label != "" {
-		b.WriteString("{" + label + `="` + labels.Replace(strings.ToValidUTF8(value, "\uFFFD")) + `"}`)
+	open := "{"
+	for i := 0; i+1 < len(labels); i += 2 {
+		if labels[i+1] != "" {
+			b.WriteString(open + labels[i] + `="` + escapes.Replace(strings.ToValidUTF8(labels[i+1], "\uFFFD")) + `"`)
+			open = ","
+		}
+	}
+	if open == "," {
+		b.WriteString("}")
 	}
 	b.WriteString(" " + number + "\n")
 }
 
-// labels escapes the value of a label.
-var labels = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+// escapes escapes the value of a label.
+var escapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)

@@ -65,7 +65,7 @@ func TestLabelsAreEscaped(t *testing.T) {
 		t.Fatalf("%v", g)
 	}
 	var b bytes.Buffer
-	sample(&b, "x", "model", "a\"b\\c\nd\xff", "1")
+	sample(&b, "x", "1", "model", "a\"b\\c\nd\xff", "key", "")
 	if want := "x{model=\"a\\\"b\\\\c\\nd\uFFFD\"} 1\n"; b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
 	}

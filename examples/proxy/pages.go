@@ -25,6 +25,7 @@ func (s *server) pages(g *gate) map[string]*page {
 		"/debug/spend/":              {show: d.page},
 		"/debug/spend/totals.json":   {show: d.totals},
 		"/debug/spend/entries.jsonl": {parameters: []string{"since", "until", "limit"}, show: d.entries},
+		"/debug/spend/limits.json":   {show: d.limits},
 		"/metrics":                   {show: d.metrics},
 	}
 }

@@ -16,6 +16,7 @@ const perWindow = 60
 type book struct {
 	budget  policy.Budget
 	removed bool // by an Update: it holds nothing back any more
+	loaded  bool // what was spent before it was made is counted, or is nothing
 
 	width int64 // of a slice of a sliding window; 0 for one of the calendar
 	from  int64 // the window of the calendar that was looked up last
@@ -24,6 +25,7 @@ type book struct {
 	accounts map[string]*account
 	all      []*account // the same, in any order
 	swept    int        // the next of them to look at: see sweep
+	serial   uint32     // of the latest slice
 }
 
 // An account is what was spent and is held for one key.
@@ -40,7 +42,8 @@ type slice struct {
 	leaves   int64 // when all of it has left the window, in nanoseconds of Unix time
 	cost     price.Pico
 	exposure price.Pico
-	unknown  int64 // rows of which it is not known what they cost
+	unknown  int32  // rows of which it is not known what they cost
+	serial   uint32 // tells it from an earlier slice of the same time, which was dropped before the clock was set back
 }
 
 // A sum is an account at a moment.
@@ -48,7 +51,7 @@ type sum struct {
 	spent    price.Pico // with the exposure
 	exposure price.Pico
 	held     price.Pico
-	unknown  int64
+	unknown  int
 }
 
 func newBook(b policy.Budget) *book {
@@ -101,20 +104,20 @@ func (a *account) at(now int64) sum {
 		if p := &a.slices[i]; p.leaves > now {
 			s.exposure = plus(s.exposure, p.exposure)
 			s.spent = plus(plus(s.spent, max(0, p.cost)), p.exposure)
-			s.unknown += p.unknown
+			s.unknown += int(p.unknown)
 		}
 	}
 	return s
 }
 
-// frees returns when what is spent leaves room for the amount, which is not more than the cap.
-func (b *book) frees(key string, now int64, most price.Pico) time.Time {
+// frees returns when what is spent leaves room for the amount beside what is held.
+func (b *book) frees(key string, now int64, held, most price.Pico) time.Time {
 	a := b.accounts[key]
 	if a == nil {
 		return time.Time{}
 	}
 	for i := range a.slices {
-		if t := a.slices[i].leaves; t > now && fits(a.at(t).spent, 0, most, b.budget.Cap) {
+		if t := a.slices[i].leaves; t > now && fits(a.at(t).spent, held, most, b.budget.Cap) {
 			return time.Unix(0, t).UTC()
 		}
 	}
@@ -133,18 +136,28 @@ func (b *book) open(key string, now int64) *account {
 	return a
 }
 
-// add adds amounts to the slice that leaves the window at the time.
-func (a *account) add(leaves, now int64, cost, exposure price.Pico, unknown int64) {
-	if leaves <= now {
-		return
-	}
+// add adds amounts to the slice that leaves the window at a time after now, and returns the slice.
+func (b *book) add(a *account, leaves, now int64, n amounts) *slice {
 	a.drop(now)
-	i, found := slices.BinarySearchFunc(a.slices, leaves, func(p slice, t int64) int { return cmp.Compare(p.leaves, t) })
+	i, found := a.find(leaves)
 	if !found {
-		a.slices = slices.Insert(a.slices, i, slice{leaves: leaves})
+		b.serial++
+		a.slices = slices.Insert(a.slices, i, slice{leaves: leaves, serial: b.serial})
 	}
 	p := &a.slices[i]
-	p.cost, p.exposure, p.unknown = plus(p.cost, cost), plus(p.exposure, exposure), p.unknown+unknown
+	p.cost, p.exposure, p.unknown = plus(p.cost, n.cost), plus(p.exposure, n.exposure), p.unknown+n.unknown
+	return p
+}
+
+// find returns the place of the slice that leaves the window at the time, and whether it is there.
+func (a *account) find(leaves int64) (int, bool) {
+	return slices.BinarySearchFunc(a.slices, leaves, func(p slice, t int64) int { return cmp.Compare(p.leaves, t) })
+}
+
+// has reports whether the slice is still there.
+func (a *account) has(leaves int64, serial uint32) bool {
+	i, found := a.find(leaves)
+	return found && a.slices[i].serial == serial
 }
 
 // drop removes the slices that have left the window.

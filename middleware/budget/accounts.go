@@ -3,7 +3,6 @@ package budget
 import (
 	"cmp"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 // A method's now is the time of its call.
 type Accounts struct {
 	books   []*book
+	version int // 1, and one more after each Update
 	known   known
 	notices notices
 }
@@ -27,6 +27,9 @@ type Ref struct {
 	book *book
 	key  string
 }
+
+// Budget returns the budget of the account. It must not be changed.
+func (r Ref) Budget() *policy.Budget { return &r.book.budget }
 
 // An Ask is what an attempt asks of budgets.
 type Ask struct {
@@ -48,17 +51,15 @@ const (
 
 // A Hold is what an attempt under way may cost. The zero Hold holds nothing.
 type Hold struct {
-	refs []Ref
-	most price.Pico
-	at   int64
+	refs    []Ref
+	most    price.Pico
+	at      int64
+	version int // of the Accounts
 }
 
 // New returns the accounts of budgets, with nothing spent. The budgets must be valid: see [policy.Policy.Validate].
-//
-// Rows do not say which credentials an attempt had. In a budget of which Per has "key", a row without a Hold counts for the
-// empty key.
 func New(budgets []policy.Budget) *Accounts {
-	a := &Accounts{known: newKnown()}
+	a := &Accounts{version: 1, known: newKnown()}
 	for _, b := range budgets {
 		a.books = append(a.books, newBook(b))
 	}
@@ -90,11 +91,12 @@ func (a *Accounts) Update(budgets []policy.Budget) error {
 		b.budget = budgets[i]
 	}
 	a.books = books
+	a.version++
 	return nil
 }
 
-// Match appends the accounts that an attempt belongs to to refs. It allocates nothing if that is none. key is a fingerprint
-// of the credentials.
+// Match appends the accounts that an attempt belongs to to refs. It allocates nothing if that is none. The parameters are those
+// of [policy.KeyOf].
 func (a *Accounts) Match(refs []Ref, s *policy.Subject, tier policy.Tier, key string, tags map[string]string) []Ref {
 	for _, b := range a.books {
 		if b.budget.Match.Matches(s, tags) {
@@ -123,18 +125,48 @@ func (a *Accounts) Refusal(now time.Time, refs []Ref, ask *Ask, err error) *Erro
 	if o == nothing {
 		return nil
 	}
-	b := &in.book.budget
-	e := &Error{
-		Budget: b.Name, Key: policy.KeyText(b.Per, in.key), Window: windowText(b), Cap: b.Cap,
-		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, OnlyCheapest: o == tier, Err: err,
-	}
+	e := in.refusal(is, ask, err)
 	switch {
 	case o == bound:
-		e.NoBound = cmp.Or(ask.NoBound, "the caller does not say it")
-	case o == spent && e.Most <= b.Cap:
-		e.Frees = in.book.frees(in.key, at, e.Most)
+		e.NoBound = cmp.Or(ask.NoBound, "the caller does not say why")
+	case o == tier:
+		e.OnlyCheapest = true
+	case o == spent && e.Most <= e.Cap:
+		e.Frees = in.book.frees(in.key, at, 0, e.Most)
+	case o == held:
+		e.Frees = in.book.frees(in.key, at, is.held, e.Most)
 	}
 	return e
+}
+
+// refusal returns an Error with the figures of an account.
+func (r Ref) refusal(is sum, ask *Ask, err error) *Error {
+	b := &r.book.budget
+	return &Error{
+		Budget: b.Name, Key: policy.KeyText(b.Per, r.key), Window: WindowText(b), Cap: b.Cap,
+		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, Err: err,
+	}
+}
+
+// Frees returns when an attempt that waits will be admitted even if others go on to hold what they do, because enough of what
+// was spent has left the windows; zero if that is not known. Whoever waits checks again then, and each time when a Hold was
+// settled.
+func (a *Accounts) Frees(now time.Time, refs []Ref, ask *Ask) (frees time.Time) {
+	at := nanos(now)
+	for _, r := range refs {
+		s := r.book.at(r.key, at)
+		if r.book.removed || r.book.obstacle(&s, ask) == nothing {
+			continue
+		}
+		t := r.book.frees(r.key, at, s.held, ask.Most.Pico)
+		if t.IsZero() {
+			return t
+		}
+		if t.After(frees) {
+			frees = t
+		}
+	}
+	return frees
 }
 
 // An obstacle is what is in the way of an attempt. One that weighs more is reported before others: without a bound no budget
@@ -185,7 +217,7 @@ func (b *book) obstacle(s *sum, ask *Ask) obstacle {
 // Hold holds what an attempt can cost in all the accounts, after Check has admitted it: under the same lock, at the same now,
 // and with the same refs, which the Hold keeps. Each Hold must be settled.
 func (a *Accounts) Hold(now time.Time, refs []Ref, most price.Pico) Hold {
-	h := Hold{refs: refs, most: max(0, most), at: nanos(now)}
+	h := Hold{refs: refs, most: max(0, most), at: nanos(now), version: a.version}
 	for _, r := range refs {
 		in := r.book.open(r.key, h.at)
 		in.held = plus(in.held, h.most)
@@ -199,7 +231,7 @@ func (a *Accounts) Hold(now time.Time, refs []Ref, most price.Pico) Hold {
 func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
 	was := *h
 	*h = Hold{}
-	if was.refs == nil {
+	if was.version == 0 {
 		return
 	}
 	at := nanos(now)
@@ -207,9 +239,34 @@ func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
 		in := r.book.open(r.key, at)
 		in.held = max(0, in.held-was.most)
 	}
-	if row != nil {
-		a.count(at, max(was.at, timeOf(row, at)), row, amountsOf(row, was.most), func() []Ref { return was.refs })
+	if row == nil {
+		return
 	}
+	n := amountsOf(row, was.most)
+	if a.replace(at, row, n) {
+		return
+	}
+	if was.version != a.version {
+		was.refs = a.matchNew(was.refs, row)
+	}
+	a.count(at, was.refs, max(was.at, timeOf(row, at)), row, n)
+}
+
+// matchNew returns refs with the accounts that a row also belongs to, of budgets that have come since.
+func (a *Accounts) matchNew(refs []Ref, row *ledger.Row) []Ref {
+	all := slices.Clone(refs)
+	for _, r := range a.matchRow(row) {
+		if !slices.ContainsFunc(refs, func(old Ref) bool { return old.book == r.book }) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// matchRow returns the accounts that a row belongs to.
+func (a *Accounts) matchRow(row *ledger.Row) []Ref {
+	subject := policy.Subject{Provider: row.Provider, Operation: row.Operation, Model: row.Model}
+	return a.Match(nil, &subject, row.AskedTier, "", row.Tags)
 }
 
 // Spend counts a row that no Hold stands for: of storage, of a bill, of a result that is fetched later, or of an earlier run of
@@ -220,36 +277,10 @@ func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
 // goes on to count beside a row that replaces it; a Notice says so. Other attempts are not known: each row must be counted
 // once.
 func (a *Accounts) Spend(now time.Time, row *ledger.Row) {
-	at := nanos(now)
-	a.count(at, timeOf(row, at), row, amountsOf(row, 0), func() []Ref {
-		subject := policy.Subject{Provider: row.Provider, Operation: row.Operation, Model: row.Model}
-		return a.Match(nil, &subject, row.AskedTier, "", row.Tags)
-	})
-}
-
-// Load counts the rows of an earlier run of the program, such as those that a [ledger.Scanner] returns from [Accounts.Since] on,
-// and its rows of outcome open, which it returns only when they are asked for. It stops at the first error and returns it: the
-// rows until then are counted, and it is not known what else was spent.
-func (a *Accounts) Load(now time.Time, rows iter.Seq2[ledger.Row, error]) error {
-	for row, err := range rows {
-		if err != nil {
-			return fmt.Errorf("budget: reading what was spent: %w", err)
-		}
-		a.Spend(now, &row)
+	at, n := nanos(now), amountsOf(row, 0)
+	if !a.replace(at, row, n) && n != (amounts{}) {
+		a.count(at, a.matchRow(row), timeOf(row, at), row, n)
 	}
-	return nil
-}
-
-// Since returns when the earliest window of the budgets begins: rows of attempts that began earlier count nowhere. Without
-// budgets it returns now.
-func (a *Accounts) Since(now time.Time) time.Time {
-	since := now
-	for _, b := range a.books {
-		if from, _ := b.budget.WindowAt(now); from.Before(since) {
-			since = from
-		}
-	}
-	return since
 }
 
 // Notices returns what the log should say since the last call, the oldest first. Each is given once in a window for each key;

@@ -1,6 +1,8 @@
 package budget
 
 import (
+	"strings"
+
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -9,7 +11,7 @@ import (
 // An amounts is what a row adds to an account.
 type amounts struct {
 	cost, exposure price.Pico
-	unknown        int64 // 1 if it is not known what else it cost
+	unknown        int32 // 1 if it is not known what else it cost
 }
 
 // amountsOf returns what a row adds, if so much was held for it.
@@ -42,43 +44,67 @@ func timeOf(row *ledger.Row, now int64) int64 {
 	return nanos(row.At)
 }
 
-// count counts a row that adds the amounts in the accounts that match returns, or in place of its earlier row.
-func (a *Accounts) count(now, at int64, row *ledger.Row, n amounts, match func() []Ref) {
-	if was := a.known.find(attempt{row.Call, row.Attempt}); was != nil && row.Outcome != policy.Storage {
-		if row.Replaces(&ledger.Row{Outcome: was.outcome}) {
-			a.replace(now, was, row, n)
-		}
-		return
+// replace counts a row in place of the earlier one of its attempt. It returns false if that is not known.
+func (a *Accounts) replace(now int64, row *ledger.Row, n amounts) bool {
+	was := a.known.find(attempt{row.Call, row.Attempt})
+	if was == nil || row.Outcome == policy.Storage {
+		return false
 	}
+	if !row.Replaces(&ledger.Row{Outcome: was.outcome}) {
+		return true
+	}
+	a.known.forget(was.attempt)
+	for i := range was.places {
+		p := &was.places[i]
+		if p.leaves <= now {
+			continue
+		}
+		change := n
+		if in := p.ref.book.open(p.ref.key, now); in.has(p.leaves, p.serial) {
+			change = n.minus(was.amounts)
+		}
+		p.serial = a.post(now, p.ref, p.leaves, row, change)
+	}
+	a.remember(now, row, was.places, n)
+	return true
+}
+
+// count counts a row in accounts, at a time.
+func (a *Accounts) count(now int64, refs []Ref, at int64, row *ledger.Row, n amounts) {
 	if n == (amounts{}) {
 		return
 	}
-	refs := match()
-	places := make([]place, 0, len(refs))
+	var places []place
 	for _, r := range refs {
-		if p := (place{r, r.book.leaves(at)}); p.leaves > now {
-			places = append(places, p)
-			a.post(now, p, n, row)
+		leaves := r.book.leaves(at)
+		if leaves <= now {
+			continue
+		}
+		serial := a.post(now, r, leaves, row, n)
+		if !final(row, n) {
+			places = append(places, place{r, leaves, serial})
 		}
 	}
 	a.remember(now, row, places, n)
 }
 
-// replace replaces the amounts of an attempt's earlier row where they counted.
-func (a *Accounts) replace(now int64, was *exposed, row *ledger.Row, n amounts) {
-	a.known.forget(was.attempt)
-	change := amounts{n.cost - was.amounts.cost, n.exposure - was.amounts.exposure, n.unknown - was.amounts.unknown}
-	for _, p := range was.places {
-		a.post(now, p, change, row)
+// post adds amounts to an account, and notes what the log should say. It returns the serial number of the slice.
+func (a *Accounts) post(now int64, r Ref, leaves int64, row *ledger.Row, n amounts) uint32 {
+	in := r.book.open(r.key, now)
+	serial := r.book.add(in, leaves, now, n).serial
+	if !r.book.removed {
+		a.notices.look(r.book, in, now, n.unknown > 0, row)
 	}
-	a.remember(now, row, was.places, n)
+	return serial
 }
 
-// remember notes an attempt whose row a later one may replace.
+// remember notes where a row counts that a later one may replace.
 func (a *Accounts) remember(now int64, row *ledger.Row, places []place, n amounts) {
-	final := row.Outcome == policy.Storage || row.Outcome != policy.Open && row.Unpriced == "" && n.exposure == 0
-	e := &exposed{attempt{row.Call, row.Attempt}, row.Outcome, places, n}
-	if final || row.Call == "" || e.left(now) {
+	if final(row, n) || row.Call == "" {
+		return
+	}
+	e := &exposed{attempt{strings.Clone(row.Call), row.Attempt}, row.Outcome, places, n}
+	if e.left(now) {
 		return
 	}
 	if a.known.add(e, now) {
@@ -86,12 +112,12 @@ func (a *Accounts) remember(now int64, row *ledger.Row, places []place, n amount
 	}
 }
 
-// post adds amounts to an account, and notes what the log should say.
-func (a *Accounts) post(now int64, p place, n amounts, row *ledger.Row) {
-	b := p.ref.book
-	in := b.open(p.ref.key, now)
-	in.add(p.leaves, now, n.cost, n.exposure, n.unknown)
-	if !b.removed {
-		a.notices.look(b, in, now, n.unknown > 0, row)
-	}
+// final reports whether it is known what a row's attempt cost, so that no later row replaces it.
+func final(row *ledger.Row, n amounts) bool {
+	return row.Outcome == policy.Storage || n.exposure == 0 && n.unknown == 0
+}
+
+// minus returns the change from amounts that were counted before.
+func (n amounts) minus(was amounts) amounts {
+	return amounts{n.cost - was.cost, n.exposure - was.exposure, n.unknown - was.unknown}
 }

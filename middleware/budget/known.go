@@ -19,6 +19,7 @@ type attempt struct {
 type place struct {
 	ref    Ref
 	leaves int64
+	serial uint32
 }
 
 // An exposed is an attempt whose cost is not fully known, and where its amounts are counted.

@@ -44,12 +44,12 @@ func (n Notice) String() string {
 	if s.Key != "" {
 		name += " (" + s.Key + ")"
 	}
-	spent := fmt.Sprintf("$%s spent of $%s %s", s.Spent, s.Budget.Cap, windowText(&s.Budget))
+	spent := fmt.Sprintf("$%s spent of $%s %s", s.Spent, s.Budget.Cap, WindowText(&s.Budget))
 	switch n.Kind {
 	case Warned:
 		return fmt.Sprintf("budget %s: %s, which is %d%% of the cap or more", name, spent, s.Budget.Warns())
 	case Exceeded:
-		return fmt.Sprintf("budget %s: %s: the cap is exceeded by attempt %d of call %s, which cost more than was held for it; nothing is admitted until enough has left the window", name, spent, n.Attempt, n.Call)
+		return fmt.Sprintf("budget %s: %s: attempt %d of call %s exceeds the cap, because it cost more than was held for it, or nothing was; nothing more is admitted until enough has left the window", name, spent, n.Attempt, n.Call)
 	case Unknown:
 		return fmt.Sprintf("budget %s: %s, and it is not known what attempt %d of call %s added to it: its cost has no bound, and nothing was held for it", name, spent, n.Attempt, n.Call)
 	case Forgotten:

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skinflint-go/skinflint/internal/filelock"
 	"github.com/skinflint-go/skinflint/policy"
 )
 
@@ -75,7 +76,7 @@ func OpenJSONL(dir string, c JSONLConfig) (*JSONL, error) {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	var err error
-	if j.lock, err = lockFile(filepath.Join(dir, lockName)); err != nil {
+	if j.lock, err = filelock.Lock(filepath.Join(dir, lockName)); err != nil {
 		return nil, fmt.Errorf("ledger: the directory %s cannot be locked; does another program use it? %w", dir, err)
 	}
 	if err := j.recover(); err != nil {

@@ -1,20 +1,68 @@
 package tokens
 
-import "github.com/skinflint-go/skinflint/policy"
+import (
+	"sync"
 
-// Heuristic is an [Estimator] that counts without a vocabulary: by classes of characters.
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// Heuristic is an [Estimator] that needs no vocabulary. It sorts the characters of a prompt into classes, such as letters,
+// digits, punctuation and scripts, and knows what a run of each costs on average in OpenAI's o200k_base. For most texts it is
+// within 20 % of that. Vocabularies of other models differ, which a [Learner] corrects.
+//
+// Of a JSON body it counts the strings, but for settings and identifiers; descriptions of tools, schemas and arguments as they
+// are; and media by rules for each provider. Of any other body it knows only the size.
+//
+// The zero Heuristic is ready for use.
 type Heuristic struct{}
 
-// Counter returns a counter.
-func (Heuristic) Counter() Counter { return &heuristicCounter{} }
+var counters = sync.Pool{New: func() any { return new(counter) }}
 
-type heuristicCounter struct{ bytes int64 }
-
-func (c *heuristicCounter) Write(p []byte) (int, error) {
-	c.bytes += int64(len(p))
-	return len(p), nil
+// Counter returns a counter that is used again after its Release.
+func (Heuristic) Counter() Counter {
+	c := counters.Get().(*counter)
+	*c = counter{table: theTable()}
+	return c
 }
 
-func (c *heuristicCounter) Estimate(*policy.Subject) Estimate { return Estimate{Text: (c.bytes + 3) / 4} }
+// Release implements [Counter].
+func (c *counter) Release() { counters.Put(c) }
 
-func (c *heuristicCounter) Release() {}
+// What is added to the text of a request, in tokens. OpenAI's cookbook counts 3 for each message, 1 for its role, and 3 for the
+// beginning of the answer.
+const (
+	perRequest = 3
+	perMessage = 4
+)
+
+// Estimate implements [Counter].
+func (c *counter) Estimate(s *policy.Subject) Estimate {
+	r := rulesFor(s)
+	if c.phase == phaseOpaque {
+		return c.opaque(r, s)
+	}
+	e := Estimate{
+		Text:  c.prose.tokens() + c.defined.tokens() + c.ids + c.media[plainText].bytes/textRate,
+		Media: r.tokens(&c.media),
+	}
+	if c.messages > 0 {
+		e.Text += perRequest + perMessage*c.messages
+	}
+	return e
+}
+
+// opaque estimates a body that is no JSON. A form has a file: an image for operations on images, else audio. Anything else is
+// taken for compressed JSON, in which there are about four bytes of text for one, and so a token.
+func (c *counter) opaque(r *rules, s *policy.Subject) Estimate {
+	var m media
+	switch {
+	case !c.form:
+		return Estimate{Text: c.size}
+	case s.Operation == wire.Images:
+		m.add(image, c.size)
+	default:
+		m.add(audio, c.size)
+	}
+	return Estimate{Media: r.tokens(&m)}
+}

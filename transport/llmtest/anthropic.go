@@ -90,13 +90,26 @@ func (c anthropic) errorFor(x *exchange, why reason) *apiError {
 }
 
 func (anthropic) rateLimited(x *exchange) *apiError {
-	e := anthropicFailure(x, http.StatusTooManyRequests, "rate_limit_error", fmt.Sprintf(
-		"This request would exceed your organization's rate limit of %d requests per minute (org: %s, model: %s). "+
-			"For details, refer to: https://docs.claude.com/en/api/rate-limits. "+
-			"You can see the response headers for current usage. Please try again later.",
-		x.quota.limit, organization, x.params.model))
-	e.wait = x.quota.wait
+	a := x.rejected
+	message := fmt.Sprintf("This request would exceed your organization's rate limit of %s %s (org: %s, model: %s). "+
+		"For details, refer to: https://docs.claude.com/en/api/rate-limits. "+
+		"You can see the response headers for current usage. Please try again later.",
+		thousands(a.limit), a.name, organization, x.params.model)
+	if a.name == LimitConcurrency {
+		message = tooMany
+	}
+	e := anthropicFailure(x, http.StatusTooManyRequests, "rate_limit_error", message)
+	e.wait = a.wait
 	return e
+}
+
+// thousands returns a number with commas: 450,000.
+func thousands(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // setHeader sets x-should-retry on errors, unless the fault has set it already: "true" after
@@ -120,21 +133,29 @@ func (anthropic) setHeader(x *exchange, h http.Header, status int) {
 	}
 }
 
-// outputPerMinute is the limit on output tokens that the headers show. It is not enforced.
+// outputPerMinute is the limit on output tokens that the headers of a server without one show.
 const outputPerMinute = 400_000
 
-// anthropicLimits sets the headers of the rate limits. The resets are dates.
+// anthropicLimits sets the headers of the rate limits. The resets are dates. A limit on all tokens is shown only if the Config
+// has one.
 func anthropicLimits(x *exchange, h http.Header) {
-	in, out := min(x.params.prompt(), tokensPerMinute), min(x.params.maxTokens, outputPerMinute)
+	in, ok := x.allowances[LimitInputTokens]
+	if !ok {
+		in = freeTokens(x.params.prompt(), tokensPerMinute)
+	}
+	out, ok := x.allowances[LimitOutputTokens]
+	if !ok {
+		out = freeTokens(x.params.maxTokens, outputPerMinute)
+	}
 	for _, l := range []struct {
-		name             string
-		limit, remaining int64
-		reset            time.Duration
+		name string
+		allowance
 	}{
-		{"Requests", int64(x.quota.limit), int64(x.quota.remaining), x.quota.reset},
-		{"Input-Tokens", tokensPerMinute, tokensPerMinute - in, time.Minute * time.Duration(in) / tokensPerMinute},
-		{"Output-Tokens", outputPerMinute, outputPerMinute - out, time.Minute * time.Duration(out) / outputPerMinute},
+		{"Requests", x.quota}, {"Input-Tokens", in}, {"Output-Tokens", out}, {"Tokens", x.allowances[LimitTokens]},
 	} {
+		if l.limit == 0 {
+			continue
+		}
 		name := "Anthropic-Ratelimit-" + l.name
 		h.Set(name+"-Limit", strconv.FormatInt(l.limit, 10))
 		h.Set(name+"-Remaining", strconv.FormatInt(l.remaining, 10))

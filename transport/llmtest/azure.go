@@ -109,12 +109,16 @@ func (c azure) errorFor(x *exchange, why reason) *apiError {
 // rateLimited returns a 429 in one of two forms. In the newer one, that of /openai/v1,
 // retry-after-ms is 0 (see setHeader).
 func (c azure) rateLimited(x *exchange) *apiError {
-	e := c.exceeded(x, "call", x.quota.wait)
+	rate := "call"
+	if x.rejected.name.ofTokens() {
+		rate = "token"
+	}
+	e := c.exceeded(x, rate, x.rejected.wait)
 	if c.deployment == "" {
 		message := fmt.Sprintf("Your requests to %s for %s in %s have exceeded rate limit.", x.params.model, x.params.model, azureLocation())
 		e.value = azureError{Code: "RateLimitReached", Message: message, Details: message}
 	}
-	e.millis = true
+	e.millis = e.wait > 0
 	return e
 }
 
@@ -210,19 +214,14 @@ func (c azure) setHeader(x *exchange, h http.Header, status int) {
 // showLimits sets the headers of the rate limits. Only /openai/v1 shows the resets, in
 // seconds.
 func (c azure) showLimits(x *exchange, h http.Header) {
-	tokens := min(x.params.prompt()+min(x.params.maxTokens, tokensPerMinute), tokensPerMinute)
 	for _, l := range []struct {
-		name             string
-		limit, remaining int64
-		reset            time.Duration
-	}{
-		{"Requests", int64(x.quota.limit), int64(x.quota.remaining), x.quota.reset},
-		{"Tokens", tokensPerMinute, tokensPerMinute - tokens, time.Minute * time.Duration(tokens) / tokensPerMinute},
-	} {
+		name string
+		allowance
+	}{{"Requests", x.shownRequests()}, {"Tokens", x.shownTokens()}} {
 		h.Set("X-Ratelimit-Limit-"+l.name, strconv.FormatInt(l.limit, 10))
 		h.Set("X-Ratelimit-Remaining-"+l.name, strconv.FormatInt(l.remaining, 10))
 		if c.deployment == "" {
-			h.Set("X-Ratelimit-Renewalperiod-"+l.name, "60")
+			h.Set("X-Ratelimit-Renewalperiod-"+l.name, strconv.FormatInt(int64(l.allowance.name.window()/time.Second), 10))
 			h.Set("X-Ratelimit-Reset-"+l.name, strconv.FormatInt(ceilDiv(l.reset, time.Second), 10))
 		}
 	}

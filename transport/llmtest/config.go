@@ -15,9 +15,34 @@ type Config struct {
 	// message, and does not count. A request that is rejected for another reason counts.
 	//
 	// With 0 or less there is no limit, and the x-ratelimit headers show 5000. The other
-	// providers show the limit in their own ways: Gemini in the details of the error, and
-	// Vertex not at all.
+	// providers show the limit in their own ways: Gemini in the details of the error, Groq in
+	// the message of the error, and Vertex not at all.
 	RequestsPerMinute int
+
+	// TokensPerMinute is the provider's limit on the tokens of such requests, and
+	// InputTokensPerMinute and OutputTokensPerMinute are limits by direction, as Anthropic has
+	// them. Each is a token bucket like that of RequestsPerMinute. Counting says what counts.
+	// A request is rejected if what it counts for at first is not left, and counts then for
+	// nothing. If it is more than the whole limit, the error says so, and not when to retry.
+	// The headers and errors show these limits in each provider's own way. With 0 or less there
+	// is no limit, and the headers show 2,000,000 tokens.
+	TokensPerMinute                             int64
+	InputTokensPerMinute, OutputTokensPerMinute int64
+
+	// RequestsPerDay and TokensPerDay are limits of a day. Those of Gemini and Vertex are
+	// available again at midnight, Pacific time. Those of the others are token buckets that
+	// refill evenly, as their headers show. Groq's headers show RequestsPerDay. Those of OpenAI
+	// and Azure do so if there is no RequestsPerMinute. 0 or less is no limit.
+	RequestsPerDay int
+	TokensPerDay   int64
+
+	// Counting says what counts against the limits on tokens. The zero value counts as each
+	// provider documents it.
+	Counting Counting
+
+	// Concurrency is how many such requests the server works on at once. A further one gets a
+	// 429 that does not say when to retry. 0 or less is no limit.
+	Concurrency int
 
 	// Faults chooses the fault of each recognised request. nil means no faults.
 	Faults Script

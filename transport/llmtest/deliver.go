@@ -65,6 +65,9 @@ func (x *responder) sendStream(s *stream) {
 				return
 			}
 		}
+		if i == len(frames)-1 {
+			x.leave()
+		}
 		x.write(frame)
 	}
 	if x.fault == CutStream {

@@ -17,7 +17,14 @@ type exchange struct {
 	n      int           // the number of the request, as in Request
 	params params
 	fault  Fault
-	quota  allowance
+	quota  allowance // of requests per minute
+
+	allowances map[Limit]allowance // of the limits that the Config has
+	rejected   allowance           // of the limit that rejects the request
+	counted    bool                // the request was admitted, and is worked on
+	charged    cost                // what it counts for so far
+	generated  *Generation         // what it generated; nil if nothing yet
+
 	// fields are the top-level fields of the body. The faces whose vet or work needs
 	// them set them in read.
 	fields     map[string]json.RawMessage
@@ -53,6 +60,7 @@ func (x *exchange) bill(prefix string) Generation {
 	g := measure(&x.params, x.cfg.Seed, x.cfg.CachedPercent)
 	x.script.count(&g, x.params.maxTokens)
 	g.At = time.Now()
+	defer func() { x.generated = &g }()
 	if x.params.prompted != nil && x.script.usage == nil {
 		x.prompts.use(&g, x.params.prompted, x.owner())
 	}

@@ -107,9 +107,10 @@ func (g google) errorFor(x *exchange, why reason) *apiError {
 		return g.failure(http.StatusServiceUnavailable,
 			"This model is currently experiencing high demand. Spikes in demand are usually temporary. Please try again later.")
 	case reasonRateLimit:
-		return g.rateLimited(x.params.model, x.quota)
+		return g.rateLimited(x)
 	case reasonQuota:
-		return g.quotaExceeded(x.params.model, "PerDay", "generate_requests_per_model_per_day", 1000, dailyRetry)
+		metric, id := googleQuota(LimitRequestsPerDay, false)
+		return g.quotaExceeded(x.params.model, metric, id, 1000, dailyRetry)
 	case reasonFlexCapacity:
 		return g.noFlexCapacity(x.cfg.FlexAs429)
 	case reasonFlexModel:
@@ -134,16 +135,45 @@ const sharedPool = "Resource exhausted. Please try again later. Please refer to 
 // Google's own errors.
 const dailyRetry = 41*time.Second + 7*time.Millisecond
 
-func (g google) rateLimited(model string, a allowance) *apiError {
-	if g.vertex {
+func (g google) rateLimited(x *exchange) *apiError {
+	if g.vertex || x.rejected.name == LimitConcurrency {
 		return g.failure(http.StatusTooManyRequests, sharedPool)
 	}
-	return g.quotaExceeded(model, "PerMinute", "generate_requests_per_model", a.limit, a.wait)
+	a, free := x.rejected, x.cfg.FreeTier
+	wait := a.wait
+	if a.name.window() > time.Minute {
+		wait = dailyRetry
+	}
+	metric, id := googleQuota(a.name, free)
+	return g.quotaExceeded(x.params.model, metric, id, a.limit, wait)
+}
+
+// googleQuota returns Gemini's names of a limit: its metric, and its id.
+func googleQuota(l Limit, free bool) (metric, id string) {
+	span := "PerMinute"
+	if l.window() > time.Minute {
+		span = "PerDay"
+	}
+	switch {
+	case free && l == LimitOutputTokens:
+		return "generate_content_free_tier_output_token_count", "GenerateContentOutputTokensPerModel" + span + "-FreeTier"
+	case free && l.ofTokens():
+		return "generate_content_free_tier_input_token_count", "GenerateContentInputTokensPerModel" + span + "-FreeTier"
+	case free:
+		return "generate_content_free_tier_requests", "GenerateRequests" + span + "PerProjectPerModel-FreeTier"
+	case l == LimitOutputTokens:
+		return "generate_content_paid_tier_output_token_count", "GenerateContentPaidTierOutputTokensPerModel" + span
+	case l.ofTokens():
+		return "generate_content_paid_tier_input_token_count", "GenerateContentPaidTierInputTokensPerModel" + span
+	case span == "PerDay":
+		return "generate_requests_per_model_per_day", "GenerateRequestsPerDayPerProjectPerModel"
+	}
+	return "generate_requests_per_model", "GenerateRequestsPerMinutePerProjectPerModel"
 }
 
 // quotaExceeded returns a 429 that names the quota. Google cuts the delay in its details to
 // whole seconds, so it is too short. The message has the full delay.
-func (g google) quotaExceeded(model, span, metric string, limit int, wait time.Duration) *apiError {
+func (g google) quotaExceeded(model, metric, id string, limit int64, wait time.Duration) *apiError {
 	service, location := "generativelanguage.googleapis.com", "global"
 	if g.vertex {
 		service, location = "aiplatform.googleapis.com", g.location
@@ -158,7 +188,7 @@ func (g google) quotaExceeded(model, span, metric string, limit int, wait time.D
 			"Learn more about Gemini API quotas", "https://ai.google.dev/gemini-api/docs/rate-limits",
 		}}},
 		quotaDetail{Type: detailType + "QuotaFailure", Violations: []violation{{
-			Metric: service + "/" + metric, ID: "GenerateRequests" + span + "PerProjectPerModel",
+			Metric: service + "/" + metric, ID: id,
 			Dimensions: quotaDimensions{Model: model, Location: location}, Value: fmt.Sprint(limit),
 		}}},
 		retryDetail{Type: detailType + "RetryInfo", Delay: fmt.Sprintf("%ds", wait/time.Second)},

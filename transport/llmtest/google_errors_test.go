@@ -104,7 +104,7 @@ func TestGeminiRateLimit(t *testing.T) {
 			{"GenerateRequestsPerDayPerProjectPerModel", "41s", "Please retry in 41.007s.", "1000"},
 			{"", "", "", ""}, {"", "", "", ""}, {"", "", "", ""}, {"", "", "", ""}, {"", "", "", ""},
 			// A minute's seventh is not a whole number of seconds.
-			{"GenerateRequestsPerMinutePerProjectPerModel", "8s", "Please retry in 8.571428571s.", "7"},
+			{"GenerateRequestsPerMinutePerProjectPerModel", "8s", "Please retry in 8.571428568s.", "7"},
 		} {
 			if want.id == "" {
 				mustDo(t, srv, "POST", geminiPath, contents("hi"), 200)

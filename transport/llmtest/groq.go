@@ -96,30 +96,39 @@ func (c groqChat) errorFor(x *exchange, why reason) *apiError {
 	return groqFailure(http.StatusInternalServerError, "internal_server_error", "", "Internal Server Error")
 }
 
+// rateLimited returns the 429 of a limit, or a 413 for a request that is larger than the whole limit.
 func (groqChat) rateLimited(x *exchange) *apiError {
-	q, tier := x.quota, x.params.servedTier
+	a, tier := x.rejected, x.params.servedTier
 	if tier == "" {
 		tier = "on_demand"
 	}
-	e := groqFailure(http.StatusTooManyRequests, "requests", "rate_limit_exceeded", fmt.Sprintf(
-		"Rate limit reached for model `%s` in organization `%s` service tier `%s` on requests per minute (RPM): "+
-			"Limit %d, Used %d, Requested 1. Please try again in %v. "+
-			"Need more tokens? Upgrade to Dev Tier today at https://console.groq.com/settings/billing",
-		x.params.model, strings.ReplaceAll(organization, "-", "_"), tier, q.limit, q.limit-q.remaining, q.wait))
-	e.wait = q.wait
+	if a.name == LimitConcurrency {
+		return groqFailure(http.StatusTooManyRequests, "requests", "rate_limit_exceeded", tooMany)
+	}
+	where := fmt.Sprintf("for model `%s` in organization `%s` service tier `%s` on %s: Limit %d, ",
+		x.params.model, strings.ReplaceAll(organization, "-", "_"), tier, a.name.abbreviation("minute"), a.limit)
+	const upgrade = "Need more tokens? Upgrade to Dev Tier today at https://console.groq.com/settings/billing"
+	if a.tooLarge {
+		return groqFailure(http.StatusRequestEntityTooLarge, a.name.kind(), "rate_limit_exceeded", fmt.Sprintf(
+			"Request too large %sRequested %d, please reduce your message size and try again. ", where, a.requested)+upgrade)
+	}
+	e := groqFailure(http.StatusTooManyRequests, a.name.kind(), "rate_limit_exceeded", fmt.Sprintf(
+		"Rate limit reached %sUsed %d, Requested %d. Please try again in %v. ", where, a.used(), a.requested, a.wait)+upgrade)
+	e.wait = a.wait
 	return e
 }
 
 // groqAllowance is what a server without a limit shows: the requests of a day.
-var groqAllowance = allowance{limit: 14400, remaining: 14399, reset: 6 * time.Second}
+var groqAllowance = allowance{name: LimitRequestsPerDay, limit: 14400, remaining: 14399, reset: 6 * time.Second}
 
+// setHeader shows the requests of a day, as Groq does, and the tokens of a minute.
 func (groqChat) setHeader(x *exchange, h http.Header, _ int) {
 	h.Set("X-Request-Id", x.requestID())
-	q := x.quota
-	if q == freeAllowance {
-		q = groqAllowance
+	requests, ok := x.allowances[LimitRequestsPerDay]
+	if !ok {
+		requests = groqAllowance
 	}
-	q.setHeader(h, x.params.prompt()+min(x.params.maxTokens, tokensPerMinute))
+	setRateHeader(h, requests, x.shownTokens())
 }
 
 // The bodies of Groq's responses. The order of the fields is Groq's.

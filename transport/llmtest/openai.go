@@ -34,7 +34,7 @@ func (o openAI) errorFor(x *exchange, why reason) *apiError {
 	case reasonOverloaded:
 		return overloaded()
 	case reasonRateLimit:
-		return rateLimited(x.params.model, x.quota)
+		return rateLimited(x.params.model, x.rejected)
 	case reasonQuota:
 		return quotaExceeded()
 	case reasonFlexCapacity:
@@ -57,6 +57,22 @@ func (openAI) setHeader(x *exchange, h http.Header, _ int) {
 	h.Set("Openai-Version", "2020-10-01")
 	h.Set("X-Request-Id", x.requestID())
 	if x.quota.limit > 0 {
-		x.quota.setHeader(h, x.params.prompt()+min(x.params.maxTokens, tokensPerMinute))
+		setRateHeader(h, x.shownRequests(), x.shownTokens())
 	}
+}
+
+// shownRequests returns the limit on requests that OpenAI's headers show: that of a minute or, if there is none, that of a day.
+func (x *exchange) shownRequests() allowance {
+	if a, ok := x.allowances[LimitRequestsPerDay]; ok && x.cfg.RequestsPerMinute <= 0 && !x.quota.exceeded {
+		return a
+	}
+	return x.quota
+}
+
+// shownTokens returns the limit on tokens per minute that the headers show.
+func (x *exchange) shownTokens() allowance {
+	if a, ok := x.allowances[LimitTokens]; ok {
+		return a
+	}
+	return freeTokens(x.params.prompt()+min(x.params.maxTokens, tokensPerMinute), tokensPerMinute)
 }

@@ -63,12 +63,20 @@ func quotaExceeded() *apiError {
 			"https://platform.openai.com/docs/guides/error-codes/api-errors.")
 }
 
+// rateLimited returns the 429 of a limit. One for a request that is larger than the whole limit does not say when to retry.
 func rateLimited(model string, a allowance) *apiError {
-	e := openAIFailure(http.StatusTooManyRequests, "requests", "", "rate_limit_exceeded",
-		fmt.Sprintf("Rate limit reached for %s in organization %s on requests per min (RPM): "+
-			"Limit %d, Used %d, Requested 1. Please try again in %v. "+
-			"Visit https://platform.openai.com/account/rate-limits to learn more.",
-			model, organization, a.limit, a.limit-a.remaining, roundUp(a.wait)))
-	e.wait, e.millis = a.wait, true
+	message := fmt.Sprintf("Rate limit reached for %s in organization %s on %s: Limit %d, Used %d, Requested %d. Please try again in %v. ",
+		model, organization, a.name.abbreviation("min"), a.limit, a.used(), a.requested, roundUp(a.wait))
+	switch {
+	case a.name == LimitConcurrency:
+		return openAIFailure(http.StatusTooManyRequests, "requests", "", "rate_limit_exceeded", tooMany)
+	case a.tooLarge:
+		message = fmt.Sprintf("Request too large for %s in organization %s on %s: Limit %d, Requested %d. "+
+			"The input or output tokens must be reduced in order to run successfully. ",
+			model, organization, a.name.abbreviation("min"), a.limit, a.requested)
+	}
+	e := openAIFailure(http.StatusTooManyRequests, a.name.kind(), "", "rate_limit_exceeded",
+		message+"Visit https://platform.openai.com/account/rate-limits to learn more.")
+	e.wait, e.millis = a.wait, a.wait > 0
 	return e
 }

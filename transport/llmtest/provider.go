@@ -22,7 +22,9 @@ type turns struct {
 	sync.Mutex
 	recognised int // requests to an endpoint
 	flex       int // requests that have asked for flex capacity
-	bucket     bucket
+	running    int // requests that were admitted and are worked on
+	counters   map[counterKey]counter
+	admissions Admissions
 }
 
 // nextFault asks the script for the fault of the next recognised request.

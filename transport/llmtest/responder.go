@@ -23,7 +23,7 @@ func (x *responder) admit(body []byte) {
 	x.turns.Lock()
 	defer x.turns.Unlock()
 	if !x.params.unlimited {
-		x.quota = x.turns.bucket.take(x.cfg.RequestsPerMinute, x.began)
+		x.exchange.admit()
 	}
 	x.record(body)
 }
@@ -58,6 +58,7 @@ func (x *responder) begin(status int, contentType string) {
 
 // send sends a whole JSON response.
 func (x *responder) send(status int, body []byte) {
+	x.leave() // before the client can have the response, and send the next request
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	x.begin(status, "application/json")
 	_, _ = x.w.Write(body)

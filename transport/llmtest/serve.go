@@ -52,6 +52,7 @@ var modelList = []byte(`{"object":"list","data":[` +
 func (x *responder) handle(body []byte) {
 	malformed := x.face.read(&x.exchange, body)
 	x.admit(body)
+	defer x.leave()
 	if x.strike() {
 		return
 	}
@@ -72,7 +73,7 @@ func (x *responder) handle(body []byte) {
 // that of the real providers: the rate limit, the format, the model, the capacity.
 func (x *responder) rejection(malformed *flaw) *apiError {
 	switch {
-	case x.quota.exceeded:
+	case x.rejected.exceeded:
 		return x.errorFor(reasonRateLimit)
 	case malformed != nil:
 		return x.face.invalid(&x.exchange, malformed)

@@ -46,7 +46,7 @@ var errorFaults = map[Fault]reason{
 // reject answers with the error of a fault.
 func (x *responder) reject(why reason) {
 	if why == reasonRateLimit {
-		x.quota = scriptedLimit
+		x.quota, x.rejected = scriptedLimit, scriptedLimit
 	}
 	if x.fault == ShouldRetryFalse {
 		x.w.Header().Set("X-Should-Retry", "false")
@@ -61,6 +61,7 @@ func (x *responder) rejectEarly() {
 	x.began = time.Now()
 	x.face.read(&x.exchange, nil) // for what the path says
 	x.admit(nil)
+	defer x.leave()
 	x.reject(reasonRateLimit)
 	_ = control.Flush()
 	if x.r.ProtoMajor == 1 {

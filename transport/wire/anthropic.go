@@ -30,7 +30,7 @@ type anthropicMessages struct{ messages, countTokens, clientTools *Shape }
 // newAnthropicMessages returns the dialect of messages at a provider.
 func newAnthropicMessages(provider string) anthropicMessages {
 	messages := Shape{
-		Provider: provider, Operation: Messages, Running: true,
+		Provider: provider, Operation: Messages, Running: true, Metering: meteringOf[provider],
 		RequestPaths: messagesRequests, Prefix: messagesPrefix, Harmless: messagesHarmless, OwnTools: ownTypedTools, AnswerPaths: messagesAnswers, Marks: messagesMarks, Events: messagesEvents,
 	}
 	if provider == "anthropic" { // of other hosts' prices it is not known what they are
@@ -324,21 +324,8 @@ func anthropicRejection(c *Call, r *Response, e *apiError, f *Rejection) {
 		f.Evidence = policy.Documented
 	}
 	if f.Reason == policy.Rate && f.RetryAfter == 0 {
-		f.RetryAfter = anthropicReset(r)
+		f.RetryAfter = rateReset(r.Header, r.At)
 	}
-}
-
-// anthropicReset returns when the rate limit headers say that what is used up comes back. They are dates.
-func anthropicReset(r *Response) (longest time.Duration) {
-	for _, what := range [...]string{"Requests", "Tokens", "Input-Tokens", "Output-Tokens"} {
-		if r.Header.Get("Anthropic-Ratelimit-"+what+"-Remaining") != "0" {
-			continue
-		}
-		if t, err := time.Parse(time.RFC3339, r.Header.Get("Anthropic-Ratelimit-"+what+"-Reset")); err == nil {
-			longest = max(longest, min(t.Sub(r.At), maxRetryAfter))
-		}
-	}
-	return longest
 }
 
 // Problem has the shape of Anthropic's errors.

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"net/http"
+	"reflect"
 	"testing"
 	"time"
 
@@ -105,7 +106,7 @@ func TestAnthropicReset(t *testing.T) {
 	h.Set("Anthropic-Ratelimit-Input-Tokens-Reset", "2026-11-21T12:00:09Z")
 	r := &wire.Response{Status: 429, Header: h, At: at, Body: []byte(`{"type":"error","error":{"type":"rate_limit_error","message":"x"}}`)}
 	got := d.Rejection(&call, r)
-	if want := (wire.Rejection{Outcome: policy.Rejected, Evidence: policy.Documented, Reason: policy.Rate, Code: "rate_limit_error", RetryAfter: 9 * time.Second}); got != want {
+	if want := (wire.Rejection{Outcome: policy.Rejected, Evidence: policy.Documented, Reason: policy.Rate, Code: "rate_limit_error", RetryAfter: 9 * time.Second}); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	call.Foreign = true

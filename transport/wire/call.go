@@ -138,6 +138,9 @@ type Shape struct {
 	// NoOutput says that the answer has no output tokens, as for embeddings.
 	NoOutput bool
 
+	// Metering is what the provider counts against its limits on tokens.
+	Metering Metering
+
 	// Harmless are the members of a request that add nothing to its cost but their bytes. Nil is none: what a call can cost
 	// then has no bound. See [Outline].
 	Harmless *Outline

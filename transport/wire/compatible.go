@@ -43,6 +43,9 @@ type Compatible struct {
 	// the form of an [Outline]: "guided_json* chat_template_kwargs*". A call whose request has other members has no bound of
 	// its cost. They are added to those of OpenAI's API, for every operation.
 	Harmless string
+	// Metering is what the provider counts against its limits on tokens. Zero is what an attempt has used, input and output.
+	// For a provider that this package knows, zero is what that provider documents.
+	Metering Metering
 
 	tiers      []policy.Tier           // the keys of Tiers, in the order of preference; nil: that of accepted
 	aliases    map[string]policy.Tier  // further names of tiers that the provider uses
@@ -91,6 +94,12 @@ func (d *Compatible) check() error {
 			return fmt.Errorf("wire: Dialects: Tiers of %s has %q: want flex, standard or priority", d.Provider, tier)
 		}
 	}
+	if _, err := time.LoadLocation(d.Metering.Zone); err != nil {
+		return fmt.Errorf("wire: Dialects: Metering.Zone of %s is %q: want a zone such as \"America/Los_Angeles\"", d.Provider, d.Metering.Zone)
+	}
+	if d.Metering.Reserves && d.Metering.Holds {
+		return fmt.Errorf("wire: Dialects: Metering of %s has Reserves and Holds: only one of them can hold", d.Provider)
+	}
 	if err := checkHarmless(d.Harmless); err != nil {
 		return fmt.Errorf("wire: Dialects: Harmless of %s: %w", d.Provider, err)
 	}
@@ -118,6 +127,9 @@ func (d *Compatible) newShapes(op *operation) *compatibleShapes {
 	s := op.shape
 	s.Provider, s.Prices, s.OnePrice, s.Running = d.Provider, d.prices, d.onePrice, d.running
 	s.Added = addedBy[d.Provider]
+	if s.Metering = d.Metering; s.Metering == (Metering{}) {
+		s.Metering = meteringOf[d.Provider]
+	}
 	if s.Harmless != nil && d.Harmless != "" {
 		s.Harmless = s.Harmless.with(d.Harmless)
 	}

@@ -47,6 +47,7 @@ func googleRejection(r *Response) (f Rejection, own bool) {
 	switch {
 	case r.Status == http.StatusTooManyRequests:
 		f.Reason = google429(r, &e)
+		f.Quotas = quotasOf(r, &e)
 		f.RetryAfter = max(RetryAfter(r.Header, r.At), retryDelay(r.Body), retryIn(e.message))
 	case r.Status == http.StatusServiceUnavailable && e.status == "UNAVAILABLE":
 		// A lack of capacity for flex looks the same as an overload; another tier may have capacity.

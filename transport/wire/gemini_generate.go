@@ -40,7 +40,7 @@ type modelShapes struct{ generate, embeddings, countTokens Shape }
 // provider whose prices hold, if they are another's.
 func newModelShapes(provider, prices string, tiers, strict []policy.Tier) *modelShapes {
 	model := Shape{
-		Provider: provider, Prices: prices, Added: addedBy[provider], RequestPaths: generateRequests, AnswerPaths: generateAnswers,
+		Provider: provider, Prices: prices, Added: addedBy[provider], Metering: meteringOf[provider], RequestPaths: generateRequests, AnswerPaths: generateAnswers,
 		Marks: generateMarks, Last: generateLast, Running: true,
 	}
 	s := &modelShapes{generate: model, embeddings: model, countTokens: model}

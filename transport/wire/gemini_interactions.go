@@ -16,6 +16,7 @@ var interactionNames = append(append([]string{"error", "error.code", "error.stat
 var interactionShape = Shape{
 	Provider: "gemini", Operation: Interactions, Tiers: geminiTiers, Strict: geminiStrict,
 	RequestPaths: generateRequests, Harmless: interactionHarmless, OwnTools: ownTypedTools, Added: addedBy["gemini"],
+	Metering:    meteringOf["gemini"],
 	AnswerPaths: transport.MustPaths(interactionNames...),
 	Marks:       usageMarks,
 	Events:      [][]byte{[]byte("interaction.complete"), []byte("interaction.completed"), []byte("error")},

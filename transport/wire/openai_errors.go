@@ -14,6 +14,7 @@ func openAIRejection(r *Response, e *apiError) Rejection {
 	switch status := r.Status; {
 	case status == http.StatusTooManyRequests:
 		f.Reason, f.Evidence = openAI429(r, e)
+		f.Quotas = quotasOf(r, e)
 		if f.RetryAfter = max(RetryAfter(r.Header, r.At), tryAgainIn(e.message)); f.RetryAfter == 0 {
 			f.RetryAfter = rateReset(r.Header, r.At) // the time until the whole limit is back: longer than needed, so it comes last
 		}
@@ -26,6 +27,7 @@ func openAIRejection(r *Response, e *apiError) Rejection {
 		f.RetryAfter = RetryAfter(r.Header, r.At)
 	case status == http.StatusRequestEntityTooLarge && strings.HasPrefix(e.message, "Request too large"):
 		f.Reason = policy.TooLarge // how Groq rejects more than the limit of a minute
+		f.Quotas = quotasOf(r, e)
 	case status == http.StatusPaymentRequired:
 		f.Reason = policy.Quota
 	case mayBeBilled(status):

@@ -33,4 +33,7 @@ type Rejection struct {
 	// MinTokens is how many tokens a context cache must have at least, if the reason is [policy.CacheTooSmall]; 0 if the
 	// provider does not say.
 	MinTokens int64
+	// Quotas are the provider's limits that the body of an answer names which was rejected for one of them. Those that its
+	// headers name come in addition: see [ReadQuotas].
+	Quotas []Quota
 }

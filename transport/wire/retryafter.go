@@ -46,18 +46,13 @@ func units(v string, unit time.Duration) time.Duration {
 	return time.Duration(math.Ceil(f * float64(unit)))
 }
 
-// rateReset returns how long it takes, by headers as OpenAI has them, until what is used up comes back:
-//
-//	X-Ratelimit-Remaining-Tokens: 0, X-Ratelimit-Reset-Tokens: 6m0s            OpenAI, Groq
-//	X-Ratelimit-Remaining-Tokens-Minute: 0, X-Ratelimit-Reset-Tokens-Minute: 41.2    Cerebras: seconds
-//	X-Ratelimit-Remaining: 0, X-Ratelimit-Reset: 1754667660000                 OpenRouter: milliseconds since 1970
+// rateReset returns how long it takes until all that is used up comes back, by the headers that [ReadQuotas] reads, and by
+// those of units that it does not know.
 func rateReset(h http.Header, now time.Time) (longest time.Duration) {
-	for key, values := range h {
-		what, ok := strings.CutPrefix(key, "X-Ratelimit-Remaining")
-		if !ok || len(values) == 0 || !usedUp(values[0]) {
-			continue
+	for _, s := range statedIn(h, now) {
+		if s.usedUp {
+			longest = max(longest, s.Reset)
 		}
-		longest = max(longest, resetIn(h.Get("X-Ratelimit-Reset"+what), now))
 	}
 	return longest
 }
@@ -69,11 +64,11 @@ func usedUp(v string) bool {
 }
 
 // resetIn reads when a limit is reset: a duration as Go writes it, a number of seconds, or a moment: in seconds or milliseconds
-// since 1970, or as RFC 3339 has it.
-func resetIn(v string, now time.Time) time.Duration {
+// since 1970, or as RFC 3339 has it. It is 30 days at most. ok is false if it is none of them, or negative.
+func resetIn(v string, now time.Time) (d time.Duration, ok bool) {
 	v = strings.TrimSpace(v)
-	if d := duration(v); d > 0 {
-		return d
+	if d, err := time.ParseDuration(v); err == nil {
+		return min(d, maxRetryAfter), d >= 0
 	}
 	at, err := time.Parse(time.RFC3339, v)
 	if n, notWhole := strconv.ParseInt(v, 10, 64); notWhole == nil && n >= 1e9 {
@@ -82,9 +77,13 @@ func resetIn(v string, now time.Time) time.Duration {
 		}
 	}
 	if err == nil {
-		return max(0, min(at.Sub(now), maxRetryAfter))
+		return max(0, min(at.Sub(now), maxRetryAfter)), true
 	}
-	return units(v, time.Second)
+	f, err := strconv.ParseFloat(v, 64)
+	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) || f < 0 {
+		return 0, false
+	}
+	return units(v, time.Second), true
 }
 
 // tryAgainIn reads the "Please try again in 1.772s" of an error message; also 232ms, 6m0s, 7h12m.

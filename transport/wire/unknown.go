@@ -15,8 +15,8 @@ type unknownShapes struct{ observed, submission *Shape }
 // newUnknownShapes returns the shapes of a provider.
 func newUnknownShapes(provider string) unknownShapes {
 	return unknownShapes{
-		observed:   &Shape{Provider: provider, Operation: Unknown, Unpriced: "the cost of this operation is not known"},
-		submission: &Shape{Provider: provider, Operation: Unknown, Unpriced: "the work that it submits is charged for when it is done"},
+		observed:   &Shape{Provider: provider, Operation: Unknown, Metering: meteringOf[provider], Unpriced: "the cost of this operation is not known"},
+		submission: &Shape{Provider: provider, Operation: Unknown, Metering: meteringOf[provider], Unpriced: "the work that it submits is charged for when it is done"},
 	}
 }
 

@@ -1,12 +1,12 @@
-package ledger
+package filelock
 
 import (
 	"os"
 	"syscall"
 )
 
-// lockFile opens a file that no other program can open until it is closed or the program ends.
-func lockFile(path string) (*os.File, error) {
+// Lock opens a file that no other program can open until it is closed or the program ends.
+func Lock(path string) (*os.File, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, err
@@ -19,6 +19,3 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(handle), path), nil
 }
-
-// syncDir does nothing: the system syncs directories on its own.
-func syncDir(string) error { return nil }

@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package ledger
+package filelock
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// lockFile opens a file and locks it until it is closed or the program ends.
-func lockFile(path string) (*os.File, error) {
+// Lock opens a file and locks it until it is closed or the program ends.
+func Lock(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
@@ -25,13 +25,4 @@ func lockFile(path string) (*os.File, error) {
 		return nil, err
 	}
 	return file, nil
-}
-
-// syncDir syncs a directory, so that the names of new files in it are safe.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/budget"
+	"github.com/skinflint-go/skinflint/middleware/limit"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// A budgetEntry is how one budget stands, in limits.json.
+type budgetEntry struct {
+	Name     string     `json:"name"`
+	Key      string     `json:"key,omitzero"`
+	From     time.Time  `json:"from"`
+	Until    time.Time  `json:"until,omitzero"`
+	Cap      price.Pico `json:"cap_usd"`
+	Spent    price.Pico `json:"spent_usd"`
+	Exposure price.Pico `json:"exposure_usd"`
+	Held     price.Pico `json:"held_usd"`
+	Unknown  int64      `json:"unknown,omitzero"`
+}
+
+// A limitEntry is how one limit stands, in limits.json.
+type limitEntry struct {
+	Limit   string `json:"limit"`
+	Match   string `json:"match"`
+	Key     string `json:"key,omitzero"`
+	Busy    int    `json:"busy"`
+	Waiting int    `json:"waiting"`
+}
+
+// limits serves how limits and budgets stand.
+func (d *debug) limits(w http.ResponseWriter, _ *http.Request, _ url.Values) {
+	all := struct {
+		Limits  []limitEntry  `json:"limits"`
+		Budgets []budgetEntry `json:"budgets"`
+	}{limitEntries(d.stack.Limits()), budgetEntries(d.stack.Budgets())}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(all)
+}
+
+func budgetEntries(states []budget.State) []budgetEntry {
+	entries := []budgetEntry{}
+	for _, s := range states {
+		entries = append(entries, budgetEntry{s.Budget.Name, s.Key, s.From, s.Until, s.Budget.Cap, s.Spent, s.Exposure, s.Held, s.Unknown})
+	}
+	return entries
+}
+
+func limitEntries(states []limit.State) []limitEntry {
+	entries := []limitEntry{}
+	for _, s := range states {
+		entries = append(entries, limitEntry{limit.Describe(s.Limit), s.Limit.Match.String(), s.Key, s.Busy, s.Waiting})
+	}
+	return entries
+}
+
+// budgetMetrics are the figures of a budget. Its keys may come and go, so all are gauges.
+var budgetMetrics = []struct {
+	name, help string
+	value      func(*budgetEntry) price.Pico
+}{
+	{"cap_usd", "Cap of a budget, in US dollars.", func(b *budgetEntry) price.Pico { return b.Cap }},
+	{"spent_usd", "Spent within the budget's window, exposure included, in US dollars.", func(b *budgetEntry) price.Pico { return b.Spent }},
+	{"exposure_usd", "Part of what is spent that may not have been charged, in US dollars.", func(b *budgetEntry) price.Pico { return b.Exposure }},
+	{"held_usd", "Held for attempts under way, in US dollars.", func(b *budgetEntry) price.Pico { return b.Held }},
+}
+
+// limitMetrics writes how limits and budgets stand in Prometheus' text format.
+func (d *debug) limitMetrics(b *bytes.Buffer) {
+	if budgets := budgetEntries(d.stack.Budgets()); len(budgets) > 0 {
+		for _, m := range budgetMetrics {
+			head(b, "skinflint_budget_"+m.name, "gauge", m.help)
+			for i := range budgets {
+				sample(b, "skinflint_budget_"+m.name, m.value(&budgets[i]).String(), "budget", budgets[i].Name, "key", budgets[i].Key)
+			}
+		}
+	}
+	limits := limitEntries(d.stack.Limits())
+	if len(limits) == 0 {
+		return
+	}
+	head(b, "skinflint_limit_busy", "gauge", "Attempts under way that a limit has admitted.")
+	for i := range limits {
+		sample(b, "skinflint_limit_busy", strconv.Itoa(limits[i].Busy), limits[i].labels()...)
+	}
+	head(b, "skinflint_limit_waiting", "gauge", "Attempts that wait for a limit.")
+	for i := range limits {
+		sample(b, "skinflint_limit_waiting", strconv.Itoa(limits[i].Waiting), limits[i].labels()...)
+	}
+}
+
+func (l *limitEntry) labels() []string {
+	return []string{"limit", l.Limit, "match", l.Match, "key", l.Key}
+}
