@@ -33,7 +33,7 @@ func (s State) String() string {
 	if s.Key != "" {
 		name += " (" + s.Key + ")"
 	}
-	text := fmt.Sprintf("%s: $%s spent and $%s held of $%s %s", name, s.Spent, s.Held, s.Budget.Cap, windowText(&s.Budget))
+	text := fmt.Sprintf("%s: $%s spent and $%s held of $%s %s", name, s.Spent, s.Held, s.Budget.Cap, WindowText(&s.Budget))
 	if s.Unknown > 0 {
 		text += fmt.Sprintf(", and %d rows whose cost is not known", s.Unknown)
 	}

@@ -100,6 +100,9 @@ func (b *bucket) plan(now instant, r *Request) {
 	case b.days == nil:
 		b.days = &days{zone: zoneOf(g, r)}
 	}
+	if b.learned != nil {
+		b.setFlows(now)
+	}
 }
 
 // zoneOf returns where a day ends.

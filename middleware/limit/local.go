@@ -76,6 +76,7 @@ type waiter struct {
 	room    [3]*bucket
 	amounts amounts
 	claim   *claim // on money; nil if no budget matches
+	marks   []mark // of the buckets that learn
 
 	prev, next *waiter // in the line, or among the holders
 
@@ -207,6 +208,7 @@ func (q *Local) enter(ctx context.Context, r *Request) (*waiter, error) {
 	if len(q.refs) > 0 {
 		w.pays, w.claim = true, &claim{until: now.elapsed + r.MaxWait}
 	}
+	r.waiter = w
 	if err := q.join(now, w); err != nil {
 		return nil, err
 	}
@@ -363,6 +365,7 @@ func (w *waiter) ask() *budget.Ask {
 func (q *Local) admit(now instant, w *waiter) {
 	for _, b := range w.buckets {
 		b.take(now, &w.amounts)
+		w.mark(now, b)
 		if b.queue != nil {
 			q.overtakes(b.queue, w)
 		}
