@@ -401,10 +401,15 @@ func (w *waiter) Release(c Count) {
 	}
 	w.state = isReleased
 	q.holders.remove(w)
-	now := q.now()
 	counts := amountsOf(c.Tokens)
 	counts[unitRequests] = int64(max(0, c.Requests))
+	changes := func(b *bucket) bool { return b.queue != nil || b.settles(&w.amounts, &counts) }
+	var now instant
+	if w.claim != nil || slices.ContainsFunc(w.buckets, changes) { // it takes as long as the rest to ask for the time
+		now = q.now()
+	}
 	for _, b := range w.buckets {
+		b.busy--
 		b.settle(now, w.since, &w.amounts, &counts)
 		if b.queue != nil {
 			q.touch(b.queue)
@@ -418,7 +423,9 @@ func (w *waiter) Release(c Count) {
 			}
 		}
 	}
-	q.serve(now)
+	if len(q.dirty) > 0 {
+		q.serve(now)
+	}
 }
 
 // Spend implements [Spender].

@@ -218,7 +218,7 @@ func (q *Local) kept(now instant, k *line, b *bucket) (kept amounts, permits int
 	}
 	for i := range b.flows {
 		f := &b.flows[i]
-		n := min(w.amounts[f.unit], int64(f.Burst()))
+		n := min(w.amounts[f.unit], f.burst)
 		if longest.Seconds()*float64(f.Limit()) <= float64(n) {
 			kept[f.unit] = n
 		}

@@ -202,7 +202,8 @@ var unitNames = [4]string{"requests", "tokens", "input tokens", "output tokens"}
 // takes returns what an attempt takes, by unit.
 func takes(t limit.Tokens) [4]int64 { return [4]int64{1, t.Input + t.Output, t.Input, t.Output} }
 
-// add adds n, after what the rate has added since the last change.
+// add adds n, after what the rate has added since the last change. What exceeds the burst is lost when time passes, and not
+// before: of what happens at one moment, the order is not known.
 func (l *level) add(now time.Time, n float64) {
 	if now.After(l.at) {
 		l.left = min(float64(l.burst), l.left+now.Sub(l.at).Minutes()*float64(l.perMinute))
@@ -221,5 +222,5 @@ func (l *level) take(now time.Time, n int64, slack time.Duration, fail func(shor
 	if short := float64(min(n, l.burst)) - had; short > 1e-3*math.Max(1, float64(l.perMinute)/1e6) {
 		fail(short)
 	}
-	l.left = min(l.left, float64(l.burst)) - float64(n)
+	l.left -= float64(n)
 }
