@@ -65,7 +65,7 @@ type Error struct {
 	Attempts int           // how many attempts had been sent before
 	Err      error         // the cause, if there is one
 
-	refusal error // a *limit.Error or a *budget.Error, for errors.As
+	admission error // the *limit.Error or *budget.Error of an attempt that was not admitted, for errors.As
 }
 
 // Error says who refused what, why, and what to do.
@@ -95,10 +95,10 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the kind, the cause, and the [*limit.Error] or [*budget.Error] of a refusal.
+// Unwrap returns the kind, the cause, and the [*limit.Error] or [*budget.Error] of an attempt that was not admitted.
 func (e *Error) Unwrap() []error {
-	all := []error{e.Kind}
-	for _, err := range []error{e.Err, e.refusal} {
+	all := append(make([]error, 0, 3), e.Kind)
+	for _, err := range []error{e.Err, e.admission} {
 		if err != nil {
 			all = append(all, err)
 		}

@@ -65,7 +65,7 @@ func admissionError(ctx context.Context, err error) *Error {
 	if !errors.As(err, &e) || e == nil {
 		e = &limit.Error{Limit: "the program's own limiter", Err: err}
 	}
-	refusal := &Error{Kind: ErrLimit, Wait: e.Wait, Detail: e.Detail(), Err: e.Err, refusal: e}
+	refusal := &Error{Kind: ErrLimit, Wait: e.Wait, Detail: e.Detail(), Err: e.Err, admission: e}
 	switch {
 	case e.Err == nil:
 		refusal.Hint = "send less at once, or allow more time"
@@ -77,7 +77,7 @@ func admissionError(ctx context.Context, err error) *Error {
 
 // budgetError is the refusal of an attempt that a budget did not admit.
 func budgetError(ctx context.Context, e *budget.Error) *Error {
-	refusal := &Error{Kind: ErrBudget, Detail: strings.TrimPrefix(e.Detail(), "budget "), Hint: e.Hint(), Err: e.Err, refusal: e}
+	refusal := &Error{Kind: ErrBudget, Detail: strings.TrimPrefix(e.Detail(), "budget "), Hint: e.Hint(), Err: e.Err, admission: e}
 	if !e.Frees.IsZero() {
 		refusal.Wait = max(0, time.Until(e.Frees))
 	}
