@@ -2,14 +2,11 @@ package limit
 
 import (
 	"context"
-	"errors"
-	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
-	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 )
 
@@ -81,21 +78,6 @@ type waiter struct {
 	prev, next *waiter // in the line, or among the holders
 
 	call, provider, operation, model string
-}
-
-// A claim is what a waiter wants of budgets, or holds.
-type claim struct {
-	accounts []budget.Ref
-	until    time.Duration // how long it may wait
-	hold     budget.Hold
-}
-
-// refs returns the accounts that the waiter needs.
-func (w *waiter) refs() []budget.Ref {
-	if w.claim == nil {
-		return nil
-	}
-	return w.claim.accounts
 }
 
 // A state is what has become of a waiter.
@@ -300,29 +282,6 @@ func (q *Local) ahead(now instant, w *waiter, own *line) (longest time.Duration,
 	return longest, slowest
 }
 
-// hurry ends a wait for money whose time is over. If rates hold the waiter back, and no money, it goes on to wait.
-func (q *Local) hurry(w *waiter) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := q.now()
-	if w.state != isWaiting {
-		return
-	}
-	for _, ref := range w.refs() {
-		p := q.money[ref]
-		if first := p.first(); first != nil && (first == w.line || first.before(w.line.late(), w.arrived)) || q.accounts.Check(now.Time, w.refs(), w.ask()) != budget.Admits {
-			refusal := q.poor(now, w, errTooLong)
-			q.leave(w)
-			w.refuse(refusal)
-			q.serve(now)
-			return
-		}
-	}
-}
-
-// errTooLong ends a wait for money.
-var errTooLong = errors.New("it has waited as long as it may")
-
 // giveUp takes a waiter out of its line, unless it was decided at the last moment.
 func (q *Local) giveUp(w *waiter, err error) (Permit, error) {
 	q.mu.Lock()
@@ -348,17 +307,6 @@ func (q *Local) gaveUp(now instant, w *waiter, err error) error {
 		return q.poor(now, w, err)
 	}
 	return p.bucket.error(&Error{Err: err})
-}
-
-// poor is the error of a waiter that money holds back: what others hold, or others that wait in front.
-func (q *Local) poor(now instant, w *waiter, err error) error {
-	return q.accounts.Explain(now.Time, w.refs(), w.ask(), err)
-}
-
-// ask returns what a waiter asks of budgets.
-func (w *waiter) ask() *budget.Ask {
-	r := w.request
-	return &budget.Ask{Most: r.Cost, NoBound: r.NoBound, Cheapest: r.Cheapest}
 }
 
 // take admits the waiter: it takes from all its places.
@@ -428,32 +376,6 @@ func (w *waiter) Release(c Count) {
 	}
 }
 
-// Spend implements [Spender].
-func (q *Local) Spend(row *ledger.Row) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := q.now()
-	q.accounts.Spend(now.Time, row)
-	for _, p := range q.money {
-		q.touch(p)
-	}
-	q.serve(now)
-}
-
-// Budgets returns how the budgets stand.
-func (q *Local) Budgets() []budget.State {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.accounts.States(time.Now())
-}
-
-// Notices returns what the log should say about the budgets: see [budget.Accounts.Notices].
-func (q *Local) Notices() []budget.Notice {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.accounts.Notices()
-}
-
 // Needs returns what the limiter needs to know of a request.
 func (q *Local) Needs() Needs {
 	q.mu.Lock()
@@ -471,8 +393,3 @@ func (a *amounts) add(other *amounts) {
 		a[u] += n
 	}
 }
-
-var seed = maphash.MakeSeed()
-
-// hashRef returns a hash of an account.
-func hashRef(r budget.Ref) uint64 { return maphash.Comparable(seed, r) }

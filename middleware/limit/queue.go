@@ -2,6 +2,7 @@ package limit
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
@@ -285,17 +286,10 @@ func (l *line) within(w *waiter) bool {
 
 // needs reports whether the queue is of one of the waiter's places.
 func (w *waiter) needs(p *queue) bool {
-	for _, b := range w.buckets {
-		if p.bucket == b {
-			return true
-		}
+	if p.bucket != nil {
+		return slices.Contains(w.buckets, p.bucket)
 	}
-	for _, ref := range w.refs() {
-		if p.bucket == nil && p.ref == ref {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.refs(), p.ref)
 }
 
 // push puts a waiter at the end of the line.

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
-	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // touch notes that something has changed at the place of a queue, which is served next.
@@ -225,20 +224,3 @@ func (q *Local) kept(now instant, k *line, b *bucket) (kept amounts, permits int
 	}
 	return kept, 1
 }
-
-// pays reports whether a budget has the money for a waiter. The budget of a line for which money is kept has that less.
-func (q *Local) pays(now instant, w *waiter, late bool, l *line, ref budget.Ref, i int) bool {
-	ask := w.ask()
-	if p := q.money[ref]; p != nil {
-		if first := p.first(); first != nil && first != l && first.before(late, w.arrived) {
-			return false
-		}
-		if k := p.keeper; k != nil && k != l && k.before(late, w.arrived) {
-			ask.Most.Pico = add(ask.Most.Pico, k.head.request.Cost.Pico)
-		}
-	}
-	return q.accounts.Check(now.Time, w.claim.accounts[i:i+1], ask) == budget.Admits
-}
-
-// add returns a + b, or the largest amount if that exceeds it.
-func add(a, b price.Pico) price.Pico { return price.Pico(sum(int64(a), int64(b))) }
