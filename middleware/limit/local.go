@@ -93,7 +93,7 @@ const (
 // NewLocal returns a Local with the given limits and budgets, which must be valid: see [policy.Policy.Validate]. Nothing of
 // them is used up: see [Local.Load].
 func NewLocal(limits []policy.Limit, budgets []policy.Budget) *Local {
-	q := &Local{start: time.Now(), accounts: budget.New(budgets), policies: budgets, lines: make(map[uint64]*line), money: make(map[budget.Ref]*queue)}
+	q := &Local{start: time.Now(), accounts: budget.New(budgets), policies: slices.Clone(budgets), lines: make(map[uint64]*line), money: make(map[budget.Ref]*queue)}
 	for _, l := range limits {
 		q.groups = append(q.groups, newGroup(l))
 	}

@@ -58,8 +58,8 @@ func (h Holder) String() string {
 }
 
 // States returns how the limits stand, in their order. A limit with Per has a State for each of its keys for which attempts
-// wait or hold permits, or something is used or learned: those with the most attempts first, at most 100. A limit that has none has one
-// State without a key.
+// wait or hold permits, or something is used or learned: those with the most attempts first, at most 100. A limit that has none
+// has one State without a key.
 func (q *Local) States() []State {
 	q.mu.Lock()
 	defer q.mu.Unlock()

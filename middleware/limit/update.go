@@ -20,7 +20,7 @@ func (q *Local) Update(limits []policy.Limit, budgets []policy.Budget) error {
 	if err := q.accounts.Update(budgets); err != nil {
 		return err
 	}
-	q.policies = budgets
+	q.policies = slices.Clone(budgets)
 	now := q.now()
 	waiters := q.clear()
 	old := q.groups
