@@ -384,7 +384,7 @@ func (c *call) noteRepeatable(o policy.Outcome) {
 
 // emit gives a row to all sinks, and to the limiter if the row is money for which no permit stands.
 func (c *call) emit(row *ledger.Row) {
-	if c.rules.spender != nil {
+	if c.rules != nil && c.rules.spender != nil {
 		spend(c.rules.spender, c, row)
 	}
 	for _, sink := range c.sinks {

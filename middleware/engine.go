@@ -173,7 +173,9 @@ func (r *ruling) limit(now *rules, e *engine) error {
 		now.limiter = l
 	case e.limiter != nil:
 	case r.local != nil:
-		r.local.Update(limits, budgets)
+		if err := r.local.Update(limits, budgets); err != nil {
+			return err
+		}
 	case len(limits)+len(budgets) > 0:
 		r.local = limit.NewLocal(limits, budgets)
 	}
