@@ -6,3 +6,13 @@ func (q *Local) Examined() uint64 {
 	defer q.mu.Unlock()
 	return q.examined
 }
+
+// Keys returns how many buckets there are.
+func (q *Local) Keys() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, g := range q.groups {
+		n += len(g.all)
+	}
+	return n
+}

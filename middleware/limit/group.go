@@ -61,7 +61,7 @@ func (q *Local) bucket(now instant, g *group, r *Request) *bucket {
 	b := g.buckets[string(q.key)]
 	if b == nil {
 		q.made++
-		b = &bucket{group: g, key: string(q.key), id: q.made, index: int32(len(g.all))}
+		b = &bucket{group: g, key: string(q.key), id: q.made}
 		b.plan(now, r)
 		g.buckets[b.key] = b
 		g.all = append(g.all, b)
@@ -90,6 +90,9 @@ func (b *bucket) plan(now instant, r *Request) {
 		b.days = nil
 	case b.days == nil:
 		b.days = &days{zone: zoneOf(g, r)}
+	}
+	if b.learned != nil {
+		b.setFlows(now)
 	}
 }
 
@@ -121,10 +124,6 @@ func (g *group) sweep(now instant) {
 		}
 		last := len(g.all) - 1
 		g.all[g.hand], g.all[last] = g.all[last], nil
-		g.all[g.hand].index = int32(g.hand)
-		if g.hand == last {
-			g.hand = 0
-		}
 		g.all = g.all[:last]
 		delete(g.buckets, b.key)
 		g.shrink()

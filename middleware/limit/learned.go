@@ -2,11 +2,6 @@ package limit
 
 import "time"
 
-// learned is what a bucket has learned about the provider's own limit.
-type learned struct {
-	until time.Time // nothing is admitted before
-}
-
 // setRate has the bucket admit so many of a unit in a minute, and so many at once after a pause. A unit that the bucket has
 // not counted so far begins with all of its burst. The caller then calls [Local.changed].
 func (b *bucket) setRate(now time.Time, u unit, perMinute, burst int64) {
@@ -20,11 +15,12 @@ func (b *bucket) setRate(now time.Time, u unit, perMinute, burst int64) {
 	f.set(now, perMinute, burst)
 }
 
-// drain lowers what is left of a unit to at most so much. The caller then calls [Local.changed].
-func (b *bucket) drain(now time.Time, u unit, remaining int64) {
-	if f := b.flow(u); f != nil {
-		if n := f.left(now) - remaining; n > 0 {
-			f.take(now, n)
+// unset has the bucket count a unit no longer. The caller then calls [Local.changed].
+func (b *bucket) unset(u unit) {
+	for i := range b.flows {
+		if b.flows[i].unit == u {
+			b.flows = append(b.flows[:i], b.flows[i+1:]...)
+			return
 		}
 	}
 }

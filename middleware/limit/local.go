@@ -75,6 +75,7 @@ type waiter struct {
 	refs    []budget.Ref
 	amounts amounts
 	hold    budget.Hold
+	marks   []mark // of the buckets that learn
 
 	prev, next *waiter       // in the line, or among the holders
 	since      time.Duration // when it was admitted
@@ -192,6 +193,7 @@ func (q *Local) enter(ctx context.Context, r *Request) (*waiter, error) {
 	if len(q.refs) > 0 {
 		w.hurry = now.elapsed + r.MaxWait
 	}
+	r.waiter = w
 	if err := q.join(now, w); err != nil {
 		return nil, err
 	}
@@ -339,6 +341,7 @@ func (w *waiter) ask() *budget.Ask {
 func (q *Local) admit(now instant, w *waiter) {
 	for _, b := range w.buckets {
 		b.take(now, &w.amounts)
+		w.mark(now, b)
 		if b.queue != nil {
 			q.overtakes(b.queue, w)
 		}

@@ -145,6 +145,7 @@ func (b *bucket) state(now instant) State {
 		s.Levels = append(s.Levels, b.group.daysLeft(d.requests, d.tokens, d.rest(now))...)
 	}
 	if b.learned != nil {
+		s.Levels = append(s.Levels, b.learned.daysLearned(now, &b.group.limit)...)
 		s.Blocked = max(0, b.learned.until.Sub(now.Time))
 	}
 	return s

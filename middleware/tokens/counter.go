@@ -15,6 +15,7 @@ type counter struct {
 	defined  text  // JSON that the model reads as it is
 	into     *text // the one that the current string is a part of
 	messages int64
+	tools    bool  // the request has some
 	ids      int64 // tokens that the request has as numbers
 	media    media
 
@@ -137,7 +138,9 @@ func (c *counter) open(within *frame, object bool) {
 		f.defined, f.skipped = within.defined, within.skipped
 	}
 	switch {
-	case f.defined || f.skipped:
+	case f.defined:
+		c.tools = c.tools || object && c.depth == 2 && !within.object
+	case f.skipped:
 	case c.member == skippedMember:
 		f.skipped = true
 	case c.member == definingMember, c.member == inputMember && object && c.depth > 2: // the input of a tool
