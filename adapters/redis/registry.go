@@ -101,6 +101,9 @@ func (r *Registry) call(ctx context.Context, script *redis.Script, args ...any) 
 	bounded, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	answer, err := script.Run(bounded, r.client, r.keys, args...).Slice()
+	if err != nil && ctx.Err() == nil {
+		reload(r.client)
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return "", nil, context.Cause(ctx)

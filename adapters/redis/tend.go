@@ -135,6 +135,7 @@ func estateOf(record string) (string, bool) {
 // recover finds out whether Redis is back, and if so tells it what was admitted meanwhile, before it is asked again.
 func (s *Store) recover(ctx context.Context) {
 	if s.hello(ctx) != nil {
+		reload(s.client)
 		return
 	}
 	s.mu.Lock()
