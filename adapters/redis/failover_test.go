@@ -19,9 +19,9 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// A world is two processes that share limits, budgets and a ledger, and make calls all the time: free ones, and ones that cost
+// A fleet is two processes that share limits, budgets and a ledger, and make calls all the time: free ones, and ones that cost
 // money.
-type world struct {
+type fleet struct {
 	*testing.T
 	group    string
 	stores   []*redis.Store
@@ -38,19 +38,19 @@ type world struct {
 }
 
 const (
-	worldCap   = price.Pico(1_000_000_000_000) // a dollar
-	worldMost  = worldCap / 10_000             // of a paid call
-	worldDaily = 5000                          // free calls in a day
+	fleetCap   = price.Pico(1_000_000_000_000) // a dollar
+	fleetMost  = fleetCap / 10_000             // of a paid call
+	fleetDaily = 5000                          // free calls in a day
 )
 
-// newWorld starts the processes. Their clients have the options that the package advises.
-func newWorld(t *testing.T, options *goredis.UniversalOptions) *world {
-	w := &world{T: t, group: newGroup(), ledger: ledger.NewMemory(1 << 20), stop: make(chan struct{})}
+// newFleet starts the processes. Their clients have the options that the package advises.
+func newFleet(t *testing.T, options *goredis.UniversalOptions) *fleet {
+	w := &fleet{T: t, group: newGroup(), ledger: ledger.NewMemory(1 << 20), stop: make(chan struct{})}
 	limits := []policy.Limit{
-		{Name: "free", Match: policy.Match{Operation: "free"}, RequestsPerDay: worldDaily, Concurrency: 100},
+		{Name: "free", Match: policy.Match{Operation: "free"}, RequestsPerDay: fleetDaily, Concurrency: 100},
 		{Name: "paid", Match: policy.Match{Operation: "paid"}, RequestsPerMinute: 1_000_000, Burst: 1_000_000, Concurrency: 100},
 	}
-	budgets := []policy.Budget{{Name: "day", Match: policy.Match{Operation: "paid"}, Every: policy.EveryDay, Cap: worldCap}}
+	budgets := []policy.Budget{{Name: "day", Match: policy.Match{Operation: "paid"}, Every: policy.EveryDay, Cap: fleetCap}}
 	for range 2 {
 		client := goredis.NewUniversalClient(options)
 		t.Cleanup(func() { client.Close() })
@@ -72,7 +72,7 @@ func newWorld(t *testing.T, options *goredis.UniversalOptions) *world {
 }
 
 // end ends all calls.
-func (w *world) end() {
+func (w *fleet) end() {
 	select {
 	case <-w.stop:
 	default:
@@ -82,7 +82,7 @@ func (w *world) end() {
 }
 
 // work makes calls.
-func (w *world) work(l limit.Limiter, worker int) {
+func (w *fleet) work(l limit.Limiter, worker int) {
 	free := worker < 2
 	pause := time.Millisecond
 	if free { // else the share would be used up before a failover is over
@@ -97,15 +97,15 @@ func (w *world) work(l limit.Limiter, worker int) {
 		if free {
 			w.call(l, "free", 0, 0)
 		} else {
-			w.call(l, "paid", worldMost, worldMost/10*price.Pico(n%11)) // from nothing to the most
+			w.call(l, "paid", fleetMost, fleetMost/10*price.Pico(n%11)) // from nothing to the most
 		}
 	}
 }
 
 // call makes a call, and reports whether it was admitted.
-func (w *world) call(l limit.Limiter, operation string, most, cost price.Pico) bool {
+func (w *fleet) call(l limit.Limiter, operation string, most, cost price.Pico) bool {
 	r := &limit.Request{Subject: policy.Subject{Provider: "openai", Operation: operation, Model: "gpt-5"}, Attempt: 1,
-		Call: fmt.Sprint("world-", w.calls.Add(1)), Cost: ledger.Known(most), Cheapest: true, MaxWait: 100 * time.Millisecond}
+		Call: fmt.Sprint("fleet-", w.calls.Add(1)), Cost: ledger.Known(most), Cheapest: true, MaxWait: 100 * time.Millisecond}
 	began := time.Now()
 	r.Deadline = began.Add(time.Second)
 	p, err := l.Wait(w.Context(), r)
@@ -140,7 +140,7 @@ func (w *world) call(l limit.Limiter, operation string, most, cost price.Pico) b
 }
 
 // recovered waits until both processes use Redis again, and their budgets are open.
-func (w *world) recovered() {
+func (w *fleet) recovered() {
 	w.Helper()
 	w.until("both processes use Redis again", func() bool {
 		for _, s := range w.stores {
@@ -152,7 +152,7 @@ func (w *world) recovered() {
 	})
 }
 
-func (w *world) until(what string, holds func() bool) {
+func (w *fleet) until(what string, holds func() bool) {
 	w.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -165,14 +165,14 @@ func (w *world) until(what string, holds func() bool) {
 }
 
 // more waits until so many more calls of both kinds are admitted.
-func (w *world) more(n int64) {
+func (w *fleet) more(n int64) {
 	w.Helper()
 	free, paid := w.free.Load()+n, w.paid.Load()+n
 	w.until("more calls are admitted", func() bool { return w.free.Load() >= free && w.paid.Load() >= paid })
 }
 
 // check ends the calls, and checks what all of them have left behind. limitLoss is how many free calls Redis may have forgotten.
-func (w *world) check(limitLoss int64) {
+func (w *fleet) check(limitLoss int64) {
 	w.Helper()
 	w.end()
 	for _, s := range w.stores {
@@ -191,9 +191,9 @@ func (w *world) check(limitLoss int64) {
 	}
 	for w.call(w.limiters[0], "free", 0, 0) { // until the day is used up
 	}
-	lost := w.free.Load() - worldDaily
-	if lost > limitLoss || lost < -worldDaily/20 {
-		w.Errorf("%d free calls of %d were admitted, want at most %d more", w.free.Load(), worldDaily, limitLoss)
+	lost := w.free.Load() - fleetDaily
+	if lost > limitLoss || lost < -fleetDaily/20 {
+		w.Errorf("%d free calls of %d were admitted, want at most %d more", w.free.Load(), fleetDaily, limitLoss)
 	}
 	w.Logf("%d calls: %d free and %d paid admitted, %d refused while budgets were not known; the slowest took %v; %d of the limit were forgotten, and %v of the money",
 		w.calls.Load(), w.free.Load(), w.paid.Load(), w.unknown.Load(), time.Duration(w.slowest.Load()).Round(time.Millisecond), lost, sum-spent)
@@ -203,10 +203,10 @@ func (w *world) check(limitLoss int64) {
 }
 
 // money returns how the budget stands, from the refusal of an attempt that may cost all of it.
-func (w *world) money() (spent, held price.Pico) {
+func (w *fleet) money() (spent, held price.Pico) {
 	w.Helper()
 	_, err := w.limiters[1].Wait(w.Context(), &limit.Request{Subject: policy.Subject{Provider: "openai", Operation: "paid"}, Attempt: 1,
-		Call: "money", Cost: ledger.Known(worldCap), Cheapest: true})
+		Call: "money", Cost: ledger.Known(fleetCap), Cheapest: true})
 	var e *budget.Error
 	if !errors.As(err, &e) {
 		w.Fatalf("%v, want the refusal of a budget", err)
@@ -218,7 +218,7 @@ func (w *world) money() (spent, held price.Pico) {
 func TestHangUnderLoad(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	w := newWorld(t, redis.Options(server.Addr()))
+	w := newFleet(t, redis.Options(server.Addr()))
 	w.more(100)
 	if err := server.Stop(); err != nil {
 		t.Skip(err)
@@ -245,7 +245,7 @@ func TestHangUnderLoad(t *testing.T) {
 func TestCrashUnderLoad(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	w := newWorld(t, redis.Options(server.Addr()))
+	w := newFleet(t, redis.Options(server.Addr()))
 	w.more(100)
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
@@ -270,18 +270,18 @@ func TestFailoverOfSentinel(t *testing.T) {
 	s := redistest.StartSentinel(t, redistest.NodeTimeout(400*time.Millisecond))
 	options := redis.Options(s.Addrs()...)
 	options.MasterName = redistest.PrimaryName
-	failover(newWorld(t, options), s.Primary, s.Await)
+	failover(newFleet(t, options), s.Primary, s.Await)
 }
 
 func TestFailoverOfCluster(t *testing.T) {
 	t.Parallel()
 	c := redistest.StartCluster(t, 1, redistest.NodeTimeout(700*time.Millisecond))
-	w := newWorld(t, redis.Options(c.Addrs()...))
+	w := newFleet(t, redis.Options(c.Addrs()...))
 	failover(w, func() (*redistest.Server, error) { return c.Primary("{skinflint:" + w.group + "}") }, c.Await)
 }
 
 // failover kills the primary under load.
-func failover(w *world, primary func() (*redistest.Server, error), await func() error) {
+func failover(w *fleet, primary func() (*redistest.Server, error), await func() error) {
 	w.Helper()
 	w.more(100)
 	old, err := primary()
