@@ -64,6 +64,8 @@ type Error struct {
 	Wait     time.Duration // how long the wait would have been, if one was refused
 	Attempts int           // how many attempts had been sent before
 	Err      error         // the cause, if there is one
+
+	admission error // the *limit.Error or *budget.Error of an attempt that was not admitted, for errors.As
 }
 
 // Error says who refused what, why, and what to do.
@@ -93,12 +95,15 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the kind and the cause.
+// Unwrap returns the kind, the cause, and the [*limit.Error] or [*budget.Error] of an attempt that was not admitted.
 func (e *Error) Unwrap() []error {
-	if e.Err == nil {
-		return []error{e.Kind}
+	all := append(make([]error, 0, 3), e.Kind)
+	for _, err := range []error{e.Err, e.admission} {
+		if err != nil {
+			all = append(all, err)
+		}
 	}
-	return []error{e.Kind, e.Err}
+	return all
 }
 
 // Temporary returns false, so that no client above sends again what we refused.

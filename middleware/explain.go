@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -115,9 +117,14 @@ func (e *Explanation) explain(c *call) {
 	settings, list := c.rules.resolver.Explain(c.options, subject)
 	c.settings = &settings
 	e.Model, e.Stream, e.Skipped, e.Plan, e.Settings = c.wire.Model, c.wire.Stream, c.body.Skipped(), settings.Plan, list
-	for _, state := range c.rules.states() {
-		if state.Limit.Match.Matches(&subject, c.options.Tags()) {
-			e.Limits = append(e.Limits, describe(state))
+	for _, l := range c.rules.resolver.Limits() {
+		if l.Selects(&subject, settings.Plan.First(), c.options.Tags()) {
+			e.Limits = append(e.Limits, describe(c.stateOf(l, &subject)))
+		}
+	}
+	for _, b := range c.rules.resolver.Budgets() {
+		if b.Match.Matches(&subject, c.options.Tags()) {
+			e.Budgets = append(e.Budgets, c.describeBudget(&b, &subject))
 		}
 	}
 	if worst, err := c.account(c.start).worst(settings.Plan); err == nil && c.wire.Fees == wire.NoTools {
@@ -148,9 +155,35 @@ func (e *Explanation) explainTier(c *call) {
 	}
 }
 
+// describeBudget returns how a budget of the call stands.
+func (c *call) describeBudget(b *policy.Budget, s *policy.Subject) string {
+	state := budget.State{Budget: *b, Key: policy.KeyText(b.Per, policy.KeyOf(b.Per, s, c.settings.Plan.First(), "", c.options.Tags()))}
+	for _, known := range c.rules.budgets() {
+		if known.Budget.Name == b.Name && known.Key == state.Key {
+			state = known
+		}
+	}
+	return state.String()
+}
+
+// stateOf returns how a limit of the call stands.
+func (c *call) stateOf(l policy.Limit, s *policy.Subject) limit.State {
+	per := l.Dimensions()
+	state := limit.State{Limit: l, Key: policy.KeyText(per, policy.KeyOf(per, s, c.settings.Plan.First(), c.keyName(), c.options.Tags()))}
+	for _, known := range c.rules.states() {
+		if known.Key == state.Key && reflect.DeepEqual(known.Limit, l) {
+			state = known
+		}
+	}
+	return state
+}
+
 // describe returns the text of a limit and, if all its permits are held, of those who hold them.
 func describe(s limit.State) string {
 	text := limit.Describe(s.Limit)
+	if s.Key != "" {
+		text += " (" + s.Key + ")"
+	}
 	if s.Limit.Concurrency == 0 || s.Busy < s.Limit.Concurrency {
 		return text
 	}

@@ -107,7 +107,11 @@ func (b *batch) stopFor(ctx context.Context, err error) error {
 	var refusal *middleware.Error
 	late := func() bool { return !b.set.finishBy.IsZero() && errors.As(err, &refusal) && refusal.Wait > 0 }
 	switch {
-	case errors.As(err, &spent) && spent.NoBound == "":
+	case errors.As(err, &spent) && spent.NoBound == "" && spent.Most <= spent.Cap: // later lines would be refused as well
+		if spent.Budget == budgetName {
+			return fmt.Errorf("%w: $%s spent and $%s held of $%s, and the next line can cost $%s; raise -budget, or lower what lines can cost, such as their max_completion_tokens",
+				errBudget, spent.Spent, spent.Held, spent.Cap, spent.Most)
+		}
 		return fmt.Errorf("%w: %w", errBudget, err)
 	case ctx.Err() != nil:
 		return errInterrupted
@@ -124,7 +128,7 @@ var codes = []struct {
 	kind error
 	code string
 }{
-	{middleware.ErrCost, "max_cost"}, {middleware.ErrAmbiguous, "ambiguous"}, {middleware.ErrNotSent, "not_sent"},
+	{middleware.ErrCost, "max_cost"}, {middleware.ErrBudget, "budget"}, {middleware.ErrAmbiguous, "ambiguous"}, {middleware.ErrNotSent, "not_sent"},
 	{middleware.ErrTimeout, "timeout"}, {middleware.ErrRedirect, "redirect"}, {middleware.ErrLimit, "limit"},
 	{middleware.ErrDeadline, "deadline"}, {middleware.ErrWait, "wait"}, {middleware.ErrBody, "body"},
 	{context.Canceled, "interrupted"},

@@ -43,9 +43,14 @@ func (p *progress) start(total int) {
 	defer p.mu.Unlock()
 	p.total, p.began, p.printed = total, time.Now(), time.Now()
 	if isTerminal(p.out) {
-		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.out), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("lines"), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetWidth(20), progressbar.OptionUseANSICodes(true))
+		p.bar = newBar(p.out, total, progressbar.OptionThrottle(100*time.Millisecond))
 	}
+}
+
+// newBar returns a bar for so many lines.
+func newBar(out io.Writer, total int, more ...progressbar.Option) *progressbar.ProgressBar {
+	return progressbar.NewOptions(total, append(more, progressbar.OptionSetWriter(out), progressbar.OptionShowCount(), progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString("lines"), progressbar.OptionSetWidth(20), progressbar.OptionUseANSICodes(true))...)
 }
 
 // show shows how many lines are done, and what they cost.

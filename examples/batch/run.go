@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -208,5 +209,23 @@ func (r *run) count(a *answer) {
 	r.counted.inRow++
 	if r.set.stopAfter > 0 && r.counted.inRow == r.set.stopAfter && a.Error.Code != "maybe_paid" {
 		r.stop(fmt.Errorf("%d lines have failed one after the other, the last with: %s (%w)", r.counted.inRow, a.Error.Message, errFailures))
+	}
+}
+
+// obey obeys signals: the first one has no further line sent, the second one ends the calls.
+func (r *run) obey(signals <-chan os.Signal, ended <-chan struct{}, cancel context.CancelFunc) {
+	for n := 0; ; n++ {
+		select {
+		case <-ended:
+			return
+		case <-signals:
+		}
+		if n > 0 {
+			r.progress.say("ending the calls that are under way; they may be paid for all the same")
+			cancel()
+			return
+		}
+		r.stop(errInterrupted)
+		r.progress.say("waiting for the calls that are under way; once more ends them at once, and they may then be paid for without an answer")
 	}
 }

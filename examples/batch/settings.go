@@ -36,6 +36,7 @@ type settings struct {
 	budget   price.Pico // 0: none
 	maxCost  price.Pico // of a line; 0: no bound
 	finishBy time.Time  // zero: none
+	patience time.Duration
 
 	ordered   bool
 	skip      bool // broken lines
@@ -87,6 +88,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		return nil
 	})
 	flags.StringVar(&within, "within", "", "the same as -finish-by, from now: `DURATION`, as 2h30m")
+	flags.DurationVar(&set.patience, "patience", time.Minute, "ask for flex for this `DURATION` before the standard tier is asked for")
 	flags.BoolVar(&set.ordered, "ordered", false, "when all is done, put the answers in the order of the requests")
 	flags.StringVar(&onError, "on-error", "stop", "what to do about lines that are no valid requests: `stop` before anything is sent, or skip them")
 	flags.BoolVar(&set.retry, "retry-failed", false, "send lines again that have failed at no cost")
@@ -129,6 +131,9 @@ func (set *settings) complete(flags *flag.FlagSet, onError, within string) error
 	flags.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	if err := set.checkCounts(given); err != nil {
 		return err
+	}
+	if set.patience < 0 {
+		return fmt.Errorf("-patience %v: want 0 or more", set.patience)
 	}
 	if err := set.checkTogether(given); err != nil {
 		return err
@@ -173,6 +178,7 @@ func (set *settings) checkTogether(given map[string]bool) error {
 		{"policy", "rpm", "a policy file has limits of its own"},
 		{"policy", "tpm", "a policy file has limits of its own"},
 		{"policy", "budget", "a policy file has budgets of its own"},
+		{"policy", "patience", "a policy file has its own"},
 	} {
 		if given[pair.one] && given[pair.other] {
 			return fmt.Errorf("-%s and -%s cannot be used together: %s", pair.one, pair.other, pair.why)

@@ -11,6 +11,9 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
+// budgetName is the name of the budget of -budget.
+const budgetName = "-budget"
+
 // chosen returns the policy: that of the file or, if there is none, one that asks for flex first.
 func (set *settings) chosen() (policy.Policy, error) {
 	if set.policy != "" {
@@ -23,11 +26,16 @@ func (set *settings) chosen() (policy.Policy, error) {
 	p := policy.Policy{
 		Tier:     policy.Flex,
 		Fallback: policy.Standard,
-		Patience: time.Minute,
+		Patience: set.patience,
 		Class:    policy.ClassBatch,
 	}
+	p.Limits = []policy.Limit{{Name: "the provider's own", Learn: true}}
 	if set.rpm > 0 || set.tpm > 0 {
-		p.Limits = []policy.Limit{{RequestsPerMinute: set.rpm, TokensPerMinute: set.tpm}}
+		p.Limits = append(p.Limits, policy.Limit{Name: "-rpm and -tpm", RequestsPerMinute: set.rpm, TokensPerMinute: set.tpm})
+	}
+	if set.budget > 0 {
+		// The longest window: a batch is not older.
+		p.Budgets = []policy.Budget{{Name: budgetName, Match: policy.Match{Tags: map[string]string{batchTag: set.name}}, Window: 366 * 24 * time.Hour, Cap: set.budget}}
 	}
 	return p, nil
 }

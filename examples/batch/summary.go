@@ -151,6 +151,9 @@ func (b *batch) advise(s *summary, why error) {
 	if why != nil {
 		b.progress.say("stopped: %v", why)
 	}
+	if b.thrown {
+		return
+	}
 	if s.Left > 0 {
 		b.progress.say("%d lines are left: run the same command again, and it goes on with them", s.Left)
 	}

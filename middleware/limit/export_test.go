@@ -16,3 +16,18 @@ func (q *Local) Keys() (n int) {
 	}
 	return n
 }
+
+// Queues returns how much there is that only waiters need.
+func (q *Local) Queues() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := len(q.lines) + len(q.money) + len(q.dirty) + len(q.alarms)
+	for _, g := range q.groups {
+		for _, b := range g.all {
+			if b.queue != nil {
+				n++
+			}
+		}
+	}
+	return n
+}

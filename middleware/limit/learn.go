@@ -1,7 +1,6 @@
 package limit
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -27,30 +26,6 @@ const (
 	riseShare  = 20
 	riseTime   = 10 * time.Second
 )
-
-// A learned is what a bucket has learned about the provider's own limits.
-type learned struct {
-	until  time.Time     // nothing is admitted before
-	stated [units]stated // what answers have said about limits by the minute
-	days   [units]dayStated
-	pace   pace
-
-	// drained is what was taken from each flow because others use the provider's limit too, ever.
-	drained [units]int64
-}
-
-// A stated is a limit by the minute that an answer has stated. The zero stated is none.
-type stated struct {
-	perMinute int64
-	at        time.Duration
-}
-
-// A dayStated is a limit of a day that an answer has stated. The zero dayStated is none.
-type dayStated struct {
-	limit, remaining int64
-	until            time.Time // when it is available again; zero if that is not known
-	at               time.Duration
-}
 
 // A mark is how a bucket stood when it had admitted an attempt.
 type mark struct {
@@ -84,8 +59,8 @@ func (g *group) learns(r *Request) bool {
 //     before does not undo that.
 //   - If nothing remains for the day, nothing is admitted until there is some again.
 //   - A rejection where no limit is stated lowers the rate of requests to 7/10 of the one that was achieved in the last
-//     minute, once for all attempts that were admitted until then, and not below 1/20 of the best so far. Every ten seconds
-//     with a success raise it by 1/20 of the best, until it is twice the best and is no limit any more.
+//     minute, once for all attempts that were admitted until then, and not below 1/20 of the best until then. Every ten
+//     seconds with a success raise it by 1/20 of that best, until it is twice as much and is no limit any more.
 //
 // How long an answer takes counts for nothing.
 func (q *Local) Learn(r *Request, a Answer) {
@@ -211,11 +186,6 @@ func (b *bucket) learnStated(now instant, r *Request, a *Answer) (states bool) {
 	return states
 }
 
-// knows reports whether a limit by the minute was stated.
-func (l *learned) knows(now instant) bool {
-	return slices.ContainsFunc(l.stated[:], func(s stated) bool { return s.perMinute > 0 && now.elapsed-s.at <= forgetTime })
-}
-
 const day = 24 * time.Hour
 
 // learnDay notes what remains of a day's limit. If that is nothing, or not enough for the attempt, the bucket is blocked until
@@ -224,7 +194,7 @@ func (b *bucket) learnDay(now instant, r *Request, a *Answer, quota *wire.Quota)
 	d := &b.learned.days[unitOf(quota.Unit)]
 	var wait time.Duration
 	switch {
-	case quota.Reset >= 0 && quota.Limit > 0 && quota.Remaining == 0 && quota.Reset > day-day/100:
+	case quota.Reset >= 0 && quota.Limit > 0 && quota.Remaining == 0 && (quota.Reset-day).Abs() <= day/100:
 		// It does not come back all at once, but evenly: the first of it comes now.
 		wait = day / time.Duration(min(quota.Limit, int64(day)))
 	case quota.Reset >= 0:
@@ -265,67 +235,3 @@ func (b *bucket) learnRemaining(now instant, since time.Duration, m *mark, quota
 		b.learned.drained[u] += n
 	}
 }
-
-// setFlows gives the bucket the rates in force: for each unit the lowest of the policy's, the stated one and the one that was
-// found.
-func (b *bucket) setFlows(now instant) {
-	l := &b.group.limit
-	for u := range units {
-		var p planned
-		for _, is := range b.group.plan {
-			if is.unit == u {
-				p = is
-			}
-		}
-		rate := lower(p.perMinute, b.learned.stated[u].perMinute)
-		if u == unitRequests {
-			rate = lower(rate, b.learned.pace.perMinute)
-		}
-		burst := p.burst
-		if rate != p.perMinute {
-			burst = lower(p.burst, burstOf(l, u, rate))
-		}
-		f := b.flow(u)
-		switch {
-		case rate == 0:
-			b.unset(u)
-		case f == nil || f.perMinute != rate || int64(f.Burst()) != burst:
-			b.setRate(now.Time, u, rate, burst)
-		}
-	}
-}
-
-// lower returns the lower one of two figures of which zero is none.
-func lower(a, b int64) int64 {
-	if a == 0 || b == 0 {
-		return max(a, b)
-	}
-	return min(a, b)
-}
-
-// burstOf returns how much of a learned rate may be taken at once: what the policy says, or its default for such a rate.
-func burstOf(l *policy.Limit, u unit, perMinute int64) int64 {
-	if u == unitRequests {
-		return min(perMinute, cmp.Or(int64(l.Burst), max(1, perMinute/60)))
-	}
-	return min(perMinute, l.TokenBursts(perMinute))
-}
-
-// daysLearned returns the levels of the days that answers have stated, where the policy has none that are lower.
-func (l *learned) daysLearned(now instant, policy *policy.Limit) (levels []Level) {
-	ours := [units]int64{unitRequests: int64(policy.RequestsPerDay), unitTokens: policy.TokensPerDay}
-	for u, d := range l.days {
-		if d.limit == 0 || now.elapsed-d.at > longestBlock || ours[u] > 0 && ours[u] <= d.limit {
-			continue
-		}
-		v := Level{Unit: perDayOf[u], Limit: d.limit, Left: d.limit, Most: d.limit, Learned: true}
-		if rest := d.until.Sub(now.Time); rest > 0 {
-			v.Left, v.Full = d.remaining, rest
-		}
-		levels = append(levels, v)
-	}
-	return levels
-}
-
-// perDayOf names what limits of a day count.
-var perDayOf = [units]string{"requests per day", perDay, "input tokens per day", "output tokens per day"}

@@ -6,8 +6,9 @@ import "time"
 // is no limit.
 type pace struct {
 	perMinute int64         // 0: no limit
-	best      int64         // the highest rate that was achieved in a minute
-	cut       time.Duration // when it fell last
+	best      int64         // the highest rate that was ever achieved
+	from      int64         // the best when it fell last
+	cut       time.Duration // when that was
 	rose      time.Duration // when it rose last
 
 	// The answers of the last minute that were not rejected, in slots of riseTime.
@@ -32,7 +33,7 @@ func (p *pace) learn(now, since time.Duration, limited, states bool) {
 		p.fall(now, since)
 	case p.perMinute > 0 && since > p.cut && now-max(p.cut, p.rose) >= riseTime:
 		p.rose = now
-		if p.perMinute += max(1, p.best/riseShare); p.perMinute >= max(2*p.best, 2) {
+		if p.perMinute += max(1, p.from/riseShare); p.perMinute >= 2*p.from {
 			p.perMinute = 0
 		}
 	}
@@ -47,7 +48,7 @@ func (p *pace) fall(now, since time.Duration) {
 	if p.perMinute > 0 {
 		to = min(to, p.perMinute*fallTenths/10)
 	}
-	p.perMinute, p.cut = max(1, p.best/floorShare, to), now
+	p.perMinute, p.from, p.cut = max(1, p.best/floorShare, to), max(1, p.best), now
 }
 
 // achieved returns how many attempts a minute were not rejected, since the first of those of the last minute.

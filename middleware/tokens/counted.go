@@ -15,7 +15,8 @@ import (
 //   - What the provider rejected counts for nothing, or for all that was asked where the provider counts failures.
 //   - A complete answer counts for its usage: all input, whether or not it was read from a cache, unless the provider does not
 //     count that; and its output, or the limit that the request set on it, where the provider counts that limit in any case.
-//   - An answer that was cut off counts for what was asked if that is more, since more may have been used than was reported.
+//   - An answer that was cut off counts for the input that it reported, and for at least the output that was asked, since more
+//     may have been used than was reported.
 //   - What is not known counts for what was asked.
 func Counted(c *wire.Call, m wire.Metering, asked limit.Tokens, row *ledger.Row) limit.Count {
 	if row == nil {
@@ -35,8 +36,10 @@ func Counted(c *wire.Call, m wire.Metering, asked limit.Tokens, row *ledger.Row)
 		}
 		count.Tokens = used(c, m, &row.Usage)
 		if row.Outcome == policy.Partial {
-			count.Tokens.Input = max(count.Tokens.Input, asked.Input)
 			count.Tokens.Output = max(count.Tokens.Output, asked.Output)
+			if row.Usage.Prompt() <= 0 {
+				count.Tokens.Input = asked.Input
+			}
 		}
 	}
 	return count

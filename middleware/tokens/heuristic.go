@@ -22,7 +22,7 @@ var counters = sync.Pool{New: func() any { return new(counter) }}
 // Counter returns a counter that is used again after its Release.
 func (Heuristic) Counter() Counter {
 	c := counters.Get().(*counter)
-	*c = counter{table: theTable()}
+	c.reset()
 	return c
 }
 

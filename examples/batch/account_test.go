@@ -1,0 +1,131 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// accountAt opens the ledger in a folder.
+func accountAt(t *testing.T, dir string) *account {
+	t.Helper()
+	a, err := openAccount(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// rowOf is a row of a batch.
+func rowOf(batch, call string, attempt int, outcome policy.Outcome, cost, exposure string) ledger.Row {
+	r := ledger.Row{
+		Call: call, Attempt: attempt, At: time.Now().UTC(), Provider: "openai", Operation: "chat", Model: "gpt-5-mini",
+		AskedTier: policy.Flex, Outcome: outcome, UsageSource: ledger.None, Tags: map[string]string{batchTag: batch, lineTag: "line of " + call},
+	}
+	if cost != "" {
+		r.Cost = ledger.Known(price.MustUSD(cost))
+	} else {
+		r.Unpriced = "it is not known"
+	}
+	if exposure != "" {
+		r.Exposure = ledger.Known(price.MustUSD(exposure))
+	}
+	return r
+}
+
+func TestAccount(t *testing.T) {
+	dir := t.TempDir()
+	a := accountAt(t, dir)
+	fellBack := rowOf("b", "2", 2, policy.Billed, "0.5", "")
+	fellBack.AskedTier = policy.Standard
+	for _, r := range []ledger.Row{
+		rowOf("b", "1", 1, policy.Billed, "0.25", ""),
+		rowOf("b", "2", 1, policy.Rejected, "0", ""),
+		fellBack,
+		rowOf("b", "3", 1, policy.Ambiguous, "", "2"),
+		rowOf("b", "4", 1, policy.Rejected, "0", ""),
+		rowOf("b", "5", 0, policy.Refused, "0", ""),
+		rowOf("b", "6", 1, policy.NotSent, "0", ""),
+		rowOf("another", "7", 1, policy.Billed, "4", ""),
+	} {
+		a.Add(r)
+	}
+	a.Open(rowOf("b", "8", 1, policy.Open, "", "3"))
+	if err := a.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	// The program was ended while call 8 was under way.
+	a = accountAt(t, dir)
+	defer a.Close(t.Context())
+	paid := map[string]string{}
+	err := a.load(t.Context(), "b", func(r *ledger.Row) {
+		paid[r.Tags[lineTag]] = r.Cost.String() + " " + r.Exposure.String()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"line of 1": "0.25 unknown", "line of 2": "0.5 unknown", "line of 3": "unknown 2", "line of 8": "unknown 3"}
+	if len(paid) != len(want) {
+		t.Errorf("%v", paid)
+	}
+	for line, amounts := range want {
+		if paid[line] != amounts {
+			t.Errorf("%s: %q, want %q", line, paid[line], amounts)
+		}
+	}
+	totals := a.totals.Totals()
+	c, err := a.count(t.Context(), "b")
+	if err != nil || c.rejected != 2 || c.billed != 2 || c.fallbacks != 1 || c.sum != totals.Cost || totals.Cost.String() != "0.75" || totals.Exposure.String() != "5" {
+		t.Errorf("%+v, %+v, %v", c, totals.Total, err)
+	}
+	for name := range totals.By {
+		if strings.HasPrefix(name, "tag:") {
+			t.Errorf("there is a total for %s", name)
+		}
+	}
+}
+
+func TestAccountLocked(t *testing.T) {
+	dir := t.TempDir()
+	a := accountAt(t, dir)
+	defer a.Close(t.Context())
+	args, _ := requests(t, chatLines(1)...)
+	r := drive(t, counting(), append(args, "-ledger", dir)...)
+	if r.code != exitUsage {
+		t.Errorf("code %d", r.code)
+	}
+	r.says(t, "-ledger: ", "cannot be locked")
+}
+
+// TestAccountCorrupt has a ledger that cannot be read. What was paid for is then not known, so nothing is sent.
+func TestAccountCorrupt(t *testing.T) {
+	args, out := requests(t, chatLines(2)...)
+	drive(t, counting(), args...).want(t, want{done: 2})
+	write(t, out+".ledger/20200101T000000.000000000Z.jsonl", "no row\n")
+	base := counting()
+	r := drive(t, base, args...)
+	if r.code != exitUsage || base.n.Load() > 0 {
+		t.Errorf("code %d, %d requests", r.code, base.n.Load())
+	}
+	r.says(t, "-ledger: it cannot be read, so it is not known which lines were paid for")
+}
+
+// TestSharedLedger has two batches in one ledger. Their lines have the same ids.
+func TestSharedLedger(t *testing.T) {
+	dir := t.TempDir()
+	one, _ := requests(t, chatLines(2)...)
+	other, _ := requests(t, chatLines(3)...)
+	first := drive(t, counting(), append(one, "-ledger", dir, "-name", "one")...)
+	first.want(t, want{done: 2})
+	r := drive(t, counting(), append(other, "-ledger", dir, "-name", "other")...)
+	r.want(t, want{done: 3})
+	if r.sum.Calls != 3 || first.sum.Calls != 2 {
+		t.Errorf("%+v and %+v", first.sum, r.sum)
+	}
+}
