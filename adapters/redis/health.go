@@ -58,6 +58,7 @@ func (s *Store) failed(ctx context.Context, err error) {
 	if ctx.Err() != nil || errors.As(err, &version) {
 		return
 	}
+	reload(s.client)
 	if s.health.failures.Add(1) >= maxFailures {
 		s.setDown(err)
 	}
