@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -38,8 +39,9 @@ func rowOf(batch, call string, attempt int, outcome policy.Outcome, cost, exposu
 	return r
 }
 
-func TestAccount(t *testing.T) {
-	dir := t.TempDir()
+// written fills the ledger of a batch. The program is then ended while a call is under way.
+func written(t *testing.T, dir string) {
+	t.Helper()
 	a := accountAt(t, dir)
 	fellBack := rowOf("b", "2", 2, policy.Billed, "0.5", "")
 	fellBack.AskedTier = policy.Standard
@@ -59,9 +61,12 @@ func TestAccount(t *testing.T) {
 	if err := a.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+}
 
-	// The program was ended while call 8 was under way.
-	a = accountAt(t, dir)
+func TestAccount(t *testing.T) {
+	dir := t.TempDir()
+	written(t, dir)
+	a := accountAt(t, dir)
 	defer a.Close(t.Context())
 	paid := map[string]string{}
 	err := a.load(t.Context(), "b", func(r *ledger.Row) {
@@ -71,18 +76,19 @@ func TestAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{"line of 1": "0.25 unknown", "line of 2": "0.5 unknown", "line of 3": "unknown 2", "line of 8": "unknown 3"}
-	if len(paid) != len(want) {
+	if !maps.Equal(paid, want) {
 		t.Errorf("%v", paid)
 	}
-	for line, amounts := range want {
-		if paid[line] != amounts {
-			t.Errorf("%s: %q, want %q", line, paid[line], amounts)
-		}
-	}
 	totals := a.totals.Totals()
+	if totals.Cost.String() != "0.75" || totals.Exposure.String() != "5" {
+		t.Errorf("%+v", totals.Total)
+	}
 	c, err := a.count(t.Context(), "b")
-	if err != nil || c.rejected != 2 || c.billed != 2 || c.fallbacks != 1 || c.sum != totals.Cost || totals.Cost.String() != "0.75" || totals.Exposure.String() != "5" {
-		t.Errorf("%+v, %+v, %v", c, totals.Total, err)
+	if c.sum != totals.Cost || err != nil {
+		t.Errorf("%s in the files, %s in the totals: %v", c.sum, totals.Cost, err)
+	}
+	if c.sum = (price.Sum{}); c != (counts{rejected: 2, billed: 2, fallbacks: 1}) {
+		t.Errorf("%+v", c)
 	}
 	for name := range totals.By {
 		if strings.HasPrefix(name, "tag:") {

@@ -25,7 +25,10 @@ func TestSettings(t *testing.T) {
 	if d := time.Until(set.finishBy); d > 2*time.Hour || d < time.Hour {
 		t.Errorf("-within: %v", set.finishBy)
 	}
-	set, err = parse([]string{"-rpm", "60", "-tpm", "1000"}, io.Discard)
+}
+
+func TestChosenPolicy(t *testing.T) {
+	set, err := parse([]string{"-rpm", "60", "-tpm", "1000"}, io.Discard)
 	if err != nil || !set.throwaway() {
 		t.Errorf("%+v, %v", set, err)
 	}
