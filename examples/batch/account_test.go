@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -134,4 +138,44 @@ func TestSharedLedger(t *testing.T) {
 	if r.sum.Calls != 3 || first.sum.Calls != 2 {
 		t.Errorf("%+v and %+v", first.sum, r.sum)
 	}
+}
+
+// A fullSink is a disk that is full.
+type fullSink struct{}
+
+func (fullSink) Write(context.Context, []ledger.Row) error { return errors.New("the disk is full") }
+func (fullSink) Close() error                              { return nil }
+
+// TestAccountFails cannot write a row. The line is ended before its request is sent, and so is the run.
+func TestAccountFails(t *testing.T) {
+	set, err := parse([]string{"-in", "in", "-live"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := counting()
+	b := &batch{set: &set, account: newAccount(fullSink{}, slog.New(slog.DiscardHandler)), keys: map[*service]string{openAI: "key"}}
+	stack, err := newStack(&set, policy.Policy{}, b.account, base, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.client = stack.ErrorsAs(middleware.AsError)
+	if b.requests, err = newRequestReader(&set); err != nil {
+		t.Fatal(err)
+	}
+	req, err := b.requests.read(line{number: 1, text: []byte(chatLine("a"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{batch: b, ctx: t.Context(), stopping: make(chan struct{})}
+	for range 2 {
+		if got := r.one(req); got.answer != nil || !errors.Is(got.stop, errLedger) || !strings.Contains(got.stop.Error(), "the disk is full") {
+			t.Errorf("%+v", got)
+		}
+	}
+	if base.n.Load() > 0 {
+		t.Errorf("%d requests were sent", base.n.Load())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b.account.Close(ctx)
 }

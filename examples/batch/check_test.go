@@ -10,15 +10,18 @@ import (
 	"testing"
 )
 
-// A counter counts requests.
+// A counter counts requests that are sent.
 type counter struct {
 	http.RoundTripper
 	n atomic.Int64
 }
 
 func (c *counter) RoundTrip(req *http.Request) (*http.Response, error) {
-	c.n.Add(1)
-	return c.RoundTripper.RoundTrip(req)
+	resp, err := c.RoundTripper.RoundTrip(req)
+	if err == nil {
+		c.n.Add(1)
+	}
+	return resp, err
 }
 
 func counting() *counter { return &counter{RoundTripper: canned{200, cannedChat}} }
@@ -83,6 +86,19 @@ func TestChangedRequest(t *testing.T) {
 		t.Errorf("code %d, %d requests", r.code, base.n.Load())
 	}
 	r.says(t, args[1]+":2: "+out+` has the answer to another request of the id "r2"`)
+}
+
+// TestForeignAnswers has an output with an answer to no line. It stays.
+func TestForeignAnswers(t *testing.T) {
+	args, out := requests(t, chatLines(3)...)
+	drive(t, counting(), args...).want(t, want{done: 3})
+	write(t, args[1], chatLine("r4")+"\n"+chatLine("r2"))
+	r := drive(t, counting(), append(args, "-ordered")...)
+	r.want(t, want{done: 1, resumed: 1})
+	r.says(t, out+" has 2 answers to ids that are not in "+args[1])
+	if got := ids(answers(t, out)); len(got) != 4 || got[0] != "r4" || got[1] != "r2" {
+		t.Errorf("%q", got)
+	}
 }
 
 func TestManyBrokenLines(t *testing.T) {

@@ -66,6 +66,7 @@ func TestBadSettings(t *testing.T) {
 		{"-key-env X", "-key-env needs -live"},
 		{"-in -", "-in and -out have to be files"},
 		{"-endpoint v1", `-endpoint "v1": want a path`},
+		{"-name a*", `-name "a*": want`},
 		{"extra", `unknown argument "extra": there are only flags`},
 		{"-no-such-flag", "-no-such-flag"},
 		{"-provider nosuch", "-provider"},
