@@ -8,10 +8,12 @@ require (
 	github.com/PuerkitoBio/rehttp v1.4.0
 	github.com/anthropics/anthropic-sdk-go v1.84.0
 	github.com/failsafe-go/failsafe-go v0.9.8
+	github.com/go-redis/redis_rate/v10 v10.0.1
 	github.com/google/generative-ai-go v0.20.1
 	github.com/hashicorp/go-retryablehttp v0.7.8
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/openai/openai-go/v3 v3.96.0
+	github.com/redis/go-redis/v9 v9.23.0
 	github.com/sashabaranov/go-openai v1.43.0
 	github.com/skinflint-go/skinflint v0.1.0
 	github.com/skinflint-go/skinflint/adapters/anthropic v0.1.0
@@ -22,9 +24,11 @@ require (
 	github.com/skinflint-go/skinflint/adapters/langchaingo v0.1.0
 	github.com/skinflint-go/skinflint/adapters/openaigo v0.1.0
 	github.com/skinflint-go/skinflint/adapters/postgres v0.1.0
+	github.com/skinflint-go/skinflint/adapters/redis v0.1.0
 	github.com/skinflint-go/skinflint/adapters/sqlite v0.1.0
 	github.com/tidwall/sjson v1.2.5
 	github.com/tmc/langchaingo v0.1.14
+	golang.org/x/time v0.15.0
 	google.golang.org/api v0.218.0
 	google.golang.org/genai v1.77.0
 	modernc.org/sqlite v1.60.1
@@ -41,6 +45,7 @@ require (
 	github.com/bahlo/generic-list-go v0.2.0 // indirect
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect
 	github.com/buger/jsonparser v1.1.2 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/coder/websocket v1.8.15 // indirect
 	github.com/dlclark/regexp2 v1.10.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
@@ -74,6 +79,7 @@ require (
 	go.opentelemetry.io/otel v1.36.0 // indirect
 	go.opentelemetry.io/otel/metric v1.36.0 // indirect
 	go.opentelemetry.io/otel/trace v1.36.0 // indirect
+	go.uber.org/atomic v1.12.0 // indirect
 	go.yaml.in/yaml/v4 v4.0.0-rc.2 // indirect
 	golang.org/x/crypto v0.57.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
@@ -81,7 +87,6 @@ require (
 	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
-	golang.org/x/time v0.15.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20241209162323-e6fa225c2576 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20250122153221-138b5a5a4fd4 // indirect
 	google.golang.org/grpc v1.70.0 // indirect
@@ -101,5 +106,6 @@ replace (
 	github.com/skinflint-go/skinflint/adapters/langchaingo => ../adapters/langchaingo
 	github.com/skinflint-go/skinflint/adapters/openaigo => ../adapters/openaigo
 	github.com/skinflint-go/skinflint/adapters/postgres => ../adapters/postgres
+	github.com/skinflint-go/skinflint/adapters/redis => ../adapters/redis
 	github.com/skinflint-go/skinflint/adapters/sqlite => ../adapters/sqlite
 )

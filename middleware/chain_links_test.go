@@ -29,7 +29,7 @@ var (
 		"MaxAttempts": {"Retry"}, "MaxWait": {"Retry"}, "MaxElapsed": {"Retry"}, "RetryQuota": {"Retry"}, "BackoffBase": {"Retry"},
 		"BackoffMax": {"Retry"}, "OnlyDocumented": {"Retry"}, "AllowDoubleBilling": {"Retry"},
 		"AttemptTimeout": nil, "StreamIdle": nil, "LeaveStreams": nil,
-		"Limits": {"nothing: a limit is given to Limit"},
+		"Limits": {"nothing: a limit is given to Limit"}, "Class": {"Limit"},
 
 		"Cache.Mode": {"Cache"}, "Cache.Create": {"Cache"}, "Cache.Writes": {"Cache"}, "Cache.Key": {"Cache"}, "Cache.Compatible": {"Cache"},
 		"Cache.MaxCost": {"Cache"}, "Cache.MaxCostPerHour": {"Cache"}, "Cache.MaxLive": {"Cache"},
@@ -53,6 +53,8 @@ func settings(t *testing.T) map[string]policy.Policy {
 			*v = policy.Priority
 		case *price.Pico:
 			*v = 7 * price.USD
+		case *policy.Class:
+			*v = policy.ClassBatch
 		case *policy.CacheMode:
 			*v = policy.CacheAuto
 		case *policy.CacheTiming:

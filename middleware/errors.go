@@ -65,7 +65,7 @@ type Error struct {
 	Attempts int           // how many attempts had been sent before
 	Err      error         // the cause, if there is one
 
-	admission error // of the limiter that refused the attempt: errors.As finds it, and Detail has its text
+	admission error // the *limit.Error or *budget.Error of an attempt that was not admitted, for errors.As
 }
 
 // Error says who refused what, why, and what to do.

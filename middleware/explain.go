@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -120,6 +121,11 @@ func (e *Explanation) explain(c *call) {
 			e.Limits = append(e.Limits, describe(state))
 		}
 	}
+	for _, b := range c.rules.resolver.Budgets() {
+		if b.Match.Matches(&subject, c.options.Tags()) {
+			e.Budgets = append(e.Budgets, c.describeBudget(&b, &subject))
+		}
+	}
 	if worst, err := c.account(c.start).worst(settings.Plan); err == nil && c.wire.Fees == wire.NoTools {
 		e.Worst = &worst
 	}
@@ -146,6 +152,17 @@ func (e *Explanation) explainTier(c *call) {
 	default:
 		e.Settings[0] = policy.Setting{Name: "tier", Value: first, From: "the model has rejected the tier"}
 	}
+}
+
+// describeBudget returns how a budget of the call stands.
+func (c *call) describeBudget(b *policy.Budget, s *policy.Subject) string {
+	state := budget.State{Budget: *b, Key: policy.KeyText(b.Per, policy.KeyOf(b.Per, s, c.settings.Plan.First(), "", c.options.Tags()))}
+	for _, known := range c.rules.budgets() {
+		if known.Budget.Name == b.Name && known.Key == state.Key {
+			state = known
+		}
+	}
+	return state.String()
 }
 
 // describe returns the text of a limit and, if all its permits are held, of those who hold them.

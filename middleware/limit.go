@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
@@ -24,7 +25,7 @@ func Limit(limits ...policy.Limit) transport.Middleware {
 	}
 	r.warn(e)
 	rules := r.Load()
-	return alone(member{link: &limitLink{limiter: rules.limiter, needs: rules.needs}, rank: limitRank, needs: rules.needs})
+	return alone(member{link: &limitLink{limiter: rules.limiter, needs: rules.needs}, rank: limitRank, enforces: policy.ClassPart, needs: rules.needs})
 }
 
 // LimitBy is [Limit] with a limiter of the program's own, such as one that several processes share.
@@ -33,7 +34,7 @@ func LimitBy(l limit.Limiter) transport.Middleware {
 		return alone(member{link: badLink{err: errors.New("LimitBy: the limiter is nil")}, rank: limitRank})
 	}
 	needs := limit.NeedsBy(l)
-	return alone(member{link: &limitLink{limiter: l, needs: needs}, rank: limitRank, needs: needs})
+	return alone(member{link: &limitLink{limiter: l, needs: needs}, rank: limitRank, enforces: policy.ClassPart, needs: needs})
 }
 
 // A limitLink asks a limiter before each attempt.
@@ -76,7 +77,7 @@ func admissionError(ctx context.Context, err error) *Error {
 
 // budgetError is the refusal of an attempt that a budget did not admit.
 func budgetError(ctx context.Context, e *budget.Error) *Error {
-	refusal := &Error{Kind: ErrBudget, Detail: e.Detail(), Hint: e.Hint(), Err: e.Err, admission: e}
+	refusal := &Error{Kind: ErrBudget, Detail: strings.TrimPrefix(e.Detail(), "budget "), Hint: e.Hint(), Err: e.Err, admission: e}
 	if !e.Frees.IsZero() {
 		refusal.Wait = max(0, time.Until(e.Frees))
 	}

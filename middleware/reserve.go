@@ -169,6 +169,7 @@ func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
 			c.engine.learned.Learn(&c.wire, r.tokens, row)
 		}
 		permit.Release(tokens.Counted(&c.wire, c.wire.Metering, asked, row))
+		c.engine.logNotices(l)
 	}, c.engine.logger(), "the limiter"))
 }
 
@@ -207,5 +208,17 @@ func (c *call) cancelable() (ctx context.Context, stop func()) {
 func spend(l limit.Spender, c *call, row *ledger.Row) {
 	if row.Outcome == policy.Storage || row.Settles || c.wire.Kind == wire.Poll {
 		l.Spend(row)
+		c.engine.logNotices(l)
+	}
+}
+
+// logNotices logs what budgets have to say: that much is spent, or more than the cap.
+func (e *engine) logNotices(limiter any) {
+	l, ok := limiter.(interface{ Notices() []budget.Notice })
+	if !ok {
+		return
+	}
+	for _, n := range l.Notices() {
+		e.logger().Warn("skinflint: " + n.String())
 	}
 }

@@ -28,10 +28,10 @@ func capOf(usd string) policy.Policy {
 
 // Where a budget is spent, calls are refused before they are sent, and the refusal has all figures.
 func TestBudgetRefuses(t *testing.T) {
-	inWorld(t, llmtest.Config{}, capOf("0.003"), func(w *world) {
+	inWorld(t, llmtest.Config{}, capOf("0.02"), func(w *world) {
 		served := 0
 		var err error
-		for range 20 {
+		for range 100 {
 			var status int
 			if status, _, err = w.call(w.Context(), boundedBody); err != nil {
 				break
@@ -47,7 +47,7 @@ func TestBudgetRefuses(t *testing.T) {
 		}
 		w.wantBilled(served)
 		state := w.stack.Budgets()[0]
-		if overspent.Budget != "daily" || overspent.Spent != state.Spent || overspent.Cap != price.MustUSD("0.003") || state.Held != 0 {
+		if overspent.Budget != "daily" || overspent.Spent != state.Spent || overspent.Cap != price.MustUSD("0.02") || state.Held != 0 {
 			t.Errorf("%+v, and the state is %+v", overspent, state)
 		}
 		if total, ok := w.stack.Totals().Cost.Pico(); !ok || total != state.Spent || state.Spent > state.Budget.Cap {
@@ -65,11 +65,11 @@ func TestBudgetRefuses(t *testing.T) {
 
 // An attempt waits while it is only what others hold that is in its way.
 func TestBudgetWaitsForHolds(t *testing.T) {
-	inWorld(t, llmtest.Config{}, capOf("0.0025"), func(w *world) {
+	inWorld(t, llmtest.Config{}, capOf("0.012"), func(w *world) {
 		var mu sync.Mutex
 		statuses := map[int]int{}
 		var all sync.WaitGroup
-		for range 5 { // each holds up to $0.00145, and costs less
+		for range 5 { // each may cost half of it, and costs less
 			all.Go(func() {
 				status, _, err := w.call(w.Context(), `{"model":"gpt-5","max_tokens":20,"messages":[{"role":"user","content":"Who waits?"}]}`)
 				if err != nil {
@@ -151,7 +151,7 @@ func meterCost(t *testing.T, meter []llmtest.Generation) (sum price.Sum) {
 func TestBudgetPerTenant(t *testing.T) {
 	p := policy.Policy{Budgets: []policy.Budget{
 		{Name: "all", Every: policy.EveryDay, Cap: price.MustUSD("1")},
-		{Name: "tenants", Per: []string{"tag:tenant"}, Every: policy.EveryDay, Cap: price.MustUSD("0.002")},
+		{Name: "tenants", Per: []string{"tag:tenant"}, Every: policy.EveryDay, Cap: price.MustUSD("0.01")},
 	}}
 	inWorld(t, llmtest.Config{}, p, func(w *world) {
 		for _, tenant := range []string{"acme", "bolt"} {
@@ -278,7 +278,7 @@ func (w *world) simpleBounded() error {
 
 // The link alone, outside of a Stack, keeps the budgets of its policy, for all chains that it is in.
 func TestBudgetLinkAlone(t *testing.T) {
-	link := middleware.Budget(capOf("0.002"))
+	link := middleware.Budget(capOf("0.01"))
 	base := answering()
 	served := 0
 	var err error

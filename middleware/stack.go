@@ -87,7 +87,7 @@ func New(options ...Option) (*Stack, error) {
 		{link: tierLink{}, rank: tierRank, enforces: policy.TierPart},
 		{link: cacheLink{}, rank: cacheRank, enforces: policy.CachePart},
 		{link: new(budgetLink), rank: budgetRank, enforces: policy.BudgetPart},
-		{link: new(limitLink), rank: limitRank, enforces: policy.LimitPart},
+		{link: new(limitLink), rank: limitRank, enforces: policy.LimitPart | policy.ClassPart},
 	}
 	s.build()
 	return s, nil

@@ -93,7 +93,7 @@ func (b *Budget) validate(prefix string) error {
 func (b *Budget) checkWindow(prefix string) error {
 	switch {
 	case b.Window == 0 && b.Every == "":
-		return &FieldError{prefix + "Window", 0, "a budget needs either Window or Every"}
+		return &FieldError{prefix + "Window", b.Window, "a budget needs either Window or Every"}
 	case b.Window != 0 && b.Every != "":
 		return &FieldError{prefix + "Every", quote(string(b.Every)), "a budget has either Window or Every"}
 	case b.Every != "" && !slices.Contains(periods, b.Every):

@@ -5,7 +5,7 @@
 // # A policy
 //
 // A [Policy] is a struct literal. Its zero value is safe, and a zero field has the default that its comment states.
-// Rules change the policy for the calls that they match, and limits bound how fast calls are sent:
+// Rules change the policy for the calls that they match, limits bound how fast calls are sent, and budgets bound what they cost:
 //
 //	p := policy.Policy{
 //		Tier:     policy.Flex,
@@ -15,6 +15,7 @@
 //			Set:   policy.Policy{Patience: time.Minute, MaxElapsed: 2 * time.Hour},
 //		}},
 //		Limits: []policy.Limit{{Match: policy.Match{Provider: "openai"}, RequestsPerMinute: 500}},
+//		Budgets: []policy.Budget{{Name: "all", Every: policy.EveryDay, Cap: 25 * price.USD}},
 //	}
 //	stack, err := middleware.New(middleware.WithPolicy(p))
 //

@@ -33,7 +33,7 @@ func (p *Policy) Unmatched(known []Known) (errs []*FieldError) {
 	}
 	for i := range p.Limits {
 		l, prefix := &p.Limits[i], fmt.Sprintf("Limits[%d].", i)
-		err := l.Match.unmatchedOrFree(prefix+"Match.", known, "limits do not hold such calls back")
+		err := l.Match.unmatchedOrFree(prefix+"Match.", known, ", and limits do not hold such calls back")
 		if err == nil {
 			err = l.tierNotTaken(prefix, known)
 		}
@@ -42,7 +42,7 @@ func (p *Policy) Unmatched(known []Known) (errs []*FieldError) {
 		}
 	}
 	for i := range p.Budgets {
-		if err := p.Budgets[i].Match.unmatchedOrFree(fmt.Sprintf("Budgets[%d].Match.", i), known, "so there is nothing to bound"); err != nil {
+		if err := p.Budgets[i].Match.unmatchedOrFree(fmt.Sprintf("Budgets[%d].Match.", i), known, ", so there is nothing to bound"); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -58,9 +58,9 @@ func (m *Match) unmatchedOrFree(prefix string, known []Known, so string) *FieldE
 		return nil
 	}
 	if m.Operation == "" {
-		return &FieldError{prefix + "Provider", quote(m.Provider), "its calls cost nothing, and " + so}
+		return &FieldError{prefix + "Provider", quote(m.Provider), "its calls cost nothing" + so}
 	}
-	return &FieldError{prefix + "Operation", quote(m.Operation), "its calls cost nothing, and " + so}
+	return &FieldError{prefix + "Operation", quote(m.Operation), "its calls cost nothing" + so}
 }
 
 // tierNotTaken returns an error if no call that the limit selects takes its tier.

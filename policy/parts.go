@@ -9,7 +9,8 @@ const (
 	TierPart    Parts = 1 << iota // asks for tiers: Tier, Fallback, OverrideBody, FlexMinimum
 	RetryPart                     // sends again: MaxAttempts, MaxWait, MaxElapsed, RetryQuota, BackoffBase, BackoffMax, OnlyDocumented, AllowDoubleBilling
 	AttemptPart                   // sends an attempt and reads its answer: AttemptTimeout, StreamIdle, LeaveStreams
-	LimitPart                     // holds calls back: Limits, Class
+	LimitPart                     // holds calls back: Limits
 	BudgetPart                    // bounds what calls may cost: Budgets, and the option MaxCost
 	CachePart                     // makes and uses context caches: Cache
+	ClassPart                     // puts waiting calls in their order: Class
 )

@@ -49,38 +49,53 @@ func (p Period) WindowAt(t time.Time) (from, until time.Time) {
 // clockWindow returns the window of so many seconds that contains t, as a clock in t's location counts them. It is shorter
 // where the clock is changed.
 func clockWindow(t time.Time, seconds int64) (from, until time.Time) {
-	_, offset := t.Zone()
-	local := t.Unix() + int64(offset)
-	past := (local%seconds + seconds) % seconds
-	from = time.Unix(t.Unix()-past, 0).In(t.Location())
-	until = from.Add(time.Duration(seconds) * time.Second)
-	start, end := t.ZoneBounds()
-	if !start.IsZero() && from.Before(start) {
-		from = start
+	at, in := t.Unix(), t.Location()
+	offset := offsetAt(at, in)
+	first := at - ((at+offset)%seconds+seconds)%seconds
+	last := first + seconds - 1
+	if offsetAt(first, in) != offset {
+		first = changeAfter(first, at, in)
 	}
-	if !end.IsZero() && until.After(end) {
-		until = end
+	end := last + 1
+	if offsetAt(last, in) != offset {
+		end = changeAfter(at, last, in)
 	}
-	return from, until
+	return time.Unix(first, 0).In(in), time.Unix(end, 0).In(in)
 }
 
 // firstAt returns the first moment at which clocks in the location show the time of wall, which is in UTC, or a later one.
 func firstAt(wall time.Time, in *time.Location) time.Time {
-	// No clock is a day ahead of UTC, so a day earlier none shows that time. From there, it is the first stretch with one
-	// offset from UTC within which a clock reaches the time, or at whose beginning it has passed it.
-	at := wall.Add(-24 * time.Hour).In(in)
-	for {
-		_, offset := at.Zone()
-		_, end := at.ZoneBounds()
-		reached := wall.Add(-time.Duration(offset) * time.Second).In(in)
-		if reached.Before(at) {
-			return at
+	// No clock was ever 16 hours from UTC. Within such a time, clocks are changed once at most.
+	const most = 16 * 60 * 60
+	at := wall.Unix()
+	before, after := offsetAt(at-most, in), offsetAt(at+most, in)
+	first := at - before
+	if before != after {
+		if change := changeAfter(at-most, at+most, in); first >= change {
+			first = max(change, at-after)
 		}
-		if end.IsZero() || reached.Before(end) {
-			return reached
-		}
-		at = end
 	}
+	return time.Unix(first, 0).In(in)
+}
+
+// offsetAt returns how many seconds clocks are ahead of UTC.
+func offsetAt(unix int64, in *time.Location) int64 {
+	_, offset := time.Unix(unix, 0).In(in).Zone()
+	return int64(offset)
+}
+
+// changeAfter returns when the clocks are changed, between two times with different offsets. time.Time.ZoneBounds is of no use
+// here: it returns the end of a year, too, and in a leap year one that is a day early (Go 1.26).
+func changeAfter(before, after int64, in *time.Location) int64 {
+	offset := offsetAt(before, in)
+	for before+1 < after {
+		if middle := before + (after-before)/2; offsetAt(middle, in) == offset {
+			before = middle
+		} else {
+			after = middle
+		}
+	}
+	return after
 }
 
 // WindowAt returns the window that contains t. That of a calendar begins and ends in the budget's Zone. A sliding one has no

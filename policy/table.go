@@ -298,7 +298,7 @@ var table = []row{
 			Name: "class", Field: "Class", Example: "interactive",
 			Doc: "interactive, or batch: waits for a limit behind those that are interactive",
 		},
-		part: LimitPart,
+		part: ClassPart,
 		value: place[Class]{
 			in:      func(p *Policy) *Class { return &p.Class },
 			settled: func(s *Settings) *Class { return &s.Class },

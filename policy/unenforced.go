@@ -31,7 +31,7 @@ func (p *Policy) unenforced(fields []string, prefix string, parts Parts) []strin
 
 // Unenforced returns the names of the options that none of the parts enforces: "OnTier" and "FallBackTo" need
 // [TierPart], "MaxCost" needs [BudgetPart], "AllowDoubleBilling" and "MaxAttempts" need [RetryPart]. MaxAttempts(1) needs
-// none, as a chain without that part sends a call once; nor does AsClass, as nothing waits in a chain without [LimitPart]. The
+// none, as a chain without that part sends a call once; nor does AsClass, as nothing waits in a chain without [ClassPart]. The
 // other options need no part. It returns nil if there is none, and for a nil o.
 func (o *Options) Unenforced(parts Parts) []string {
 	if o == nil || o.needs&^parts == 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-const allParts = TierPart | RetryPart | AttemptPart | LimitPart | BudgetPart | CachePart
+const allParts = TierPart | RetryPart | AttemptPart | LimitPart | BudgetPart | CachePart | ClassPart
 
 // A field is unenforced if, and only if, its own part is missing.
 func TestPolicyUnenforced(t *testing.T) {
@@ -21,7 +21,8 @@ func TestPolicyUnenforced(t *testing.T) {
 		TierPart:    {"Tier", "Fallback", "OverrideBody", "FlexMinimum"},
 		RetryPart:   {"MaxAttempts", "MaxWait", "MaxElapsed", "RetryQuota", "BackoffBase", "BackoffMax", "OnlyDocumented", "AllowDoubleBilling"},
 		AttemptPart: {"AttemptTimeout", "StreamIdle", "LeaveStreams"},
-		LimitPart:   {"Limits", "Class"},
+		LimitPart:   {"Limits"},
+		ClassPart:   {"Class"},
 		BudgetPart:  {"Budgets"},
 		CachePart: {"Cache.Mode", "Cache.Create", "Cache.Writes", "Cache.Key", "Cache.Compatible", "Cache.MaxCost", "Cache.MaxCostPerHour",
 			"Cache.MaxLive"},

@@ -128,7 +128,8 @@ func checkError(t *testing.T, text []byte, e *Error) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(annotated(f)))
 	for _, s := range []string{"", "# c", "---\n...", "defaults: {tier: {plan: [flex, none]}}", "rules:\n- match: {tags: {a: 'b'}}\n  stream: {leave: true}\n",
-		"limits: [{concurrency: 1, match: {model: \"*\"}}]", "a: |\n x\n", "- a\n - b", "a: &b [*b]", "{? {? ", "0\n-", "a: \"\\ud800\"", "budgets: [", "defaults:\n  retry: {quota: 1e3}"} {
+		"limits: [{concurrency: 1, match: {model: \"*\"}}]", "a: |\n x\n", "- a\n - b", "a: &b [*b]", "{? {? ", "0\n-", "a: \"\\ud800\"", "budgets: [", "defaults:\n  retry: {quota: 1e3}",
+		"budgets: [{name: a, every: day, zone: UTC, cap_usd: \"5\", per: [\"tag:a\"]}, {name: a, window: 1s}]", "limits: [{tokens_per_day: 1, zone: x, learn: true, per: [model, model]}]"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) { check(t, text) })

@@ -126,6 +126,7 @@ func (r *reader) word(e entry, to reflect.Value) bool {
 // words reads a list of words. Which words these are is left to policy.Validate.
 func (r *reader) words(e entry) (words []string, ok bool) {
 	mistakes := len(r.errs)
+	words = []string{} // a list without items is not the default
 	for _, item := range r.list(e.value, e.field) {
 		if word, ok := r.text(item); ok {
 			words = append(words, word)

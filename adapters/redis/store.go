@@ -1,10 +1,14 @@
 package redis
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
-	"iter"
+	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,7 +25,7 @@ type Config struct {
 	Group string
 
 	// Replicas is how many processes share the limits. While Redis cannot be reached, each of them has this part of every
-	// limit. Required.
+	// limit, and at least 1. Required.
 	Replicas int
 
 	// BudgetShare is the part of each budget's cap, in percent, that is set aside for when Redis cannot be reached. All
@@ -41,24 +45,32 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A Store keeps limits and budgets on Redis. It must be made by [New].
+// A Store keeps limits and budgets on Redis. It must be made by [New]. Its methods may be called concurrently.
 type Store struct {
 	client redis.UniversalClient
 	config Config
-}
+	log    *slog.Logger
+	id     string // of this process, for its keys
 
-// Stats are counts since the Store was made.
-type Stats struct {
-	Reserves int64 // attempts that Redis admitted
-	Local    int64 // attempts that were admitted by this process's share, because Redis could not be reached
-	Refused  int64 // attempts that were refused because Redis could not be reached, or has lost data
-	Downs    int64 // times that Redis became unreachable
-	Losses   int64 // times that Redis was found to have lost data
-	Expired  int64 // leases of processes that had died, which this process ended
-	Dropped  int64 // ends of attempts that were never sent to Redis, because too many waited; what they held counts as spent
-	Queued   int   // ends of attempts that wait to be sent to Redis now
-	Down     bool  // whether Redis cannot be reached now
-	Lost     bool  // whether budgets are closed now, because Redis has lost data or never had any
+	prefix, keyState, keyLeases, keySeq, keyProbe string
+
+	counts counts
+	calls  atomic.Int64 // that had no name
+	offset atomic.Int64 // Redis's clock less this process's, in microseconds
+	seq    atomic.Int64 // of the last script that changed budgets
+
+	mu       sync.Mutex
+	health   health
+	want     string // the group's state as last seen, if budgets were open; else ""
+	acked    int64  // the highest seq that Redis has acknowledged, of the data that want names
+	closed   error  // why budgets are closed; nil: they are open, as far as is known
+	limiters []*Limiter
+	live     map[*permit]struct{}
+	isClosed bool
+
+	outbox outbox
+	stop   context.CancelFunc
+	work   sync.WaitGroup
 }
 
 // New returns a Store on a client of go-redis: of one server, of Sentinel, or of a cluster. The client's options must be
@@ -66,31 +78,231 @@ type Stats struct {
 // go-redis's own is not examined: it must not repeat a command, and must honor contexts. The Store does not close the client.
 //
 // A server that cannot be reached is no error: the Store begins as it goes on when Redis is away. New fails if the server has
-// keys of the group in the layout of another version of this package.
+// keys of the group in the layout of another version of this package, or refuses the client's password.
 func New(client redis.UniversalClient, c Config) (*Store, error) {
-	return nil, errors.New("redis: not yet")
+	if err := checkClient(client); err != nil {
+		return nil, err
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	s := &Store{client: client, config: c, log: c.Logger, id: rand.Text()[:16], live: make(map[*permit]struct{})}
+	s.prefix, _ = prefix(c.Group)
+	s.keyState, s.keyLeases, s.keySeq, s.keyProbe = s.prefix+keyState, s.prefix+keyLeases, s.prefix+keySeq+s.id, s.prefix+keyProbe
+	s.outbox.init()
+	s.health.init()
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	if err := s.hello(ctx); err != nil {
+		var version *VersionError
+		if errors.As(err, &version) || isConfigError(err) {
+			stop()
+			return nil, fmt.Errorf("redis: %w", err)
+		}
+		s.setDown(err)
+	}
+	s.work.Go(func() { s.sendAll(ctx) })
+	s.work.Go(func() { s.tend(ctx) })
+	return s, nil
+}
+
+// check checks the settings, and sets the defaults.
+func (c *Config) check() error {
+	c.Group, c.Lease = cmp.Or(c.Group, "default"), cmp.Or(c.Lease, 30*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	_, err := prefix(c.Group)
+	switch {
+	case err != nil:
+		return err
+	case c.Replicas < 1:
+		return fmt.Errorf("redis: Config.Replicas is %d: it must say how many processes share the limits, at least 1", c.Replicas)
+	case c.BudgetShare < 0 || c.BudgetShare > 90:
+		return fmt.Errorf("redis: Config.BudgetShare is %d: it is a percentage from 0 to 90", c.BudgetShare)
+	case c.Lease < time.Second || c.Lease > time.Hour:
+		return fmt.Errorf("redis: Config.Lease is %v: it must be from 1 second to 1 hour", c.Lease)
+	}
+	return nil
+}
+
+// A VersionError says that Redis has keys of the group in another layout.
+type VersionError struct {
+	Group       string
+	Found, Want string // versions of the layout
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("the keys of group %s have version %s, and this program needs version %s: use another Config.Group, or update all programs of the group", e.Group, e.Found, e.Want)
+}
+
+// hello asks Redis how it is, and learns its clock and the group's state.
+func (s *Store) hello(ctx context.Context) error {
+	before := time.Now()
+	r, err := s.runScript(ctx, helloScript, []string{s.keyState, s.keyProbe})
+	if err != nil {
+		return err
+	}
+	s.learnClock(before, r.n[0])
+	return s.learnState(r.state)
+}
+
+// learnClock learns Redis's time from the reply to a script that was sent at before. Windows of the calendar need it to the
+// second at most.
+func (s *Store) learnClock(before time.Time, micros int64) {
+	if d := micros - before.UnixMicro(); abs(d-s.offset.Load()) > int64(200*time.Millisecond/time.Microsecond) {
+		s.offset.Store(d)
+	}
+}
+
+func abs(n int64) int64 { return max(n, -n) }
+
+// now returns Redis's time, about.
+func (s *Store) now() time.Time {
+	return time.Now().Add(time.Duration(s.offset.Load()) * time.Microsecond)
+}
+
+// run runs a script that takes or settles: it makes the argument with what is known of the group's state, and again if that has
+// changed.
+func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, budgets bool, arg func(want string, acked, seq int64, now time.Time) []byte) (reply, error) {
+	for tries := 0; ; tries++ {
+		want, acked, seq := s.known(budgets)
+		before := time.Now()
+		r, err := s.runScript(ctx, script, keys, arg(want, acked, seq, s.now()))
+		if err != nil {
+			return r, err
+		}
+		again, err := s.learn(&r, before, want, seq)
+		if err != nil || !again || tries == 3 {
+			return r, err
+		}
+	}
+}
+
+// known returns what a script is to be told of the group's state.
+func (s *Store) known(budgets bool) (want string, acked, seq int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if budgets {
+		seq = s.seq.Add(1)
+	}
+	return s.want, s.acked, seq
+}
+
+// learn takes what a reply says about the group into account, and reports whether the script must run again.
+func (s *Store) learn(r *reply, before time.Time, want string, seq int64) (again bool, err error) {
+	switch s.learnClock(before, r.n[1]); r.code() {
+	case replyDone:
+		s.ack(want, seq)
+	case replyClock:
+		return true, nil
+	case replyOther:
+		return true, s.learnState(r.state)
+	case replyVersion:
+		return false, s.learnState(r.state)
+	case replyClosed:
+		s.closeBudgets()
+	}
+	return false, nil
+}
+
+func (s *Store) ack(want string, seq int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.want == want {
+		s.acked = max(s.acked, seq)
+	}
+}
+
+// closeBudgets notes that budgets are closed.
+func (s *Store) closeBudgets() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.want, s.acked = "", 0
+	if s.closed != nil {
+		return
+	}
+	s.closed = errClosed
+	s.counts.losses.Add(1)
+	s.log.Error("Redis does not know what was spent: it is new, or has lost data. Budgets refuse attempts until it has been told",
+		"group", s.config.Group, "from_ledger", s.config.Ledger != nil)
+	s.outbox.poke()
+}
+
+// learnState takes the group's state as Redis has it: "VERSION ok DATA", or "VERSION WORD ..." if budgets are closed.
+func (s *Store) learnState(state string) error {
+	version, rest, data := splitState(state)
+	switch {
+	case state == "":
+		return nil
+	case version != layout:
+		return &VersionError{s.config.Group, version, layout}
+	case rest != "ok":
+		s.closeBudgets()
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.want == state {
+		return nil
+	}
+	again := s.want != "" || s.closed != nil
+	s.want, s.acked = state, 0
+	if s.closed != nil {
+		s.closed = nil
+		s.log.Info("Redis knows what was spent: budgets are open", "group", s.config.Group, "data", data)
+	}
+	if again {
+		s.adoptLive()
+	}
+	s.outbox.unpark()
+	return nil
+}
+
+// setDown notes that Redis cannot be reached.
+func (s *Store) setDown(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.health.setDown(err) {
+		s.counts.downs.Add(1)
+		s.log.Error("Redis cannot be reached: limits fall back to this process's share, and budgets to what is set aside",
+			"group", s.config.Group, "replicas", s.config.Replicas, "budget_share", s.config.BudgetShare, "error", err)
+	}
 }
 
 // Limiter returns a limiter that enforces the limits and budgets, together with all processes whose Stores have the same
-// group. It is a [limit.Spender], too. Give it to middleware.WithLimiter. The limits and budgets must be valid: see
-// [policy.Policy.Validate].
+// group. It is a [limit.Spender], too. Give it to middleware.WithLimiter. An error names the field of a limit or budget that
+// is not valid.
+//
+// What was taken and spent belongs to the name of a limit or budget; of a limit without a name, to its Match, Per and Tier and
+// the kinds of its figures. So the figures can change and the state remains, but programs with other figures for the same name
+// must not run for long beside each other.
 func (s *Store) Limiter(limits []policy.Limit, budgets []policy.Budget) (limit.Limiter, error) {
-	return nil, errors.New("redis: not yet")
+	if err := checkPolicy(limits, budgets); err != nil {
+		return nil, err
+	}
+	l := &Limiter{store: s, limits: plansOf(limits), needs: limit.NeedsOf(limits, budgets)}
+	for _, b := range budgets {
+		l.budgets = append(l.budgets, newBudgetPlan(b, s.config.BudgetShare))
+	}
+	l.share = newShare(s, limits, budgets)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limiters = append(s.limiters, l)
+	return l, nil
 }
-
-// Rebuild tells the Store what was spent so far, if Redis does not know it, and opens the budgets. It reads no row if Redis
-// knows. Rows are those of all replicas, from the beginning of the longest window on; nil if nothing was spent. Only one of
-// several processes that call it at a time reads its rows, and the others wait for it.
-func (s *Store) Rebuild(ctx context.Context, rows iter.Seq2[ledger.Row, error]) error {
-	return errors.New("redis: not yet")
-}
-
-// Stats returns how the Store does.
-func (s *Store) Stats() Stats { return Stats{} }
 
 // Flush sends the ends of attempts that wait to be sent. It returns when all are sent, or ctx is done.
-func (s *Store) Flush(ctx context.Context) error { return nil }
+func (s *Store) Flush(ctx context.Context) error { return s.outbox.flush(ctx) }
 
 // Close flushes, and ends the Store's work in the background. The Store must not be used afterwards. Attempts that are still
 // under way keep what they hold until their leases end; then their money counts as spent.
-func (s *Store) Close(ctx context.Context) error { return nil }
+func (s *Store) Close(ctx context.Context) error {
+	err := s.Flush(ctx)
+	s.mu.Lock()
+	s.isClosed = true
+	s.mu.Unlock()
+	s.stop()
+	s.work.Wait()
+	return err
+}

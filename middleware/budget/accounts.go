@@ -118,31 +118,34 @@ func (a *Accounts) Check(now time.Time, refs []Ref, ask *Ask) Verdict {
 }
 
 // Refusal returns why the accounts do not admit an attempt: that of them which is most in the way. err is why the wait for what
-// others hold ended; nil if there was none. If nothing is in the way, as when others wait for the same money in front, Refusal
-// names the first account, or returns nil if err is nil.
+// others hold ended; nil if there was none. Refusal returns nil if nothing is in the way.
 func (a *Accounts) Refusal(now time.Time, refs []Ref, ask *Ask, err error) *Error {
 	at := nanos(now)
 	o, in, is := check(at, refs, ask)
 	if o == nothing {
-		if err == nil || len(refs) == 0 {
-			return nil
-		}
-		in, is = refs[0], refs[0].book.at(refs[0].key, at)
+		return nil
 	}
-	b := &in.book.budget
-	e := &Error{
-		Budget: b.Name, Key: policy.KeyText(b.Per, in.key), Window: windowText(b), Cap: b.Cap,
-		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, OnlyCheapest: o == tier, Err: err,
-	}
+	e := in.refusal(is, ask, err)
 	switch {
 	case o == bound:
-		e.NoBound = cmp.Or(ask.NoBound, "the caller does not say it")
-	case o == spent && e.Most <= b.Cap:
+		e.NoBound = cmp.Or(ask.NoBound, "the caller does not say why")
+	case o == tier:
+		e.OnlyCheapest = true
+	case o == spent && e.Most <= e.Cap:
 		e.Frees = in.book.frees(in.key, at, 0, e.Most)
 	case o == held:
 		e.Frees = in.book.frees(in.key, at, is.held, e.Most)
 	}
 	return e
+}
+
+// refusal returns an Error with the figures of an account.
+func (r Ref) refusal(is sum, ask *Ask, err error) *Error {
+	b := &r.book.budget
+	return &Error{
+		Budget: b.Name, Key: policy.KeyText(b.Per, r.key), Window: WindowText(b), Cap: b.Cap,
+		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, Err: err,
+	}
 }
 
 // Frees returns when an attempt that waits will be admitted even if others go on to hold what they do, because enough of what

@@ -127,31 +127,53 @@ func (r *run) ask() {
 	r.holds = append(r.holds, u)
 }
 
+// allowed is what the exact amounts allow accounts to say.
+type allowed struct {
+	mustAdmit, mayAdmit, mayWait bool
+	onlyCheapest, maybeCheapest  bool
+}
+
 // checkVerdict compares a verdict with the exact amounts.
 func (r *run) checkVerdict(v budget.Verdict, places []budgettest.Account, ask *budget.Ask) {
-	mustAdmit, mayAdmit, mayWait, cheapest := true, true, true, false
+	is := allowed{mustAdmit: true, mayAdmit: true, mayWait: true}
 	for _, a := range places {
-		b := &r.budgets[a.Budget]
-		least, most, _, _ := r.model.Spent(r.now, a)
-		need := big.NewInt(int64(ask.Most.Pico))
-		over := func(spent, held *big.Int) bool {
-			sum := new(big.Int).Add(spent, need)
-			return sum.Add(sum, held).Cmp(big.NewInt(int64(b.Cap))) > 0
-		}
-		mayAdmit = mayAdmit && !over(least, r.model.Held(a))
-		mayWait = mayWait && !over(least, new(big.Int))
-		mustAdmit = mustAdmit && !over(most, r.model.Held(a))
-		cheapest = cheapest || b.CheapestPercent > 0 && !ask.Cheapest && most.Cmp(big.NewInt(int64(b.Share(b.CheapestPercent)))) >= 0
+		r.allow(&is, a, ask.Most.Pico)
 	}
-	free := ask.Most.Pico == 0
+	if ask.Most.Pico == 0 {
+		is = allowed{mustAdmit: true, mayAdmit: true}
+	}
+	if ask.Cheapest {
+		is.onlyCheapest, is.maybeCheapest = false, false
+	}
 	switch {
-	case v == budget.Admits && !mayAdmit && !free:
-		r.Fatalf("admitted although it does not fit: %+v", ask)
-	case v == budget.Waits && !mayWait:
-		r.Fatalf("waits although what is spent refuses it: %+v", ask)
-	case v != budget.Admits && (mustAdmit && !cheapest || free):
-		r.Fatalf("verdict %d although it fits: %+v", v, ask)
+	case v == budget.Admits && (!is.mayAdmit || is.onlyCheapest):
+		r.Fatalf("admitted although it does not fit: %+v, %+v", ask, is)
+	case v == budget.Waits && (!is.mayWait || is.onlyCheapest):
+		r.Fatalf("waits although what is spent refuses it: %+v, %+v", ask, is)
+	case v != budget.Admits && is.mustAdmit && !is.maybeCheapest:
+		r.Fatalf("verdict %d although it fits: %+v, %+v", v, ask, is)
 	}
+}
+
+// allow takes what one account allows into what all allow.
+func (r *run) allow(is *allowed, a budgettest.Account, ask price.Pico) {
+	b := &r.budgets[a.Budget]
+	least, most, _, _ := r.model.Spent(r.now, a)
+	held := r.model.Held(a)
+	is.mayAdmit = is.mayAdmit && fits(b, least, held, ask)
+	is.mayWait = is.mayWait && fits(b, least, new(big.Int), ask)
+	is.mustAdmit = is.mustAdmit && fits(b, most, held, ask)
+	if b.CheapestPercent > 0 {
+		share := big.NewInt(int64(b.Share(b.CheapestPercent)))
+		is.onlyCheapest = is.onlyCheapest || least.Cmp(share) >= 0
+		is.maybeCheapest = is.maybeCheapest || most.Cmp(share) >= 0
+	}
+}
+
+// fits reports whether an amount fits under the cap beside what is spent and held.
+func fits(b *policy.Budget, spent, held *big.Int, most price.Pico) bool {
+	sum := new(big.Int).Add(spent, held)
+	return sum.Add(sum, big.NewInt(int64(most))).Cmp(big.NewInt(int64(b.Cap))) <= 0
 }
 
 // checkFrees checks that nothing but what others hold is in the way once the time has come, and that something is before.

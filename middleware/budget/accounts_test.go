@@ -227,8 +227,10 @@ func TestSteps(t *testing.T) {
 	if v := a.Check(start, r, ask("0")); v != budget.Admits {
 		t.Errorf("what costs nothing: verdict %d at 110%%", v)
 	}
+	a.Hold(start, r, 1) // so that the account stays
 	next := start.Add(25 * time.Hour)
-	a.Spend(next, row("next", "acme", "9", next))
+	a.Spend(next, row("next", "acme", "10", next)) // all of the cap, and no more
+	a.Spend(next, row("next", "acme", "0", next))
 	if n := a.Notices(); len(n) != 1 || n[0].Kind != budget.Warned {
 		t.Errorf("the next window: %v", n)
 	}
@@ -276,17 +278,32 @@ func TestOverflow(t *testing.T) {
 	if v := a.Check(start, r, &budget.Ask{Most: ledger.Known(-1), Cheapest: true}); v != budget.Refuses {
 		t.Errorf("verdict %d on a negative bound", v)
 	}
-	// A slice that is full stays so until it leaves.
+
+	// A sum that was too large stays so until it leaves, whatever corrects it.
+	a = budget.New([]policy.Budget{b})
 	correction := row("5", "acme", "-9000000", start)
 	correction.Outcome = policy.Storage
 	for range 3 {
 		a.Spend(start, row("4", "acme", "9000000", start))
+	}
+	for range 3 {
 		a.Spend(start, correction)
 	}
-	a.Spend(start, correction)
 	if s := state(t, a, "daily", start); s.Spent != math.MaxInt64 {
 		t.Errorf("after corrections, $%s spent", s.Spent)
 	}
+	check(t, state(t, a, "daily", start.Add(25*time.Hour)), "0", "0", "0")
+}
+
+// A row counts at its time, but not earlier than it was held: what has left the window in between had made room for it.
+func TestRowBeforeItsHold(t *testing.T) {
+	a := budget.New([]policy.Budget{daily("10")})
+	hold := a.Hold(start, refs(a, "acme"), usd("1"))
+	a.Settle(start, &hold, row("1", "acme", "1", start.Add(-23*time.Hour)))
+	check(t, state(t, a, "daily", start.Add(2*time.Hour)), "1", "0", "0")
+	a.Spend(start, row("2", "acme", "2", start.Add(-23*time.Hour)))
+	check(t, state(t, a, "daily", start), "3", "0", "0")
+	check(t, state(t, a, "daily", start.Add(2*time.Hour)), "1", "0", "0")
 }
 
 // Setting the clock back frees nothing, and its times may be absurd.

@@ -22,8 +22,8 @@ func plus(a, b price.Pico) price.Pico {
 	return sum
 }
 
-// fits reports whether an attempt of at most so much fits under the cap beside what is spent and held. No amount but the cap
-// may be negative.
+// fits reports whether an attempt of at most so much fits under the cap beside what is spent and held. None of
+// these is negative.
 func fits(spent, held, most, limit price.Pico) bool {
-	return spent <= limit && held <= limit-spent && most <= limit-spent-held
+	return spent <= limit && most <= limit-spent-held
 }

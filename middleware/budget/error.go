@@ -13,7 +13,7 @@ import (
 type Error struct {
 	Budget string // its name
 	Key    string // which of its values, if it has Per: "tenant acme"
-	Window string // for people to read: "in 24h", "each day in Europe/Berlin"
+	Window string // as WindowText returns it: "in 24h", "each day in Europe/Berlin"
 	Cap    price.Pico
 	Spent  price.Pico
 	Held   price.Pico // by other attempts under way
@@ -54,17 +54,20 @@ func (e *Error) Detail() string {
 	case e.NoBound != "":
 		fmt.Fprintf(&b, ": it is not known what it can cost at most: %s", e.NoBound)
 		return b.String()
-	case e.Most > e.Cap:
+	case e.Most > e.Cap && !e.OnlyCheapest:
 		fmt.Fprintf(&b, ": it can cost $%s, and the cap is $%s %s", e.Most, e.Cap, e.Window)
 		return b.String()
 	}
 	fmt.Fprintf(&b, ": $%s spent and $%s held of $%s %s; ", e.Spent, e.Held, e.Cap, e.Window)
-	switch {
-	case e.OnlyCheapest:
+	if e.OnlyCheapest {
 		b.WriteString("it asks for a tier that is not the cheapest of its plan")
-	default:
+	} else {
 		fmt.Fprintf(&b, "it can cost $%s", e.Most)
-		if e.heldByOthers() {
+		switch {
+		case !e.heldByOthers():
+		case fits(e.Spent, e.Held, e.Most, e.Cap):
+			b.WriteString("; others that wait for money came before it")
+		default:
 			b.WriteString("; others hold what it needs")
 		}
 		if !e.Frees.IsZero() {
@@ -79,7 +82,7 @@ func (e *Error) Hint() string {
 	switch {
 	case e.NoBound != "":
 		return "change the request so that its cost has a bound, or leave it out of the budget's match"
-	case e.Most > e.Cap:
+	case e.Most > e.Cap && !e.OnlyCheapest:
 		return "lower what it can cost, such as its max_tokens, or raise the cap"
 	case e.OnlyCheapest:
 		return "ask for the cheapest tier, or raise the cap, or the share of it from which only that tier is asked for"
@@ -95,8 +98,8 @@ func (e *Error) heldByOthers() bool { return e.Spent <= e.Cap && e.Most <= e.Cap
 // Unwrap returns why the wait ended.
 func (e *Error) Unwrap() error { return e.Err }
 
-// windowText returns the window of a budget as [Error.Window] has it.
-func windowText(b *policy.Budget) string {
+// WindowText returns the window of a budget for people to read, as [Error.Window] has it.
+func WindowText(b *policy.Budget) string {
 	if b.Every == "" {
 		return "in " + short(b.Window)
 	}

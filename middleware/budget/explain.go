@@ -1,10 +1,6 @@
 package budget
 
-import (
-	"time"
-
-	"github.com/skinflint-go/skinflint/policy"
-)
+import "time"
 
 // Explain is [Accounts.Refusal] for an attempt that is not admitted although nothing may be in its way, because others wait
 // for the same money in front of it. It then names the first of the accounts, of which there must be one.
@@ -12,10 +8,6 @@ func (a *Accounts) Explain(now time.Time, refs []Ref, ask *Ask, err error) *Erro
 	if e := a.Refusal(now, refs, ask, err); e != nil {
 		return e
 	}
-	b := &refs[0].book.budget
-	is := refs[0].book.at(refs[0].key, nanos(now))
-	return &Error{
-		Budget: b.Name, Key: policy.KeyText(b.Per, refs[0].key), Window: windowText(b), Cap: b.Cap,
-		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, Err: err,
-	}
+	r := refs[0]
+	return r.refusal(r.book.at(r.key, nanos(now)), ask, err)
 }

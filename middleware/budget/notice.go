@@ -44,7 +44,7 @@ func (n Notice) String() string {
 	if s.Key != "" {
 		name += " (" + s.Key + ")"
 	}
-	spent := fmt.Sprintf("$%s spent of $%s %s", s.Spent, s.Budget.Cap, windowText(&s.Budget))
+	spent := fmt.Sprintf("$%s spent of $%s %s", s.Spent, s.Budget.Cap, WindowText(&s.Budget))
 	switch n.Kind {
 	case Warned:
 		return fmt.Sprintf("budget %s: %s, which is %d%% of the cap or more", name, spent, s.Budget.Warns())

@@ -2,6 +2,7 @@ package budget
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -24,6 +25,19 @@ type State struct {
 	Held     price.Pico
 	// Unknown is how many rows within the window added an amount that is not known, and that is not in Spent.
 	Unknown int
+}
+
+// String returns the state for people to read: "nightly (tenant acme): $4.2 spent and $0.35 held of $25 in 24h".
+func (s State) String() string {
+	name := s.Budget.Name
+	if s.Key != "" {
+		name += " (" + s.Key + ")"
+	}
+	text := fmt.Sprintf("%s: $%s spent and $%s held of $%s %s", name, s.Spent, s.Held, s.Budget.Cap, WindowText(&s.Budget))
+	if s.Unknown > 0 {
+		text += fmt.Sprintf(", and %d rows whose cost is not known", s.Unknown)
+	}
+	return text
 }
 
 // States returns how the budgets stand, in their order. A budget with Per has a State for each of its keys that has something

@@ -40,7 +40,6 @@ type bucket struct {
 	learned *learned // what the provider's answers have said; nil if nothing
 	queue   *queue   // nil if no attempt waits for the bucket
 	busy    int32    // attempts that hold a permit
-	index   int32    // in its group's list
 }
 
 // A flow is the token bucket of one unit. Its tokens are below zero after an attempt that took more than its burst.

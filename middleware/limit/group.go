@@ -15,6 +15,7 @@ type group struct {
 	plan  []planned      // the flows of a new bucket
 	daily bool           // it counts by the day
 
+	single  *bucket // if it has no keys; nil before it is used
 	buckets map[string]*bucket
 	all     []*bucket // the same, in any order
 	hand    int       // the next of them to look at: see sweep
@@ -52,21 +53,29 @@ func planOf(l *policy.Limit) (plan []planned) {
 
 // bucket returns the bucket of the request, which is new if there is none.
 func (q *Local) bucket(now instant, g *group, r *Request) *bucket {
-	if len(g.per) > 0 {
-		q.key = policy.AppendKey(q.key[:0], g.per, &r.Subject, r.Tier, r.Key, r.Tags)
-		g.sweep(now)
-	} else {
-		q.key = q.key[:0]
+	if len(g.per) == 0 {
+		if g.single == nil {
+			g.single = q.newBucket(now, g, r, "")
+		}
+		return g.single
 	}
+	g.sweep(now)
+	q.key = policy.AppendKey(q.key[:0], g.per, &r.Subject, r.Tier, r.Key, r.Tags)
 	b := g.buckets[string(q.key)]
 	if b == nil {
-		q.made++
-		b = &bucket{group: g, key: string(q.key), id: q.made, index: int32(len(g.all))}
-		b.plan(now, r)
+		b = q.newBucket(now, g, r, string(q.key))
 		g.buckets[b.key] = b
-		g.all = append(g.all, b)
-		g.peak = max(g.peak, len(g.all))
 	}
+	return b
+}
+
+// newBucket returns a bucket of which nothing is used.
+func (q *Local) newBucket(now instant, g *group, r *Request, key string) *bucket {
+	q.made++
+	b := &bucket{group: g, key: key, id: q.made}
+	b.plan(now, r)
+	g.all = append(g.all, b)
+	g.peak = max(g.peak, len(g.all))
 	return b
 }
 
@@ -90,6 +99,9 @@ func (b *bucket) plan(now instant, r *Request) {
 		b.days = nil
 	case b.days == nil:
 		b.days = &days{zone: zoneOf(g, r)}
+	}
+	if b.learned != nil {
+		b.setFlows(now)
 	}
 }
 
@@ -121,10 +133,6 @@ func (g *group) sweep(now instant) {
 		}
 		last := len(g.all) - 1
 		g.all[g.hand], g.all[last] = g.all[last], nil
-		g.all[g.hand].index = int32(g.hand)
-		if g.hand == last {
-			g.hand = 0
-		}
 		g.all = g.all[:last]
 		delete(g.buckets, b.key)
 		g.shrink()

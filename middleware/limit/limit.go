@@ -103,6 +103,8 @@ type Request struct {
 	// Stalled, if it is not nil, may be called while the attempt waits, with a limit whose permits are all held. [Local]
 	// does so when an attempt has waited for 5 seconds, and not more often than once a minute for each limit.
 	Stalled func(State)
+
+	waiter *waiter // that [Local] has made of the request
 }
 
 // Tokens are counts of tokens, as the provider's limits count them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,18 +69,32 @@ type waiter struct {
 	err     error         // if it is refused
 	decided chan struct{} // closed when it is admitted or refused
 	request *Request      // nil once it is decided
-	hurry   time.Duration // when its time to wait for money is over
+	since   time.Duration // when it was admitted
 
 	buckets []*bucket
 	room    [3]*bucket
-	refs    []budget.Ref
 	amounts amounts
-	hold    budget.Hold
+	claim   *claim // on money; nil if no budget matches
+	marks   []mark // of the buckets that learn
 
-	prev, next *waiter       // in the line, or among the holders
-	since      time.Duration // when it was admitted
+	prev, next *waiter // in the line, or among the holders
 
 	call, provider, operation, model string
+}
+
+// A claim is what a waiter wants of budgets, or holds.
+type claim struct {
+	accounts []budget.Ref
+	until    time.Duration // how long it may wait
+	hold     budget.Hold
+}
+
+// refs returns the accounts that the waiter needs.
+func (w *waiter) refs() []budget.Ref {
+	if w.claim == nil {
+		return nil
+	}
+	return w.claim.accounts
 }
 
 // A state is what has become of a waiter.
@@ -130,7 +145,7 @@ func (q *Local) await(ctx context.Context, w *waiter, r *Request) (Permit, error
 		defer timer.Stop()
 		late = timer.C
 	}
-	if len(w.refs) > 0 {
+	if w.claim != nil {
 		timer := time.NewTimer(r.MaxWait)
 		defer timer.Stop()
 		poor = timer.C
@@ -190,8 +205,9 @@ func (q *Local) enter(ctx context.Context, r *Request) (*waiter, error) {
 		call: r.Call, provider: r.Subject.Provider, operation: r.Subject.Operation, model: r.Subject.Model,
 		amounts: amountsOf(r.Tokens)}
 	if len(q.refs) > 0 {
-		w.hurry = now.elapsed + r.MaxWait
+		w.claim = &claim{until: now.elapsed + r.MaxWait}
 	}
+	r.waiter = w
 	if err := q.join(now, w); err != nil {
 		return nil, err
 	}
@@ -209,7 +225,16 @@ func (q *Local) ended(cause error) error {
 // join admits the waiter to what was matched last, or puts it into a line. It fails if the waiter can never be admitted, or
 // if rates alone would not admit it before its deadline.
 func (q *Local) join(now instant, w *waiter) error {
-	w.buckets, w.refs = append(w.room[:0], q.buckets...), append(w.refs[:0:0], q.refs...)
+	w.buckets = append(w.room[:0], q.buckets...)
+	switch {
+	case len(q.refs) == 0:
+		w.claim = nil
+	case w.claim == nil: // by an Update
+		w.claim = &claim{until: now.elapsed + w.request.MaxWait}
+		fallthrough
+	default:
+		w.claim.accounts = slices.Clone(q.refs)
+	}
 	for _, b := range w.buckets {
 		if err := b.tooLarge(&w.amounts); err != nil {
 			return err
@@ -282,9 +307,9 @@ func (q *Local) hurry(w *waiter) {
 	if w.state != isWaiting {
 		return
 	}
-	for _, ref := range w.refs {
+	for _, ref := range w.refs() {
 		p := q.money[ref]
-		if first := p.first(); first != nil && (first == w.line || first.before(w.line.late(), w.arrived)) || q.accounts.Check(now.Time, w.refs, w.ask()) != budget.Admits {
+		if first := p.first(); first != nil && (first == w.line || first.before(w.line.late(), w.arrived)) || q.accounts.Check(now.Time, w.refs(), w.ask()) != budget.Admits {
 			refusal := q.poor(now, w, errTooLong)
 			q.leave(w)
 			w.refuse(refusal)
@@ -326,7 +351,7 @@ func (q *Local) gaveUp(now instant, w *waiter, err error) error {
 
 // poor is the error of a waiter that money holds back: what others hold, or others that wait in front.
 func (q *Local) poor(now instant, w *waiter, err error) error {
-	return q.accounts.Explain(now.Time, w.refs, w.ask(), err)
+	return q.accounts.Explain(now.Time, w.refs(), w.ask(), err)
 }
 
 // ask returns what a waiter asks of budgets.
@@ -339,19 +364,20 @@ func (w *waiter) ask() *budget.Ask {
 func (q *Local) admit(now instant, w *waiter) {
 	for _, b := range w.buckets {
 		b.take(now, &w.amounts)
+		w.mark(now, b)
 		if b.queue != nil {
 			q.overtakes(b.queue, w)
 		}
 	}
-	if len(w.refs) > 0 {
-		w.hold = q.accounts.Hold(now.Time, w.refs, w.request.Cost.Pico)
-		for _, ref := range w.refs {
+	if c := w.claim; c != nil {
+		c.hold = q.accounts.Hold(now.Time, c.accounts, w.request.Cost.Pico)
+		for _, ref := range w.refs() {
 			if p := q.money[ref]; p != nil {
 				q.overtakes(p, w)
 			}
 		}
 	}
-	w.state, w.since, w.request = isAdmitted, now.elapsed, nil
+	w.state, w.since, w.request, w.line = isAdmitted, now.elapsed, nil, nil
 	q.holders.push(w)
 	if w.decided != nil {
 		close(w.decided)
@@ -383,9 +409,9 @@ func (w *waiter) Release(c Count) {
 			q.touch(b.queue)
 		}
 	}
-	if len(w.refs) > 0 {
-		q.accounts.Settle(now.Time, &w.hold, c.Row)
-		for _, ref := range w.refs {
+	if w.claim != nil {
+		q.accounts.Settle(now.Time, &w.claim.hold, c.Row)
+		for _, ref := range w.refs() {
 			if p := q.money[ref]; p != nil {
 				q.touch(p)
 			}

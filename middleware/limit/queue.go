@@ -180,14 +180,14 @@ func (q *Local) lineOf(w *waiter) *line {
 
 // newLine returns an empty line for a waiter.
 func (q *Local) newLine(w *waiter) *line {
-	l := &line{batch: w.batch, hash: w.hash(), spots: make([]spot, 0, len(w.buckets)+len(w.refs))}
+	l := &line{batch: w.batch, hash: w.hash(), spots: make([]spot, 0, len(w.buckets)+len(w.refs()))}
 	for _, b := range w.buckets {
 		if b.queue == nil {
 			b.queue = &queue{bucket: b}
 		}
 		l.spots = append(l.spots, spot{line: l, queue: b.queue})
 	}
-	for _, ref := range w.refs {
+	for _, ref := range w.refs() {
 		p := q.money[ref]
 		if p == nil {
 			p = &queue{ref: ref}
@@ -233,7 +233,7 @@ func (q *Local) retire(l *line) {
 
 // hash returns the same number for waiters of one line.
 func (w *waiter) hash() uint64 {
-	h := uint64(len(w.refs))
+	h := uint64(len(w.refs()))
 	if w.batch {
 		h += 1 << 32
 	}
@@ -241,8 +241,8 @@ func (w *waiter) hash() uint64 {
 		h = (h ^ b.id) * 0x9E3779B97F4A7C15
 		h ^= h >> 29
 	}
-	for i := range w.refs {
-		h ^= hashRef(w.refs[i])
+	for _, ref := range w.refs() {
+		h ^= hashRef(ref)
 		h *= 0x9E3779B97F4A7C15
 	}
 	return h
@@ -250,7 +250,7 @@ func (w *waiter) hash() uint64 {
 
 // fits reports whether a waiter belongs into the line.
 func (l *line) fits(w *waiter) bool {
-	if l.batch != w.batch || len(l.spots) != len(w.buckets)+len(w.refs) {
+	if l.batch != w.batch || len(l.spots) != len(w.buckets)+len(w.refs()) {
 		return false
 	}
 	for i, b := range w.buckets {
@@ -258,7 +258,7 @@ func (l *line) fits(w *waiter) bool {
 			return false
 		}
 	}
-	for i, ref := range w.refs {
+	for i, ref := range w.refs() {
 		if p := l.spots[len(w.buckets)+i].queue; p.bucket != nil || p.ref != ref {
 			return false
 		}
@@ -268,7 +268,7 @@ func (l *line) fits(w *waiter) bool {
 
 // within reports whether the line needs no place that the waiter does not need.
 func (l *line) within(w *waiter) bool {
-	if len(l.spots) > len(w.buckets)+len(w.refs) {
+	if len(l.spots) > len(w.buckets)+len(w.refs()) {
 		return false
 	}
 	for i := range l.spots {
@@ -286,7 +286,7 @@ func (w *waiter) needs(p *queue) bool {
 			return true
 		}
 	}
-	for _, ref := range w.refs {
+	for _, ref := range w.refs() {
 		if p.bucket == nil && p.ref == ref {
 			return true
 		}

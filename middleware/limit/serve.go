@@ -141,7 +141,7 @@ func (q *Local) examine(now instant, w *waiter, l *line, p *queue) (at int, wait
 	if l != nil {
 		late = l.late()
 	}
-	if len(w.refs) > 0 && q.accounts.Check(now.Time, w.refs, w.ask()) == budget.Refuses {
+	if w.claim != nil && q.accounts.Check(now.Time, w.refs(), w.ask()) == budget.Refuses {
 		return 0, 0, q.poor(now, w, nil)
 	}
 	if p != nil && p.bucket != nil {
@@ -158,12 +158,12 @@ func (q *Local) examine(now instant, w *waiter, l *line, p *queue) (at int, wait
 			return i, wait, nil
 		}
 	}
-	for i, ref := range w.refs {
+	for i, ref := range w.refs() {
 		if q.pays(now, w, late, l, ref, i) {
 			continue
 		}
 		switch {
-		case now.elapsed < w.hurry:
+		case now.elapsed < w.claim.until:
 		case l == nil:
 			return 0, 0, q.poor(now, w, nil)
 		default:
@@ -235,7 +235,7 @@ func (q *Local) pays(now instant, w *waiter, late bool, l *line, ref budget.Ref,
 			ask.Most.Pico = add(ask.Most.Pico, k.head.request.Cost.Pico)
 		}
 	}
-	return q.accounts.Check(now.Time, w.refs[i:i+1], ask) == budget.Admits
+	return q.accounts.Check(now.Time, w.claim.accounts[i:i+1], ask) == budget.Admits
 }
 
 // add returns a + b, or the largest amount if that exceeds it.

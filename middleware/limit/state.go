@@ -58,7 +58,7 @@ func (h Holder) String() string {
 }
 
 // States returns how the limits stand, in their order. A limit with Per has a State for each of its keys for which attempts
-// wait or hold permits, or something is used: those with the most attempts first, at most 100. A limit that has none has one
+// wait or hold permits, or something is used or learned: those with the most attempts first, at most 100. A limit that has none has one
 // State without a key.
 func (q *Local) States() []State {
 	q.mu.Lock()
@@ -97,7 +97,7 @@ func (g *group) inUse(now instant) (buckets []*bucket) {
 	}
 	var first []standing
 	for _, b := range g.all {
-		if b.idle(now) {
+		if b.idle(now) && !b.learned.inForce(now) {
 			continue
 		}
 		s := standing{b, int(b.busy) + b.waiting()}
@@ -145,6 +145,7 @@ func (b *bucket) state(now instant) State {
 		s.Levels = append(s.Levels, b.group.daysLeft(d.requests, d.tokens, d.rest(now))...)
 	}
 	if b.learned != nil {
+		s.Levels = append(s.Levels, b.learned.daysLearned(now, &b.group.limit)...)
 		s.Blocked = max(0, b.learned.until.Sub(now.Time))
 	}
 	return s

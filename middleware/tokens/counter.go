@@ -11,10 +11,12 @@ type counter struct {
 	table *table
 	size  int64 // bytes written
 
-	prose    text  // texts of the prompt
-	defined  text  // JSON that the model reads as it is
-	into     *text // the one that the current string is a part of
+	prose    text      // texts of the prompt
+	defined  text      // JSON that the model reads as it is
+	into     *text     // the one that the current string is a part of
+	keep     *keptText // keeps the beginning of the prose; nil if nothing does
 	messages int64
+	tools    bool  // the request has some
 	ids      int64 // tokens that the request has as numbers
 	media    media
 
@@ -63,6 +65,9 @@ const (
 	phaseHead          // the beginning of a string that may be a medium
 	phaseMedium        // a medium
 )
+
+// reset makes the counter as new.
+func (c *counter) reset() { *c = counter{table: theTable()} }
 
 // Write implements [Counter].
 func (c *counter) Write(p []byte) (int, error) {
@@ -137,7 +142,9 @@ func (c *counter) open(within *frame, object bool) {
 		f.defined, f.skipped = within.defined, within.skipped
 	}
 	switch {
-	case f.defined || f.skipped:
+	case f.defined:
+		c.tools = c.tools || object && c.depth == 2 && !within.object
+	case f.skipped:
 	case c.member == skippedMember:
 		f.skipped = true
 	case c.member == definingMember, c.member == inputMember && object && c.depth > 2: // the input of a tool
@@ -250,7 +257,11 @@ func (c *counter) readString(p []byte) int {
 // readPlain reads bytes that stand for themselves, and returns how many they are.
 func (c *counter) readPlain(p []byte) int {
 	if c.phase == phaseText {
-		return c.into.writeString(c.table, p)
+		n := c.into.writeString(c.table, p)
+		if c.keep != nil {
+			c.keepText(p[:n])
+		}
+		return n
 	}
 	n := len(p)
 	if c.phase == phaseHead { // whose end may be in the middle of a piece
@@ -288,15 +299,33 @@ func (c *counter) endEscape() {
 		}
 		return
 	}
-	c.into.write(c.table, buf[:n])
+	c.writeText(buf[:n])
+}
+
+// writeText takes a piece of a text.
+func (c *counter) writeText(p []byte) {
+	c.into.write(c.table, p)
+	if c.keep != nil {
+		c.keepText(p)
+	}
+}
+
+// keepText keeps a piece of a text that was counted, as long as there is room.
+func (c *counter) keepText(p []byte) {
+	k := c.keep
+	if k.full || c.into != &c.prose {
+		return
+	}
+	k.bytes = append(k.bytes, p[:min(len(p), maxExact-len(k.bytes))]...)
+	k.full = len(k.bytes) == maxExact
 }
 
 func (c *counter) takeByte(b byte) {
+	one := [1]byte{b}
 	if c.phase == phaseText {
-		c.into.writeByte(c.table, b)
+		c.writeText(one[:])
 		return
 	}
-	one := [1]byte{b}
 	c.take(one[:])
 }
 
@@ -304,7 +333,7 @@ func (c *counter) takeByte(b byte) {
 func (c *counter) flushSurrogate() {
 	c.escape.high = 0
 	if c.phase == phaseText {
-		c.into.write(c.table, []byte(string(utf8.RuneError)))
+		c.writeText([]byte(string(utf8.RuneError)))
 	}
 }
 
@@ -323,6 +352,8 @@ func (c *counter) endString() {
 	case phaseText:
 		if c.into == &c.defined {
 			c.defined.writeByte(c.table, '"')
+		} else if c.keep != nil {
+			c.keep.end()
 		}
 	}
 	c.phase = phaseJSON
@@ -356,7 +387,7 @@ func (c *counter) endHead(whole bool) {
 		c.phase, c.kind, c.chars = phaseMedium, c.kindOf(head, f), int64(len(head))
 	case c.member == mediaMember, bytes.IndexByte(head, ' ') >= 0:
 		c.startText()
-		c.prose.write(c.table, head)
+		c.writeText(head)
 	default:
 		c.phase = phaseSkipped
 		c.refer(f)

@@ -22,19 +22,12 @@ var counters = sync.Pool{New: func() any { return new(counter) }}
 // Counter returns a counter that is used again after its Release.
 func (Heuristic) Counter() Counter {
 	c := counters.Get().(*counter)
-	*c = counter{table: theTable()}
+	c.reset()
 	return c
 }
 
 // Release implements [Counter].
 func (c *counter) Release() { counters.Put(c) }
-
-// What is added to the text of a request, in tokens. OpenAI's cookbook counts 3 for each message, 1 for its role, and 3 for the
-// beginning of the answer.
-const (
-	perRequest = 3
-	perMessage = 4
-)
 
 // Estimate implements [Counter].
 func (c *counter) Estimate(s *policy.Subject) Estimate {
@@ -42,12 +35,19 @@ func (c *counter) Estimate(s *policy.Subject) Estimate {
 	if c.phase == phaseOpaque {
 		return c.opaque(r, s)
 	}
-	e := Estimate{
-		Text:  c.prose.tokens() + c.defined.tokens() + c.ids + c.media[plainText].bytes/textRate,
-		Media: r.tokens(&c.media),
+	messages := c.messages
+	if messages == 0 && s.Operation == wire.Responses { // its input may be a mere string
+		messages = 1
 	}
-	if c.messages > 0 {
-		e.Text += perRequest + perMessage*c.messages
+	e := Estimate{
+		Text:  c.prose.tokens() + c.defined.tokens()*r.defined/100 + c.ids + c.media[plainText].bytes/textRate,
+		Media: r.media(&c.media),
+	}
+	if messages > 0 {
+		e.Text += r.request + r.message*messages
+	}
+	if c.tools {
+		e.Text += r.tools
 	}
 	return e
 }
@@ -64,5 +64,5 @@ func (c *counter) opaque(r *rules, s *policy.Subject) Estimate {
 	default:
 		m.add(audio, c.size)
 	}
-	return Estimate{Media: r.tokens(&m)}
+	return Estimate{Media: r.media(&m)}
 }

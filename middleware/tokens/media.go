@@ -2,9 +2,6 @@ package tokens
 
 import (
 	"bytes"
-	"strings"
-
-	"github.com/skinflint-go/skinflint/policy"
 )
 
 // A medium is a kind of media.
@@ -33,39 +30,6 @@ func (m *media) add(kind medium, size int64) {
 	m[kind].bytes += size
 }
 
-// rules are what media cost at a provider, in tokens.
-type rules struct {
-	image        int64 // one
-	audioPerTen  int64 // ten seconds
-	videoPerTen  int64 // ten seconds
-	documentPage int64 // one page
-}
-
-// The rules are typical values, and learning corrects them for a model. What a provider documents is marked; the rest is an
-// assumption.
-var (
-	// Gemini: 258 tokens for a tile of an image, 32 for a second of audio, about 300 for a second of video, 258 for a page of a
-	// document (ai.google.dev/gemini-api/docs/tokens and /document-processing). Four tiles for an image is an assumption.
-	googleRules = rules{image: 4 * 258, audioPerTen: 320, videoPerTen: 3000, documentPage: 258}
-	// Anthropic: width times height / 750, for an image of at most 1568 pixels a side, so about 1,600 at most; 1,500 to 3,000 for
-	// a page, and its image (docs.claude.com/en/docs/build-with-claude/vision and /pdf-support).
-	anthropicRules = rules{image: 1500, audioPerTen: 320, videoPerTen: 3000, documentPage: 2250}
-	// OpenAI: 85 tokens and 170 for each tile of 512 pixels, 765 for a square image of 1024 pixels, 1,105 for two by four tiles
-	// (platform.openai.com/docs/guides/images-vision); a page is its text and an image. A tenth of a second of audio is a token.
-	openaiRules = rules{image: 765, audioPerTen: 100, videoPerTen: 3000, documentPage: 1200}
-)
-
-// rulesFor returns the rules of the provider that serves a call, or of the vendor of the model where that is another's.
-func rulesFor(s *policy.Subject) *rules {
-	switch {
-	case strings.Contains(s.Model, "claude") || s.Provider == "anthropic":
-		return &anthropicRules
-	case strings.Contains(s.Model, "gemini") || s.Provider == "gemini" || strings.HasPrefix(s.Provider, "vertex"):
-		return &googleRules
-	}
-	return &openaiRules
-}
-
 // How long a medium is, by its size: assumptions.
 const (
 	audioRate = 12_000  // bytes of compressed audio a second: 96 kbit/s
@@ -77,16 +41,6 @@ const (
 
 // remoteSizes are the sizes of media that are not in the request: assumptions, of half a minute and of ten pages.
 var remoteSizes = [mediums]int64{audio: 30 * audioRate, video: 30 * videoRate, document: 10 * pageSize}
-
-// tokens returns what media cost.
-func (r *rules) tokens(m *media) int64 {
-	seconds := func(kind medium, rate int64) int64 { return m[kind].bytes/rate + m[kind].count }
-	n := m[image].count * r.image
-	n += (seconds(audio, audioRate) + seconds(wave, waveRate)) * r.audioPerTen / 10
-	n += seconds(video, videoRate) * r.videoPerTen / 10
-	n += (m[document].bytes/pageSize + m[document].count) * r.documentPage
-	return n
-}
 
 // mediumOfURL returns the kind of a data URL, as its media type says.
 func mediumOfURL(url []byte) medium { return mediumOfType(bytes.TrimPrefix(url, []byte("data:"))) }

@@ -134,9 +134,9 @@ func detailedQuotas(r *Response, e *apiError) (quotas []Quota) {
 	_ = json.Unmarshal(body, &document) // a member of another type is left out, and the others are read
 	for _, d := range document.Error.Details {
 		for _, v := range d.Violations {
-			quotas = appendGoogleQuota(quotas, v.ID, v.Metric, v.Value)
+			quotas = appendGoogleQuota(quotas, r.At, v.ID, v.Metric, v.Value)
 		}
-		quotas = appendGoogleQuota(quotas, d.Metadata.Limit, d.Metadata.Metric, d.Metadata.Value)
+		quotas = appendGoogleQuota(quotas, r.At, d.Metadata.Limit, d.Metadata.Metric, d.Metadata.Value)
 	}
 	h := http.Header{}
 	for name, value := range document.Error.Metadata.Headers {
@@ -153,9 +153,10 @@ func detailedQuotas(r *Response, e *apiError) (quotas []Quota) {
 	return quotas
 }
 
-// appendGoogleQuota appends a quota that Google says is exceeded. A quota of requests is then used up. One of tokens is only
-// too low for the request.
-func appendGoogleQuota(quotas []Quota, id, metric string, value any) []Quota {
+// appendGoogleQuota appends a quota that Google says is exceeded. A quota of requests, or of a day, is then used up. One of the
+// tokens of a minute is only too low for the request. When a day's quota is back is documented; the delay that such an error
+// asks for is too short by hours.
+func appendGoogleQuota(quotas []Quota, at time.Time, id, metric string, value any) []Quota {
 	if id == "" {
 		return quotas
 	}
@@ -180,7 +181,7 @@ func appendGoogleQuota(quotas []Quota, id, metric string, value any) []Quota {
 	}
 	switch {
 	case strings.Contains(name, "perday"):
-		q.Window = day
+		q.Window, q.Remaining, q.Reset = day, 0, untilPacificMidnight(at)
 	case strings.Contains(name, "perminute"):
 		q.Window = time.Minute
 	}
@@ -188,4 +189,11 @@ func appendGoogleQuota(quotas []Quota, id, metric string, value any) []Quota {
 		return quotas
 	}
 	return append(quotas, q)
+}
+
+// untilPacificMidnight returns how long Google's day still takes.
+func untilPacificMidnight(at time.Time) time.Duration {
+	google := Metering{Zone: pacific}
+	year, month, date := at.In(google.Location()).Date()
+	return time.Date(year, month, date+1, 0, 0, 0, 0, google.Location()).Sub(at)
 }

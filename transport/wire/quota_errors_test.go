@@ -56,7 +56,7 @@ func TestRejectionQuotas(t *testing.T) {
 		"Gemini, input tokens": {geminiURL, 429, google(`{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaMetric":"generativelanguage.googleapis.com/generate_content_paid_tier_input_token_count","quotaId":"GenerateContentPaidTierInputTokensPerModelPerMinute","quotaDimensions":{"location":"global","model":"gemini-2.5-flash"},"quotaValue":"1000000"}]}`),
 			[]wire.Quota{{Unit: wire.QuotaInputTokens, Window: time.Minute, Limit: 1000000, Remaining: -1, Reset: -1}}},
 		"Gemini, the free tier's day": {geminiURL, 429, google(`{"violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel-FreeTier","quotaMetric":"x/generate_content_free_tier_requests","quotaValue":"25"},{"quotaId":"GenerateRequestsPerMinutePerProjectPerModel-FreeTier"}]}`),
-			[]wire.Quota{{Window: oneDay, Limit: 25, Remaining: 0, Reset: -1}, {Window: time.Minute, Limit: -1, Remaining: 0, Reset: -1}}},
+			[]wire.Quota{{Window: oneDay, Limit: 25, Remaining: 0, Reset: 20 * time.Hour}, {Window: time.Minute, Limit: -1, Remaining: 0, Reset: -1}}},
 		"Vertex": {vertexURL, 429, google(`{"@type":"type.googleapis.com/google.rpc.ErrorInfo","metadata":{"quota_metric":"x/generate_content_requests","quota_limit":"GenerateContentRequestsPerMinutePerProjectPerRegion","quota_limit_value":"60"}}`),
 			[]wire.Quota{{Window: time.Minute, Limit: 60, Remaining: 0, Reset: -1}}},
 		"Gemini, of other types": {geminiURL, 429, google(`{"violations":[{"quotaId":"RequestsPerMinute","quotaValue":7}]},5,{"violations":7}`),

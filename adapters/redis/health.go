@@ -1,0 +1,82 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// maxFailures is how many scripts in a row fail until Redis counts as down.
+const maxFailures = 3
+
+// health is whether Redis can be reached. The Store's lock guards it, except for down.
+type health struct {
+	down     atomic.Bool
+	failures atomic.Int32 // in a row
+	since    time.Time
+	err      error
+	back     chan struct{} // closed when Redis is back
+	recheck  chan struct{} // gets a value when Redis has just become down
+}
+
+func (h *health) init() { h.back, h.recheck = make(chan struct{}), make(chan struct{}, 1) }
+
+func (h *health) isDown() bool { return h.down.Load() }
+
+// setDown reports whether it is news.
+func (h *health) setDown(err error) bool {
+	if h.down.Load() {
+		return false
+	}
+	h.down.Store(true)
+	h.since, h.err, h.back = time.Now(), err, make(chan struct{})
+	select {
+	case h.recheck <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// setUp ends the outage.
+func (h *health) setUp() time.Duration {
+	h.failures.Store(0)
+	h.down.Store(false)
+	close(h.back)
+	return time.Since(h.since)
+}
+
+// failed notes that a script failed. One that failed because the caller's own context is done says nothing about Redis.
+func (s *Store) failed(ctx context.Context, err error) {
+	var version *VersionError
+	if ctx.Err() != nil || errors.As(err, &version) {
+		return
+	}
+	if s.health.failures.Add(1) >= maxFailures {
+		s.setDown(err)
+	}
+}
+
+// worked notes that a script was answered.
+func (s *Store) worked() {
+	if s.health.failures.Load() != 0 {
+		s.health.failures.Store(0)
+	}
+}
+
+// outage returns why Redis counts as down, and what is closed when it is back; nil if it does not.
+func (s *Store) outage() (err error, back <-chan struct{}) {
+	if !s.health.isDown() {
+		return nil, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.health.isDown() {
+		return nil, nil
+	}
+	return fmt.Errorf("Redis has not answered for %v: %w", time.Since(s.health.since).Round(time.Millisecond), s.health.err), s.health.back
+}
+
+// errClosed is why budgets are closed when Redis has no data about them.
+var errClosed = errors.New("Redis does not know what was spent, because it is new or has lost data: call Store.Rebuild, or set Config.Ledger")

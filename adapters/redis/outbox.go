@@ -1,0 +1,250 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// maxQueued is how many ends of attempts wait to be sent while Redis is away: some 50 MB.
+	maxQueued = 100_000
+	// maxBatch is how many are sent at once.
+	maxBatch = 64
+)
+
+// An outbox holds the ends of attempts, and the like, until Redis has them. A single goroutine sends them in their order.
+type outbox struct {
+	mu      sync.Mutex
+	queue   []*op
+	sending int   // at the front of the queue, being sent
+	parked  []*op // that wait until budgets are open
+	full    bool  // that the last one was dropped
+	signal  chan struct{}
+	empty   chan struct{} // closed when the queue is empty; nil if nobody waits for that
+}
+
+func (b *outbox) init() { b.signal = make(chan struct{}, 1) }
+
+// poke has the goroutine look again.
+func (b *outbox) poke() {
+	select {
+	case b.signal <- struct{}{}:
+	default:
+	}
+}
+
+// put adds an op.
+func (s *Store) put(o *op) {
+	b := &s.outbox
+	b.mu.Lock()
+	if len(b.queue)+len(b.parked) >= maxQueued {
+		first := !b.full
+		b.full = true
+		b.mu.Unlock()
+		s.counts.dropped.Add(1)
+		if first {
+			s.log.Error("too many ends of attempts wait for Redis: from now on they are dropped, and what they held counts as spent when its lease ends",
+				"group", s.config.Group, "waiting", maxQueued)
+		}
+		return
+	}
+	b.full = false
+	b.queue = append(b.queue, o)
+	b.mu.Unlock()
+	b.poke()
+}
+
+// unpark has the ops sent that waited until budgets are open.
+func (b *outbox) unpark() {
+	b.mu.Lock()
+	if len(b.parked) > 0 {
+		b.queue = append(b.queue, b.parked...)
+		b.parked = nil
+	}
+	b.mu.Unlock()
+	b.poke()
+}
+
+func (b *outbox) length() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue) + len(b.parked)
+}
+
+// flush returns when nothing waits to be sent.
+func (b *outbox) flush(ctx context.Context) error {
+	for {
+		b.mu.Lock()
+		if len(b.queue) == 0 {
+			parked := len(b.parked)
+			b.mu.Unlock()
+			if parked > 0 {
+				return errors.Join(errors.New("redis: ends of attempts wait until budgets are open"), errClosed)
+			}
+			return nil
+		}
+		if b.empty == nil {
+			b.empty = make(chan struct{})
+		}
+		empty := b.empty
+		b.mu.Unlock()
+		b.poke()
+		select {
+		case <-empty:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// take returns the ops to send next.
+func (b *outbox) take() []*op {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sending = min(len(b.queue), maxBatch)
+	return b.queue[:b.sending:b.sending]
+}
+
+// sent drops those that were sent, except for some that are to be sent again, and parks others.
+func (b *outbox) sent(again, parked []*op) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rest := b.queue[b.sending:]
+	if len(again) > 0 {
+		rest = append(again, rest...)
+	}
+	b.queue, b.sending = rest, 0
+	b.parked = append(b.parked, parked...)
+	if len(b.queue) == 0 {
+		b.queue = nil
+		if b.empty != nil {
+			close(b.empty)
+			b.empty = nil
+		}
+	}
+}
+
+// sendAll sends ops until ctx is done.
+func (s *Store) sendAll(ctx context.Context) {
+	for {
+		select {
+		case <-s.outbox.signal:
+		case <-ctx.Done():
+			return
+		}
+		for ctx.Err() == nil {
+			if err, back := s.outage(); err != nil {
+				select {
+				case <-back:
+				case <-ctx.Done():
+					return
+				}
+			}
+			ops := s.outbox.take()
+			if len(ops) == 0 {
+				break
+			}
+			if !s.send(ctx, ops) {
+				pause(ctx, 20*time.Millisecond)
+			}
+		}
+	}
+}
+
+// send sends ops that were taken from the outbox, and reports whether Redis answered.
+func (s *Store) send(ctx context.Context, ops []*op) bool {
+	again, parked, ok := s.exec(ctx, ops)
+	s.outbox.sent(again, parked)
+	s.wakeLines()
+	return ok
+}
+
+// exec runs ops in one round trip. It returns those to run again, and those that wait until budgets are open, and reports
+// whether Redis answered. Settling twice does what settling once does, so what was not answered is run again.
+func (s *Store) exec(ctx context.Context, ops []*op) (again, parked []*op, ok bool) {
+	cmds := make([]*redis.Cmd, len(ops))
+	wants, seqs := make([]string, len(ops)), make([]int64, len(ops))
+	before := time.Now()
+	pipe := s.client.Pipeline()
+	for i, o := range ops {
+		var acked int64
+		wants[i], acked, seqs[i] = s.known(len(o.budgets) > 0)
+		cmds[i] = pipe.EvalSha(ctx, o.script().Hash(), o.keys, o.arg(wants[i], acked, seqs[i], s.now()))
+	}
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	var failure error
+	for i, o := range ops {
+		r, err := replyOf(cmds[i].Result())
+		if isNoScript(err) {
+			if err = o.script().Load(ctx, s.client).Err(); err == nil {
+				again = append(again, o)
+				continue
+			}
+		}
+		if err != nil {
+			failure = err
+			again = append(again, o)
+			continue
+		}
+		switch s.settled(o, &r, before, wants[i], seqs[i]) {
+		case toAgain:
+			again = append(again, o)
+		case toPark:
+			parked = append(parked, o)
+		}
+	}
+	if failure != nil {
+		s.failed(ctx, failure)
+	} else {
+		s.worked()
+	}
+	return again, parked, failure == nil
+}
+
+// What becomes of an op after its script has replied.
+const (
+	toForget = iota
+	toAgain
+	toPark
+)
+
+// settled takes the reply to an op into account.
+func (s *Store) settled(o *op, r *reply, before time.Time, want string, seq int64) int {
+	again, err := s.learn(r, before, want, seq)
+	switch {
+	case err != nil: // the keys are of another version
+		s.counts.dropped.Add(1)
+		s.log.Error("the end of an attempt was not told to Redis", "group", s.config.Group, "error", err)
+	case again:
+		return toAgain
+	case r.code() == replyClosed:
+		return toPark
+	case o.mode == modeExpire && r.code() == replyDone:
+		s.counts.expired.Add(1)
+	}
+	return toForget
+}
+
+// wakeLines has those ask again who wait for what others hold.
+func (s *Store) wakeLines() {
+	s.mu.Lock()
+	limiters := s.limiters
+	s.mu.Unlock()
+	for _, l := range limiters {
+		l.lines.wakeAll()
+	}
+}
+
+// pause waits for d, or until ctx is done.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

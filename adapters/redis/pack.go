@@ -1,0 +1,81 @@
+package redis
+
+import "encoding/binary"
+
+// A packer makes the argument of a script: an array of numbers and texts, in MessagePack, which a script reads with a single
+// call. The zero packer is empty.
+type packer struct {
+	b []byte
+	n int // values so far
+}
+
+// newPacker returns a packer with room for the values of a usual attempt.
+func newPacker() packer { return packer{b: make([]byte, 3, 320)} }
+
+func (p *packer) ints(values ...int64) {
+	for _, v := range values {
+		p.n++
+		switch {
+		case v >= 0 && v < 128:
+			p.b = append(p.b, byte(v))
+		case v >= 0 && v <= 0xffff:
+			p.b = binary.BigEndian.AppendUint16(append(p.b, 0xcd), uint16(v))
+		default:
+			p.b = binary.BigEndian.AppendUint64(append(p.b, 0xd3), uint64(v))
+		}
+	}
+}
+
+func (p *packer) text(s string) {
+	p.n++
+	switch {
+	case len(s) < 32:
+		p.b = append(p.b, 0xa0|byte(len(s)))
+	case len(s) < 256:
+		p.b = append(p.b, 0xd9, byte(len(s)))
+	default:
+		p.b = binary.BigEndian.AppendUint16(append(p.b, 0xda), uint16(len(s)))
+	}
+	p.b = append(p.b, s...)
+}
+
+// bytes returns the array.
+func (p *packer) bytes() []byte {
+	p.b[0] = 0xdc
+	binary.BigEndian.PutUint16(p.b[1:], uint16(p.n))
+	return p.b
+}
+
+// size returns how many bytes the first number of b takes; 0 if it is none.
+func size(b []byte) int {
+	if len(b) == 0 {
+		return 0
+	}
+	switch c := b[0]; {
+	case c < 0x80 || c >= 0xe0:
+		return 1
+	case c == 0xcc || c == 0xd0:
+		return 2
+	case c == 0xcd || c == 0xd1:
+		return 3
+	case c == 0xca || c == 0xce || c == 0xd2:
+		return 5
+	case c == 0xcb || c == 0xcf || c == 0xd3:
+		return 9
+	}
+	return 0
+}
+
+// textSize returns where the text begins that is the first value of b, and how long it is; 0 if it is none.
+func textSize(b []byte) (start, n int) {
+	switch {
+	case len(b) == 0:
+	case b[0]&0xe0 == 0xa0:
+		return 1, int(b[0] & 0x1f)
+	case b[0] == 0xd9 && len(b) > 1:
+		return 2, int(b[1])
+	case b[0] == 0xda && len(b) > 2:
+		return 3, int(binary.BigEndian.Uint16(b[1:]))
+	}
+	return 0, 0
+}

@@ -1,0 +1,92 @@
+-- What the scripts share. KEYS[1] is the group's state: the version of the layout, "ok" or why budgets are closed, and which
+-- data it is. KEYS[2] is the attempt's record. ARGV[1] is an array of numbers and texts.
+
+local U = 60000000 -- microseconds in a minute: what a bucket is short of is in tokens times this, which is exact
+
+-- gate returns nothing if the group's state is the one that the caller knows, and else what to reply.
+local function gate(state, version, want, budgets, now)
+  if state == want then return nil end
+  if not state then
+    redis.call('SET', KEYS[1], version .. ' empty')
+    if budgets then return {2, now} end
+    return nil
+  end
+  local v, open = string.match(state, '^(%S+) (%S+)')
+  if v ~= version then return {3, now, state} end
+  if not budgets then return nil end
+  if open ~= 'ok' then return {2, now} end
+  return {6, now, state}
+end
+
+-- behind reports whether Redis has forgotten what this process knows to be there.
+local function behind(seq, acked, version)
+  if acked > 0 and (tonumber(seq) or 0) < acked then
+    redis.call('SET', KEYS[1], version .. ' lost')
+    return true
+  end
+end
+
+-- mark notes how far the caller has got, and returns a reply that it may rely on.
+local function mark(key, seq, before, reply)
+  redis.call('SET', key, math.max(seq, tonumber(before) or 0), 'PX', 86400000)
+  return reply
+end
+
+-- pick returns which of three windows the time t is in, as its start and its end in seconds: a[p] to a[p+3] are where they
+-- begin and end.
+local function pick(a, p, t)
+  t = math.floor(t / 1000000)
+  for i = p, p + 2 do
+    if t >= a[i] and t < a[i + 1] then return a[i], a[i + 1] end
+  end
+end
+
+-- load returns the state of a limit: when it was last changed; what its buckets are short of, in requests, tokens, input and
+-- output; the day, and its requests and tokens; and how many permits are out.
+local function load(text, now)
+  if not text then return {now, 0, 0, 0, 0, 0, 0, 0, 0} end
+  return {cmsgpack.unpack(text)}
+end
+
+-- account returns the state of a budget at the time now: its window, what is spent, the part of that which may not have been
+-- charged, what is held, and when the window ends, in microseconds. Nothing if the time is not within the caller's windows.
+-- A sliding window is made of slices; what is spent in each is a field of a hash.
+local function account(text, a, p, now, slices)
+  local win, spent, exposed, held = 0, 0, 0, 0
+  if text then win, spent, exposed, held = cmsgpack.unpack(text) end
+  if a[p] == 0 then
+    local from, till = pick(a, p + 1, now)
+    if not from then return nil end
+    if from > win then
+      win, spent, exposed, held = from, 0, 0, 0
+    elseif win > from then
+      till = win + (till - from) -- the clock went back: the window that has begun goes on
+    end
+    return win, spent, exposed, held, till * 1000000
+  end
+  local slice, count = a[p + 1], a[p + 2]
+  local at = math.floor(now / slice)
+  if at > win then
+    if win > 0 and (spent > 0 or exposed > 0) then
+      local all = redis.call('HGETALL', slices)
+      local gone = {}
+      for i = 1, #all, 2 do
+        local n = tonumber(string.match(all[i], '%d+'))
+        if n < at - count then
+          gone[#gone + 1] = all[i]
+          if string.sub(all[i], 1, 1) == 'x' then exposed = exposed - all[i + 1] else spent = spent - all[i + 1] end
+        end
+      end
+      for i = 1, #gone, 1000 do redis.call('HDEL', slices, unpack(gone, i, math.min(i + 999, #gone))) end
+    end
+    win = at
+  end
+  return win, spent, exposed, held, (at + count + 2) * slice
+end
+
+-- store writes the state of a budget.
+local function store(key, win, spent, exposed, held, till, now)
+  local ttl = till - now + 3600000000
+  if held > 0 then ttl = ttl + 2678400000000 end
+  redis.call('SET', key, cmsgpack.pack(win, spent, exposed, held), 'PX', math.ceil(ttl / 1000))
+end

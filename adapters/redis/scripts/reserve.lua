@@ -1,0 +1,145 @@
+-- Takes from all limits and budgets of an attempt, or from none.
+--
+-- KEYS: state, record, limits, budgets, [sequence if there are budgets], leases, slices of the budgets.
+-- a: 1 version, 2 known state, 3 what the record keeps for those who end the attempt if its process dies, 4 lease (µs; 0: none),
+-- 5 how far ahead a rate may be taken (µs), 6 force: 1 takes without asking, 7 the record's life (ms), 8 what to hold
+-- (nanodollars), 9 limits, 10 budgets, 11 and 12 sequence that is known to be there and that of this call; from 13 each limit:
+-- n, n times (place in its state, rate, burst, amount), day: 0, or 1 and 4 times, requests, their limit, tokens, their limit;
+-- concurrency; and each budget: kind, 4 numbers of its window, cap, and how much may be spent before it refuses all but the
+-- cheapest tier, -1: any.
+--
+-- Replies {0, now, wait, at} if it is granted: at is when it was, and the attempt may be sent after wait. {1, now, why, budget,
+-- spent, held, frees, limit, wait, full} if it is not: why is 0, or 4 spent, 5 held, 6 only the cheapest tier; limit is the one
+-- that opens last by time alone, and full is one whose permits are all out. {2, now}: budgets are closed. {3, now, state}: another
+-- version. {4, now}: the windows do not fit Redis's time. {5, now}: the attempt was cancelled. {6, now, state}: the data is not
+-- that which the caller knows.
+
+local a = cmsgpack.unpack(ARGV[1])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local nl, nb, force = a[9], a[10], a[6] == 1
+local first = 2 + nl -- the last key before the budgets
+local last = first + nb
+if nb > 0 then last = last + 1 end
+local got = redis.call('MGET', unpack(KEYS, 1, last))
+
+local reply = gate(got[1], a[1], a[2], nb > 0, now)
+if reply then return reply end
+if nb > 0 and behind(got[last], a[11], a[1]) then return {2, now} end
+if got[2] then
+  local status, at, go = cmsgpack.unpack(got[2])
+  if status == 3 then return {5, now} end
+  reply = {0, now, math.max(0, go - now), at}
+  if nb > 0 then return mark(KEYS[last], a[12], got[last], reply) end
+  return reply
+end
+
+local p = 13
+local ahead = a[5]
+local refused = false
+local wait, limit, full = 0, 0, 0
+local function hold(w, k, hard)
+  if force then return end
+  if hard or w > ahead then refused = true end
+  if w > wait then wait, limit = w, k end
+end
+
+local states, lives = {}, {}
+for k = 1, nl do
+  local s = load(got[2 + k], now)
+  local drain = math.max(0, now - s[1])
+  local new = {now, 0, 0, 0, 0, s[6], s[7], s[8], s[9]}
+  local life = 0
+  local n = a[p]
+  p = p + 1
+  for _ = 1, n do
+    local at, rate, amount = a[p], a[p + 1], a[p + 3] * U
+    local size = a[p + 2] * U
+    local short = math.max(0, s[at] - rate * drain)
+    if amount > 0 then
+      local over = short + math.min(amount, size) - size
+      if over > 0 then hold(math.ceil(over / rate), k) end
+      short = short + amount
+    end
+    new[at] = short
+    life = math.max(life, short / rate)
+    p = p + 4
+  end
+  if a[p] == 1 then
+    local from, till = pick(a, p + 1, now)
+    if not from then return {4, now} end
+    if from > new[6] then new[6], new[7], new[8] = from, 0, 0 end
+    if a[p + 6] > 0 and a[p + 5] > 0 and new[7] + a[p + 5] > a[p + 6] then hold(till * 1000000 - now, k, true) end
+    if a[p + 8] > 0 and a[p + 7] > 0 and new[8] + a[p + 7] > a[p + 8] then hold(till * 1000000 - now, k, true) end
+    new[7], new[8] = new[7] + a[p + 5], new[8] + a[p + 7]
+    life = math.max(life, till * 1000000 - now)
+    p = p + 8
+  end
+  p = p + 1
+  if a[p] > 0 then
+    if not force and new[9] >= a[p] then
+      refused = true
+      if full == 0 then full = k end
+    end
+    new[9] = new[9] + 1
+    life = 2678400000000
+  end
+  p = p + 1
+  states[k], lives[k] = new, life
+end
+
+local most = a[8]
+local why, which, wspent, wheld, frees = 0, 0, 0, 0, 0
+local accounts = {}
+for k = 1, nb do
+  local slices = KEYS[last + 1 + k]
+  local win, spent, exposed, held, till = account(got[first + k], a, p, now, slices)
+  if not win then return {4, now} end
+  local cap, only = a[p + 5], a[p + 6]
+  if not force and most > 0 then
+    local w = 0
+    if only >= 0 and spent >= only then w = 6
+    elseif spent + most > cap then w = 4
+    elseif spent + held + most > cap then w = 5 end
+    if w > 0 then refused = true end
+    -- What must be said before the rest: the tier, then what is spent, then what is held.
+    if w == 6 and why ~= 6 or w == 4 and why ~= 6 and why ~= 4 or w == 5 and why == 0 then
+      why, which, wspent, wheld, frees = w, k, spent, held, 0
+      if w == 4 and most <= cap then
+        frees = till
+        if a[p] == 1 then
+          local slice, count = a[p + 1], a[p + 2]
+          local all, left = redis.call('HGETALL', slices), spent
+          local list = {}
+          for i = 1, #all, 2 do
+            if string.sub(all[i], 1, 1) ~= 'x' then list[#list + 1] = {tonumber(all[i]), tonumber(all[i + 1])} end
+          end
+          table.sort(list, function(x, y) return x[1] < y[1] end)
+          for i = 1, #list do
+            left = left - list[i][2]
+            if left + most <= cap then
+              frees = (list[i][1] + count + 1) * slice
+              break
+            end
+          end
+        end
+      end
+    end
+  end
+  accounts[k] = {win, spent, exposed, held + most, till}
+  p = p + 7
+end
+if refused then return {1, now, why, which, wspent, wheld, frees, limit, wait, full} end
+
+for k = 1, nl do
+  redis.call('SET', KEYS[2 + k], cmsgpack.pack(unpack(states[k])), 'PX', math.ceil(lives[k] / 1000) + 1000)
+end
+for k = 1, nb do
+  local s = accounts[k]
+  store(KEYS[first + k], s[1], s[2], s[3], s[4], s[5], now)
+end
+redis.call('SET', KEYS[2], cmsgpack.pack(1, now, now + wait, a[3], most, 0, 0, got[1] or ''), 'PX', a[7])
+if a[4] > 0 then redis.call('ZADD', KEYS[last + 1], now + a[4], KEYS[2]) end
+reply = {0, now, wait, now}
+if nb > 0 then return mark(KEYS[last], a[12], got[last], reply) end
+return reply

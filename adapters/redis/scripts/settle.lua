@@ -1,0 +1,120 @@
+-- Ends an attempt, or counts what no attempt was admitted for.
+--
+-- KEYS: as those of reserve.lua.
+-- a: 1 version, 2 known state, 3 mode: 0 the attempt has ended, 1 counts money, 2 its lease has ended, 3 charges limits, 4 cancels
+-- it, 4 when the money was spent if there is no record (µs; 0: now), 5 what it cost, with 6 the part of that which may not have
+-- been charged (nanodollars), 7 and 8 the record's life after that, without and with such a part (ms), 9 limits, 10 budgets, 11 and
+-- 12 sequence that is known to be there and that of this call; from 13 each limit: n, n times (place in its state, rate, what
+-- it counts for above what was taken), day: 0, or 1 and 4 times, requests, tokens, likewise; permits to give back; and each
+-- budget: kind, 4 numbers of its window.
+--
+-- Replies {0, now}. {7, now}: the lease has not ended. The others are as those of reserve.lua.
+
+local a = cmsgpack.unpack(ARGV[1])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local mode, nl, nb = a[3], a[9], a[10]
+local first = 2 + nl
+local last = first + nb
+if nb > 0 then last = last + 1 end
+local leases = KEYS[last + 1]
+local got = redis.call('MGET', unpack(KEYS, 1, last))
+
+local reply = gate(got[1], a[1], a[2], nb > 0, now)
+if reply then return reply end
+if nb > 0 and behind(got[last], a[11], a[1]) then return {2, now} end
+
+local function done()
+  if nb > 0 then return mark(KEYS[last], a[12], got[last], {0, now}) end
+  return {0, now}
+end
+
+local status, at, go, keep, hold, old, oldx, data = 0, a[4], 0, '', 0, 0, 0, ''
+if got[2] then status, at, go, keep, hold, old, oldx, data = cmsgpack.unpack(got[2]) end
+if at == 0 or at > now then at = now end
+if mode == 2 then
+  local score = redis.call('ZSCORE', leases, KEYS[2])
+  if not score or tonumber(score) > now then return {7, now} end
+  if status ~= 1 then
+    redis.call('ZREM', leases, KEYS[2])
+    return done()
+  end
+end
+if mode == 4 then
+  if status == 0 then redis.call('SET', KEYS[2], cmsgpack.pack(3, now, now, '', 0, 0, 0, ''), 'PX', 600000) end
+  if status ~= 1 then return done() end
+end
+-- What the record says of money is about data that was lost if it is not about that of now.
+if data ~= (got[1] or '') then hold, old, oldx = 0, 0, 0 end
+local cost, exposed = a[5], a[6]
+if mode == 2 then cost, exposed = old + hold, oldx + hold end
+
+local p = 13
+local apply = mode == 3 or status == 1 and mode ~= 1
+for k = 1, nl do
+  local key = KEYS[2 + k]
+  local s = load(got[2 + k], now)
+  local drain = math.max(0, now - s[1])
+  local new = {now, s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9]}
+  local life, n = 0, a[p]
+  p = p + 1
+  for _ = 1, n do
+    local place, rate, more = a[p], a[p + 1], a[p + 2] * U
+    new[place] = math.max(0, math.max(0, s[place] - rate * drain) + more)
+    life = math.max(life, new[place] / rate)
+    p = p + 3
+  end
+  if a[p] == 1 then
+    local day = pick(a, p + 1, at)
+    if day and day > new[6] and mode == 3 then new[6], new[7], new[8] = day, 0, 0 end
+    if day == new[6] then new[7], new[8] = math.max(0, new[7] + a[p + 5]), math.max(0, new[8] + a[p + 6]) end
+    local _, till = pick(a, p + 1, now)
+    if not till then return {4, now} end
+    life = math.max(life, till * 1000000 - now)
+    p = p + 6
+  end
+  p = p + 1
+  new[9] = math.max(0, new[9] - a[p])
+  p = p + 1
+  if apply and (got[2 + k] or mode == 3) then
+    -- A permit that is out must not be forgotten, nor what the reaper, who names no rates, cannot say.
+    if new[9] > 0 or mode == 2 then life = 2678400000000 end
+    if mode == 2 then new[1] = s[1] end
+    redis.call('SET', key, cmsgpack.pack(unpack(new)), 'PX', math.ceil(life / 1000) + 1000)
+  end
+end
+
+for k = 1, nb do
+  local key, slices = KEYS[first + k], KEYS[last + 1 + k]
+  local win, spent, x, held, till = account(got[first + k], a, p, now, slices)
+  if not win then return {4, now} end
+  local more, morex = cost - old, exposed - oldx
+  if a[p] == 0 then
+    if pick(a, p + 1, at) == win then
+      spent, x, held = spent + more, x + morex, math.max(0, held - hold)
+    end
+  else
+    local slice, count = a[p + 1], a[p + 2]
+    local n = math.min(math.floor(at / slice), win)
+    held = math.max(0, held - hold)
+    if n >= win - count then
+      spent, x = spent + more, x + morex
+      if more ~= 0 then redis.call('HINCRBY', slices, string.format('%.0f', n), string.format('%.0f', more)) end
+      if morex ~= 0 then redis.call('HINCRBY', slices, 'x' .. string.format('%.0f', n), string.format('%.0f', morex)) end
+      if more ~= 0 or morex ~= 0 then redis.call('PEXPIRE', slices, math.ceil((till - now) / 1000) + 3600000) end
+    end
+  end
+  store(key, win, spent, x, held, till, now)
+  p = p + 5
+end
+
+if mode == 3 then return {0, now} end
+local life = a[7]
+if exposed > 0 then life = a[8] end
+if mode == 1 and status == 1 then
+  redis.call('SET', KEYS[2], cmsgpack.pack(1, at, go, keep, 0, cost, exposed, got[1] or ''), 'KEEPTTL')
+else
+  redis.call('SET', KEYS[2], cmsgpack.pack(2, at, go, '', 0, cost, exposed, got[1] or ''), 'PX', life)
+  if status == 1 then redis.call('ZREM', leases, KEYS[2]) end
+end
+return done()

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/ratelimiter"
+	"golang.org/x/time/rate"
+
+	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
+	"github.com/skinflint-go/skinflint/middleware/limit"
+	"github.com/skinflint-go/skinflint/policy"
+)
+
+// slowRate is the rate at which waiters give up, each second.
+const slowRate = 10
+
+// slowWays returns limiters of 10 requests per second, one at once.
+func slowWays() []way {
+	return []way{
+		{oursRate, "skinflint", "", func() admit {
+			return ours(limit.NewLocal([]policy.Limit{{RequestsPerMinute: slowRate * 60, Burst: 1}}, nil), limit.Request{Subject: subject}, nil)
+		}},
+		{"xtime", "golang.org/x/time/rate", "", func() admit { return rate.NewLimiter(slowRate, 1).Wait }},
+		{"failsafe", "failsafe-go, smooth", "", func() admit {
+			return ratelimiter.NewSmooth[any](slowRate, time.Second).AcquirePermit
+		}},
+	}
+}
+
+// A cancelRow is how long a call waits after others have given up.
+type cancelRow struct {
+	way  way
+	wait time.Duration // the median
+}
+
+// measureCancelled has waiters give up in each way at the same time, as all but the call at the end only sleep.
+func measureCancelled(ctx context.Context, size effort) ([]cancelRow, error) {
+	ways := slowWays()
+	waits := make([][]float64, len(ways))
+	for range min(3, size.rounds) {
+		errs := make([]error, len(ways))
+		var all sync.WaitGroup
+		for i, w := range ways {
+			all.Go(func() {
+				wait, err := afterCancelled(ctx, w.make(), size.cancelled)
+				waits[i] = append(waits[i], float64(wait))
+				if err != nil {
+					errs[i] = fmt.Errorf("%s: %w", w.name, err)
+				}
+			})
+		}
+		all.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return nil, err
+		}
+	}
+	rows := make([]cancelRow, len(ways))
+	for i, w := range ways {
+		rows[i] = cancelRow{w, time.Duration(bench.Median(waits[i]))}
+	}
+	return rows, nil
+}
+
+// afterCancelled takes what may be taken at once, has n calls wait and give up, and returns how long the next one waits.
+func afterCancelled(ctx context.Context, call admit, n int) (time.Duration, error) {
+	if err := call(ctx); err != nil {
+		return 0, err
+	}
+	giveUp, cancel := context.WithCancel(ctx)
+	admitted := make(chan bool, n)
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() { admitted <- call(giveUp) == nil })
+	}
+	time.Sleep(50 * time.Millisecond) // until all wait; the first would be admitted after 100 ms
+	cancel()
+	all.Wait()
+	close(admitted)
+	for is := range admitted {
+		if is {
+			return 0, errors.New("a call that was to give up was admitted: the machine is too busy")
+		}
+	}
+	start := time.Now()
+	err := call(ctx)
+	return time.Since(start), err
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-redis/redis_rate/v10"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/skinflint-go/skinflint/adapters/redis"
+	"github.com/skinflint-go/skinflint/adapters/redis/redistest"
+	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/middleware/limit"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/policy/price"
+)
+
+// A remote is a way to ask Redis.
+type remote struct {
+	name string
+	does string
+	call admit                       // asks, and is timed
+	end  func(context.Context) error // lets what it has left to do be done; nil if there is nothing
+}
+
+// The places of the ways.
+const (
+	redisPing = iota
+	redisTwo
+	redisFull
+	redisRate
+	redisRates
+)
+
+// A redisRow is what one way costs.
+type redisRow struct {
+	way      remote
+	alone    bench.Timing // the median of one call after the other; the reference is PING
+	together bench.Timing // of one call, while as many as there are connections are made; the reference is redis_rate
+}
+
+// A redisReport is what was measured on Redis.
+type redisReport struct {
+	server string
+	rows   []redisRow
+}
+
+// measureRedis starts a server and measures on it. Without redis-server it returns nil and writes a note.
+func measureRedis(ctx context.Context, size effort, notes io.Writer) (_ *redisReport, err error) {
+	server, err := redistest.New()
+	if errors.Is(err, redistest.ErrNotInstalled) {
+		fmt.Fprintln(notes, "limit: no figures of Redis:", err)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	options := redis.Options(server.Addr())
+	options.PoolSize, options.MinIdleConns = size.sockets, size.sockets
+	// A busy machine must not end the measurement.
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = 2*time.Second, 2*time.Second, 2*time.Second, 2*time.Second
+	client := goredis.NewUniversalClient(options)
+	defer client.Close()
+	store, err := redis.New(client, redis.Config{Replicas: 1})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close(ctx)) }()
+	if err := store.Rebuild(ctx, nil); err != nil {
+		return nil, err
+	}
+	ways, err := remotes(client, store)
+	if err != nil {
+		return nil, err
+	}
+	alone, err := bench.Interleave(size.rounds, len(ways), redisPing, func(i int) (time.Duration, error) {
+		return one(ctx, ways[i], size.exchanges)
+	})
+	if err != nil {
+		return nil, err
+	}
+	together, err := bench.Interleave(size.rounds, len(ways), redisRate, func(i int) (time.Duration, error) {
+		took, err := share(ctx, size.sockets, size.exchanges*4, ways[i].call)
+		return took, errors.Join(err, ways[i].finish(ctx))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if n := store.Stats(); n.Local+n.Refused+n.Dropped > 0 {
+		return nil, fmt.Errorf("some calls were not decided by Redis: %+v", n)
+	}
+	r := &redisReport{server: version(ctx, client)}
+	for i, w := range ways {
+		r.rows = append(r.rows, redisRow{w, alone[i], together[i]})
+	}
+	return r, nil
+}
+
+// remotes returns the ways, by their places. All of them use the same client.
+func remotes(client goredis.UniversalClient, store *redis.Store) ([]remote, error) {
+	ways := make([]remote, redisRates+1)
+	ways[redisPing] = remote{name: "PING", does: "nothing", call: func(ctx context.Context) error { return client.Ping(ctx).Err() }}
+	limiter := redis_rate.NewLimiter(client)
+	const tokens = 10
+	allow := func(keys ...string) admit {
+		return func(ctx context.Context) error {
+			for _, key := range keys {
+				res, err := limiter.AllowN(ctx, key, redis_rate.PerMinute(perSecond*60), tokens)
+				switch {
+				case err != nil:
+					return err
+				case res.Allowed != tokens:
+					return errors.New("redis_rate does not admit a call")
+				}
+			}
+			return nil
+		}
+	}
+	ways[redisRate] = remote{name: "redis_rate", does: "1 limit", call: allow("tokens")}
+	ways[redisRates] = remote{name: "redis_rate, twice", does: "2 limits, one after the other", call: allow("requests", "tokens")}
+
+	two := policy.Limit{Name: "two", RequestsPerMinute: perSecond, Burst: perSecond, TokensPerMinute: perSecond * 60, TokenBurst: perSecond * 60}
+	model, tenant := two, two
+	model.Name, model.Per, model.Concurrency = "model", []string{"model"}, 1<<20
+	tenant.Name, tenant.Per = "tenant", []string{"tag:tenant"}
+	budget := policy.Budget{Name: "month", Every: policy.EveryMonth, Cap: price.MustUSD("1000000")}
+	for place, limits := range map[int][]policy.Limit{redisTwo: {two}, redisFull: {model, tenant}} {
+		var budgets []policy.Budget
+		name, does := "skinflint, 2 limits", "requests and tokens, all or none"
+		if place == redisFull {
+			budgets = []policy.Budget{budget}
+			name, does = "skinflint, everything", "4 limits, a budget, a permit and its lease, each attempt once"
+		}
+		l, err := store.Limiter(limits, budgets)
+		if err != nil {
+			return nil, err
+		}
+		ways[place] = remote{name, does, reserve(l, tokens), store.Flush}
+	}
+	return ways, nil
+}
+
+// reserve returns a way that admits attempts by a limiter, and ends each at once, with what was estimated.
+func reserve(l limit.Limiter, tokens int64) admit {
+	cost := ledger.Known(price.MustUSD("0.000001"))
+	var calls atomic.Int64
+	return func(ctx context.Context) error {
+		call := "call" + strconv.FormatInt(calls.Add(1), 10)
+		r := limit.Request{Subject: subject, Tags: map[string]string{"tenant": "acme"}, Call: call, Attempt: 1,
+			Tokens: limit.Tokens{Input: tokens}, Cost: cost}
+		p, err := l.Wait(ctx, &r)
+		switch {
+		case err != nil:
+			return err
+		case p == nil:
+			return errors.New("no limit matches")
+		}
+		p.Release(limit.Count{Requests: 1, Tokens: r.Tokens, Row: &ledger.Row{Call: call, Attempt: 1, Cost: cost, At: time.Now()}})
+		return nil
+	}
+}
+
+// finish lets what a way has left to do be done.
+func (w remote) finish(ctx context.Context) error {
+	if w.end == nil {
+		return nil
+	}
+	return w.end(ctx)
+}
+
+// one returns the median of n calls, one after the other.
+func one(ctx context.Context, w remote, n int) (time.Duration, error) {
+	took := make([]float64, 0, n)
+	for i := range n + n/10 {
+		start := time.Now()
+		err := w.call(ctx)
+		if d := time.Since(start); i >= n/10 { // the first ones are not timed
+			took = append(took, float64(d))
+		}
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", w.name, err)
+		}
+	}
+	return time.Duration(bench.Median(took)), w.finish(ctx)
+}
+
+// version returns the version of the server.
+func version(ctx context.Context, client goredis.UniversalClient) string {
+	info := client.Info(ctx, "server").Val()
+	_, rest, _ := strings.Cut(info, "redis_version:")
+	number, _, _ := strings.Cut(rest, "\r\n")
+	return "Redis " + number
+}
+
+// write adds the table.
+func (r *redisReport) write(b *strings.Builder, size effort) {
+	fmt.Fprintf(b, "\n%s on this machine: one call after the other, and over %d connections at once\n\n", r.server, size.sockets)
+	lines := [][]string{{"asked", "µs", "over PING", "calls/s", "of redis_rate's", "what it does"}, {":-", "-:", "-:", "-:", "-:", ":-"}}
+	for _, row := range r.rows {
+		lines = append(lines, []string{row.way.name, micros(row.alone.Time), fmt.Sprintf("%.2fx", row.alone.Ratio),
+			fmt.Sprintf("%.0f", 1e9/nanos(row.together.Time)), fmt.Sprintf("%.2fx", 1/row.together.Ratio), row.way.does})
+	}
+	bench.Align(b, lines)
+}

@@ -1,0 +1,238 @@
+package limit_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/skinflint-go/skinflint/middleware/limit"
+	"github.com/skinflint-go/skinflint/policy"
+)
+
+// classed returns a request of a class, that the limits of these names match.
+func classed(class policy.Class, names ...string) limit.Request {
+	r := request(names...)
+	r.Class = class
+	return r
+}
+
+// After 50 cancelled waiters at ten a second, the next one waits for the time of one, and not of 51.
+func TestLimit32CancelledWaiters(t *testing.T) {
+	for name, l := range map[string]policy.Limit{
+		"requests": {RequestsPerMinute: 600, Burst: 1},
+		"tokens":   {TokensPerMinute: 600, TokenBurst: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := limit.NewLocal([]policy.Limit{l}, nil)
+				wait(t.Context(), l, tokens(1))
+				ctx, cancel := context.WithCancel(t.Context())
+				for range 50 {
+					wait(ctx, l, tokens(1))
+				}
+				time.Sleep(10 * time.Millisecond)
+				cancel()
+				synctest.Wait()
+				next := wait(t.Context(), l, tokens(1))
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if !next.admitted() || next.took != 90*time.Millisecond {
+					t.Errorf("%+v, want 90ms", next)
+				}
+			})
+		})
+	}
+}
+
+// A waiter that is cancelled at the moment at which it is admitted either has its permit or has taken nothing.
+func TestLimit33CancelAgainstRelease(t *testing.T) {
+	const workers = 4
+	rounds := 250_000
+	if raceEnabled || testing.Short() {
+		rounds = 5000
+	}
+	l := limit.NewLocal([]policy.Limit{{Concurrency: 1, TokensPerDay: 1 << 40}}, nil)
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			r := &limit.Request{Tokens: limit.Tokens{Input: 1}}
+			for i := range rounds {
+				// The one before, of which another worker waits for the permit, gives up as it is admitted.
+				ctx := &quitter{Context: context.Background(), done: make(chan struct{})}
+				go ctx.quit()
+				p, err := l.Wait(ctx, r)
+				var e *limit.Error
+				switch {
+				case err == nil:
+					p.Release(limit.Count{Requests: 1, Tokens: limit.Tokens{Input: 1}})
+				case !errors.As(err, &e) || !errors.Is(err, context.Canceled):
+					t.Errorf("round %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	s := l.States()[0]
+	if s.Busy != 0 || s.Waiting != 0 {
+		t.Errorf("a permit is lost, or a waiter: %+v", s)
+	}
+	if _, err := l.Wait(t.Context(), &limit.Request{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A quitter is a context that is cancelled by quit.
+type quitter struct {
+	context.Context
+	done chan struct{}
+}
+
+func (c *quitter) quit()                 { close(c.done) }
+func (c *quitter) Done() <-chan struct{} { return c.done }
+func (c *quitter) Err() error {
+	select {
+	case <-c.done:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+// Interactive waiters go before those of batch, which came first, and each class in its order.
+func TestInteractiveFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal([]policy.Limit{{Concurrency: 1}}, nil)
+		permit := admit(t, l)
+		var all []*waiting
+		for i := range 8 {
+			all = append(all, wait(t.Context(), l, classed([]policy.Class{policy.ClassBatch, policy.ClassInteractive}[i%2])))
+		}
+		for n, i := range []int{1, 3, 5, 7, 0, 2, 4, 6} {
+			release(permit)
+			if !all[i].admitted() {
+				t.Fatalf("waiter %d is not the %d. to be admitted", i, n+1)
+			}
+			permit = all[i].permit
+		}
+		release(permit)
+	})
+}
+
+// Batch is never starved: after 32 interactive ones that came later, the head of batch goes before others that come later.
+func TestBatchIsNotStarved(t *testing.T) {
+	for name, limits := range map[string][]policy.Limit{
+		"a permit":   {{Concurrency: 1}},
+		"a rate":     {{RequestsPerMinute: 60, Burst: 1}},
+		"two limits": {{RequestsPerMinute: 60, Burst: 1}, {Concurrency: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := limit.NewLocal(limits, nil)
+				first := admit(t, l)
+				batch := []*waiting{wait(t.Context(), l, classed(policy.ClassBatch)), wait(t.Context(), l, classed(policy.ClassBatch))}
+				var mu sync.Mutex
+				var order []int
+				for i := range 100 {
+					go func() {
+						p, err := l.Wait(t.Context(), &limit.Request{Class: policy.ClassInteractive})
+						if err != nil {
+							return
+						}
+						mu.Lock()
+						order = append(order, i)
+						mu.Unlock()
+						time.Sleep(time.Millisecond)
+						p.Release(limit.Count{Requests: 1})
+					}()
+					synctest.Wait()
+				}
+				overtakers := make([]int, len(batch))
+				first.Release(limit.Count{Requests: 1})
+				for i, w := range batch {
+					for !w.ended {
+						time.Sleep(time.Millisecond)
+						synctest.Wait()
+					}
+					mu.Lock()
+					overtakers[i] = len(order)
+					mu.Unlock()
+					w.permit.Release(limit.Count{Requests: 1})
+				}
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if overtakers[0] != 32 || overtakers[1] != 64 || len(order) != 100 {
+					t.Errorf("batch was overtaken by %v of %d", overtakers, len(order))
+				}
+			})
+		})
+	}
+}
+
+// A batch that waits for one limit does not keep a place from interactive ones at another limit, before it was overtaken.
+func TestBatchDoesNotHoldUpOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{Concurrency: 1}), named("b", policy.Limit{Concurrency: 1})}, nil)
+		a := admit(t, l, "a")
+		both := wait(t.Context(), l, classed(policy.ClassBatch, "a", "b"))
+		for range 32 {
+			release(admit(t, l, "b"))
+		}
+		later := wait(t.Context(), l, request("b"))
+		if later.ended {
+			t.Errorf("%+v", later)
+		}
+		release(a)
+		if !both.admitted() || later.ended {
+			t.Errorf("%+v, %+v", both, later)
+		}
+		release(both.permit)
+	})
+}
+
+// A place is not kept for an attempt that waits for hours.
+func TestNoPlaceIsKeptForHours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{RequestsPerDay: 1}), named("b", policy.Limit{Concurrency: 1})}, nil)
+		admit(t, l, "a")
+		both := wait(t.Context(), l, request("a", "b"))
+		for range 100 {
+			release(admit(t, l, "b"))
+		}
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if !both.admitted() {
+			t.Errorf("%+v", both)
+		}
+	})
+}
+
+// The work for each waiter does not depend on how many keys there are, with a limit for each and one for all.
+func TestWorkDoesNotGrowWithKeys(t *testing.T) {
+	for _, n := range []int{10, 1000, 10_000} {
+		synctest.Test(t, func(t *testing.T) {
+			l := limit.NewLocal([]policy.Limit{{RequestsPerMinute: 6000, Burst: 1}, {Per: []string{"tag:tenant"}, Concurrency: 1, RequestsPerMinute: 60, Burst: 1}}, nil)
+			var all sync.WaitGroup
+			for i := range n {
+				for range 2 {
+					all.Go(func() {
+						p, err := l.Wait(t.Context(), &limit.Request{Tags: map[string]string{"tenant": string(rune('a' + i))}})
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						time.Sleep(10 * time.Millisecond)
+						p.Release(limit.Count{Requests: 1})
+					})
+				}
+			}
+			all.Wait()
+			if most := uint64(2*n) * 6; l.Examined() > most {
+				t.Errorf("%d keys with 2 waiters each: %d heads were examined, want at most %d", n, l.Examined(), most)
+			}
+		})
+	}
+}
