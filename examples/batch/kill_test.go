@@ -131,8 +131,8 @@ func TestKill(t *testing.T) {
 	armed.Store(false)
 	r := spawn(t, sim, args...).end(t)
 	s := r.sum
-	if r.code != exitFailed || s.Left > 0 || s.Done+s.Resumed+s.Failed != lines || s.Resumed == 0 || s.MaybePaid != s.Failed {
-		t.Errorf("code %d, %+v\n%s", r.code, s, r.stderr)
+	if r.want(t, want{exitFailed, s.Done, s.Resumed, s.Failed, s.Failed, 0, 0}); s.Done+s.Resumed+s.Failed != lines || s.Resumed == 0 {
+		t.Errorf("%+v", s)
 	}
 	agrees(t, sim, &s)
 	if n := twice(t, sim); n > 0 {

@@ -241,7 +241,7 @@ func TestFinishBy(t *testing.T) {
 func TestLarge(t *testing.T) {
 	lines := 100_000
 	if testing.Short() || raceOn {
-		lines = 5_000
+		lines = 2_000
 	}
 	args, out := requests(t, chatLines(lines)...)
 	base := canned{200, cannedChat}
