@@ -242,14 +242,21 @@ func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
 	if row == nil {
 		return
 	}
-	n := amountsOf(row, was.most)
-	if a.replace(at, row, n) {
-		return
-	}
 	if was.version != a.version {
 		was.refs = a.matchNew(was.refs, row)
 	}
+	n := amountsOf(row, was.most)
+	if places, known := a.replace(at, row, n); known { // a history has its open row, of budgets that are new
+		was.refs = without(was.refs, places)
+	}
 	a.count(at, was.refs, max(was.at, timeOf(row, at)), row, n)
+}
+
+// without returns the accounts that are in none of the places.
+func without(refs []Ref, places []place) []Ref {
+	return slices.DeleteFunc(slices.Clone(refs), func(r Ref) bool {
+		return slices.ContainsFunc(places, func(p place) bool { return p.ref.book == r.book })
+	})
 }
 
 // matchNew returns refs with the accounts that a row also belongs to, of budgets that have come since.
@@ -278,7 +285,7 @@ func (a *Accounts) matchRow(row *ledger.Row) []Ref {
 // once.
 func (a *Accounts) Spend(now time.Time, row *ledger.Row) {
 	at, n := nanos(now), amountsOf(row, 0)
-	if !a.replace(at, row, n) && n != (amounts{}) {
+	if _, known := a.replace(at, row, n); !known && n != (amounts{}) {
 		a.count(at, a.matchRow(row), timeOf(row, at), row, n)
 	}
 }

@@ -44,14 +44,15 @@ func timeOf(row *ledger.Row, now int64) int64 {
 	return nanos(row.At)
 }
 
-// replace counts a row in place of the earlier one of its attempt. It returns false if that is not known.
-func (a *Accounts) replace(now int64, row *ledger.Row, n amounts) bool {
+// replace counts a row in place of the earlier one of its attempt, where that counts, and returns these places. It returns false
+// if no earlier one is known.
+func (a *Accounts) replace(now int64, row *ledger.Row, n amounts) (places []place, known bool) {
 	was := a.known.find(attempt{row.Call, row.Attempt})
 	if was == nil || row.Outcome == policy.Storage {
-		return false
+		return nil, false
 	}
 	if !row.Replaces(&ledger.Row{Outcome: was.outcome}) {
-		return true
+		return was.places, true
 	}
 	a.known.forget(was.attempt)
 	for i := range was.places {
@@ -66,7 +67,7 @@ func (a *Accounts) replace(now int64, row *ledger.Row, n amounts) bool {
 		p.serial = a.post(now, p.ref, p.leaves, row, change)
 	}
 	a.remember(now, row, was.places, n)
-	return true
+	return was.places, true
 }
 
 // count counts a row in accounts, at a time.
@@ -105,6 +106,12 @@ func (a *Accounts) remember(now int64, row *ledger.Row, places []place, n amount
 	}
 	e := &exposed{attempt{strings.Clone(row.Call), row.Attempt}, row.Outcome, places, n}
 	if e.left(now) {
+		return
+	}
+	if was := a.known.find(e.attempt); was != nil { // it counts in other accounts, too
+		if was.amounts == n {
+			was.places = append(was.places, places...)
+		}
 		return
 	}
 	if a.known.add(e, now) {

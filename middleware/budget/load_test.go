@@ -93,3 +93,38 @@ func TestHistoryOfNewBudget(t *testing.T) {
 	check(t, state(t, a, "daily", now), "1", "0", "0")
 	check(t, state(t, a, "monthly", now), "3", "0", "0")
 }
+
+// An attempt that is under way while a budget is new has an open row in the history of that one, and a Hold in the others. Its
+// row counts once in each.
+func TestHistoryOfAnAttemptUnderWay(t *testing.T) {
+	for name, settled := range map[string]*ledger.Row{
+		"a known cost": row("1", "acme", "1.5", start),
+		"an exposure":  exposed("1", "1.5", policy.Ambiguous, start),
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := budget.New([]policy.Budget{daily("10")})
+			h, _ := a.History(start)
+			a.Add(start, h)
+			hold := a.Hold(start, refs(a, "acme"), usd("2"))
+			if err := a.Update([]policy.Budget{daily("10"), monthly()}); err != nil {
+				t.Fatal(err)
+			}
+			h, _ = a.History(start)
+			if err := h.Read(start, rowsOf(exposed("1", "2", policy.Open, start))); err != nil {
+				t.Fatal(err)
+			}
+			a.Add(start, h)
+			check(t, state(t, a, "daily", start), "0", "0", "2")
+			check(t, state(t, a, "monthly", start), "2", "2", "0")
+			a.Settle(start, &hold, settled)
+			exposure := settled.Exposure.Pico.String()
+			check(t, state(t, a, "daily", start), "1.5", exposure, "0")
+			check(t, state(t, a, "monthly", start), "1.5", exposure, "0")
+			if settled.Exposure.Known {
+				a.Spend(start, &ledger.Row{Call: "1", Attempt: 1, Cost: ledger.Known(usd("1")), PriceID: ledger.BillPriceID})
+				check(t, state(t, a, "daily", start), "1", "0", "0")
+				check(t, state(t, a, "monthly", start), "1", "0", "0")
+			}
+		})
+	}
+}
