@@ -58,11 +58,11 @@ func (l *limitLink) before(c *call) error {
 // admissionError is the refusal of an attempt that a limiter did not admit.
 func admissionError(ctx context.Context, err error) *Error {
 	var overspent *budget.Error
-	if errors.As(err, &overspent) && overspent != nil {
+	if errors.As(err, &overspent) {
 		return budgetError(ctx, overspent)
 	}
 	var e *limit.Error
-	if !errors.As(err, &e) || e == nil {
+	if !errors.As(err, &e) {
 		e = &limit.Error{Limit: "the program's own limiter", Err: err}
 	}
 	refusal := &Error{Kind: ErrLimit, Wait: e.Wait, Detail: e.Detail(), Err: e.Err, admission: e}

@@ -41,12 +41,15 @@ func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
 		start := time.Now()
 		permit, err := l.Wait(ctx, &c.reserved.request)
 		c.waited += time.Since(start)
+		if err != nil && isNil(err) { // a limiter of the program's own may return a nil *limit.Error
+			err = errors.New("it returned a nil pointer as its error")
+		}
 		var e *budget.Error
 		switch {
 		case err == nil:
 			c.holdPermit(l, permit)
 			return nil
-		case !errors.As(err, &e) || e == nil || !e.OnlyCheapest || !c.onlyCheapest(e):
+		case !errors.As(err, &e) || !e.OnlyCheapest || !c.onlyCheapest(e):
 			return c.refuse(admissionError(ctx, err))
 		}
 	}
