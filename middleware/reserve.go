@@ -53,7 +53,7 @@ func (c *call) prepare(needs limit.Needs) {
 	*r = limit.Request{
 		Subject: c.subject(), Tier: c.step.Tier, Tags: c.options.Tags(), Class: c.settings.Class,
 		Call: c.id, Attempt: c.attempts + 1,
-		Deadline: c.deadline, MaxWait: c.settings.MaxWait, Zone: policy.ZoneOf(c.wire.Metering.Zone), Stalled: c.engine.stalled,
+		Deadline: c.deadline, MaxWait: c.settings.MaxWait, Zone: c.wire.Metering.Location(), Stalled: c.engine.stalled,
 	}
 	if !c.tiers {
 		r.Tier = c.wire.Tier
