@@ -5,6 +5,7 @@ go 1.25.0
 require (
 	github.com/google/generative-ai-go v0.20.1
 	github.com/sashabaranov/go-openai v1.43.0
+	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/skinflint-go/skinflint v0.1.0
 	github.com/skinflint-go/skinflint/adapters/genai v0.1.0
 	github.com/skinflint-go/skinflint/adapters/generativeai v0.1.0
@@ -34,7 +35,6 @@ require (
 	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
-	github.com/schollz/progressbar/v3 v3.19.1 // indirect
 	go.opencensus.io v0.24.0 // indirect
 	go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.54.0 // indirect
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.54.0 // indirect
