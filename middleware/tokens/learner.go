@@ -29,8 +29,8 @@ const (
 // learned is what is known of one model.
 type learned struct {
 	used   uint64
-	input  rate // tokens that the provider counted, for each that was estimated
-	fresh  rate // tokens that were not read from a cache, for each that was counted
+	input  rates // tokens that the provider counted, for each that was estimated
+	fresh  rate  // tokens that were not read from a cache, for each that was counted
 	output outputs
 }
 
