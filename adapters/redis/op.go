@@ -106,7 +106,7 @@ func (o *op) settleArg(want string, acked, seq int64, now time.Time) []byte {
 	for i := range o.budgets {
 		o.budgets[i].window(&p, now)
 	}
-	return p.bytes()
+	return p.b
 }
 
 // longest returns how long a row may matter that a bill can replace.

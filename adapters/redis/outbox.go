@@ -177,10 +177,15 @@ func (s *Store) exec(ctx context.Context, ops []*op) (again, parked []*op, ok bo
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	var failure error
+	loaded := make(map[*redis.Script]error, 1)
 	for i, o := range ops {
 		r, err := replyOf(cmds[i].Result())
 		if isNoScript(err) {
-			if err = o.script().Load(ctx, s.client).Err(); err == nil {
+			script := o.script()
+			if _, ok := loaded[script]; !ok {
+				loaded[script] = script.Load(ctx, s.client).Err()
+			}
+			if err = loaded[script]; err == nil {
 				again = append(again, o)
 				continue
 			}

@@ -251,12 +251,12 @@ func (b *rebuilder) parts(row *ledger.Row) (parts []*[2]int64) {
 func (b *rebuilder) write(ctx context.Context) error {
 	s := b.store
 	for _, sum := range b.sums {
-		p := packer{b: make([]byte, 3)}
+		p := packer{}
 		sum.ask.window(&p, s.now())
 		for at, part := range sum.parts {
 			p.ints(at, part[0], part[1])
 		}
-		if err := mine(s.rebuildStep(ctx, "budget", b.token, []string{s.keyState, sum.ask.key, sum.ask.slices}, p.bytes())); err != nil {
+		if err := mine(s.rebuildStep(ctx, "budget", b.token, []string{s.keyState, sum.ask.key, sum.ask.slices}, p.b)); err != nil {
 			return err
 		}
 		if err := b.keep(ctx); err != nil {
@@ -265,13 +265,13 @@ func (b *rebuilder) write(ctx context.Context) error {
 	}
 	const most = 500
 	keys := []string{s.keyState}
-	p := packer{b: make([]byte, 3)}
+	p := packer{}
 	flush := func() error {
 		if len(keys) == 1 {
 			return nil
 		}
-		err := mine(s.rebuildStep(ctx, "records", b.token, keys, p.bytes()))
-		keys, p = keys[:1], packer{b: make([]byte, 3)}
+		err := mine(s.rebuildStep(ctx, "records", b.token, keys, p.b))
+		keys, p = keys[:1], packer{}
 		if err == nil {
 			err = b.keep(ctx)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,10 +61,11 @@ func (s *Store) tendOnce(ctx context.Context) {
 	}
 }
 
+// areClosed reports whether budgets are closed, as far as is known.
 func (s *Store) areClosed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.closed != nil
+	return s.want == "" && slices.ContainsFunc(s.limiters, func(l *Limiter) bool { return len(l.budgets) > 0 })
 }
 
 // renew renews the leases of what this process holds, and ends the attempts whose leases have ended.
@@ -134,7 +136,12 @@ func estateOf(record string) (string, bool) {
 
 // recover finds out whether Redis is back, and if so tells it what was admitted meanwhile, before it is asked again.
 func (s *Store) recover(ctx context.Context) {
-	if s.hello(ctx) != nil {
+	err := s.hello(ctx)
+	if err != nil && reload(s.client) {
+		pause(ctx, 50*time.Millisecond) // another node may be the primary now
+		err = s.hello(ctx)
+	}
+	if err != nil {
 		return
 	}
 	s.mu.Lock()

@@ -3,6 +3,7 @@ package limit_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -133,39 +134,39 @@ func TestBatchIsNotStarved(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := limit.NewLocal(limits, nil)
 				first := admit(t, l)
-				batch := []*waiting{wait(t.Context(), l, classed(policy.ClassBatch)), wait(t.Context(), l, classed(policy.ClassBatch))}
 				var mu sync.Mutex
-				var order []int
-				for i := range 100 {
+				interactive := 0
+				var overtakers []int // of each of batch
+				come := func(class policy.Class) {
 					go func() {
-						p, err := l.Wait(t.Context(), &limit.Request{Class: policy.ClassInteractive})
+						p, err := l.Wait(t.Context(), &limit.Request{Class: class})
 						if err != nil {
 							return
 						}
 						mu.Lock()
-						order = append(order, i)
+						if class == policy.ClassBatch {
+							overtakers = append(overtakers, interactive)
+						} else {
+							interactive++
+						}
 						mu.Unlock()
 						time.Sleep(time.Millisecond)
 						p.Release(limit.Count{Requests: 1})
 					}()
 					synctest.Wait()
 				}
-				overtakers := make([]int, len(batch))
-				first.Release(limit.Count{Requests: 1})
-				for i, w := range batch {
-					for !w.ended {
-						time.Sleep(time.Millisecond)
-						synctest.Wait()
-					}
-					mu.Lock()
-					overtakers[i] = len(order)
-					mu.Unlock()
-					w.permit.Release(limit.Count{Requests: 1})
+				come(policy.ClassBatch)
+				come(policy.ClassBatch)
+				for range 100 {
+					come(policy.ClassInteractive)
 				}
+				first.Release(limit.Count{Requests: 1})
 				time.Sleep(time.Hour)
 				synctest.Wait()
-				if overtakers[0] != 32 || overtakers[1] != 64 || len(order) != 100 {
-					t.Errorf("batch was overtaken by %v of %d", overtakers, len(order))
+				mu.Lock()
+				defer mu.Unlock()
+				if !slices.Equal(overtakers, []int{32, 64}) || interactive != 100 {
+					t.Errorf("batch was overtaken by %v of %d", overtakers, interactive)
 				}
 			})
 		})
