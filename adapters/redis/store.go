@@ -271,7 +271,7 @@ func (s *Store) setDown(err error) {
 }
 
 // Limiter returns a limiter that enforces the limits and budgets, together with all processes whose Stores have the same
-// group. It is a [limit.Spender], too. Give it to middleware.WithLimiter. An error names the field of a limit or budget that
+// group. It is a [*Limiter]. Give the method to middleware.WithLimiter. An error names the field of a limit or budget that
 // is not valid.
 //
 // What was taken and spent belongs to the name of a limit or budget; of a limit without a name, to its Match, Per and Tier and
@@ -286,6 +286,7 @@ func (s *Store) Limiter(limits []policy.Limit, budgets []policy.Budget) (limit.L
 		l.budgets = append(l.budgets, newBudgetPlan(b, s.config.BudgetShare))
 	}
 	l.share = newShare(s, limits, budgets)
+	l.learner = newLearner(limits)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limiters = append(s.limiters, l)
