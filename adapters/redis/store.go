@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -101,9 +102,27 @@ func New(client redis.UniversalClient, c Config) (*Store, error) {
 		}
 		s.setDown(err)
 	}
+	s.checkMemory(ctx)
 	s.work.Go(func() { s.sendAll(ctx) })
 	s.work.Go(func() { s.tend(ctx) })
 	return s, nil
+}
+
+// checkMemory logs a warning if the server may evict keys.
+func (s *Store) checkMemory(ctx context.Context) {
+	if s.health.isDown() {
+		return
+	}
+	info := s.client.Info(ctx, "memory").Val()
+	evicts := func(line string) bool {
+		policy, ok := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:")
+		return ok && policy != "noeviction"
+	}
+	for line := range strings.Lines(info) {
+		if evicts(line) && !strings.Contains(info, "maxmemory:0\r") {
+			s.log.Warn("Redis may evict keys, and then forgets what was taken and spent: set its maxmemory-policy to noeviction", "group", s.config.Group)
+		}
+	}
 }
 
 // check checks the settings, and sets the defaults.
