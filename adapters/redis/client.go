@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -38,13 +37,6 @@ func Options(addrs ...string) *redis.UniversalOptions {
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		DisableIdentity:          true,
 	}
-}
-
-// Ping returns an error if the server of a client does not answer.
-func ping(ctx context.Context, client redis.UniversalClient) error {
-	ctx, stop := context.WithTimeout(ctx, dialTimeout+callTimeout)
-	defer stop()
-	return client.Ping(ctx).Err()
 }
 
 // reload has the client of a cluster ask which node has which slots. By itself it does so once a minute, and not when a node
