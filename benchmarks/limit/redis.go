@@ -24,16 +24,34 @@ import (
 
 // A remote is a way to ask Redis.
 type remote struct {
-	name string
-	does string
-	call admit                       // asks, and is timed
-	end  func(context.Context) error // lets what it has left to do be done; nil if there is nothing
+	name  string
+	does  string
+	ask   func(context.Context) (end func(), err error) // end is nil if a call has no end
+	flush func(context.Context) error                   // lets the ends of calls be sent; nil if they have none
+}
+
+// call asks, and ends the call at once.
+func (w remote) call(ctx context.Context) error {
+	end, err := w.ask(ctx)
+	if end != nil {
+		end()
+	}
+	return err
+}
+
+// finish lets the ends of calls be sent.
+func (w remote) finish(ctx context.Context) error {
+	if w.flush == nil {
+		return nil
+	}
+	return w.flush(ctx)
 }
 
 // The places of the ways.
 const (
 	redisPing = iota
 	redisTwo
+	redisSettled
 	redisFull
 	redisRate
 	redisRates
@@ -106,90 +124,86 @@ func measureRedis(ctx context.Context, size effort, notes io.Writer) (_ *redisRe
 
 // remotes returns the ways, by their places. All of them use the same client.
 func remotes(client goredis.UniversalClient, store *redis.Store) ([]remote, error) {
-	ways := make([]remote, redisRates+1)
-	ways[redisPing] = remote{name: "PING", does: "nothing", call: func(ctx context.Context) error { return client.Ping(ctx).Err() }}
 	limiter := redis_rate.NewLimiter(client)
-	const tokens = 10
-	allow := func(keys ...string) admit {
-		return func(ctx context.Context) error {
+	allow := func(keys ...string) func(context.Context) (func(), error) {
+		return func(ctx context.Context) (func(), error) {
 			for _, key := range keys {
 				res, err := limiter.AllowN(ctx, key, redis_rate.PerMinute(perSecond*60), tokens)
 				switch {
 				case err != nil:
-					return err
+					return nil, err
 				case res.Allowed != tokens:
-					return errors.New("redis_rate does not admit a call")
+					return nil, errors.New("redis_rate does not admit a call")
 				}
 			}
-			return nil
+			return nil, nil
 		}
 	}
-	ways[redisRate] = remote{name: "redis_rate", does: "1 limit", call: allow("tokens")}
-	ways[redisRates] = remote{name: "redis_rate, twice", does: "2 limits, one after the other", call: allow("requests", "tokens")}
-
 	two := policy.Limit{Name: "two", RequestsPerMinute: perSecond, Burst: perSecond, TokensPerMinute: perSecond * 60, TokenBurst: perSecond * 60}
 	model, tenant := two, two
 	model.Name, model.Per, model.Concurrency = "model", []string{"model"}, 100_000
 	tenant.Name, tenant.Per = "tenant", []string{"tag:tenant"}
 	budget := policy.Budget{Name: "month", Every: policy.EveryMonth, Cap: price.MustUSD("1000000")}
-	for place, limits := range map[int][]policy.Limit{redisTwo: {two}, redisFull: {model, tenant}} {
-		var budgets []policy.Budget
-		name, does := "skinflint, 2 limits", "requests and tokens, all or none"
-		if place == redisFull {
-			budgets = []policy.Budget{budget}
-			name, does = "skinflint, everything", "4 limits, a budget, a permit and its lease, each attempt once"
-		}
-		l, err := store.Limiter(limits, budgets)
-		if err != nil {
-			return nil, err
-		}
-		ways[place] = remote{name, does, reserve(l, tokens), store.Flush}
+	simple, err := store.Limiter([]policy.Limit{two}, nil)
+	if err != nil {
+		return nil, err
 	}
-	return ways, nil
+	full, err := store.Limiter([]policy.Limit{model, tenant}, []policy.Budget{budget})
+	if err != nil {
+		return nil, err
+	}
+	return []remote{
+		redisPing:    {"PING", "nothing", func(ctx context.Context) (func(), error) { return nil, client.Ping(ctx).Err() }, nil},
+		redisTwo:     {"skinflint, 2 limits", "requests and tokens, all or none; used as estimated", reserve(simple, tokens), store.Flush},
+		redisSettled: {"skinflint, 2 limits, settled", "the same; used less, which is given back", reserve(simple, tokens-1), store.Flush},
+		redisFull:    {"skinflint, everything", "4 limits, a budget, a permit and its lease; all settled", reserve(full, tokens-1), store.Flush},
+		redisRate:    {"redis_rate", "1 limit", allow("tokens"), nil},
+		redisRates:   {"redis_rate, twice", "2 limits, one after the other", allow("requests", "tokens"), nil},
+	}, nil
 }
 
-// reserve returns a way that admits attempts by a limiter, and ends each at once, with what was estimated.
-func reserve(l limit.Limiter, tokens int64) admit {
+// tokens is what each call is estimated to use.
+const tokens = 10
+
+// reserve returns a way that admits attempts by a limiter. They use so many tokens.
+func reserve(l limit.Limiter, used int64) func(context.Context) (func(), error) {
 	cost := ledger.Known(price.MustUSD("0.000001"))
 	var calls atomic.Int64
-	return func(ctx context.Context) error {
+	return func(ctx context.Context) (func(), error) {
 		call := "call" + strconv.FormatInt(calls.Add(1), 10)
 		r := limit.Request{Subject: subject, Tags: map[string]string{"tenant": "acme"}, Call: call, Attempt: 1,
 			Tokens: limit.Tokens{Input: tokens}, Cost: cost}
 		p, err := l.Wait(ctx, &r)
 		switch {
 		case err != nil:
-			return err
+			return nil, err
 		case p == nil:
-			return errors.New("no limit matches")
+			return nil, errors.New("no limit matches")
 		}
-		p.Release(limit.Count{Requests: 1, Tokens: r.Tokens, Row: &ledger.Row{Call: call, Attempt: 1, Cost: cost, At: time.Now()}})
-		return nil
+		return func() {
+			p.Release(limit.Count{Requests: 1, Tokens: limit.Tokens{Input: used}, Row: &ledger.Row{Call: call, Attempt: 1, Cost: cost, At: time.Now()}})
+		}, nil
 	}
 }
 
-// finish lets what a way has left to do be done.
-func (w remote) finish(ctx context.Context) error {
-	if w.end == nil {
-		return nil
-	}
-	return w.end(ctx)
-}
-
-// one returns the median of n calls, one after the other.
+// one returns the median of n calls, one after the other. The end of each is sent before the next begins, and is not timed.
 func one(ctx context.Context, w remote, n int) (time.Duration, error) {
 	took := make([]float64, 0, n)
 	for i := range n + n/10 {
 		start := time.Now()
-		err := w.call(ctx)
+		end, err := w.ask(ctx)
 		if d := time.Since(start); i >= n/10 { // the first ones are not timed
 			took = append(took, float64(d))
+		}
+		if end != nil {
+			end()
+			err = errors.Join(err, w.finish(ctx))
 		}
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
-	return time.Duration(bench.Median(took)), w.finish(ctx)
+	return time.Duration(bench.Median(took)), nil
 }
 
 // version returns the version of the server.
@@ -202,7 +216,7 @@ func version(ctx context.Context, client goredis.UniversalClient) string {
 
 // write adds the table.
 func (r *redisReport) write(b *strings.Builder, size effort) {
-	fmt.Fprintf(b, "\n%s on this machine: one call after the other, and over %d connections at once\n\n", r.server, size.sockets)
+	fmt.Fprintf(b, "\n%s on this machine: the reserve of one call after the other, and whole calls over %d connections at once\n\n", r.server, size.sockets)
 	lines := [][]string{{"asked", "µs", "over PING", "calls/s", "of redis_rate's", "what it does"}, {":-", "-:", "-:", "-:", "-:", ":-"}}
 	for _, row := range r.rows {
 		lines = append(lines, []string{row.way.name, micros(row.alone.Time), fmt.Sprintf("%.2fx", row.alone.Ratio),
