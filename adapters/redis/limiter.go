@@ -31,7 +31,7 @@ const (
 	pollLast  = 250 * time.Millisecond
 )
 
-// A Limiter is made by [Store.Limiter]. It is a [limit.Limiter] and a [limit.Spender].
+// A Limiter is made by [Store.Limiter]. It is a [limit.Limiter], a [limit.Spender] and a [limit.Learner].
 type Limiter struct {
 	store   *Store
 	limits  []*limitPlan
@@ -39,11 +39,14 @@ type Limiter struct {
 	lines   lines
 	share   *share
 	needs   limit.Needs
+	learner *limit.Local // of the limits that learn; nil if none does
+	notices notices
 }
 
 var (
 	_ limit.Limiter = (*Limiter)(nil)
 	_ limit.Spender = (*Limiter)(nil)
+	_ limit.Learner = (*Limiter)(nil)
 )
 
 // A permit is held by an attempt that was admitted.
@@ -53,6 +56,7 @@ type permit struct {
 	local    *localPermit // if this process's share admitted it
 	adopted  bool         // Redis has been told, or will be
 	since    time.Time
+	learned  limit.Permit // of the limits that learn; nil if none matches
 	released atomic.Bool
 }
 
@@ -61,6 +65,26 @@ type permit struct {
 // While Redis cannot be reached, this process's share of the limits admits attempts. Attempts that a budget matches are then
 // refused with an [UnavailableError], unless a part of the budgets is set aside: see [Config.BudgetShare].
 func (l *Limiter) Wait(ctx context.Context, r *limit.Request) (limit.Permit, error) {
+	learned, err := l.waitLearned(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	p, err := l.wait(ctx, r)
+	switch {
+	case err != nil:
+		if learned != nil {
+			learned.Release(limit.Count{})
+		}
+		return nil, err
+	case p != nil:
+		p.learned = learned
+		return p, nil
+	}
+	return learned, nil
+}
+
+// wait waits for what the processes share. It returns nil if nothing matches.
+func (l *Limiter) wait(ctx context.Context, r *limit.Request) (*permit, error) {
 	a := l.newAsk(r)
 	if a == nil {
 		return nil, nil
@@ -215,6 +239,9 @@ func (w *wait) admitted(ctx context.Context, after time.Duration) (*permit, erro
 		}
 	}
 	s.counts.reserves.Add(1)
+	if n := w.last.n; len(n) > 4 {
+		w.limiter.notices.look(a.budgets, n[4:], s.now())
+	}
 	return p, nil
 }
 
@@ -427,6 +454,9 @@ func (p *permit) Release(c limit.Count) {
 		o.change = a.change(c.Requests, c.Tokens)
 	} else {
 		p.local.release(c)
+	}
+	if p.learned != nil {
+		p.learned.Release(c)
 	}
 	if p.local == nil && !a.uses && !slices.ContainsFunc(o.change, func(n amounts) bool { return n != amounts{} }) {
 		return // it holds nothing, and was estimated exactly

@@ -44,9 +44,9 @@ type localPermit struct {
 
 func newShare(s *Store, limits []policy.Limit, budgets []policy.Budget) *share {
 	n := s.config.Replicas
-	parts := make([]policy.Limit, len(limits))
-	for i, l := range limits {
-		parts[i] = partOf(l, n)
+	var parts []policy.Limit
+	for _, p := range plansOf(limits) {
+		parts = append(parts, partOf(p.limit, n))
 	}
 	var aside []policy.Budget
 	for _, b := range budgets {
