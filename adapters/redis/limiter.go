@@ -128,6 +128,7 @@ type wait struct {
 	request *limit.Request
 	waiter  *waiter // nil: it has asked only once
 	asked   int     // times
+	failed  int     // of them without an answer
 	headed  time.Time
 	holding time.Time // since when others hold the money; zero: they do not
 	stalled time.Time // since when others hold the permits
@@ -142,13 +143,13 @@ func (w *wait) do(ctx context.Context) (*permit, error) {
 			l.lines.leave(w.waiter)
 		}
 	}()
-	if l.lines.any() {
+	if l.lines.any() && l.lines.waits(w.key()) {
 		if err := w.enter(ctx); err != nil {
 			return nil, err
 		}
 	}
 	for {
-		if err, back := l.store.outage(); err != nil {
+		if back, err := l.store.outage(); err != nil {
 			p, err := l.share.wait(ctx, w.ask, w.request, err, back)
 			if err != errBack {
 				return p, err
@@ -195,6 +196,9 @@ func (w *wait) ask1(ctx context.Context) (*permit, error) {
 			return nil, fmt.Errorf("redis: %w", err)
 		}
 		w.last = reply{}
+		if w.failed++; w.failed > 2*maxFailures { // others are answered
+			return nil, fmt.Errorf("redis: %w", err)
+		}
 		return nil, nil // it is asked again, for the same record, until Redis counts as down
 	}
 	s.worked()
@@ -306,10 +310,13 @@ func (w *wait) gaveUp(err error) error {
 	return &UnavailableError{Budget: w.ask.budgets[0].budget.Name, Err: err}
 }
 
+// key is that of the line in which the attempt waits.
+func (w *wait) key() string { return strings.Join(w.ask.keys[2:], "\n") }
+
 // enter has the attempt stand in line, and returns when it is at its head.
 func (w *wait) enter(ctx context.Context) error {
 	q := &w.limiter.lines
-	key := strings.Join(w.ask.keys[2:], "\n")
+	key := w.key()
 	if err := w.tooLate(key); err != nil {
 		return err
 	}

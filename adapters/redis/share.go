@@ -12,7 +12,7 @@ import (
 )
 
 // errBack ends a wait for this process's share: Redis is back.
-var errBack = errors.New("Redis is back")
+var errBack = errors.New("the server is back")
 
 // maxDebts is for how many buckets it is known what was taken from them while Redis was away.
 const maxDebts = 100_000

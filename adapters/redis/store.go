@@ -21,8 +21,8 @@ import (
 
 // Config configures a [Store].
 type Config struct {
-	// Group names what shares limits and budgets: the replicas of one program, or several programs. All keys of a group are
-	// in one slot of a cluster. Default: "default". It must not contain braces.
+	// Group names what shares limits and budgets: the replicas of one program, or several programs that have the same ones. All
+	// keys of a group are in one slot of a cluster. Default: "default". It must not contain braces.
 	Group string
 
 	// Replicas is how many processes share the limits. While Redis cannot be reached, each of them has this part of every
