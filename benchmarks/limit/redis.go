@@ -16,6 +16,7 @@ import (
 	"github.com/skinflint-go/skinflint/adapters/redis"
 	"github.com/skinflint-go/skinflint/adapters/redis/redistest"
 	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
+	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
@@ -28,6 +29,7 @@ type remote struct {
 	does  string
 	ask   func(context.Context) (end func(), err error) // end is nil if a call has no end
 	flush func(context.Context) error                   // lets the ends of calls be sent; nil if they have none
+	check func(context.Context) error                   // fails unless all calls were counted; nil if that cannot be known
 }
 
 // call asks, and ends the call at once.
@@ -112,6 +114,13 @@ func measureRedis(ctx context.Context, size effort, notes io.Writer) (_ *redisRe
 	if err != nil {
 		return nil, err
 	}
+	for _, w := range ways {
+		if w.check != nil {
+			if err := w.check(ctx); err != nil {
+				return nil, fmt.Errorf("%s: %w", w.name, err)
+			}
+		}
+	}
 	if n := store.Stats(); n.Local+n.Refused+n.Dropped > 0 {
 		return nil, fmt.Errorf("some calls were not decided by Redis: %+v", n)
 	}
@@ -143,47 +152,68 @@ func remotes(client goredis.UniversalClient, store *redis.Store) ([]remote, erro
 	model, tenant := two, two
 	model.Name, model.Per, model.Concurrency = "model", []string{"model"}, 100_000
 	tenant.Name, tenant.Per = "tenant", []string{"tag:tenant"}
-	budget := policy.Budget{Name: "month", Every: policy.EveryMonth, Cap: price.MustUSD("1000000")}
+	month := policy.Budget{Name: "month", Every: policy.EveryMonth, Cap: redisCap}
 	simple, err := store.Limiter([]policy.Limit{two}, nil)
 	if err != nil {
 		return nil, err
 	}
-	full, err := store.Limiter([]policy.Limit{model, tenant}, []policy.Budget{budget})
+	full, err := store.Limiter([]policy.Limit{model, tenant}, []policy.Budget{month})
 	if err != nil {
 		return nil, err
 	}
+	all := &reserver{limiter: full, name: "full", used: tokens - 1}
 	return []remote{
-		redisPing:    {"PING", "nothing", func(ctx context.Context) (func(), error) { return nil, client.Ping(ctx).Err() }, nil},
-		redisTwo:     {"skinflint, 2 limits", "requests and tokens, all or none; used as estimated", reserve(simple, tokens), store.Flush},
-		redisSettled: {"skinflint, 2 limits, settled", "the same; used less, which is given back", reserve(simple, tokens-1), store.Flush},
-		redisFull:    {"skinflint, everything", "4 limits, a budget, a permit and its lease; all settled", reserve(full, tokens-1), store.Flush},
-		redisRate:    {"redis_rate", "1 limit", allow("tokens"), nil},
-		redisRates:   {"redis_rate, twice", "2 limits, one after the other", allow("requests", "tokens"), nil},
+		redisPing:    {"PING", "nothing", func(ctx context.Context) (func(), error) { return nil, client.Ping(ctx).Err() }, nil, nil},
+		redisTwo:     {"skinflint, 2 limits", "requests and tokens, all or none; used as estimated", (&reserver{limiter: simple, name: "exact", used: tokens}).ask, store.Flush, nil},
+		redisSettled: {"skinflint, 2 limits, settled", "the same; used less, which is given back", (&reserver{limiter: simple, name: "settled", used: tokens - 1}).ask, store.Flush, nil},
+		redisFull:    {"skinflint, everything", "4 limits, a budget, a permit and its lease; all settled", all.ask, store.Flush, all.check},
+		redisRate:    {"redis_rate", "1 limit", allow("tokens"), nil, nil},
+		redisRates:   {"redis_rate, twice", "2 limits, one after the other", allow("requests", "tokens"), nil, nil},
 	}, nil
 }
+
+// redisCap is more than all calls cost.
+var redisCap = price.MustUSD("1000000")
 
 // tokens is what each call is estimated to use.
 const tokens = 10
 
-// reserve returns a way that admits attempts by a limiter. They use so many tokens.
-func reserve(l limit.Limiter, used int64) func(context.Context) (func(), error) {
-	cost := ledger.Known(price.MustUSD("0.000001"))
-	var calls atomic.Int64
-	return func(ctx context.Context) (func(), error) {
-		call := "call" + strconv.FormatInt(calls.Add(1), 10)
-		r := limit.Request{Subject: subject, Tags: map[string]string{"tenant": "acme"}, Call: call, Attempt: 1,
-			Tokens: limit.Tokens{Input: tokens}, Cost: cost}
-		p, err := l.Wait(ctx, &r)
-		switch {
-		case err != nil:
-			return nil, err
-		case p == nil:
-			return nil, errors.New("no limit matches")
-		}
-		return func() {
-			p.Release(limit.Count{Requests: 1, Tokens: limit.Tokens{Input: used}, Row: &ledger.Row{Call: call, Attempt: 1, Cost: cost, At: time.Now()}})
-		}, nil
+// callCost is what each call costs.
+var callCost = price.MustUSD("0.000001")
+
+// A reserver asks a limiter of ours. Its name is in those of its calls, because what is asked twice for an attempt is taken once.
+type reserver struct {
+	limiter limit.Limiter
+	name    string
+	used    int64 // tokens
+	calls   atomic.Int64
+}
+
+func (v *reserver) ask(ctx context.Context) (end func(), err error) {
+	call := v.name + strconv.FormatInt(v.calls.Add(1), 10)
+	cost := ledger.Known(callCost)
+	r := limit.Request{Subject: subject, Tags: map[string]string{"tenant": "acme"}, Call: call, Attempt: 1,
+		Tokens: limit.Tokens{Input: tokens}, Cost: cost}
+	p, err := v.limiter.Wait(ctx, &r)
+	switch {
+	case err != nil:
+		return nil, err
+	case p == nil:
+		return nil, errors.New("no limit matches")
 	}
+	return func() {
+		p.Release(limit.Count{Requests: 1, Tokens: limit.Tokens{Input: v.used}, Row: &ledger.Row{Call: call, Attempt: 1, Cost: cost, At: time.Now()}})
+	}, nil
+}
+
+// check fails unless the budget has the cost of every call, and holds nothing.
+func (v *reserver) check(ctx context.Context) error {
+	_, err := v.limiter.Wait(ctx, &limit.Request{Subject: subject, Call: v.name, Attempt: 1, Cost: ledger.Known(redisCap)})
+	var refused *budget.Error
+	if want := callCost * price.Pico(v.calls.Load()); !errors.As(err, &refused) || refused.Spent != want || refused.Held != 0 {
+		return fmt.Errorf("the budget should have spent %v and hold nothing: %w", want, err)
+	}
+	return nil
 }
 
 // one returns the median of n calls, one after the other. The end of each is sent before the next begins, and is not timed.
