@@ -18,6 +18,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
+var discard = slog.New(slog.DiscardHandler)
+
 // groups numbers the groups of all tests, which can share a server.
 var groups atomic.Int64
 
@@ -40,7 +42,7 @@ func newStore(t testing.TB, client goredis.UniversalClient, c redis.Config) *red
 		c.Replicas = 1
 	}
 	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
+		c.Logger = discard
 	}
 	store, err := redis.New(client, c)
 	if err != nil {

@@ -18,7 +18,7 @@ type health struct {
 	since    time.Time
 	err      error
 	back     chan struct{} // closed when Redis is back
-	recheck  chan struct{} // gets a value when Redis has just become down
+	recheck  chan struct{} // gets a value when there is something to tend at once
 }
 
 func (h *health) init() { h.back, h.recheck = make(chan struct{}), make(chan struct{}, 1) }
@@ -32,11 +32,16 @@ func (h *health) setDown(err error) bool {
 	}
 	h.down.Store(true)
 	h.since, h.err, h.back = time.Now(), err, make(chan struct{})
+	h.tendNow()
+	return true
+}
+
+// tendNow has tend do its work now.
+func (h *health) tendNow() {
 	select {
 	case h.recheck <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // setUp ends the outage.

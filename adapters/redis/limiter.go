@@ -74,12 +74,27 @@ func (l *Limiter) Wait(ctx context.Context, r *limit.Request) (limit.Permit, err
 	w := &wait{limiter: l, ask: a, request: r}
 	p, err := w.do(ctx)
 	if err != nil {
-		if a.unsure {
-			l.store.put(&op{ask: a, mode: modeCancel, change: a.change(0, limit.Tokens{}), permits: true})
-		}
+		l.store.cancel(a)
 		return nil, err
 	}
 	return p, nil
+}
+
+// cancel has Redis give back what it may have taken for an attempt that was not admitted. It does not if the same attempt was
+// admitted before, and is under way.
+func (s *Store) cancel(a *ask) {
+	if !a.unsure {
+		return
+	}
+	s.mu.Lock()
+	for p := range s.live {
+		if p.ask.record == a.record {
+			s.mu.Unlock()
+			return
+		}
+	}
+	s.mu.Unlock()
+	s.put(&op{ask: a, mode: modeCancel, change: a.change(0, limit.Tokens{}), permits: true})
 }
 
 // A wait is an attempt that waits to be admitted.

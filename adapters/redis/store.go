@@ -226,17 +226,17 @@ func (s *Store) closeBudgets() {
 	s.counts.losses.Add(1)
 	s.log.Error("Redis does not know what was spent: it is new, or has lost data. Budgets refuse attempts until it has been told",
 		"group", s.config.Group, "from_ledger", s.config.Ledger != nil)
-	s.outbox.poke()
+	s.health.tendNow()
 }
 
 // learnState takes the group's state as Redis has it: "VERSION ok DATA", or "VERSION WORD ..." if budgets are closed.
 func (s *Store) learnState(state string) error {
 	version, rest, data := splitState(state)
 	switch {
-	case state == "":
-		return nil
-	case version != layout:
+	case state != "" && version != layout:
 		return &VersionError{s.config.Group, version, layout}
+	case state == "", rest == "rebuilding":
+		return nil
 	case rest != "ok":
 		s.closeBudgets()
 		return nil
@@ -289,6 +289,9 @@ func (s *Store) Limiter(limits []policy.Limit, budgets []policy.Budget) (limit.L
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limiters = append(s.limiters, l)
+	if len(budgets) > 0 && s.want == "" {
+		s.health.tendNow() // opens the budgets, if there is a ledger
+	}
 	return l, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,10 +61,11 @@ func (s *Store) tendOnce(ctx context.Context) {
 	}
 }
 
+// areClosed reports whether budgets are closed, as far as is known.
 func (s *Store) areClosed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.closed != nil
+	return s.want == "" && slices.ContainsFunc(s.limiters, func(l *Limiter) bool { return len(l.budgets) > 0 })
 }
 
 // renew renews the leases of what this process holds, and ends the attempts whose leases have ended.

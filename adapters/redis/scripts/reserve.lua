@@ -49,6 +49,7 @@ for k = 1, nl do
   local s = load(got[2 + k], now)
   local drain = math.max(0, now - s[1])
   local new = {now, 0, 0, 0, 0, s[6], s[7], s[8], s[9]}
+  if force then new = {s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9]} end
   local life = 0
   local n = a[p]
   p = p + 1
