@@ -64,6 +64,9 @@ func (l *Learner) Asked(c *wire.Call, m wire.Metering, e Estimate, maxOutput int
 	stated := statedOutput(c)
 	if stated > 0 && (m.Reserves || m.Holds) {
 		asked.Output = stated
+		if m.Larger {
+			asked.Output = max(0, stated-asked.Input)
+		}
 		return asked
 	}
 	each := known.output.most()
