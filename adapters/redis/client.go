@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -69,6 +70,18 @@ func checkClient(client redis.UniversalClient) error {
 		return errors.New("redis: the client is a Ring: it moves keys between servers when one is down, and limits and budgets would start anew; use one server, Sentinel or Cluster")
 	}
 	return nil
+}
+
+// connections returns how many scripts can be under way at once, of a client that has one connection more.
+func connections(client redis.UniversalClient) int {
+	n := 10 * runtime.GOMAXPROCS(0)
+	switch c := client.(type) {
+	case *redis.Client:
+		n = c.Options().PoolSize
+	case *redis.ClusterClient:
+		n = c.Options().PoolSize
+	}
+	return max(1, n-1)
 }
 
 type clientOptions struct {

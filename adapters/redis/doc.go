@@ -37,7 +37,7 @@
 // Store asks it only once in a while. Until it is back:
 //
 //   - Limits fall back to this process's share: each figure divided by Config.Replicas. Limits per day begin anew in it.
-//   - An attempt that a budget matches is refused with an [UnavailableError]. With Config.BudgetShare, a part of each cap is set
+//   - An attempt that a budget matches waits for as long as it may wait for money, and is refused with an [UnavailableError]. With Config.BudgetShare, a part of each cap is set
 //     aside for this: Redis never spends it, and all processes together may.
 //   - The ends of attempts wait, up to 100,000 of them. What is dropped is counted in [Stats]; what it held counts as spent.
 //

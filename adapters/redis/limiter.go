@@ -62,8 +62,9 @@ type permit struct {
 
 // Wait implements [limit.Limiter].
 //
-// While Redis cannot be reached, this process's share of the limits admits attempts. Attempts that a budget matches are then
-// refused with an [UnavailableError], unless a part of the budgets is set aside: see [Config.BudgetShare].
+// While Redis cannot be reached, this process's share of the limits admits attempts. Attempts that a budget matches then wait for
+// as long as they may wait for money, and are refused with an [UnavailableError], unless a part of the budgets is set aside: see
+// [Config.BudgetShare].
 func (l *Limiter) Wait(ctx context.Context, r *limit.Request) (limit.Permit, error) {
 	learned, err := l.waitLearned(ctx, r)
 	if err != nil {
@@ -150,7 +151,13 @@ func (w *wait) do(ctx context.Context) (*permit, error) {
 	}
 	for {
 		if back, err := l.store.outage(); err != nil {
-			p, err := l.share.wait(ctx, w.ask, w.request, err, back)
+			if len(w.ask.budgets) > 0 && l.store.config.BudgetShare == 0 {
+				if err := w.awaitRedis(ctx, back, err); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			p, err := l.share.wait(ctx, w.ask, w.request, back)
 			if err != errBack {
 				return p, err
 			}
@@ -171,6 +178,30 @@ func (w *wait) do(ctx context.Context) (*permit, error) {
 	}
 }
 
+// awaitRedis waits until Redis is back, for as long as the attempt may wait for money.
+func (w *wait) awaitRedis(ctx context.Context, back <-chan struct{}, outage error) error {
+	if w.holding.IsZero() {
+		w.holding = time.Now()
+	}
+	left := w.request.MaxWait - time.Since(w.holding)
+	if d := w.request.Deadline; !d.IsZero() {
+		left = min(left, rest(d))
+	}
+	t := time.NewTimer(max(0, left))
+	defer t.Stop()
+	if left > 0 {
+		select {
+		case <-back:
+			return nil
+		case <-t.C:
+		case <-ctx.Done():
+			outage = context.Cause(ctx)
+		}
+	}
+	w.limiter.store.counts.refused.Add(1)
+	return &UnavailableError{Budget: w.ask.budgets[0].budget.Name, Err: outage}
+}
+
 // ask1 asks Redis once. It returns neither a permit nor an error if the attempt must wait.
 func (w *wait) ask1(ctx context.Context) (*permit, error) {
 	s, a := w.limiter.store, w.ask
@@ -185,9 +216,12 @@ func (w *wait) ask1(ctx context.Context) (*permit, error) {
 		return a.reserveArg(want, acked, seq, how, now)
 	})
 	w.asked++
+	if err == errDown {
+		w.last = reply{}
+		return nil, nil
+	}
 	if err != nil {
 		a.unsure = true
-		s.failed(ctx, err)
 		var version *VersionError
 		switch {
 		case ctx.Err() != nil:
@@ -201,7 +235,6 @@ func (w *wait) ask1(ctx context.Context) (*permit, error) {
 		}
 		return nil, nil // it is asked again, for the same record, until Redis counts as down
 	}
-	s.worked()
 	w.last = r
 	switch r.code() {
 	case replyDone:

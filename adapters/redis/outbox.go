@@ -203,7 +203,7 @@ func (s *Store) exec(ctx context.Context, ops []*op) (again, parked []*op, ok bo
 		}
 	}
 	if failure != nil {
-		s.failed(ctx, failure)
+		s.failed(ctx, before, failure)
 	} else {
 		s.worked()
 	}

@@ -82,12 +82,7 @@ func part(figure, n int64) int64 {
 }
 
 // wait returns when the share admits the attempt. It fails with errBack if Redis is back.
-func (h *share) wait(ctx context.Context, a *ask, r *limit.Request, outage error, back <-chan struct{}) (*permit, error) {
-	s := h.store
-	if len(a.budgets) > 0 && s.config.BudgetShare == 0 {
-		s.counts.refused.Add(1)
-		return nil, &UnavailableError{Budget: a.budgets[0].budget.Name, Err: outage}
-	}
+func (h *share) wait(ctx context.Context, a *ask, r *limit.Request, back <-chan struct{}) (*permit, error) {
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {

@@ -48,8 +48,10 @@ func (s *Store) tendOnce(ctx context.Context) {
 		s.recover(ctx)
 		return
 	}
+	sent := time.Now()
 	for err := s.hello(ctx); err != nil; err = s.hello(ctx) {
-		if s.failed(ctx, err); s.health.isDown() || ctx.Err() != nil {
+		s.failed(ctx, sent, err)
+		if sent = time.Now(); s.health.isDown() || ctx.Err() != nil {
 			return
 		}
 	}
@@ -57,8 +59,9 @@ func (s *Store) tendOnce(ctx context.Context) {
 	if s.areClosed() && s.config.Ledger != nil {
 		s.rebuildFromLedger(ctx)
 	}
+	sent = time.Now()
 	if err := s.renew(ctx); err != nil {
-		s.failed(ctx, err)
+		s.failed(ctx, sent, err)
 	}
 }
 
