@@ -40,13 +40,6 @@ func Options(addrs ...string) *redis.UniversalOptions {
 	}
 }
 
-// Ping returns an error if the server of a client does not answer.
-func ping(ctx context.Context, client redis.UniversalClient) error {
-	ctx, stop := context.WithTimeout(ctx, dialTimeout+callTimeout)
-	defer stop()
-	return client.Ping(ctx).Err()
-}
-
 // reload has the client of a cluster ask which node has which slots. By itself it does so once a minute, and not when a node
 // does not answer, so that it would not find the new primary after a failover. It reports whether it is such a client.
 func reload(client redis.UniversalClient) bool {

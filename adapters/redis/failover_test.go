@@ -256,14 +256,14 @@ func TestCrashUnderLoad(t *testing.T) {
 	if err := server.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	w.until("the loss is found", func() bool { return w.stores[0].Stats().Losses > 0 && w.stores[1].Stats().Losses > 0 })
+	w.until("the loss is found", func() bool { return w.stores[0].Stats().Losses+w.stores[1].Stats().Losses > 0 })
 	w.recovered()
 	w.more(100)
 	w.check(before)
 }
 
 // In a failover, Redis may forget what it has not yet copied to the replica. Of the limits, that is what was admitted in the
-// last moment. Of the money it is nothing: what a process knows to be there and is not closes the budgets, until they are read
+// last moment; a replica that gets no time to run may have nothing of them. Of the money it is nothing: what a process knows to be there and is not closes the budgets, until they are read
 // from the ledger.
 func TestFailoverOfSentinel(t *testing.T) {
 	t.Parallel()
@@ -299,5 +299,5 @@ func failover(w *fleet, primary func() (*redistest.Server, error), await func() 
 	w.recovered()
 	w.more(100)
 	w.Logf("the failover took %v, and the processes %v more", took.Round(time.Millisecond), (time.Since(began) - took).Round(time.Millisecond))
-	w.check(min(before, 100))
+	w.check(before)
 }

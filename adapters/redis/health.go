@@ -55,7 +55,11 @@ func (h *health) setUp() time.Duration {
 // failed notes that a script failed. One that failed because the caller's own context is done says nothing about Redis.
 func (s *Store) failed(ctx context.Context, err error) {
 	var version *VersionError
-	if ctx.Err() != nil || errors.As(err, &version) {
+	switch {
+	case errors.As(err, &version):
+		return
+	case ctx.Err() != nil:
+		s.health.tendNow() // Redis may hang, and no caller may be patient enough to find out
 		return
 	}
 	reload(s.client)
@@ -71,8 +75,8 @@ func (s *Store) worked() {
 	}
 }
 
-// outage returns why Redis counts as down, and what is closed when it is back; nil if it does not.
-func (s *Store) outage() (err error, back <-chan struct{}) {
+// outage returns what is closed when Redis is back, and why it counts as down; nil if it does not.
+func (s *Store) outage() (back <-chan struct{}, err error) {
 	if !s.health.isDown() {
 		return nil, nil
 	}
@@ -81,8 +85,8 @@ func (s *Store) outage() (err error, back <-chan struct{}) {
 	if !s.health.isDown() {
 		return nil, nil
 	}
-	return fmt.Errorf("Redis has not answered for %v: %w", time.Since(s.health.since).Round(time.Millisecond), s.health.err), s.health.back
+	return s.health.back, fmt.Errorf("no answer from Redis for %v: %w", time.Since(s.health.since).Round(time.Millisecond), s.health.err)
 }
 
 // errClosed is why budgets are closed when Redis has no data about them.
-var errClosed = errors.New("Redis does not know what was spent, because it is new or has lost data: call Store.Rebuild, or set Config.Ledger")
+var errClosed = errors.New("what was spent is not known to Redis, because it is new or has lost data: call Store.Rebuild, or set Config.Ledger")

@@ -31,7 +31,7 @@ const (
 	pollLast  = 250 * time.Millisecond
 )
 
-// A Limiter is made by [Store.Limiter]. It is a [limit.Limiter] and a [limit.Spender].
+// A Limiter is made by [Store.Limiter]. It is a [limit.Limiter], a [limit.Spender] and a [limit.Learner].
 type Limiter struct {
 	store   *Store
 	limits  []*limitPlan
@@ -39,11 +39,14 @@ type Limiter struct {
 	lines   lines
 	share   *share
 	needs   limit.Needs
+	learner *limit.Local // of the limits that learn; nil if none does
+	notices notices
 }
 
 var (
 	_ limit.Limiter = (*Limiter)(nil)
 	_ limit.Spender = (*Limiter)(nil)
+	_ limit.Learner = (*Limiter)(nil)
 )
 
 // A permit is held by an attempt that was admitted.
@@ -53,6 +56,7 @@ type permit struct {
 	local    *localPermit // if this process's share admitted it
 	adopted  bool         // Redis has been told, or will be
 	since    time.Time
+	learned  limit.Permit // of the limits that learn; nil if none matches
 	released atomic.Bool
 }
 
@@ -61,6 +65,26 @@ type permit struct {
 // While Redis cannot be reached, this process's share of the limits admits attempts. Attempts that a budget matches are then
 // refused with an [UnavailableError], unless a part of the budgets is set aside: see [Config.BudgetShare].
 func (l *Limiter) Wait(ctx context.Context, r *limit.Request) (limit.Permit, error) {
+	learned, err := l.waitLearned(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	p, err := l.wait(ctx, r)
+	switch {
+	case err != nil:
+		if learned != nil {
+			learned.Release(limit.Count{})
+		}
+		return nil, err
+	case p != nil:
+		p.learned = learned
+		return p, nil
+	}
+	return learned, nil
+}
+
+// wait waits for what the processes share. It returns nil if nothing matches.
+func (l *Limiter) wait(ctx context.Context, r *limit.Request) (*permit, error) {
 	a := l.newAsk(r)
 	if a == nil {
 		return nil, nil
@@ -104,6 +128,7 @@ type wait struct {
 	request *limit.Request
 	waiter  *waiter // nil: it has asked only once
 	asked   int     // times
+	failed  int     // of them without an answer
 	headed  time.Time
 	holding time.Time // since when others hold the money; zero: they do not
 	stalled time.Time // since when others hold the permits
@@ -118,13 +143,13 @@ func (w *wait) do(ctx context.Context) (*permit, error) {
 			l.lines.leave(w.waiter)
 		}
 	}()
-	if l.lines.any() {
+	if l.lines.any() && l.lines.waits(w.key()) {
 		if err := w.enter(ctx); err != nil {
 			return nil, err
 		}
 	}
 	for {
-		if err, back := l.store.outage(); err != nil {
+		if back, err := l.store.outage(); err != nil {
 			p, err := l.share.wait(ctx, w.ask, w.request, err, back)
 			if err != errBack {
 				return p, err
@@ -171,6 +196,9 @@ func (w *wait) ask1(ctx context.Context) (*permit, error) {
 			return nil, fmt.Errorf("redis: %w", err)
 		}
 		w.last = reply{}
+		if w.failed++; w.failed > 2*maxFailures { // others are answered
+			return nil, fmt.Errorf("redis: %w", err)
+		}
 		return nil, nil // it is asked again, for the same record, until Redis counts as down
 	}
 	s.worked()
@@ -215,6 +243,9 @@ func (w *wait) admitted(ctx context.Context, after time.Duration) (*permit, erro
 		}
 	}
 	s.counts.reserves.Add(1)
+	if n := w.last.n; len(n) > 4 {
+		w.limiter.notices.look(a.budgets, n[4:], s.now())
+	}
 	return p, nil
 }
 
@@ -279,10 +310,13 @@ func (w *wait) gaveUp(err error) error {
 	return &UnavailableError{Budget: w.ask.budgets[0].budget.Name, Err: err}
 }
 
+// key is that of the line in which the attempt waits.
+func (w *wait) key() string { return strings.Join(w.ask.keys[2:], "\n") }
+
 // enter has the attempt stand in line, and returns when it is at its head.
 func (w *wait) enter(ctx context.Context) error {
 	q := &w.limiter.lines
-	key := strings.Join(w.ask.keys[2:], "\n")
+	key := w.key()
 	if err := w.tooLate(key); err != nil {
 		return err
 	}
@@ -427,6 +461,12 @@ func (p *permit) Release(c limit.Count) {
 		o.change = a.change(c.Requests, c.Tokens)
 	} else {
 		p.local.release(c)
+	}
+	if p.learned != nil {
+		p.learned.Release(c)
+	}
+	if p.local == nil && !a.uses && !slices.ContainsFunc(o.change, func(n amounts) bool { return n != amounts{} }) {
+		return // it holds nothing, and was estimated exactly
 	}
 	if known || len(a.budgets) > 0 {
 		s.put(o)

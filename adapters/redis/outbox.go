@@ -137,7 +137,7 @@ func (s *Store) sendAll(ctx context.Context) {
 			return
 		}
 		for ctx.Err() == nil {
-			if err, back := s.outage(); err != nil {
+			if back, err := s.outage(); err != nil {
 				select {
 				case <-back:
 				case <-ctx.Done():

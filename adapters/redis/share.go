@@ -12,7 +12,7 @@ import (
 )
 
 // errBack ends a wait for this process's share: Redis is back.
-var errBack = errors.New("Redis is back")
+var errBack = errors.New("the server is back")
 
 // maxDebts is for how many buckets it is known what was taken from them while Redis was away.
 const maxDebts = 100_000
@@ -44,9 +44,9 @@ type localPermit struct {
 
 func newShare(s *Store, limits []policy.Limit, budgets []policy.Budget) *share {
 	n := s.config.Replicas
-	parts := make([]policy.Limit, len(limits))
-	for i, l := range limits {
-		parts[i] = partOf(l, n)
+	var parts []policy.Limit
+	for _, p := range plansOf(limits) {
+		parts = append(parts, partOf(p.limit, n))
 	}
 	var aside []policy.Budget
 	for _, b := range budgets {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +21,8 @@ import (
 
 // Config configures a [Store].
 type Config struct {
-	// Group names what shares limits and budgets: the replicas of one program, or several programs. All keys of a group are
-	// in one slot of a cluster. Default: "default". It must not contain braces.
+	// Group names what shares limits and budgets: the replicas of one program, or several programs that have the same ones. All
+	// keys of a group are in one slot of a cluster. Default: "default". It must not contain braces.
 	Group string
 
 	// Replicas is how many processes share the limits. While Redis cannot be reached, each of them has this part of every
@@ -101,9 +102,27 @@ func New(client redis.UniversalClient, c Config) (*Store, error) {
 		}
 		s.setDown(err)
 	}
+	s.checkMemory(ctx)
 	s.work.Go(func() { s.sendAll(ctx) })
 	s.work.Go(func() { s.tend(ctx) })
 	return s, nil
+}
+
+// checkMemory logs a warning if the server may evict keys.
+func (s *Store) checkMemory(ctx context.Context) {
+	if s.health.isDown() {
+		return
+	}
+	info := s.client.Info(ctx, "memory").Val()
+	evicts := func(line string) bool {
+		policy, ok := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:")
+		return ok && policy != "noeviction"
+	}
+	for line := range strings.Lines(info) {
+		if evicts(line) && !strings.Contains(info, "maxmemory:0\r") {
+			s.log.Warn("Redis may evict keys, and then forgets what was taken and spent: set its maxmemory-policy to noeviction", "group", s.config.Group)
+		}
+	}
 }
 
 // check checks the settings, and sets the defaults.
@@ -271,7 +290,7 @@ func (s *Store) setDown(err error) {
 }
 
 // Limiter returns a limiter that enforces the limits and budgets, together with all processes whose Stores have the same
-// group. It is a [limit.Spender], too. Give it to middleware.WithLimiter. An error names the field of a limit or budget that
+// group. It is a [*Limiter]. Give the method to middleware.WithLimiter. An error names the field of a limit or budget that
 // is not valid.
 //
 // What was taken and spent belongs to the name of a limit or budget; of a limit without a name, to its Match, Per and Tier and
@@ -286,6 +305,7 @@ func (s *Store) Limiter(limits []policy.Limit, budgets []policy.Budget) (limit.L
 		l.budgets = append(l.budgets, newBudgetPlan(b, s.config.BudgetShare))
 	}
 	l.share = newShare(s, limits, budgets)
+	l.learner = newLearner(limits)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limiters = append(s.limiters, l)

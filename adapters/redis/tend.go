@@ -48,9 +48,10 @@ func (s *Store) tendOnce(ctx context.Context) {
 		s.recover(ctx)
 		return
 	}
-	if err := s.hello(ctx); err != nil {
-		s.failed(ctx, err)
-		return
+	for err := s.hello(ctx); err != nil; err = s.hello(ctx) {
+		if s.failed(ctx, err); s.health.isDown() || ctx.Err() != nil {
+			return
+		}
 	}
 	s.worked()
 	if s.areClosed() && s.config.Ledger != nil {

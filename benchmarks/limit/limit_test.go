@@ -31,7 +31,7 @@ func TestProgram(t *testing.T) {
 	}
 	if !strings.Contains(notes.String(), "no figures of Redis") {
 		figures = append(figures, "redis_two_over_ping", "redis_full_over_ping", "redis_share_of_redis_rate")
-		names = append(names, "PING", "skinflint, 2 limits", "skinflint, everything", "redis_rate", "redis_rate, twice")
+		names = append(names, "PING", "skinflint, 2 limits", "skinflint, 2 limits, settled", "skinflint, everything", "redis_rate", "redis_rate, twice")
 	}
 	var got map[string]any
 	if err := json.Unmarshal(object.Bytes(), &got); err != nil {

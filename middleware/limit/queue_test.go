@@ -237,3 +237,47 @@ func TestWorkDoesNotGrowWithKeys(t *testing.T) {
 		})
 	}
 }
+
+// When a large attempt leaves the front of a line, a smaller one behind it that fits goes at once.
+func TestLeavingHeadLetsOthersGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal([]policy.Limit{{TokensPerMinute: 60, TokenBurst: 60}}, nil)
+		wait(t.Context(), l, tokens(40))
+		ctx, cancel := context.WithCancel(t.Context())
+		large, small := wait(ctx, l, tokens(50)), wait(t.Context(), l, tokens(10))
+		time.Sleep(time.Second)
+		cancel()
+		synctest.Wait()
+		if large.err == nil || !small.admitted() || small.took != time.Second {
+			t.Errorf("%+v, %+v", large, small)
+		}
+	})
+}
+
+// A place that is kept is given to others when it turns out that the attempt for which it is kept must wait for long.
+func TestKeptPlaceIsGivenToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal([]policy.Limit{named("a", policy.Limit{TokensPerMinute: 60, TokenBurst: 60}), named("b", policy.Limit{Concurrency: 1})}, nil)
+		holder := wait(t.Context(), l, tokens(60, "a"))
+		head := wait(t.Context(), l, tokens(30, "a", "b"))
+		for range 32 {
+			release(admit(t, l, "b"))
+		}
+		later := wait(t.Context(), l, request("b"))
+		if head.ended || later.ended {
+			t.Fatalf("%+v, %+v", head, later)
+		}
+		holder.permit.Release(limit.Count{Requests: 1, Tokens: limit.Tokens{Output: 600}})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if head.ended || !later.admitted() {
+			t.Errorf("%+v, %+v", head, later)
+		}
+		release(later.permit)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if !head.admitted() {
+			t.Errorf("%+v", head)
+		}
+	})
+}

@@ -8,7 +8,8 @@
 -- concurrency; and each budget: kind, 4 numbers of its window, cap, and how much may be spent before it refuses all but the
 -- cheapest tier, -1: any.
 --
--- Replies {0, now, wait, at} if it is granted: at is when it was, and the attempt may be sent after wait. {1, now, why, budget,
+-- Replies {0, now, wait, at, spent...} if it is granted: at is when it was, the attempt may be sent after wait, and spent is what is
+-- spent of each budget. {1, now, why, budget,
 -- spent, held, frees, limit, wait, full} if it is not: why is 0, or 4 spent, 5 held, 6 only the cheapest tier; limit is the one
 -- that opens last by time alone, and full is one whose permits are all out. {2, now}: budgets are closed. {3, now, state}: another
 -- version. {4, now}: the windows do not fit Redis's time. {5, now}: the attempt was cancelled. {6, now, state}: the data is not
@@ -145,5 +146,6 @@ end
 call('SET', KEYS[2], pack(1, now, now + wait, a[3], most, 0, 0, got[1] or ''), 'PX', a[7])
 if a[4] > 0 then call('ZADD', KEYS[last + 1], now + a[4], KEYS[2]) end
 reply = {0, now, wait, now}
+for k = 1, nb do reply[4 + k] = accounts[k][2] end
 if nb > 0 then return mark(KEYS[last], a[12], got[last], reply) end
 return reply
