@@ -37,6 +37,9 @@ func TestCounted(t *testing.T) {
 		{"without output", wire.Metering{WithoutOutput: true}, 0, billed, 1, limit.Tokens{Input: 960}},
 		{"reserved", wire.Metering{Reserves: true}, 500, billed, 1, limit.Tokens{Input: 960, Output: 500}},
 		{"reserved nothing", wire.Metering{Reserves: true}, 0, billed, 1, limit.Tokens{Input: 960, Output: 120}},
+		{"the larger one is the input", wire.Metering{Reserves: true, Larger: true}, 500, billed, 1, limit.Tokens{Input: 960}},
+		{"the larger one is reserved", wire.Metering{Reserves: true, Larger: true}, 1000, billed, 1, limit.Tokens{Input: 960, Output: 40}},
+		{"there is nothing larger", wire.Metering{Reserves: true, Larger: true}, 0, billed, 1, limit.Tokens{Input: 960, Output: 120}},
 		{"held", wire.Metering{Holds: true}, 500, billed, 1, limit.Tokens{Input: 960, Output: 120}},
 		{"partial", wire.Metering{}, 0, partial, 1, limit.Tokens{Input: 900, Output: 500}},
 	} {
