@@ -2,7 +2,7 @@
 -- Replies {0, now, spent, exposed, held}. {2, now}: budgets are closed. {3, now, state}: another version. {4, now}: the windows
 -- do not fit Redis's time.
 
-local a = cmsgpack.unpack(ARGV[1])
+local a = {cmsgpack.unpack(ARGV[1])}
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local state = redis.call('GET', KEYS[1])
