@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"text/tabwriter"
 
@@ -116,9 +117,9 @@ func (e *Explanation) explain(c *call) {
 	settings, list := c.rules.resolver.Explain(c.options, subject)
 	c.settings = &settings
 	e.Model, e.Stream, e.Skipped, e.Plan, e.Settings = c.wire.Model, c.wire.Stream, c.body.Skipped(), settings.Plan, list
-	for _, state := range c.rules.states() {
-		if state.Limit.Match.Matches(&subject, c.options.Tags()) {
-			e.Limits = append(e.Limits, describe(state))
+	for _, l := range c.rules.resolver.Limits() {
+		if l.Selects(&subject, settings.Plan.First(), c.options.Tags()) {
+			e.Limits = append(e.Limits, describe(c.stateOf(l, &subject)))
 		}
 	}
 	for _, b := range c.rules.resolver.Budgets() {
@@ -165,9 +166,24 @@ func (c *call) describeBudget(b *policy.Budget, s *policy.Subject) string {
 	return state.String()
 }
 
+// stateOf returns how a limit of the call stands.
+func (c *call) stateOf(l policy.Limit, s *policy.Subject) limit.State {
+	per := l.Dimensions()
+	state := limit.State{Limit: l, Key: policy.KeyText(per, policy.KeyOf(per, s, c.settings.Plan.First(), c.keyName(), c.options.Tags()))}
+	for _, known := range c.rules.states() {
+		if known.Key == state.Key && reflect.DeepEqual(known.Limit, l) {
+			state = known
+		}
+	}
+	return state
+}
+
 // describe returns the text of a limit and, if all its permits are held, of those who hold them.
 func describe(s limit.State) string {
 	text := limit.Describe(s.Limit)
+	if s.Key != "" {
+		text += " (" + s.Key + ")"
+	}
 	if s.Limit.Concurrency == 0 || s.Busy < s.Limit.Concurrency {
 		return text
 	}

@@ -109,7 +109,7 @@ var budgetKeys = []Key[Budget]{
 	},
 	{
 		Name: "per", Field: "Per", Example: `["tag:tenant"]`,
-		Doc: "a budget for each value of these, as in a limit",
+		Doc: "a budget for each value of these, as in a limit; without key",
 		At:  func(b *Budget) any { return &b.Per },
 	},
 	{

@@ -26,44 +26,54 @@ var testZones = []string{"UTC", "America/Los_Angeles", "Europe/Berlin", "America
 // A window contains the time that it was asked for, and the next one begins where it ends.
 func TestWindowsTile(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 3))
-	longest := map[Period]time.Duration{EveryMinute: time.Minute, EveryHour: time.Hour, EveryDay: 49 * time.Hour, EveryWeek: 8 * 24 * time.Hour, EveryMonth: 32 * 24 * time.Hour}
 	for _, name := range testZones {
 		loc := zone(t, name)
-		var times []time.Time
+		times := aroundChanges(loc)
 		for range 300 {
 			times = append(times, time.Unix(random.Int64N(180*365*86_400)-100*365*86_400, random.Int64N(1e9)).In(loc)) // 1870 to 2050
 		}
-		// Around each change of the clocks.
-		const day = 24 * 60 * 60
-		for at := times[0].AddDate(1870-times[0].Year(), 0, 0).Unix(); at < 70*365*day; at += day {
-			if offsetAt(at, loc) == offsetAt(at+day, loc) {
-				continue
-			}
-			change := time.Unix(changeAfter(at, at+day, loc), 0).In(loc)
-			for _, d := range []time.Duration{-25 * time.Hour, -time.Hour, -time.Second, -1, 0, 1, time.Minute, 59 * time.Minute, time.Hour, 24 * time.Hour} {
-				times = append(times, change.Add(d))
-			}
-		}
 		for _, p := range periods {
 			for _, at := range times {
-				from, until := p.WindowAt(at)
-				if from.After(at) || !until.After(at) || until.Sub(from) > longest[p] {
-					t.Fatalf("%s, every %s: %v is not within [%v, %v)", name, p, at, from, until)
-				}
-				if f, u := p.WindowAt(from); !f.Equal(from) || !u.Equal(until) {
-					t.Fatalf("%s, every %s: the window of %v is [%v, %v), and at its start [%v, %v)", name, p, at, from, until, f, u)
-				}
-				if f, u := p.WindowAt(until.Add(-1)); !f.Equal(from) || !u.Equal(until) {
-					t.Fatalf("%s, every %s: the window of %v is [%v, %v), and at its end [%v, %v)", name, p, at, from, until, f, u)
-				}
-				if f, _ := p.WindowAt(until); !f.Equal(until) {
-					t.Fatalf("%s, every %s: after [%v, %v) comes a window from %v", name, p, from, until, f)
-				}
-				if f, u := p.WindowAt(from.Add(-1)); !u.Equal(from) || !f.Before(from) {
-					t.Fatalf("%s, every %s: before [%v, %v) comes [%v, %v)", name, p, from, until, f, u)
-				}
+				checkWindow(t, p, at)
 			}
 		}
+	}
+}
+
+// aroundChanges returns times around each change of the clocks from 1870 to 2040.
+func aroundChanges(loc *time.Location) (times []time.Time) {
+	const day = 24 * 60 * 60
+	for at := int64(-100 * 365 * day); at < 70*365*day; at += day {
+		if offsetAt(at, loc) == offsetAt(at+day, loc) {
+			continue
+		}
+		change := time.Unix(changeAfter(at, at+day, loc), 0).In(loc)
+		for _, d := range []time.Duration{-25 * time.Hour, -time.Hour, -time.Second, -1, 0, 1, time.Minute, 59 * time.Minute, time.Hour, 24 * time.Hour} {
+			times = append(times, change.Add(d))
+		}
+	}
+	return times
+}
+
+var longest = map[Period]time.Duration{EveryMinute: time.Minute, EveryHour: time.Hour, EveryDay: 49 * time.Hour, EveryWeek: 8 * 24 * time.Hour, EveryMonth: 32 * 24 * time.Hour}
+
+// checkWindow checks the window of a time, and those beside it.
+func checkWindow(t *testing.T, p Period, at time.Time) {
+	t.Helper()
+	from, until := p.WindowAt(at)
+	if from.After(at) || !until.After(at) || until.Sub(from) > longest[p] {
+		t.Fatalf("%s, every %s: %v is not within [%v, %v)", at.Location(), p, at, from, until)
+	}
+	for _, same := range []time.Time{from, until.Add(-1)} {
+		if f, u := p.WindowAt(same); !f.Equal(from) || !u.Equal(until) {
+			t.Fatalf("%s, every %s: the window of %v is [%v, %v), and that of %v [%v, %v)", at.Location(), p, at, from, until, same, f, u)
+		}
+	}
+	if f, _ := p.WindowAt(until); !f.Equal(until) {
+		t.Fatalf("%s, every %s: after [%v, %v) comes a window from %v", at.Location(), p, from, until, f)
+	}
+	if f, u := p.WindowAt(from.Add(-1)); !u.Equal(from) || !f.Before(from) {
+		t.Fatalf("%s, every %s: before [%v, %v) comes [%v, %v)", at.Location(), p, from, until, f, u)
 	}
 }
 

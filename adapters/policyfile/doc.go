@@ -71,7 +71,7 @@
 //	  - {name: all, every: month, zone: Europe/Berlin, cap_usd: "500"}
 //	  - match: {tags: {job: nightly}}
 //	    name: nightly                    # Name: how errors, logs and a shared store name it; needed
-//	    per: ["tag:tenant"]              # Per: a budget for each value of these, as in a limit
+//	    per: ["tag:tenant"]              # Per: a budget for each value of these, as in a limit; without key
 //	    window: 24h                      # Window: counts what was spent within this time until now: 1m to 8784h
 //	    # every: month                   # Every: in place of window, starts anew with each minute, hour, day, week or month
 //	    # zone: Europe/Berlin            # Zone: where the day, week or month of every begins; else UTC

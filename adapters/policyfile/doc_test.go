@@ -117,7 +117,7 @@ func setExamples[T any](t *testing.T, keys []policy.Key[T], v *T, except ...stri
 		case *price.Pico:
 			*at, err = price.ParseUSD(strings.Trim(k.Example, `"`))
 		case *[]string:
-			for _, word := range strings.Split(strings.Trim(k.Example, "[]"), ", ") {
+			for word := range strings.SplitSeq(strings.Trim(k.Example, "[]"), ", ") {
 				*at = append(*at, strings.Trim(word, `"`))
 			}
 		default: // a word

@@ -208,7 +208,7 @@ func (a *ask) reserveArg(want string, acked, seq int64, how reserving, now time.
 		}
 		p.ints(b.cap, only)
 	}
-	return p.bytes()
+	return p.b
 }
 
 // reserve packs a limit.

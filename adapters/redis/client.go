@@ -1,9 +1,9 @@
 package redis
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -40,13 +40,6 @@ func Options(addrs ...string) *redis.UniversalOptions {
 	}
 }
 
-// Ping returns an error if the server of a client does not answer.
-func ping(ctx context.Context, client redis.UniversalClient) error {
-	ctx, stop := context.WithTimeout(ctx, dialTimeout+callTimeout)
-	defer stop()
-	return client.Ping(ctx).Err()
-}
-
 // checkClient returns an error that names the first option with which a client would repeat a command or wait for too long.
 // A client of another type, such as a wrapper, is not examined.
 func checkClient(client redis.UniversalClient) error {
@@ -66,6 +59,18 @@ func checkClient(client redis.UniversalClient) error {
 		return errors.New("redis: the client is a Ring: it moves keys between servers when one is down, and limits and budgets would start anew; use one server, Sentinel or Cluster")
 	}
 	return nil
+}
+
+// connections returns how many scripts can be under way at once, of a client that has one connection more.
+func connections(client redis.UniversalClient) int {
+	n := 10 * runtime.GOMAXPROCS(0)
+	switch c := client.(type) {
+	case *redis.Client:
+		n = c.Options().PoolSize
+	case *redis.ClusterClient:
+		n = c.Options().PoolSize
+	}
+	return max(1, n-1)
 }
 
 type clientOptions struct {

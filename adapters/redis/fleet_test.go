@@ -226,16 +226,7 @@ func TestOutage(t *testing.T) {
 			before := newRequest(0)
 			early := mustWait(t, l, before)
 			stop(t, server, hang)
-			begin := time.Now()
-			r := newRequest(dollar)
-			r.Tags = map[string]string{"paid": "yes"}
-			var unknown *redis.UnavailableError
-			if _, err := l.Wait(t.Context(), r); !errors.As(err, &unknown) || unknown.Budget != "b" {
-				t.Errorf("%v, want a refusal because it is not known what is left", err)
-			}
-			if took := time.Since(begin); took > 1500*time.Millisecond {
-				t.Errorf("the refusal took %v", took)
-			}
+			refusesMoney(t, l)
 			early.Release(limit.Count{Requests: 1})
 			var held []limit.Permit
 			for range 2 { // half of 4
@@ -254,30 +245,7 @@ func TestOutage(t *testing.T) {
 			start(t, server, hang)
 			eventually(t, "Redis is back", func() bool { return !store.Stats().Down })
 			store.Flush(t.Context())
-			// Of the burst of 20, 11 are used; of the permits, the one that is still held.
-			n, permits := 0, 0
-			for {
-				r := newRequest(0)
-				r.Deadline = time.Now().Add(100 * time.Millisecond)
-				p, err := l.Wait(t.Context(), r)
-				if err != nil {
-					break
-				}
-				if n++; n <= 3 {
-					permits++
-				} else {
-					p.Release(limit.Count{Requests: 1})
-				}
-				if permits == 3 && n == 3 {
-					over := newRequest(0)
-					over.Deadline = time.Now().Add(30 * time.Millisecond)
-					if _, err := l.Wait(t.Context(), over); err == nil {
-						t.Error("a fifth permit")
-					}
-					held[1].Release(limit.Count{Requests: 1})
-				}
-			}
-			if n < 8 || n > 13 {
+			if n := admittedAtOnce(t, l, held[1]); n < 8 || n > 13 {
 				t.Errorf("%d were admitted after the outage, want about 9", n)
 			}
 			if s := store.Stats(); s.Downs != 1 || s.Local != 10 || s.Refused < 1 || s.Losses != 0 {
@@ -287,6 +255,46 @@ func TestOutage(t *testing.T) {
 				t.Errorf("logged %d times down, %d times up:\n%s", down, up, log.text.String())
 			}
 		})
+	}
+}
+
+// refusesMoney expects that an attempt which costs money is refused soon, because it is not known what is left.
+func refusesMoney(t *testing.T, l limit.Limiter) {
+	t.Helper()
+	begin := time.Now()
+	r := newRequest(dollar)
+	r.Tags = map[string]string{"paid": "yes"}
+	var unknown *redis.UnavailableError
+	if _, err := l.Wait(t.Context(), r); !errors.As(err, &unknown) || unknown.Budget != "b" {
+		t.Errorf("%v, want a refusal because it is not known what is left", err)
+	}
+	if took := time.Since(begin); took > 1500*time.Millisecond {
+		t.Errorf("the refusal took %v", took)
+	}
+}
+
+// admittedAtOnce returns how many attempts are admitted without a wait: of a burst of 20, 11 are used. Of the 4 permits, one is
+// still held.
+func admittedAtOnce(t *testing.T, l limit.Limiter, held limit.Permit) (n int) {
+	t.Helper()
+	for {
+		r := newRequest(0)
+		r.Deadline = time.Now().Add(100 * time.Millisecond)
+		p, err := l.Wait(t.Context(), r)
+		if err != nil {
+			return n
+		}
+		if n++; n > 3 {
+			p.Release(limit.Count{Requests: 1})
+		}
+		if n == 3 {
+			over := newRequest(0)
+			over.Deadline = time.Now().Add(30 * time.Millisecond)
+			if _, err := l.Wait(t.Context(), over); err == nil {
+				t.Error("a fifth permit")
+			}
+			held.Release(limit.Count{Requests: 1})
+		}
 	}
 }
 

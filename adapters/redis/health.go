@@ -14,7 +14,8 @@ const maxFailures = 3
 // health is whether Redis can be reached. The Store's lock guards it, except for down.
 type health struct {
 	down     atomic.Bool
-	failures atomic.Int32 // in a row
+	failures atomic.Int32 // in a row, each of a script that was sent after the one before had failed
+	failed   atomic.Int64 // when the last of them did, in Unix nanoseconds
 	since    time.Time
 	err      error
 	back     chan struct{} // closed when Redis is back
@@ -52,13 +53,23 @@ func (h *health) setUp() time.Duration {
 	return time.Since(h.since)
 }
 
-// failed notes that a script failed. One that failed because the caller's own context is done says nothing about Redis.
-func (s *Store) failed(ctx context.Context, err error) {
+// failed notes that a script failed that was sent at a time. One that failed because the caller's own context is done says nothing
+// about Redis, and those that were under way together fail together: they count as one.
+func (s *Store) failed(ctx context.Context, sent time.Time, err error) {
 	var version *VersionError
-	if ctx.Err() != nil || errors.As(err, &version) {
+	switch {
+	case errors.As(err, &version):
+		return
+	case ctx.Err() != nil:
+		s.health.tendNow() // Redis may hang, and no caller may be patient enough to find out
 		return
 	}
-	if s.health.failures.Add(1) >= maxFailures {
+	h := &s.health
+	last := h.failed.Load()
+	if sent.UnixNano() < last || !h.failed.CompareAndSwap(last, time.Now().UnixNano()) {
+		return
+	}
+	if h.failures.Add(1) >= maxFailures {
 		s.setDown(err)
 	}
 }
@@ -70,8 +81,8 @@ func (s *Store) worked() {
 	}
 }
 
-// outage returns why Redis counts as down, and what is closed when it is back; nil if it does not.
-func (s *Store) outage() (err error, back <-chan struct{}) {
+// outage returns what is closed when Redis is back, and why it counts as down; nil if it does not.
+func (s *Store) outage() (back <-chan struct{}, err error) {
 	if !s.health.isDown() {
 		return nil, nil
 	}
@@ -80,8 +91,11 @@ func (s *Store) outage() (err error, back <-chan struct{}) {
 	if !s.health.isDown() {
 		return nil, nil
 	}
-	return fmt.Errorf("Redis has not answered for %v: %w", time.Since(s.health.since).Round(time.Millisecond), s.health.err), s.health.back
+	return s.health.back, fmt.Errorf("no answer from Redis for %v: %w", time.Since(s.health.since).Round(time.Millisecond), s.health.err)
 }
 
+// errDown says that Redis has not been asked, because it counts as down.
+var errDown = errors.New("not asked")
+
 // errClosed is why budgets are closed when Redis has no data about them.
-var errClosed = errors.New("Redis does not know what was spent, because it is new or has lost data: call Store.Rebuild, or set Config.Ledger")
+var errClosed = errors.New("what was spent is not known to Redis, because it is new or has lost data: call Store.Rebuild, or set Config.Ledger")

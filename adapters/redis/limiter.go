@@ -31,7 +31,7 @@ const (
 	pollLast  = 250 * time.Millisecond
 )
 
-// A Limiter is made by [Store.Limiter]. It is a [limit.Limiter] and a [limit.Spender].
+// A Limiter is made by [Store.Limiter]. It is a [limit.Limiter], a [limit.Spender] and a [limit.Learner].
 type Limiter struct {
 	store   *Store
 	limits  []*limitPlan
@@ -39,11 +39,14 @@ type Limiter struct {
 	lines   lines
 	share   *share
 	needs   limit.Needs
+	learner *limit.Local // of the limits that learn; nil if none does
+	notices notices
 }
 
 var (
 	_ limit.Limiter = (*Limiter)(nil)
 	_ limit.Spender = (*Limiter)(nil)
+	_ limit.Learner = (*Limiter)(nil)
 )
 
 // A permit is held by an attempt that was admitted.
@@ -53,14 +56,36 @@ type permit struct {
 	local    *localPermit // if this process's share admitted it
 	adopted  bool         // Redis has been told, or will be
 	since    time.Time
+	learned  limit.Permit // of the limits that learn; nil if none matches
 	released atomic.Bool
 }
 
 // Wait implements [limit.Limiter].
 //
-// While Redis cannot be reached, this process's share of the limits admits attempts. Attempts that a budget matches are then
-// refused with an [UnavailableError], unless a part of the budgets is set aside: see [Config.BudgetShare].
+// While Redis cannot be reached, this process's share of the limits admits attempts. Attempts that a budget matches then wait for
+// as long as they may wait for money, and are refused with an [UnavailableError], unless a part of the budgets is set aside: see
+// [Config.BudgetShare].
 func (l *Limiter) Wait(ctx context.Context, r *limit.Request) (limit.Permit, error) {
+	learned, err := l.waitLearned(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	p, err := l.wait(ctx, r)
+	switch {
+	case err != nil:
+		if learned != nil {
+			learned.Release(limit.Count{})
+		}
+		return nil, err
+	case p != nil:
+		p.learned = learned
+		return p, nil
+	}
+	return learned, nil
+}
+
+// wait waits for what the processes share. It returns nil if nothing matches.
+func (l *Limiter) wait(ctx context.Context, r *limit.Request) (*permit, error) {
 	a := l.newAsk(r)
 	if a == nil {
 		return nil, nil
@@ -104,6 +129,7 @@ type wait struct {
 	request *limit.Request
 	waiter  *waiter // nil: it has asked only once
 	asked   int     // times
+	failed  int     // of them without an answer
 	headed  time.Time
 	holding time.Time // since when others hold the money; zero: they do not
 	stalled time.Time // since when others hold the permits
@@ -118,14 +144,20 @@ func (w *wait) do(ctx context.Context) (*permit, error) {
 			l.lines.leave(w.waiter)
 		}
 	}()
-	if l.lines.any() {
+	if l.lines.any() && l.lines.waits(w.key()) {
 		if err := w.enter(ctx); err != nil {
 			return nil, err
 		}
 	}
 	for {
-		if err, back := l.store.outage(); err != nil {
-			p, err := l.share.wait(ctx, w.ask, w.request, err, back)
+		if back, err := l.store.outage(); err != nil {
+			if len(w.ask.budgets) > 0 && l.store.config.BudgetShare == 0 {
+				if err := w.awaitRedis(ctx, back, err); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			p, err := l.share.wait(ctx, w.ask, w.request, back)
 			if err != errBack {
 				return p, err
 			}
@@ -146,6 +178,30 @@ func (w *wait) do(ctx context.Context) (*permit, error) {
 	}
 }
 
+// awaitRedis waits until Redis is back, for as long as the attempt may wait for money.
+func (w *wait) awaitRedis(ctx context.Context, back <-chan struct{}, outage error) error {
+	if w.holding.IsZero() {
+		w.holding = time.Now()
+	}
+	left := w.request.MaxWait - time.Since(w.holding)
+	if d := w.request.Deadline; !d.IsZero() {
+		left = min(left, rest(d))
+	}
+	t := time.NewTimer(max(0, left))
+	defer t.Stop()
+	if left > 0 {
+		select {
+		case <-back:
+			return nil
+		case <-t.C:
+		case <-ctx.Done():
+			outage = context.Cause(ctx)
+		}
+	}
+	w.limiter.store.counts.refused.Add(1)
+	return &UnavailableError{Budget: w.ask.budgets[0].budget.Name, Err: outage}
+}
+
 // ask1 asks Redis once. It returns neither a permit nor an error if the attempt must wait.
 func (w *wait) ask1(ctx context.Context) (*permit, error) {
 	s, a := w.limiter.store, w.ask
@@ -160,9 +216,12 @@ func (w *wait) ask1(ctx context.Context) (*permit, error) {
 		return a.reserveArg(want, acked, seq, how, now)
 	})
 	w.asked++
+	if err == errDown {
+		w.last = reply{}
+		return nil, nil
+	}
 	if err != nil {
 		a.unsure = true
-		s.failed(ctx, err)
 		var version *VersionError
 		switch {
 		case ctx.Err() != nil:
@@ -171,9 +230,11 @@ func (w *wait) ask1(ctx context.Context) (*permit, error) {
 			return nil, fmt.Errorf("redis: %w", err)
 		}
 		w.last = reply{}
+		if w.failed++; w.failed > 2*maxFailures { // others are answered
+			return nil, fmt.Errorf("redis: %w", err)
+		}
 		return nil, nil // it is asked again, for the same record, until Redis counts as down
 	}
-	s.worked()
 	w.last = r
 	switch r.code() {
 	case replyDone:
@@ -215,6 +276,9 @@ func (w *wait) admitted(ctx context.Context, after time.Duration) (*permit, erro
 		}
 	}
 	s.counts.reserves.Add(1)
+	if n := w.last.n; len(n) > 4 {
+		w.limiter.notices.look(a.budgets, n[4:], s.now())
+	}
 	return p, nil
 }
 
@@ -279,10 +343,13 @@ func (w *wait) gaveUp(err error) error {
 	return &UnavailableError{Budget: w.ask.budgets[0].budget.Name, Err: err}
 }
 
+// key is that of the line in which the attempt waits.
+func (w *wait) key() string { return strings.Join(w.ask.keys[2:], "\n") }
+
 // enter has the attempt stand in line, and returns when it is at its head.
 func (w *wait) enter(ctx context.Context) error {
 	q := &w.limiter.lines
-	key := strings.Join(w.ask.keys[2:], "\n")
+	key := w.key()
 	if err := w.tooLate(key); err != nil {
 		return err
 	}
@@ -427,6 +494,9 @@ func (p *permit) Release(c limit.Count) {
 		o.change = a.change(c.Requests, c.Tokens)
 	} else {
 		p.local.release(c)
+	}
+	if p.learned != nil {
+		p.learned.Release(c)
 	}
 	if known || len(a.budgets) > 0 {
 		s.put(o)

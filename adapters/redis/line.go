@@ -150,6 +150,13 @@ func (q *lines) before(key string) (n amounts, some bool) {
 	return l.ahead, true
 }
 
+// waits reports whether someone waits in a line.
+func (q *lines) waits(key string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.byKey[key] != nil
+}
+
 // any reports whether someone waits.
 func (q *lines) any() bool {
 	q.mu.Lock()

@@ -26,11 +26,10 @@ const (
 type op struct {
 	*ask
 	mode          int64
-	at            int64        // when the money was spent, in Unix microseconds; 0: now
-	cost, exposed int64        // nanodollars
-	change        []amounts    // of each limit, above what was taken; nil: none
-	permits       bool         // gives them back
-	done          chan<- error // if not nil, gets what became of it
+	at            int64     // when the money was spent, in Unix microseconds; 0: now
+	cost, exposed int64     // nanodollars
+	change        []amounts // of each limit, above what was taken; nil: none
+	permits       bool      // gives them back
 }
 
 // amountsOfRow returns what a row counts for in budgets, if so much was held for it: all, and the part that may not have been
@@ -106,7 +105,7 @@ func (o *op) settleArg(want string, acked, seq int64, now time.Time) []byte {
 	for i := range o.budgets {
 		o.budgets[i].window(&p, now)
 	}
-	return p.bytes()
+	return p.b
 }
 
 // longest returns how long a row may matter that a bill can replace.

@@ -137,7 +137,7 @@ func (s *Store) sendAll(ctx context.Context) {
 			return
 		}
 		for ctx.Err() == nil {
-			if err, back := s.outage(); err != nil {
+			if back, err := s.outage(); err != nil {
 				select {
 				case <-back:
 				case <-ctx.Done():
@@ -177,10 +177,15 @@ func (s *Store) exec(ctx context.Context, ops []*op) (again, parked []*op, ok bo
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	var failure error
+	loaded := make(map[*redis.Script]error, 1)
 	for i, o := range ops {
 		r, err := replyOf(cmds[i].Result())
 		if isNoScript(err) {
-			if err = o.script().Load(ctx, s.client).Err(); err == nil {
+			script := o.script()
+			if _, ok := loaded[script]; !ok {
+				loaded[script] = script.Load(ctx, s.client).Err()
+			}
+			if err = loaded[script]; err == nil {
 				again = append(again, o)
 				continue
 			}
@@ -198,7 +203,7 @@ func (s *Store) exec(ctx context.Context, ops []*op) (again, parked []*op, ok bo
 		}
 	}
 	if failure != nil {
-		s.failed(ctx, failure)
+		s.failed(ctx, before, failure)
 	} else {
 		s.worked()
 	}

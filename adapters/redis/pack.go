@@ -2,19 +2,15 @@ package redis
 
 import "encoding/binary"
 
-// A packer makes the argument of a script: an array of numbers and texts, in MessagePack, which a script reads with a single
-// call. The zero packer is empty.
-type packer struct {
-	b []byte
-	n int // values so far
-}
+// A packer makes the argument of a script: numbers and texts, in MessagePack, one after the other. A script reads them with a
+// single call. The zero packer is empty.
+type packer struct{ b []byte }
 
 // newPacker returns a packer with room for the values of a usual attempt.
-func newPacker() packer { return packer{b: make([]byte, 3, 320)} }
+func newPacker() packer { return packer{make([]byte, 0, 320)} }
 
 func (p *packer) ints(values ...int64) {
 	for _, v := range values {
-		p.n++
 		switch {
 		case v >= 0 && v < 128:
 			p.b = append(p.b, byte(v))
@@ -27,7 +23,6 @@ func (p *packer) ints(values ...int64) {
 }
 
 func (p *packer) text(s string) {
-	p.n++
 	switch {
 	case len(s) < 32:
 		p.b = append(p.b, 0xa0|byte(len(s)))
@@ -37,13 +32,6 @@ func (p *packer) text(s string) {
 		p.b = binary.BigEndian.AppendUint16(append(p.b, 0xda), uint16(len(s)))
 	}
 	p.b = append(p.b, s...)
-}
-
-// bytes returns the array.
-func (p *packer) bytes() []byte {
-	p.b[0] = 0xdc
-	binary.BigEndian.PutUint16(p.b[1:], uint16(p.n))
-	return p.b
 }
 
 // size returns how many bytes the first number of b takes; 0 if it is none.

@@ -94,16 +94,19 @@ func newLimitPlan(l policy.Limit) *limitPlan {
 	return p
 }
 
-// plansOf returns the plans of limits. Limits without a name that differ only in their figures are told apart by their order.
+// plansOf returns the plans of the limits that have figures. Limits without a name that differ only in their figures are told apart by their order.
 func plansOf(limits []policy.Limit) []*limitPlan {
-	plans := make([]*limitPlan, len(limits))
+	var plans []*limitPlan
 	seen := make(map[string]int)
-	for i, l := range limits {
+	for _, l := range limits {
 		p := newLimitPlan(l)
+		if len(p.rates) == 0 && !p.daily && l.Concurrency == 0 {
+			continue // it only learns
+		}
 		if seen[p.id]++; seen[p.id] > 1 {
 			p.id += "." + strconv.Itoa(seen[p.id])
 		}
-		plans[i] = p
+		plans = append(plans, p)
 	}
 	return plans
 }

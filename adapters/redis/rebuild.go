@@ -251,12 +251,12 @@ func (b *rebuilder) parts(row *ledger.Row) (parts []*[2]int64) {
 func (b *rebuilder) write(ctx context.Context) error {
 	s := b.store
 	for _, sum := range b.sums {
-		p := packer{b: make([]byte, 3)}
+		p := packer{}
 		sum.ask.window(&p, s.now())
 		for at, part := range sum.parts {
 			p.ints(at, part[0], part[1])
 		}
-		if err := mine(s.rebuildStep(ctx, "budget", b.token, []string{s.keyState, sum.ask.key, sum.ask.slices}, p.bytes())); err != nil {
+		if err := mine(s.rebuildStep(ctx, "budget", b.token, []string{s.keyState, sum.ask.key, sum.ask.slices}, p.b)); err != nil {
 			return err
 		}
 		if err := b.keep(ctx); err != nil {
@@ -265,13 +265,13 @@ func (b *rebuilder) write(ctx context.Context) error {
 	}
 	const most = 500
 	keys := []string{s.keyState}
-	p := packer{b: make([]byte, 3)}
+	p := packer{}
 	flush := func() error {
 		if len(keys) == 1 {
 			return nil
 		}
-		err := mine(s.rebuildStep(ctx, "records", b.token, keys, p.bytes()))
-		keys, p = keys[:1], packer{b: make([]byte, 3)}
+		err := mine(s.rebuildStep(ctx, "records", b.token, keys, p.b))
+		keys, p = keys[:1], packer{}
 		if err == nil {
 			err = b.keep(ctx)
 		}
@@ -338,3 +338,27 @@ func (s *Store) forgetBudgets(ctx context.Context) error {
 func globEscape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s)
 }
+
+// Since implements what a Stack asks of its limiter at its start: from when on it needs the rows of the ledger. It reports false
+// if it needs none, because Redis knows what was spent, or [Config.Ledger] is set.
+func (l *Limiter) Since(time.Time) (since time.Time, ok bool) {
+	s := l.store
+	if len(l.budgets) == 0 || s.config.Ledger != nil || !s.areClosed() {
+		return time.Time{}, false
+	}
+	return s.Since(), true
+}
+
+// Load implements the other half: it is [Store.Rebuild] with the rows of the Stack's own ledger, which must have those of all
+// replicas. While Redis is away, Load does nothing, and budgets remain closed until Rebuild.
+func (l *Limiter) Load(rows iter.Seq2[ledger.Row, error]) error {
+	if l.store.health.isDown() {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(context.Background(), loadTime)
+	defer stop()
+	return l.store.Rebuild(ctx, rows)
+}
+
+// loadTime is how long reading the ledger may take at the start of a Stack.
+const loadTime = 5 * time.Minute

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -87,8 +86,6 @@ func isConfigError(err error) bool {
 	}
 	return false
 }
-
-var errNoReply = errors.New("no reply")
 
 // splitState returns the parts of a group's state: "VERSION ok DATA", or "VERSION WORD ..." if budgets are closed.
 func splitState(state string) (version, word, data string) {

@@ -12,7 +12,7 @@ import (
 )
 
 // errBack ends a wait for this process's share: Redis is back.
-var errBack = errors.New("Redis is back")
+var errBack = errors.New("the server is back")
 
 // maxDebts is for how many buckets it is known what was taken from them while Redis was away.
 const maxDebts = 100_000
@@ -44,9 +44,9 @@ type localPermit struct {
 
 func newShare(s *Store, limits []policy.Limit, budgets []policy.Budget) *share {
 	n := s.config.Replicas
-	parts := make([]policy.Limit, len(limits))
-	for i, l := range limits {
-		parts[i] = partOf(l, n)
+	var parts []policy.Limit
+	for _, p := range plansOf(limits) {
+		parts = append(parts, partOf(p.limit, n))
 	}
 	var aside []policy.Budget
 	for _, b := range budgets {
@@ -82,12 +82,7 @@ func part(figure, n int64) int64 {
 }
 
 // wait returns when the share admits the attempt. It fails with errBack if Redis is back.
-func (h *share) wait(ctx context.Context, a *ask, r *limit.Request, outage error, back <-chan struct{}) (*permit, error) {
-	s := h.store
-	if len(a.budgets) > 0 && s.config.BudgetShare == 0 {
-		s.counts.refused.Add(1)
-		return nil, &UnavailableError{Budget: a.budgets[0].budget.Name, Err: outage}
-	}
+func (h *share) wait(ctx context.Context, a *ask, r *limit.Request, back <-chan struct{}) (*permit, error) {
 	waiting, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {

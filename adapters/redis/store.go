@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +21,8 @@ import (
 
 // Config configures a [Store].
 type Config struct {
-	// Group names what shares limits and budgets: the replicas of one program, or several programs. All keys of a group are
-	// in one slot of a cluster. Default: "default". It must not contain braces.
+	// Group names what shares limits and budgets: the replicas of one program, or several programs that have the same ones. All
+	// keys of a group are in one slot of a cluster. Default: "default". It must not contain braces.
 	Group string
 
 	// Replicas is how many processes share the limits. While Redis cannot be reached, each of them has this part of every
@@ -54,6 +55,7 @@ type Store struct {
 
 	prefix, keyState, keyLeases, keySeq, keyProbe string
 
+	slots  chan struct{} // one for each script under way: more would only wait for a connection
 	counts counts
 	calls  atomic.Int64 // that had no name
 	offset atomic.Int64 // Redis's clock less this process's, in microseconds
@@ -86,7 +88,7 @@ func New(client redis.UniversalClient, c Config) (*Store, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, config: c, log: c.Logger, id: rand.Text()[:16], live: make(map[*permit]struct{})}
+	s := &Store{client: client, config: c, log: c.Logger, id: rand.Text()[:16], live: make(map[*permit]struct{}), slots: make(chan struct{}, connections(client))}
 	s.prefix, _ = prefix(c.Group)
 	s.keyState, s.keyLeases, s.keySeq, s.keyProbe = s.prefix+keyState, s.prefix+keyLeases, s.prefix+keySeq+s.id, s.prefix+keyProbe
 	s.outbox.init()
@@ -101,9 +103,27 @@ func New(client redis.UniversalClient, c Config) (*Store, error) {
 		}
 		s.setDown(err)
 	}
+	s.checkMemory(ctx)
 	s.work.Go(func() { s.sendAll(ctx) })
 	s.work.Go(func() { s.tend(ctx) })
 	return s, nil
+}
+
+// checkMemory logs a warning if the server may evict keys.
+func (s *Store) checkMemory(ctx context.Context) {
+	if s.health.isDown() {
+		return
+	}
+	info := s.client.Info(ctx, "memory").Val()
+	evicts := func(line string) bool {
+		policy, ok := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:")
+		return ok && policy != "noeviction"
+	}
+	for line := range strings.Lines(info) {
+		if evicts(line) && !strings.Contains(info, "maxmemory:0\r") {
+			s.log.Warn("Redis may evict keys, and then forgets what was taken and spent: set its maxmemory-policy to noeviction", "group", s.config.Group)
+		}
+	}
 }
 
 // check checks the settings, and sets the defaults.
@@ -162,16 +182,27 @@ func (s *Store) now() time.Time {
 	return time.Now().Add(time.Duration(s.offset.Load()) * time.Microsecond)
 }
 
-// run runs a script that takes or settles: it makes the argument with what is known of the group's state, and again if that has
-// changed.
+// run runs a script that takes: it makes the argument with what is known of the group's state, and again if that has changed. It
+// fails with errDown if Redis counts as down when it is its turn.
 func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, budgets bool, arg func(want string, acked, seq int64, now time.Time) []byte) (reply, error) {
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return reply{}, context.Cause(ctx)
+	}
+	defer func() { <-s.slots }()
+	if s.health.isDown() {
+		return reply{}, errDown
+	}
 	for tries := 0; ; tries++ {
 		want, acked, seq := s.known(budgets)
 		before := time.Now()
 		r, err := s.runScript(ctx, script, keys, arg(want, acked, seq, s.now()))
 		if err != nil {
+			s.failed(ctx, before, err)
 			return r, err
 		}
+		s.worked()
 		again, err := s.learn(&r, before, want, seq)
 		if err != nil || !again || tries == 3 {
 			return r, err
@@ -271,7 +302,7 @@ func (s *Store) setDown(err error) {
 }
 
 // Limiter returns a limiter that enforces the limits and budgets, together with all processes whose Stores have the same
-// group. It is a [limit.Spender], too. Give it to middleware.WithLimiter. An error names the field of a limit or budget that
+// group. It is a [*Limiter]. Give the method to middleware.WithLimiter. An error names the field of a limit or budget that
 // is not valid.
 //
 // What was taken and spent belongs to the name of a limit or budget; of a limit without a name, to its Match, Per and Tier and
@@ -286,6 +317,7 @@ func (s *Store) Limiter(limits []policy.Limit, budgets []policy.Budget) (limit.L
 		l.budgets = append(l.budgets, newBudgetPlan(b, s.config.BudgetShare))
 	}
 	l.share = newShare(s, limits, budgets)
+	l.learner = newLearner(limits)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limiters = append(s.limiters, l)

@@ -48,16 +48,20 @@ func (s *Store) tendOnce(ctx context.Context) {
 		s.recover(ctx)
 		return
 	}
-	if err := s.hello(ctx); err != nil {
-		s.failed(ctx, err)
-		return
+	sent := time.Now()
+	for err := s.hello(ctx); err != nil; err = s.hello(ctx) {
+		s.failed(ctx, sent, err)
+		if sent = time.Now(); s.health.isDown() || ctx.Err() != nil {
+			return
+		}
 	}
 	s.worked()
 	if s.areClosed() && s.config.Ledger != nil {
 		s.rebuildFromLedger(ctx)
 	}
+	sent = time.Now()
 	if err := s.renew(ctx); err != nil {
-		s.failed(ctx, err)
+		s.failed(ctx, sent, err)
 	}
 }
 

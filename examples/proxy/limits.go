@@ -23,7 +23,7 @@ type budgetEntry struct {
 	Spent    price.Pico `json:"spent_usd"`
 	Exposure price.Pico `json:"exposure_usd"`
 	Held     price.Pico `json:"held_usd"`
-	Unknown  int64      `json:"unknown,omitzero"`
+	Unknown  int        `json:"unknown,omitzero"`
 }
 
 // A limitEntry is how one limit stands, in limits.json.
@@ -33,6 +33,17 @@ type limitEntry struct {
 	Key     string `json:"key,omitzero"`
 	Busy    int    `json:"busy"`
 	Waiting int    `json:"waiting"`
+
+	Levels    []levelEntry `json:"levels"`
+	BlockedMS int64        `json:"blocked_ms,omitzero"`
+}
+
+// A levelEntry is what is left of something that a limit counts.
+type levelEntry struct {
+	Unit    string `json:"unit"`
+	Limit   int64  `json:"limit"`
+	Left    int64  `json:"left"`
+	Learned bool   `json:"learned,omitzero"`
 }
 
 // limits serves how limits and budgets stand.
@@ -56,7 +67,11 @@ func budgetEntries(states []budget.State) []budgetEntry {
 func limitEntries(states []limit.State) []limitEntry {
 	entries := []limitEntry{}
 	for _, s := range states {
-		entries = append(entries, limitEntry{limit.Describe(s.Limit), s.Limit.Match.String(), s.Key, s.Busy, s.Waiting})
+		levels := []levelEntry{}
+		for _, l := range s.Levels {
+			levels = append(levels, levelEntry{l.Unit, l.Limit, l.Left, l.Learned})
+		}
+		entries = append(entries, limitEntry{limit.Describe(s.Limit), s.Limit.Match.String(), s.Key, s.Busy, s.Waiting, levels, s.Blocked.Milliseconds()})
 	}
 	return entries
 }

@@ -47,17 +47,18 @@ type flow struct {
 	rate.Limiter
 	unit      unit
 	perMinute int64
+	burst     int64 // that of the Limiter, for which no lock is needed
 }
 
 // set gives the flow a rate and a burst. What is left of the old burst stays, as far as the new one has room for it.
 func (f *flow) set(now time.Time, perMinute, burst int64) {
 	f.SetLimitAt(now, rate.Limit(float64(perMinute)/60))
 	f.SetBurstAt(now, whole(burst))
-	f.perMinute = perMinute
+	f.perMinute, f.burst = perMinute, burst
 }
 
 // most returns how much a single attempt may take.
-func (f *flow) most() int64 { return max(f.perMinute, int64(f.Burst())) }
+func (f *flow) most() int64 { return max(f.perMinute, f.burst) }
 
 // left returns what the flow has left, rounded down; below zero it is a debt.
 func (f *flow) left(now time.Time) int64 { return int64(math.Floor(f.TokensAt(now))) }
@@ -68,7 +69,7 @@ func (f *flow) until(now time.Time, n, ahead int64) time.Duration {
 	if n == 0 {
 		return 0
 	}
-	missing := float64(min(n, int64(f.Burst()))) + float64(ahead) - f.TokensAt(now)
+	missing := float64(min(n, f.burst)) + float64(ahead) - f.TokensAt(now)
 	if missing <= 0 {
 		return 0
 	}
@@ -85,19 +86,18 @@ func (f *flow) until(now time.Time, n, ahead int64) time.Duration {
 // take takes n from the flow, or gives -n back. Only ReserveN changes the tokens, and no reservation is ever cancelled:
 // after a negative one, CancelAt gives back too much.
 func (f *flow) take(now time.Time, n int64) {
-	burst := f.Burst()
-	if n <= int64(burst) {
+	if n <= f.burst {
 		f.ReserveN(now, whole(n))
 		return
 	}
 	// ReserveN takes no more than the burst at once.
 	f.SetBurstAt(now, whole(n))
 	f.ReserveN(now, whole(n))
-	f.SetBurstAt(now, burst)
+	f.SetBurstAt(now, whole(f.burst))
 }
 
 // full reports whether nothing is missing.
-func (f *flow) full(now time.Time) bool { return f.until(now, int64(f.Burst()), 0) == 0 }
+func (f *flow) full(now time.Time) bool { return f.until(now, f.burst, 0) == 0 }
 
 // whole returns n as an int, or the nearest one.
 func whole(n int64) int { return int(max(math.MinInt, min(n, math.MaxInt))) }
@@ -156,9 +156,18 @@ func (b *bucket) take(now instant, a *amounts) {
 	}
 }
 
-// settle ends an attempt that took what it took at the time since, and counts for what counts says.
+// settles reports whether an attempt counts for something else than it took, in what the bucket counts.
+func (b *bucket) settles(took, counts *amounts) bool {
+	for i := range b.flows {
+		if u := b.flows[i].unit; took[u] != counts[u] {
+			return true
+		}
+	}
+	return b.days != nil && *took != *counts
+}
+
+// settle replaces what an attempt took at the time since by what it counts for.
 func (b *bucket) settle(now instant, since time.Duration, took, counts *amounts) {
-	b.busy--
 	for i := range b.flows {
 		f := &b.flows[i]
 		if n := counts[f.unit] - took[f.unit]; n != 0 {

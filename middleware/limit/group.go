@@ -89,7 +89,7 @@ func (b *bucket) plan(now instant, r *Request) {
 		f.unit = p.unit
 		f.set(time.Time{}, p.perMinute, p.burst) // a flow of which the last change was so long ago is full
 		if was := old.flow(p.unit); was != nil {
-			if missing := int64(was.Burst()) - was.left(now.Time); missing > 0 {
+			if missing := was.burst - was.left(now.Time); missing > 0 {
 				f.take(now.Time, missing)
 			}
 		}

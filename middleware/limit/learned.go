@@ -65,7 +65,7 @@ func (b *bucket) setFlows(now instant) {
 		switch {
 		case rate == 0:
 			b.unset(u)
-		case f == nil || f.perMinute != rate || int64(f.Burst()) != burst:
+		case f == nil || f.perMinute != rate || f.burst != burst:
 			b.setRate(now.Time, u, rate, burst)
 		}
 	}

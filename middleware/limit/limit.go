@@ -1,8 +1,9 @@
-// Package limit holds attempts back until the limits of a policy admit them: so many requests per minute, and so many
-// under way at once.
+// Package limit holds attempts back until the limits and budgets of a policy admit them: so many requests and tokens per
+// minute and per day, so many attempts under way at once, and so much money within a window.
 //
-// A caller waits for a [Limiter] before each attempt. [Local] is the Limiter of a single process; one for several processes,
-// on Redis for example, implements the same interface:
+// A caller waits for a [Limiter] before each attempt, with an estimate of the tokens that the attempt uses and the most that it
+// can cost. When the attempt has ended, the caller says what it counts for instead. [Local] is the Limiter of a single process;
+// one for several processes, on Redis for example, implements the same interface:
 //
 //	limiter := limit.NewLocal([]policy.Limit{{RequestsPerMinute: 500, TokensPerMinute: 200_000, Concurrency: 32}}, nil)
 //	permit, err := limiter.Wait(ctx, &limit.Request{Subject: subject, Tokens: limit.Tokens{Input: 900, Output: 400}})
@@ -13,7 +14,7 @@
 //	permit.Release(limit.Count{Requests: 1, Tokens: used, Row: row})
 //
 // Package middleware does this in its Limit link; a program needs this package only to implement a Limiter, or to use one
-// outside of HTTP.
+// outside of HTTP. Package limittest tests implementations.
 package limit
 
 import (
@@ -28,16 +29,17 @@ import (
 // A Limiter admits attempts. Its methods are called concurrently.
 type Limiter interface {
 	// Wait returns when every limit and budget that matches the request admits the attempt. It takes from all of them at
-	// once, or from none. Attempts of one class that wait for the same limits are admitted in the order in which they came.
-	// A waiter that takes nothing costs nothing: one whose ctx ends has taken from no limit, and does not hold up those behind
-	// it.
+	// once, or from none. Attempts of one class that wait for the same limits are admitted in the order in which they came,
+	// and interactive ones before those of batch, which are not starved by them. A large attempt is not starved by small ones.
+	// An attempt that takes more tokens than a limit's burst waits for a full burst, and those behind it until the rest is
+	// paid. A waiter takes nothing: one whose ctx ends does not hold up those behind it.
 	//
 	// Wait returns a nil Permit, at once, if nothing matches. It fails
 	//
 	//   - with an [*Error], at once, if the attempt needs more than a limit ever allows, or if the rates alone would make it
 	//     wait until the request's deadline or beyond; and else when the deadline comes or ctx is done;
 	//   - with a [*budget.Error], at once, if a budget cannot pay for it even when all that others hold is given back; and
-	//     else, as long as others hold what it needs, when MaxWait has passed;
+	//     else, as long as others hold what it needs, when MaxWait has passed, the deadline comes or ctx is done;
 	//   - with another error if it is not known what is left, as when a shared store cannot be reached.
 	Wait(ctx context.Context, r *Request) (Permit, error)
 }
@@ -66,7 +68,7 @@ type Spender interface {
 	Spend(*ledger.Row)
 }
 
-// A Request is an attempt that asks to be admitted.
+// A Request is an attempt that asks to be admitted. It must not be changed while it waits.
 type Request struct {
 	// Subject, Tier, Key and Tags are what limits match, and what they keep apart.
 	Subject policy.Subject

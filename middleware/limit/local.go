@@ -2,14 +2,11 @@ package limit
 
 import (
 	"context"
-	"errors"
-	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
-	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 )
 
@@ -19,9 +16,9 @@ const (
 	reportTime = time.Minute
 )
 
-// moneyPause is how often a wait for money is looked at again although no attempt has given any back: what was spent leaves
-// the windows of budgets as time passes.
-const moneyPause = time.Second
+// pause is after how long a head that waits for money, or for a place that is kept for another, is looked at again although
+// nothing has changed there: what was spent leaves the windows of budgets as time passes.
+const pause = time.Second
 
 // Local is the [Limiter] of one process: of rates, days, permits and money. It must be made by [NewLocal].
 //
@@ -65,6 +62,7 @@ type waiter struct {
 	line    *line // nil if it never stood in one
 	arrived uint64
 	batch   bool
+	pays    bool // a budget matched it when it came
 	state   state
 	err     error         // if it is refused
 	decided chan struct{} // closed when it is admitted or refused
@@ -82,21 +80,6 @@ type waiter struct {
 	call, provider, operation, model string
 }
 
-// A claim is what a waiter wants of budgets, or holds.
-type claim struct {
-	accounts []budget.Ref
-	until    time.Duration // how long it may wait
-	hold     budget.Hold
-}
-
-// refs returns the accounts that the waiter needs.
-func (w *waiter) refs() []budget.Ref {
-	if w.claim == nil {
-		return nil
-	}
-	return w.claim.accounts
-}
-
 // A state is what has become of a waiter.
 type state uint8
 
@@ -110,7 +93,7 @@ const (
 // NewLocal returns a Local with the given limits and budgets, which must be valid: see [policy.Policy.Validate]. Nothing of
 // them is used up: see [Local.Load].
 func NewLocal(limits []policy.Limit, budgets []policy.Budget) *Local {
-	q := &Local{start: time.Now(), accounts: budget.New(budgets), policies: budgets, lines: make(map[uint64]*line), money: make(map[budget.Ref]*queue)}
+	q := &Local{start: time.Now(), accounts: budget.New(budgets), policies: slices.Clone(budgets), lines: make(map[uint64]*line), money: make(map[budget.Ref]*queue)}
 	for _, l := range limits {
 		q.groups = append(q.groups, newGroup(l))
 	}
@@ -145,7 +128,7 @@ func (q *Local) await(ctx context.Context, w *waiter, r *Request) (Permit, error
 		defer timer.Stop()
 		late = timer.C
 	}
-	if w.claim != nil {
+	if w.pays {
 		timer := time.NewTimer(r.MaxWait)
 		defer timer.Stop()
 		poor = timer.C
@@ -205,7 +188,7 @@ func (q *Local) enter(ctx context.Context, r *Request) (*waiter, error) {
 		call: r.Call, provider: r.Subject.Provider, operation: r.Subject.Operation, model: r.Subject.Model,
 		amounts: amountsOf(r.Tokens)}
 	if len(q.refs) > 0 {
-		w.claim = &claim{until: now.elapsed + r.MaxWait}
+		w.pays, w.claim = true, &claim{until: now.elapsed + r.MaxWait}
 	}
 	r.waiter = w
 	if err := q.join(now, w); err != nil {
@@ -299,29 +282,6 @@ func (q *Local) ahead(now instant, w *waiter, own *line) (longest time.Duration,
 	return longest, slowest
 }
 
-// hurry ends a wait for money whose time is over. If rates hold the waiter back, and no money, it goes on to wait.
-func (q *Local) hurry(w *waiter) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := q.now()
-	if w.state != isWaiting {
-		return
-	}
-	for _, ref := range w.refs() {
-		p := q.money[ref]
-		if first := p.first(); first != nil && (first == w.line || first.before(w.line.late(), w.arrived)) || q.accounts.Check(now.Time, w.refs(), w.ask()) != budget.Admits {
-			refusal := q.poor(now, w, errTooLong)
-			q.leave(w)
-			w.refuse(refusal)
-			q.serve(now)
-			return
-		}
-	}
-}
-
-// errTooLong ends a wait for money.
-var errTooLong = errors.New("it has waited as long as it may")
-
 // giveUp takes a waiter out of its line, unless it was decided at the last moment.
 func (q *Local) giveUp(w *waiter, err error) (Permit, error) {
 	q.mu.Lock()
@@ -347,17 +307,6 @@ func (q *Local) gaveUp(now instant, w *waiter, err error) error {
 		return q.poor(now, w, err)
 	}
 	return p.bucket.error(&Error{Err: err})
-}
-
-// poor is the error of a waiter that money holds back: what others hold, or others that wait in front.
-func (q *Local) poor(now instant, w *waiter, err error) error {
-	return q.accounts.Explain(now.Time, w.refs(), w.ask(), err)
-}
-
-// ask returns what a waiter asks of budgets.
-func (w *waiter) ask() *budget.Ask {
-	r := w.request
-	return &budget.Ask{Most: r.Cost, NoBound: r.NoBound, Cheapest: r.Cheapest}
 }
 
 // take admits the waiter: it takes from all its places.
@@ -400,10 +349,15 @@ func (w *waiter) Release(c Count) {
 	}
 	w.state = isReleased
 	q.holders.remove(w)
-	now := q.now()
 	counts := amountsOf(c.Tokens)
 	counts[unitRequests] = int64(max(0, c.Requests))
+	changes := func(b *bucket) bool { return b.queue != nil || b.settles(&w.amounts, &counts) }
+	var now instant
+	if w.claim != nil || slices.ContainsFunc(w.buckets, changes) { // it takes as long as the rest to ask for the time
+		now = q.now()
+	}
 	for _, b := range w.buckets {
+		b.busy--
 		b.settle(now, w.since, &w.amounts, &counts)
 		if b.queue != nil {
 			q.touch(b.queue)
@@ -417,33 +371,9 @@ func (w *waiter) Release(c Count) {
 			}
 		}
 	}
-	q.serve(now)
-}
-
-// Spend implements [Spender].
-func (q *Local) Spend(row *ledger.Row) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := q.now()
-	q.accounts.Spend(now.Time, row)
-	for _, p := range q.money {
-		q.touch(p)
+	if len(q.dirty) > 0 {
+		q.serve(now)
 	}
-	q.serve(now)
-}
-
-// Budgets returns how the budgets stand.
-func (q *Local) Budgets() []budget.State {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.accounts.States(time.Now())
-}
-
-// Notices returns what the log should say about the budgets: see [budget.Accounts.Notices].
-func (q *Local) Notices() []budget.Notice {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.accounts.Notices()
 }
 
 // Needs returns what the limiter needs to know of a request.
@@ -463,8 +393,3 @@ func (a *amounts) add(other *amounts) {
 		a[u] += n
 	}
 }
-
-var seed = maphash.MakeSeed()
-
-// hashRef returns a hash of an account.
-func hashRef(r budget.Ref) uint64 { return maphash.Comparable(seed, r) }

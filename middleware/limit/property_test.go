@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -37,6 +38,23 @@ func TestRandomAttempts(t *testing.T) {
 	}
 }
 
+// Limits and budgets are replaced while attempts come, wait and hold permits. No attempt waits for ever, and none is lost.
+func TestRandomUpdates(t *testing.T) {
+	rounds := 20
+	if testing.Short() || raceEnabled {
+		rounds = 5
+	}
+	for range rounds {
+		seed := rand.Uint64()
+		synctest.Test(t, func(t *testing.T) {
+			m := newMob(t, seed)
+			m.updates = true
+			m.run()
+			m.check()
+		})
+	}
+}
+
 // A mob is random attempts at random limits and budgets.
 type mob struct {
 	*testing.T
@@ -46,6 +64,7 @@ type mob struct {
 	budgets []policy.Budget
 	limiter *limit.Local
 	audit   *limittest.Audit
+	updates bool // limits and budgets are replaced, of which the audit knows nothing
 
 	mu   sync.Mutex
 	all  []*one
@@ -140,6 +159,9 @@ func (m *mob) run() {
 			m.attempt(ctx, o, hold, c)
 		})
 		synctest.Wait() // it stands in its line before the next one comes
+		if m.updates && m.random.IntN(20) == 0 {
+			m.update()
+		}
 		if m.random.IntN(3) == 0 {
 			time.Sleep(time.Duration(m.random.IntN(500)) * time.Millisecond)
 		}
@@ -148,10 +170,31 @@ func (m *mob) run() {
 	synctest.Wait()
 	for _, o := range m.all {
 		if !o.decided {
-			m.Fatalf("seed %d: %+v still waits", m.seed, o)
+			m.Fatalf("seed %d: %+v still waits: %+v", m.seed, o, m.limiter.States())
 		}
 	}
 	all.Wait()
+}
+
+// update changes figures, and leaves a limit out or adds another one.
+func (m *mob) update() {
+	for i := range m.limits {
+		if l := &m.limits[i]; l.Concurrency > 0 {
+			l.Concurrency = 1 + m.random.IntN(5)
+		}
+		if l := &m.limits[i]; l.RequestsPerMinute > 0 {
+			l.RequestsPerMinute = 100 + m.random.IntN(2000)
+		}
+	}
+	for i := range m.budgets {
+		m.budgets[i].Cap = price.Pico(50+m.random.IntN(500)) * dollar
+	}
+	if n := m.random.IntN(len(m.limits)); m.random.IntN(2) == 0 {
+		m.limits[n] = m.limit(n)
+	}
+	if err := m.limiter.Update(slices.Clone(m.limits), slices.Clone(m.budgets)); err != nil {
+		m.Error(err)
+	}
 }
 
 // Model returns the model that an attempt asks for.
@@ -167,13 +210,18 @@ func (m *mob) attempt(ctx context.Context, o *one, hold time.Duration, c limit.C
 	case errors.As(err, &poor):
 	case err != nil && o.Deadline.IsZero() && ctx.Err() == nil && !isTooLarge(err):
 		m.Errorf("seed %d: %+v: %v", m.seed, o, err)
-	case err == nil && p != nil && last != nil && last.came > o.came && last.at.Before(o.at):
+	case err == nil && p != nil && !m.updates && last != nil && last.came > o.came && last.at.Before(o.at):
 		m.Errorf("seed %d: attempt %d was admitted before %d, of the same line", m.seed, last.came, o.came)
 	case err == nil && p != nil && (last == nil || o.came > last.came):
 		m.last[o.line] = o
 	}
 	m.mu.Unlock()
 	if err != nil || p == nil {
+		return
+	}
+	if m.updates {
+		time.Sleep(hold)
+		p.Release(c)
 		return
 	}
 	m.audit.Admitted(&o.Request)
@@ -189,7 +237,7 @@ func isTooLarge(err error) bool {
 
 // check looks at what has happened, and at what is left.
 func (m *mob) check() {
-	if err := m.audit.Err(); err != nil {
+	if err := m.audit.Err(); err != nil && !m.updates {
 		m.Errorf("seed %d: %v", m.seed, err)
 	}
 	for _, s := range m.limiter.States() {

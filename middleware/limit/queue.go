@@ -2,6 +2,7 @@ package limit
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
@@ -114,6 +115,7 @@ func (s *spot) out() {
 
 // park has the line wait for one of its places.
 func (q *Local) park(l *line, at int) {
+	moves := l.at != at
 	l.at = at
 	class := 0
 	if l.late() {
@@ -132,6 +134,9 @@ func (q *Local) park(l *line, at int) {
 		s.put(&p.passing[class])
 		if l.protected && (p.keeper == nil || l.before(p.keeper.late(), p.keeper.head.arrived)) {
 			p.keeper = l
+		}
+		if moves && p.keeper == l {
+			q.touch(p) // what is kept depends on where the line waits
 		}
 	}
 }
@@ -281,17 +286,10 @@ func (l *line) within(w *waiter) bool {
 
 // needs reports whether the queue is of one of the waiter's places.
 func (w *waiter) needs(p *queue) bool {
-	for _, b := range w.buckets {
-		if p.bucket == b {
-			return true
-		}
+	if p.bucket != nil {
+		return slices.Contains(w.buckets, p.bucket)
 	}
-	for _, ref := range w.refs() {
-		if p.bucket == nil && p.ref == ref {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.refs(), p.ref)
 }
 
 // push puts a waiter at the end of the line.

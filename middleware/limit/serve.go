@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
-	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // touch notes that something has changed at the place of a queue, which is served next.
@@ -169,7 +168,7 @@ func (q *Local) examine(now instant, w *waiter, l *line, p *queue) (at int, wait
 		default:
 			return 0, 0, q.poor(now, w, errTooLong)
 		}
-		return len(w.buckets) + i, moneyPause, nil
+		return len(w.buckets) + i, pause, nil
 	}
 	return -1, 0, nil
 }
@@ -183,12 +182,14 @@ func (q *Local) opens(now instant, w *waiter, late bool, l *line, b *bucket) (ti
 	if first := p.first(); first != nil && first != l && first.before(late, w.arrived) {
 		return 0, false
 	}
-	var kept amounts
-	permits := 0
-	if k := p.keeper; k != nil && k != l && k.before(late, w.arrived) {
-		kept, permits = q.kept(now, k, b)
+	wait, open := b.open(now, &w.amounts, &amounts{}, 0)
+	if k := p.keeper; open && k != nil && k != l && k.before(late, w.arrived) {
+		kept, permits := q.kept(now, k, b)
+		if _, open := b.open(now, &w.amounts, &kept, permits); !open {
+			return pause, false // what is kept also depends on other places
+		}
 	}
-	return b.open(now, &w.amounts, &kept, permits)
+	return wait, open
 }
 
 // kept returns what a bucket keeps for the head of a line that is held back elsewhere. That is nothing if the head is known to
@@ -216,27 +217,10 @@ func (q *Local) kept(now instant, k *line, b *bucket) (kept amounts, permits int
 	}
 	for i := range b.flows {
 		f := &b.flows[i]
-		n := min(w.amounts[f.unit], int64(f.Burst()))
+		n := min(w.amounts[f.unit], f.burst)
 		if longest.Seconds()*float64(f.Limit()) <= float64(n) {
 			kept[f.unit] = n
 		}
 	}
 	return kept, 1
 }
-
-// pays reports whether a budget has the money for a waiter. The budget of a line for which money is kept has that less.
-func (q *Local) pays(now instant, w *waiter, late bool, l *line, ref budget.Ref, i int) bool {
-	ask := w.ask()
-	if p := q.money[ref]; p != nil {
-		if first := p.first(); first != nil && first != l && first.before(late, w.arrived) {
-			return false
-		}
-		if k := p.keeper; k != nil && k != l && k.before(late, w.arrived) {
-			ask.Most.Pico = add(ask.Most.Pico, k.head.request.Cost.Pico)
-		}
-	}
-	return q.accounts.Check(now.Time, w.claim.accounts[i:i+1], ask) == budget.Admits
-}
-
-// add returns a + b, or the largest amount if that exceeds it.
-func add(a, b price.Pico) price.Pico { return price.Pico(sum(int64(a), int64(b))) }

@@ -58,8 +58,8 @@ func (h Holder) String() string {
 }
 
 // States returns how the limits stand, in their order. A limit with Per has a State for each of its keys for which attempts
-// wait or hold permits, or something is used or learned: those with the most attempts first, at most 100. A limit that has none has one
-// State without a key.
+// wait or hold permits, or something is used or learned: those with the most attempts first, at most 100. A limit that has none
+// has one State without a key.
 func (q *Local) States() []State {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -134,7 +134,7 @@ func (b *bucket) state(now instant) State {
 	s := State{Limit: b.group.limit, Key: policy.KeyText(b.group.per, b.key), Busy: int(b.busy), Waiting: b.waiting()}
 	for i := range b.flows {
 		f := &b.flows[i]
-		burst := int64(f.Burst())
+		burst := f.burst
 		s.Levels = append(s.Levels, Level{
 			Unit: perMinute[f.unit], Limit: f.perMinute, Left: f.left(now.Time), Most: burst, Full: f.until(now.Time, burst, 0),
 			Learned: !slices.Contains(b.group.plan, planned{f.unit, f.perMinute, burst}),

@@ -1,14 +1,10 @@
 package limit
 
 import (
-	"iter"
-	"time"
-
 	"cmp"
 	"reflect"
 	"slices"
 
-	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 )
 
@@ -24,7 +20,7 @@ func (q *Local) Update(limits []policy.Limit, budgets []policy.Budget) error {
 	if err := q.accounts.Update(budgets); err != nil {
 		return err
 	}
-	q.policies = budgets
+	q.policies = slices.Clone(budgets)
 	now := q.now()
 	waiters := q.clear()
 	old := q.groups
@@ -109,31 +105,4 @@ func (q *Local) rejoin(now instant, w *waiter) {
 	if err := q.join(now, w); err != nil {
 		w.refuse(err)
 	}
-}
-
-// Since returns from when rows of attempts are needed, for the budgets that are new since the last [Local.Load]; false if there
-// are none.
-func (q *Local) Since(now time.Time) (time.Time, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	h, since := q.accounts.History(now)
-	return since, h != nil
-}
-
-// Load counts rows of attempts, such as those of an earlier run of the program, in the budgets that are new since the last Load:
-// see [budget.History.Read]. If it fails, nothing is counted.
-func (q *Local) Load(rows iter.Seq2[ledger.Row, error]) error {
-	q.mu.Lock()
-	h, _ := q.accounts.History(time.Now())
-	q.mu.Unlock()
-	if h == nil {
-		return nil
-	}
-	if err := h.Read(time.Now(), rows); err != nil {
-		return err
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.accounts.Add(time.Now(), h)
-	return nil
 }

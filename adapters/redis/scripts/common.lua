@@ -1,5 +1,8 @@
 -- What the scripts share. KEYS[1] is the group's state: the version of the layout, "ok" or why budgets are closed, and which
--- data it is. KEYS[2] is the attempt's record. ARGV[1] is an array of numbers and texts.
+-- data it is. KEYS[2] is the attempt's record. ARGV[1] is numbers and texts in MessagePack, which
+-- are the array a.
+
+local call, pack, ceil, floor = redis.call, cmsgpack.pack, math.ceil, math.floor
 
 local U = 60000000 -- microseconds in a minute: what a bucket is short of is in tokens times this, which is exact
 
@@ -7,7 +10,7 @@ local U = 60000000 -- microseconds in a minute: what a bucket is short of is in 
 local function gate(state, version, want, budgets, now)
   if state == want then return nil end
   if not state then
-    redis.call('SET', KEYS[1], version .. ' empty')
+    call('SET', KEYS[1], version .. ' empty')
     if budgets then return {2, now} end
     return nil
   end
@@ -21,21 +24,21 @@ end
 -- behind reports whether Redis has forgotten what this process knows to be there.
 local function behind(seq, acked, version)
   if acked > 0 and (tonumber(seq) or 0) < acked then
-    redis.call('SET', KEYS[1], version .. ' lost')
+    call('SET', KEYS[1], version .. ' lost')
     return true
   end
 end
 
 -- mark notes how far the caller has got, and returns a reply that it may rely on.
 local function mark(key, seq, before, reply)
-  redis.call('SET', key, math.max(seq, tonumber(before) or 0), 'PX', 86400000)
+  call('SET', key, math.max(seq, tonumber(before) or 0), 'PX', 86400000)
   return reply
 end
 
 -- pick returns which of three windows the time t is in, as its start and its end in seconds: a[p] to a[p+3] are where they
 -- begin and end.
 local function pick(a, p, t)
-  t = math.floor(t / 1000000)
+  t = floor(t / 1000000)
   for i = p, p + 2 do
     if t >= a[i] and t < a[i + 1] then return a[i], a[i + 1] end
   end
@@ -65,10 +68,10 @@ local function account(text, a, p, now, slices)
     return win, spent, exposed, held, till * 1000000
   end
   local slice, count = a[p + 1], a[p + 2]
-  local at = math.floor(now / slice)
+  local at = floor(now / slice)
   if at > win then
     if win > 0 and (spent > 0 or exposed > 0) then
-      local all = redis.call('HGETALL', slices)
+      local all = call('HGETALL', slices)
       local gone = {}
       for i = 1, #all, 2 do
         local n = tonumber(string.match(all[i], '%d+'))
@@ -77,7 +80,7 @@ local function account(text, a, p, now, slices)
           if string.sub(all[i], 1, 1) == 'x' then exposed = exposed - all[i + 1] else spent = spent - all[i + 1] end
         end
       end
-      for i = 1, #gone, 1000 do redis.call('HDEL', slices, unpack(gone, i, math.min(i + 999, #gone))) end
+      for i = 1, #gone, 1000 do call('HDEL', slices, unpack(gone, i, math.min(i + 999, #gone))) end
     end
     win = at
   end
@@ -88,5 +91,5 @@ end
 local function store(key, win, spent, exposed, held, till, now)
   local ttl = till - now + 3600000000
   if held > 0 then ttl = ttl + 2678400000000 end
-  redis.call('SET', key, cmsgpack.pack(win, spent, exposed, held), 'PX', math.ceil(ttl / 1000))
+  call('SET', key, pack(win, spent, exposed, held), 'PX', ceil(ttl / 1000))
 end

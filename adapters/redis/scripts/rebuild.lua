@@ -7,10 +7,10 @@
 -- ARGV[1] 'records', version, token, array: KEYS from [2] on are records of attempts, and the array has for each: when it was
 -- admitted, what it cost, the part that may not have been charged, and the record's life (ms).
 
-local time = redis.call('TIME')
+local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local what, version, token = ARGV[1], ARGV[2], ARGV[3]
-local state = redis.call('GET', KEYS[1])
+local state = call('GET', KEYS[1])
 local v, word, data, till = string.match(state or '', '^(%S+) (%S+) ?(%S*) ?(%S*)$')
 local mine = word == 'rebuilding' and data == token
 
@@ -18,19 +18,19 @@ if what == 'begin' then
   if state and v ~= version then return {3, now, state} end
   if word == 'ok' then return {0, now, state} end
   if word == 'rebuilding' and not mine and tonumber(till) > now then return {8, now} end
-  redis.call('SET', KEYS[1], version .. ' rebuilding ' .. token .. ' ' .. string.format('%.0f', now + ARGV[4]))
+  call('SET', KEYS[1], version .. ' rebuilding ' .. token .. ' ' .. string.format('%.0f', now + ARGV[4]))
   return {9, now}
 end
 if not mine then return {8, now} end
 if what == 'end' then
-  redis.call('SET', KEYS[1], version .. ' ok ' .. token)
+  call('SET', KEYS[1], version .. ' ok ' .. token)
   return {9, now}
 end
-local a = cmsgpack.unpack(ARGV[4])
+local a = {cmsgpack.unpack(ARGV[4] or '')}
 if what == 'budget' then
   local win, _, _, _, ends = account(nil, a, 1, now, KEYS[3])
   if not win then return {4, now} end
-  redis.call('DEL', KEYS[3]) -- the step may be made again
+  call('DEL', KEYS[3]) -- the step may be made again
   local spent, exposed = 0, 0
   for i = 6, #a, 3 do
     if a[1] == 0 and a[i] == win then
@@ -38,9 +38,9 @@ if what == 'budget' then
     elseif a[1] == 1 and a[i] >= win - a[3] then
       local n = math.min(a[i], win)
       spent, exposed = spent + a[i + 1], exposed + a[i + 2]
-      redis.call('HINCRBY', KEYS[3], string.format('%.0f', n), string.format('%.0f', a[i + 1]))
-      if a[i + 2] ~= 0 then redis.call('HINCRBY', KEYS[3], 'x' .. string.format('%.0f', n), string.format('%.0f', a[i + 2])) end
-      redis.call('PEXPIRE', KEYS[3], math.ceil((ends - now) / 1000) + 3600000)
+      call('HINCRBY', KEYS[3], string.format('%.0f', n), string.format('%.0f', a[i + 1]))
+      if a[i + 2] ~= 0 then call('HINCRBY', KEYS[3], 'x' .. string.format('%.0f', n), string.format('%.0f', a[i + 2])) end
+      call('PEXPIRE', KEYS[3], ceil((ends - now) / 1000) + 3600000)
     end
   end
   store(KEYS[2], win, spent, exposed, 0, ends, now)
@@ -49,12 +49,12 @@ end
 local open = version .. ' ok ' .. token
 for i = 2, #KEYS do
   local p = (i - 2) * 4 + 1
-  local old = redis.call('GET', KEYS[i])
+  local old = call('GET', KEYS[i])
   local status, at, go, keep = 2, a[p], 0, ''
   if old then
     local s, t, g, k = cmsgpack.unpack(old)
     if s == 1 then status, at, go, keep = s, t, g, k end
   end
-  redis.call('SET', KEYS[i], cmsgpack.pack(status, at, go, keep, 0, a[p + 1], a[p + 2], open), 'PX', a[p + 3])
+  call('SET', KEYS[i], pack(status, at, go, keep, 0, a[p + 1], a[p + 2], open), 'PX', a[p + 3])
 end
 return {9, now}

@@ -8,20 +8,21 @@
 -- concurrency; and each budget: kind, 4 numbers of its window, cap, and how much may be spent before it refuses all but the
 -- cheapest tier, -1: any.
 --
--- Replies {0, now, wait, at} if it is granted: at is when it was, and the attempt may be sent after wait. {1, now, why, budget,
+-- Replies {0, now, wait, at, spent...} if it is granted: at is when it was, the attempt may be sent after wait, and spent is what is
+-- spent of each budget. {1, now, why, budget,
 -- spent, held, frees, limit, wait, full} if it is not: why is 0, or 4 spent, 5 held, 6 only the cheapest tier; limit is the one
 -- that opens last by time alone, and full is one whose permits are all out. {2, now}: budgets are closed. {3, now, state}: another
 -- version. {4, now}: the windows do not fit Redis's time. {5, now}: the attempt was cancelled. {6, now, state}: the data is not
 -- that which the caller knows.
 
-local a = cmsgpack.unpack(ARGV[1])
-local time = redis.call('TIME')
+local a = {cmsgpack.unpack(ARGV[1])}
+local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nl, nb, force = a[9], a[10], a[6] == 1
 local first = 2 + nl -- the last key before the budgets
 local last = first + nb
 if nb > 0 then last = last + 1 end
-local got = redis.call('MGET', unpack(KEYS, 1, last))
+local got = call('MGET', unpack(KEYS, 1, last))
 
 local reply = gate(got[1], a[1], a[2], nb > 0, now)
 if reply then return reply end
@@ -47,23 +48,26 @@ end
 local states, lives = {}, {}
 for k = 1, nl do
   local s = load(got[2 + k], now)
-  local drain = math.max(0, now - s[1])
-  local new = {now, 0, 0, 0, 0, s[6], s[7], s[8], s[9]}
-  if force then new = {s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9]} end
+  local drain = now - s[1]
+  if drain < 0 then drain = 0 end
+  local new = s
+  if not force then new = {now, 0, 0, 0, 0, s[6], s[7], s[8], s[9]} end
   local life = 0
   local n = a[p]
   p = p + 1
   for _ = 1, n do
     local at, rate, amount = a[p], a[p + 1], a[p + 3] * U
     local size = a[p + 2] * U
-    local short = math.max(0, s[at] - rate * drain)
+    local short = s[at] - rate * drain
+    if short < 0 then short = 0 end
     if amount > 0 then
-      local over = short + math.min(amount, size) - size
-      if over > 0 then hold(math.ceil(over / rate), k) end
+      local over = short
+      if amount < size then over = short + amount - size end
+      if over > 0 then hold(ceil(over / rate), k) end
       short = short + amount
     end
     new[at] = short
-    life = math.max(life, short / rate)
+    if short > life * rate then life = short / rate end
     p = p + 4
   end
   if a[p] == 1 then
@@ -110,7 +114,7 @@ for k = 1, nb do
         frees = till
         if a[p] == 1 then
           local slice, count = a[p + 1], a[p + 2]
-          local all, left = redis.call('HGETALL', slices), spent
+          local all, left = call('HGETALL', slices), spent
           local list = {}
           for i = 1, #all, 2 do
             if string.sub(all[i], 1, 1) ~= 'x' then list[#list + 1] = {tonumber(all[i]), tonumber(all[i + 1])} end
@@ -133,14 +137,15 @@ end
 if refused then return {1, now, why, which, wspent, wheld, frees, limit, wait, full} end
 
 for k = 1, nl do
-  redis.call('SET', KEYS[2 + k], cmsgpack.pack(unpack(states[k])), 'PX', math.ceil(lives[k] / 1000) + 1000)
+  call('SET', KEYS[2 + k], pack(unpack(states[k])), 'PX', ceil(lives[k] / 1000) + 1000)
 end
 for k = 1, nb do
   local s = accounts[k]
   store(KEYS[first + k], s[1], s[2], s[3], s[4], s[5], now)
 end
-redis.call('SET', KEYS[2], cmsgpack.pack(1, now, now + wait, a[3], most, 0, 0, got[1] or ''), 'PX', a[7])
-if a[4] > 0 then redis.call('ZADD', KEYS[last + 1], now + a[4], KEYS[2]) end
+call('SET', KEYS[2], pack(1, now, now + wait, a[3], most, 0, 0, got[1] or ''), 'PX', a[7])
+if a[4] > 0 then call('ZADD', KEYS[last + 1], now + a[4], KEYS[2]) end
 reply = {0, now, wait, now}
+for k = 1, nb do reply[4 + k] = accounts[k][2] end
 if nb > 0 then return mark(KEYS[last], a[12], got[last], reply) end
 return reply

@@ -10,15 +10,15 @@
 --
 -- Replies {0, now}. {7, now}: the lease has not ended. The others are as those of reserve.lua.
 
-local a = cmsgpack.unpack(ARGV[1])
-local time = redis.call('TIME')
+local a = {cmsgpack.unpack(ARGV[1])}
+local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local mode, nl, nb = a[3], a[9], a[10]
 local first = 2 + nl
 local last = first + nb
 if nb > 0 then last = last + 1 end
 local leases = KEYS[last + 1]
-local got = redis.call('MGET', unpack(KEYS, 1, last))
+local got = call('MGET', unpack(KEYS, 1, last))
 
 local reply = gate(got[1], a[1], a[2], nb > 0, now)
 if reply then return reply end
@@ -33,15 +33,15 @@ local status, at, go, keep, hold, old, oldx, data = 0, a[4], 0, '', 0, 0, 0, ''
 if got[2] then status, at, go, keep, hold, old, oldx, data = cmsgpack.unpack(got[2]) end
 if at == 0 or at > now then at = now end
 if mode == 2 then
-  local score = redis.call('ZSCORE', leases, KEYS[2])
+  local score = call('ZSCORE', leases, KEYS[2])
   if not score or tonumber(score) > now then return {7, now} end
   if status ~= 1 then
-    redis.call('ZREM', leases, KEYS[2])
+    call('ZREM', leases, KEYS[2])
     return done()
   end
 end
 if mode == 4 then
-  if status == 0 then redis.call('SET', KEYS[2], cmsgpack.pack(3, now, now, '', 0, 0, 0, ''), 'PX', 600000) end
+  if status == 0 then call('SET', KEYS[2], pack(3, now, now, '', 0, 0, 0, ''), 'PX', 600000) end
   if status ~= 1 then return done() end
 end
 -- What the record says of money is about data that was lost if it is not about that of now.
@@ -80,7 +80,7 @@ for k = 1, nl do
     -- A permit that is out must not be forgotten, nor what the reaper, who names no rates, cannot say.
     if new[9] > 0 or mode == 2 then life = 2678400000000 end
     if mode == 2 then new[1] = s[1] end
-    redis.call('SET', key, cmsgpack.pack(unpack(new)), 'PX', math.ceil(life / 1000) + 1000)
+    call('SET', key, pack(unpack(new)), 'PX', ceil(life / 1000) + 1000)
   end
 end
 
@@ -95,13 +95,13 @@ for k = 1, nb do
     end
   else
     local slice, count = a[p + 1], a[p + 2]
-    local n = math.min(math.floor(at / slice), win)
+    local n = math.min(floor(at / slice), win)
     held = math.max(0, held - hold)
     if n >= win - count then
       spent, x = spent + more, x + morex
-      if more ~= 0 then redis.call('HINCRBY', slices, string.format('%.0f', n), string.format('%.0f', more)) end
-      if morex ~= 0 then redis.call('HINCRBY', slices, 'x' .. string.format('%.0f', n), string.format('%.0f', morex)) end
-      if more ~= 0 or morex ~= 0 then redis.call('PEXPIRE', slices, math.ceil((till - now) / 1000) + 3600000) end
+      if more ~= 0 then call('HINCRBY', slices, string.format('%.0f', n), string.format('%.0f', more)) end
+      if morex ~= 0 then call('HINCRBY', slices, 'x' .. string.format('%.0f', n), string.format('%.0f', morex)) end
+      if more ~= 0 or morex ~= 0 then call('PEXPIRE', slices, ceil((till - now) / 1000) + 3600000) end
     end
   end
   store(key, win, spent, x, held, till, now)
@@ -112,9 +112,9 @@ if mode == 3 then return {0, now} end
 local life = a[7]
 if exposed > 0 then life = a[8] end
 if mode == 1 and status == 1 then
-  redis.call('SET', KEYS[2], cmsgpack.pack(1, at, go, keep, 0, cost, exposed, got[1] or ''), 'KEEPTTL')
+  call('SET', KEYS[2], pack(1, at, go, keep, 0, cost, exposed, got[1] or ''), 'KEEPTTL')
 else
-  redis.call('SET', KEYS[2], cmsgpack.pack(2, at, go, '', 0, cost, exposed, got[1] or ''), 'PX', life)
-  if status == 1 then redis.call('ZREM', leases, KEYS[2]) end
+  call('SET', KEYS[2], pack(2, at, go, '', 0, cost, exposed, got[1] or ''), 'PX', life)
+  if status == 1 then call('ZREM', leases, KEYS[2]) end
 end
 return done()

@@ -39,13 +39,14 @@ type bucket struct {
 	limit  *policy.Limit
 	levels [4]level
 	busy   int
-	day    [2]int64 // requests, tokens
+	day    [2]int64 // requests and tokens that were taken, less what was given back
 }
 
 // A level is the model of a token bucket.
 type level struct {
 	perMinute, burst int64
 	left             float64
+	charged          int64 // at the moment of the last change
 	at               time.Time
 }
 
@@ -111,12 +112,15 @@ func (a *Audit) settle(r *limit.Request, c limit.Count, after bool) {
 			b.busy--
 		}
 		for i := range took {
-			if n := counts[i] - took[i]; n > 0 == after {
-				b.levels[i].add(now, -float64(n))
+			n := counts[i] - took[i]
+			switch l := &b.levels[i]; {
+			case n > 0 && after:
+				l.add(now, 0)
+				l.charged += n
+			case n < 0 && !after:
+				l.add(now, -float64(n))
 			}
-		}
-		for i := range b.day {
-			if n := counts[i] - took[i]; n > 0 == after {
+			if i < len(b.day) && n < 0 && !after {
 				b.day[i] += n
 			}
 		}
@@ -202,11 +206,12 @@ var unitNames = [4]string{"requests", "tokens", "input tokens", "output tokens"}
 // takes returns what an attempt takes, by unit.
 func takes(t limit.Tokens) [4]int64 { return [4]int64{1, t.Input + t.Output, t.Input, t.Output} }
 
-// add adds n, after what the rate has added since the last change.
+// add adds n, after what the rate has added since the last change. Of what happens at one moment, the order is not known: what
+// exceeds the burst is lost, and what attempts are charged for in addition counts, only when time has passed.
 func (l *level) add(now time.Time, n float64) {
 	if now.After(l.at) {
-		l.left = min(float64(l.burst), l.left+now.Sub(l.at).Minutes()*float64(l.perMinute))
-		l.at = now
+		l.left = min(float64(l.burst), l.left-float64(l.charged)+now.Sub(l.at).Minutes()*float64(l.perMinute))
+		l.at, l.charged = now, 0
 	}
 	l.left += n
 }
@@ -221,5 +226,5 @@ func (l *level) take(now time.Time, n int64, slack time.Duration, fail func(shor
 	if short := float64(min(n, l.burst)) - had; short > 1e-3*math.Max(1, float64(l.perMinute)/1e6) {
 		fail(short)
 	}
-	l.left = min(l.left, float64(l.burst)) - float64(n)
+	l.left -= float64(n)
 }
