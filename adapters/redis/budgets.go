@@ -62,7 +62,7 @@ func (s *Store) budgetState(ctx context.Context, p *budgetPlan) (state budget.St
 		arg.text(layout)
 		p.window(&arg, s.now())
 		before := time.Now()
-		r, err := s.runScript(ctx, budgetScript, []string{s.keyState, b.key, b.slices}, arg.bytes())
+		r, err := s.runScript(ctx, budgetScript, []string{s.keyState, b.key, b.slices}, arg.b)
 		if err != nil {
 			return state, err
 		}

@@ -14,7 +14,7 @@ import (
 // Redis is asked so often whether it is back, at first and after a while.
 const (
 	probeFirst = 100 * time.Millisecond
-	probeLast  = time.Second
+	probeLast  = 250 * time.Millisecond
 )
 
 // tend does what must be done from time to time: it renews the leases of what this process holds, ends the attempts of
@@ -140,12 +140,15 @@ func estateOf(record string) (string, bool) {
 
 // recover finds out whether Redis is back, and if so tells it what was admitted meanwhile, before it is asked again.
 func (s *Store) recover(ctx context.Context) {
-	if s.hello(ctx) != nil {
-		return
-	}
 	s.mu.Lock()
 	limiters := s.limiters
 	s.mu.Unlock()
+	if s.hello(ctx) != nil {
+		for _, l := range limiters {
+			l.share.isAway()
+		}
+		return
+	}
 	for _, l := range limiters {
 		if !l.share.repay(ctx) {
 			return
