@@ -174,8 +174,9 @@ func badPolicy(err error) *Error {
 // client may repeat the call.
 func (c *call) load() error {
 	var also []io.Writer
-	if counter := c.counts(); counter != nil {
-		also = append(also, counter)
+	if c.countsTokens() {
+		c.reserved = &reservation{counter: c.engine.counts.Counter()}
+		also = append(also, c.reserved.counter)
 	}
 	if !c.repeat.known {
 		return c.read(also...)
@@ -190,6 +191,11 @@ func (c *call) load() error {
 	}
 	c.repeat.complete(c.options.Tracked(), c.wire.Provider, c.request.URL.Path, sum, c.body.Written())
 	return err
+}
+
+// countsTokens reports whether a limit needs to know the tokens of the request.
+func (c *call) countsTokens() bool {
+	return (c.needs.Tokens || c.rules.needs.Tokens) && c.costs()
 }
 
 func (c *call) read(also ...io.Writer) error {
@@ -385,7 +391,7 @@ func (c *call) noteRepeatable(o policy.Outcome) {
 // emit gives a row to all sinks, and to the limiter if the row is money for which no permit stands.
 func (c *call) emit(row *ledger.Row) {
 	if c.rules != nil && c.rules.spender != nil {
-		spend(c.rules.spender, c, row)
+		c.engine.spend(c.rules.spender, c.wire.Kind, row)
 	}
 	for _, sink := range c.sinks {
 		sink(row)

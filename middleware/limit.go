@@ -1,12 +1,8 @@
 package middleware
 
 import (
-	"context"
 	"errors"
-	"strings"
-	"time"
 
-	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
@@ -53,36 +49,4 @@ func (l *limitLink) before(c *call) error {
 		return nil
 	}
 	return c.reserve(limiter, needs)
-}
-
-// admissionError is the refusal of an attempt that a limiter did not admit.
-func admissionError(ctx context.Context, err error) *Error {
-	var overspent *budget.Error
-	if errors.As(err, &overspent) && overspent != nil {
-		return budgetError(ctx, overspent)
-	}
-	var e *limit.Error
-	if !errors.As(err, &e) || e == nil {
-		e = &limit.Error{Limit: "the program's own limiter", Err: err}
-	}
-	refusal := &Error{Kind: ErrLimit, Wait: e.Wait, Detail: e.Detail(), Err: e.Err, admission: e}
-	switch {
-	case e.Err == nil:
-		refusal.Hint = "send less at once, or allow more time"
-	case ctx.Err() != nil:
-		refusal.Err = contextError(ctx)
-	}
-	return refusal
-}
-
-// budgetError is the refusal of an attempt that a budget did not admit.
-func budgetError(ctx context.Context, e *budget.Error) *Error {
-	refusal := &Error{Kind: ErrBudget, Detail: strings.TrimPrefix(e.Detail(), "budget "), Hint: e.Hint(), Err: e.Err, admission: e}
-	if !e.Frees.IsZero() {
-		refusal.Wait = max(0, time.Until(e.Frees))
-	}
-	if e.Err != nil && ctx.Err() != nil {
-		refusal.Err = contextError(ctx)
-	}
-	return refusal
 }

@@ -8,8 +8,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
@@ -19,15 +19,6 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
-
-// A reservation is what a call asks of limits and budgets, before each of its attempts.
-type reservation struct {
-	request limit.Request
-	learner limit.Learner  // learns from the answers; nil: none does
-	counter tokens.Counter // counts the body; nil: it is not counted, or was
-	counted bool
-	tokens  tokens.Estimate
-}
 
 // reserve waits until a limiter admits the next attempt, and has the permit given back when that has ended.
 func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
@@ -41,12 +32,15 @@ func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
 		start := time.Now()
 		permit, err := l.Wait(ctx, &c.reserved.request)
 		c.waited += time.Since(start)
+		if err != nil && isNil(err) { // a limiter of the program's own may return a nil *limit.Error
+			err = errors.New("it returned a nil pointer as its error")
+		}
 		var e *budget.Error
 		switch {
 		case err == nil:
 			c.holdPermit(l, permit)
 			return nil
-		case !errors.As(err, &e) || e == nil || !e.OnlyCheapest || !c.onlyCheapest(e):
+		case !errors.As(err, &e) || !e.OnlyCheapest || !c.onlyCheapest(e):
 			return c.refuse(admissionError(ctx, err))
 		}
 	}
@@ -59,7 +53,7 @@ func (c *call) prepare(needs limit.Needs) {
 	*r = limit.Request{
 		Subject: c.subject(), Tier: c.step.Tier, Tags: c.options.Tags(), Class: c.settings.Class,
 		Call: c.id, Attempt: c.attempts + 1,
-		Deadline: c.deadline, MaxWait: c.settings.MaxWait, Zone: policy.ZoneOf(c.wire.Metering.Zone), Stalled: c.engine.stalled,
+		Deadline: c.deadline, MaxWait: c.settings.MaxWait, Zone: c.wire.Metering.Location(), Stalled: c.engine.stalled,
 	}
 	if !c.tiers {
 		r.Tier = c.wire.Tier
@@ -74,15 +68,6 @@ func (c *call) prepare(needs limit.Needs) {
 	if needs.Tokens {
 		r.Tokens = c.askedTokens()
 	}
-}
-
-// counts returns a writer that counts the tokens of the request's body; nil if no limit needs them.
-func (c *call) counts() io.Writer {
-	if !c.needs.Tokens && !c.rules.needs.Tokens || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
-		return nil
-	}
-	c.reserved = &reservation{counter: c.engine.counts.Counter()}
-	return c.reserved.counter
 }
 
 // askedTokens returns what the attempt is estimated to count for in limits on tokens.
@@ -204,21 +189,34 @@ func (c *call) cancelable() (ctx context.Context, stop func()) {
 	return ctx, end
 }
 
-// spend gives a limiter a row that is money for which no permit stands: of storage, or of the result of an earlier call.
-func spend(l limit.Spender, c *call, row *ledger.Row) {
-	if row.Outcome == policy.Storage || row.Settles || c.wire.Kind == wire.Poll {
-		l.Spend(row)
-		c.engine.logNotices(l)
+// admissionError is the refusal of an attempt that a limiter did not admit.
+func admissionError(ctx context.Context, err error) *Error {
+	var overspent *budget.Error
+	if errors.As(err, &overspent) {
+		return budgetError(ctx, overspent)
 	}
+	var e *limit.Error
+	if !errors.As(err, &e) {
+		e = &limit.Error{Limit: "the program's own limiter", Err: err}
+	}
+	refusal := &Error{Kind: ErrLimit, Wait: e.Wait, Detail: e.Detail(), Err: e.Err, admission: e}
+	switch {
+	case e.Err == nil:
+		refusal.Hint = "send less at once, or allow more time"
+	case ctx.Err() != nil:
+		refusal.Err = contextError(ctx)
+	}
+	return refusal
 }
 
-// logNotices logs what budgets have to say: that much is spent, or more than the cap.
-func (e *engine) logNotices(limiter any) {
-	l, ok := limiter.(interface{ Notices() []budget.Notice })
-	if !ok {
-		return
+// budgetError is the refusal of an attempt that a budget did not admit.
+func budgetError(ctx context.Context, e *budget.Error) *Error {
+	refusal := &Error{Kind: ErrBudget, Detail: strings.TrimPrefix(e.Detail(), "budget "), Hint: e.Hint(), Err: e.Err, admission: e}
+	if !e.Frees.IsZero() {
+		refusal.Wait = max(0, time.Until(e.Frees))
 	}
-	for _, n := range l.Notices() {
-		e.logger().Warn("skinflint: " + n.String())
+	if e.Err != nil && ctx.Err() != nil {
+		refusal.Err = contextError(ctx)
 	}
+	return refusal
 }

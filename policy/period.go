@@ -136,23 +136,6 @@ func (b *Budget) Share(percent int) price.Pico {
 // zones keeps the locations that were loaded: time.LoadLocation reads a file each time. There are some hundred at most.
 var zones sync.Map
 
-// ZoneOf returns where a provider's day ends that has a name as in "America/Los_Angeles"; nil, which is UTC, for "". Where no
-// time zones are known, the Pacific one has its standard time, and any other is nil.
-func ZoneOf(name string) *time.Location {
-	loc, err := location(name)
-	switch {
-	case name == "":
-		return nil
-	case err == nil:
-		return loc
-	case name == "America/Los_Angeles":
-		return standardPacific
-	}
-	return nil
-}
-
-var standardPacific = time.FixedZone("PST", -8*60*60)
-
 // location returns the location of a name.
 func location(zone string) (*time.Location, error) {
 	if loc, ok := zones.Load(zone); ok {

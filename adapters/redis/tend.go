@@ -143,7 +143,12 @@ func (s *Store) recover(ctx context.Context) {
 	s.mu.Lock()
 	limiters := s.limiters
 	s.mu.Unlock()
-	if s.hello(ctx) != nil {
+	err := s.hello(ctx)
+	if err != nil && reload(s.client) {
+		pause(ctx, 50*time.Millisecond) // another node may be the primary now
+		err = s.hello(ctx)
+	}
+	if err != nil {
 		for _, l := range limiters {
 			l.share.isAway()
 		}

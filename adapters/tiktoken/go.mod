@@ -1,6 +1,6 @@
 module github.com/skinflint-go/skinflint/adapters/tiktoken
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/skinflint-go/skinflint v0.1.0

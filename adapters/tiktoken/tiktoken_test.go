@@ -1,6 +1,8 @@
 package tiktoken
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -121,5 +123,30 @@ func BenchmarkCount(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
 		estimate(b, e, "gpt-5", body)
+	}
+}
+
+// The counts of the corpus that tests the Heuristic are those of the vocabulary.
+func TestCorpus(t *testing.T) {
+	f, err := os.Open("../../middleware/tokens/testdata/corpus.jsonl")
+	if err != nil {
+		t.Skip("no corpus: ", err)
+	}
+	defer f.Close()
+	codec, err := tokenizer.Get(tokenizer.O200kBase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lines := json.NewDecoder(f); lines.More(); {
+		var sample struct {
+			Kind, Text string
+			Tokens     int64
+		}
+		if err := lines.Decode(&sample); err != nil {
+			t.Fatal(err)
+		}
+		if n, ok := count(codec, sample.Text); !ok || n != sample.Tokens {
+			t.Errorf("%s: %d tokens, the corpus says %d", sample.Kind, n, sample.Tokens)
+		}
 	}
 }

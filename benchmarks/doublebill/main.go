@@ -40,7 +40,7 @@ func main() {
 	log.SetOutput(io.Discard) // genai logs every stream that is cut
 	runtime.GOMAXPROCS(1)     // goroutines of a bubble take turns, which is slower on two processors
 	debug.SetGCPercent(400)
-	asTest("doublebill", func(t *testing.T) error { return run(t, os.Stdout, *calls, *seed, *asJSON) })
+	bench.AsTest("doublebill", func(t *testing.T) error { return run(t, os.Stdout, *calls, *seed, *asJSON) })
 }
 
 func run(t *testing.T, out io.Writer, calls int, seed uint64, asJSON bool) error {

@@ -26,14 +26,14 @@ func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard)
 	switch os.Getenv(childEnv) {
 	case "passes":
-		asTest("child", func(*testing.T) error { return nil })
+		bench.AsTest("child", func(*testing.T) error { return nil })
 	case "fails":
-		asTest("child", func(*testing.T) error { return errors.New("it failed") })
+		bench.AsTest("child", func(*testing.T) error { return errors.New("it failed") })
 	case "panics":
-		asTest("child", func(t *testing.T) error { return inBubble(t, func(*testing.T) error { panic("it panicked") }) })
+		bench.AsTest("child", func(t *testing.T) error { return bench.InBubble(t, func(*testing.T) error { panic("it panicked") }) })
 	case "hangs":
-		asTest("child", func(t *testing.T) error {
-			return inBubble(t, func(*testing.T) error { <-make(chan int); return nil })
+		bench.AsTest("child", func(t *testing.T) error {
+			return bench.InBubble(t, func(*testing.T) error { <-make(chan int); return nil })
 		})
 	}
 	os.Exit(m.Run())

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/skinflint-go/skinflint/benchmarks/internal/bench"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
@@ -25,7 +26,7 @@ func measure(t *testing.T, clients []client, calls int, seed uint64) ([]result, 
 	for i, c := range clients {
 		results[i].client = c
 		for from := 0; from < calls; from += perServer {
-			err := inBubble(t, func(t *testing.T) error { return results[i].make(t.Context(), from, min(perServer, calls-from), seed) })
+			err := bench.InBubble(t, func(t *testing.T) error { return results[i].make(t.Context(), from, min(perServer, calls-from), seed) })
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}

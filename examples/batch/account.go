@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
@@ -22,7 +23,14 @@ const (
 type account struct {
 	*ledger.Writer
 	totals *ledger.Memory // of the batch's rows, without their tags: a total for each line would take much memory
+	ends   sync.Map       // of lines under way, by their tags: a context.CancelCauseFunc
 }
+
+// openWait is how long a request waits at most until the ledger has its row.
+const openWait = time.Minute
+
+// errLedger is why a request is not sent. After a kill, the row is all that is known of a request.
+var errLedger = errors.New("-ledger: it cannot be written, so nothing is sent")
 
 // counts are of rows.
 type counts struct {
@@ -37,10 +45,44 @@ func openAccount(dir string, log *slog.Logger) (*account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-ledger: %w", err)
 	}
-	a := &account{totals: ledger.NewMemory(1)}
-	// No request is sent before the ledger has its row: after a kill, that row is all that is known of it.
-	a.Writer = ledger.NewWriter(files, ledger.WriterConfig{OpenWait: time.Minute, Memory: ledger.NewMemory(1), Logger: log})
-	return a, nil
+	return newAccount(files, log), nil
+}
+
+func newAccount(sink ledger.Sink, log *slog.Logger) *account {
+	return &account{
+		Writer: ledger.NewWriter(sink, ledger.WriterConfig{OpenWait: openWait, Memory: ledger.NewMemory(1), Logger: log}),
+		totals: ledger.NewMemory(1),
+	}
+}
+
+// guard returns a context for a line, which ends before anything is sent whose row the ledger does not have.
+func (a *account) guard(ctx context.Context, tag string) (_ context.Context, done func()) {
+	ctx, end := context.WithCancelCause(ctx)
+	a.ends.Store(tag, end)
+	return ctx, func() {
+		a.ends.Delete(tag)
+		end(nil)
+	}
+}
+
+// Open implements [ledger.Opener].
+func (a *account) Open(r ledger.Row) {
+	began := time.Now()
+	a.Writer.Open(r)
+	if a.failure() == nil && time.Since(began) < openWait {
+		return
+	}
+	if end, ok := a.ends.Load(r.Tags[lineTag]); ok {
+		end.(context.CancelCauseFunc)(errLedger)
+	}
+}
+
+// failure returns why the ledger cannot be written; nil if it can.
+func (a *account) failure() error {
+	if err := a.Stats().Err; err != nil {
+		return fmt.Errorf("%w: %w", errLedger, err)
+	}
+	return nil
 }
 
 // load reads the rows of earlier runs, and calls f with each of those that may have cost something.

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -38,8 +43,9 @@ func rowOf(batch, call string, attempt int, outcome policy.Outcome, cost, exposu
 	return r
 }
 
-func TestAccount(t *testing.T) {
-	dir := t.TempDir()
+// written fills the ledger of a batch. The program is then ended while a call is under way.
+func written(t *testing.T, dir string) {
+	t.Helper()
 	a := accountAt(t, dir)
 	fellBack := rowOf("b", "2", 2, policy.Billed, "0.5", "")
 	fellBack.AskedTier = policy.Standard
@@ -59,9 +65,12 @@ func TestAccount(t *testing.T) {
 	if err := a.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+}
 
-	// The program was ended while call 8 was under way.
-	a = accountAt(t, dir)
+func TestAccount(t *testing.T) {
+	dir := t.TempDir()
+	written(t, dir)
+	a := accountAt(t, dir)
 	defer a.Close(t.Context())
 	paid := map[string]string{}
 	err := a.load(t.Context(), "b", func(r *ledger.Row) {
@@ -71,18 +80,19 @@ func TestAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{"line of 1": "0.25 unknown", "line of 2": "0.5 unknown", "line of 3": "unknown 2", "line of 8": "unknown 3"}
-	if len(paid) != len(want) {
+	if !maps.Equal(paid, want) {
 		t.Errorf("%v", paid)
 	}
-	for line, amounts := range want {
-		if paid[line] != amounts {
-			t.Errorf("%s: %q, want %q", line, paid[line], amounts)
-		}
-	}
 	totals := a.totals.Totals()
+	if totals.Cost.String() != "0.75" || totals.Exposure.String() != "5" {
+		t.Errorf("%+v", totals.Total)
+	}
 	c, err := a.count(t.Context(), "b")
-	if err != nil || c.rejected != 2 || c.billed != 2 || c.fallbacks != 1 || c.sum != totals.Cost || totals.Cost.String() != "0.75" || totals.Exposure.String() != "5" {
-		t.Errorf("%+v, %+v, %v", c, totals.Total, err)
+	if c.sum != totals.Cost || err != nil {
+		t.Errorf("%s in the files, %s in the totals: %v", c.sum, totals.Cost, err)
+	}
+	if c.sum = (price.Sum{}); c != (counts{rejected: 2, billed: 2, fallbacks: 1}) {
+		t.Errorf("%+v", c)
 	}
 	for name := range totals.By {
 		if strings.HasPrefix(name, "tag:") {
@@ -128,4 +138,44 @@ func TestSharedLedger(t *testing.T) {
 	if r.sum.Calls != 3 || first.sum.Calls != 2 {
 		t.Errorf("%+v and %+v", first.sum, r.sum)
 	}
+}
+
+// A fullSink is a disk that is full.
+type fullSink struct{}
+
+func (fullSink) Write(context.Context, []ledger.Row) error { return errors.New("the disk is full") }
+func (fullSink) Close() error                              { return nil }
+
+// TestAccountFails cannot write a row. The line is ended before its request is sent, and so is the run.
+func TestAccountFails(t *testing.T) {
+	set, err := parse([]string{"-in", "in", "-live"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := counting()
+	b := &batch{set: &set, account: newAccount(fullSink{}, slog.New(slog.DiscardHandler)), keys: map[*service]string{openAI: "key"}}
+	stack, err := newStack(&set, policy.Policy{}, b.account, base, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.client = stack.ErrorsAs(middleware.AsError)
+	if b.requests, err = newRequestReader(&set); err != nil {
+		t.Fatal(err)
+	}
+	req, err := b.requests.read(line{number: 1, text: []byte(chatLine("a"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{batch: b, ctx: t.Context(), stopping: make(chan struct{})}
+	for range 2 {
+		if got := r.one(req); got.answer != nil || !errors.Is(got.stop, errLedger) || !strings.Contains(got.stop.Error(), "the disk is full") {
+			t.Errorf("%+v", got)
+		}
+	}
+	if base.n.Load() > 0 {
+		t.Errorf("%d requests were sent", base.n.Load())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b.account.Close(ctx)
 }

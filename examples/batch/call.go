@@ -41,6 +41,8 @@ func (b *batch) call(ctx context.Context, req request) result {
 	if !b.set.finishBy.IsZero() {
 		options = append(options, policy.FinishBy(b.set.finishBy))
 	}
+	ctx, done := b.account.guard(ctx, tagOf(req.id))
+	defer done()
 	ctx, tracked := policy.Track(policy.With(ctx, options...))
 	response, err := b.send(ctx, req)
 
@@ -107,20 +109,27 @@ func (b *batch) stopFor(ctx context.Context, err error) error {
 	var refusal *middleware.Error
 	late := func() bool { return !b.set.finishBy.IsZero() && errors.As(err, &refusal) && refusal.Wait > 0 }
 	switch {
-	case errors.As(err, &spent) && spent.NoBound == "" && spent.Most <= spent.Cap: // later lines would be refused as well
-		if spent.Budget == budgetName {
-			return fmt.Errorf("%w: $%s spent and $%s held of $%s, and the next line can cost $%s; raise -budget, or lower what lines can cost, such as their max_completion_tokens",
-				errBudget, spent.Spent, spent.Held, spent.Cap, spent.Most)
-		}
-		return fmt.Errorf("%w: %w", errBudget, err)
+	case errors.Is(context.Cause(ctx), errLedger):
+		return cmp.Or(b.account.failure(), errLedger)
 	case ctx.Err() != nil:
 		return errInterrupted
+	case errors.As(err, &spent) && spent.NoBound == "" && spent.Most <= spent.Cap: // later lines would be refused as well
+		return spentBy(spent, err)
 	case errors.Is(err, middleware.ErrPolicy):
 		return err
 	case errors.Is(err, middleware.ErrDeadline), late():
 		return fmt.Errorf("%w: %w", errLate, err)
 	}
 	return nil
+}
+
+// spentBy says that a budget is used up.
+func spentBy(e *budget.Error, err error) error {
+	if e.Budget != budgetName {
+		return fmt.Errorf("%w: %w", errBudget, err)
+	}
+	return fmt.Errorf("%w: $%s spent and $%s held of $%s, and the next line can cost $%s; raise -budget, or lower what lines can cost, such as their max_completion_tokens",
+		errBudget, e.Spent, e.Held, e.Cap, e.Most)
 }
 
 // codes are the codes of errors that are not the provider's.

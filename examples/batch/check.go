@@ -54,6 +54,9 @@ func (b *batch) check(ctx context.Context) error {
 	case b.tally.broken > 0 && !b.set.skip:
 		return fmt.Errorf("%d of %d lines of %s are wrong; nothing was sent. Correct them, or leave them out by -on-error skip", b.tally.broken, b.tally.lines, b.set.in)
 	}
+	if n := b.index.foreign(); n > 0 {
+		b.progress.say("%s has %d answers to ids that are not in %s", b.set.out, n, b.set.in)
+	}
 	for to := range services {
 		if b.keys[to], err = to.key(b.set); err != nil {
 			return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -160,6 +161,10 @@ type canned struct {
 }
 
 func (c canned) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := context.Cause(req.Context()); err != nil { // as net/http does
+		req.Body.Close()
+		return nil, err
+	}
 	io.Copy(io.Discard, req.Body)
 	req.Body.Close()
 	return &http.Response{

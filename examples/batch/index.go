@@ -52,6 +52,16 @@ func (x *index) find(id string) *entry {
 	return nil
 }
 
+// foreign returns how many lines of the output are to no line of the input.
+func (x *index) foreign() (n int) {
+	for i := range x.entries {
+		if e := &x.entries[i]; e.line == 0 && e.state != todo && e.state != paid {
+			n++
+		}
+	}
+	return n
+}
+
 func hashOf(text string) []byte {
 	hash := sha256.Sum256([]byte(text))
 	return hash[:16]

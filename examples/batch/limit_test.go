@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func TestRequestsPerMinute(t *testing.T) {
 	}
 }
 
-// TestProviderLimit has a provider that allows 300 requests per minute. Its answers say so, and no line fails.
+// TestProviderLimit has a provider that allows 1200 requests per minute. Its answers say so, and no line fails.
 func TestProviderLimit(t *testing.T) {
 	sim := provider(t, llmtest.Config{RequestsPerMinute: 1200})
 	args, _ := requests(t, chatLines(60)...)
@@ -31,9 +32,11 @@ func TestProviderLimit(t *testing.T) {
 // TestTooManyTokens has a line that needs more tokens than a minute has. It fails, and the others are answered.
 func TestTooManyTokens(t *testing.T) {
 	sim := provider(t, llmtest.Config{})
-	args, out := requests(t, chatLines(3)...)
-	drive(t, sim.Transport(), append(args, "-tpm", "100000")...).want(t, want{done: 3})
-	if len(answers(t, out)) != 3 {
-		t.Error("answers are missing")
+	lines := chatLines(3)
+	lines[1] = strings.Replace(lines[1], `"max_completion_tokens":100`, `"max_completion_tokens":100000`, 1)
+	args, out := requests(t, lines...)
+	drive(t, sim.Transport(), append(args, "-tpm", "50000", "-ordered")...).want(t, want{code: exitFailed, done: 2, failed: 1})
+	if a := answers(t, out)[1]; a.Error == nil || a.Error.Code != "limit" || !strings.Contains(a.Error.Message, "-rpm and -tpm") || a.MaybePaid {
+		t.Errorf("%+v: %+v", a, a.Error)
 	}
 }

@@ -100,22 +100,12 @@ func TestFaults(t *testing.T) {
 	if r.code != exitFailed || s.Done == 0 || s.Failed == 0 || s.Done+s.Failed != lines || s.MaybePaid != s.Failed {
 		t.Errorf("code %d, %+v", r.code, s)
 	}
-	m, err := readMeter(sim)
-	if err != nil {
-		t.Fatal(err)
-	}
-	most := s.Cost
-	most.AddSum(s.Exposure)
-	if m.double > 0 || m.cost.Cmp(s.Cost) < 0 || m.cost.Cmp(most) > 0 {
-		t.Errorf("%d billed twice; billed $%s, between $%s and $%s by the ledger", m.double, m.cost, s.Cost, most)
+	agrees(t, sim, &s)
+	if n := twice(t, sim); n > 0 {
+		t.Errorf("%d billed twice", n)
 	}
 	for _, a := range answers(t, out) {
-		if (a.Error == nil) != (a.Response != nil && a.Response.Status == 200) {
-			t.Errorf("%+v", a)
-		}
-		if a.Error != nil && (!a.MaybePaid || !a.Exposure.Known || a.Error.Message == "") {
-			t.Errorf("%+v", a.Error)
-		}
+		a.checkPaid(t)
 	}
 
 	// Nothing is sent again by itself, and with -again only what has no answer.
@@ -130,6 +120,17 @@ func TestFaults(t *testing.T) {
 	}
 	if got := len(answers(t, out)); got != lines {
 		t.Errorf("%d answers for %d lines", got, lines)
+	}
+}
+
+// checkPaid checks an answer of which each attempt may have been paid for.
+func (a *answer) checkPaid(t *testing.T) {
+	t.Helper()
+	if (a.Error == nil) != (a.Response != nil && a.Response.Status == 200) {
+		t.Errorf("%+v", a)
+	}
+	if a.Error != nil && (!a.MaybePaid || !a.Exposure.Known || a.Error.Message == "") {
+		t.Errorf("%+v", a.Error)
 	}
 }
 
@@ -238,23 +239,11 @@ func TestFinishBy(t *testing.T) {
 
 // TestLarge answers 100,000 lines. What is in memory at the end is little.
 func TestLarge(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes some seconds")
+	lines := 100_000
+	if testing.Short() || raceOn {
+		lines = 2_000
 	}
-	const lines = 100_000
-	args, out := requests(t)
-	in, err := os.Create(args[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var text bytes.Buffer
-	for n := range lines {
-		fmt.Fprintln(&text, chatLine(fmt.Sprintf("r%d", n+1)))
-	}
-	if _, err := in.Write(text.Bytes()); err != nil || in.Close() != nil {
-		t.Fatal(err)
-	}
-	text = bytes.Buffer{}
+	args, out := requests(t, chatLines(lines)...)
 	base := canned{200, cannedChat}
 	began := time.Now()
 	r := drive(t, base, append(args, "-parallel", "64", "-ordered")...)
@@ -264,33 +253,33 @@ func TestLarge(t *testing.T) {
 	began = time.Now()
 	drive(t, base, args...).want(t, want{resumed: lines})
 	resumed := time.Since(began)
-	n, previous := 0, 0
-	lineReader := newLineReader(must(os.Open(out)), maxAnswerLine)
-	for {
-		l, err := lineReader.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		id, _, _, err := decodeAnswer(l.text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if fmt.Sscanf(id, "r%d", &n); n != previous+1 {
-			t.Fatalf("%s after r%d", id, previous)
-		}
-		previous = n
-	}
-	if previous != lines {
-		t.Errorf("%d answers", previous)
+	if n := inOrder(t, out); n != lines {
+		t.Errorf("%d answers", n)
 	}
 	t.Logf("answered in %v, found to be done in %v", took, resumed)
 }
 
-func must[T any](v T, err error) T {
+// inOrder returns how many answers an output has, which have to be to r1, r2 and so on.
+func inOrder(t *testing.T, path string) (n int) {
+	t.Helper()
+	file, err := os.Open(path)
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
-	return v
+	defer file.Close()
+	lines := newLineReader(file, maxAnswerLine)
+	for {
+		l, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			return n
+		}
+		if n++; err != nil {
+			t.Fatal(err)
+		}
+		if id, _, _, err := decodeAnswer(l.text); err != nil || id != fmt.Sprintf("r%d", n) {
+			t.Fatalf("line %d is of %q: %v", n, id, err)
+		}
+	}
 }
 
 // TestMemory measures what the index needs for a line.

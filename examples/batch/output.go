@@ -31,6 +31,9 @@ func openOutput(path string) (*output, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("-out: %w", err), lock.Close())
 	}
+	if err := syncFolder(filepath.Dir(path)); err != nil {
+		return nil, errors.Join(fmt.Errorf("-out: %w", err), file.Close(), lock.Close())
+	}
 	return &output{path: path, file: file, lock: lock}, nil
 }
 

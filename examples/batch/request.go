@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -153,7 +154,7 @@ func (r *requestReader) readOpenAI(req *request, m members) (err error) {
 			return fmt.Errorf(`"url": %q: want a path such as /v1/chat/completions`, req.path)
 		}
 	}
-	return r.addModel(req)
+	return nil
 }
 
 // readAnthropic reads a line of Anthropic's batch API: {"custom_id": "a", "params": {}}.
@@ -168,7 +169,7 @@ func (r *requestReader) readAnthropic(req *request, m members) (err error) {
 		return err
 	}
 	req.path = "/v1/messages"
-	return r.addModel(req)
+	return nil
 }
 
 // readGemini reads a line of Gemini's batch API: {"key": "a", "request": {}}. The model is not in it.
@@ -209,18 +210,48 @@ func (r *requestReader) readBare(req *request, body []byte, m members) error {
 	default:
 		return errors.New(`want a line of a batch API, such as {"custom_id": ..., "url": ..., "body": ...}, or a body with "messages", "input" or "contents"; or name the path of all lines by -endpoint`)
 	}
-	return r.addModel(req)
+	return nil
 }
 
-// addModel adds the model to a body that names none.
-func (r *requestReader) addModel(req *request) error {
+// finish completes a request, and returns an error if it is not one that has a single answer.
+func (r *requestReader) finish(req *request) error {
+	req.path = cmp.Or(req.path, r.set.endpoint)
+	req.to = serviceFor(req.path)
+	u, err := url.Parse(req.to.base(r.set) + req.path)
+	if err != nil {
+		return fmt.Errorf("the path %q: %w", req.path, err)
+	}
+	_, call, ok := r.router.Recognise("POST", u)
+	if !ok || call.Shape == nil || call.Operation == wire.Unknown || call.Kind != wire.Billable {
+		return fmt.Errorf("%s is no call that is answered at once, such as /v1/chat/completions", req.path)
+	}
 	var m members
 	if err := json.Unmarshal(req.body, &m); err != nil {
 		return err
 	}
-	if m.has("model") || strings.Contains(req.path, "/models/") {
-		return nil
+	switch {
+	case call.Stream:
+		return fmt.Errorf("%s answers with a stream: use generateContent, as the answer is written as a whole", req.path)
+	case isOn(m["stream"]):
+		return errors.New(`"stream": leave it out, as the answer is written as a whole`)
+	case isOn(m["background"]):
+		return errors.New(`"background": leave it out, as the answer would have to be fetched later`)
 	}
+	if !m.has("model") && !strings.Contains(req.path, "/models/") {
+		if err := r.addModel(req, len(m) > 0); err != nil {
+			return err
+		}
+	}
+	hash := sha256.New()
+	hash.Write([]byte(req.path))
+	hash.Write([]byte{0})
+	hash.Write(req.body)
+	req.sum = binary.BigEndian.Uint64(hash.Sum(nil))
+	return nil
+}
+
+// addModel adds the model to a body that names none.
+func (r *requestReader) addModel(req *request, others bool) error {
 	if r.set.model == "" {
 		return errors.New(`the body has no "model": add it, or name one for such lines by -model`)
 	}
@@ -228,46 +259,11 @@ func (r *requestReader) addModel(req *request) error {
 	if err != nil {
 		return err
 	}
-	separator := ","
-	if len(m) == 0 {
-		separator = ""
+	separator := ""
+	if others {
+		separator = ","
 	}
-	req.body = slices.Concat([]byte(`{"model":`), name, []byte(separator), bytes.TrimSpace(req.body)[1:])
-	return nil
-}
-
-// finish completes a request, and returns an error if it is not one that has a single answer.
-func (r *requestReader) finish(req *request) error {
-	if req.path == "" {
-		req.path = r.set.endpoint
-	}
-	req.to = serviceFor(req.path)
-	u, err := url.Parse(req.to.base(r.set) + req.path)
-	if err != nil {
-		return fmt.Errorf("the path %q: %w", req.path, err)
-	}
-	_, call, ok := r.router.Recognise("POST", u)
-	switch {
-	case !ok || call.Shape == nil || call.Operation == wire.Unknown || call.Kind != wire.Billable:
-		return fmt.Errorf("%s is no call that is answered at once, such as /v1/chat/completions", req.path)
-	case call.Stream:
-		return fmt.Errorf("%s answers with a stream: use generateContent, as the answer is written as a whole", req.path)
-	}
-	var flags struct{ Stream, Background json.RawMessage }
-	if err := json.Unmarshal(req.body, &flags); err != nil {
-		return err
-	}
-	switch {
-	case isOn(flags.Stream):
-		return errors.New(`"stream": leave it out, as the answer is written as a whole`)
-	case isOn(flags.Background):
-		return errors.New(`"background": leave it out, as the answer would have to be fetched later`)
-	}
-	hash := sha256.New()
-	hash.Write([]byte(req.path))
-	hash.Write([]byte{0})
-	hash.Write(req.body)
-	req.sum = binary.BigEndian.Uint64(hash.Sum(nil))
+	req.body = slices.Concat([]byte(`{"model":`), name, []byte(separator), req.body[1:])
 	return nil
 }
 

@@ -110,13 +110,13 @@ func (r *run) dispatch(lines chan<- request) error {
 	})
 }
 
-// one sends one line. If the ledger cannot be written, nothing is sent: after a kill, it would not be known what was.
+// one sends one line.
 func (r *run) one(req request) result {
 	if r.stopped() {
 		return result{}
 	}
-	if err := r.account.Stats().Err; err != nil {
-		return result{stop: fmt.Errorf("-ledger: it cannot be written: %w", err)}
+	if err := r.account.failure(); err != nil {
+		return result{stop: err}
 	}
 	return r.call(r.ctx, req)
 }

@@ -146,6 +146,9 @@ func (set *settings) complete(flags *flag.FlagSet, onError, within string) error
 		set.finishBy = time.Now().Add(d)
 	}
 	set.nameFiles()
+	if set.name != "" && (tagOf(set.name) != set.name || strings.TrimSpace(set.name) != set.name || strings.ContainsAny(set.name, "*?")) {
+		return fmt.Errorf("-name %q: want at most %d bytes, without control characters, * or ?, or spaces at the ends", set.name, maxTag)
+	}
 	return nil
 }
 

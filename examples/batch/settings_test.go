@@ -25,7 +25,10 @@ func TestSettings(t *testing.T) {
 	if d := time.Until(set.finishBy); d > 2*time.Hour || d < time.Hour {
 		t.Errorf("-within: %v", set.finishBy)
 	}
-	set, err = parse([]string{"-rpm", "60", "-tpm", "1000"}, io.Discard)
+}
+
+func TestChosenPolicy(t *testing.T) {
+	set, err := parse([]string{"-rpm", "60", "-tpm", "1000"}, io.Discard)
 	if err != nil || !set.throwaway() {
 		t.Errorf("%+v, %v", set, err)
 	}
@@ -63,6 +66,7 @@ func TestBadSettings(t *testing.T) {
 		{"-key-env X", "-key-env needs -live"},
 		{"-in -", "-in and -out have to be files"},
 		{"-endpoint v1", `-endpoint "v1": want a path`},
+		{"-name a*", `-name "a*": want`},
 		{"extra", `unknown argument "extra": there are only flags`},
 		{"-no-such-flag", "-no-such-flag"},
 		{"-provider nosuch", "-provider"},

@@ -95,8 +95,13 @@ func (e *Error) Hint() string {
 // heldByOthers reports whether the attempt would be admitted if others gave back what they hold.
 func (e *Error) heldByOthers() bool { return e.Spent <= e.Cap && e.Most <= e.Cap-e.Spent }
 
-// Unwrap returns why the wait ended.
-func (e *Error) Unwrap() error { return e.Err }
+// Unwrap returns why the wait ended. It returns nil for a nil e, so that errors.As does not panic for a Limiter's typed nil.
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // WindowText returns the window of a budget for people to read, as [Error.Window] has it.
 func WindowText(b *policy.Budget) string {

@@ -1,9 +1,7 @@
 package limit_test
 
 import (
-	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/time/rate"
 
@@ -27,7 +25,6 @@ func BenchmarkUncontended(b *testing.B) {
 			c := limit.Count{Requests: 1, Tokens: r.Tokens}
 			ctx := b.Context()
 			b.ReportAllocs()
-			defer reportCPU(b)()
 			for b.Loop() {
 				p, err := q.Wait(ctx, r)
 				if err != nil {
@@ -41,25 +38,10 @@ func BenchmarkUncontended(b *testing.B) {
 		l := rate.NewLimiter(many, many)
 		ctx := b.Context()
 		b.ReportAllocs()
-		defer reportCPU(b)()
 		for b.Loop() {
 			if err := l.Wait(ctx); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-}
-
-// reportCPU reports the processor's time for each operation, which counts on a machine that others use.
-func reportCPU(b *testing.B) (end func()) {
-	begin := processorTime()
-	return func() { b.ReportMetric(float64(processorTime()-begin)/float64(b.N), "cpu-ns/op") }
-}
-
-func processorTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

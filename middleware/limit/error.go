@@ -46,7 +46,13 @@ func (e *Error) Detail() string {
 }
 
 // Unwrap returns why the wait ended.
-func (e *Error) Unwrap() error { return e.Err }
+// It returns nil for a nil e, so that errors.As does not panic for a Limiter's typed nil.
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Describe returns the text of a limit, such as "500 requests per minute, 32 at once". A limit with a name has it in
 // parentheses at the end.

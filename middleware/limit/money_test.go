@@ -78,6 +78,16 @@ func TestMoneyDoesNotHoldUpOthers(t *testing.T) {
 	})
 }
 
+// poor returns the error of a waiter that a budget has refused after so long.
+func poor(t *testing.T, w *waiting, took time.Duration) *budget.Error {
+	t.Helper()
+	var e *budget.Error
+	if !errors.As(w.err, &e) || w.took != took || w.permit != nil {
+		t.Fatalf("%+v: %v, want it to be refused after %v", w, w.err, took)
+	}
+	return e
+}
+
 // A wait for money ends after MaxWait, and at the deadline, with the budget named. One that may not wait is refused at once, and
 // so is one that others are in front of.
 func TestMoneyWaitsForSoLong(t *testing.T) {
@@ -106,14 +116,13 @@ func TestMoneyWaitsForSoLong(t *testing.T) {
 				second := wait(t.Context(), l, r)
 				time.Sleep(2 * time.Minute)
 				synctest.Wait()
-				var e *budget.Error
-				if !errors.As(first.err, &e) || first.took != test.took || e.Budget != "a" || e.Held != 8*dollar || e.Most != 3*dollar || e.Cap != 10*dollar || test.is != nil && !errors.Is(e, test.is) {
-					t.Errorf("%+v: %v", first, first.err)
+				e := poor(t, first, test.took)
+				want := budget.Error{Budget: "a", Window: e.Window, Cap: 10 * dollar, Held: 8 * dollar, Most: 3 * dollar, Err: e.Err}
+				if *e != want || test.is != nil && !errors.Is(e, test.is) {
+					t.Errorf("%+v, want %+v", e, want)
 				}
 				if test.took == 0 {
-					if !errors.As(second.err, &e) || second.took != 0 || e.Budget != "a" {
-						t.Errorf("%+v: %v", second, second.err)
-					}
+					poor(t, second, 0)
 					return
 				}
 				if !second.admitted() || second.took != test.took {

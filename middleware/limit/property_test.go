@@ -203,30 +203,40 @@ func (o *one) Model() string { return o.Subject.Model }
 // attempt waits, holds the permit for a time, and gives it back.
 func (m *mob) attempt(ctx context.Context, o *one, hold time.Duration, c limit.Count) {
 	p, err := m.limiter.Wait(ctx, &o.Request)
-	m.mu.Lock()
-	o.decided, o.at = true, time.Now()
-	var poor *budget.Error
-	switch last := m.last[o.line]; {
-	case errors.As(err, &poor):
-	case err != nil && o.Deadline.IsZero() && ctx.Err() == nil && !isTooLarge(err):
-		m.Errorf("seed %d: %+v: %v", m.seed, o, err)
-	case err == nil && p != nil && !m.updates && last != nil && last.came > o.came && last.at.Before(o.at):
-		m.Errorf("seed %d: attempt %d was admitted before %d, of the same line", m.seed, last.came, o.came)
-	case err == nil && p != nil && (last == nil || o.came > last.came):
-		m.last[o.line] = o
-	}
-	m.mu.Unlock()
-	if err != nil || p == nil {
-		return
-	}
-	if m.updates {
+	m.note(o, p, err, ctx.Err() != nil)
+	switch {
+	case err != nil || p == nil:
+	case m.updates:
 		time.Sleep(hold)
 		p.Release(c)
+	default:
+		m.audit.Admitted(&o.Request)
+		time.Sleep(hold)
+		m.audit.Release(p, &o.Request, c)
+	}
+}
+
+// note looks at how a wait has ended.
+func (m *mob) note(o *one, p limit.Permit, err error, left bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o.decided, o.at = true, time.Now()
+	var poor *budget.Error
+	if err != nil {
+		if o.Deadline.IsZero() && !left && !isTooLarge(err) && !errors.As(err, &poor) {
+			m.Errorf("seed %d: %+v: %v", m.seed, o, err)
+		}
 		return
 	}
-	m.audit.Admitted(&o.Request)
-	time.Sleep(hold)
-	m.audit.Release(p, &o.Request, c)
+	if p == nil || m.updates {
+		return
+	}
+	last := m.last[o.line]
+	if last == nil || o.came > last.came {
+		m.last[o.line] = o
+	} else if last.at.Before(o.at) {
+		m.Errorf("seed %d: attempt %d was admitted before %d, of the same line", m.seed, last.came, o.came)
+	}
 }
 
 // isTooLarge reports whether an attempt needs more than a limit ever admits.

@@ -215,102 +215,43 @@ const (
 // latin reports whether the script's characters continue a word of Latin letters.
 func (s script) latin() bool { return s >= latinSupplement && s <= latinRare || s == combining }
 
-// scriptOf returns the script of a lead byte alone; 0 if the byte that follows it says which.
-func scriptOf(lead class) script {
-	switch lead {
-	case classC2:
-		return symbolSupplement
-	case classC3:
-		return latinSupplement
-	case classC4:
-		return latinExtended
-	case classCA:
-		return latinRare
-	case classCC:
-		return combining
-	case classCE:
-		return greek
-	case classD0:
-		return cyrillic
-	case classD2:
-		return cyrillicRare
-	case classD4:
-		return armenian
-	case classD7:
-		return hebrew
-	case classD8:
-		return arabic
-	case classDC:
-		return otherTwo
-	case classE4:
-		return han
-	case classEB:
-		return hangul
-	case classEE:
-		return otherThree
+// scriptOf has the scripts of the first bytes that tell it; noScript for those after which the second byte does.
+var scriptOf = [classFollow]script{
+	classC2: symbolSupplement, classC3: latinSupplement, classC4: latinExtended, classCA: latinRare, classCC: combining,
+	classCE: greek, classD0: cyrillic, classD2: cyrillicRare, classD4: armenian, classD7: hebrew, classD8: arabic,
+	classDC: otherTwo, classE4: han, classEB: hangul, classEE: otherThree,
+}
+
+// scriptAfter returns the script of a first byte and the class of the second, which counts from classFollow.
+func scriptAfter(lead, follow class) (s script) {
+	for _, r := range scriptRanges {
+		if r.lead == lead && r.from <= follow {
+			s = r.script
+		}
 	}
-	return noScript
+	return s
 }
 
-// scriptAfter returns the script of a lead byte and the class of the byte that follows, which counts from classFollow.
-func scriptAfter(lead, follow class) script {
-	switch lead {
-	case classD6:
-		if follow < 8 {
-			return armenian
-		}
-		return hebrew
-	case classE0:
-		if follow >= 18 && follow < 30 {
-			return devanagari + script(follow-18)
-		}
-		if follow >= 30 {
-			return tibetan
-		}
-	case classE1:
-		return e1Scripts[follow]
-	case classE2:
-		return e2Scripts[follow]
-	case classE3:
-		switch follow {
-		case 0:
-			return kanaOrPunct
-		case 1:
-			return kana
-		}
-		return rareHan
-	case classEA:
-		if follow >= 24 {
-			return hangul
-		}
-	case classEF:
-		switch follow {
-		case 28:
-			return variation
-		case 30, 31:
-			return fullWidth
-		}
-	case classF0:
-		if follow == 15 {
-			return emoji
-		}
-		return otherFour
-	}
-	return otherThree
-}
-
-var e1Scripts = [32]script{
-	0: myanmar, 1: georgian, 2: jamo, 3: jamo, 4: ethiopic, 5: ethiopic, 6: ethiopic, 7: otherThree,
-	8: otherThree, 9: otherThree, 10: otherThree, 11: otherThree, 12: otherThree, 13: otherThree, 14: otherThree, 15: khmer,
-	16: mongolian, 17: mongolian, 18: otherThree, 19: otherThree, 20: otherThree, 21: otherThree, 22: otherThree, 23: otherThree,
-	24: otherThree, 25: georgian, 26: otherThree, 27: otherThree, 28: latinAdditional, 29: latinAdditional, 30: greekExtended, 31: greekExtended,
-}
-
-var e2Scripts = [32]script{
-	0: generalPunct, 1: subscripts, 2: letterlike, 3: arrows, 4: mathSigns, 5: mathSigns, 6: technical, 7: technical,
-	8: technical, 9: technical, 10: boxes, 11: shapes, 12: shapes, 13: shapes, 14: shapes, 15: shapes,
-	16: technical, 17: technical, 18: arrows, 19: mathSigns, 20: mathSigns, 21: mathSigns, 22: mathSigns, 23: otherThree,
-	24: otherThree, 25: otherThree, 26: otherThree, 27: otherThree, 28: otherThree, 29: otherThree, 30: rareHan, 31: rareHan,
+// scriptRanges are where the scripts begin after the other first bytes, in ascending order. A class of second bytes is two
+// blocks of 64 characters.
+var scriptRanges = [...]struct {
+	lead, from class
+	script     script
+}{
+	{classD6, 0, armenian}, {classD6, 8, hebrew},
+	{classE0, 0, otherThree}, {classE0, 18, devanagari}, {classE0, 19, bengali}, {classE0, 20, gurmukhi}, {classE0, 21, gujarati},
+	{classE0, 22, oriya}, {classE0, 23, tamil}, {classE0, 24, telugu}, {classE0, 25, kannada}, {classE0, 26, malayalam},
+	{classE0, 27, sinhala}, {classE0, 28, thai}, {classE0, 29, lao}, {classE0, 30, tibetan},
+	{classE1, 0, myanmar}, {classE1, 1, georgian}, {classE1, 2, jamo}, {classE1, 4, ethiopic}, {classE1, 7, otherThree},
+	{classE1, 15, khmer}, {classE1, 16, mongolian}, {classE1, 18, otherThree}, {classE1, 25, georgian}, {classE1, 26, otherThree},
+	{classE1, 28, latinAdditional}, {classE1, 30, greekExtended},
+	{classE2, 0, generalPunct}, {classE2, 1, subscripts}, {classE2, 2, letterlike}, {classE2, 3, arrows}, {classE2, 4, mathSigns},
+	{classE2, 6, technical}, {classE2, 10, boxes}, {classE2, 11, shapes}, {classE2, 16, technical}, {classE2, 18, arrows},
+	{classE2, 19, mathSigns}, {classE2, 23, otherThree}, {classE2, 30, rareHan},
+	{classE3, 0, kanaOrPunct}, {classE3, 1, kana}, {classE3, 2, rareHan},
+	{classEA, 0, otherThree}, {classEA, 24, hangul},
+	{classEF, 0, otherThree}, {classEF, 28, variation}, {classEF, 29, otherThree}, {classEF, 30, fullWidth},
+	{classF0, 0, otherFour}, {classF0, 15, emoji}, {classF0, 16, otherFour},
 }
 
 // A kind is what a run is of.
@@ -359,44 +300,47 @@ type step struct {
 
 // next returns what a byte of a class does in a state.
 func (s state) next(c class) step {
-	if c >= classFollow {
-		if s.kind == inLead {
-			return s.startScript(scriptAfter(s.c, c-classFollow), s.was)
-		}
-		if s.kind == inScript || s.kind == inWord {
-			return step{to: s} // it was paid for with the first byte
-		}
-		return step{to: state{kind: inControl}, costs: [4]cost{costInvalid}}
+	switch {
+	case c >= classFollow:
+		return s.nextFollow(c - classFollow)
+	case c >= classC2 && c != classInvalid:
+		return s.nextLead(c)
+	case c >= classDot && c <= classPunct:
+		return s.nextPunct(c)
 	}
 	switch c {
-	case classControl:
-		return step{to: state{kind: inControl}, costs: [4]cost{costControl}}
-	case classInvalid:
-		return step{to: state{kind: inControl}, costs: [4]cost{costInvalid}}
 	case classSpace:
 		return s.nextSpace()
 	case classNewline:
 		return step{to: state{kind: inNewline}, costs: [4]cost{costNewline + cost(s.kind)}}
 	case classTab:
-		if s.kind == inTab {
-			return step{to: s, costs: [4]cost{costTabs}}
-		}
-		return step{to: state{kind: inTab}, costs: [4]cost{costTab + cost(s.kind)}}
+		return s.nextTab()
 	case classVowel, classConsonant, classRare:
 		return s.nextLower(c)
 	case classUpper, classUpperVowel:
 		return s.nextUpper(c)
 	case classDigit:
-		if s.kind == inDigits {
-			n := s.n%3 + 1
-			return step{to: state{kind: inDigits, n: n}, costs: [4]cost{costDigits + cost(n)}}
-		}
-		return step{to: state{kind: inDigits, n: 1}, costs: [4]cost{costDigit + cost(s.kind)}}
+		return s.nextDigit()
+	case classControl:
+		return step{to: state{kind: inControl}, costs: [4]cost{costControl}}
 	}
-	if c < classC2 {
-		return s.nextPunct(c)
+	return step{to: state{kind: inControl}, costs: [4]cost{costInvalid}}
+}
+
+// nextFollow reads a byte that continues a character.
+func (s state) nextFollow(follow class) step {
+	switch s.kind {
+	case inLead:
+		return s.startScript(scriptAfter(s.c, follow), s.was)
+	case inScript, inWord:
+		return step{to: s} // it was paid for with the first byte
 	}
-	if script := scriptOf(c); script != noScript {
+	return step{to: state{kind: inControl}, costs: [4]cost{costInvalid}}
+}
+
+// nextLead reads the first byte of a character.
+func (s state) nextLead(c class) step {
+	if script := scriptOf[c]; script != noScript {
 		return s.startScript(script, s.kind)
 	}
 	was := s.kind
@@ -408,6 +352,21 @@ func (s state) next(c class) step {
 		was = inPunct
 	}
 	return step{to: state{kind: inLead, c: c, was: was}}
+}
+
+func (s state) nextTab() step {
+	if s.kind == inTab {
+		return step{to: s, costs: [4]cost{costTabs}}
+	}
+	return step{to: state{kind: inTab}, costs: [4]cost{costTab + cost(s.kind)}}
+}
+
+func (s state) nextDigit() step {
+	if s.kind == inDigits {
+		n := s.n%3 + 1
+		return step{to: state{kind: inDigits, n: n}, costs: [4]cost{costDigits + cost(n)}}
+	}
+	return step{to: state{kind: inDigits, n: 1}, costs: [4]cost{costDigit + cost(s.kind)}}
 }
 
 func (s state) nextSpace() step {

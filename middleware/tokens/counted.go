@@ -55,8 +55,11 @@ func used(c *wire.Call, m wire.Metering, u *price.Usage) limit.Tokens {
 		return t
 	}
 	t.Output = outputOf(u)
-	if m.Reserves {
-		t.Output = max(t.Output, statedOutput(c))
+	switch stated := statedOutput(c); {
+	case stated > 0 && m.Reserves && m.Larger:
+		t.Output = max(0, max(t.Output, stated)-t.Input)
+	case m.Reserves:
+		t.Output = max(t.Output, stated)
 	}
 	return t
 }

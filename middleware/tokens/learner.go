@@ -29,8 +29,8 @@ const (
 // learned is what is known of one model.
 type learned struct {
 	used   uint64
-	input  rate // tokens that the provider counted, for each that was estimated
-	fresh  rate // tokens that were not read from a cache, for each that was counted
+	input  rates // tokens that the provider counted, for each that was estimated
+	fresh  rate  // tokens that were not read from a cache, for each that was counted
 	output outputs
 }
 
@@ -64,6 +64,9 @@ func (l *Learner) Asked(c *wire.Call, m wire.Metering, e Estimate, maxOutput int
 	stated := statedOutput(c)
 	if stated > 0 && (m.Reserves || m.Holds) {
 		asked.Output = stated
+		if m.Larger {
+			asked.Output = max(0, stated-asked.Input)
+		}
 		return asked
 	}
 	each := known.output.most()

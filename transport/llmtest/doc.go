@@ -141,6 +141,14 @@
 // [Fault] says for each fault whether it is billed. Where the provider's documents do not
 // say, the simulator bills. A program that is correct here does not pay more there.
 //
+// # Limits
+//
+// A [Config] has limits on requests, on tokens, and on requests at once. What exceeds one is a 429 in the provider's own words,
+// and its headers show all limits that the provider shows, with what is left. What counts against a limit on tokens is what
+// each provider documents, or what [Config.Counting] says: the limit on the completion is reserved at the start, or the
+// completion is counted when it has been generated. [Server.Admissions] says what was admitted and what was rejected, by which
+// limit. One set of limits is for all requests to the server.
+//
 // # HTTP/2
 //
 // With [Config.HTTP2] the server uses HTTP/2, unencrypted and with prior knowledge. Its own
@@ -175,8 +183,8 @@ package llmtest
 //     of the API: capacity, faults, config, meter, request,
 //     reply (with tool_results).
 //   - What a provider remembers, in provider: caches (with google_path) and response_store in
-//     addition to the meter and the requests. An exchange is one request to it, and reply_ask
-//     asks the user's Reply.
+//     addition to the meter and the requests. An exchange is one request to it, reply_ask
+//     asks the user's Reply, and admission holds the request against the limits.
 //   - Faces, one for each endpoint: face has the interface, and the files whose names begin
 //     with a provider, chat, embeddings and responses have the faces. route lists them.
 //   - The response to one request, with its faults: responder; disconnect, slow, redirect;

@@ -10,6 +10,8 @@ import (
 type Metering struct {
 	// Reserves says that the limit that a request sets on its output counts, whatever of it is used.
 	Reserves bool
+	// Larger says, with Reserves, that this limit counts instead of the input if it is larger, and not in addition to it.
+	Larger bool
 	// Holds says that the limit that a request sets on its output counts while the attempt is under way, and that afterwards
 	// only what was used does.
 	Holds bool
@@ -31,7 +33,7 @@ var meteringOf = map[string]Metering{
 	// "Your rate limit is calculated as the maximum of max_tokens and the estimated number of tokens based on the character
 	// count of your request", "cached tokens do count", "unsuccessful requests contribute to your per-minute limit": OpenAI's
 	// guide on rate limits and its guide on prompt caching. In traffic recorded in 2025 and 2026 only the estimate counts.
-	"openai": {Reserves: true, Failures: true},
+	"openai": {Reserves: true, Larger: true, Failures: true},
 	// "A max processed-token count ... that includes prompt text and count, the max_tokens parameter setting, the best_of
 	// parameter setting", which "is added to a running token count of all requests": Azure's page on quotas.
 	"azure": {Reserves: true},

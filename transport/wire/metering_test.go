@@ -11,7 +11,7 @@ import (
 
 func TestMetering(t *testing.T) {
 	for from, want := range map[string]wire.Metering{
-		chatURL:       {Reserves: true, Failures: true},
+		chatURL:       {Reserves: true, Larger: true, Failures: true},
 		azureChatURL:  {Reserves: true},
 		anthropicURL:  {WithoutCached: true},
 		geminiURL:     {WithoutOutput: true, Failures: true, Zone: "America/Los_Angeles"},

@@ -184,6 +184,9 @@ func rateHeader(key string) (f *quotaFamily, part, name string, ok bool) {
 	return nil, "", "", false
 }
 
+// windowWords are the windows that names of headers have.
+var windowWords = map[string]time.Duration{"Second": time.Second, "Minute": time.Minute, "Hour": time.Hour, "Day": day}
+
 // quotaNamed returns what the name of a header counts, and within which window. assumed says that the name has none. known
 // is false for what we do not count: images, seconds of audio, the tokens of a month.
 func quotaNamed(name string) (unit QuotaUnit, window time.Duration, assumed, known bool) {
@@ -192,6 +195,10 @@ func quotaNamed(name string) (unit QuotaUnit, window time.Duration, assumed, kno
 	}
 	number := time.Duration(1)
 	for word := range strings.SplitSeq(name, "-") {
+		if w := windowWords[word]; w > 0 {
+			window = number * w
+			continue
+		}
 		switch word {
 		case "Requests", "Req":
 			known = true
@@ -205,14 +212,6 @@ func quotaNamed(name string) (unit QuotaUnit, window time.Duration, assumed, kno
 		case "Output", "Generated":
 			unit = QuotaOutputTokens
 		case "Project", "Per":
-		case "Second":
-			window = number * time.Second
-		case "Minute":
-			window = number * time.Minute
-		case "Hour":
-			window = number * time.Hour
-		case "Day":
-			window = number * day
 		default:
 			n, err := strconv.Atoi(word)
 			if err != nil || n < 1 || n > 1000 {
@@ -279,8 +278,8 @@ func (s *stated) azureReset() time.Duration {
 	}
 	used := max(0, s.Limit-s.Remaining)
 	expected := time.Duration(float64(s.Window) * min(1, float64(used)/float64(s.Limit)))
-	if inMillis := s.Reset / 1000; (expected - inMillis).Abs() < (expected - s.Reset).Abs() {
-		return inMillis
+	if shorter := s.Reset / 1000; (expected - shorter).Abs() < (expected - s.Reset).Abs() {
+		return shorter
 	}
 	return s.Reset
 }

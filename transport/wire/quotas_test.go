@@ -205,44 +205,55 @@ func TestRecordedQuotas(t *testing.T) {
 	lines := bufio.NewScanner(z)
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
-		var r struct {
-			Host    string            `json:"provider_host"`
-			Path    string            `json:"path"`
-			Headers map[string]string `json:"response_headers"`
-			Date    string            `json:"recorded_at"`
-		}
+		var r recordedHeaders
 		if json.Unmarshal(lines.Bytes(), &r) != nil {
 			continue
 		}
-		h := http.Header{}
-		for name, value := range r.Headers {
-			h.Set(name, value)
-		}
-		var c *wire.Call
-		if u, err := url.Parse("https://" + r.Host + r.Path); err == nil {
-			if _, call, ok := new(wire.Router).Recognise(http.MethodPost, u); ok {
-				c = &call
-			}
-		}
-		quotas := wire.ReadQuotas(c, h, quotaTime)
-		if len(quotas) > 0 {
+		if quotas := r.quotas(); len(quotas) > 0 {
 			read[r.Host]++
-		}
-		for _, q := range quotas {
-			if q.Limit > 0 && q.Remaining > q.Limit || q.Window > 24*time.Hour || q.Limit < 0 && r.Host != "api.replicate.com" && h.Get("X-Ratelimit-Limit-Requests") != "" {
-				t.Errorf("%s%s: %+v of %v", r.Host, r.Path, q, h)
-			}
-			if r.Host == "api.groq.com" && q.Unit == wire.QuotaRequests && q.Window != 24*time.Hour {
-				t.Errorf("%s: %+v", r.Host, q)
-			}
-			if strings.Contains(r.Host, "azure") && q.Reset > time.Minute {
-				t.Errorf("%s: %+v of %v", r.Host, q, h)
-			}
+			r.check(t, quotas)
 		}
 	}
 	for _, host := range []string{"api.openai.com", "api.anthropic.com", "api.mistral.ai", "api.groq.com", "api.x.ai", "api.together.xyz"} {
 		if read[host] == 0 {
 			t.Errorf("no quota of %s was read: %v", host, read)
+		}
+	}
+}
+
+// recordedHeaders are those of a recorded answer.
+type recordedHeaders struct {
+	Host    string            `json:"provider_host"`
+	Path    string            `json:"path"`
+	Headers map[string]string `json:"response_headers"`
+}
+
+// quotas returns what the headers say about limits.
+func (r *recordedHeaders) quotas() []wire.Quota {
+	h := http.Header{}
+	for name, value := range r.Headers {
+		h.Set(name, value)
+	}
+	u, err := url.Parse("https://" + r.Host + r.Path)
+	if err != nil {
+		return nil
+	}
+	if _, call, ok := new(wire.Router).Recognise(http.MethodPost, u); ok {
+		return wire.ReadQuotas(&call, h, quotaTime)
+	}
+	return wire.ReadQuotas(nil, h, quotaTime)
+}
+
+// check holds the quotas to what is true of all of them, and of those of some providers.
+func (r *recordedHeaders) check(t *testing.T, quotas []wire.Quota) {
+	t.Helper()
+	for _, q := range quotas {
+		checkQuota(t, q)
+		switch {
+		case q.Limit > 0 && q.Remaining > q.Limit, q.Window > oneDay,
+			r.Host == "api.groq.com" && q.Unit == wire.QuotaRequests && q.Window != oneDay,
+			strings.Contains(r.Host, "azure") && q.Reset > time.Minute:
+			t.Errorf("%s%s: %+v of %v", r.Host, r.Path, q, r.Headers)
 		}
 	}
 }

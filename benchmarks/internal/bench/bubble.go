@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"flag"
@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 )
 
-// asTest runs f as a test, because only a test can make a bubble, and ends the process with status 0 or 1. The flags must
+// AsTest runs f as a test, because only a test can make a bubble, and ends the process with status 0 or 1. The flags must
 // have been parsed. The flags of package testing, which this adds, keep their defaults.
-func asTest(name string, f func(*testing.T) error) {
+func AsTest(name string, f func(*testing.T) error) {
 	if !flag.Parsed() {
 		panic("the flags are not parsed")
 	}
@@ -25,8 +25,8 @@ func asTest(name string, f func(*testing.T) error) {
 	}}}, nil, nil)
 }
 
-// inBubble runs f in a bubble. Its clock stands still while a goroutine runs, and jumps forward when all of them wait.
-func inBubble(t *testing.T, f func(*testing.T) error) (err error) {
+// InBubble runs f in a bubble. Its clock stands still while a goroutine runs, and jumps forward when all of them wait.
+func InBubble(t *testing.T, f func(*testing.T) error) (err error) {
 	synctest.Test(t, func(t *testing.T) {
 		err = withPanic(func() error { return f(t) })
 	})

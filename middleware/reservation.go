@@ -1,0 +1,38 @@
+package middleware
+
+import (
+	"github.com/skinflint-go/skinflint/middleware/budget"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/middleware/limit"
+	"github.com/skinflint-go/skinflint/middleware/tokens"
+	"github.com/skinflint-go/skinflint/policy"
+	"github.com/skinflint-go/skinflint/transport/wire"
+)
+
+// A reservation is what a call asks of limits and budgets, before each of its attempts.
+type reservation struct {
+	request limit.Request
+	learner limit.Learner  // learns from the answers; nil: none does
+	counter tokens.Counter // counts the body; nil: it is not counted, or was
+	counted bool
+	tokens  tokens.Estimate
+}
+
+// spend gives a limiter a row that is money for which no permit stands: of storage, or of the result of an earlier call.
+func (e *engine) spend(l limit.Spender, kind wire.Kind, row *ledger.Row) {
+	if row.Outcome == policy.Storage || row.Settles || kind == wire.Poll {
+		l.Spend(row)
+		e.logNotices(l)
+	}
+}
+
+// logNotices logs what budgets have to say: that much is spent, or more than the cap.
+func (e *engine) logNotices(limiter any) {
+	l, ok := limiter.(interface{ Notices() []budget.Notice })
+	if !ok {
+		return
+	}
+	for _, n := range l.Notices() {
+		e.logger().Warn("skinflint: " + n.String())
+	}
+}
