@@ -14,6 +14,7 @@ import (
 
 // TestEnd ends the program while its workers make calls. Its workers and servers end as well, also if it is killed.
 func TestEnd(t *testing.T) {
+	t.Parallel()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
