@@ -27,11 +27,9 @@ const (
 	riseTime   = 10 * time.Second
 )
 
-// A mark is how a bucket stood when it had admitted an attempt.
-type mark struct {
-	bucket        *bucket
-	left, drained [units]int64
-	flows         [units]bool // that the bucket had
+// learns reports whether the limit is one that learns, and matches the request.
+func (g *group) learns(r *Request) bool {
+	return g.limit.Learn && g.limit.Selects(&r.Subject, r.Tier, r.Tags)
 }
 
 // Learns implements [Learner].
@@ -39,11 +37,6 @@ func (q *Local) Learns(r *Request) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return slices.ContainsFunc(q.groups, func(g *group) bool { return g.learns(r) })
-}
-
-// learns reports whether the limit is one that learns, and matches the request.
-func (g *group) learns(r *Request) bool {
-	return g.limit.Learn && g.limit.Selects(&r.Subject, r.Tier, r.Tags)
 }
 
 // Learn implements [Learner], for each limit of the policy that learns and matches the request.
@@ -105,22 +98,6 @@ func (r *Request) admittedTo(now instant, b *bucket) (time.Duration, *mark) {
 		}
 	}
 	return now.elapsed, nil
-}
-
-// mark notes how a bucket stands that has just admitted the waiter, if the bucket learns.
-func (w *waiter) mark(now instant, b *bucket) {
-	if !b.group.limit.Learn {
-		return
-	}
-	m := mark{bucket: b}
-	for i := range b.flows {
-		f := &b.flows[i]
-		m.left[f.unit], m.flows[f.unit] = f.left(now.Time), true
-	}
-	if b.learned != nil {
-		m.drained = b.learned.drained
-	}
-	w.marks = append(w.marks, m)
 }
 
 // counts reports whether a quota is about what the bucket counts. One for a single tier is, if all of the bucket's attempts
