@@ -31,16 +31,16 @@ func (a *alarms) Pop() any {
 	return p
 }
 
-// setAlarm has the queue served at a time; 0: no more.
-func (q *Local) setAlarm(p *queue, at time.Duration) {
+// set has the queue served at a time; 0: no more.
+func (a *alarms) set(p *queue, at time.Duration) {
 	p.wake = at
 	switch {
 	case at == 0 && p.alarm > 0:
-		heap.Remove(&q.alarms, p.alarm-1)
+		heap.Remove(a, p.alarm-1)
 	case at == 0:
 	case p.alarm > 0:
-		heap.Fix(&q.alarms, p.alarm-1)
+		heap.Fix(a, p.alarm-1)
 	default:
-		heap.Push(&q.alarms, p)
+		heap.Push(a, p)
 	}
 }

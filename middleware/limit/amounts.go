@@ -43,8 +43,5 @@ func sum(a, b int64) int64 {
 // perMinute and perDay name what limits count.
 var (
 	perMinute = [units]string{"requests per minute", "tokens per minute", "input tokens per minute", "output tokens per minute"}
-	perDay    = "tokens per day"
+	perDay    = [units]string{"requests per day", "tokens per day", "input tokens per day", "output tokens per day"}
 )
-
-// perDayOf names what limits of a day count.
-var perDayOf = [units]string{"requests per day", perDay, "input tokens per day", "output tokens per day"}

@@ -8,7 +8,7 @@ import (
 
 // A bucket is a limit at work, for one of its keys. The limiter's lock guards it.
 type bucket struct {
-	group   *group
+	rule    *rule
 	key     string
 	id      uint64
 	flows   []flow   // of the units that the limit counts by the minute
@@ -23,6 +23,14 @@ type mark struct {
 	bucket        *bucket
 	left, drained [units]int64
 	flows         [units]bool // that the bucket had
+}
+
+// notes are what buckets that learn need to know of an attempt when its answer has come.
+type notes struct {
+	since time.Duration // when it was admitted
+	tier  policy.Tier
+	zone  *time.Location
+	marks []mark
 }
 
 // flow returns the flow of a unit; nil if the bucket has none.
@@ -42,7 +50,7 @@ func (b *bucket) until(now instant, a, ahead *amounts) (longest time.Duration) {
 		longest = max(longest, f.until(now.Time, a[f.unit], ahead[f.unit]))
 	}
 	if b.days != nil {
-		longest = max(longest, b.days.until(now, b.group, a, ahead))
+		longest = max(longest, b.days.until(now, &b.rule.limit, a, ahead))
 	}
 	if b.learned != nil {
 		longest = max(longest, b.learned.until.Sub(now.Time))
@@ -53,7 +61,7 @@ func (b *bucket) until(now instant, a, ahead *amounts) (longest time.Duration) {
 // open reports whether the bucket admits an attempt that takes a and leaves kept behind. If time alone will open it, it also
 // returns after how long.
 func (b *bucket) open(now instant, a, kept *amounts, permits int) (wait time.Duration, ok bool) {
-	if c := b.group.limit.Concurrency; c > 0 && int(b.busy)+permits >= c {
+	if c := b.rule.limit.Concurrency; c > 0 && int(b.busy)+permits >= c {
 		return 0, false
 	}
 	wait = b.until(now, a, kept)
@@ -62,7 +70,7 @@ func (b *bucket) open(now instant, a, kept *amounts, permits int) (wait time.Dur
 
 // full reports whether all permits are in use.
 func (b *bucket) full() bool {
-	return b.group.limit.Concurrency > 0 && int(b.busy) >= b.group.limit.Concurrency
+	return b.rule.limit.Concurrency > 0 && int(b.busy) >= b.rule.limit.Concurrency
 }
 
 // take admits an attempt that takes a.
@@ -117,7 +125,7 @@ func (b *bucket) idle(now instant) bool {
 
 // error completes an error of the bucket.
 func (b *bucket) error(e *Error) *Error {
-	e.Limit, e.Key = b.group.text, policy.KeyText(b.group.per, b.key)
+	e.Limit, e.Key = b.rule.text, policy.KeyText(b.rule.per, b.key)
 	return e
 }
 
@@ -129,8 +137,21 @@ func (b *bucket) tooLarge(a *amounts) error {
 			return b.error(&Error{Asked: n, Allowed: f.most(), Unit: perMinute[f.unit]})
 		}
 	}
-	if n, most := a[unitTokens], b.group.limit.TokensPerDay; most > 0 && n > most {
-		return b.error(&Error{Asked: n, Allowed: most, Unit: perDay})
+	if n, most := a[unitTokens], b.rule.limit.TokensPerDay; most > 0 && n > most {
+		return b.error(&Error{Asked: n, Allowed: most, Unit: perDay[unitTokens]})
 	}
 	return nil
+}
+
+// mark returns how the bucket stands.
+func (b *bucket) mark(now instant) mark {
+	m := mark{bucket: b}
+	for i := range b.flows {
+		f := &b.flows[i]
+		m.left[f.unit], m.flows[f.unit] = f.left(now.Time), true
+	}
+	if b.learned != nil {
+		m.drained = b.learned.drained
+	}
+	return m
 }

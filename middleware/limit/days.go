@@ -47,10 +47,10 @@ func (d *days) settle(since time.Duration, took, counts *amounts) {
 }
 
 // until returns how long it takes until the day has room for an attempt that takes a, after others that take ahead.
-func (d *days) until(now instant, g *group, a, ahead *amounts) time.Duration {
+func (d *days) until(now instant, l *policy.Limit, a, ahead *amounts) time.Duration {
 	d.roll(now)
-	if fits(d.requests, a[unitRequests], ahead[unitRequests], int64(g.limit.RequestsPerDay)) &&
-		fits(d.tokens, a[unitTokens], ahead[unitTokens], g.limit.TokensPerDay) {
+	if fits(d.requests, a[unitRequests], ahead[unitRequests], int64(l.RequestsPerDay)) &&
+		fits(d.tokens, a[unitTokens], ahead[unitTokens], l.TokensPerDay) {
 		return 0
 	}
 	return d.rest(now)

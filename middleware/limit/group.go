@@ -2,19 +2,13 @@ package limit
 
 import (
 	"reflect"
-	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// A group is a limit with its buckets: one, or one for each key that is in use.
+// A group is a rule with its buckets: one, or one for each key that is in use.
 type group struct {
-	limit policy.Limit
-	text  string // for errors
-	per   []string
-	zone  *time.Location // where its day ends; nil: the request says it
-	plan  []planned      // the flows of a new bucket
-	daily bool           // it counts by the day
+	rule
 
 	single  *bucket // if it has no keys; nil before it is used
 	buckets map[string]*bucket
@@ -25,6 +19,10 @@ type group struct {
 
 // keptKeys is how many buckets a limit has before those that are as good as new are dropped.
 const keptKeys = 1024
+
+func newGroup(l policy.Limit) *group {
+	return &group{rule: newRule(l), buckets: make(map[string]*bucket)}
+}
 
 // sweep looks at two buckets, and drops those that are as good as new. It is called for each request that has a key, so there
 // are at most about twice as many buckets as are in use.
@@ -66,8 +64,7 @@ func (g *group) change(now instant, l policy.Limit) {
 	if reflect.DeepEqual(g.limit, l) {
 		return
 	}
-	fresh := newGroup(l)
-	g.limit, g.text, g.plan, g.daily = l, fresh.text, fresh.plan, fresh.daily
+	g.rule = newRule(l)
 	for _, b := range g.all {
 		b.plan(now, nil)
 	}

@@ -7,6 +7,14 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
+const (
+	// forgetTime is how long a limit holds that was stated once, and not again.
+	forgetTime = time.Hour
+
+	// longestBlock is the longest time for which a provider can have a bucket admit nothing. It is a little more than a day.
+	longestBlock = 25 * time.Hour
+)
+
 // A learned is what a bucket has learned about the provider's own limits.
 type learned struct {
 	until  time.Time     // nothing is admitted before
@@ -48,21 +56,11 @@ func (l *learned) daysLearned(now instant, policy *policy.Limit) (levels []Level
 		if d.limit == 0 || now.elapsed-d.at > longestBlock || ours[u] > 0 && ours[u] <= d.limit {
 			continue
 		}
-		v := Level{Unit: perDayOf[u], Limit: d.limit, Left: d.limit, Most: d.limit, Learned: true}
+		v := Level{Unit: perDay[u], Limit: d.limit, Left: d.limit, Most: d.limit, Learned: true}
 		if rest := d.until.Sub(now.Time); rest > 0 {
 			v.Left, v.Full = d.remaining, rest
 		}
 		levels = append(levels, v)
 	}
 	return levels
-}
-
-// block has the bucket admit nothing until a time. The caller then calls [Local.changed].
-func (b *bucket) block(until time.Time) {
-	if b.learned == nil {
-		b.learned = new(learned)
-	}
-	if until.After(b.learned.until) {
-		b.learned.until = until
-	}
 }

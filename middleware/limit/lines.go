@@ -57,7 +57,7 @@ func (q *Local) retire(l *line) {
 		if p.lines--; p.lines > 0 {
 			continue
 		}
-		q.setAlarm(p, 0)
+		q.alarms.set(p, 0)
 		if p.bucket != nil {
 			p.bucket.queue = nil
 		} else {

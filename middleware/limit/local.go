@@ -19,6 +19,26 @@ import (
 //
 // The work for each waiter depends neither on how many wait nor on how many keys there are: a line is parked at the place that
 // holds its head back, and looked at again when something changes there.
+//
+// # Learning
+//
+// Limits with [policy.Limit.Learn] learn from the answers that their permits get: see [LearningPermit].
+//
+//   - A stated limit by the minute replaces the policy's where it is lower, or where the policy has none. It holds until an
+//     answer states another, and for an hour at most. So nothing is ever admitted faster than the policy says.
+//   - If less remains at the provider than we have left, others use its limit too. What we have left is then lowered to what
+//     remains, less 1/50 of the limit. Both figures include our own attempts that are under way, as far as the provider had
+//     seen them. Because it is not known when it looked, what we have left is the lower one of two: when this attempt was
+//     admitted, and now. What was lowered in between for another answer is not lowered again. An answer that is more than a
+//     window late says nothing.
+//   - A rejection that says how long to wait admits nothing for so long. An answer that comes later but was on its way
+//     before does not undo that.
+//   - If nothing remains for the day, nothing is admitted until there is some again.
+//   - A rejection where no limit is stated lowers the rate of requests to 7/10 of the one that was achieved in the last
+//     minute, once for all attempts that were admitted until then, and not below 1/20 of the best until then. Every ten
+//     seconds with a success raise it by 1/20 of that best, until it is twice as much and is no limit any more.
+//
+// How long an answer takes counts for nothing.
 type Local struct {
 	mu       sync.Mutex
 	start    time.Time

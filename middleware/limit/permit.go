@@ -2,9 +2,41 @@ package limit
 
 import "slices"
 
+// A permit is what [Local] returns for a waiter that is admitted.
+type permit struct {
+	waiter
+
+	local *Local
+}
+
+// admitted returns the permit for the attempt. One of limits that learn is also a [LearningPermit].
+func (p *permit) admitted() Permit {
+	if p.notes != nil {
+		return learningPermit{p}
+	}
+	return p
+}
+
+// A learningPermit is a permit of limits of which at least one learns.
+type learningPermit struct{ *permit }
+
+// Learn implements [LearningPermit].
+func (p learningPermit) Learn(a Answer) {
+	q := p.local
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := q.now()
+	n := p.notes
+	for i := range n.marks {
+		m := &n.marks[i]
+		m.bucket.learn(now, n, m, &a)
+		q.changed(now, m.bucket)
+	}
+}
+
 // Release implements [Permit].
-func (w *waiter) Release(c Count) {
-	q := w.queue
+func (p *permit) Release(c Count) {
+	q, w := p.local, &p.waiter
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if w.state != isAdmitted {

@@ -7,12 +7,13 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// plan gives a bucket the flows and days of its group. Those that are there keep what was taken from them.
-func (b *bucket) plan(now instant, r *Request) {
-	g := b.group
+// plan gives a bucket the flows and days of its rule. Those that are there keep what was taken from them.
+// zone is where the provider's day ends; nil: UTC.
+func (b *bucket) plan(now instant, zone *time.Location) {
+	l := b.rule
 	old := bucket{flows: b.flows}
-	b.flows = make([]flow, len(g.plan))
-	for i, p := range g.plan {
+	b.flows = make([]flow, len(l.plan))
+	for i, p := range l.plan {
 		f := &b.flows[i]
 		f.unit = p.unit
 		f.set(time.Time{}, p.perMinute, p.burst) // a flow of which the last change was so long ago is full
@@ -23,10 +24,10 @@ func (b *bucket) plan(now instant, r *Request) {
 		}
 	}
 	switch {
-	case !g.daily:
+	case !l.daily:
 		b.days = nil
 	case b.days == nil:
-		b.days = &days{zone: zoneOf(g, r)}
+		b.days = &days{zone: l.zoneOf(zone)}
 	}
 	if b.learned != nil {
 		b.setFlows(now)
@@ -36,10 +37,10 @@ func (b *bucket) plan(now instant, r *Request) {
 // setFlows gives the bucket the rates in force: for each unit the lowest of the policy's, the stated one and the one that was
 // found.
 func (b *bucket) setFlows(now instant) {
-	l := &b.group.limit
+	l := &b.rule.limit
 	for u := range units {
 		var p planned
-		for _, is := range b.group.plan {
+		for _, is := range b.rule.plan {
 			if is.unit == u {
 				p = is
 			}
@@ -98,5 +99,15 @@ func (b *bucket) unset(u unit) {
 			b.flows = append(b.flows[:i], b.flows[i+1:]...)
 			return
 		}
+	}
+}
+
+// block has the bucket admit nothing until a time. The caller then calls [Local.changed].
+func (b *bucket) block(until time.Time) {
+	if b.learned == nil {
+		b.learned = new(learned)
+	}
+	if until.After(b.learned.until) {
+		b.learned.until = until
 	}
 }

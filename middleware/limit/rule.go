@@ -12,9 +12,19 @@ type planned struct {
 	perMinute, burst int64
 }
 
-func newGroup(l policy.Limit) *group {
-	return &group{limit: l, text: Describe(l), per: l.Dimensions(), zone: l.Location(), plan: planOf(&l),
-		daily: l.RequestsPerDay > 0 || l.TokensPerDay > 0, buckets: make(map[string]*bucket)}
+// A rule is a limit of the policy, with what follows from it.
+type rule struct {
+	limit policy.Limit
+	text  string // for errors
+	per   []string
+	zone  *time.Location // where its day ends; nil: the request says it
+	plan  []planned      // the flows of a new bucket
+	daily bool           // it counts by the day
+}
+
+func newRule(l policy.Limit) rule {
+	return rule{limit: l, text: Describe(l), per: l.Dimensions(), zone: l.Location(), plan: planOf(&l),
+		daily: l.RequestsPerDay > 0 || l.TokensPerDay > 0}
 }
 
 // planOf returns the flows of a limit.
@@ -32,39 +42,39 @@ func planOf(l *policy.Limit) (plan []planned) {
 	return plan
 }
 
-// zoneOf returns where a day ends.
-func zoneOf(g *group, r *Request) *time.Location {
+// zoneOf returns where a day ends: where the limit says, or else where the provider's day ends.
+func (l *rule) zoneOf(provider *time.Location) *time.Location {
 	switch {
-	case g.zone != nil:
-		return g.zone
-	case r != nil && r.Zone != nil:
-		return r.Zone
+	case l.zone != nil:
+		return l.zone
+	case provider != nil:
+		return provider
 	}
 	return time.UTC
 }
 
 // levels returns the levels of a bucket from which nothing was taken.
-func (g *group) levels() (levels []Level) {
-	for _, p := range g.plan {
+func (l *rule) levels() (levels []Level) {
+	for _, p := range l.plan {
 		levels = append(levels, Level{Unit: perMinute[p.unit], Limit: p.perMinute, Left: p.burst, Most: p.burst})
 	}
-	return append(levels, g.daysLeft(0, 0, 0)...)
+	return append(levels, l.daysLeft(0, 0, 0)...)
 }
 
 // daysLeft returns the levels of a day of which so much is used, and which ends after rest.
-func (g *group) daysLeft(requests, tokens int64, rest time.Duration) (levels []Level) {
-	for _, l := range [...]Level{
-		{Unit: "requests per day", Limit: int64(g.limit.RequestsPerDay), Left: requests},
-		{Unit: perDay, Limit: g.limit.TokensPerDay, Left: tokens},
+func (l *rule) daysLeft(requests, tokens int64, rest time.Duration) (levels []Level) {
+	for _, v := range [...]Level{
+		{Unit: perDay[unitRequests], Limit: int64(l.limit.RequestsPerDay), Left: requests},
+		{Unit: perDay[unitTokens], Limit: l.limit.TokensPerDay, Left: tokens},
 	} {
-		if l.Limit == 0 {
+		if v.Limit == 0 {
 			continue
 		}
-		if l.Left != 0 {
-			l.Full = rest
+		if v.Left != 0 {
+			v.Full = rest
 		}
-		l.Left, l.Most = l.Limit-l.Left, l.Limit
-		levels = append(levels, l)
+		v.Left, v.Most = v.Limit-v.Left, v.Limit
+		levels = append(levels, v)
 	}
 	return levels
 }

@@ -27,7 +27,7 @@ func (q *Local) serveAt(now instant, p *queue) {
 	for {
 		l := p.first()
 		if l == nil {
-			q.setAlarm(p, 0)
+			q.alarms.set(p, 0)
 			return
 		}
 		q.examined++
@@ -54,7 +54,7 @@ func (q *Local) serveAt(now instant, p *queue) {
 func (q *Local) admit(now instant, w *waiter) {
 	for _, b := range w.buckets {
 		b.take(now, &w.amounts)
-		w.mark(now, b)
+		w.note(now, b)
 		if b.queue != nil {
 			q.overtakes(b.queue, w)
 		}
@@ -104,9 +104,9 @@ func (q *Local) watch(now instant, l *line, wait time.Duration) {
 	case p.first() != l:
 	case wait > 0:
 		// A clock that is set forwards ends the day earlier.
-		q.setAlarm(p, now.elapsed+min(wait, time.Minute))
+		q.alarms.set(p, now.elapsed+min(wait, time.Minute))
 	default:
-		q.setAlarm(p, 0)
+		q.alarms.set(p, 0)
 	}
 }
 
@@ -138,7 +138,7 @@ func (q *Local) rang() {
 	now := q.now()
 	for len(q.alarms) > 0 && q.alarms[0].wake <= now.elapsed {
 		p := q.alarms[0]
-		q.setAlarm(p, 0)
+		q.alarms.set(p, 0)
 		q.touch(p)
 	}
 	q.serve(now)

@@ -93,21 +93,21 @@ func (b *bucket) waiting() (n int) {
 
 // state returns how the bucket stands, without its holders.
 func (b *bucket) state(now instant) State {
-	s := State{Limit: b.group.limit, Key: policy.KeyText(b.group.per, b.key), Busy: int(b.busy), Waiting: b.waiting()}
+	s := State{Limit: b.rule.limit, Key: policy.KeyText(b.rule.per, b.key), Busy: int(b.busy), Waiting: b.waiting()}
 	for i := range b.flows {
 		f := &b.flows[i]
 		burst := f.burst
 		s.Levels = append(s.Levels, Level{
 			Unit: perMinute[f.unit], Limit: f.perMinute, Left: f.left(now.Time), Most: burst, Full: f.until(now.Time, burst, 0),
-			Learned: !slices.Contains(b.group.plan, planned{f.unit, f.perMinute, burst}),
+			Learned: !slices.Contains(b.rule.plan, planned{f.unit, f.perMinute, burst}),
 		})
 	}
 	if d := b.days; d != nil {
 		d.roll(now)
-		s.Levels = append(s.Levels, b.group.daysLeft(d.requests, d.tokens, d.rest(now))...)
+		s.Levels = append(s.Levels, b.rule.daysLeft(d.requests, d.tokens, d.rest(now))...)
 	}
 	if b.learned != nil {
-		s.Levels = append(s.Levels, b.learned.daysLearned(now, &b.group.limit)...)
+		s.Levels = append(s.Levels, b.learned.daysLearned(now, &b.rule.limit)...)
 		s.Blocked = max(0, b.learned.until.Sub(now.Time))
 	}
 	return s

@@ -58,7 +58,7 @@ func (q *Local) clear() (waiters []*waiter) {
 			}
 			for i := range l.spots {
 				p := l.spots[i].queue
-				q.setAlarm(p, 0)
+				q.alarms.set(p, 0)
 				if p.bucket != nil {
 					p.bucket.queue = nil
 				}

@@ -11,20 +11,22 @@ import (
 
 // Wait implements [Limiter].
 func (q *Local) Wait(ctx context.Context, r *Request) (Permit, error) {
-	w, err := q.enter(ctx, r)
+	p, err := q.enter(ctx, r)
 	switch {
 	case err != nil:
 		return nil, err
-	case w == nil:
+	case p == nil:
 		return nil, nil
-	case w.decided == nil:
-		return w, nil
+	case p.decided != nil:
+		if err := q.await(ctx, &p.waiter, r); err != nil {
+			return nil, err
+		}
 	}
-	return q.await(ctx, w, r)
+	return p.admitted(), nil
 }
 
-// await returns when the waiter is admitted or refused, or gives up.
-func (q *Local) await(ctx context.Context, w *waiter, r *Request) (Permit, error) {
+// await returns when the waiter is admitted. It fails if the waiter is refused, or gives up.
+func (q *Local) await(ctx context.Context, w *waiter, r *Request) error {
 	var late, poor, stall <-chan time.Time
 	if !r.Deadline.IsZero() {
 		timer := time.NewTimer(time.Until(r.Deadline))
@@ -44,10 +46,7 @@ func (q *Local) await(ctx context.Context, w *waiter, r *Request) (Permit, error
 	for {
 		select {
 		case <-w.decided:
-			if w.err != nil {
-				return nil, w.err
-			}
-			return w, nil
+			return w.err
 		case <-ctx.Done():
 			return q.giveUp(w, context.Cause(ctx))
 		case <-late:
@@ -62,9 +61,8 @@ func (q *Local) await(ctx context.Context, w *waiter, r *Request) (Permit, error
 	}
 }
 
-// enter returns a waiter for the request: one without a channel if it was admitted at once, and else one that stands in a
-// line. It returns nil if nothing matches.
-func (q *Local) enter(ctx context.Context, r *Request) (*waiter, error) {
+// enter returns the permit of the request. If it has no channel, it was admitted at once. Else its waiter stands in a line. It returns nil if nothing matches.
+func (q *Local) enter(ctx context.Context, r *Request) (*permit, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := q.now()
@@ -76,17 +74,18 @@ func (q *Local) enter(ctx context.Context, r *Request) (*waiter, error) {
 		return nil, q.ended(context.Cause(ctx))
 	}
 	q.arrived++
-	w := &waiter{queue: q, arrived: q.arrived, batch: r.Class == policy.ClassBatch, request: r,
+	p := &permit{local: q}
+	w := &p.waiter
+	*w = waiter{arrived: q.arrived, batch: r.Class == policy.ClassBatch, request: r,
 		call: r.Call, provider: r.Subject.Provider, operation: r.Subject.Operation, model: r.Subject.Model,
 		amounts: amountsOf(r.Tokens)}
 	if len(q.refs) > 0 {
 		w.pays, w.claim = true, &claim{until: now.elapsed + r.MaxWait}
 	}
-	r.waiter = w
 	if err := q.join(now, w); err != nil {
 		return nil, err
 	}
-	return w, nil
+	return p, nil
 }
 
 // ended is the error of a request whose context is done before it begins to wait.
@@ -175,21 +174,18 @@ func (q *Local) ahead(now instant, w *waiter, own *line) (longest time.Duration,
 }
 
 // giveUp takes a waiter out of its line, unless it was decided at the last moment.
-func (q *Local) giveUp(w *waiter, err error) (Permit, error) {
+func (q *Local) giveUp(w *waiter, err error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch w.state {
-	case isAdmitted:
-		return w, nil
-	case isRefused:
-		return nil, w.err
+	if w.state != isWaiting {
+		return w.err
 	}
 	now := q.now()
 	refusal := q.gaveUp(now, w, err)
 	q.leave(w)
 	w.state, w.request = isRefused, nil
 	q.serve(now)
-	return nil, refusal
+	return refusal
 }
 
 // gaveUp is the error of a waiter that gives up. It names the place that holds it back.

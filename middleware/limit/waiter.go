@@ -8,10 +8,8 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/budget"
 )
 
-// A waiter stands in a line until it is decided. If it is admitted, it is the attempt's Permit, and one of the holders until
-// it is released.
+// A waiter stands in a line until it is decided. If it is admitted, it is one of the holders until its permit is released.
 type waiter struct {
-	queue   *Local
 	line    *line // nil if it never stood in one
 	arrived uint64
 	batch   bool
@@ -26,7 +24,7 @@ type waiter struct {
 	room    [3]*bucket
 	amounts amounts
 	claim   *claim // on money; nil if no budget matches
-	marks   []mark // of the buckets that learn
+	notes   *notes // for buckets that learn; nil if none does
 
 	prev, next *waiter // in the line, or among the holders
 
@@ -94,20 +92,15 @@ func (w *waiter) needs(p *queue) bool {
 	return slices.Contains(w.refs(), p.ref)
 }
 
-// mark notes how a bucket stands that has just admitted the waiter, if the bucket learns.
-func (w *waiter) mark(now instant, b *bucket) {
-	if !b.group.limit.Learn {
+// note notes how a bucket stands that has just admitted the waiter, if the bucket learns.
+func (w *waiter) note(now instant, b *bucket) {
+	if !b.rule.limit.Learn {
 		return
 	}
-	m := mark{bucket: b}
-	for i := range b.flows {
-		f := &b.flows[i]
-		m.left[f.unit], m.flows[f.unit] = f.left(now.Time), true
+	if w.notes == nil {
+		w.notes = &notes{since: now.elapsed, tier: w.request.Tier, zone: w.request.Zone}
 	}
-	if b.learned != nil {
-		m.drained = b.learned.drained
-	}
-	w.marks = append(w.marks, m)
+	w.notes.marks = append(w.notes.marks, b.mark(now))
 }
 
 func (w *waiter) holder(now instant) Holder {
