@@ -45,7 +45,7 @@ type Local struct {
 	groups   []*group
 	accounts *budget.Accounts
 	policies []policy.Budget // of the accounts
-	holders  list            // those that were admitted and hold a permit
+	holders  list            // those that hold a permit of a limit on concurrency
 	arrived  uint64          // waiters so far; their order
 	made     uint64          // buckets so far
 

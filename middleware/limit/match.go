@@ -1,6 +1,10 @@
 package limit
 
-import "github.com/skinflint-go/skinflint/policy"
+import (
+	"slices"
+
+	"github.com/skinflint-go/skinflint/policy"
+)
 
 // match finds the buckets and budgets that match a request.
 func (q *Local) match(now instant, r *Request) {
@@ -11,6 +15,11 @@ func (q *Local) match(now instant, r *Request) {
 		}
 	}
 	q.refs = q.accounts.Match(q.refs, &r.Subject, r.Tier, r.Key, r.Tags)
+}
+
+// holds reports whether one of the limits that were matched last is on concurrency.
+func (q *Local) holds() bool {
+	return slices.ContainsFunc(q.buckets, func(b *bucket) bool { return b.rule.limit.Concurrency > 0 })
 }
 
 // bucket returns the bucket of the request, which is new if there is none.

@@ -9,6 +9,19 @@ type permit struct {
 	local *Local
 }
 
+// newPermit returns a permit for the waiter of a request for which the limits were matched last.
+func (q *Local) newPermit(r *Request) *permit {
+	if !q.holds() {
+		return &permit{local: q}
+	}
+	p := &struct { // so that it is a single allocation
+		permit
+		holder
+	}{permit{local: q}, holderOf(r)}
+	p.permit.holder = &p.holder
+	return &p.permit
+}
+
 // admitted returns the permit for the attempt. One of limits that learn is also a [LearningPermit].
 func (p *permit) admitted() Permit {
 	if p.notes != nil {
@@ -43,7 +56,9 @@ func (p *permit) Release(c Count) {
 		return
 	}
 	w.state = isReleased
-	q.holders.remove(w)
+	if w.holder != nil {
+		q.holders.remove(w)
+	}
 	counts := amountsOf(c.Tokens)
 	counts[unitRequests] = int64(max(0, c.Requests))
 	changes := func(b *bucket) bool { return b.queue != nil || b.settles(&w.amounts, &counts) }

@@ -68,7 +68,9 @@ func (q *Local) admit(now instant, w *waiter) {
 		}
 	}
 	w.state, w.since, w.request, w.line = isAdmitted, now.elapsed, nil, nil
-	q.holders.push(w)
+	if w.holder != nil {
+		q.holders.push(w)
+	}
 	if w.decided != nil {
 		close(w.decided)
 	}

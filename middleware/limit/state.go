@@ -14,7 +14,7 @@ type State struct {
 	Key     string   // which of the limit's values, if it has Per: "tenant acme"
 	Busy    int      // attempts that were admitted and hold a permit
 	Waiting int      // attempts that wait for this limit, or for another one as well
-	Holders []Holder // those that have held a permit for longest, the longest first: at most 5
+	Holders []Holder // of a limit on concurrency: those that have held a permit for longest, the longest first, at most 5
 	Levels  []Level  // of what the limit counts, by the minute and then by the day
 
 	// Blocked is how long the provider has asked that nothing more is sent; 0 if it has not.

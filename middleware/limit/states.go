@@ -41,7 +41,7 @@ func (q *Local) States() []State {
 	for w := q.holders.head; w != nil; w = w.next {
 		for _, b := range w.buckets {
 			if i, ok := of[b]; ok && len(states[i].Holders) < maxHolders {
-				states[i].Holders = append(states[i].Holders, w.holder(now))
+				states[i].Holders = append(states[i].Holders, w.holds(now))
 			}
 		}
 	}
@@ -131,7 +131,7 @@ func (q *Local) stalled(w *waiter) (State, bool) {
 		s := b.state(now)
 		for h := q.holders.head; h != nil && len(s.Holders) < maxHolders; h = h.next {
 			if slices.Contains(h.buckets, b) {
-				s.Holders = append(s.Holders, h.holder(now))
+				s.Holders = append(s.Holders, h.holds(now))
 			}
 		}
 		return s, true

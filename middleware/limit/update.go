@@ -90,6 +90,10 @@ func rank(w *waiter) int {
 // rejoin matches a waiter again.
 func (q *Local) rejoin(now instant, w *waiter) {
 	q.match(now, w.request)
+	if w.holder == nil && q.holds() {
+		h := holderOf(w.request)
+		w.holder = &h
+	}
 	if err := q.join(now, w); err != nil {
 		w.refuse(err)
 	}

@@ -74,15 +74,12 @@ func (q *Local) enter(ctx context.Context, r *Request) (*permit, error) {
 		return nil, q.ended(context.Cause(ctx))
 	}
 	q.arrived++
-	p := &permit{local: q}
-	w := &p.waiter
-	*w = waiter{arrived: q.arrived, batch: r.Class == policy.ClassBatch, request: r,
-		call: r.Call, provider: r.Subject.Provider, operation: r.Subject.Operation, model: r.Subject.Model,
-		amounts: amountsOf(r.Tokens)}
+	p := q.newPermit(r)
+	p.arrived, p.batch, p.request, p.amounts = q.arrived, r.Class == policy.ClassBatch, r, amountsOf(r.Tokens)
 	if len(q.refs) > 0 {
-		w.pays, w.claim = true, &claim{until: now.elapsed + r.MaxWait}
+		p.pays, p.claim = true, &claim{until: now.elapsed + r.MaxWait}
 	}
-	if err := q.join(now, w); err != nil {
+	if err := q.join(now, &p.waiter); err != nil {
 		return nil, err
 	}
 	return p, nil

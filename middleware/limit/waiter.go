@@ -8,7 +8,8 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/budget"
 )
 
-// A waiter stands in a line until it is decided. If it is admitted, it is one of the holders until its permit is released.
+// A waiter stands in a line until it is decided. If it is admitted, it is one of the holders until its permit is
+// released, unless it has only taken from rates, days and budgets.
 type waiter struct {
 	line    *line // nil if it never stood in one
 	arrived uint64
@@ -27,8 +28,7 @@ type waiter struct {
 	notes   *notes // for buckets that learn; nil if none does
 
 	prev, next *waiter // in the line, or among the holders
-
-	call, provider, operation, model string
+	holder     *holder // nil if none of the limits is on concurrency
 }
 
 // A state is what has become of a waiter.
@@ -103,8 +103,17 @@ func (w *waiter) note(now instant, b *bucket) {
 	w.notes.marks = append(w.notes.marks, b.mark(now))
 }
 
-func (w *waiter) holder(now instant) Holder {
-	return Holder{w.call, w.provider, w.operation, w.model, now.elapsed - w.since}
+// A holder is what a [Holder] says of an attempt.
+type holder struct{ call, provider, operation, model string }
+
+func holderOf(r *Request) holder {
+	return holder{r.Call, r.Subject.Provider, r.Subject.Operation, r.Subject.Model}
+}
+
+// holds returns the attempt as one that holds a permit, which it must.
+func (w *waiter) holds(now instant) Holder {
+	h := w.holder
+	return Holder{h.call, h.provider, h.operation, h.model, now.elapsed - w.since}
 }
 
 // refuse ends the wait of a waiter that is in no line any more.
