@@ -81,6 +81,9 @@ func (c *call) tierAsked() policy.Tier {
 func (c *call) prepare(needs limit.Needs) {
 	c.identify()
 	r := &c.reserved.request
+	if r.Attempt != c.attempts+1 {
+		c.reserved.learners = c.reserved.learners[:0]
+	}
 	*r = limit.Request{
 		Subject: c.subject(), Tier: c.tierAsked(), Tags: c.options.Tags(), Class: c.settings.Class,
 		Call: c.id, Attempt: c.attempts + 1,
@@ -179,12 +182,12 @@ func (c *call) onlyCheapest(e *budget.Error) bool {
 
 // holdPermit has a permit given back at the attempt's end, with what the attempt counts for.
 func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
-	r := c.reserved
-	if learner, ok := l.(limit.Learner); ok && learner.Learns(&r.request) {
-		r.learner = learner
-	}
 	if permit == nil {
 		return
+	}
+	r := c.reserved
+	if learner, ok := permit.(limit.LearningPermit); ok {
+		r.learners = append(r.learners, learner)
 	}
 	asked := r.request.Tokens
 	c.atEnd = append(c.atEnd, guarded(func(row *ledger.Row) {
@@ -196,9 +199,9 @@ func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
 	}, c.engine.logger(), "the limiter"))
 }
 
-// learn shows the limiter what the headers of an answer, or a rejection, say about the provider's limits.
+// learn gives the permits of the attempt what the headers of an answer, or a rejection, say about the provider's limits.
 func (c *call) learn(resp *http.Response, f *wire.Rejection) {
-	if c.reserved == nil || c.reserved.learner == nil {
+	if c.reserved == nil || len(c.reserved.learners) == 0 {
 		return
 	}
 	now := time.Now()
@@ -207,7 +210,9 @@ func (c *call) learn(resp *http.Response, f *wire.Rejection) {
 		a.Quotas = append(a.Quotas, f.Quotas...)
 		a.Limited, a.RetryAfter = f.Reason == policy.Rate, f.RetryAfter
 	}
-	c.reserved.learner.Learn(&c.reserved.request, a)
+	for _, learner := range c.reserved.learners {
+		learner.Learn(a)
+	}
 }
 
 // cancelable returns a context that is done when the request's is, or when the request's Cancel channel is closed.
