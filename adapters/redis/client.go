@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -38,6 +39,16 @@ func Options(addrs ...string) *redis.UniversalOptions {
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		DisableIdentity:          true,
 	}
+}
+
+// reload has the client of a cluster ask which node has which slots. By itself it does so once a minute, and not when a node
+// does not answer, so that it would not find the new primary after a failover. It reports whether it is such a client.
+func reload(client redis.UniversalClient) bool {
+	c, ok := client.(interface{ ReloadState(context.Context) })
+	if ok {
+		c.ReloadState(context.Background()) // in the background, and not more often than 5 times a second
+	}
+	return ok
 }
 
 // checkClient returns an error that names the first option with which a client would repeat a command or wait for too long.

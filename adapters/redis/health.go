@@ -64,6 +64,7 @@ func (s *Store) failed(ctx context.Context, sent time.Time, err error) {
 		s.health.tendNow() // Redis may hang, and no caller may be patient enough to find out
 		return
 	}
+	reload(s.client)
 	h := &s.health
 	last := h.failed.Load()
 	if sent.UnixNano() < last || !h.failed.CompareAndSwap(last, time.Now().UnixNano()) {

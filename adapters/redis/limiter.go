@@ -498,6 +498,9 @@ func (p *permit) Release(c limit.Count) {
 	if p.learned != nil {
 		p.learned.Release(c)
 	}
+	if p.local == nil && !a.uses && !slices.ContainsFunc(o.change, func(n amounts) bool { return n != amounts{} }) {
+		return // it holds nothing, and was estimated exactly
+	}
 	if known || len(a.budgets) > 0 {
 		s.put(o)
 	}

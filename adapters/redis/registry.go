@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed"
@@ -8,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -59,11 +59,9 @@ func NewRegistry(client redis.UniversalClient, c RegistryConfig) (*Registry, err
 		return nil, err
 	}
 	r := &Registry{client: client, most: c.Keys}
-	switch {
-	case strings.ContainsAny(c.Group, "{}"):
-		return nil, fmt.Errorf("redis: RegistryConfig.Group is %q, and must not contain braces", c.Group)
-	case c.Group == "":
-		c.Group = "default"
+	prefix, err := prefix(cmp.Or(c.Group, "default"))
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case c.Keys < 0:
@@ -72,7 +70,7 @@ func NewRegistry(client redis.UniversalClient, c RegistryConfig) (*Registry, err
 		r.most = DefaultRegistryKeys
 	}
 	for _, name := range []string{"entries", "expires", "claims", "leases"} {
-		r.keys = append(r.keys, "skinflint:{"+c.Group+"}:caches:v1:"+name)
+		r.keys = append(r.keys, prefix+"caches:"+layout+":"+name)
 	}
 	return r, nil
 }
@@ -101,6 +99,9 @@ func (r *Registry) call(ctx context.Context, script *redis.Script, args ...any) 
 	bounded, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	answer, err := script.Run(bounded, r.client, r.keys, args...).Slice()
+	if err != nil && ctx.Err() == nil {
+		reload(r.client)
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return "", nil, context.Cause(ctx)

@@ -179,7 +179,7 @@ func TestRegistryClockSetBack(t *testing.T) {
 	if c, err := r.Claim(t.Context(), registryKey(1), "a", lease); err != nil || !c.Mine {
 		t.Fatalf("Claim = %+v, %v", c, err)
 	}
-	const leases = "skinflint:{default}:caches:v1:leases"
+	const leases = "{skinflint:default}:caches:1:leases"
 	ids, err := server.Client().ZRange(t.Context(), leases, 0, -1).Result()
 	if err != nil || len(ids) != 1 {
 		t.Fatal(ids, err)
@@ -270,7 +270,7 @@ func TestRegistryInACluster(t *testing.T) {
 		if got, err := r.Publish(t.Context(), registryKey(1), e); err != nil || got != e {
 			t.Fatalf("Publish = %+v, %v", got, err)
 		}
-		node, err := c.Primary("{" + group + "}")
+		node, err := c.Primary("{skinflint:" + group + "}")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -280,7 +280,7 @@ func TestRegistryInACluster(t *testing.T) {
 		t.Error("all groups are on one node")
 	}
 	r := newRegistry(t, client, redis.RegistryConfig{Group: "group0"})
-	node, err := c.Primary("{group0}")
+	node, err := c.Primary("{skinflint:group0}")
 	if err == nil {
 		err = errors.Join(node.Restart(), c.Await()) // empty
 	}

@@ -140,7 +140,12 @@ func estateOf(record string) (string, bool) {
 
 // recover finds out whether Redis is back, and if so tells it what was admitted meanwhile, before it is asked again.
 func (s *Store) recover(ctx context.Context) {
-	if s.hello(ctx) != nil {
+	err := s.hello(ctx)
+	if err != nil && reload(s.client) {
+		pause(ctx, 50*time.Millisecond) // another node may be the primary now
+		err = s.hello(ctx)
+	}
+	if err != nil {
 		return
 	}
 	s.mu.Lock()

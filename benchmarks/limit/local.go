@@ -65,7 +65,7 @@ func localWays() []way {
 		}},
 		{oursAll, "skinflint, everything", "requests, tokens, a day, permits, and a budget of money", func() admit {
 			l := policy.Limit{RequestsPerMinute: perSecond * 60, Burst: perSecond, TokensPerMinute: perSecond * 6000, TokenBurst: perSecond * 100,
-				RequestsPerDay: 1 << 40, Concurrency: 1 << 20}
+				RequestsPerDay: 1 << 30, Concurrency: 100_000}
 			b := policy.Budget{Name: "month", Every: policy.EveryMonth, Cap: price.MustUSD("1000000")}
 			cost := ledger.Amount{Known: true, Pico: price.MustUSD("0.000001")}
 			return ours(limit.NewLocal([]policy.Limit{l}, []policy.Budget{b}),

@@ -106,24 +106,26 @@ func (c *Cluster) know(ctx context.Context) (bool, error) {
 			has["cluster_slots_ok"] != strconv.Itoa(slots) {
 			return false, fmt.Errorf("%s says:\n%s", n.Addr(), info)
 		}
-		ranges, err := n.client.ClusterSlots(ctx).Result()
+		shards, err := n.client.ClusterShards(ctx).Result()
 		if err != nil {
 			return false, err
 		}
-		for _, r := range ranges {
-			if p := c.at(r.Nodes); p == nil || p.process == nil {
-				return false, fmt.Errorf("%s does not know yet who has the slots from %d to %d", n.Addr(), r.Start, r.End)
+		for _, shard := range shards {
+			if p := c.at(shard.Nodes); len(shard.Slots) > 0 && (p == nil || p.process == nil) {
+				return false, fmt.Errorf("%s does not know yet who has the slots %v", n.Addr(), shard.Slots)
 			}
 		}
 	}
 	return true, nil
 }
 
-// at returns the first of the nodes, which is the primary; nil if there is none.
-func (c *Cluster) at(nodes []redis.ClusterNode) *Server {
-	for _, n := range c.Nodes {
-		if len(nodes) > 0 && n.Addr() == nodes[0].Addr {
-			return n
+// at returns the primary among the nodes of a shard; nil if there is none.
+func (c *Cluster) at(nodes []redis.Node) *Server {
+	for _, n := range nodes {
+		for _, s := range c.Nodes {
+			if n.Role == "master" && n.Port == int64(s.port) {
+				return s
+			}
 		}
 	}
 	return nil
@@ -215,13 +217,15 @@ func (c *Cluster) primary(ctx context.Context, asked *Server, key string) (*Serv
 	if err != nil {
 		return nil, err
 	}
-	ranges, err := asked.client.ClusterSlots(ctx).Result()
+	shards, err := asked.client.ClusterShards(ctx).Result()
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range ranges {
-		if p := c.at(r.Nodes); p != nil && int64(r.Start) <= slot && slot <= int64(r.End) {
-			return p, nil
+	for _, shard := range shards {
+		for _, r := range shard.Slots {
+			if p := c.at(shard.Nodes); p != nil && r.Start <= slot && slot <= r.End {
+				return p, nil
+			}
 		}
 	}
 	return nil, fmt.Errorf("%s knows none", asked.Addr())
