@@ -173,12 +173,13 @@ func (r *ruling) limit(now *rules, e *engine) error {
 		}
 		now.limiter = l
 	case e.limiter != nil:
-	case r.local != nil:
+	case r.local != nil || len(limits)+len(budgets) > 0:
+		if r.local == nil {
+			r.local = limit.NewLocal(nil, nil)
+		}
 		if err := r.local.Update(limits, budgets, e.reloads); err != nil {
 			return err
 		}
-	case len(limits)+len(budgets) > 0:
-		r.local = limit.NewLocal(limits, budgets)
 	}
 	if now.limiter == nil && r.local != nil && len(limits)+len(budgets) > 0 {
 		now.limiter = r.local
