@@ -33,6 +33,11 @@ type debt struct {
 	short [6]float64 // by place, in tokens
 	day   int64
 	daily [2]int64 // requests and tokens
+
+	// Other processes may have found Redis back before this one did, and have taken what flows into the bucket since. So what was
+	// taken after Redis was last found to be away is owed in full.
+	away  [6]float64 // what short was then
+	since [6]float64 // what was taken since
 }
 
 // A localPermit is a permit of the share.
@@ -161,6 +166,7 @@ func (d *debt) add(n *amounts, daily [2]int64, now, there time.Time) {
 	d.drain(now)
 	for _, r := range d.limit.rates {
 		d.short[r.place] = max(0, d.short[r.place]+float64(n[r.place]))
+		d.since[r.place] += float64(n[r.place])
 	}
 	if !d.limit.daily {
 		return
@@ -179,18 +185,27 @@ func (d *debt) drain(now time.Time) {
 	}
 }
 
-// charges returns what Redis must be told, and forgets it.
-func (h *share) charges() (ops []*op) {
+// isAway notes that Redis is still away.
+func (h *share) isAway() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
 	for _, d := range h.debts {
 		d.drain(now)
+		d.away, d.since = d.short, [6]float64{}
+	}
+}
+
+// charges returns what Redis must be told, and forgets it.
+func (h *share) charges() (ops []*op) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, d := range h.debts {
 		a := &ask{store: h.store, limits: []limitAsk{d.limit}, record: h.store.prefix + keyRecord + "charge"}
 		a.setKeys()
 		var n amounts
 		for _, r := range d.limit.rates {
-			n[r.place] = int64(d.short[r.place] + 0.5)
+			n[r.place] = int64(max(0, d.away[r.place]+d.since[r.place]) + 0.5)
 		}
 		n[0], n[1] = d.daily[0], d.daily[1]
 		if n != (amounts{}) {

@@ -14,7 +14,7 @@ import (
 // Redis is asked so often whether it is back, at first and after a while.
 const (
 	probeFirst = 100 * time.Millisecond
-	probeLast  = time.Second
+	probeLast  = 250 * time.Millisecond
 )
 
 // tend does what must be done from time to time: it renews the leases of what this process holds, ends the attempts of
@@ -140,17 +140,20 @@ func estateOf(record string) (string, bool) {
 
 // recover finds out whether Redis is back, and if so tells it what was admitted meanwhile, before it is asked again.
 func (s *Store) recover(ctx context.Context) {
+	s.mu.Lock()
+	limiters := s.limiters
+	s.mu.Unlock()
 	err := s.hello(ctx)
 	if err != nil && reload(s.client) {
 		pause(ctx, 50*time.Millisecond) // another node may be the primary now
 		err = s.hello(ctx)
 	}
 	if err != nil {
+		for _, l := range limiters {
+			l.share.isAway()
+		}
 		return
 	}
-	s.mu.Lock()
-	limiters := s.limiters
-	s.mu.Unlock()
 	for _, l := range limiters {
 		if !l.share.repay(ctx) {
 			return

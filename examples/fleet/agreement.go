@@ -50,8 +50,10 @@ func (a *agreement) policy() policy.Policy {
 // agree returns the agreement for the settings of a run.
 func agree(set settings) agreement {
 	a := agreement{Workers: set.workers, Calls: set.calls, RPM: set.rpm, TPM: int64(set.rpm) * tokensPerCall}
-	// The share that is set aside lasts as long as Redis hangs, and a second more, in which that is noticed at both ends.
-	first := price.Pico(set.rpm) * price.Pico(set.length/time.Millisecond) / 60_000 * cheap.cost()
-	a.Cap = max(3*first, first*price.Pico(set.hang+time.Second)/price.Pico(set.length)*115/budgetShare)
+	first := price.Pico(set.rpm) * price.Pico(set.length/time.Millisecond) / 60_000 * cheap.cost() // what the first part costs
+	// The share that is set aside lasts as long as Redis hangs and a second more, in which that is noticed at both ends. A
+	// third more is there for what the attempts under way can cost at most.
+	aside := first * price.Pico((set.hang+time.Second)/time.Millisecond) / price.Pico(set.length/time.Millisecond) * 4 / 3
+	a.Cap = max(3*first, aside*100/budgetShare)
 	return a
 }

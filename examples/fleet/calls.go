@@ -23,12 +23,12 @@ type kind struct {
 // The kinds of the two parts of a run. Their answers are nearly as long as the request allows: budgets hold the most that a call
 // can cost, so calls that allow much more than they use could not spend a budget to its end.
 var (
-	cheap = kind{model: "gpt-5-nano", maxTokens: 60, prompt: 40, answer: 50, in: 50_000, out: 400_000}
-	dear  = kind{model: "gpt-5-mini", maxTokens: 150, prompt: 40, answer: 120, in: 250_000, out: 2_000_000}
+	cheap = kind{model: "gpt-5-nano", maxTokens: 200, prompt: 40, answer: 190, in: 50_000, out: 400_000}
+	dear  = kind{model: "gpt-5-mini", maxTokens: 400, prompt: 40, answer: 380, in: 250_000, out: 2_000_000}
 )
 
 // tokensPerCall is more than a call of either kind uses, so that the limit on tokens does not hold calls back.
-const tokensPerCall = 400
+const tokensPerCall = 600
 
 // cost returns what a call costs.
 func (k kind) cost() price.Pico { return price.Pico(k.prompt)*k.in + price.Pico(k.answer)*k.out }

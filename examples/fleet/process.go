@@ -122,3 +122,13 @@ func (p *process) end() error {
 	}
 	return nil
 }
+
+// hasEnded reports whether the worker ends within d.
+func (p *process) hasEnded(d time.Duration) bool {
+	select {
+	case <-p.ended:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -44,7 +45,7 @@ type fleet struct {
 func run(ctx context.Context, set settings, stderr io.Writer) (sum summary, err error) {
 	f := &fleet{settings: set, agreement: agree(set), logs: io.Discard}
 	if set.verbose {
-		f.logs = stderr
+		f.logs = &lockedWriter{w: stderr}
 	}
 	defer func() { err = errors.Join(err, f.close()) }()
 	if err := f.open(ctx); err != nil {
@@ -252,12 +253,14 @@ func (f *fleet) settle(ctx context.Context) error {
 	return nil
 }
 
-// hasEnded waits for d at most.
-func (p *process) hasEnded(d time.Duration) bool {
-	select {
-	case <-p.ended:
-		return true
-	case <-time.After(d):
-		return false
-	}
+// A lockedWriter is written to by several goroutines: one for the logs of each worker.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }

@@ -1,15 +1,15 @@
--- Reads how a budget stands. KEYS: state, the budget, its slices. ARGV[1] is an array: version, kind, 4 numbers of its window.
+-- Reads how a budget stands. KEYS: state, the budget, its slices. ARGV[1] packs: version, kind, 4 numbers of its window.
 -- Replies {0, now, spent, exposed, held}. {2, now}: budgets are closed. {3, now, state}: another version. {4, now}: the windows
 -- do not fit Redis's time.
 
-local a = cmsgpack.unpack(ARGV[1])
-local time = redis.call('TIME')
+local a = {cmsgpack.unpack(ARGV[1])}
+local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
-local state = redis.call('GET', KEYS[1])
+local state = call('GET', KEYS[1])
 local version, open = string.match(state or '', '^(%S+) (%S+)')
 if version and version ~= a[1] then return {3, now, state} end
 if open ~= 'ok' then return {2, now} end
-local text = redis.call('GET', KEYS[2])
+local text = call('GET', KEYS[2])
 local win, spent, exposed, held, till = account(text, a, 2, now, KEYS[3])
 if not win then return {4, now} end
 if text then store(KEYS[2], win, spent, exposed, held, till, now) end -- account may have dropped slices

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+// testMainEnv makes the test's own program be the program.
+const testMainEnv = "SKINFLINT_TEST_MAIN"
+
+// TestMain runs a worker, or the program, instead of the tests in the processes that the tests start.
+func TestMain(m *testing.M) {
+	if os.Getenv(workerEnv) != "" || os.Getenv(testMainEnv) == "1" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// skipWithout skips the test if what the program says is that a server is not installed.
+func skipWithout(t *testing.T, code int, said string) {
+	t.Helper()
+	if code == exitUsage && strings.Contains(said, "is not installed") && os.Getenv("SKINFLINT_REQUIRE_SERVICES") != "1" {
+		t.Skip(said)
+	}
+}
+
+// TestFleet is a run with small figures. Every promise must be kept.
+func TestFleet(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	code := start(t.Context(), []string{"-json", "-workers", "3", "-for", "16s", "-hang", "1s", "-v"}, &stdout, &stderr)
+	skipWithout(t, code, stderr.String())
+	if code != exitDone {
+		t.Fatalf("code %d\n%s%s", code, stdout.String(), stderr.String())
+	}
+	t.Logf("%s", stdout.String())
+	var s summary
+	if err := json.Unmarshal(stdout.Bytes(), &s); err != nil {
+		t.Fatal(err)
+	}
+	if s.Killed != 1 || s.Shared == 0 || s.Unknown == 0 || s.Samples < 50 || s.RefusedBudget == 0 || s.Answered == 0 || s.LedgerRows < s.Answered {
+		t.Errorf("%+v", s)
+	}
+	for _, word := range []string{"Redis cannot be reached", "Redis is back"} {
+		if !strings.Contains(stderr.String(), word) {
+			t.Errorf("the logs do not say %q:\n%s", word, stderr.String())
+		}
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(stdout.Bytes(), &fields); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"admitted", "limit"} {
+		if n, ok := fields[name].(float64); !ok || n == 0 {
+			t.Errorf("%s is %v, want a count", name, fields[name])
+		}
+	}
+	for _, name := range []string{"spent_usd", "held_usd", "exposure_usd", "cap_usd", "meter_usd"} {
+		if text, ok := fields[name].(string); !ok || text == "" {
+			t.Errorf("%s is %v, want a decimal as a string", name, fields[name])
+		}
+	}
+}
+
+func TestNoRedis(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	var stdout, stderr bytes.Buffer
+	if code := start(t.Context(), nil, &stdout, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "apt-get install redis-server") {
+		t.Errorf("code %d: %s", code, stderr.String())
+	}
+}
+
+func TestBadFlags(t *testing.T) {
+	for args, want := range map[string]string{
+		"-workers 1":              "-workers 1: want 2 to 50",
+		"-workers -3":             "-workers -3: want",
+		"-workers x":              "-workers",
+		"-calls 0":                "-calls 0: want",
+		"-calls 1":                "-calls 1: with 4 workers, and one of them killed, that is too few",
+		"-rpm 100":                "-rpm 100: want 240",
+		"-rpm 1000000":            "to 60000",
+		"-for 1s":                 "-for 1s: want 5s",
+		"-hang 0s":                "-hang 0s: want 1s",
+		"-for 8s -hang 5s":        "-hang 5s: want 1s to half of -for",
+		"again":                   `"again": there are only flags`,
+		"-cap 5":                  "not defined: -cap",
+		"-for 20 -json -workers=": "-for",
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := start(t.Context(), strings.Fields(args), &stdout, &stderr); code != exitUsage || !strings.Contains(stderr.String(), want) || stdout.Len() > 0 {
+			t.Errorf("%s: code %d, %q, want %q", args, code, stderr.String(), want)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	if code := start(t.Context(), []string{"-h"}, &stdout, &stderr); code != exitDone || !strings.Contains(stderr.String(), "-hang") {
+		t.Errorf("-h: code %d, %s", code, stderr.String())
+	}
+}
