@@ -7,7 +7,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// Refusal returns why the accounts do not admit an attempt: that of them which is most in the way. err is why the wait for what
+// Refusal returns why the accounts do not admit an attempt. It names the account that is most in the way. err is why the wait for what
 // others hold ended; nil if there was none. Refusal returns nil if nothing is in the way.
 func (a *Accounts) Refusal(now time.Time, refs []Ref, ask *Ask, err error) *Error {
 	at := nanos(now)

@@ -10,8 +10,8 @@ import (
 const longestDay = 25 * time.Hour
 
 // days count by the day, of a zone. A new day begins when the clock passes midnight. If the clock is set back, the day that
-// was begun goes on, so that no day is granted twice; but for no longer than longestDay, so that a clock that was wrong by years
-// locks nothing.
+// was begun goes on, so that no day is granted twice; but for no longer than longestDay, because a clock that was wrong by years
+// would else keep the limit shut.
 type days struct {
 	zone      *time.Location
 	from, end int64         // in Unix seconds

@@ -20,7 +20,7 @@ func (q *Local) Spend(row *ledger.Row) {
 	q.serve(now)
 }
 
-// Since returns from when rows of attempts are needed, for the budgets that are new since the last [Local.Load]; false if there
+// Since returns the time from which rows of attempts are needed, for the budgets that are new since the last [Local.Load]; false if there
 // are none.
 func (q *Local) Since(now time.Time) (time.Time, bool) {
 	q.mu.Lock()

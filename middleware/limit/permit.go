@@ -63,7 +63,7 @@ func (p *permit) Release(c Count) {
 	counts[unitRequests] = int64(max(0, c.Requests))
 	changes := func(b *bucket) bool { return b.queue != nil || b.settles(&w.amounts, &counts) }
 	var now instant
-	if w.claim != nil || slices.ContainsFunc(w.buckets, changes) { // it takes as long as the rest to ask for the time
+	if w.claim != nil || slices.ContainsFunc(w.buckets, changes) { // time.Now takes as long as the rest
 		now = q.now()
 	}
 	for _, b := range w.buckets {

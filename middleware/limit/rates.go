@@ -63,7 +63,7 @@ func (b *bucket) setFlows(now instant) {
 	}
 }
 
-// lower returns the lower one of two figures of which zero is none.
+// lower returns the lower of two figures. Zero is no figure.
 func lower(a, b int64) int64 {
 	if a == 0 || b == 0 {
 		return max(a, b)
