@@ -32,7 +32,7 @@ func skipWithout(t *testing.T, code int, said string) {
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
-	code := start(t.Context(), []string{"-json", "-workers", "3", "-for", "16s", "-hang", "1s", "-v"}, &stdout, &stderr)
+	code := start(t.Context(), []string{"-json", "-workers", "3", "-for", "15s", "-hang", "1s", "-v"}, &stdout, &stderr)
 	skipWithout(t, code, stderr.String())
 	if code != exitDone {
 		t.Fatalf("code %d\n%s%s", code, stdout.String(), stderr.String())

@@ -226,17 +226,24 @@ func (f *fleet) finishSecond(ctx context.Context) error {
 		switch {
 		case spent:
 			f.all = time.Since(f.began)
-			var err error
-			for _, w := range f.workers {
-				err = errors.Join(err, w.end())
-			}
-			return err
+			return f.endWorkers()
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case time.Now().After(deadline):
 			return errors.New("the budget has not refused all workers")
 		}
 	}
+}
+
+// endWorkers has all workers end.
+func (f *fleet) endWorkers() (err error) {
+	for _, w := range f.workers {
+		w.stdin.Close()
+	}
+	for _, w := range f.workers {
+		err = errors.Join(err, w.end())
+	}
+	return err
 }
 
 // settle waits until what the killed worker held has become exposure, and does the same in the ledger.
