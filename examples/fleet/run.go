@@ -219,11 +219,10 @@ func (f *fleet) finishFirst(ctx context.Context) error {
 // finishSecond waits until the budget has refused all workers, and ends them.
 func (f *fleet) finishSecond(ctx context.Context) error {
 	for deadline := time.Now().Add(f.length + time.Minute); ; pause(ctx, 20*time.Millisecond) {
-		spent := true
-		for _, w := range f.workers {
-			spent = spent && (w.killed || w.counts().Spent)
-		}
+		spent, err := f.spent()
 		switch {
+		case err != nil:
+			return err
 		case spent:
 			f.all = time.Since(f.began)
 			return f.endWorkers()
@@ -233,6 +232,22 @@ func (f *fleet) finishSecond(ctx context.Context) error {
 			return errors.New("the budget has not refused all workers")
 		}
 	}
+}
+
+// spent reports whether the budget has refused all workers.
+func (f *fleet) spent() (bool, error) {
+	spent := true
+	for _, w := range f.workers {
+		if w.killed {
+			continue
+		}
+		c := w.counts()
+		if w.hasEnded(0) {
+			return false, fmt.Errorf("worker %d has ended by itself: %s", w.number, c.Error)
+		}
+		spent = spent && c.Spent
+	}
+	return spent, nil
 }
 
 // endWorkers has all workers end.
