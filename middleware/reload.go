@@ -41,7 +41,7 @@ func (r *ruling) reload(ctx context.Context, store ledger.Store, e *engine) erro
 		}
 	}
 	err := l.Load(func(yield func(ledger.Row, error) bool) {
-		f := ledger.Filter{Since: since, Until: now.Add(1)}
+		f := ledger.Filter{Since: since}
 		for _, outcome := range []policy.Outcome{"", policy.Open} { // open rows are returned only if they are asked for
 			f.Outcome = outcome
 			for row, err := range scanner.Scan(ctx, f) {

@@ -11,11 +11,11 @@ import (
 
 // A reservation is what a call asks of limits and budgets, before each of its attempts.
 type reservation struct {
-	request limit.Request
-	learner limit.Learner  // learns from the answers; nil: none does
-	counter tokens.Counter // counts the body; nil: it is not counted, or was
-	counted bool
-	tokens  tokens.Estimate
+	request  limit.Request
+	learners []limit.LearningPermit // of the attempt; they learn from its answer
+	counter  tokens.Counter         // counts the body; nil: it is not counted, or was
+	counted  bool
+	tokens   tokens.Estimate
 }
 
 // spend gives a limiter a row that is money for which no permit stands: of storage, or of the result of an earlier call.

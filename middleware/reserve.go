@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,10 @@ func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
 		}
 		var e *budget.Error
 		switch {
+		case err == nil && c.changedByWait(needs, start):
+			if permit != nil {
+				permit.Release(limit.Count{})
+			}
 		case err == nil:
 			c.holdPermit(l, permit)
 			return nil
@@ -46,23 +51,49 @@ func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
 	}
 }
 
+// changedByWait reports whether the attempt asks for another tier than it did when it began to wait, because too little time is
+// left for that one, or can cost more than what is held for it, because a price has changed.
+func (c *call) changedByWait(needs limit.Needs, start time.Time) bool {
+	now := time.Now()
+	if now.Sub(start) < time.Millisecond {
+		return false
+	}
+	held, tier := c.reserved.request.Cost, c.step.Tier
+	if c.tiers {
+		c.tierInTime(c.left(now.Sub(c.start)))
+	}
+	if tier != c.step.Tier || !needs.Cost || !held.Known {
+		return tier != c.step.Tier
+	}
+	most, _ := c.most(c.tierAsked())
+	return !most.Known || most.Pico > held.Pico
+}
+
+// tierAsked returns the tier that the next attempt asks for.
+func (c *call) tierAsked() policy.Tier {
+	if c.tiers {
+		return c.step.Tier
+	}
+	return c.wire.Tier
+}
+
 // prepare writes what the next attempt asks for.
 func (c *call) prepare(needs limit.Needs) {
 	c.identify()
 	r := &c.reserved.request
+	if r.Attempt != c.attempts+1 {
+		c.reserved.learners = c.reserved.learners[:0]
+	}
 	*r = limit.Request{
-		Subject: c.subject(), Tier: c.step.Tier, Tags: c.options.Tags(), Class: c.settings.Class,
+		Subject: c.subject(), Tier: c.tierAsked(), Tags: c.options.Tags(), Class: c.settings.Class,
 		Call: c.id, Attempt: c.attempts + 1,
 		Deadline: c.deadline, MaxWait: c.settings.MaxWait, Zone: c.wire.Metering.Location(), Stalled: c.engine.stalled,
-	}
-	if !c.tiers {
-		r.Tier = c.wire.Tier
 	}
 	if needs.Key {
 		r.Key = c.keyName()
 	}
 	if needs.Cost {
-		r.Cheapest = r.Tier == c.settings.Plan.Cheapest()
+		r.Cheapest = !c.tiers || r.Tier == c.cheapest()
 		r.Cost, r.NoBound = c.most(r.Tier)
 	}
 	if needs.Tokens {
@@ -121,10 +152,20 @@ func (c *call) most(tier policy.Tier) (ledger.Amount, string) {
 	return ledger.Known(most), ""
 }
 
+// cheapest returns the cheapest tier of the call's plan, of those that the model is not known to reject.
+func (c *call) cheapest() policy.Tier {
+	plan := c.settings.Plan
+	rejects := func(t policy.Tier) bool { return t != "" && c.wire.Tiers != nil && c.rejects(string(t)) }
+	if slices.ContainsFunc(plan, rejects) {
+		plan = slices.DeleteFunc(slices.Clone(plan), rejects)
+	}
+	return plan.Cheapest()
+}
+
 // onlyCheapest restricts a call that has not been sent yet to the cheapest tier of its plan. It reports false if the call has
 // been sent, or if nothing is cheaper.
 func (c *call) onlyCheapest(e *budget.Error) bool {
-	cheapest := c.settings.Plan.Cheapest()
+	cheapest := c.cheapest()
 	if c.attempts > 0 || !c.tiers || c.step.Tier == cheapest {
 		return false
 	}
@@ -141,12 +182,12 @@ func (c *call) onlyCheapest(e *budget.Error) bool {
 
 // holdPermit has a permit given back at the attempt's end, with what the attempt counts for.
 func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
-	r := c.reserved
-	if learner, ok := l.(limit.Learner); ok && learner.Learns(&r.request) {
-		r.learner = learner
-	}
 	if permit == nil {
 		return
+	}
+	r := c.reserved
+	if learner, ok := permit.(limit.LearningPermit); ok {
+		r.learners = append(r.learners, learner)
 	}
 	asked := r.request.Tokens
 	c.atEnd = append(c.atEnd, guarded(func(row *ledger.Row) {
@@ -158,9 +199,9 @@ func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
 	}, c.engine.logger(), "the limiter"))
 }
 
-// learn shows the limiter what the headers of an answer, or a rejection, say about the provider's limits.
+// learn gives the permits of the attempt what the headers of an answer, or a rejection, say about the provider's limits.
 func (c *call) learn(resp *http.Response, f *wire.Rejection) {
-	if c.reserved == nil || c.reserved.learner == nil {
+	if c.reserved == nil || len(c.reserved.learners) == 0 {
 		return
 	}
 	now := time.Now()
@@ -169,7 +210,9 @@ func (c *call) learn(resp *http.Response, f *wire.Rejection) {
 		a.Quotas = append(a.Quotas, f.Quotas...)
 		a.Limited, a.RetryAfter = f.Reason == policy.Rate, f.RetryAfter
 	}
-	c.reserved.learner.Learn(&c.reserved.request, a)
+	for _, learner := range c.reserved.learners {
+		learner.Learn(a)
+	}
 }
 
 // cancelable returns a context that is done when the request's is, or when the request's Cancel channel is closed.

@@ -23,7 +23,9 @@
 // rounded down, so that what is spent and what is held together never exceed a cap. A sliding window has 60 parts; what was
 // spent leaves it up to a part late.
 //
-// A limit with Learn has what it learns in each process by itself: see [Limiter.Learn].
+// For a limit with Learn, each process learns by itself, from its own answers. What it learns bounds only what itself sends: a
+// stated limit holds for each process, until its answers say that others use it, too. Set figures in limits that processes
+// share, and use Learn beside them.
 //
 // # When a process dies
 //

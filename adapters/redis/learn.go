@@ -24,20 +24,17 @@ func newLearner(limits []policy.Limit) *limit.Local {
 
 // waitLearned waits for what this process has learned; it returns nil if nothing that learns matches.
 func (l *Limiter) waitLearned(ctx context.Context, r *limit.Request) (limit.Permit, error) {
-	if !l.Learns(r) {
+	if l.learner == nil {
 		return nil, nil
 	}
 	return l.learner.Wait(ctx, r)
 }
 
-// Learns implements [limit.Learner].
-func (l *Limiter) Learns(r *limit.Request) bool { return l.learner != nil && l.learner.Learns(r) }
-
-// Learn implements [limit.Learner]. Each process learns by itself, from its own answers. What it learns bounds only what itself
-// sends: a stated limit holds for each process, until its answers say that others use it, too. Set figures in limits that
-// processes share, and use Learn beside them.
-func (l *Limiter) Learn(r *limit.Request, a limit.Answer) {
-	if l.learner != nil {
-		l.learner.Learn(r, a)
-	}
+// A learningPermit is a permit of an attempt from whose answer this process learns.
+type learningPermit struct {
+	*permit
+	learner limit.LearningPermit
 }
+
+// Learn implements [limit.LearningPermit].
+func (p learningPermit) Learn(a limit.Answer) { p.learner.Learn(a) }

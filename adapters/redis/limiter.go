@@ -31,7 +31,7 @@ const (
 	pollLast  = 250 * time.Millisecond
 )
 
-// A Limiter is made by [Store.Limiter]. It is a [limit.Limiter], a [limit.Spender] and a [limit.Learner].
+// A Limiter is made by [Store.Limiter]. It is a [limit.Limiter] and a [limit.Spender].
 type Limiter struct {
 	store   *Store
 	limits  []*limitPlan
@@ -46,7 +46,6 @@ type Limiter struct {
 var (
 	_ limit.Limiter = (*Limiter)(nil)
 	_ limit.Spender = (*Limiter)(nil)
-	_ limit.Learner = (*Limiter)(nil)
 )
 
 // A permit is held by an attempt that was admitted.
@@ -79,6 +78,9 @@ func (l *Limiter) Wait(ctx context.Context, r *limit.Request) (limit.Permit, err
 		return nil, err
 	case p != nil:
 		p.learned = learned
+		if learner, ok := learned.(limit.LearningPermit); ok {
+			return learningPermit{p, learner}, nil
+		}
 		return p, nil
 	}
 	return learned, nil

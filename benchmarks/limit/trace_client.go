@@ -69,7 +69,11 @@ func (o learning) admit(ctx context.Context, e estimate, deadline time.Time) (fu
 	if err != nil {
 		return nil, nil, err
 	}
-	return func(t limit.Tokens) { permit.Release(limit.Count{Requests: 1, Tokens: t}) }, func(a limit.Answer) { o.Learn(r, a) }, nil
+	learn := func(limit.Answer) {}
+	if learner, ok := permit.(limit.LearningPermit); ok {
+		learn = learner.Learn
+	}
+	return func(t limit.Tokens) { permit.Release(limit.Count{Requests: 1, Tokens: t}) }, learn, nil
 }
 
 // An estimator estimates as a client can that does not know the tokenizer: prompts at 0.8 to 1.4 of the truth, corrected by

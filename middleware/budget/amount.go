@@ -27,3 +27,14 @@ func plus(a, b price.Pico) price.Pico {
 func fits(spent, held, most, limit price.Pico) bool {
 	return spent <= limit && most <= limit-spent-held
 }
+
+// An amounts is what a row adds to an account.
+type amounts struct {
+	cost, exposure price.Pico
+	unknown        int32 // 1 if it is not known what else it cost
+}
+
+// minus returns the change from amounts that were counted before.
+func (n amounts) minus(was amounts) amounts {
+	return amounts{n.cost - was.cost, n.exposure - was.exposure, n.unknown - was.unknown}
+}

@@ -2,16 +2,25 @@ package budget
 
 import (
 	"strings"
+	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// An amounts is what a row adds to an account.
-type amounts struct {
-	cost, exposure price.Pico
-	unknown        int32 // 1 if it is not known what else it cost
+// Spend counts a row that no Hold stands for: of storage, of a bill, of a result that is fetched later, or of an earlier run of
+// the program. A row of an attempt whose exposure is known replaces the amounts of its earlier row, if [ledger.Row.Replaces]
+// says that it does, and else changes nothing.
+//
+// The exposures of the latest 65536 attempts are known, until they leave the windows. The exposure of an attempt before these
+// goes on to count beside a row that replaces it; a Notice says so. Other attempts are not known: each row must be counted
+// once.
+func (a *Accounts) Spend(now time.Time, row *ledger.Row) {
+	at, n := nanos(now), amountsOf(row, 0)
+	if _, known := a.replace(at, row, n); !known && n != (amounts{}) {
+		a.count(at, a.matchRow(row), timeOf(row, at), row, n)
+	}
 }
 
 // amountsOf returns what a row adds, if so much was held for it.
@@ -122,9 +131,4 @@ func (a *Accounts) remember(now int64, row *ledger.Row, places []place, n amount
 // final reports whether it is known what a row's attempt cost, so that no later row replaces it.
 func final(row *ledger.Row, n amounts) bool {
 	return row.Outcome == policy.Storage || n.exposure == 0 && n.unknown == 0
-}
-
-// minus returns the change from amounts that were counted before.
-func (n amounts) minus(was amounts) amounts {
-	return amounts{n.cost - was.cost, n.exposure - was.exposure, n.unknown - was.unknown}
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
-	"github.com/skinflint-go/skinflint/policy"
 )
 
 // A Kind is what a [Notice] is about.
@@ -90,9 +89,6 @@ func (n *notices) forgot(row *ledger.Row) {
 	}
 }
 
-// kinds is a set of them.
-type kinds uint8
-
 // look notes what is new about an account to which a row was added.
 func (n *notices) look(b *book, in *account, now int64, unknown bool, row *ledger.Row) {
 	if now >= in.quiet {
@@ -117,14 +113,5 @@ func (n *notices) look(b *book, in *account, now int64, unknown bool, row *ledge
 		note(Exceeded)
 	case warn < 100 && s.spent >= b.budget.Share(warn):
 		note(Warned)
-	}
-}
-
-// state returns the state of an account.
-func (b *book) state(key string, s sum, now time.Time) State {
-	from, until := b.budget.WindowAt(now)
-	return State{
-		Budget: b.budget, Key: policy.KeyText(b.budget.Per, key), From: from.UTC(), Until: until.UTC(),
-		Spent: s.spent, Exposure: s.exposure, Held: s.held, Unknown: s.unknown,
 	}
 }

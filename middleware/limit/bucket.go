@@ -1,38 +1,14 @@
 package limit
 
 import (
-	"math"
 	"time"
 
-	"golang.org/x/time/rate"
+	"github.com/skinflint-go/skinflint/policy"
 )
-
-// A unit is what a limit per minute counts.
-type unit uint8
-
-const (
-	unitRequests unit = iota
-	unitTokens
-	unitInput
-	unitOutput
-	units
-)
-
-// amounts are what an attempt takes from each limit, by unit.
-type amounts [units]int64
-
-// mostTokens is more than an attempt can use. The sum of so many for each of a million attempts is still a number.
-const mostTokens = 1 << 40
-
-// amountsOf returns what an attempt takes that is estimated to use the tokens.
-func amountsOf(t Tokens) amounts {
-	in, out := min(max(t.Input, 0), mostTokens), min(max(t.Output, 0), mostTokens)
-	return amounts{1, in + out, in, out}
-}
 
 // A bucket is a limit at work, for one of its keys. The limiter's lock guards it.
 type bucket struct {
-	group   *group
+	rule    *rule
 	key     string
 	id      uint64
 	flows   []flow   // of the units that the limit counts by the minute
@@ -42,65 +18,20 @@ type bucket struct {
 	busy    int32    // attempts that hold a permit
 }
 
-// A flow is the token bucket of one unit. Its tokens are below zero after an attempt that took more than its burst.
-type flow struct {
-	rate.Limiter
-	unit      unit
-	perMinute int64
-	burst     int64 // that of the Limiter, for which no lock is needed
+// A mark is how a bucket stood when it had admitted an attempt.
+type mark struct {
+	bucket        *bucket
+	left, drained [units]int64
+	flows         [units]bool // that the bucket had
 }
 
-// set gives the flow a rate and a burst. What is left of the old burst stays, as far as the new one has room for it.
-func (f *flow) set(now time.Time, perMinute, burst int64) {
-	f.SetLimitAt(now, rate.Limit(float64(perMinute)/60))
-	f.SetBurstAt(now, whole(burst))
-	f.perMinute, f.burst = perMinute, burst
+// notes are what buckets that learn need to know of an attempt when its answer has come.
+type notes struct {
+	since time.Duration // when it was admitted
+	tier  policy.Tier
+	zone  *time.Location
+	marks []mark
 }
-
-// most returns how much a single attempt may take.
-func (f *flow) most() int64 { return max(f.perMinute, f.burst) }
-
-// left returns what the flow has left, rounded down; below zero it is a debt.
-func (f *flow) left(now time.Time) int64 { return int64(math.Floor(f.TokensAt(now))) }
-
-// until returns how long it takes until the flow admits an attempt that takes n, after others that take ahead. One that takes
-// more than the burst goes when the bucket is full.
-func (f *flow) until(now time.Time, n, ahead int64) time.Duration {
-	if n == 0 {
-		return 0
-	}
-	missing := float64(min(n, f.burst)) + float64(ahead) - f.TokensAt(now)
-	if missing <= 0 {
-		return 0
-	}
-	ns := missing / float64(f.Limit()) * float64(time.Second)
-	switch {
-	case ns < 1: // a rounding error
-		return 0
-	case ns >= math.MaxInt64:
-		return math.MaxInt64
-	}
-	return time.Duration(math.Ceil(ns))
-}
-
-// take takes n from the flow, or gives -n back. Only ReserveN changes the tokens, and no reservation is ever cancelled:
-// after a negative one, CancelAt gives back too much.
-func (f *flow) take(now time.Time, n int64) {
-	if n <= f.burst {
-		f.ReserveN(now, whole(n))
-		return
-	}
-	// ReserveN takes no more than the burst at once.
-	f.SetBurstAt(now, whole(n))
-	f.ReserveN(now, whole(n))
-	f.SetBurstAt(now, whole(f.burst))
-}
-
-// full reports whether nothing is missing.
-func (f *flow) full(now time.Time) bool { return f.until(now, f.burst, 0) == 0 }
-
-// whole returns n as an int, or the nearest one.
-func whole(n int64) int { return int(max(math.MinInt, min(n, math.MaxInt))) }
 
 // flow returns the flow of a unit; nil if the bucket has none.
 func (b *bucket) flow(u unit) *flow {
@@ -119,7 +50,7 @@ func (b *bucket) until(now instant, a, ahead *amounts) (longest time.Duration) {
 		longest = max(longest, f.until(now.Time, a[f.unit], ahead[f.unit]))
 	}
 	if b.days != nil {
-		longest = max(longest, b.days.until(now, b.group, a, ahead))
+		longest = max(longest, b.days.until(now, &b.rule.limit, a, ahead))
 	}
 	if b.learned != nil {
 		longest = max(longest, b.learned.until.Sub(now.Time))
@@ -130,7 +61,7 @@ func (b *bucket) until(now instant, a, ahead *amounts) (longest time.Duration) {
 // open reports whether the bucket admits an attempt that takes a and leaves kept behind. If time alone will open it, it also
 // returns after how long.
 func (b *bucket) open(now instant, a, kept *amounts, permits int) (wait time.Duration, ok bool) {
-	if c := b.group.limit.Concurrency; c > 0 && int(b.busy)+permits >= c {
+	if c := b.rule.limit.Concurrency; c > 0 && int(b.busy)+permits >= c {
 		return 0, false
 	}
 	wait = b.until(now, a, kept)
@@ -139,7 +70,7 @@ func (b *bucket) open(now instant, a, kept *amounts, permits int) (wait time.Dur
 
 // full reports whether all permits are in use.
 func (b *bucket) full() bool {
-	return b.group.limit.Concurrency > 0 && int(b.busy) >= b.group.limit.Concurrency
+	return b.rule.limit.Concurrency > 0 && int(b.busy) >= b.rule.limit.Concurrency
 }
 
 // take admits an attempt that takes a.
@@ -190,4 +121,37 @@ func (b *bucket) idle(now instant) bool {
 		}
 	}
 	return b.days == nil || b.days.unused(now)
+}
+
+// error completes an error of the bucket.
+func (b *bucket) error(e *Error) *Error {
+	e.Limit, e.Key = b.rule.text, policy.KeyText(b.rule.per, b.key)
+	return e
+}
+
+// tooLarge returns the error of an attempt that takes more than the bucket ever admits of one; nil if it does not.
+func (b *bucket) tooLarge(a *amounts) error {
+	for i := range b.flows {
+		f := &b.flows[i]
+		if n := a[f.unit]; n > f.most() {
+			return b.error(&Error{Asked: n, Allowed: f.most(), Unit: perMinute[f.unit]})
+		}
+	}
+	if n, most := a[unitTokens], b.rule.limit.TokensPerDay; most > 0 && n > most {
+		return b.error(&Error{Asked: n, Allowed: most, Unit: perDay[unitTokens]})
+	}
+	return nil
+}
+
+// mark returns how the bucket stands.
+func (b *bucket) mark(now instant) mark {
+	m := mark{bucket: b}
+	for i := range b.flows {
+		f := &b.flows[i]
+		m.left[f.unit], m.flows[f.unit] = f.left(now.Time), true
+	}
+	if b.learned != nil {
+		m.drained = b.learned.drained
+	}
+	return m
 }

@@ -1,17 +1,10 @@
 package limit
 
 import (
-	"math"
 	"time"
 
 	"github.com/skinflint-go/skinflint/policy"
 )
-
-// An instant is a time, and how long the limiter has been there: clocks are set forwards and back, and that never is.
-type instant struct {
-	time.Time
-	elapsed time.Duration
-}
 
 // longestDay is longer than any day: one on which clocks go back has 25 hours.
 const longestDay = 25 * time.Hour
@@ -54,10 +47,10 @@ func (d *days) settle(since time.Duration, took, counts *amounts) {
 }
 
 // until returns how long it takes until the day has room for an attempt that takes a, after others that take ahead.
-func (d *days) until(now instant, g *group, a, ahead *amounts) time.Duration {
+func (d *days) until(now instant, l *policy.Limit, a, ahead *amounts) time.Duration {
 	d.roll(now)
-	if fits(d.requests, a[unitRequests], ahead[unitRequests], int64(g.limit.RequestsPerDay)) &&
-		fits(d.tokens, a[unitTokens], ahead[unitTokens], g.limit.TokensPerDay) {
+	if fits(d.requests, a[unitRequests], ahead[unitRequests], int64(l.RequestsPerDay)) &&
+		fits(d.tokens, a[unitTokens], ahead[unitTokens], l.TokensPerDay) {
 		return 0
 	}
 	return d.rest(now)
@@ -79,12 +72,4 @@ func fits(used, n, ahead, limit int64) bool {
 func (d *days) unused(now instant) bool {
 	d.roll(now)
 	return d.requests == 0 && d.tokens == 0
-}
-
-// sum returns a + b, or the largest number if that exceeds it.
-func sum(a, b int64) int64 {
-	if b > 0 && a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
 }

@@ -83,29 +83,3 @@ func Describe(l policy.Limit) string {
 	}
 	return text
 }
-
-// error completes an error of the bucket.
-func (b *bucket) error(e *Error) *Error {
-	e.Limit, e.Key = b.group.text, policy.KeyText(b.group.per, b.key)
-	return e
-}
-
-// perMinute and perDay name what limits count.
-var (
-	perMinute = [units]string{"requests per minute", "tokens per minute", "input tokens per minute", "output tokens per minute"}
-	perDay    = "tokens per day"
-)
-
-// tooLarge returns the error of an attempt that takes more than the bucket ever admits of one; nil if it does not.
-func (b *bucket) tooLarge(a *amounts) error {
-	for i := range b.flows {
-		f := &b.flows[i]
-		if n := a[f.unit]; n > f.most() {
-			return b.error(&Error{Asked: n, Allowed: f.most(), Unit: perMinute[f.unit]})
-		}
-	}
-	if n, most := a[unitTokens], b.group.limit.TokensPerDay; most > 0 && n > most {
-		return b.error(&Error{Asked: n, Allowed: most, Unit: perDay})
-	}
-	return nil
-}

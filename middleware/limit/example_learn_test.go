@@ -11,7 +11,7 @@ import (
 )
 
 // Nothing is configured: the limit is the one that the provider's answers state.
-func ExampleLocal_Learn() {
+func ExampleLearningPermit() {
 	limiter := limit.NewLocal([]policy.Limit{{Learn: true}}, nil)
 	request := &limit.Request{
 		Subject: policy.Subject{Provider: "openai", Operation: "chat", Model: "gpt-5"},
@@ -23,9 +23,11 @@ func ExampleLocal_Learn() {
 		return
 	}
 	// The headers of the answer have come:
-	limiter.Learn(request, limit.Answer{Quotas: []wire.Quota{
-		{Unit: wire.QuotaTokens, Window: time.Minute, Limit: 30_000, Remaining: 28_700, Reset: -1},
-	}})
+	if learner, ok := permit.(limit.LearningPermit); ok {
+		learner.Learn(limit.Answer{Quotas: []wire.Quota{
+			{Unit: wire.QuotaTokens, Window: time.Minute, Limit: 30_000, Remaining: 28_700, Reset: -1},
+		}})
+	}
 	permit.Release(limit.Count{Requests: 1, Tokens: limit.Tokens{Input: 950, Output: 310}})
 	for _, level := range limiter.States()[0].Levels {
 		fmt.Println(level.Limit, level.Unit, "learned:", level.Learned)

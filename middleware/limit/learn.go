@@ -8,86 +8,20 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// How a bucket learns.
-const (
-	// forgetTime is how long a limit holds that was stated once, and not again.
-	forgetTime = time.Hour
+// marginShare is the part of the provider's limit that is left to others, if they use it up together with us: 1/50.
+const marginShare = 50
 
-	// longestBlock is the longest time for which a provider can have a bucket admit nothing. It is a little more than a day.
-	longestBlock = 25 * time.Hour
-
-	// marginShare is the part of the provider's limit that is left to others, if they use it up together with us: 1/50.
-	marginShare = 50
-
-	// The rate that is found without figures falls to fallTenths of what was achieved, and never below one floorShare of the
-	// best that was ever achieved. In every riseTime with a success it rises by one riseShare of that.
-	fallTenths = 7
-	floorShare = 20
-	riseShare  = 20
-	riseTime   = 10 * time.Second
-)
-
-// A mark is how a bucket stood when it had admitted an attempt.
-type mark struct {
-	bucket        *bucket
-	left, drained [units]int64
-	flows         [units]bool // that the bucket had
-}
-
-// Learns implements [Learner].
-func (q *Local) Learns(r *Request) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return slices.ContainsFunc(q.groups, func(g *group) bool { return g.learns(r) })
-}
-
-// learns reports whether the limit is one that learns, and matches the request.
-func (g *group) learns(r *Request) bool {
-	return g.limit.Learn && g.limit.Selects(&r.Subject, r.Tier, r.Tags)
-}
-
-// Learn implements [Learner], for each limit of the policy that learns and matches the request.
-//
-//   - A stated limit by the minute replaces the policy's where it is lower, or where the policy has none. It holds until an
-//     answer states another, and for an hour at most. So nothing is ever admitted faster than the policy says.
-//   - If less remains at the provider than we have left, others use its limit too. What we have left is then lowered to what
-//     remains, less 1/50 of the limit. Both figures include our own attempts that are under way, as far as the provider had
-//     seen them. Because it is not known when it looked, what we have left is the lower one of two: when this attempt was
-//     admitted, and now. What was lowered in between for another answer is not lowered again. An answer that is more than a
-//     window late says nothing.
-//   - A rejection that says how long to wait admits nothing for so long. An answer that comes later but was on its way
-//     before does not undo that.
-//   - If nothing remains for the day, nothing is admitted until there is some again.
-//   - A rejection where no limit is stated lowers the rate of requests to 7/10 of the one that was achieved in the last
-//     minute, once for all attempts that were admitted until then, and not below 1/20 of the best until then. Every ten
-//     seconds with a success raise it by 1/20 of that best, until it is twice as much and is no limit any more.
-//
-// How long an answer takes counts for nothing.
-func (q *Local) Learn(r *Request, a Answer) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := q.now()
-	for _, g := range q.groups {
-		if g.learns(r) {
-			b := q.bucket(now, g, r)
-			b.learn(now, r, &a)
-			q.changed(now, b)
-		}
-	}
-}
-
-// learn has the bucket learn from the answer to a request.
-func (b *bucket) learn(now instant, r *Request, a *Answer) {
+// learn has the bucket learn from the answer to an attempt.
+func (b *bucket) learn(now instant, n *notes, m *mark, a *Answer) {
 	if b.learned == nil {
 		b.learned = new(learned)
 	}
-	since, m := r.admittedTo(now, b)
-	states := b.learnStated(now, r, a)
-	b.learned.pace.learn(now.elapsed, since, a.Limited, states || b.learned.knows(now))
+	states := b.learnStated(now, n, a)
+	b.learned.pace.learn(now.elapsed, n.since, a.Limited, states || b.learned.knows(now))
 	b.setFlows(now)
 	for i := range a.Quotas {
-		if quota := &a.Quotas[i]; b.counts(r, quota) {
-			b.learnRemaining(now, since, m, quota)
+		if quota := &a.Quotas[i]; b.counts(n, quota) {
+			b.learnRemaining(now, n.since, m, quota)
 		}
 	}
 	if a.Limited && a.RetryAfter > 0 {
@@ -95,41 +29,13 @@ func (b *bucket) learn(now instant, r *Request, a *Answer) {
 	}
 }
 
-// admittedTo returns when the request was admitted, and how the bucket stood then. If that is not known, it is now and nil.
-func (r *Request) admittedTo(now instant, b *bucket) (time.Duration, *mark) {
-	if r.waiter != nil {
-		for i := range r.waiter.marks {
-			if m := &r.waiter.marks[i]; m.bucket == b {
-				return r.waiter.since, m
-			}
-		}
-	}
-	return now.elapsed, nil
-}
-
-// mark notes how a bucket stands that has just admitted the waiter, if the bucket learns.
-func (w *waiter) mark(now instant, b *bucket) {
-	if !b.group.limit.Learn {
-		return
-	}
-	m := mark{bucket: b}
-	for i := range b.flows {
-		f := &b.flows[i]
-		m.left[f.unit], m.flows[f.unit] = f.left(now.Time), true
-	}
-	if b.learned != nil {
-		m.drained = b.learned.drained
-	}
-	w.marks = append(w.marks, m)
-}
-
 // counts reports whether a quota is about what the bucket counts. One for a single tier is, if all of the bucket's attempts
 // ask for that.
-func (b *bucket) counts(r *Request, quota *wire.Quota) bool {
+func (b *bucket) counts(n *notes, quota *wire.Quota) bool {
 	if quota.Tier == "" {
 		return true
 	}
-	return quota.Tier == r.Tier && (b.group.limit.Tier == r.Tier || slices.Contains(b.group.per, "tier"))
+	return quota.Tier == n.tier && (b.rule.limit.Tier == n.tier || slices.Contains(b.rule.per, "tier"))
 }
 
 // unitOf returns the unit of a quota.
@@ -157,28 +63,28 @@ func perMinuteOf(quota *wire.Quota) int64 {
 
 // learnStated takes the limits over that the answer states: of several for one unit the lowest. It reports whether there is
 // one by the minute.
-func (b *bucket) learnStated(now instant, r *Request, a *Answer) (states bool) {
+func (b *bucket) learnStated(now instant, n *notes, a *Answer) (states bool) {
 	l := b.learned
 	var lowest [units]int64
 	for i := range a.Quotas {
 		quota := &a.Quotas[i]
-		if !b.counts(r, quota) {
+		if !b.counts(n, quota) {
 			continue
 		}
 		u := unitOf(quota.Unit)
-		if n := perMinuteOf(quota); n > 0 && (lowest[u] == 0 || n < lowest[u]) {
-			lowest[u] = n
+		if f := perMinuteOf(quota); f > 0 && (lowest[u] == 0 || f < lowest[u]) {
+			lowest[u] = f
 		}
 		if quota.Window == day && quota.Limit > 0 {
 			l.days[u].limit, l.days[u].at = quota.Limit, now.elapsed
 		}
 		if quota.Window == day && quota.Remaining >= 0 {
-			b.learnDay(now, r, a, quota)
+			b.learnDay(now, n, a, quota)
 		}
 	}
-	for u, n := range lowest {
-		if n > 0 {
-			l.stated[u], states = stated{n, now.elapsed}, true
+	for u, f := range lowest {
+		if f > 0 {
+			l.stated[u], states = stated{f, now.elapsed}, true
 		} else if s := l.stated[u]; s.perMinute > 0 && now.elapsed-s.at > forgetTime {
 			l.stated[u] = stated{}
 		}
@@ -190,7 +96,7 @@ const day = 24 * time.Hour
 
 // learnDay notes what remains of a day's limit. If that is nothing, or not enough for the attempt, the bucket is blocked until
 // there is some again: when the answer says so, or else at midnight where the provider's day ends.
-func (b *bucket) learnDay(now instant, r *Request, a *Answer, quota *wire.Quota) {
+func (b *bucket) learnDay(now instant, n *notes, a *Answer, quota *wire.Quota) {
 	d := &b.learned.days[unitOf(quota.Unit)]
 	var wait time.Duration
 	switch {
@@ -202,7 +108,7 @@ func (b *bucket) learnDay(now instant, r *Request, a *Answer, quota *wire.Quota)
 	case a.RetryAfter > 0:
 		wait = a.RetryAfter
 	default:
-		_, midnight := policy.EveryDay.WindowAt(now.In(zoneOf(b.group, r)))
+		_, midnight := policy.EveryDay.WindowAt(now.In(b.rule.zoneOf(n.zone)))
 		wait = midnight.Sub(now.Time)
 	}
 	d.remaining, d.until = quota.Remaining, now.Add(wait)
@@ -222,11 +128,11 @@ func (b *bucket) learnRemaining(now instant, since time.Duration, m *mark, quota
 	}
 	u := unitOf(quota.Unit)
 	f := b.flow(u)
-	if f == nil || perMinuteOf(quota) == 0 || m != nil && now.elapsed-since > quota.Window {
+	if f == nil || perMinuteOf(quota) == 0 || now.elapsed-since > quota.Window {
 		return
 	}
 	left := f.left(now.Time)
-	if m != nil && m.flows[u] {
+	if m.flows[u] {
 		left = min(left, m.left[u]-(b.learned.drained[u]-m.drained[u]))
 	}
 	if n := left - (quota.Remaining - quota.Limit/marginShare); n > 0 {

@@ -39,6 +39,16 @@ func sent(t *testing.T, l *limit.Local, r *limit.Request) limit.Permit {
 	return p
 }
 
+// learn has the limiter learn from an answer to the attempt that holds the permit.
+func learn(t *testing.T, p limit.Permit, a limit.Answer) {
+	t.Helper()
+	l, ok := p.(limit.LearningPermit)
+	if !ok {
+		t.Fatalf("%T is not a LearningPermit", p)
+	}
+	l.Learn(a)
+}
+
 // waits returns how long a request waits to be admitted. It is then released, and counts for what was asked.
 func waits(t *testing.T, l *limit.Local, r *limit.Request) time.Duration {
 	t.Helper()
@@ -71,21 +81,27 @@ func learns(t *testing.T, l policy.Limit, test func(*testing.T, *limit.Local)) {
 	})
 }
 
+// A permit learns if a limit that learns matched its attempt, and only then.
 func TestLearns(t *testing.T) {
 	l := limit.NewLocal([]policy.Limit{
-		{RequestsPerMinute: 5}, {Learn: true, Match: policy.Match{Provider: "openai"}},
+		{RequestsPerMinute: 5, Burst: 5}, {Learn: true, Match: policy.Match{Provider: "openai"}},
 	}, nil)
-	if !l.Learns(chatRequest(1, 1)) || l.Learns(&limit.Request{Subject: policy.Subject{Provider: "groq"}}) {
-		t.Error("Learns")
+	for provider, want := range map[string]bool{"openai": true, "groq": false} {
+		p, err := l.Wait(t.Context(), &limit.Request{Subject: policy.Subject{Provider: provider}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := p.(limit.LearningPermit); ok != want {
+			t.Errorf("%s: LearningPermit: %t", provider, ok)
+		}
 	}
 }
 
 // What is stated is in force where the policy has nothing, or more.
 func TestLearnStated(t *testing.T) {
 	learns(t, policy.Limit{TokensPerMinute: 60_000, InputTokensPerMinute: 1000}, func(t *testing.T, l *limit.Local) {
-		r := chatRequest(100, 0)
-		sent(t, l, r)
-		l.Learn(r, limit.Answer{Quotas: []wire.Quota{
+		p := sent(t, l, chatRequest(100, 0))
+		learn(t, p, limit.Answer{Quotas: []wire.Quota{
 			perMinute(wire.QuotaRequests, 120, -1), perMinute(wire.QuotaTokens, 6000, -1), perMinute(wire.QuotaTokens, 9000, -1),
 			perMinute(wire.QuotaInputTokens, 50_000, -1),
 			{Unit: wire.QuotaOutputTokens, Window: 10 * time.Second, Limit: 70, Remaining: -1, Reset: -1},
@@ -102,7 +118,7 @@ func TestLearnStated(t *testing.T) {
 			}
 		}
 		// A later answer states more: never more than the policy.
-		l.Learn(r, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaTokens, 1e9, -1)}})
+		learn(t, p, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaTokens, 1e9, -1)}})
 		if v := level(l, "tokens per minute"); v.Limit != 60_000 || v.Learned {
 			t.Errorf("%+v", v)
 		}
@@ -112,11 +128,10 @@ func TestLearnStated(t *testing.T) {
 // A limit that was stated once, and not again, is forgotten.
 func TestLearnForgets(t *testing.T) {
 	learns(t, policy.Limit{RequestsPerMinute: 600}, func(t *testing.T, l *limit.Local) {
-		r := chatRequest(1, 1)
-		sent(t, l, r)
-		l.Learn(r, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 60, -1), perMinute(wire.QuotaTokens, 100, -1)}})
+		p := sent(t, l, chatRequest(1, 1))
+		learn(t, p, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 60, -1), perMinute(wire.QuotaTokens, 100, -1)}})
 		time.Sleep(time.Hour + time.Second)
-		l.Learn(r, limit.Answer{})
+		learn(t, p, limit.Answer{})
 		if v, tokens := level(l, "requests per minute"), level(l, "tokens per minute"); v.Limit != 600 || tokens.Limit != 0 {
 			t.Errorf("%+v, %+v", v, tokens)
 		}
@@ -126,9 +141,8 @@ func TestLearnForgets(t *testing.T) {
 // An update of the policy keeps what was learned.
 func TestLearnedSurvivesUpdate(t *testing.T) {
 	learns(t, policy.Limit{RequestsPerMinute: 600}, func(t *testing.T, l *limit.Local) {
-		r := chatRequest(1, 1)
-		sent(t, l, r)
-		l.Learn(r, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 60, -1), perMinute(wire.QuotaTokens, 600, -1)}})
+		p := sent(t, l, chatRequest(1, 1))
+		learn(t, p, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 60, -1), perMinute(wire.QuotaTokens, 600, -1)}})
 		if err := l.Update([]policy.Limit{{RequestsPerMinute: 30, Learn: true}}, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -147,22 +161,20 @@ func TestLearnedSurvivesUpdate(t *testing.T) {
 // If another uses the same limit, what we have left is lowered to what remains: once for all answers that say so.
 func TestLearnRemaining(t *testing.T) {
 	learns(t, policy.Limit{TokensPerMinute: 60_000, TokenBurst: 10_000}, func(t *testing.T, l *limit.Local) {
-		var all []*limit.Request
+		var all []limit.Permit
 		for range 4 {
-			r := chatRequest(1000, 0)
-			sent(t, l, r)
-			all = append(all, r)
+			all = append(all, sent(t, l, chatRequest(1000, 0)))
 		}
 		// The provider has counted our four, 4,000 in all, and 53,000 of another.
 		answer := limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaTokens, 60_000, 3000)}}
-		for i, r := range all {
-			l.Learn(r, answer)
+		for i, p := range all {
+			learn(t, p, answer)
 			if left := level(l, "tokens per minute").Left; left != 3000-60_000/50 {
 				t.Errorf("after answer %d: %d left", i+1, left)
 			}
 		}
 		// It says more: that does not give anything back.
-		l.Learn(all[0], limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaTokens, 60_000, 50_000)}})
+		learn(t, all[0], limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaTokens, 60_000, 50_000)}})
 		if left := level(l, "tokens per minute").Left; left != 1800 {
 			t.Errorf("%d left", left)
 		}
@@ -172,16 +184,15 @@ func TestLearnRemaining(t *testing.T) {
 // What the provider had not seen yet when it looked does not count twice.
 func TestLearnRemainingUnderWay(t *testing.T) {
 	learns(t, policy.Limit{TokensPerMinute: 60_000, TokenBurst: 10_000}, func(t *testing.T, l *limit.Local) {
-		early := chatRequest(1000, 0)
-		sent(t, l, early)
+		early := sent(t, l, chatRequest(1000, 0))
 		sent(t, l, chatRequest(8000, 0))
 		// The provider looked before the second one arrived: 59,000 would remain if we were alone. 9,500 do.
-		l.Learn(early, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaTokens, 60_000, 9500)}})
+		learn(t, early, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaTokens, 60_000, 9500)}})
 		if left := level(l, "tokens per minute").Left; left != 1000 {
 			t.Errorf("%d left", left)
 		}
 		// It looked after both: 1,000 remain, which is what we have left.
-		l.Learn(early, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaTokens, 0, 1000)}})
+		learn(t, early, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaTokens, 0, 1000)}})
 		if left := level(l, "tokens per minute").Left; left != 1000 {
 			t.Errorf("%d left", left)
 		}
@@ -191,10 +202,9 @@ func TestLearnRemainingUnderWay(t *testing.T) {
 // An answer that is more than a minute late says nothing about what remains.
 func TestLearnRemainingLate(t *testing.T) {
 	learns(t, policy.Limit{TokensPerMinute: 60_000}, func(t *testing.T, l *limit.Local) {
-		r := chatRequest(1000, 0)
-		sent(t, l, r)
+		p := sent(t, l, chatRequest(1000, 0))
 		time.Sleep(61 * time.Second)
-		l.Learn(r, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaTokens, 60_000, 0)}})
+		learn(t, p, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaTokens, 60_000, 0)}})
 		if left := level(l, "tokens per minute").Left; left != 10_000 {
 			t.Errorf("%d left", left)
 		}
@@ -204,11 +214,9 @@ func TestLearnRemainingLate(t *testing.T) {
 // A rejection holds everything back for as long as it says, and a late success does not undo that.
 func TestLearnRetryAfter(t *testing.T) {
 	learns(t, policy.Limit{RequestsPerMinute: 6000}, func(t *testing.T, l *limit.Local) {
-		first, second := chatRequest(1, 1), chatRequest(1, 1)
-		sent(t, l, first)
-		sent(t, l, second)
-		l.Learn(first, limit.Answer{Limited: true, RetryAfter: 7 * time.Second, Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 6000, 0)}})
-		l.Learn(second, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 6000, 5990)}})
+		first, second := sent(t, l, chatRequest(1, 1)), sent(t, l, chatRequest(1, 1))
+		learn(t, first, limit.Answer{Limited: true, RetryAfter: 7 * time.Second, Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 6000, 0)}})
+		learn(t, second, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 6000, 5990)}})
 		if blocked := l.States()[0].Blocked; blocked != 7*time.Second {
 			t.Errorf("blocked for %v", blocked)
 		}
@@ -226,9 +234,8 @@ func TestLearnRetryAfter(t *testing.T) {
 // Only rejections for a rate hold others back.
 func TestLearnRetryAfterOfOthers(t *testing.T) {
 	learns(t, policy.Limit{}, func(t *testing.T, l *limit.Local) {
-		r := chatRequest(1, 1)
-		sent(t, l, r)
-		l.Learn(r, limit.Answer{RetryAfter: 5 * time.Minute}) // of a tier without capacity
+		p := sent(t, l, chatRequest(1, 1))
+		learn(t, p, limit.Answer{RetryAfter: 5 * time.Minute}) // of a tier without capacity
 		if took := waits(t, l, chatRequest(1, 1)); took != 0 {
 			t.Errorf("waited %v", took)
 		}
@@ -258,8 +265,8 @@ func TestLearnDay(t *testing.T) {
 			learns(t, policy.Limit{}, func(t *testing.T, l *limit.Local) {
 				r := chatRequest(1, 1)
 				r.Zone = test.zone
-				sent(t, l, r)
-				l.Learn(r, test.answer)
+				p := sent(t, l, r)
+				learn(t, p, test.answer)
 				if took := waits(t, l, chatRequest(1, 1)); took != test.want {
 					t.Errorf("waited %v, want %v", took, test.want)
 				}
@@ -270,9 +277,8 @@ func TestLearnDay(t *testing.T) {
 
 func TestLearnedDayLevel(t *testing.T) {
 	learns(t, policy.Limit{RequestsPerDay: 100}, func(t *testing.T, l *limit.Local) {
-		r := chatRequest(1, 1)
-		sent(t, l, r)
-		l.Learn(r, limit.Answer{Quotas: []wire.Quota{
+		p := sent(t, l, chatRequest(1, 1))
+		learn(t, p, limit.Answer{Quotas: []wire.Quota{
 			{Window: oneDay, Limit: 50, Remaining: 20, Reset: time.Hour}, {Unit: wire.QuotaTokens, Window: oneDay, Limit: 5000, Remaining: -1, Reset: -1},
 		}})
 		var requests []limit.Level
@@ -293,12 +299,11 @@ func TestLearnedDayLevel(t *testing.T) {
 // answered sends a request and has the limiter learn that it was rejected, or not.
 func answered(t *testing.T, l *limit.Local, limited bool) {
 	t.Helper()
-	r := chatRequest(1, 1)
-	p, err := l.Wait(t.Context(), r)
+	p, err := l.Wait(t.Context(), chatRequest(1, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Learn(r, limit.Answer{Limited: limited})
+	learn(t, p, limit.Answer{Limited: limited})
 	p.Release(limit.Count{Requests: 1})
 }
 
@@ -309,14 +314,12 @@ func TestLearnPace(t *testing.T) {
 			answered(t, l, false)
 			time.Sleep(100 * time.Millisecond)
 		}
-		var late []*limit.Request
+		var late []limit.Permit
 		for range 20 {
-			r := chatRequest(1, 1)
-			sent(t, l, r).Release(limit.Count{Requests: 1})
-			late = append(late, r)
+			late = append(late, sent(t, l, chatRequest(1, 1)))
 		}
-		for _, r := range late {
-			l.Learn(r, limit.Answer{Limited: true})
+		for _, p := range late {
+			learn(t, p, limit.Answer{Limited: true})
 		}
 		if v := level(l, "requests per minute"); v.Limit < 400 || v.Limit > 430 || !v.Learned {
 			t.Fatalf("after a rejection: %+v", v)
@@ -346,9 +349,8 @@ func TestLearnPaceEnds(t *testing.T) {
 			t.Errorf("after many rejections: %+v", v)
 		}
 		time.Sleep(time.Minute)
-		r := chatRequest(1, 1)
-		sent(t, l, r)
-		l.Learn(r, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 6000, -1)}})
+		p := sent(t, l, chatRequest(1, 1))
+		learn(t, p, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 6000, -1)}})
 		if v := level(l, "requests per minute"); v.Limit != 6000 {
 			t.Errorf("%+v", v)
 		}
@@ -359,13 +361,12 @@ func TestLearnPaceEnds(t *testing.T) {
 func TestLearnNotFromTime(t *testing.T) {
 	learns(t, policy.Limit{RequestsPerMinute: 60}, func(t *testing.T, l *limit.Local) {
 		for range 5 {
-			r := chatRequest(1, 1)
-			p, err := l.Wait(t.Context(), r)
+			p, err := l.Wait(t.Context(), chatRequest(1, 1))
 			if err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(20 * time.Minute)
-			l.Learn(r, limit.Answer{})
+			learn(t, p, limit.Answer{})
 			p.Release(limit.Count{Requests: 1})
 		}
 		if v := level(l, "requests per minute"); v.Limit != 60 || v.Learned {
@@ -382,7 +383,7 @@ func TestLearnNeverAbove(t *testing.T) {
 			learns(t, configured, func(t *testing.T, l *limit.Local) {
 				random := rand.New(rand.NewPCG(seed, 14))
 				start, requests, tokens := time.Now(), int64(0), int64(0)
-				var old []*limit.Request
+				var old []limit.Permit
 				for range 300 {
 					r := chatRequest(random.Int64N(2000), random.Int64N(500))
 					r.Deadline = time.Now().Add(26 * time.Hour)
@@ -400,18 +401,19 @@ func TestLearnNeverAbove(t *testing.T) {
 							t.Fatalf("%d requests and %d tokens in %v", requests, tokens, time.Since(start))
 						}
 						p.Release(limit.Count{Requests: 1, Tokens: r.Tokens})
-						old = append(old, r)
+						old = append(old, p)
 					}
 					if len(old) > 0 {
-						l.Learn(old[random.IntN(len(old))], randomAnswer(random))
+						learn(t, old[random.IntN(len(old))], randomAnswer(random))
 					}
 				}
 				// The weather is fine again.
 				for range 3 {
 					time.Sleep(25 * time.Hour)
 					r := chatRequest(10, 10)
-					sent(t, l, r).Release(limit.Count{Requests: 1, Tokens: r.Tokens})
-					l.Learn(r, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 1e6, 1e6), perMinute(wire.QuotaTokens, 1e9, 1e9)}})
+					p := sent(t, l, r)
+					learn(t, p, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 1e6, 1e6), perMinute(wire.QuotaTokens, 1e9, 1e9)}})
+					p.Release(limit.Count{Requests: 1, Tokens: r.Tokens})
 				}
 				if v, tokens := level(l, "requests per minute"), level(l, "tokens per minute"); v.Limit != 120 || tokens.Limit != 60_000 {
 					t.Errorf("%+v, %+v", v, tokens)

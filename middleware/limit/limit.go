@@ -52,13 +52,14 @@ type Permit interface {
 	Release(Count)
 }
 
-// A Learner is a Limiter that learns a provider's own limits, for the limits that say so: see [policy.Limit.Learn].
-type Learner interface {
-	// Learns reports whether a limit that matches the request learns. Only then are answers read for it.
-	Learns(*Request) bool
+// A LearningPermit is the [Permit] of an attempt from whose answer its [Limiter] learns the provider's own limits: see
+// [policy.Limit.Learn]. Other permits do not have the method, so that their answers need not be read for it.
+type LearningPermit interface {
+	Permit
 
-	// Learn is called when the headers of an attempt's answer have come, and for a 429 when its body has been read.
-	Learn(*Request, Answer)
+	// Learn is called before Release, when the headers of the attempt's answer have come; for a rejection, when its body has
+	// been read.
+	Learn(Answer)
 }
 
 // A Spender is a Limiter with budgets. It also counts money that no permit stands for.
@@ -105,8 +106,6 @@ type Request struct {
 	// Stalled, if it is not nil, may be called while the attempt waits, with a limit whose permits are all held. [Local]
 	// does so when an attempt has waited for 5 seconds, and not more often than once a minute for each limit.
 	Stalled func(State)
-
-	waiter *waiter // that [Local] has made of the request
 }
 
 // Tokens are counts of tokens, as the provider's limits count them.

@@ -2,6 +2,15 @@ package limit
 
 import "time"
 
+// The rate that is found without figures falls to fallTenths of what was achieved, and never below one floorShare of the best
+// that was ever achieved. In every riseTime with a success it rises by one riseShare of that.
+const (
+	fallTenths = 7
+	floorShare = 20
+	riseShare  = 20
+	riseTime   = 10 * time.Second
+)
+
 // A pace is a rate of requests that is found without figures: it falls with rejections, and rises with success. The zero pace
 // is no limit.
 type pace struct {

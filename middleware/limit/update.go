@@ -48,18 +48,6 @@ func alike(a, b *policy.Limit) bool {
 		reflect.DeepEqual(a.Match, b.Match) && slices.Equal(a.Dimensions(), b.Dimensions())
 }
 
-// change gives a group the figures of another limit.
-func (g *group) change(now instant, l policy.Limit) {
-	if reflect.DeepEqual(g.limit, l) {
-		return
-	}
-	fresh := newGroup(l)
-	g.limit, g.text, g.plan, g.daily = l, fresh.text, fresh.plan, fresh.daily
-	for _, b := range g.all {
-		b.plan(now, nil)
-	}
-}
-
 // clear takes all waiters out of all lines and returns them, interactive ones first and then the oldest first.
 func (q *Local) clear() (waiters []*waiter) {
 	for _, l := range q.lines {
@@ -70,7 +58,7 @@ func (q *Local) clear() (waiters []*waiter) {
 			}
 			for i := range l.spots {
 				p := l.spots[i].queue
-				q.setAlarm(p, 0)
+				q.alarms.set(p, 0)
 				if p.bucket != nil {
 					p.bucket.queue = nil
 				}
@@ -102,6 +90,10 @@ func rank(w *waiter) int {
 // rejoin matches a waiter again.
 func (q *Local) rejoin(now instant, w *waiter) {
 	q.match(now, w.request)
+	if w.holder == nil && q.holds() {
+		h := holderOf(w.request)
+		w.holder = &h
+	}
 	if err := q.join(now, w); err != nil {
 		w.refuse(err)
 	}
