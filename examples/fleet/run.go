@@ -144,7 +144,7 @@ func (f *fleet) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	f.watch = newWatch(f.store, f.provider, f.agreement.Cap)
+	f.watch = newWatch(f.store, f.provider)
 	f.began = time.Now()
 	for _, w := range f.workers {
 		w.tell(beginCommand)
