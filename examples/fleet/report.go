@@ -122,11 +122,19 @@ func (s *summary) broken() (list []string) {
 	promise(meter.Cmp(ledgerMost) <= 0, "the provider bills $%s, and the ledger has $%s", s.Meter, ledgerMost)
 	promise(s.LedgerOpen == 0, "the ledger has %d rows whose end is not known", s.LedgerOpen)
 	promise(s.Admitted <= s.Limit, "%d requests were sent in the first part, and the limit admits %d", s.Admitted, s.Limit)
-	promise(s.Admitted*100 >= s.Limit*95, "%d requests were sent in the first part, less than 95 %% of the %d that the limit admits", s.Admitted, s.Limit)
 	promise(s.Sent <= s.SentLimit, "%d requests were sent, and the limit admits %d", s.Sent, s.SentLimit)
 	promise(s.ProviderRejected == 0, "the provider's own limits rejected %d requests", s.ProviderRejected)
 	promise(s.Failed == 0, "%d calls failed", s.Failed)
 	return list
+}
+
+// unreached returns the goal that was not reached; "" if it was. It is no promise, because it also depends on how busy the
+// machine is.
+func (s *summary) unreached() string {
+	if s.Admitted*100 >= s.Limit*95 {
+		return ""
+	}
+	return fmt.Sprintf("%d requests were sent in the first part, less than 95 %% of the %d that the limit admits", s.Admitted, s.Limit)
 }
 
 // print prints the summary as tables.
