@@ -57,7 +57,7 @@ func New(options ...Option) (*Stack, error) {
 	}
 	e := newEngine()
 	e.router, e.book, e.log = router, c.book, c.log
-	e.limiter, e.limitSalt = c.limiter, cmp.Or(c.limitSalt, e.limitSalt)
+	e.reloads, e.limiter, e.limitSalt = true, c.limiter, cmp.Or(c.limitSalt, e.limitSalt)
 	if c.counts != nil {
 		e.counts = c.counts
 	}

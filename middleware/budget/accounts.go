@@ -31,15 +31,18 @@ func New(budgets []policy.Budget) *Accounts {
 // Update replaces the budgets, which must be valid. A budget of a name that was there before keeps what was spent and is held;
 // what its Match selects, its Cap and its percents may change. It is an error, and nothing changes, if its window or its Per
 // differs, because it is not known what was spent within the other window: it then needs another name. A budget of a new name
-// begins with nothing spent. One that is left out is forgotten. An attempt that waits must be matched again.
-func (a *Accounts) Update(budgets []policy.Budget) error {
+// begins with nothing spent. If a history of it is to come, it has attempts wait until [Accounts.Add]. One that is left out is
+// forgotten. An attempt that waits must be matched again.
+func (a *Accounts) Update(budgets []policy.Budget, history bool) error {
 	var books []*book
 	for i := range budgets {
 		b := &budgets[i]
 		n := slices.IndexFunc(a.books, func(old *book) bool { return old.budget.Name == b.Name })
 		switch {
 		case n < 0:
-			books = append(books, newBook(*b))
+			fresh := newBook(*b)
+			fresh.awaits = history
+			books = append(books, fresh)
 		case !sameWindow(&a.books[n].budget, b):
 			return fmt.Errorf("budget %s: its window or its per was changed while it is in use, and what was spent is not known for the new one: give it another name, or restart", b.Name)
 		default:

@@ -16,6 +16,7 @@ type book struct {
 	budget  policy.Budget
 	removed bool // by an Update: it holds nothing back any more
 	loaded  bool // what was spent before it was made is counted, or is nothing
+	awaits  bool // it admits nothing until then
 
 	width int64 // of a slice of a sliding window; 0 for one of the calendar
 	from  int64 // the window of the calendar that was looked up last

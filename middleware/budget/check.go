@@ -91,6 +91,8 @@ func (b *book) obstacle(s *sum, ask *Ask) obstacle {
 	switch percent := b.budget.CheapestPercent; {
 	case !ask.Most.Known, most < 0:
 		return bound
+	case b.awaits:
+		return held
 	case percent > 0 && !ask.Cheapest && s.spent >= b.budget.Share(percent):
 		return tier
 	case !fits(s.spent, 0, most, c):

@@ -15,10 +15,10 @@ import (
 //
 // The exposures of the latest 65536 attempts are known, until they leave the windows. The exposure of an attempt before these
 // goes on to count beside a row that replaces it; a Notice says so. Other attempts are not known: each row must be counted
-// once.
+// once. A bill without a time, of an attempt that is not known, changes nothing: its exposure has left the windows.
 func (a *Accounts) Spend(now time.Time, row *ledger.Row) {
 	at, n := nanos(now), amountsOf(row, 0)
-	if _, known := a.replace(at, row, n); !known && n != (amounts{}) {
+	if _, known := a.replace(at, row, n); !known && n != (amounts{}) && (row.PriceID != ledger.BillPriceID || !row.At.IsZero()) {
 		a.count(at, a.matchRow(row), timeOf(row, at), row, n)
 	}
 }

@@ -31,6 +31,9 @@ type Error struct {
 	// NoBound says why it is not known what the attempt can cost; "" if it is.
 	NoBound string
 
+	// Unread says that it is not known yet what was spent in the window before: see [Accounts.Update].
+	Unread bool
+
 	Err error // why the wait for what others hold ended; nil if there was none
 }
 
@@ -53,6 +56,9 @@ func (e *Error) Detail() string {
 	switch {
 	case e.NoBound != "":
 		fmt.Fprintf(&b, ": it is not known what it can cost at most: %s", e.NoBound)
+		return b.String()
+	case e.Unread:
+		b.WriteString(": what was spent in its window is not read yet, or could not be read")
 		return b.String()
 	case e.Most > e.Cap && !e.OnlyCheapest:
 		fmt.Fprintf(&b, ": it can cost $%s, and the cap is $%s %s", e.Most, e.Cap, e.Window)
@@ -82,6 +88,8 @@ func (e *Error) Hint() string {
 	switch {
 	case e.NoBound != "":
 		return "change the request so that its cost has a bound, or leave it out of the budget's match"
+	case e.Unread:
+		return "see the error of SetPolicy, and set the policy again"
 	case e.Most > e.Cap && !e.OnlyCheapest:
 		return "lower what it can cost, such as its max_tokens, or raise the cap"
 	case e.OnlyCheapest:

@@ -54,7 +54,7 @@ func (a *Accounts) Add(now time.Time, h *History) {
 		if h.books[i].loaded {
 			continue
 		}
-		to[b], h.books[i].loaded = h.books[i], true
+		to[b], h.books[i].loaded, h.books[i].awaits = h.books[i], true, false
 		for _, from := range b.all {
 			h.books[i].merge(from, at)
 		}

@@ -44,6 +44,6 @@ func (r Ref) refusal(is sum, ask *Ask, err error) *Error {
 	b := &r.book.budget
 	return &Error{
 		Budget: b.Name, Key: policy.KeyText(b.Per, r.key), Window: WindowText(b), Cap: b.Cap,
-		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, Err: err,
+		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, Err: err, Unread: r.book.awaits,
 	}
 }

@@ -43,8 +43,26 @@ func (q *Local) Load(rows iter.Seq2[ledger.Row, error]) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.accounts.Add(time.Now(), h)
+	now := q.now()
+	q.accounts.Add(now.Time, h)
+	for _, p := range q.money {
+		q.touch(p)
+	}
+	q.serve(now)
 	return nil
+}
+
+// Refuses returns the error with which [Local.Wait] would refuse the request at once because of a budget; nil if it would not.
+func (q *Local) Refuses(r *Request) *budget.Error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	refs := q.accounts.Match(nil, &r.Subject, r.Tier, r.Key, r.Tags)
+	ask := budget.Ask{Most: r.Cost, NoBound: r.NoBound, Cheapest: r.Cheapest}
+	if len(refs) == 0 || q.accounts.Check(now, refs, &ask) != budget.Refuses {
+		return nil
+	}
+	return q.accounts.Refusal(now, refs, &ask, nil)
 }
 
 // Budgets returns how the budgets stand.

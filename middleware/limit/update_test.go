@@ -21,7 +21,7 @@ func TestUpdateKeepsWhatIsUsed(t *testing.T) {
 		a.TokensPerMinute, a.TokenBurst, a.TokensPerDay, a.Concurrency = 200, 200, 500, 1
 		m := purse("m")
 		m.Cap = 8 * dollar
-		if err := l.Update([]policy.Limit{b, a}, []policy.Budget{m}); err != nil {
+		if err := l.Update([]policy.Limit{b, a}, []policy.Budget{m}, false); err != nil {
 			t.Fatal(err)
 		}
 		states := l.States()
@@ -43,7 +43,7 @@ func TestUpdateKeepsWhatIsUsed(t *testing.T) {
 		if w := wait(t.Context(), l, costing(3, "m")); w.err == nil {
 			t.Errorf("%+v", w)
 		}
-		if err := l.Update([]policy.Limit{named("c", policy.Limit{Concurrency: 1})}, nil); err != nil {
+		if err := l.Update([]policy.Limit{named("c", policy.Limit{Concurrency: 1})}, nil, false); err != nil {
 			t.Fatal(err)
 		}
 		if p, err := l.Wait(t.Context(), &limit.Request{Tags: map[string]string{"b": "yes"}}); p != nil || err != nil {
@@ -64,7 +64,7 @@ func TestUpdateMatchesWaitersAgain(t *testing.T) {
 		gone, large := wait(t.Context(), l, request("b")), wait(t.Context(), l, tokens(100, "a"))
 		time.Sleep(time.Second)
 		a.Concurrency, a.TokensPerMinute = 2, 50
-		if err := l.Update([]policy.Limit{a}, nil); err != nil {
+		if err := l.Update([]policy.Limit{a}, nil, false); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -97,7 +97,7 @@ func TestUpdateFails(t *testing.T) {
 		admit(t, l)
 		other := purse("a")
 		other.Window = time.Hour
-		if err := l.Update(nil, []policy.Budget{other}); err == nil {
+		if err := l.Update(nil, []policy.Budget{other}, false); err == nil {
 			t.Fatal("no error")
 		}
 		if w := wait(t.Context(), l, request()); w.ended {
@@ -106,7 +106,7 @@ func TestUpdateFails(t *testing.T) {
 		if s := l.Budgets(); len(s) != 1 || s[0].Budget.Window != 24*time.Hour {
 			t.Errorf("%+v", s)
 		}
-		if err := l.Update(nil, nil); err != nil { // ends the wait
+		if err := l.Update(nil, nil, false); err != nil { // ends the wait
 			t.Error(err)
 		}
 	})
