@@ -121,7 +121,7 @@ func TestUpdateNamesHolders(t *testing.T) {
 		if s := l.States()[0]; s.Busy != 1 || s.Waiting != 1 || s.Holders != nil {
 			t.Errorf("before: %+v", s)
 		}
-		if err := l.Update([]policy.Limit{{RequestsPerMinute: 60, Burst: 1, Concurrency: 5}}, nil); err != nil {
+		if err := l.Update([]policy.Limit{{RequestsPerMinute: 60, Burst: 1, Concurrency: 5}}, nil, false); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
