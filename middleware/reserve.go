@@ -62,8 +62,11 @@ func (c *call) changedByWait(needs limit.Needs, start time.Time) bool {
 	if c.tiers {
 		c.tierInTime(c.left(now.Sub(c.start)))
 	}
-	if tier != c.step.Tier || !needs.Cost || !held.Known {
-		return tier != c.step.Tier
+	switch {
+	case tier != c.step.Tier:
+		return needs.Cost || needs.Tier
+	case !needs.Cost || !held.Known:
+		return false
 	}
 	most, _ := c.most(c.tierAsked())
 	return !most.Known || most.Pico > held.Pico
@@ -132,8 +135,8 @@ func (c *call) keyName() string {
 func (c *call) most(tier policy.Tier) (ledger.Amount, string) {
 	switch {
 	case c.wire.Kind == wire.Submission && c.options.AllowsDeferredCost():
-		if c.attempts == 0 {
-			c.skipped = both(c.skipped, "budgets: what it submits is charged for later, and has no bound")
+		if why := "budgets: what it submits is charged for later, and has no bound"; !strings.Contains(c.skipped, why) {
+			c.skipped = both(c.skipped, why)
 		}
 		return ledger.Known(0), ""
 	case c.wire.Kind == wire.Submission:

@@ -111,3 +111,24 @@ func TestUpdateFails(t *testing.T) {
 		}
 	})
 }
+
+// An attempt that waits while its limit gets a concurrency is named as a holder once it is admitted.
+func TestUpdateNamesHolders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal([]policy.Limit{{RequestsPerMinute: 60, Burst: 1}}, nil)
+		wait(t.Context(), l, limit.Request{Call: "first"})
+		second := wait(t.Context(), l, limit.Request{Call: "second"})
+		if s := l.States()[0]; s.Busy != 1 || s.Waiting != 1 || s.Holders != nil {
+			t.Errorf("before: %+v", s)
+		}
+		if err := l.Update([]policy.Limit{{RequestsPerMinute: 60, Burst: 1, Concurrency: 5}}, nil, false); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		s := l.States()[0]
+		if !second.admitted() || s.Busy != 2 || len(s.Holders) != 1 || s.Holders[0].Call != "second" {
+			t.Errorf("after: %+v", s)
+		}
+	})
+}
