@@ -74,7 +74,9 @@ func TestAccount(t *testing.T) {
 	defer a.Close(t.Context())
 	paid := map[string]string{}
 	err := a.load(t.Context(), "b", func(r *ledger.Row) {
-		paid[r.Tags[lineTag]] = r.Cost.String() + " " + r.Exposure.String()
+		if maybePaid(r) {
+			paid[r.Tags[lineTag]] = r.Cost.String() + " " + r.Exposure.String()
+		}
 	})
 	if err != nil {
 		t.Fatal(err)
