@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/skinflint-go/skinflint/middleware"
 )
@@ -31,9 +32,7 @@ func (b *batch) finish(ctx context.Context, stdout io.Writer, stack *middleware.
 	if b.set.ordered && why == nil {
 		why = b.output.order(b.index)
 	}
-	wait, giveUp := context.WithTimeout(ctx, diskWait)
-	unsafe := errors.Join(stack.Close(wait), b.closeLedger(wait))
-	giveUp()
+	unsafe := b.secure(ctx, stack)
 
 	s, err := b.sumUp(context.WithoutCancel(ctx), r, unsafe == nil)
 	if err == nil {
@@ -46,6 +45,17 @@ func (b *batch) finish(ctx context.Context, stdout io.Writer, stack *middleware.
 		return exitFailed, err
 	}
 	return s.exitCode(why), nil
+}
+
+// secure has all rows written. The error says which are not safe.
+func (b *batch) secure(ctx context.Context, stack *middleware.Stack) error {
+	ctx, cancel := context.WithTimeout(ctx, diskWait)
+	defer cancel()
+	slow := time.AfterFunc(time.Second, func() {
+		b.progress.say("waiting for up to %v until %d rows are in %s; Ctrl-C ends the wait", diskWait, b.account.Stats().Queued, b.set.ledger)
+	})
+	defer slow.Stop()
+	return errors.Join(stack.Close(ctx), b.closeLedger(ctx))
 }
 
 // closeLedger closes the ledger. The error says which rows are not safe.
