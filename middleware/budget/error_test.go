@@ -42,7 +42,7 @@ func TestErrorText(t *testing.T) {
 		},
 		"more than the cap": {
 			budget: monthly, spent: "1", held: "0", ask: budget.Ask{Most: ledger.Known(usd("26"))},
-			want: "budget monthly: it can cost $26, and the cap is $25 each month in Europe/Berlin: lower what it can cost, such as its max_tokens, or raise the cap",
+			want: "budget monthly: it can cost $26, and the cap is $25 each month in Europe/Berlin: lower what it can cost, such as its max_completion_tokens or max_tokens, or raise the cap",
 		},
 		"only the cheapest": {
 			budget: nightly, spent: "22.5", held: "0", ask: budget.Ask{Most: ledger.Known(usd("0.25"))},
@@ -92,6 +92,23 @@ func TestNoticeText(t *testing.T) {
 	} {
 		if got := (budget.Notice{Kind: kind, State: state, Call: "01K", Attempt: 2, Count: 3}).String(); got != want {
 			t.Errorf("\n %s\nwant\n %s", got, want)
+		}
+	}
+}
+
+func TestWindowText(t *testing.T) {
+	for want, b := range map[string]policy.Budget{
+		"in 1m":                      {Window: time.Minute},
+		"in 1h30m":                   {Window: 90 * time.Minute},
+		"in 24h":                     {Window: 24 * time.Hour},
+		"in 25h":                     {Window: 25 * time.Hour},
+		"in 7 days":                  {Window: 7 * 24 * time.Hour},
+		"in 366 days":                {Window: 366 * 24 * time.Hour},
+		"each day":                   {Every: policy.EveryDay},
+		"each week in Europe/Berlin": {Every: policy.EveryWeek, Zone: "Europe/Berlin"},
+	} {
+		if got := budget.WindowText(&b); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
