@@ -45,12 +45,13 @@ func free(row *ledger.Row) bool {
 	return unsent && !row.Cost.Known && !row.Exposure.Known && row.Unpriced == ""
 }
 
-// timeOf returns the time at which a row counts: now if it has none.
+// timeOf returns the time at which a row counts: now if it has none, or if its time is in the future, because the clock was
+// set back.
 func timeOf(row *ledger.Row, now int64) int64 {
 	if row.At.IsZero() {
 		return now
 	}
-	return nanos(row.At)
+	return min(nanos(row.At), now)
 }
 
 // replace counts a row in place of the earlier one of its attempt, where that counts, and returns these places. It returns false
@@ -86,7 +87,7 @@ func (a *Accounts) count(now int64, refs []Ref, at int64, row *ledger.Row, n amo
 	}
 	var places []place
 	for _, r := range refs {
-		leaves := r.book.leaves(at)
+		leaves := r.book.leaves(at, now)
 		if leaves <= now {
 			continue
 		}

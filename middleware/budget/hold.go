@@ -13,13 +13,14 @@ type Hold struct {
 	refs    []Ref
 	most    price.Pico
 	at      int64
-	version int // of the Accounts
+	version int   // of the Accounts
+	clock   int64 // of the Accounts
 }
 
 // Hold holds what an attempt can cost in all the accounts, after Check has admitted it: under the same lock, at the same now,
 // and with the same refs, which the Hold keeps. Each Hold must be settled.
 func (a *Accounts) Hold(now time.Time, refs []Ref, most price.Pico) Hold {
-	h := Hold{refs: refs, most: max(0, most), at: nanos(now), version: a.version}
+	h := Hold{refs: refs, most: max(0, most), at: nanos(now), version: a.version, clock: a.clock}
 	for _, r := range refs {
 		in := r.book.open(r.key, h.at)
 		in.held = plus(in.held, h.most)
@@ -51,7 +52,7 @@ func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
 	if places, known := a.replace(at, row, n); known { // a history has its open row, of budgets that are new
 		was.refs = without(was.refs, places)
 	}
-	a.count(at, was.refs, max(was.at, timeOf(row, at)), row, n)
+	a.count(at, was.refs, max(shifted(was.at, a.clock-was.clock), timeOf(row, at)), row, n)
 }
 
 // without returns the accounts that are in none of the places.

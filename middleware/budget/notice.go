@@ -100,7 +100,7 @@ func (n *notices) look(b *book, in *account, now int64, unknown bool, row *ledge
 			return
 		}
 		if in.said == 0 {
-			in.quiet = b.leaves(now)
+			in.quiet = b.leaves(now, now)
 		}
 		in.said |= 1 << k
 		n.add(Notice{Kind: k, State: b.state(in.key, s, time.Unix(0, now)), Call: row.Call, Attempt: row.Attempt})
