@@ -55,6 +55,7 @@ func (a *Accounts) Update(budgets []policy.Budget, history bool) error {
 		old.removed = !slices.Contains(books, old)
 	}
 	for i, b := range books {
+		b.lowered = b.lowered || budgets[i].Cap < b.budget.Cap
 		b.budget = budgets[i]
 	}
 	a.books = books

@@ -17,6 +17,7 @@ type book struct {
 	removed bool // by an Update: it holds nothing back any more
 	loaded  bool // what was spent before it was made is counted, or is nothing
 	awaits  bool // it admits nothing until then
+	lowered bool // an Update has lowered its cap
 
 	width int64 // of a slice of a sliding window; 0 for one of the calendar
 	from  int64 // the window of the calendar that is now
