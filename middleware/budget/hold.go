@@ -30,7 +30,12 @@ func (a *Accounts) Hold(now time.Time, refs []Ref, most price.Pico) Hold {
 // Settle gives back what is held, and counts the attempt's row instead; nil if it was never sent. The row counts at its time,
 // or at that of Hold if that is later. If its cost is unknown and has no bound, what was held counts as its exposure. The Hold
 // is zero afterwards; settling it again does nothing.
-func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
+func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) { a.SettleBoth(now, h, row, nil) }
+
+// SettleBoth is [Accounts.Settle] for an attempt that has also added to the storage of a context cache. The row of that is
+// counted beside the attempt's; nil if there is none. If its cost is not known, and it has no exposure, what was held counts,
+// without what the attempt's row counts for.
+func (a *Accounts) SettleBoth(now time.Time, h *Hold, row, storage *ledger.Row) {
 	was := *h
 	*h = Hold{}
 	if was.version == 0 {
@@ -41,17 +46,30 @@ func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
 		in := r.book.open(r.key, at)
 		in.held = max(0, in.held-was.most)
 	}
-	if row == nil {
-		return
+	most := was.most
+	if row != nil {
+		n := amountsOf(row, most)
+		a.settle(at, was, row, n)
+		most = max(0, most-max(0, n.cost)-n.exposure)
 	}
+	if storage != nil {
+		a.settle(at, was, storage, amountsOf(storage, most))
+	}
+}
+
+// settle counts a row of an attempt for which so much was held.
+func (a *Accounts) settle(at int64, was Hold, row *ledger.Row, n amounts) {
 	if was.version != a.version {
 		was.refs = a.matchNew(was.refs, row)
 	}
-	n := amountsOf(row, was.most)
 	if places, known := a.replace(at, row, n); known { // a history has its open row, of budgets that are new
 		was.refs = without(was.refs, places)
 	}
-	a.count(at, was.refs, max(was.at, timeOf(row, at)), row, n)
+	when := timeOf(row, at)
+	if n.cost >= 0 { // a correction counts where what it corrects does
+		when = max(when, was.at)
+	}
+	a.count(at, was.refs, when, row, n)
 }
 
 // without returns the accounts that are in none of the places.
