@@ -490,6 +490,7 @@ func (a *attempt) close(err error) {
 	}
 	counted := a.remember()
 	storage := c.engine.stored.account(row, a.account(), answer.Stored)
+	c.storage = storage
 	if c.errand != nil {
 		c.errand.note(row, storage, answer.Stored)
 	}

@@ -47,7 +47,11 @@ type budgetLink struct {
 
 func (l *budgetLink) begin(c *call) error {
 	if l.spender != nil {
-		c.sinks = append(slices.Clip(c.sinks), func(row *ledger.Row) { c.engine.spend(l.spender, c.wire.Kind, row) })
+		c.sinks = append(slices.Clip(c.sinks), func(row *ledger.Row) {
+			if !c.counts(row, l) {
+				c.engine.spend(l.spender, c.wire.Kind, row)
+			}
+		})
 	}
 	limit, limited := limitOf(c)
 	if !limited {
@@ -74,10 +78,10 @@ func (l *budgetLink) begin(c *call) error {
 // before refuses an attempt on a tier that is not in the call's plan, and that its limit does not cover. Then it asks for the
 // link's own budgets.
 func (l *budgetLink) before(c *call) error {
-	if err := coverTier(c); err != nil || l.limiter == nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
+	if err := coverTier(c); err != nil || l.limiter == nil || !c.reserves(l.needs) {
 		return err
 	}
-	return c.reserve(l.limiter, l.needs)
+	return c.reserve(l.limiter, l.needs, l)
 }
 
 func coverTier(c *call) error {

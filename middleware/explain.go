@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/limit"
@@ -63,7 +64,11 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	}
 	if facts.Kind != wire.Billable {
 		e.Skipped = "it is sent as it is, and observed"
-		c.request, c.input.body = req, &c.body
+		c.request, c.input.body, c.start = req, &c.body, time.Now()
+		if err := c.explainHolding(); err != nil {
+			return e, fmt.Errorf("skinflint: explain: %w", err)
+		}
+		e.Model = c.wire.Model
 		c.settings = c.rules.resolver.Resolve(c.options, c.subject())
 		if err := new(budgetLink).begin(c); err != nil {
 			e.Refused = err.Error()

@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"slices"
+
 	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
@@ -16,6 +18,12 @@ type reservation struct {
 	counter  tokens.Counter         // counts the body; nil: it is not counted, or was
 	counted  bool
 	tokens   tokens.Estimate
+	storage  []*budgetLink // whose permits count the storage of a context cache; nil is the policy's
+}
+
+// counts reports whether a row is of storage that a permit counts: of a link's own budgets, or of the policy's if that is nil.
+func (c *call) counts(row *ledger.Row, by *budgetLink) bool {
+	return row.Outcome == policy.Storage && row == c.storage && c.reserved != nil && slices.Contains(c.reserved.storage, by)
 }
 
 // spend gives a limiter a row that is money for which no permit stands: of storage, or of the result of an earlier call.

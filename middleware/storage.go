@@ -49,7 +49,7 @@ func (s *caches) account(row *ledger.Row, a account, is wire.Stored) *ledger.Row
 	case call.Operation == wire.DeleteCache:
 		is = wire.Stored{Name: call.Cache, Deleted: true} // its status says so: few callers read the answer
 	case call.Operation == wire.UpdateCache && (served && is.Name == "" || row.Outcome == policy.Ambiguous):
-		return s.unknown(row, call.Cache, "it is not known how long the context cache is held: the answer to a change of that was not seen")
+		return s.unknown(row, a, "it is not known how long the context cache is held: the answer to a change of that was not seen")
 	}
 	if is.Name == "" || !served {
 		return nil
@@ -92,7 +92,7 @@ func (s *caches) change(row *ledger.Row, a account, is wire.Stored) *ledger.Row 
 	case c == nil && is.Deleted, c != nil && c.ended:
 		return nil // made elsewhere, where the rows have it; or the answer to a change came after it was deleted
 	case c == nil:
-		return unknownStorage(row, nil, is.Name, "the context cache was made elsewhere: what it costs to hold it for longer is not known")
+		return unknownStorage(row, nil, a, "the context cache was made elsewhere: what it costs to hold it for longer is not known")
 	case is.Deleted:
 		c.ended = true
 		is.Expires = time.Now().UTC()
@@ -127,26 +127,29 @@ func storedName(name string) string {
 }
 
 // unknown returns the row for a change of a context cache whose cost is not known.
-func (s *caches) unknown(row *ledger.Row, name, why string) *ledger.Row {
+func (s *caches) unknown(row *ledger.Row, a account, why string) *ledger.Row {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.byName.values[storedName(name)]
+	c := s.byName.values[storedName(a.call.Cache)]
 	if c != nil && c.ended {
 		return nil
 	}
-	return unknownStorage(row, c, name, why)
+	return unknownStorage(row, c, a, why)
 }
 
 // unknownStorage is [caches.unknown] for the context cache, which is nil if it was made elsewhere. The row is of the same model,
-// tags and time as those that it changes.
-func unknownStorage(row *ledger.Row, c *stored, name, why string) *ledger.Row {
+// tags and time as those that it changes. Its exposure is what the change can have added, if that is known.
+func unknownStorage(row *ledger.Row, c *stored, a account, why string) *ledger.Row {
 	u := &ledger.Row{
 		Call: row.Call, Attempt: 1, At: time.Now().UTC(), Provider: row.Provider, Operation: wire.CacheStorage, Model: row.Model,
-		Cache: name, Outcome: policy.Storage, UsageSource: ledger.Unknown, Unpriced: why,
+		Cache: a.call.Cache, Outcome: policy.Storage, UsageSource: ledger.Unknown, Unpriced: why,
 		Stream: row.Stream, Skipped: row.Skipped, SDKRetry: row.SDKRetry, Tags: row.Tags,
 	}
 	if c != nil {
 		u.Parent, u.At, u.Model, u.ServedModel, u.Tags = c.create.Call, c.at, c.create.Model, c.query.Model, c.create.Tags
+	}
+	if most, err := c.adds(a); err == nil {
+		u.Exposure = ledger.Known(most)
 	}
 	return u
 }
@@ -159,6 +162,7 @@ func newStored(row *ledger.Row, a account, is wire.Stored) *stored {
 	q := a.query("")
 	q.Model = is.Model
 	c := &stored{create: *row, query: q, tokens: is.Tokens, from: is.Created, at: time.Now().UTC()}
+	c.create.Model = cmp.Or(row.Model, is.Model)
 	if c.from.Before(a.at.Add(-maxSkew)) || c.from.After(c.at.Add(maxSkew)) { // when it is deleted, only our clock says when
 		c.from = a.at
 		if !is.Created.IsZero() {

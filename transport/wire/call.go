@@ -95,10 +95,6 @@ type Call struct {
 	// CacheAsked is what the request says about a prompt cache.
 	CacheAsked CacheAsked
 
-	// Holding is until when the request has a context cache held. Nil: it is no request for a context cache, or its body was
-	// not read.
-	Holding *Holding
-
 	media  bool   // something else than text is embedded, or may be
 	timed  bool   // the request says how long the server may take
 	ttl    string // the time to live of what the request has written to a prompt cache, as JSON

@@ -69,9 +69,6 @@ func (d geminiDialect) Recognise(method string, u *url.URL) (Call, bool) {
 
 // Request reads tier, context cache, tools and output limit.
 func (geminiDialect) Request(c *Call, h http.Header, body *transport.Fields) {
-	if cacheRequest(c, body) {
-		return
-	}
 	if c.Shape != nil && c.Operation == Interactions {
 		interactionRequest(c, body)
 	} else {

@@ -12,7 +12,7 @@ import (
 
 var cacheAnswers = transport.MustPaths("name", "model", "createTime", "expireTime", "usageMetadata.totalTokenCount", "usageMetadata.audioDurationSeconds")
 
-// A Holding is until when a request has a context cache held.
+// A Holding is until when a request has a context cache held: see [ReadHolding].
 type Holding struct {
 	// TTL is for how long, from when the provider gets the request. Until is until when. Of two that are not zero the later one
 	// counts. Both are zero if the request states neither.
@@ -35,16 +35,16 @@ var cacheHarmless = MustOutline(`
 	tools* toolConfig* tool_config* ttl expireTime expire_time kmsKeyName kms_key_name encryptionSpec* encryption_spec*
 `)
 
-// cacheRequest reads for which model a context cache is, and until when it is to be held. It reports false for any other call.
-func cacheRequest(c *Call, body *transport.Fields) bool {
-	if c.Shape == nil || c.Operation != CreateCache && c.Operation != UpdateCache {
-		return false
-	}
+// HoldingPaths are the members to look for in the body of a request that creates a context cache, or changes one.
+func HoldingPaths() *transport.Paths { return cacheRequests }
+
+// ReadHolding reads until when a context cache is to be held, from the body of a request that creates it or changes it, and for
+// which model it is, which it notes in the call. body has the members at [HoldingPaths].
+func ReadHolding(c *Call, body *transport.Fields) *Holding {
 	if c.Model == "" {
 		c.Model = printable(lastSegment(body.Text(atModel)))
 	}
 	h := new(Holding)
-	c.Holding = h
 	if text, ok := statedAt(body, atTTL); text != "" {
 		h.TTL, ok = protoDuration(text)
 		if !ok {
@@ -66,7 +66,7 @@ func cacheRequest(c *Call, body *transport.Fields) bool {
 			h.Until = at
 		}
 	}
-	return true
+	return h
 }
 
 // statedAt returns a string of the body; "" if there is none, or null. It reports false for any other value.
@@ -95,7 +95,7 @@ type cacheShapes struct{ create, update, remove Shape }
 // newCacheShapes returns the shapes of a provider's calls. Creating a cache costs its tokens at the price of input. Vertex AI's
 // page on context caching (2026) says so; the Gemini API's pages do not say it, and it is taken to cost as much there.
 func newCacheShapes(provider, prices string) *cacheShapes {
-	cache := Shape{Provider: provider, Prices: prices, Added: addedBy[provider], RequestPaths: cacheRequests, AnswerPaths: cacheAnswers, NoOutput: true}
+	cache := Shape{Provider: provider, Prices: prices, Added: addedBy[provider], AnswerPaths: cacheAnswers, NoOutput: true}
 	s := &cacheShapes{create: cache, update: cache, remove: cache}
 	s.create.Operation, s.create.Harmless = CreateCache, cacheHarmless
 	s.update.Operation = UpdateCache

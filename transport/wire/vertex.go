@@ -114,9 +114,6 @@ func regionalHost(u *url.URL) bool {
 
 // Request reads what the Gemini API's does, and the tier's header.
 func (vertexDialect) Request(c *Call, h http.Header, body *transport.Fields) {
-	if cacheRequest(c, body) {
-		return
-	}
 	generateRequest(c, body)
 	readTimeout(c, h)
 	readTierHeader(c, h)
