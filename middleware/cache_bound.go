@@ -120,7 +120,7 @@ func (c *stored) adds(a account) (price.Pico, error) {
 	if h.TTL > 0 && a.at.Add(h.TTL).After(until) {
 		until = a.at.Add(h.TTL)
 	}
-	if !c.until.IsZero() && !until.After(c.until) {
+	if !c.until.IsZero() && !until.After(c.until) && !c.exposed {
 		return 0, nil
 	}
 	if h.TTL > 0 {

@@ -72,6 +72,7 @@ type call struct {
 
 	nested atomic.Pointer[Error] // the refusal of a chain beneath, which may run on other goroutines
 	// More of the above, beside each other because they take less room so:
+	exposed   bool        // written by its attempt: budgets have the cost of storage already
 	needs     limit.Needs // written when it begins: of the limiters of its links
 	explained bool        // written when it begins: it is only explained, so nothing is logged
 	caches    bool        // written when it begins: a link chooses context caches

@@ -106,48 +106,6 @@ func TestFoePriceRisesInTheWait(t *testing.T) {
 	})
 }
 
-// A context cache is held for longer: what that costs is not held to the budget.
-func TestFoeProlongOverCap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		base := newAPI()
-		stack := stackOver(t, base, policy.Policy{})
-		base.on("POST "+cachesURL, func(r *http.Request) (*http.Response, error) {
-			return says(200, jsonType, heldUntil("cachedContents/a", time.Hour))(r)
-		})
-		mustDo(t, stack, "POST", cachesURL, `{}`)
-		if err := stack.SetPolicy(capOf("10")); err != nil {
-			t.Fatal(err)
-		}
-		base.on("PATCH "+cachesURL+"/a", func(r *http.Request) (*http.Response, error) {
-			return says(200, jsonType, heldUntil("cachedContents/a", 100*time.Hour))(r)
-		})
-		_, err := do(t, t.Context(), stack, "PATCH", cachesURL+"/a", `{"ttl":"360000s"}`)
-		if s := stack.Budgets()[0]; s.Spent > s.Budget.Cap {
-			t.Errorf("err %v, %v", err, s)
-		}
-	})
-}
-
-// Storage counts in a budget that matches its model.
-func TestFoeStorageByModel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		base := newAPI()
-		p := capOf("1")
-		p.Budgets[0].Match.Model = "gemini-2.5-pro*"
-		stack := stackOver(t, base, p)
-		base.on("POST "+cachesURL, func(r *http.Request) (*http.Response, error) {
-			return says(200, jsonType, heldUntil("cachedContents/a", 10*time.Hour))(r)
-		})
-		_, err := do(t, t.Context(), stack, "POST", cachesURL, `{"model":"models/gemini-2.5-pro","ttl":"36000s","contents":[]}`)
-		for _, r := range stack.Rows() {
-			t.Logf("%s model %q served %q: %v %v", r.Operation, r.Model, r.ServedModel, r.Cost, r.Exposure)
-		}
-		if s := stack.Budgets()[0]; err == nil && s.Spent == 0 {
-			t.Errorf("a cache of gemini-2.5-pro was created, and the budget of that model has %v", s)
-		}
-	})
-}
-
 // A row whose time is after now, as after the clock was set back, is not read at start.
 func TestFoeRowsAfterNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -126,30 +126,6 @@ func TestFoeCheapestRefusesCallsWithoutTier(t *testing.T) {
 	}
 }
 
-// Storage of a context cache that the program makes is not held, so that it passes the cap.
-func TestFoeStorageOverCap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		base := newAPI()
-		stack := stackOver(t, base, capOf("1"))
-		base.on("POST "+cachesURL, func(r *http.Request) (*http.Response, error) {
-			return says(200, jsonType, heldUntil("cachedContents/a", 10*time.Hour))(r)
-		})
-		_, err := do(t, t.Context(), stack, "POST", cachesURL, `{"model":"models/gemini-2.5-pro","ttl":"36000s","contents":[{"role":"user","parts":[{"text":"`+strings.Repeat("word ", 1000)+`"}]}]}`)
-		t.Log(err, stack.Budgets()[0])
-		for _, r := range stack.Rows() {
-			t.Logf("%s %s %v %v %s", r.Operation, r.Outcome, r.Cost, r.Exposure, r.Unpriced)
-		}
-		if s := stack.Budgets()[0]; s.Spent > s.Budget.Cap {
-			t.Errorf("%v", s)
-		}
-		base.on("PATCH "+cachesURL+"/a", func(r *http.Request) (*http.Response, error) {
-			return says(200, jsonType, heldUntil("cachedContents/a", 100*time.Hour))(r)
-		})
-		_, err = do(t, t.Context(), stack, "PATCH", cachesURL+"/a", `{"ttl":"360000s"}`)
-		t.Log(err, stack.Budgets()[0])
-	})
-}
-
 type panickyLimiter struct{}
 
 func (panickyLimiter) Wait(context.Context, *limit.Request) (limit.Permit, error) { panic("limiter") }

@@ -21,9 +21,13 @@ type reservation struct {
 	storage  []*budgetLink // whose permits count the storage of a context cache; nil is the policy's
 }
 
-// counts reports whether a row is of storage that a permit counts: of a link's own budgets, or of the policy's if that is nil.
+// counts reports whether a row is of storage that budgets have already, or that a permit counts: of a link's own budgets, or of
+// the policy's if that is nil.
 func (c *call) counts(row *ledger.Row, by *budgetLink) bool {
-	return row.Outcome == policy.Storage && row == c.storage && c.reserved != nil && slices.Contains(c.reserved.storage, by)
+	if row.Outcome != policy.Storage || row != c.storage {
+		return false
+	}
+	return c.exposed || c.reserved != nil && slices.Contains(c.reserved.storage, by)
 }
 
 // spend gives a limiter a row that is money for which no permit stands: of storage, or of the result of an earlier call.

@@ -35,28 +35,34 @@ type stored struct {
 	skew    time.Duration // of the provider's clock, which is ahead of ours by that; 0 if both agree
 	cost    price.Pico
 	seconds int64
+	exposed bool // the exposure of the row of its creation has its storage: see found
 }
 
-// account returns the row for what a response says about a context cache; nil if it needs none. row is the attempt's.
-func (s *caches) account(row *ledger.Row, a account, is wire.Stored) *ledger.Row {
+// account returns the row for what a response says about a context cache; nil if it needs none. row is the attempt's. If it is
+// exposed, budgets have its cost already, as a part of the exposure of the creation.
+func (s *caches) account(row *ledger.Row, a account, is wire.Stored) (storage *ledger.Row, exposed bool) {
 	call := a.call
 	served := row.Status >= 200 && row.Status <= 299
 	switch {
 	case call.Operation == wire.DeleteCache && !s.deleted(row, call.Cache):
-		return nil
+		return nil, false
 	case row.Reason == policy.CacheDead: // it died at some time before now, and was charged until then
 		is, served = wire.Stored{Name: cmp.Or(row.Cache, call.Cache), Deleted: true}, true
 	case call.Operation == wire.DeleteCache:
 		is = wire.Stored{Name: call.Cache, Deleted: true} // its status says so: few callers read the answer
 	case call.Operation == wire.UpdateCache && (served && is.Name == "" || row.Outcome == policy.Ambiguous):
-		return s.unknown(row, a, "it is not known how long the context cache is held: the answer to a change of that was not seen")
+		return s.unknown(row, a, "it is not known how long the context cache is held: the answer to a change of that was not seen"), false
 	}
 	if is.Name == "" || !served {
-		return nil
+		return nil, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.change(row, a, is)
+	if c := s.byName.values[storedName(is.Name)]; c != nil {
+		exposed = c.exposed && is.Deleted
+		c.exposed = false
+	}
+	return s.change(row, a, is), exposed
 }
 
 // tokens returns how many tokens a context cache holds; 0 if that is not known.
@@ -115,7 +121,7 @@ func (s *caches) found(create ledger.Row, q price.Query, e cachedcontent.Entry) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	create.ResponseID = e.Name
-	s.byName.put(storedName(e.Name), &stored{create: create, query: q, tokens: e.Tokens, from: e.Created, until: e.Expires, at: time.Now().UTC()})
+	s.byName.put(storedName(e.Name), &stored{create: create, query: q, tokens: e.Tokens, from: e.Created, until: e.Expires, at: time.Now().UTC(), exposed: true})
 }
 
 // storedName returns a context cache's name without its project, which Vertex AI's answers give by number and requests by id.
