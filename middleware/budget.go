@@ -47,7 +47,11 @@ type budgetLink struct {
 
 func (l *budgetLink) begin(c *call) error {
 	if l.spender != nil {
-		c.sinks = append(slices.Clip(c.sinks), func(row *ledger.Row) { c.engine.spend(l.spender, c.wire.Kind, row) })
+		c.sinks = append(slices.Clip(c.sinks), func(row *ledger.Row) {
+			if !c.counts(row, l.spender) {
+				c.engine.spend(l.spender, c.wire.Kind, row)
+			}
+		})
 	}
 	limit, limited := limitOf(c)
 	if !limited {
