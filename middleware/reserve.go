@@ -43,7 +43,7 @@ func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
 				permit.Release(limit.Count{})
 			}
 		case err == nil:
-			c.holdPermit(l, permit)
+			c.holdPermit(l, needs, permit)
 			return nil
 		case !errors.As(err, &e) || !e.OnlyCheapest || !c.onlyCheapest(e):
 			return c.refuse(admissionError(ctx, err))
@@ -184,7 +184,7 @@ func (c *call) onlyCheapest(e *budget.Error) bool {
 }
 
 // holdPermit has a permit given back at the attempt's end, with what the attempt counts for.
-func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
+func (c *call) holdPermit(l limit.Limiter, needs limit.Needs, permit limit.Permit) {
 	if permit == nil {
 		return
 	}
@@ -194,7 +194,7 @@ func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
 	}
 	asked := r.request.Tokens
 	c.atEnd = append(c.atEnd, guarded(func(row *ledger.Row) {
-		if row != nil && r.counted {
+		if row != nil && r.counted && needs.Tokens {
 			c.engine.learned.Learn(&c.wire, r.tokens, row)
 		}
 		permit.Release(tokens.Counted(&c.wire, c.wire.Metering, asked, row))
