@@ -245,7 +245,7 @@ var large = flag.Int("large", 2_000, "the lines of TestLarge")
 func TestLarge(t *testing.T) {
 	lines := *large
 	if testing.Short() || raceOn {
-		lines = min(lines, 2_000)
+		lines = min(lines, 500)
 	}
 	args, out := requests(t, chatLines(lines)...)
 	base := canned{200, cannedChat}
