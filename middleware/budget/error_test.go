@@ -85,12 +85,12 @@ func TestNoticeText(t *testing.T) {
 	state := budget.State{Budget: policy.Budget{Name: "nightly", Window: 90 * time.Minute, Cap: usd("25")}, Key: "tenant acme", Spent: usd("26")}
 	for kind, want := range map[budget.Kind]string{
 		budget.Warned:    "budget nightly (tenant acme): $26 spent of $25 in 1h30m, which is 80% of the cap or more",
-		budget.Exceeded:  "budget nightly (tenant acme): $26 spent of $25 in 1h30m: attempt 2 of call 01K exceeds the cap, because it cost more than was held for it, or nothing was; nothing more is admitted until enough has left the window",
+		budget.Exceeded:  "budget nightly (tenant acme): $26 spent of $25 in 1h30m: attempt 2 of call 01K is beyond the cap: it cost more than was held for it; nothing more is admitted until enough has left the window",
 		budget.Unknown:   "budget nightly (tenant acme): $26 spent of $25 in 1h30m, and it is not known what attempt 2 of call 01K added to it: its cost has no bound, and nothing was held for it",
 		budget.Forgotten: "budget: more than 65536 attempts have an exposure: those of older ones count until they leave the window, also beside a later row that replaces them",
 		budget.Omitted:   "budget: 3 more notices",
 	} {
-		if got := (budget.Notice{Kind: kind, State: state, Call: "01K", Attempt: 2, Count: 3}).String(); got != want {
+		if got := (budget.Notice{Kind: kind, State: state, Call: "01K", Attempt: 2, Count: 3, Why: "it cost more than was held for it"}).String(); got != want {
 			t.Errorf("\n %s\nwant\n %s", got, want)
 		}
 	}
