@@ -162,7 +162,7 @@ func TestStates(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		waiting := wait(ctx, l, request("a", "b"))
 		got := l.States()
-		if len(got) != 2 || got[0].Busy != 7 || got[1].Busy != 1 || got[0].Waiting != 1 || got[1].Waiting != 1 || got[0].Limit.Concurrency != 9 {
+		if len(got) != 2 || got[0].Busy != 7 || got[1].Busy != 1 || got[0].Waiting != 0 || got[0].Elsewhere != 1 || got[1].Waiting != 1 || got[1].Elsewhere != 0 || got[0].Limit.Concurrency != 9 {
 			t.Errorf("%+v", got)
 		}
 		if h := got[0].Holders; len(h) != 5 || h[0].Call != "0" || h[4].Call != "4" || h[0].For != 7*time.Second || h[4].For != 3*time.Second {
