@@ -51,3 +51,15 @@ func TestAmount(t *testing.T) {
 		t.Errorf("%v, %v", a, err)
 	}
 }
+
+// Budgets match the storage of a context cache as its creation.
+func TestRowSubject(t *testing.T) {
+	r := ledger.Row{Provider: "gemini", Operation: "cache_storage", Model: "gemini-2.5-pro", Outcome: policy.Storage}
+	if s := r.Subject(); s.Provider != r.Provider || s.Model != r.Model || s.Operation != "create_cache" {
+		t.Errorf("%+v", s)
+	}
+	r.Operation, r.Outcome = "generate", policy.Billed
+	if s := r.Subject(); s.Operation != "generate" {
+		t.Errorf("%+v", s)
+	}
+}
