@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
