@@ -55,7 +55,7 @@ func TestLimiterThatIsNoLoader(t *testing.T) {
 				t.Fatal(err)
 			}
 			logged()
-			e, err := stack.Explain(newRequest(t, "POST", openaiURL, chatBody))
+			e, err := stack.Explain(chatRequest(t, "POST", openaiURL, chatBody))
 			if err != nil || len(e.Budgets) != 1 || e.Budgets[0] != test.explain {
 				t.Errorf("%v: %q, want %q", err, e.Budgets, test.explain)
 			}
@@ -91,7 +91,7 @@ func TestExplainKeysWithoutAState(t *testing.T) {
 		for i := range states {
 			states[i].Budget.Name, states[i].Key = "b", "tenant other"
 		}
-		req := newRequest(t, "POST", openaiURL, chatBody)
+		req := chatRequest(t, "POST", openaiURL, chatBody)
 		e, err := stack.Explain(req.WithContext(policy.With(req.Context(), policy.Tag("tenant", "acme"))))
 		if err != nil || len(e.Budgets) != 1 || e.Budgets[0] != want {
 			t.Errorf("%d states: %v, %q, want %q", n, err, e.Budgets, want)
