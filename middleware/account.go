@@ -26,7 +26,8 @@ type account struct {
 	prices *price.Catalog
 	at     time.Time // when the attempt started
 	errand *errand   // nil: the call is the program's
-	stored *caches   // of a call that changes how long a context cache is held
+	// adds returns the most that a change of how long a context cache is held costs; nil for any other call
+	adds func(account) (price.Pico, error)
 
 	holding *wire.Holding // what the request says about that; nil: nothing, or it was not read
 	marked  bool          // we chose what of the prompt is in a prompt cache

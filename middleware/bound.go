@@ -31,7 +31,7 @@ func (a account) bound(tier policy.Tier) (price.Pico, error) {
 	case wire.CreateCache:
 		return a.creation()
 	case wire.UpdateCache:
-		return a.stored.adds(a)
+		return a.adds(a)
 	}
 	leftToProvider := tier == "" || tier == "auto"
 	if leftToProvider {

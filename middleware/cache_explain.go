@@ -3,6 +3,8 @@ package middleware
 import (
 	"fmt"
 	"time"
+
+	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // explainCache says which registered cache a call would use, or why it uses none; "" if there is none for its key and model.
@@ -45,4 +47,20 @@ func (s *scope) explain(u *prefixUse) string {
 		}
 	}
 	return ""
+}
+
+// explainHolding reads the body of a request for a context cache that is not sent.
+func (c *call) explainHolding() error {
+	if !c.holds() {
+		return nil
+	}
+	copied, err := again(c.request)
+	if err != nil {
+		return err
+	}
+	if err := c.body.Load(copied, wire.HoldingPaths()); err != nil {
+		return err
+	}
+	c.readHolding()
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -271,6 +272,22 @@ func (c *call) useCache() error {
 	return nil
 }
 
+// holds reports whether the call creates a context cache, or changes until when one is held.
+func (c *call) holds() bool {
+	return c.wire.Operation == wire.CreateCache || c.wire.Operation == wire.UpdateCache
+}
+
+// readHolding reads for which model a context cache is, and until when it is to be held.
+func (c *call) readHolding() {
+	if !c.holds() {
+		return
+	}
+	switch c.body.Skipped() {
+	case "", transport.SkippedSigned, transport.SkippedType:
+		c.holding = wire.ReadHolding(&c.wire, c.body.Fields())
+	}
+}
+
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		req.Body.Close()
@@ -349,7 +366,7 @@ func (c *call) account(at time.Time) account {
 		longWrites: c.wire.LongWrites(c.promptCache.Writes),
 	}
 	if c.wire.Operation == wire.UpdateCache {
-		a.stored = &c.engine.stored
+		a.adds = c.engine.stored.adds
 	}
 	a.holding = c.holding
 	if c.prefix != nil && c.prefix.held != nil {
@@ -406,6 +423,14 @@ func (c *call) emit(row *ledger.Row) {
 	for _, sink := range c.sinks {
 		sink(row)
 	}
+}
+
+// counts reports whether a row is of storage that budgets have already, or that a permit of the limiter counts.
+func (c *call) counts(row *ledger.Row, by limit.Spender) bool {
+	if row.Outcome != policy.Storage || row != c.storage {
+		return false
+	}
+	return c.exposed || c.reserved != nil && slices.Contains(c.reserved.storage, by)
 }
 
 // identify gives the call an id, if it is to have rows.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/middleware/tokens"
 	"github.com/skinflint-go/skinflint/policy"
@@ -212,4 +213,23 @@ func (r *ruling) warn(e *engine) {
 // cachesBy reports whether a policy says something about context caches.
 func cachesBy(p *policy.Policy) bool {
 	return p.Cache != (policy.Cache{}) || slices.ContainsFunc(p.Rules, func(r policy.Rule) bool { return r.Set.Cache != (policy.Cache{}) })
+}
+
+// spend gives a limiter a row that is money for which no permit stands: of storage, or of the result of an earlier call.
+func (e *engine) spend(l limit.Spender, kind wire.Kind, row *ledger.Row) {
+	if row.Outcome == policy.Storage || row.Settles || kind == wire.Poll {
+		l.Spend(row)
+		e.logNotices(l)
+	}
+}
+
+// logNotices logs what budgets have to say: that much is spent, or more than the cap.
+func (e *engine) logNotices(limiter any) {
+	l, ok := limiter.(limit.Noticer)
+	if !ok {
+		return
+	}
+	for _, n := range l.Notices() {
+		e.logger().Warn("skinflint: " + n.String())
+	}
 }

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -202,4 +203,63 @@ func (c *stored) row(prices *price.Catalog) *ledger.Row {
 	row.Cost, row.PriceID = ledger.Known(cost.Cost-c.cost), cost.PriceID
 	c.cost, c.seconds = cost.Cost, cost.TokenSeconds
 	return row
+}
+
+// lateness is how much later than ours the time may be from which the provider counts a time to live: its clock is ahead of ours
+// by up to maxSkew, and the request waits for money, and is under way, for as long each.
+const lateness = 3 * maxSkew
+
+// adds returns the most that a request adds to what it costs to hold a context cache.
+func (s *caches) adds(a account) (price.Pico, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.byName.values[storedName(a.call.Cache)]
+	if c != nil && c.ended {
+		return 0, fmt.Errorf("the context cache %s was deleted, or lost", a.call.Cache)
+	}
+	return c.adds(a)
+}
+
+// adds is [caches.adds] for the context cache; nil if it was made elsewhere.
+func (c *stored) adds(a account) (price.Pico, error) {
+	switch {
+	case c == nil && a.errand != nil && a.errand.most > 0:
+		return a.errand.most, nil // the registry has its tokens
+	case c == nil:
+		return 0, fmt.Errorf("the context cache %s was made elsewhere, or before the program was started: it is not known how many tokens are held for longer", a.call.Cache)
+	case c.tokens <= 0:
+		return 0, fmt.Errorf("it is not known how many tokens the context cache %s holds", a.call.Cache)
+	}
+	h, err := a.stated()
+	if err != nil {
+		return 0, err
+	}
+	until := h.Until.Add(-c.skew)
+	if h.Until.IsZero() {
+		until = c.from
+	}
+	if h.TTL > 0 && a.at.Add(h.TTL).After(until) {
+		until = a.at.Add(h.TTL)
+	}
+	if !c.until.IsZero() && !until.After(c.until) && !c.exposed {
+		return 0, nil
+	}
+	if h.TTL > 0 {
+		until = until.Add(lateness)
+	}
+	all, err := a.prices.Storage(c.query, c.tokens, c.from, until)
+	if err != nil {
+		return 0, err
+	}
+	return max(0, all.Cost-c.cost), nil
+}
+
+// creation returns the row by which a context cache was made; nil if it was made elsewhere. It must not be changed.
+func (s *caches) creation(name string) *ledger.Row {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.byName.values[storedName(name)]; c != nil {
+		return &c.create
+	}
+	return nil
 }
