@@ -400,7 +400,7 @@ func (c *call) noteRepeatable(o policy.Outcome) {
 
 // emit gives a row to all sinks, and to the limiter if the row is money for which no permit stands.
 func (c *call) emit(row *ledger.Row) {
-	if c.rules != nil && c.rules.spender != nil && !c.counts(row, nil) {
+	if c.rules != nil && c.rules.spender != nil && !c.counts(row, c.rules.spender) {
 		c.engine.spend(c.rules.spender, c.wire.Kind, row)
 	}
 	for _, sink := range c.sinks {

@@ -64,7 +64,7 @@ func (e *engine) logStall(s limit.State) {
 		holders = append(holders, h.String())
 	}
 	e.logger().Warn("skinflint: calls wait for a limit whose permits are all held; a permit is held until the answer has been read to its end, or closed",
-		"limit", limit.Describe(s.Limit), "held", s.Busy, "waiting", s.Waiting, "longest", holders)
+		"limit", limit.NameOf(s.Limit), "key", s.Key, "held", s.Busy, "waiting", s.Waiting, "longest", holders)
 }
 
 // logger returns the program's logger, or the default one.
@@ -116,18 +116,26 @@ type rules struct {
 
 // states returns how the limits stand.
 func (r *rules) states() []limit.State {
-	if l, ok := r.limiter.(interface{ States() []limit.State }); ok {
+	if l, ok := r.limiter.(limit.Stater); ok {
 		return l.States()
 	}
 	return nil
 }
 
-// budgets returns how the budgets stand.
+// budgets returns how the budgets stand, as far as that is known. What a limiter without [limit.Loader] has not counted itself is
+// not.
 func (r *rules) budgets() []budget.State {
-	if l, ok := r.limiter.(interface{ Budgets() []budget.State }); ok {
-		return l.Budgets()
+	l, ok := r.limiter.(limit.Accountant)
+	if !ok {
+		return nil
 	}
-	return nil
+	states := l.Budgets()
+	if _, ok := l.(limit.Loader); !ok {
+		for i := range states {
+			states[i].Unread = true
+		}
+	}
+	return states
 }
 
 // A ruling holds the rules in force, which may be replaced while calls run.
@@ -173,12 +181,13 @@ func (r *ruling) limit(now *rules, e *engine) error {
 		}
 		now.limiter = l
 	case e.limiter != nil:
-	case r.local != nil:
+	case r.local != nil || len(limits)+len(budgets) > 0:
+		if r.local == nil {
+			r.local = limit.NewLocal(nil, nil)
+		}
 		if err := r.local.Update(limits, budgets, e.reloads); err != nil {
 			return err
 		}
-	case len(limits)+len(budgets) > 0:
-		r.local = limit.NewLocal(limits, budgets)
 	}
 	if now.limiter == nil && r.local != nil && len(limits)+len(budgets) > 0 {
 		now.limiter = r.local

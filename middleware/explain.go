@@ -65,6 +65,7 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	if facts.Kind != wire.Billable {
 		e.Skipped = "it is sent as it is, and observed"
 		c.request, c.input.body, c.start = req, &c.body, time.Now()
+		c.headers = c.body.Inspect(req.Header)
 		if err := c.explainHolding(); err != nil {
 			return e, fmt.Errorf("skinflint: explain: %w", err)
 		}
@@ -75,6 +76,9 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 		}
 		if unasked := c.settings.Unasked; unasked != "" && c.options.AsksForTier() {
 			e.NotDone = append(e.NotDone, unasked)
+		}
+		if c.costs() {
+			e.explainLimits(c)
 		}
 		return e, nil
 	}
@@ -122,8 +126,24 @@ func (e *Explanation) explain(c *call) {
 	settings, list := c.rules.resolver.Explain(c.options, subject)
 	c.settings = &settings
 	e.Model, e.Stream, e.Skipped, e.Plan, e.Settings = c.wire.Model, c.wire.Stream, c.body.Skipped(), settings.Plan, list
+	if worst, err := c.account(c.start).worst(settings.Plan); err == nil && c.wire.Fees == wire.NoTools {
+		e.Worst = &worst
+	}
+	e.explainTier(c)
+	e.explainLimits(c)
+	e.Cache = c.explainCache()
+	for _, setting := range e.Settings {
+		if setting.Unused != "" {
+			e.NotDone = append(e.NotDone, fmt.Sprintf("%s %s: %s", setting.Name, setting.Value, setting.Unused))
+		}
+	}
+}
+
+// explainLimits says which limits and budgets the call matches, and whether a budget would refuse it.
+func (e *Explanation) explainLimits(c *call) {
+	subject := c.subject()
 	for _, l := range c.rules.resolver.Limits() {
-		if l.Selects(&subject, settings.Plan.First(), c.options.Tags()) {
+		if l.Selects(&subject, c.settings.Plan.First(), c.options.Tags()) {
 			e.Limits = append(e.Limits, describe(c.stateOf(l, &subject)))
 		}
 	}
@@ -132,15 +152,20 @@ func (e *Explanation) explain(c *call) {
 			e.Budgets = append(e.Budgets, c.describeBudget(&b, &subject))
 		}
 	}
-	if worst, err := c.account(c.start).worst(settings.Plan); err == nil && c.wire.Fees == wire.NoTools {
-		e.Worst = &worst
+	l, ok := c.rules.limiter.(limit.Refuser)
+	if !ok || e.Refused != "" {
+		return
 	}
-	e.explainTier(c)
-	e.Cache = c.explainCache()
-	for _, setting := range e.Settings {
-		if setting.Unused != "" {
-			e.NotDone = append(e.NotDone, fmt.Sprintf("%s %s: %s", setting.Name, setting.Value, setting.Unused))
-		}
+	c.reserved = new(reservation)
+	c.prepare(limit.Needs{Cost: true})
+	switch err := l.Refuses(&c.reserved.request); {
+	case err == nil:
+	case err.OnlyCheapest && c.onlyCheapest(err):
+		e.NotDone = append(e.NotDone, c.skipped)
+	default:
+		refusal := budgetError(c, err)
+		refusal.Provider, refusal.Model = c.wire.Provider, c.wire.Model
+		e.Refused = refusal.Error()
 	}
 }
 
@@ -163,10 +188,21 @@ func (e *Explanation) explainTier(c *call) {
 // describeBudget returns how a budget of the call stands.
 func (c *call) describeBudget(b *policy.Budget, s *policy.Subject) string {
 	state := budget.State{Budget: *b, Key: policy.KeyText(b.Per, policy.KeyOf(b.Per, s, c.settings.Plan.First(), "", c.options.Tags()))}
+	keys := 0
 	for _, known := range c.rules.budgets() {
-		if known.Budget.Name == b.Name && known.Key == state.Key {
-			state = known
+		if known.Budget.Name != b.Name {
+			continue
 		}
+		keys++
+		if known.Key == state.Key {
+			return known.String()
+		}
+		state.Unread = state.Unread || known.Unread
+	}
+	// A limiter that says how the budget stands for some keys leaves out those of which nothing is spent. It may also leave out
+	// keys beyond the 100 fullest.
+	if keys == 0 || keys >= 100 {
+		return state.Name() + ": how it stands is not known"
 	}
 	return state.String()
 }
@@ -186,6 +222,9 @@ func (c *call) stateOf(l policy.Limit, s *policy.Subject) limit.State {
 // describe returns the text of a limit and, if all its permits are held, of those who hold them.
 func describe(s limit.State) string {
 	text := limit.Describe(s.Limit)
+	if s.Limit.Name != "" {
+		text = s.Limit.Name + ": " + text
+	}
 	if s.Key != "" {
 		text += " (" + s.Key + ")"
 	}

@@ -3,7 +3,6 @@ package middleware
 import (
 	"slices"
 
-	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/middleware/tokens"
@@ -18,12 +17,11 @@ type reservation struct {
 	counter  tokens.Counter         // counts the body; nil: it is not counted, or was
 	counted  bool
 	tokens   tokens.Estimate
-	storage  []*budgetLink // whose permits count the storage of a context cache; nil is the policy's
+	storage  []limit.Spender // whose permits count the storage of a context cache
 }
 
-// counts reports whether a row is of storage that budgets have already, or that a permit counts: of a link's own budgets, or of
-// the policy's if that is nil.
-func (c *call) counts(row *ledger.Row, by *budgetLink) bool {
+// counts reports whether a row is of storage that budgets have already, or that a permit of the limiter counts.
+func (c *call) counts(row *ledger.Row, by limit.Spender) bool {
 	if row.Outcome != policy.Storage || row != c.storage {
 		return false
 	}
@@ -40,7 +38,7 @@ func (e *engine) spend(l limit.Spender, kind wire.Kind, row *ledger.Row) {
 
 // logNotices logs what budgets have to say: that much is spent, or more than the cap.
 func (e *engine) logNotices(limiter any) {
-	l, ok := limiter.(interface{ Notices() []budget.Notice })
+	l, ok := limiter.(limit.Noticer)
 	if !ok {
 		return
 	}

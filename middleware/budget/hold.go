@@ -13,13 +13,14 @@ type Hold struct {
 	refs    []Ref
 	most    price.Pico
 	at      int64
-	version int // of the Accounts
+	version int   // of the Accounts
+	clock   int64 // of the Accounts
 }
 
 // Hold holds what an attempt can cost in all the accounts, after Check has admitted it: under the same lock, at the same now,
 // and with the same refs, which the Hold keeps. Each Hold must be settled.
 func (a *Accounts) Hold(now time.Time, refs []Ref, most price.Pico) Hold {
-	h := Hold{refs: refs, most: max(0, most), at: nanos(now), version: a.version}
+	h := Hold{refs: refs, most: max(0, most), at: nanos(now), version: a.version, clock: a.clock}
 	for _, r := range refs {
 		in := r.book.open(r.key, h.at)
 		in.held = plus(in.held, h.most)
@@ -49,27 +50,31 @@ func (a *Accounts) SettleBoth(now time.Time, h *Hold, row, storage *ledger.Row) 
 	most := was.most
 	if row != nil {
 		n := amountsOf(row, most)
-		a.settle(at, was, row, n)
+		a.settle(at, was, &entry{row, n, true, most})
 		most = max(0, most-max(0, n.cost)-n.exposure)
 	}
 	if storage != nil {
-		a.settle(at, was, storage, amountsOf(storage, most))
+		a.settle(at, was, &entry{storage, amountsOf(storage, most), true, most})
 	}
 }
 
-// settle counts a row of an attempt for which so much was held.
-func (a *Accounts) settle(at int64, was Hold, row *ledger.Row, n amounts) {
+// settle counts a row of an attempt for which money was held.
+func (a *Accounts) settle(at int64, was Hold, e *entry) {
+	var fresh []Ref
 	if was.version != a.version {
-		was.refs = a.matchNew(was.refs, row)
+		fresh = a.matchNew(was.refs, e.row)
 	}
-	if places, known := a.replace(at, row, n); known { // a history has its open row, of budgets that are new
-		was.refs = without(was.refs, places)
+	if places, known := a.replace(at, e); known { // a history has its open row, of budgets that are new
+		was.refs, fresh = without(was.refs, places), without(fresh, places)
 	}
-	when := timeOf(row, at)
-	if n.cost >= 0 { // a correction counts where what it corrects does
-		when = max(when, was.at)
+	counts := timeOf(e.row, at)
+	if e.amounts.cost >= 0 { // a correction counts where what it corrects does
+		counts = max(counts, shifted(was.at, a.clock-was.clock))
 	}
-	a.count(at, was.refs, when, row, n)
+	a.count(at, was.refs, counts, e)
+	unheld := *e
+	unheld.holds = false
+	a.count(at, fresh, counts, &unheld)
 }
 
 // without returns the accounts that are in none of the places.
@@ -79,13 +84,12 @@ func without(refs []Ref, places []place) []Ref {
 	})
 }
 
-// matchNew returns refs with the accounts that a row also belongs to, of budgets that have come since.
-func (a *Accounts) matchNew(refs []Ref, row *ledger.Row) []Ref {
-	all := slices.Clone(refs)
+// matchNew returns the accounts beside refs that a row belongs to, of budgets that have come since.
+func (a *Accounts) matchNew(refs []Ref, row *ledger.Row) (fresh []Ref) {
 	for _, r := range a.matchRow(row) {
 		if !slices.ContainsFunc(refs, func(old Ref) bool { return old.book == r.book }) {
-			all = append(all, r)
+			fresh = append(fresh, r)
 		}
 	}
-	return all
+	return fresh
 }

@@ -407,7 +407,7 @@ func TestLearnNeverAbove(t *testing.T) {
 						learn(t, old[random.IntN(len(old))], randomAnswer(random))
 					}
 				}
-				// The weather is fine again.
+				// From here on, answers state high limits.
 				for range 3 {
 					time.Sleep(25 * time.Hour)
 					r := chatRequest(10, 10)

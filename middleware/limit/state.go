@@ -11,11 +11,13 @@ import (
 // A State is how a limit stands, for one of its keys.
 type State struct {
 	Limit   policy.Limit
-	Key     string   // which of the limit's values, if it has Per: "tenant acme"
-	Busy    int      // attempts that were admitted and hold a permit
-	Waiting int      // attempts that wait for this limit, or for another one as well
-	Holders []Holder // of a limit on concurrency: those that have held a permit for longest, the longest first, at most 5
-	Levels  []Level  // of what the limit counts, by the minute and then by the day
+	Key     string // which of the limit's values, if it has Per: "tenant acme"
+	Busy    int    // attempts that were admitted and hold a permit
+	Waiting int    // attempts that this limit holds back, with those behind them
+	// Elsewhere counts attempts that need this limit, too, but that another limit or a budget holds back.
+	Elsewhere int
+	Holders   []Holder // of a limit on concurrency: those that have held a permit for longest, the longest first, at most 5
+	Levels    []Level  // of what the limit counts, by the minute and then by the day
 
 	// Blocked is how long the provider has asked that nothing more is sent; 0 if it has not.
 	Blocked time.Duration
@@ -25,9 +27,9 @@ type State struct {
 type Level struct {
 	Unit  string // "requests per minute", "tokens per day"
 	Limit int64  // in force
-	Left  int64  // until a pause; below zero it is a debt, which those that come next wait off
-	Most  int64  // that Left can be: by the minute it is the burst
-	// Full is after how long Left is Most, if nothing more is taken.
+	Left  int64  // that can be taken at once; below zero it is a debt, and later attempts wait until it is paid
+	Most  int64  // the highest value of Left: of a limit per minute it is the burst
+	// Full is how long it takes until Left is Most, if nothing more is taken.
 	Full time.Duration
 	// Learned says that Limit is not the policy's, but what the provider's answers say.
 	Learned bool
@@ -39,7 +41,7 @@ type Holder struct {
 	Provider  string
 	Operation string
 	Model     string
-	For       time.Duration
+	For       time.Duration // how long it has held the permit
 }
 
 // String returns the holder for people to read: "openai chat of gpt-5 for 12m0s, call 01K".
