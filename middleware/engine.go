@@ -63,8 +63,12 @@ func (e *engine) logStall(s limit.State) {
 	for _, h := range s.Holders {
 		holders = append(holders, h.String())
 	}
+	name := limit.NameOf(s.Limit)
+	if s.Key != "" {
+		name += " (" + s.Key + ")"
+	}
 	e.logger().Warn("skinflint: calls wait for a limit whose permits are all held; a permit is held until the answer has been read to its end, or closed",
-		"limit", limit.NameOf(s.Limit), "key", s.Key, "held", s.Busy, "waiting", s.Waiting, "longest", holders)
+		"limit", name, "held", s.Busy, "waiting", s.Waiting, "longest", holders)
 }
 
 // logger returns the program's logger, or the default one.

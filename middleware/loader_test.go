@@ -3,7 +3,6 @@ package middleware_test
 import (
 	"bytes"
 	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +55,7 @@ func TestLimiterThatIsNoLoader(t *testing.T) {
 				t.Fatal(err)
 			}
 			logged()
-			e, err := stack.Explain(chatRequest(t))
+			e, err := stack.Explain(chatRequest(t, "POST", openaiURL, chatBody))
 			if err != nil || len(e.Budgets) != 1 || e.Budgets[0] != test.explain {
 				t.Errorf("%v: %q, want %q", err, e.Budgets, test.explain)
 			}
@@ -92,7 +91,7 @@ func TestExplainKeysWithoutAState(t *testing.T) {
 		for i := range states {
 			states[i].Budget.Name, states[i].Key = "b", "tenant other"
 		}
-		req := chatRequest(t)
+		req := chatRequest(t, "POST", openaiURL, chatBody)
 		e, err := stack.Explain(req.WithContext(policy.With(req.Context(), policy.Tag("tenant", "acme"))))
 		if err != nil || len(e.Budgets) != 1 || e.Budgets[0] != want {
 			t.Errorf("%d states: %v, %q, want %q", n, err, e.Budgets, want)
@@ -109,14 +108,4 @@ func (r *reported) Budgets() []budget.State { return append([]budget.State(nil),
 type loading struct {
 	accountant
 	limit.Loader
-}
-
-// chatRequest returns a request for a chat.
-func chatRequest(t *testing.T) *http.Request {
-	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, openaiURL, strings.NewReader(chatBody))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return req
 }
