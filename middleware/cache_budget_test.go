@@ -232,142 +232,163 @@ func TestBudgetOfAModelHasItsCaches(t *testing.T) {
 	}
 }
 
-// Before a context cache is held for longer, the budget holds what that adds. It is refused if the budget cannot pay, and if it is
-// not known what it adds. To have it held for a shorter time is always allowed.
-func TestBudgetHoldsProlonging(t *testing.T) {
-	prolong := func(t *testing.T, stack *middleware.Stack, options ...policy.Option) error {
-		_, err := do(t, policy.With(t.Context(), options...), stack, "PATCH", cachesURL+"/a", `{"ttl":"7200s"}`)
-		return err
-	}
-	create := func(t *testing.T, stack *middleware.Stack) {
-		mustDo(t, stack, "POST", cachesURL, creating("models/gemini-2.5-pro", `"ttl":"3600s",`))
-	}
-	in := func(name, limit string, run func(t *testing.T, stack *middleware.Stack, base *api)) {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				base := newAPI()
-				base.creates(time.Hour, 2*time.Hour)
-				stack := stackOver(t, base, capOf(limit))
-				run(t, stack, base)
-				underCap(t, stack)
-			})
+// A prolonged is a stack with a budget whose program has context caches held for longer.
+type prolonged struct {
+	*testing.T
+	stack *middleware.Stack
+	base  *api
+}
+
+// prolonging runs a test of a budget with a cap. A cache is held for an hour, and for two after a change.
+func prolonging(t *testing.T, name, limit string, run func(p *prolonged)) {
+	t.Run(name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			base := newAPI()
+			base.creates(time.Hour, 2*time.Hour)
+			stack := stackOver(t, base, capOf(limit))
+			run(&prolonged{t, stack, base})
+			underCap(t, stack)
 		})
+	})
+}
+
+// create creates a context cache of a million tokens. That costs $2.5, and the storage of an hour $4.5.
+func (p *prolonged) create() {
+	p.Helper()
+	mustDo(p.T, p.stack, "POST", cachesURL, creating("models/gemini-2.5-pro", `"ttl":"3600s",`))
+}
+
+// prolong has it held for two hours. That adds $4.5.
+func (p *prolonged) prolong(options ...policy.Option) error {
+	_, err := do(p.T, policy.With(p.Context(), options...), p.stack, "PATCH", cachesURL+"/a", `{"ttl":"7200s"}`)
+	return err
+}
+
+// refused checks that prolong is refused before it is sent.
+func (p *prolonged) refused(kind error, text string, options ...policy.Option) {
+	p.Helper()
+	sent := len(p.base.sent)
+	if err := p.prolong(options...); !errors.Is(err, kind) || !strings.Contains(err.Error(), text) || len(p.base.sent) != sent {
+		p.Errorf("%v, sent %v", err, p.base.sent[sent:])
 	}
-	in("paid", "20", func(t *testing.T, stack *middleware.Stack, base *api) {
-		create(t, stack)
-		base.on("PATCH "+cachesURL+"/a", func(r *http.Request) (*http.Response, error) {
-			if s := stack.Budgets()[0]; s.Held < price.MustUSD("4.5") || s.Held > price.MustUSD("5") {
-				t.Errorf("under way: %v", s)
-			}
+}
+
+// spent checks what the budget has spent, and that the ledger has the same.
+func (p *prolonged) spent(want string) {
+	p.Helper()
+	spentByLedger(p.T, p.stack)
+	if s := p.stack.Budgets()[0]; s.Spent != price.MustUSD(want) {
+		p.Errorf("%v, want $%s", s, want)
+	}
+}
+
+// Before a context cache is held for longer, the budget holds what that adds. What it adds counts once, also if the answer is lost.
+func TestBudgetHoldsProlonging(t *testing.T) {
+	held := func(p *prolonged) price.Pico {
+		s := p.stack.Budgets()[0]
+		if most := s.Held + s.Exposure; most < price.MustUSD("4.5") || most > price.MustUSD("5") {
+			p.Errorf("%v", s)
+		}
+		return s.Held
+	}
+	prolonging(t, "answered", "20", func(p *prolonged) {
+		p.create()
+		p.base.on("PATCH "+cachesURL+"/a", func(r *http.Request) (*http.Response, error) {
+			held(p)
 			return says(200, jsonType, heldUntil("cachedContents/a", 2*time.Hour))(r)
 		})
-		if err := prolong(t, stack); err != nil {
-			t.Fatal(err)
+		if err := p.prolong(); err != nil {
+			p.Fatal(err)
 		}
-		spentByLedger(t, stack)
-		if s := stack.Budgets()[0]; s.Spent != price.MustUSD("11.5") { // 2.5 and 9
-			t.Errorf("%v", s)
-		}
+		p.spent("11.5")
 		time.Sleep(time.Minute)
-		mustDo(t, stack, "DELETE", cachesURL+"/a", "")
-		spentByLedger(t, stack)
+		mustDo(p.T, p.stack, "DELETE", cachesURL+"/a", "")
+		p.spent("2.575")
 	})
-	in("too dear", "8", func(t *testing.T, stack *middleware.Stack, base *api) {
-		create(t, stack)
-		sent := len(base.sent)
-		if err := prolong(t, stack); !errors.Is(err, middleware.ErrBudget) || len(base.sent) != sent {
-			t.Errorf("%v", err)
+	prolonging(t, "lost", "20", func(p *prolonged) {
+		p.create()
+		p.base.on("PATCH "+cachesURL+"/a", func(*http.Request) (*http.Response, error) { return nil, errors.New("reset") })
+		if err := p.prolong(); err == nil {
+			p.Fatal("no error")
 		}
-		base.creates(time.Hour, 30*time.Minute)
-		mustDo(t, stack, "PATCH", cachesURL+"/a", `{"ttl":"1800s"}`)
-		spentByLedger(t, stack)
-		if s := stack.Budgets()[0]; s.Spent != price.MustUSD("4.75") {
-			t.Errorf("%v", s)
+		spentByLedger(p.T, p.stack)
+		if held(p) != 0 {
+			p.Error("it is still held")
 		}
 	})
-	in("made elsewhere", "1000", func(t *testing.T, stack *middleware.Stack, base *api) {
-		if err := prolong(t, stack); !errors.Is(err, middleware.ErrBudget) || !strings.Contains(err.Error(), "made elsewhere") || len(base.sent) > 0 {
-			t.Errorf("%v", err)
+	prolonging(t, "rejected", "20", func(p *prolonged) {
+		p.create()
+		p.base.on("PATCH "+cachesURL+"/a", says(403, jsonType, `{"error":{"code":403}}`))
+		if err := p.prolong(); err != nil {
+			p.Fatal(err)
+		}
+		p.spent("7")
+	})
+	prolonging(t, "with the tags of the creation", "1000", func(p *prolonged) {
+		tenants := capOf("20")
+		tenants.Budgets[0].Name, tenants.Budgets[0].Per = "tenants", []string{"tag:tenant"}
+		if err := p.stack.SetPolicy(tenants); err != nil {
+			p.Fatal(err)
+		}
+		ctx := policy.With(p.Context(), policy.Tag("tenant", "acme"))
+		if _, err := do(p.T, ctx, p.stack, "POST", cachesURL, creating("models/gemini-2.5-pro", `"ttl":"3600s",`)); err != nil {
+			p.Fatal(err)
+		}
+		if err := p.prolong(policy.Tag("tenant", "other")); err != nil {
+			p.Fatal(err)
+		}
+		if all := p.stack.Budgets(); len(all) != 1 || all[0].Key != "tenant acme" || all[0].Spent != price.MustUSD("11.5") {
+			p.Errorf("%v", all)
 		}
 	})
-	in("of a model, made elsewhere", "1000", func(t *testing.T, stack *middleware.Stack, base *api) {
-		p := capOf("1000")
-		p.Budgets[0].Name, p.Budgets[0].Match.Model = "pro", "gemini-2.5-pro"
-		if err := stack.SetPolicy(p); err != nil {
-			t.Fatal(err)
+}
+
+// A context cache is not held for longer if the budget cannot pay, or if it is not known what that adds. To have it held for a
+// shorter time is always allowed.
+func TestBudgetRefusesProlonging(t *testing.T) {
+	prolonging(t, "too dear", "8", func(p *prolonged) {
+		p.create()
+		p.refused(middleware.ErrBudget, "$7 spent")
+		p.base.creates(time.Hour, 30*time.Minute)
+		mustDo(p.T, p.stack, "PATCH", cachesURL+"/a", `{"ttl":"1800s"}`)
+		p.spent("4.75")
+	})
+	prolonging(t, "made elsewhere", "1000", func(p *prolonged) {
+		p.refused(middleware.ErrBudget, "made elsewhere")
+		model := capOf("1000")
+		model.Budgets[0].Name, model.Budgets[0].Match.Model = "pro", "gemini-2.5-pro"
+		if err := p.stack.SetPolicy(model); err != nil {
+			p.Fatal(err)
 		}
-		if err := prolong(t, stack); !errors.Is(err, middleware.ErrBudget) {
-			t.Errorf("%v", err)
+		p.refused(middleware.ErrBudget, "made elsewhere") // it may be of that model
+	})
+	prolonging(t, "deleted", "1000", func(p *prolonged) {
+		p.create()
+		mustDo(p.T, p.stack, "DELETE", cachesURL+"/a", "")
+		p.refused(middleware.ErrBudget, "deleted")
+		spentByLedger(p.T, p.stack)
+	})
+	prolonging(t, "MaxCost", "1000", func(p *prolonged) {
+		p.create()
+		p.refused(middleware.ErrCost, "shorter time", policy.MaxCost(4*price.USD))
+		if err := p.prolong(policy.MaxCost(5 * price.USD)); err != nil {
+			p.Error(err)
 		}
 	})
-	in("deleted", "1000", func(t *testing.T, stack *middleware.Stack, _ *api) {
-		create(t, stack)
-		mustDo(t, stack, "DELETE", cachesURL+"/a", "")
-		if err := prolong(t, stack); !errors.Is(err, middleware.ErrBudget) || !strings.Contains(err.Error(), "deleted") {
-			t.Errorf("%v", err)
-		}
-		spentByLedger(t, stack)
-	})
-	in("lost", "20", func(t *testing.T, stack *middleware.Stack, base *api) {
-		create(t, stack)
-		base.on("PATCH "+cachesURL+"/a", func(*http.Request) (*http.Response, error) { return nil, errors.New("reset") })
-		if err := prolong(t, stack); err == nil {
-			t.Fatal("no error")
-		}
-		spentByLedger(t, stack)
-		if s := stack.Budgets()[0]; s.Exposure < price.MustUSD("4.5") || s.Exposure > price.MustUSD("5") {
-			t.Errorf("%v", s)
-		}
-	})
-	in("rejected", "20", func(t *testing.T, stack *middleware.Stack, base *api) {
-		create(t, stack)
-		base.on("PATCH "+cachesURL+"/a", says(403, jsonType, `{"error":{"code":403}}`))
-		if err := prolong(t, stack); err != nil {
-			t.Fatal(err)
-		}
-		spentByLedger(t, stack)
-		if s := stack.Budgets()[0]; s.Spent != 7*price.USD {
-			t.Errorf("%v", s)
-		}
-	})
-	in("MaxCost", "1000", func(t *testing.T, stack *middleware.Stack, base *api) {
-		create(t, stack)
-		sent := len(base.sent)
-		if err := prolong(t, stack, policy.MaxCost(4*price.USD)); !errors.Is(err, middleware.ErrCost) || len(base.sent) != sent {
-			t.Errorf("%v", err)
-		}
-		if err := prolong(t, stack, policy.MaxCost(5*price.USD)); err != nil {
-			t.Error(err)
-		}
-	})
-	in("at a limit", "1000", func(t *testing.T, stack *middleware.Stack, base *api) {
-		create(t, stack)
-		p := capOf("1000")
-		p.Limits = []policy.Limit{{RequestsPerMinute: 1, Burst: 1}}
-		if err := stack.SetPolicy(p); err != nil {
-			t.Fatal(err)
+}
+
+// A request to prolong does not wait for limits, which do not count it.
+func TestProlongingBesideLimits(t *testing.T) {
+	prolonging(t, "", "1000", func(p *prolonged) {
+		limited := capOf("1000")
+		limited.Limits = []policy.Limit{{RequestsPerMinute: 1, Burst: 1}}
+		if err := p.stack.SetPolicy(limited); err != nil {
+			p.Fatal(err)
 		}
 		begin := time.Now()
-		create(t, stack)
-		if err := prolong(t, stack); err != nil || time.Since(begin) > 0 {
-			t.Errorf("%v after %v", err, time.Since(begin))
-		}
-	})
-	in("with the tags of the creation", "1000", func(t *testing.T, stack *middleware.Stack, base *api) {
-		p := capOf("20")
-		p.Budgets[0].Name, p.Budgets[0].Per = "tenants", []string{"tag:tenant"}
-		if err := stack.SetPolicy(p); err != nil {
-			t.Fatal(err)
-		}
-		ctx := policy.With(t.Context(), policy.Tag("tenant", "acme"))
-		if _, err := do(t, ctx, stack, "POST", cachesURL, creating("models/gemini-2.5-pro", `"ttl":"3600s",`)); err != nil {
-			t.Fatal(err)
-		}
-		if err := prolong(t, stack, policy.Tag("tenant", "other")); err != nil {
-			t.Fatal(err)
-		}
-		if all := stack.Budgets(); len(all) != 1 || all[0].Key != "tenant acme" || all[0].Spent != price.MustUSD("11.5") {
-			t.Errorf("%v", all)
+		p.create()
+		if err := p.prolong(); err != nil || time.Since(begin) > 0 {
+			p.Errorf("%v after %v", err, time.Since(begin))
 		}
 	})
 }
