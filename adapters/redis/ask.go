@@ -125,7 +125,7 @@ func (s *Store) recordKey(call string, attempt int) string {
 // setKeys sets the keys in the order in which the scripts have them.
 func (a *ask) setKeys() {
 	s := a.store
-	a.keys = make([]string, 0, 5+len(a.limits)+2*len(a.budgets))
+	a.keys = make([]string, 0, 4+len(a.limits)+2*len(a.budgets))
 	a.keys = append(a.keys, s.keyState, a.record)
 	for i := range a.limits {
 		a.keys = append(a.keys, a.limits[i].key)
@@ -136,7 +136,7 @@ func (a *ask) setKeys() {
 	if len(a.budgets) > 0 {
 		a.keys = append(a.keys, s.keySeq)
 	}
-	a.keys = append(a.keys, s.keyLeases, s.keyIdle)
+	a.keys = append(a.keys, s.keyDue)
 	for i := range a.budgets {
 		a.keys = append(a.keys, a.budgets[i].slices)
 	}

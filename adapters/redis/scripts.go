@@ -22,13 +22,22 @@ var (
 	leaseLua string
 	//go:embed scripts/sweep.lua
 	sweepLua string
+	//go:embed scripts/gate.lua
+	gateLua string
+	//go:embed scripts/money.lua
+	moneyLua string
 
-	reserveScript = redis.NewScript(commonLua + reserveLua)
-	settleScript  = redis.NewScript(commonLua + settleLua)
+	reserveScript = withCommon(reserveLua)
+	settleScript  = withCommon(settleLua)
 	helloScript   = redis.NewScript(helloLua)
 	leaseScript   = redis.NewScript(leaseLua)
 	sweepScript   = redis.NewScript(sweepLua)
 )
+
+// withCommon returns a script with what the scripts share. See common.lua.
+func withCommon(text string) *redis.Script {
+	return redis.NewScript(commonLua + strings.NewReplacer("--include gate.lua", gateLua, "--include money.lua", moneyLua).Replace(text))
+}
 
 // What a script replies first.
 const (

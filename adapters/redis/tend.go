@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -63,31 +62,7 @@ func (s *Store) tendOnce(ctx context.Context) {
 	sent = time.Now()
 	if err := s.renew(ctx); err != nil {
 		s.failed(ctx, sent, err)
-		return
 	}
-	sent = time.Now()
-	if err := s.sweep(ctx); err != nil {
-		s.failed(ctx, sent, err)
-	}
-}
-
-// sweep forgets the limits, budgets and processes that are no longer needed.
-func (s *Store) sweep(ctx context.Context) error {
-	const most, rounds = 500, 20
-	for range rounds {
-		due := &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(s.now().UnixMicro(), 10), Count: most}
-		keys, err := s.client.ZRangeByScore(ctx, s.keyIdle, due).Result()
-		if err != nil || len(keys) == 0 {
-			return err
-		}
-		if err := sweepScript.Run(ctx, s.client, append([]string{s.keyIdle}, keys...)).Err(); err != nil && err != redis.Nil {
-			return err
-		}
-		if len(keys) < most {
-			return nil
-		}
-	}
-	return nil
 }
 
 // areClosed reports whether budgets are closed, as far as is known.
@@ -108,32 +83,51 @@ func (s *Store) renew(ctx context.Context) error {
 		}
 	}
 	s.mu.Unlock()
-	const most = 1000
-	var ended []string
-	for first := true; first || len(held) > 1; first = false {
+	const most, page = 1000, 500
+	for {
 		n := min(len(held), most)
-		list, err := leaseScript.Run(ctx, s.client, []string{s.keyLeases, s.keySeq, s.keyIdle}, held[:n]...).StringSlice()
+		due, err := leaseScript.Run(ctx, s.client, []string{s.keyDue, s.keySeq}, held[:n]...).StringSlice()
 		if err != nil {
 			return err
 		}
-		ended, held = list, append(held[:1:1], held[n:]...)
-	}
-	for _, record := range ended {
-		if err := s.inherit(ctx, record); err != nil {
+		if held = append(held[:1:1], held[n:]...); len(held) > 1 {
+			continue // nothing has ended before all leases are renewed
+		}
+		ended, err := s.settleDue(ctx, due)
+		if err != nil || ended || len(due) < page {
 			return err
 		}
 	}
-	return nil
+}
+
+// settleDue ends the attempts whose lease has ended, and forgets what is no longer needed. It reports whether there were such
+// attempts.
+func (s *Store) settleDue(ctx context.Context, due []string) (ended bool, err error) {
+	idle := []string{s.keyDue}
+	for _, key := range due {
+		if !strings.HasPrefix(key, s.prefix+keyRecord) {
+			idle = append(idle, key)
+			continue
+		}
+		ended = true
+		if err := s.inherit(ctx, key); err != nil {
+			return ended, err
+		}
+	}
+	if len(idle) == 1 {
+		return ended, nil
+	}
+	if err := sweepScript.Run(ctx, s.client, idle).Err(); err != nil && !errors.Is(err, redis.Nil) {
+		return ended, err
+	}
+	return ended, nil
 }
 
 // inherit ends an attempt whose lease has ended. Several processes may do so at once, and it ends once.
 func (s *Store) inherit(ctx context.Context, record string) error {
-	if !strings.HasPrefix(record, s.prefix+keyRecord) {
-		return nil
-	}
 	text, err := s.client.Get(ctx, record).Result()
 	if errors.Is(err, redis.Nil) {
-		return s.client.ZRem(ctx, s.keyLeases, record).Err()
+		return s.client.ZRem(ctx, s.keyDue, record).Err()
 	}
 	if err != nil {
 		return err

@@ -2,7 +2,7 @@
 -- ARGV[1] 'begin', version, token, how long the caller may take (µs): replies {0, now, state} if budgets are open, {3, now, state} if
 -- the keys are of another version, {8, now} if another process is at it, and else {9, now}.
 -- ARGV[1] 'end', version, token: opens budgets. Replies {9, now}, or {8, now} if the caller took too long.
--- ARGV[1] 'budget', version, token, array: KEYS[2], [3] and [4] are a budget, its slices and the idle keys. The array has kind, 4 numbers of its
+-- ARGV[1] 'budget', version, token, array: KEYS[2], [3] and [4] are a budget, its slices and what is due. The array has kind, 4 numbers of its
 -- window, and then windows or slices, each with what was spent in it and the part that may not have been charged.
 -- ARGV[1] 'records', version, token, array: KEYS from [2] on are records of attempts, and the array has for each: when it was
 -- admitted, what it cost, the part that may not have been charged, and the record's life (ms).
@@ -26,8 +26,10 @@ if what == 'end' then
   call('SET', KEYS[1], version .. ' ok ' .. token)
   return pack(9, now)
 end
-local a = {cmsgpack.unpack(ARGV[4] or '')}
+local a = {read(ARGV[4] or '')}
 if what == 'budget' then
+  local stored, account
+  --include money.lua
   local win, _, _, _, ends = account(KEYS[2], KEYS[3], nil, a, 1, now)
   if not win then return pack(4, now) end
   call('DEL', KEYS[3]) -- the step may be made again
@@ -44,7 +46,7 @@ if what == 'budget' then
     end
   end
   call('SET', KEYS[2], stored(win, spent, exposed, 0, ends))
-  watch(KEYS[4], KEYS[2], now)
+  call('ZADD', KEYS[4], now + soon, KEYS[2])
   return pack(9, now)
 end
 local open = version .. ' ok ' .. token
@@ -53,7 +55,7 @@ for i = 2, #KEYS do
   local old = call('GET', KEYS[i])
   local status, at, go, keep = 2, a[p], 0, ''
   if old then
-    local s, t, g, k = cmsgpack.unpack(old)
+    local s, t, g, k = read(old)
     if s == 1 then status, at, go, keep = s, t, g, k end
   end
   call('SET', KEYS[i], pack(status, at, go, keep, 0, a[p + 1], a[p + 2], open), 'PX', a[p + 3])
