@@ -55,7 +55,7 @@ type Store struct {
 
 	prefix, keyState, keyDue, keySeq, keyProbe string
 
-	slots  chan struct{} // one for each script under way: more would only wait for a connection
+	rounds rounds
 	counts counts
 	calls  atomic.Int64 // that had no name
 	offset atomic.Int64 // Redis's clock less this process's, in microseconds
@@ -88,7 +88,8 @@ func New(client redis.UniversalClient, c Config) (*Store, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, config: c, log: c.Logger, id: rand.Text()[:16], live: make(map[*permit]struct{}), slots: make(chan struct{}, connections(client))}
+	s := &Store{client: client, config: c, log: c.Logger, id: rand.Text()[:16], live: make(map[*permit]struct{})}
+	s.rounds.free = min(maxRounds, connections(client))
 	s.prefix, _ = prefix(c.Group)
 	s.keyState, s.keyDue, s.keySeq, s.keyProbe = s.prefix+keyState, s.prefix+keyDue, s.prefix+keySeq+s.id, s.prefix+keyProbe
 	s.outbox.init()
@@ -185,25 +186,27 @@ func (s *Store) now() time.Time {
 // run runs a script that takes: it makes the argument with what is known of the group's state, and again if that has changed. It
 // fails with errDown if Redis counts as down when it is its turn.
 func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, budgets bool, arg func(want string, acked, seq int64, now time.Time) []byte) (reply, error) {
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return reply{}, context.Cause(ctx)
-	}
-	defer func() { <-s.slots }()
-	if s.health.isDown() {
-		return reply{}, errDown
-	}
 	for tries := 0; ; tries++ {
 		want, acked, seq := s.known(budgets)
-		before := time.Now()
-		r, err := s.runScript(ctx, script, keys, arg(want, acked, seq, s.now()))
+		arg := arg(want, acked, seq, s.now())
+		cmd := evalSha(ctx, script, keys, arg)
+		sent, err := s.process(ctx, cmd)
+		if isNoScript(err) {
+			if err = script.Load(ctx, s.client).Err(); err == nil {
+				cmd = evalSha(ctx, script, keys, arg)
+				sent, err = s.process(ctx, cmd)
+			}
+		}
+		if err == errDown {
+			return reply{}, err
+		}
+		r, err := replyOf(cmd.Val(), err)
 		if err != nil {
-			s.failed(ctx, before, err)
+			s.failed(ctx, sent, err)
 			return r, err
 		}
 		s.worked()
-		again, err := s.learn(&r, before, want, seq)
+		again, err := s.learn(&r, sent, want, seq)
 		if err != nil || !again || tries == 3 {
 			return r, err
 		}
