@@ -54,6 +54,8 @@ type Store struct {
 	id     string // of this process, for its keys
 
 	prefix, keyState, keyDue, keySeq, keyProbe string
+	limitPrefix, budgetPrefix, slicesPrefix    string
+	argState, argDue, argSeq                   any // keys, as arguments of a command
 
 	rounds rounds
 	counts counts
@@ -92,6 +94,8 @@ func New(client redis.UniversalClient, c Config) (*Store, error) {
 	s.rounds.free = min(maxRounds, connections(client))
 	s.prefix, _ = prefix(c.Group)
 	s.keyState, s.keyDue, s.keySeq, s.keyProbe = s.prefix+keyState, s.prefix+keyDue, s.prefix+keySeq+s.id, s.prefix+keyProbe
+	s.limitPrefix, s.budgetPrefix, s.slicesPrefix = s.prefix+keyLimit, s.prefix+keyBudget, s.prefix+keySlices
+	s.argState, s.argDue, s.argSeq = s.keyState, s.keyDue, s.keySeq
 	s.outbox.init()
 	s.health.init()
 	ctx, stop := context.WithCancel(context.Background())
@@ -185,14 +189,14 @@ func (s *Store) now() time.Time {
 
 // run runs a script that takes: it makes the argument with what is known of the group's state, and again if that has changed. It
 // fails with errDown if Redis counts as down when it is its turn.
-func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, budgets bool, arg func(want string, acked, seq int64, now time.Time) []byte) (reply, error) {
+func (s *Store) run(ctx context.Context, script *script, keys []any, budgets bool, arg func(want string, acked, seq int64, now time.Time) []byte) (reply, error) {
 	for tries := 0; ; tries++ {
 		want, acked, seq := s.known(budgets)
 		arg := arg(want, acked, seq, s.now())
 		cmd := evalSha(ctx, script, keys, arg)
 		sent, err := s.process(ctx, cmd)
 		if isNoScript(err) {
-			if err = script.Load(ctx, s.client).Err(); err == nil {
+			if err = script.load(ctx, s.client); err == nil {
 				cmd = evalSha(ctx, script, keys, arg)
 				sent, err = s.process(ctx, cmd)
 			}

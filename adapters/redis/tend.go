@@ -142,7 +142,7 @@ func (s *Store) inherit(ctx context.Context, record string) error {
 
 // estateOf returns the fourth value of a record: see reserve.lua.
 func estateOf(record string) (string, bool) {
-	b := []byte(record)
+	b := record
 	for range 3 {
 		n := size(b)
 		if n == 0 || n > len(b) {
@@ -154,7 +154,7 @@ func estateOf(record string) (string, bool) {
 	if start == 0 || start+n > len(b) {
 		return "", false
 	}
-	return string(b[start : start+n]), true
+	return b[start : start+n], true
 }
 
 // recover finds out whether Redis is back, and if so tells it what was admitted meanwhile, before it is asked again.
