@@ -10,8 +10,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// amounts are what an attempt takes from rates, by their place in the state of a limit. The first three are not used.
-type amounts [7]int64
+// amounts are what an attempt takes from rates, by their place in the state of a limit. The first four are not used.
+type amounts [8]int64
 
 func amountsOf(requests int, t limit.Tokens) amounts {
 	in, out := max(t.Input, 0), max(t.Output, 0)
@@ -19,7 +19,7 @@ func amountsOf(requests int, t limit.Tokens) amounts {
 	if all < 0 {
 		all = math.MaxInt64
 	}
-	return amounts{0, 0, 0, int64(requests), all, in, out}
+	return amounts{0, 0, 0, 0, int64(requests), all, in, out}
 }
 
 // A limitAsk is a limit of which an attempt asks, and a budgetAsk a budget.
