@@ -72,10 +72,11 @@ func (a *attempt) begin() {
 	c := a.c
 	elapsed := c.elapsed()
 	now := c.start.Add(elapsed)
-	if c.tiers {
-		c.tierInTime(c.left(elapsed)) // a limiter may have taken the time that flex needs
-	} else {
+	switch {
+	case !c.tiers:
 		c.step.Tier = c.wire.Tier
+	case c.reserved == nil: // or it was looked at after the wait, and what is held is for this tier
+		c.tierInTime(c.left(elapsed))
 	}
 	c.attempts++
 	if c.attempts == 1 && c.sdkRetry == 0 && c.repeat.known {

@@ -33,16 +33,16 @@ func Budget(p policy.Policy) transport.Middleware {
 	r.warn(e)
 	rules := r.Load()
 	p.Budgets = nil // all chains of the link share them
-	return alone(member{link: &budgetLink{limiter: rules.limiter, spender: rules.spender, needs: rules.needs}, rank: budgetRank,
-		enforces: policy.BudgetPart, policy: p, needs: rules.needs})
+	return alone(
+		member{link: &budgetLink{spender: rules.spender}, rank: budgetRank, enforces: policy.BudgetPart, policy: p},
+		member{link: &limitLink{limiter: rules.limiter, needs: rules.needs, alone: true}, rank: fundRank, needs: rules.needs})
 }
 
-// A budgetLink refuses what exceeds MaxCost. In a Stack, the limit link asks for the budgets together with the limits.
+// A budgetLink refuses what exceeds MaxCost. For budgets, a limitLink asks: in a Stack together with the limits, and else as the
+// last one.
 type budgetLink struct {
 	noLink
-	limiter limit.Limiter // of budgets; nil: there are none
-	spender limit.Spender // the same
-	needs   limit.Needs
+	spender limit.Spender // of budgets that the link alone has; nil: there are none
 }
 
 func (l *budgetLink) begin(c *call) error {
@@ -71,16 +71,8 @@ func (l *budgetLink) begin(c *call) error {
 	return nil
 }
 
-// before refuses an attempt on a tier that is not in the call's plan, and that its limit does not cover. Then it asks for the
-// link's own budgets.
-func (l *budgetLink) before(c *call) error {
-	if err := coverTier(c); err != nil || l.limiter == nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
-		return err
-	}
-	return c.reserve(l.limiter, l.needs)
-}
-
-func coverTier(c *call) error {
+// before refuses an attempt on a tier that is not in the call's plan, and that its limit does not cover.
+func (*budgetLink) before(c *call) error {
 	limit, limited := limitOf(c)
 	tier := c.step.Tier
 	if !c.tiers {

@@ -41,6 +41,7 @@ type engine struct {
 	warned   sync.Once // about the timeout of an http.Client
 	stalled  func(limit.State)
 
+	reloads   bool        // budgets count what a store has of their windows
 	limiter   LimiterFunc // nil: limits and budgets are those of this process alone
 	limitSalt string      // of the fingerprints of keys that a limiter gets
 	counts    tokens.Estimator
@@ -172,12 +173,13 @@ func (r *ruling) limit(now *rules, e *engine) error {
 		}
 		now.limiter = l
 	case e.limiter != nil:
-	case r.local != nil:
-		if err := r.local.Update(limits, budgets); err != nil {
+	case r.local != nil || len(limits)+len(budgets) > 0:
+		if r.local == nil {
+			r.local = limit.NewLocal(nil, nil)
+		}
+		if err := r.local.Update(limits, budgets, e.reloads); err != nil {
 			return err
 		}
-	case len(limits)+len(budgets) > 0:
-		r.local = limit.NewLocal(limits, budgets)
 	}
 	if now.limiter == nil && r.local != nil && len(limits)+len(budgets) > 0 {
 		now.limiter = r.local

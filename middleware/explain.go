@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/limit"
@@ -64,12 +65,16 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	if facts.Kind != wire.Billable {
 		e.Skipped = "it is sent as it is, and observed"
 		c.request, c.input.body = req, &c.body
+		c.start, c.headers = time.Now(), c.body.Inspect(req.Header)
 		c.settings = c.rules.resolver.Resolve(c.options, c.subject())
 		if err := new(budgetLink).begin(c); err != nil {
 			e.Refused = err.Error()
 		}
 		if unasked := c.settings.Unasked; unasked != "" && c.options.AsksForTier() {
 			e.NotDone = append(e.NotDone, unasked)
+		}
+		if c.costs() {
+			e.explainLimits(c)
 		}
 		return e, nil
 	}
@@ -117,8 +122,24 @@ func (e *Explanation) explain(c *call) {
 	settings, list := c.rules.resolver.Explain(c.options, subject)
 	c.settings = &settings
 	e.Model, e.Stream, e.Skipped, e.Plan, e.Settings = c.wire.Model, c.wire.Stream, c.body.Skipped(), settings.Plan, list
+	if worst, err := c.account(c.start).worst(settings.Plan); err == nil && c.wire.Fees == wire.NoTools {
+		e.Worst = &worst
+	}
+	e.explainTier(c)
+	e.explainLimits(c)
+	e.Cache = c.explainCache()
+	for _, setting := range e.Settings {
+		if setting.Unused != "" {
+			e.NotDone = append(e.NotDone, fmt.Sprintf("%s %s: %s", setting.Name, setting.Value, setting.Unused))
+		}
+	}
+}
+
+// explainLimits says which limits and budgets the call matches, and whether a budget would refuse it.
+func (e *Explanation) explainLimits(c *call) {
+	subject := c.subject()
 	for _, l := range c.rules.resolver.Limits() {
-		if l.Selects(&subject, settings.Plan.First(), c.options.Tags()) {
+		if l.Selects(&subject, c.settings.Plan.First(), c.options.Tags()) {
 			e.Limits = append(e.Limits, describe(c.stateOf(l, &subject)))
 		}
 	}
@@ -127,15 +148,22 @@ func (e *Explanation) explain(c *call) {
 			e.Budgets = append(e.Budgets, c.describeBudget(&b, &subject))
 		}
 	}
-	if worst, err := c.account(c.start).worst(settings.Plan); err == nil && c.wire.Fees == wire.NoTools {
-		e.Worst = &worst
+	l, ok := c.rules.limiter.(interface {
+		Refuses(*limit.Request) *budget.Error
+	})
+	if !ok || e.Refused != "" {
+		return
 	}
-	e.explainTier(c)
-	e.Cache = c.explainCache()
-	for _, setting := range e.Settings {
-		if setting.Unused != "" {
-			e.NotDone = append(e.NotDone, fmt.Sprintf("%s %s: %s", setting.Name, setting.Value, setting.Unused))
-		}
+	c.reserved = new(reservation)
+	c.prepare(limit.Needs{Cost: true})
+	switch err := l.Refuses(&c.reserved.request); {
+	case err == nil:
+	case err.OnlyCheapest && c.onlyCheapest(err):
+		e.NotDone = append(e.NotDone, c.skipped)
+	default:
+		refusal := budgetError(c, err)
+		refusal.Provider, refusal.Model = c.wire.Provider, c.wire.Model
+		e.Refused = refusal.Error()
 	}
 }
 

@@ -43,7 +43,7 @@ func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
 				permit.Release(limit.Count{})
 			}
 		case err == nil:
-			c.holdPermit(l, permit)
+			c.holdPermit(l, needs, permit)
 			return nil
 		case !errors.As(err, &e) || !e.OnlyCheapest || !c.onlyCheapest(e):
 			return c.refuse(admissionError(ctx, err))
@@ -62,8 +62,11 @@ func (c *call) changedByWait(needs limit.Needs, start time.Time) bool {
 	if c.tiers {
 		c.tierInTime(c.left(now.Sub(c.start)))
 	}
-	if tier != c.step.Tier || !needs.Cost || !held.Known {
-		return tier != c.step.Tier
+	switch {
+	case tier != c.step.Tier:
+		return needs.Cost || needs.Tier
+	case !needs.Cost || !held.Known:
+		return false
 	}
 	most, _ := c.most(c.tierAsked())
 	return !most.Known || most.Pico > held.Pico
@@ -132,8 +135,8 @@ func (c *call) keyName() string {
 func (c *call) most(tier policy.Tier) (ledger.Amount, string) {
 	switch {
 	case c.wire.Kind == wire.Submission && c.options.AllowsDeferredCost():
-		if c.attempts == 0 {
-			c.skipped = both(c.skipped, "budgets: what it submits is charged for later, and has no bound")
+		if why := "budgets: what it submits is charged for later, and has no bound"; !strings.Contains(c.skipped, why) {
+			c.skipped = both(c.skipped, why)
 		}
 		return ledger.Known(0), ""
 	case c.wire.Kind == wire.Submission:
@@ -181,7 +184,7 @@ func (c *call) onlyCheapest(e *budget.Error) bool {
 }
 
 // holdPermit has a permit given back at the attempt's end, with what the attempt counts for.
-func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
+func (c *call) holdPermit(l limit.Limiter, needs limit.Needs, permit limit.Permit) {
 	if permit == nil {
 		return
 	}
@@ -191,7 +194,7 @@ func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
 	}
 	asked := r.request.Tokens
 	c.atEnd = append(c.atEnd, guarded(func(row *ledger.Row) {
-		if row != nil && r.counted {
+		if row != nil && r.counted && needs.Tokens {
 			c.engine.learned.Learn(&c.wire, r.tokens, row)
 		}
 		permit.Release(tokens.Counted(&c.wire, c.wire.Metering, asked, row))

@@ -57,7 +57,7 @@ func New(options ...Option) (*Stack, error) {
 	}
 	e := newEngine()
 	e.router, e.book, e.log = router, c.book, c.log
-	e.limiter, e.limitSalt = c.limiter, cmp.Or(c.limitSalt, e.limitSalt)
+	e.reloads, e.limiter, e.limitSalt = true, c.limiter, cmp.Or(c.limitSalt, e.limitSalt)
 	if c.counts != nil {
 		e.counts = c.counts
 	}
@@ -186,9 +186,18 @@ func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Re
 }
 
 // SetPolicy puts another policy in force, for calls that begin from now on. An invalid policy is a [*policy.FieldError], and
-// changes nothing. Limits and budgets that stay as they are keep their state. A limit that is
-// new starts from zero, and a budget that is new counts what the store has of its window: attempts that are under way do not
-// count against either. An error that the store returns is returned when the policy is in force already.
+// changes nothing.
+//
+// What is used up stays used up. A limit of which only figures change keeps what was taken from it, and who holds its permits. A
+// budget of the same name keeps what was spent and is held; its match, its cap and its percents may change. Its Window, Every,
+// Zone and Per cannot: that is an error, and the former policy stays in force.
+//
+// A limit with another name, match, tier, zone, Per or Learn begins anew, and does not count the attempts that are under way. A
+// budget of a new name counts what the store has of its window. Until that is read, its calls wait, as for money that others
+// hold. If the store returns an error, SetPolicy returns it; the policy is in force already, and refuses the calls of its new
+// budgets.
+//
+// With [WithLimiter], all of this is up to the limiter.
 func (s *Stack) SetPolicy(p policy.Policy) error {
 	if !s.ready() {
 		return errNotReady()

@@ -67,11 +67,11 @@ func (b *Budget) validate(prefix string) error {
 	if err := checkName(prefix+"Name", b.Name); err != nil {
 		return err
 	}
-	if err := checkPer(prefix+"Per", b.Per); err != nil {
-		return err
+	if slices.Contains(b.Per, keyDimension) {
+		return &FieldError{prefix + "Per", quote(keyDimension), "rows do not say which key an attempt had, so that what was spent cannot be read from a ledger; use a tag"}
 	}
-	if slices.Contains(b.Per, "key") {
-		return &FieldError{prefix + "Per", quote("key"), "rows do not say which key an attempt had, so that what was spent cannot be read from a ledger; use a tag"}
+	if err := checkPer(prefix+"Per", b.Per, rowDimensions); err != nil {
+		return err
 	}
 	if err := b.checkWindow(prefix); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (b *Budget) validate(prefix string) error {
 	case b.Cap < 0:
 		return &FieldError{prefix + "Cap", b.Cap, "it must not be negative"}
 	case b.Cap == 0:
-		return &FieldError{prefix + "Cap", b.Cap, "a budget needs a Cap; for no spending at all, do not send the calls"}
+		return &FieldError{prefix + "Cap", b.Cap, "a budget needs a Cap above 0; for no spending at all, do not send the calls"}
 	case b.Cap > maxCap:
 		return &FieldError{prefix + "Cap", b.Cap, fmt.Sprintf("it is more than %v US dollars, the most that a budget can have", maxCap)}
 	}

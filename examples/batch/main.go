@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -51,7 +52,9 @@ func start(ctx context.Context, args []string, stdout, stderr io.Writer, signals
 	b := &batch{set: &set, base: base, progress: newProgress(stderr)}
 	code, err := b.start(ctx, stdout, signals)
 	if err != nil {
-		b.progress.say("%v", err)
+		for text := range strings.Lines(err.Error()) { // of errors.Join
+			b.progress.say("%s", strings.TrimSuffix(text, "\n"))
+		}
 	}
 	return code
 }

@@ -15,13 +15,13 @@ type Ask struct {
 	Cheapest bool
 }
 
-// A Verdict is what budgets say to an attempt.
+// A Verdict is what the budgets of an attempt decide.
 type Verdict uint8
 
 const (
 	Admits  Verdict = iota // all of them
 	Waits                  // what others hold is in the way of one, and no budget refuses
-	Refuses                // one does, and would if others gave back all that they hold
+	Refuses                // one refuses, and would also if others gave back all that they hold
 )
 
 // Check says whether the accounts admit an attempt. It takes nothing. An attempt that costs nothing is always admitted.
@@ -36,7 +36,7 @@ func (a *Accounts) Check(now time.Time, refs []Ref, ask *Ask) Verdict {
 }
 
 // Frees returns when an attempt that waits will be admitted even if others go on to hold what they do, because enough of what
-// was spent has left the windows; zero if that is not known. Whoever waits checks again then, and each time when a Hold was
+// was spent has left the windows; zero if that is not known. A waiter checks again then, and each time a Hold is
 // settled.
 func (a *Accounts) Frees(now time.Time, refs []Ref, ask *Ask) (frees time.Time) {
 	at := nanos(now)
@@ -91,6 +91,8 @@ func (b *book) obstacle(s *sum, ask *Ask) obstacle {
 	switch percent := b.budget.CheapestPercent; {
 	case !ask.Most.Known, most < 0:
 		return bound
+	case b.awaits:
+		return held
 	case percent > 0 && !ask.Cheapest && s.spent >= b.budget.Share(percent):
 		return tier
 	case !fits(s.spent, 0, most, c):

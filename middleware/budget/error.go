@@ -31,6 +31,9 @@ type Error struct {
 	// NoBound says why it is not known what the attempt can cost; "" if it is.
 	NoBound string
 
+	// Unread says that it is not known yet what was spent in the window before: see [Accounts.Update].
+	Unread bool
+
 	Err error // why the wait for what others hold ended; nil if there was none
 }
 
@@ -53,6 +56,9 @@ func (e *Error) Detail() string {
 	switch {
 	case e.NoBound != "":
 		fmt.Fprintf(&b, ": it is not known what it can cost at most: %s", e.NoBound)
+		return b.String()
+	case e.Unread:
+		b.WriteString(": what was spent in its window is not read yet, or could not be read")
 		return b.String()
 	case e.Most > e.Cap && !e.OnlyCheapest:
 		fmt.Fprintf(&b, ": it can cost $%s, and the cap is $%s %s", e.Most, e.Cap, e.Window)
@@ -82,8 +88,10 @@ func (e *Error) Hint() string {
 	switch {
 	case e.NoBound != "":
 		return "change the request so that its cost has a bound, or leave it out of the budget's match"
+	case e.Unread:
+		return "see the error of SetPolicy, and set the policy again"
 	case e.Most > e.Cap && !e.OnlyCheapest:
-		return "lower what it can cost, such as its max_tokens, or raise the cap"
+		return "lower what it can cost, such as its max_completion_tokens or max_tokens, or raise the cap"
 	case e.OnlyCheapest:
 		return "ask for the cheapest tier, or raise the cap, or the share of it from which only that tier is asked for"
 	case e.heldByOthers():
@@ -115,8 +123,12 @@ func WindowText(b *policy.Budget) string {
 	return s
 }
 
-// short prints a duration as people write it: 24h, and not 24h0m0s.
+// short prints a duration as people write it: 7 days, 24h and not 24h0m0s.
 func short(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d > day && d%day == 0 {
+		return fmt.Sprintf("%d days", d/day)
+	}
 	s := d.String()
 	if t, ok := strings.CutSuffix(s, "m0s"); ok {
 		s = t + "m"

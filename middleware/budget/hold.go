@@ -13,13 +13,14 @@ type Hold struct {
 	refs    []Ref
 	most    price.Pico
 	at      int64
-	version int // of the Accounts
+	version int   // of the Accounts
+	clock   int64 // of the Accounts
 }
 
 // Hold holds what an attempt can cost in all the accounts, after Check has admitted it: under the same lock, at the same now,
 // and with the same refs, which the Hold keeps. Each Hold must be settled.
 func (a *Accounts) Hold(now time.Time, refs []Ref, most price.Pico) Hold {
-	h := Hold{refs: refs, most: max(0, most), at: nanos(now), version: a.version}
+	h := Hold{refs: refs, most: max(0, most), at: nanos(now), version: a.version, clock: a.clock}
 	for _, r := range refs {
 		in := r.book.open(r.key, h.at)
 		in.held = plus(in.held, h.most)
@@ -44,14 +45,19 @@ func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
 	if row == nil {
 		return
 	}
+	e := &entry{row, amountsOf(row, was.most), true, was.most}
+	var fresh []Ref
 	if was.version != a.version {
-		was.refs = a.matchNew(was.refs, row)
+		fresh = a.matchNew(was.refs, row)
 	}
-	n := amountsOf(row, was.most)
-	if places, known := a.replace(at, row, n); known { // a history has its open row, of budgets that are new
-		was.refs = without(was.refs, places)
+	if places, known := a.replace(at, e); known { // a history has its open row, of budgets that are new
+		was.refs, fresh = without(was.refs, places), without(fresh, places)
 	}
-	a.count(at, was.refs, max(was.at, timeOf(row, at)), row, n)
+	counts := max(shifted(was.at, a.clock-was.clock), timeOf(row, at))
+	a.count(at, was.refs, counts, e)
+	unheld := *e
+	unheld.holds = false
+	a.count(at, fresh, counts, &unheld)
 }
 
 // without returns the accounts that are in none of the places.
@@ -61,13 +67,12 @@ func without(refs []Ref, places []place) []Ref {
 	})
 }
 
-// matchNew returns refs with the accounts that a row also belongs to, of budgets that have come since.
-func (a *Accounts) matchNew(refs []Ref, row *ledger.Row) []Ref {
-	all := slices.Clone(refs)
+// matchNew returns the accounts beside refs that a row belongs to, of budgets that have come since.
+func (a *Accounts) matchNew(refs []Ref, row *ledger.Row) (fresh []Ref) {
 	for _, r := range a.matchRow(row) {
 		if !slices.ContainsFunc(refs, func(old Ref) bool { return old.book == r.book }) {
-			all = append(all, r)
+			fresh = append(fresh, r)
 		}
 	}
-	return all
+	return fresh
 }

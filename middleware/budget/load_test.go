@@ -77,7 +77,7 @@ func TestHistoryOfNewBudget(t *testing.T) {
 	a.Add(now, h)
 	known := exposed("3", "4", policy.Ambiguous, now)
 	a.Spend(now, known)
-	if err := a.Update([]policy.Budget{daily("10"), monthly()}); err != nil {
+	if err := a.Update([]policy.Budget{daily("10"), monthly()}, true); err != nil {
 		t.Fatal(err)
 	}
 	if h, _ = a.History(now); h == nil {
@@ -106,7 +106,7 @@ func TestHistoryOfAnAttemptUnderWay(t *testing.T) {
 			h, _ := a.History(start)
 			a.Add(start, h)
 			hold := a.Hold(start, refs(a, "acme"), usd("2"))
-			if err := a.Update([]policy.Budget{daily("10"), monthly()}); err != nil {
+			if err := a.Update([]policy.Budget{daily("10"), monthly()}, false); err != nil {
 				t.Fatal(err)
 			}
 			h, _ = a.History(start)

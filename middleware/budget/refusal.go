@@ -7,7 +7,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// Refusal returns why the accounts do not admit an attempt: that of them which is most in the way. err is why the wait for what
+// Refusal returns why the accounts do not admit an attempt. It names the account that is most in the way. err is why the wait for what
 // others hold ended; nil if there was none. Refusal returns nil if nothing is in the way.
 func (a *Accounts) Refusal(now time.Time, refs []Ref, ask *Ask, err error) *Error {
 	at := nanos(now)
@@ -44,6 +44,6 @@ func (r Ref) refusal(is sum, ask *Ask, err error) *Error {
 	b := &r.book.budget
 	return &Error{
 		Budget: b.Name, Key: policy.KeyText(b.Per, r.key), Window: WindowText(b), Cap: b.Cap,
-		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, Err: err,
+		Spent: is.spent, Held: is.held, Most: ask.Most.Pico, Err: err, Unread: r.book.awaits,
 	}
 }

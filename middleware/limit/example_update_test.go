@@ -14,7 +14,7 @@ func ExampleLocal_Update() {
 	if _, err := limiter.Wait(context.Background(), &limit.Request{}); err != nil {
 		panic(err)
 	}
-	if err := limiter.Update([]policy.Limit{{Name: "at once", Concurrency: 2}}, nil); err != nil {
+	if err := limiter.Update([]policy.Limit{{Name: "at once", Concurrency: 2}}, nil, false); err != nil {
 		panic(err)
 	}
 	if _, err := limiter.Wait(context.Background(), &limit.Request{}); err != nil {

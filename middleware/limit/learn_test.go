@@ -143,13 +143,13 @@ func TestLearnedSurvivesUpdate(t *testing.T) {
 	learns(t, policy.Limit{RequestsPerMinute: 600}, func(t *testing.T, l *limit.Local) {
 		p := sent(t, l, chatRequest(1, 1))
 		learn(t, p, limit.Answer{Quotas: []wire.Quota{perMinute(wire.QuotaRequests, 60, -1), perMinute(wire.QuotaTokens, 600, -1)}})
-		if err := l.Update([]policy.Limit{{RequestsPerMinute: 30, Learn: true}}, nil); err != nil {
+		if err := l.Update([]policy.Limit{{RequestsPerMinute: 30, Learn: true}}, nil, false); err != nil {
 			t.Fatal(err)
 		}
 		if v, tokens := level(l, "requests per minute"), level(l, "tokens per minute"); v.Limit != 30 || v.Learned || tokens.Limit != 600 {
 			t.Errorf("%+v, %+v", v, tokens)
 		}
-		if err := l.Update([]policy.Limit{{RequestsPerMinute: 300, Learn: true}}, nil); err != nil {
+		if err := l.Update([]policy.Limit{{RequestsPerMinute: 300, Learn: true}}, nil, false); err != nil {
 			t.Fatal(err)
 		}
 		if v := level(l, "requests per minute"); v.Limit != 60 || !v.Learned {
@@ -407,7 +407,7 @@ func TestLearnNeverAbove(t *testing.T) {
 						learn(t, old[random.IntN(len(old))], randomAnswer(random))
 					}
 				}
-				// The weather is fine again.
+				// From here on, answers state high limits.
 				for range 3 {
 					time.Sleep(25 * time.Hour)
 					r := chatRequest(10, 10)

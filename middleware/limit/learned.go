@@ -22,7 +22,7 @@ type learned struct {
 	days   [units]dayStated
 	pace   pace
 
-	// drained is what was taken from each flow because others use the provider's limit too, ever.
+	// drained is all that was ever taken from each flow because others use the provider's limit too.
 	drained [units]int64
 }
 

@@ -29,18 +29,20 @@ import (
 // A Limiter admits attempts. Its methods are called concurrently.
 type Limiter interface {
 	// Wait returns when every limit and budget that matches the request admits the attempt. It takes from all of them at
-	// once, or from none. Attempts of one class that wait for the same limits are admitted in the order in which they came,
-	// and interactive ones before those of batch, which are not starved by them. A large attempt is not starved by small ones.
-	// An attempt that takes more tokens than a limit's burst waits for a full burst, and those behind it until the rest is
-	// paid. A waiter takes nothing: one whose ctx ends does not hold up those behind it.
+	// once, or from none.
 	//
-	// Wait returns a nil Permit, at once, if nothing matches. It fails
+	// Attempts of one class that wait for the same limits are admitted in the order in which they came. Interactive attempts
+	// go before those of batch, but do not starve them. Small attempts do not starve a large one. An attempt that takes more
+	// tokens than a limit's burst waits for a full burst, and those behind it wait until the rest is paid. A waiter has taken
+	// nothing, so that one whose ctx ends does not hold up those behind it.
 	//
-	//   - with an [*Error], at once, if the attempt needs more than a limit ever allows, or if the rates alone would make it
-	//     wait until the request's deadline or beyond; and else when the deadline comes or ctx is done;
-	//   - with a [*budget.Error], at once, if a budget cannot pay for it even when all that others hold is given back; and
-	//     else, as long as others hold what it needs, when MaxWait has passed, the deadline comes or ctx is done;
-	//   - with another error if it is not known what is left, as when a shared store cannot be reached.
+	// Wait returns a nil Permit, at once, if nothing matches. Its errors are
+	//
+	//   - an [*Error]: at once, if the attempt needs more than a limit ever allows, or if the rates alone would make it wait
+	//     until the request's deadline or longer; otherwise when the deadline passes or ctx is done;
+	//   - a [*budget.Error]: at once, if a budget could not pay for the attempt even if others gave back all that they hold;
+	//     otherwise, while others hold what it needs, when MaxWait has passed, the deadline passes or ctx is done;
+	//   - another error, if it is not known what is left, for example because a shared store cannot be reached.
 	Wait(ctx context.Context, r *Request) (Permit, error)
 }
 
@@ -111,7 +113,7 @@ type Request struct {
 // Tokens are counts of tokens, as the provider's limits count them.
 type Tokens struct{ Input, Output int64 }
 
-// A Count is what an attempt counts for when it has ended.
+// A Count is what an attempt counts for when it has ended. The zero Count is that of an attempt that was never sent.
 type Count struct {
 	// Requests is 1, or 0 if the provider did not count the attempt.
 	Requests int
@@ -123,7 +125,7 @@ type Count struct {
 
 // An Answer is what an attempt's answer says about the provider's limits.
 type Answer struct {
-	At     time.Time
+	At     time.Time // when it came
 	Quotas []wire.Quota
 	// Limited says that the provider rejected the attempt for a rate limit, and RetryAfter how long it asks to wait; 0 if it
 	// does not say.

@@ -9,7 +9,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// Local is the [Limiter] of one process: of rates, days, permits and money. It must be made by [NewLocal].
+// Local is the [Limiter] of one process: of rates, days, permits and money. It must be made by [NewLocal]. Its methods are safe
+// for concurrent use.
 //
 // Waiters of one class that need the same buckets and budgets stand in one line. Only the head of a line takes anything, and
 // only when all its places admit it, so a waiter that leaves has taken nothing (x/time/rate does not give back all of a
@@ -28,17 +29,17 @@ import (
 //     answer states another, and for an hour at most. So nothing is ever admitted faster than the policy says.
 //   - If less remains at the provider than we have left, others use its limit too. What we have left is then lowered to what
 //     remains, less 1/50 of the limit. Both figures include our own attempts that are under way, as far as the provider had
-//     seen them. Because it is not known when it looked, what we have left is the lower one of two: when this attempt was
-//     admitted, and now. What was lowered in between for another answer is not lowered again. An answer that is more than a
-//     window late says nothing.
-//   - A rejection that says how long to wait admits nothing for so long. An answer that comes later but was on its way
-//     before does not undo that.
+//     seen them. Because it is not known when it looked, the lower one of two figures counts as what we have left: the one
+//     when the answer's attempt was admitted, and the one now. What was lowered in between for another answer is not lowered
+//     again. An answer that comes more than a window after its attempt was admitted is not used for this.
+//   - After a rejection that says how long to wait, nothing is admitted for that long. A later answer of an attempt that was
+//     already under way does not shorten it.
 //   - If nothing remains for the day, nothing is admitted until there is some again.
 //   - A rejection where no limit is stated lowers the rate of requests to 7/10 of the one that was achieved in the last
 //     minute, once for all attempts that were admitted until then, and not below 1/20 of the best until then. Every ten
 //     seconds with a success raise it by 1/20 of that best, until it is twice as much and is no limit any more.
 //
-// How long an answer takes counts for nothing.
+// The time that an answer takes has no effect.
 type Local struct {
 	mu       sync.Mutex
 	start    time.Time
@@ -46,7 +47,9 @@ type Local struct {
 	accounts *budget.Accounts
 	policies []policy.Budget // of the accounts
 	holders  list            // those that hold a permit of a limit on concurrency
+	clockSet time.Duration   // by how much the clock was set forwards since the start
 	arrived  uint64          // waiters so far; their order
+	admitted uint64          // of them
 	made     uint64          // buckets so far
 
 	lines  map[uint64]*line // by their hash
@@ -72,12 +75,6 @@ func NewLocal(limits []policy.Limit, budgets []policy.Budget) *Local {
 		q.groups = append(q.groups, newGroup(l))
 	}
 	return q
-}
-
-// now returns the time.
-func (q *Local) now() instant {
-	now := time.Now()
-	return instant{now, now.Sub(q.start)}
 }
 
 // Needs returns what the limiter needs to know of a request.

@@ -15,6 +15,7 @@ type Needs struct {
 	Tokens bool // Request.Tokens: the body is read for an estimate
 	Cost   bool // Request.Cost, NoBound and Cheapest
 	Key    bool // Request.Key
+	Tier   bool // Request.Tier, also where budgets do not need it: an attempt whose tier changes while it waits asks anew
 }
 
 // NeedsOf returns what limits and budgets need.
@@ -24,6 +25,7 @@ func NeedsOf(limits []policy.Limit, budgets []policy.Budget) Needs {
 		l := &limits[i]
 		n.Tokens = n.Tokens || l.Learn || l.TokensPerMinute > 0 || l.InputTokensPerMinute > 0 || l.OutputTokensPerMinute > 0 || l.TokensPerDay > 0
 		n.Key = n.Key || slices.Contains(l.Per, "key") || l.Learn && l.Per == nil
+		n.Tier = n.Tier || l.Tier != "" || slices.Contains(l.Per, "tier")
 	}
 	for i := range budgets {
 		n.Key = n.Key || slices.Contains(budgets[i].Per, "key")
@@ -36,10 +38,10 @@ func NeedsBy(l Limiter) Needs {
 	if n, ok := l.(interface{ Needs() Needs }); ok {
 		return n.Needs()
 	}
-	return Needs{Tokens: true, Cost: true, Key: true}
+	return Needs{Tokens: true, Cost: true, Key: true, Tier: true}
 }
 
 // With returns the needs of both.
 func (n Needs) With(other Needs) Needs {
-	return Needs{n.Tokens || other.Tokens, n.Cost || other.Cost, n.Key || other.Key}
+	return Needs{n.Tokens || other.Tokens, n.Cost || other.Cost, n.Key || other.Key, n.Tier || other.Tier}
 }

@@ -61,14 +61,14 @@ func (p *permit) Release(c Count) {
 	}
 	counts := amountsOf(c.Tokens)
 	counts[unitRequests] = int64(max(0, c.Requests))
-	changes := func(b *bucket) bool { return b.queue != nil || b.settles(&w.amounts, &counts) }
+	changes := func(b *bucket) bool { return b.queue != nil || b.settles(w.turn, &w.amounts, &counts) }
 	var now instant
-	if w.claim != nil || slices.ContainsFunc(w.buckets, changes) { // it takes as long as the rest to ask for the time
+	if w.claim != nil || slices.ContainsFunc(w.buckets, changes) { // time.Now takes as long as the rest
 		now = q.now()
 	}
 	for _, b := range w.buckets {
 		b.busy--
-		b.settle(now, w.since, &w.amounts, &counts)
+		b.settle(now, w.turn, &w.amounts, &counts)
 		if b.queue != nil {
 			q.touch(b.queue)
 		}

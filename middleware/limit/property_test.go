@@ -192,7 +192,7 @@ func (m *mob) update() {
 	if n := m.random.IntN(len(m.limits)); m.random.IntN(2) == 0 {
 		m.limits[n] = m.limit(n)
 	}
-	if err := m.limiter.Update(slices.Clone(m.limits), slices.Clone(m.budgets)); err != nil {
+	if err := m.limiter.Update(slices.Clone(m.limits), slices.Clone(m.budgets), false); err != nil {
 		m.Error(err)
 	}
 }

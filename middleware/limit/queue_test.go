@@ -3,6 +3,7 @@ package limit_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"slices"
 	"sync"
 	"testing"
@@ -48,17 +49,21 @@ func TestLimit32CancelledWaiters(t *testing.T) {
 	}
 }
 
-// A waiter that is cancelled at the moment at which a permit is given back either has the permit or has taken nothing: in a
-// million rounds, none is lost.
+const defaultRounds = 100_000
+
+var rounds = flag.Int("rounds", defaultRounds, "how often a waiter is cancelled while a permit is given back")
+
+// A waiter that is cancelled at the moment at which a permit is given back either has the permit or has taken nothing: however
+// often, none is lost. More rounds than the default are run with -rounds 1000000.
 func TestLimit33CancelAgainstRelease(t *testing.T) {
 	const pairs = 2
-	rounds := 1_000_000 / pairs
-	if raceEnabled || testing.Short() {
-		rounds = 20_000
+	n := *rounds
+	if n == defaultRounds && (raceEnabled || testing.Short()) {
+		n = 20_000
 	}
 	var all sync.WaitGroup
 	for range pairs {
-		all.Go(func() { cancelAgainstRelease(t, rounds) })
+		all.Go(func() { cancelAgainstRelease(t, n/pairs) })
 	}
 	all.Wait()
 }

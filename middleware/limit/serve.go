@@ -10,7 +10,7 @@ func (q *Local) changed(now instant, b *bucket) {
 	}
 }
 
-// serve admits every waiter that can go since something has changed.
+// serve admits every waiter that can go after what has changed.
 func (q *Local) serve(now instant) {
 	for len(q.dirty) > 0 {
 		last := len(q.dirty) - 1
@@ -50,7 +50,7 @@ func (q *Local) serveAt(now instant, p *queue) {
 	}
 }
 
-// take admits the waiter: it takes from all its places.
+// admit admits the waiter, which takes from all its places.
 func (q *Local) admit(now instant, w *waiter) {
 	for _, b := range w.buckets {
 		b.take(now, &w.amounts)
@@ -67,7 +67,8 @@ func (q *Local) admit(now instant, w *waiter) {
 			}
 		}
 	}
-	w.state, w.since, w.request, w.line = isAdmitted, now.elapsed, nil, nil
+	q.admitted++
+	w.state, w.since, w.turn, w.request, w.line = isAdmitted, now.elapsed, q.admitted, nil, nil
 	if w.holder != nil {
 		q.holders.push(w)
 	}

@@ -25,9 +25,9 @@ type State struct {
 type Level struct {
 	Unit  string // "requests per minute", "tokens per day"
 	Limit int64  // in force
-	Left  int64  // until a pause; below zero it is a debt, which those that come next wait off
-	Most  int64  // that Left can be: by the minute it is the burst
-	// Full is after how long Left is Most, if nothing more is taken.
+	Left  int64  // that can be taken at once; below zero it is a debt, and later attempts wait until it is paid
+	Most  int64  // the highest value of Left: of a limit per minute it is the burst
+	// Full is how long it takes until Left is Most, if nothing more is taken.
 	Full time.Duration
 	// Learned says that Limit is not the policy's, but what the provider's answers say.
 	Learned bool
@@ -39,7 +39,7 @@ type Holder struct {
 	Provider  string
 	Operation string
 	Model     string
-	For       time.Duration
+	For       time.Duration // how long it has held the permit
 }
 
 // String returns the holder for people to read: "openai chat of gpt-5 for 12m0s, call 01K".

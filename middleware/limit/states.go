@@ -40,7 +40,7 @@ func (q *Local) States() []State {
 	}
 	for w := q.holders.head; w != nil; w = w.next {
 		for _, b := range w.buckets {
-			if i, ok := of[b]; ok && len(states[i].Holders) < maxHolders {
+			if i, ok := of[b]; ok && b.rule.limit.Concurrency > 0 && len(states[i].Holders) < maxHolders {
 				states[i].Holders = append(states[i].Holders, w.holds(now))
 			}
 		}

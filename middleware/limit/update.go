@@ -13,11 +13,13 @@ import (
 // that differs in what it matches or in Per begins anew, without the attempts that are under way. Those that wait are matched
 // again, and those of them that need more than a limit now admits are refused.
 //
+// If history is set, [Local.Load] comes next: until then, budgets of a new name have attempts wait.
+//
 // It fails, and changes nothing, if a budget's window or Per changes while its name does not: see [budget.Accounts.Update].
-func (q *Local) Update(limits []policy.Limit, budgets []policy.Budget) error {
+func (q *Local) Update(limits []policy.Limit, budgets []policy.Budget, history bool) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if err := q.accounts.Update(budgets); err != nil {
+	if err := q.accounts.Update(budgets, history); err != nil {
 		return err
 	}
 	q.policies = slices.Clone(budgets)

@@ -170,7 +170,8 @@ func (q *Local) ahead(now instant, w *waiter, own *line) (longest time.Duration,
 	return longest, slowest
 }
 
-// giveUp takes a waiter out of its line, unless it was decided at the last moment.
+// giveUp takes a waiter out of its line and returns why. If the waiter has just been admitted, it returns nil; if it has just
+// been refused, the error of that.
 func (q *Local) giveUp(w *waiter, err error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -194,7 +195,7 @@ func (q *Local) gaveUp(now instant, w *waiter, err error) error {
 	return p.bucket.error(&Error{Err: err})
 }
 
-// hurry ends a wait for money whose time is over. If rates hold the waiter back, and no money, it goes on to wait.
+// hurry ends a wait for money whose time is over. A waiter that only rates hold back continues to wait.
 func (q *Local) hurry(w *waiter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -3,8 +3,8 @@ package tokens
 // This file reads text as runs of characters of one class: a word, a number, spaces, punctuation, a script. A run costs for its
 // beginning, by what comes before it, and for its length. The costs are in costs.go.
 //
-// The rules are those of a machine with a state for each situation that matters. What follows from each byte in each state is
-// in one table, so that a byte costs two loads and an addition, and a character may be split between pieces of a text.
+// The rules are a state machine. One table has the next state and the cost of each byte in each state. A byte takes two loads
+// and an addition, and a character may be split between pieces of a text.
 
 // A class is a class of bytes.
 type class = uint8
@@ -215,7 +215,7 @@ const (
 // latin reports whether the script's characters continue a word of Latin letters.
 func (s script) latin() bool { return s >= latinSupplement && s <= latinRare || s == combining }
 
-// scriptOf has the scripts of the first bytes that tell it; noScript for those after which the second byte does.
+// scriptOf has the script of each first byte that decides it, and noScript where the second byte decides it.
 var scriptOf = [classFollow]script{
 	classC2: symbolSupplement, classC3: latinSupplement, classC4: latinExtended, classCA: latinRare, classCC: combining,
 	classCE: greek, classD0: cyrillic, classD2: cyrillicRare, classD4: armenian, classD7: hebrew, classD8: arabic,
@@ -348,7 +348,7 @@ func (s state) nextLead(c class) step {
 	case inSpace, inScript, inWord:
 	case inCaps:
 		was = inWord
-	default: // which of the others does not matter much, and each would need states of its own
+	default: // the others differ little, and each would need states of its own
 		was = inPunct
 	}
 	return step{to: state{kind: inLead, c: c, was: was}}

@@ -1,6 +1,6 @@
 package tokens
 
-// A cost is an index of costs: what it is for that has a cost. After a name with a plus, there are several in a row.
+// A cost is an index of costs. Its name says what has the cost. Where the comment has a plus, there are several in a row.
 type cost uint16
 
 const (

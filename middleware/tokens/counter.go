@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// A counter is the [Counter] of [Heuristic]. It reads any bytes: where they are no JSON, it does not matter what it counts.
+// A counter is the [Counter] of [Heuristic]. It reads any bytes. If they are not JSON, its count
+// means nothing, but it does not fail.
 type counter struct {
 	table *table
 	size  int64 // bytes written

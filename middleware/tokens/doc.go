@@ -13,5 +13,6 @@
 //	count := tokens.Counted(&call, metering, asked, row) // what it counts for when it has ended
 //	learner.Learn(&call, estimate, row)
 //
-// Estimates are for limits on tokens. They are no bounds: limits on money use those of package middleware.
+// Estimates are for limits on tokens. They are not upper bounds: for budgets of money, package middleware computes the most that
+// a request can cost.
 package tokens

@@ -32,7 +32,7 @@ type Estimate struct {
 	// Media counts images, audio, video and documents, by rules of the provider and not by their bytes.
 	Media int64
 	// Held counts what is not in the body: the content of a context cache that the request names. Counters do not know it and
-	// leave it 0; whoever knows it sets it.
+	// leave it 0; the caller sets it.
 	Held int64
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// A Learner knows from answers how far estimates are off, how much of the input is read from caches, and how much output there
-// is, for each provider, operation and model. It remembers 1,024 of these, and forgets the one that was unused for longest.
+// A Learner knows from answers how far estimates are off, how much of the input is read from caches, and how many tokens of
+// output there are, for each provider, operation and model. It remembers 1,024 of these, and forgets the one that was unused for longest.
 //
 // The zero Learner knows nothing and is ready for use. It is safe for concurrent use.
 type Learner struct {
@@ -80,7 +80,7 @@ func (l *Learner) Asked(c *wire.Call, m wire.Metering, e Estimate, maxOutput int
 	return asked
 }
 
-// Learn takes an attempt's row into account: that of a complete answer whose usage was measured. Others teach nothing.
+// Learn takes an attempt's row into account: that of a complete answer whose usage was measured. Other rows change nothing.
 func (l *Learner) Learn(c *wire.Call, e Estimate, row *ledger.Row) {
 	if row == nil || row.Outcome != policy.Billed || row.UsageSource != ledger.Measured || len(c.Model) > maxModelName {
 		return

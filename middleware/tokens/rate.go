@@ -3,7 +3,7 @@ package tokens
 // A rate is how many tokens there are for each token of another count. The zero rate is one.
 //
 // It moves towards the rate of each answer: by half at first, then by less, and by a ninth in the end. An answer counts as at
-// most twice the rate, and at least half of it, so that an odd one changes little, and several of a kind lead to any rate.
+// most twice the rate, and at least half of it, so that a single outlier changes little. Repeated answers can lead to any rate.
 type rate struct {
 	off     int64 // the rate less one, in units of 1/unit
 	answers int64 // that it was learned from, up to maxWeight
@@ -39,7 +39,7 @@ func (r *rate) learn(tokens, others int64) {
 }
 
 // Rates are those of prompts of several sizes. What providers add to each request is most of a small prompt and little of a
-// large one, so that neither says much about the other.
+// large one, so the one says little about the other.
 type rates [4]rate
 
 // sizeOf returns which of the rates is that of a prompt: of less than 128 tokens, 1024, 8192, or more.

@@ -9,6 +9,6 @@
 //		})
 //	}
 //
-// An [Audit] is a model of limits and budgets for tests of one's own: it is told what a limiter admits and what is given back,
+// An [Audit] is a model of limits and budgets for tests of one's own: it gets what a limiter admits and what is given back,
 // and says where more was admitted than the limits and budgets allow.
 package limittest
