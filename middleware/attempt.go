@@ -490,7 +490,8 @@ func (a *attempt) close(err error) {
 		return
 	}
 	counted := a.remember()
-	storage := c.engine.stored.account(row, a.account(), answer.Stored)
+	storage, exposed := c.engine.stored.account(row, a.account(), answer.Stored)
+	c.storage, c.exposed = storage, exposed
 	if c.errand != nil {
 		c.errand.note(row, storage, answer.Stored)
 	}

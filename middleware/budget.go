@@ -21,9 +21,8 @@ import (
 // ([wire.Outline]), or one that lets the model use tools which cost by the use. So is one that submits work which is charged
 // for later, such as a batch, unless [policy.AllowDeferredCost] lets it through.
 //
-// Budget also refuses an attempt for which a budget of the policy has too little left: see [policy.Budget]. What is spent, and
-// the bounds of all attempts under way, never exceed the budget's cap together. An attempt waits while it is only these bounds
-// that are in the way.
+// Budget also refuses an attempt whose bound does not fit into the cap of a budget of the policy, beside what is spent and the
+// bounds of all other attempts under way: see [policy.Budget]. An attempt waits while only these bounds are in the way.
 func Budget(p policy.Policy) transport.Middleware {
 	r, e := new(ruling), newEngine()
 	own := policy.Policy{Budgets: p.Budgets}
@@ -47,7 +46,11 @@ type budgetLink struct {
 
 func (l *budgetLink) begin(c *call) error {
 	if l.spender != nil {
-		c.sinks = append(slices.Clip(c.sinks), func(row *ledger.Row) { c.engine.spend(l.spender, c.wire.Kind, row) })
+		c.sinks = append(slices.Clip(c.sinks), func(row *ledger.Row) {
+			if !c.counts(row, l.spender) {
+				c.engine.spend(l.spender, c.wire.Kind, row)
+			}
+		})
 	}
 	limit, limited := limitOf(c)
 	if !limited {

@@ -64,8 +64,12 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	}
 	if facts.Kind != wire.Billable {
 		e.Skipped = "it is sent as it is, and observed"
-		c.request, c.input.body = req, &c.body
-		c.start, c.headers = time.Now(), c.body.Inspect(req.Header)
+		c.request, c.input.body, c.start = req, &c.body, time.Now()
+		c.headers = c.body.Inspect(req.Header)
+		if err := c.explainHolding(); err != nil {
+			return e, fmt.Errorf("skinflint: explain: %w", err)
+		}
+		e.Model = c.wire.Model
 		c.settings = c.rules.resolver.Resolve(c.options, c.subject())
 		if err := new(budgetLink).begin(c); err != nil {
 			e.Refused = err.Error()

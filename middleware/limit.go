@@ -6,7 +6,6 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
-	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // Limit returns the link that holds each attempt back until all limits that match its call admit it: first come, first
@@ -46,7 +45,7 @@ func (l *limitLink) before(c *call) error {
 	if !l.alone {
 		limiter, needs = c.rules.limiter, c.rules.needs
 	}
-	if limiter == nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
+	if limiter == nil || !c.reserves(needs) {
 		return nil
 	}
 	return c.reserve(limiter, needs)

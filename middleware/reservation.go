@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"slices"
+
 	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
@@ -16,6 +18,15 @@ type reservation struct {
 	counter  tokens.Counter         // counts the body; nil: it is not counted, or was
 	counted  bool
 	tokens   tokens.Estimate
+	storage  []limit.Spender // whose permits count the storage of a context cache
+}
+
+// counts reports whether a row is of storage that budgets have already, or that a permit of the limiter counts.
+func (c *call) counts(row *ledger.Row, by limit.Spender) bool {
+	if row.Outcome != policy.Storage || row != c.storage {
+		return false
+	}
+	return c.exposed || c.reserved != nil && slices.Contains(c.reserved.storage, by)
 }
 
 // spend gives a limiter a row that is money for which no permit stands: of storage, or of the result of an earlier call.

@@ -21,6 +21,18 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
+// reserves reports whether the attempt asks anything of a limiter: it costs money, or has a context cache held for longer.
+func (c *call) reserves(needs limit.Needs) bool {
+	if c.wire.Operation != wire.UpdateCache {
+		return c.costs()
+	}
+	if !needs.Cost {
+		return false
+	}
+	most, _ := c.most(c.tierAsked())
+	return most != ledger.Known(0)
+}
+
 // reserve waits until a limiter admits the next attempt, and has the permit given back when that has ended.
 func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
 	if c.reserved == nil {
@@ -55,8 +67,11 @@ func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
 // left for that one, or can cost more than what is held for it, because a price has changed.
 func (c *call) changedByWait(needs limit.Needs, start time.Time) bool {
 	now := time.Now()
-	if now.Sub(start) < time.Millisecond {
+	switch {
+	case now.Sub(start) < time.Millisecond:
 		return false
+	case c.wire.Operation == wire.UpdateCache:
+		return now.Sub(start) > maxSkew // what is held covers less
 	}
 	held, tier := c.reserved.request.Cost, c.step.Tier
 	if c.tiers {
@@ -87,8 +102,9 @@ func (c *call) prepare(needs limit.Needs) {
 	if r.Attempt != c.attempts+1 {
 		c.reserved.learners = c.reserved.learners[:0]
 	}
+	subject, tags := c.asks(needs)
 	*r = limit.Request{
-		Subject: c.subject(), Tier: c.tierAsked(), Tags: c.options.Tags(), Class: c.settings.Class,
+		Subject: subject, Tier: c.tierAsked(), Tags: tags, MoneyOnly: c.wire.Operation == wire.UpdateCache, Class: c.settings.Class,
 		Call: c.id, Attempt: c.attempts + 1,
 		Deadline: c.deadline, MaxWait: c.settings.MaxWait, Zone: c.wire.Metering.Location(), Stalled: c.engine.stalled,
 	}
@@ -99,9 +115,27 @@ func (c *call) prepare(needs limit.Needs) {
 		r.Cheapest = !c.tiers || r.Tier == c.cheapest()
 		r.Cost, r.NoBound = c.most(r.Tier)
 	}
-	if needs.Tokens {
+	if needs.Tokens && !r.MoneyOnly {
 		r.Tokens = c.askedTokens()
 	}
+}
+
+// asks returns what limits and budgets match. What a context cache costs later counts where its creation does. If it is not known
+// of which model it is, the budgets of all models are asked, which then refuse it.
+func (c *call) asks(needs limit.Needs) (s policy.Subject, tags map[string]string) {
+	s, tags = c.subject(), c.options.Tags()
+	switch c.wire.Operation {
+	case wire.UpdateCache:
+		s.Operation = wire.CreateCache
+		if create := c.engine.stored.creation(c.wire.Cache); create != nil {
+			s.Model, tags = create.Model, create.Tags
+		}
+	case wire.CreateCache:
+	default:
+		return s, tags
+	}
+	s.AnyModel = s.Model == "" && needs.Cost
+	return s, tags
 }
 
 // askedTokens returns what the attempt is estimated to count for in limits on tokens.
@@ -189,6 +223,9 @@ func (c *call) holdPermit(l limit.Limiter, needs limit.Needs, permit limit.Permi
 		return
 	}
 	r := c.reserved
+	if spender, ok := l.(limit.Spender); ok && c.holds() {
+		r.storage = append(r.storage, spender)
+	}
 	if learner, ok := permit.(limit.LearningPermit); ok {
 		r.learners = append(r.learners, learner)
 	}
@@ -197,7 +234,11 @@ func (c *call) holdPermit(l limit.Limiter, needs limit.Needs, permit limit.Permi
 		if row != nil && r.counted && needs.Tokens {
 			c.engine.learned.Learn(&c.wire, r.tokens, row)
 		}
-		permit.Release(tokens.Counted(&c.wire, c.wire.Metering, asked, row))
+		count := tokens.Counted(&c.wire, c.wire.Metering, asked, row)
+		if row != nil {
+			count.Storage = c.storage
+		}
+		permit.Release(count)
 		c.engine.logNotices(l)
 	}, c.engine.logger(), "the limiter"))
 }

@@ -8,8 +8,10 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// A Budget bounds what the calls that it matches cost within a window of time. What is spent, and what calls under way may
-// cost at most, never exceed the cap together.
+// A Budget bounds what the calls that it matches cost within a window of time. A call is sent only if the most that it may cost
+// fits into the cap beside what is spent and what other calls under way may cost. So the cap is exceeded only if an answer costs
+// more than its bound, because prices or the provider's rules have changed, or by work without a bound that is let through: see
+// [AllowDeferredCost].
 type Budget struct {
 	// Name is how errors, logs and a shared store name the budget. Each budget needs a name of its own.
 	Name string

@@ -57,7 +57,7 @@ func (l *Limiter) newAsk(r *limit.Request) *ask {
 	s := l.store
 	var a *ask
 	for _, p := range l.limits {
-		if !p.limit.Selects(&r.Subject, r.Tier, r.Tags) {
+		if r.MoneyOnly || !p.limit.Selects(&r.Subject, r.Tier, r.Tags) {
 			continue
 		}
 		if a == nil {

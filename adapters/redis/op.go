@@ -145,12 +145,17 @@ func (s *Store) heir(record, estate string) *op {
 
 // spendOp returns the op that counts a row; nil if no budget matches it, or it adds nothing and replaces nothing.
 func (l *Limiter) spendOp(row *ledger.Row) *op {
-	subject := policy.Subject{Provider: row.Provider, Operation: row.Operation, Model: row.Model}
+	subject := row.Subject()
 	budgets := l.matchBudgets(&subject, row.AskedTier, "", row.Tags)
 	if len(budgets) == 0 || row.Attempt == 0 && row.Cost.Pico == price.Pico(0) && row.Exposure.Pico == 0 {
 		return nil
 	}
-	a := &ask{store: l.store, budgets: budgets, record: l.store.recordKey(row.Call, row.Attempt)}
+	return l.store.spendOp(row, budgets, 0)
+}
+
+// spendOp returns the op that counts a row in budgets. So much was held for it.
+func (s *Store) spendOp(row *ledger.Row, budgets []budgetAsk, held int64) *op {
+	a := &ask{store: s, budgets: budgets, record: s.recordKey(row.Call, row.Attempt)}
 	if row.Outcome == policy.Storage {
 		a.record += "/" + strconv.FormatInt(row.At.UnixNano(), 36) // an attempt can have several
 	}
@@ -159,6 +164,6 @@ func (l *Limiter) spendOp(row *ledger.Row) *op {
 	if !row.At.IsZero() {
 		o.at = row.At.UnixMicro()
 	}
-	o.cost, o.exposed = amountsOfRow(row, 0)
+	o.cost, o.exposed = amountsOfRow(row, held)
 	return o
 }

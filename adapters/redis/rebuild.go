@@ -221,7 +221,7 @@ func (b *rebuilder) add(row *ledger.Row) {
 
 // parts returns the windows or slices in which a row counts.
 func (b *rebuilder) parts(row *ledger.Row) (parts []*[2]int64) {
-	subject := policy.Subject{Provider: row.Provider, Operation: row.Operation, Model: row.Model}
+	subject := row.Subject()
 	for _, p := range b.plans {
 		if !p.budget.Match.Matches(&subject, row.Tags) {
 			continue

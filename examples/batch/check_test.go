@@ -30,7 +30,7 @@ func counting() *counter { return &counter{RoundTripper: canned{200, cannedChat}
 func TestBrokenLine(t *testing.T) {
 	n := *large
 	if testing.Short() || raceOn {
-		n = min(n, 1_000)
+		n = min(n, 300)
 	}
 	lines := chatLines(n)
 	lines[6] = `{"custom_id":"r7","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-5-mini","messages":[}}`

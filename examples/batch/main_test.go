@@ -95,7 +95,7 @@ func TestFaults(t *testing.T) {
 			return llmtest.NoFault
 		}),
 	})
-	const lines = 150
+	const lines = 100
 	args, out := requests(t, chatLines(lines)...)
 	r := drive(t, sim.Transport(), append(args, "-patience", "0s", "-parallel", "16")...)
 	s := r.sum
@@ -239,13 +239,13 @@ func TestFinishBy(t *testing.T) {
 	r.says(t, "the time of -finish-by or -within has come", "lines are left: run the same command again")
 }
 
-var large = flag.Int("large", 5_000, "the lines of TestLarge")
+var large = flag.Int("large", 2_000, "the lines of TestLarge")
 
 // TestLarge answers many lines: -large 100000.
 func TestLarge(t *testing.T) {
 	lines := *large
 	if testing.Short() || raceOn {
-		lines = min(lines, 2_000)
+		lines = min(lines, 500)
 	}
 	args, out := requests(t, chatLines(lines)...)
 	base := canned{200, cannedChat}

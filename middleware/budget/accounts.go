@@ -76,7 +76,7 @@ func (a *Accounts) Match(refs []Ref, s *policy.Subject, tier policy.Tier, key st
 
 // matchRow returns the accounts that a row belongs to.
 func (a *Accounts) matchRow(row *ledger.Row) []Ref {
-	subject := policy.Subject{Provider: row.Provider, Operation: row.Operation, Model: row.Model}
+	subject := row.Subject()
 	return a.Match(nil, &subject, row.AskedTier, "", row.Tags)
 }
 

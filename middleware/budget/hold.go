@@ -31,7 +31,12 @@ func (a *Accounts) Hold(now time.Time, refs []Ref, most price.Pico) Hold {
 // Settle gives back what is held, and counts the attempt's row instead; nil if it was never sent. The row counts at its time,
 // or at that of Hold if that is later. If its cost is unknown and has no bound, what was held counts as its exposure. The Hold
 // is zero afterwards; settling it again does nothing.
-func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
+func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) { a.SettleBoth(now, h, row, nil) }
+
+// SettleBoth is [Accounts.Settle] for an attempt that has also added to the storage of a context cache. The row of that is
+// counted beside the attempt's; nil if there is none. If its cost is not known, and it has no exposure, what was held counts,
+// without what the attempt's row counts for.
+func (a *Accounts) SettleBoth(now time.Time, h *Hold, row, storage *ledger.Row) {
 	was := *h
 	*h = Hold{}
 	if was.version == 0 {
@@ -42,18 +47,30 @@ func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
 		in := r.book.open(r.key, at)
 		in.held = max(0, in.held-was.most)
 	}
-	if row == nil {
-		return
+	most := was.most
+	if row != nil {
+		n := amountsOf(row, most)
+		a.settle(at, was, &entry{row, n, true, most})
+		most = max(0, most-max(0, n.cost)-n.exposure)
 	}
-	e := &entry{row, amountsOf(row, was.most), true, was.most}
+	if storage != nil {
+		a.settle(at, was, &entry{storage, amountsOf(storage, most), true, most})
+	}
+}
+
+// settle counts a row of an attempt for which money was held.
+func (a *Accounts) settle(at int64, was Hold, e *entry) {
 	var fresh []Ref
 	if was.version != a.version {
-		fresh = a.matchNew(was.refs, row)
+		fresh = a.matchNew(was.refs, e.row)
 	}
 	if places, known := a.replace(at, e); known { // a history has its open row, of budgets that are new
 		was.refs, fresh = without(was.refs, places), without(fresh, places)
 	}
-	counts := max(shifted(was.at, a.clock-was.clock), timeOf(row, at))
+	counts := timeOf(e.row, at)
+	if e.amounts.cost >= 0 { // a correction counts where what it corrects does
+		counts = max(counts, shifted(was.at, a.clock-was.clock))
+	}
 	a.count(at, was.refs, counts, e)
 	unheld := *e
 	unheld.holds = false

@@ -92,6 +92,10 @@ type Request struct {
 	Cost    ledger.Amount
 	NoBound string
 
+	// MoneyOnly says that the attempt is no call of a model, and costs money all the same: it has a context cache held for
+	// longer. Limits do not match it: it takes nothing from them, and waits for none. Budgets match it like any other.
+	MoneyOnly bool
+
 	// Cheapest says that the attempt asks for the cheapest tier of its plan. Otherwise, a budget of which
 	// [policy.Budget.CheapestPercent] is spent refuses it with a [*budget.Error] that has OnlyCheapest set.
 	Cheapest bool
@@ -121,6 +125,9 @@ type Count struct {
 	Tokens Tokens
 	// Row is the attempt's; nil if it was never sent. Its cost and exposure replace what budgets hold.
 	Row *ledger.Row
+	// Storage is the row of what the attempt has added to the storage of a context cache; nil if that is nothing. It counts
+	// together with Row in place of what budgets hold, and is not given to Spend.
+	Storage *ledger.Row
 }
 
 // An Answer is what an attempt's answer says about the provider's limits.

@@ -10,7 +10,7 @@ import (
 func (q *Local) match(now instant, r *Request) {
 	q.buckets, q.refs = q.buckets[:0], q.refs[:0]
 	for _, g := range q.groups {
-		if g.limit.Selects(&r.Subject, r.Tier, r.Tags) {
+		if !r.MoneyOnly && g.limit.Selects(&r.Subject, r.Tier, r.Tags) {
 			q.buckets = append(q.buckets, q.bucket(now, g, r))
 		}
 	}

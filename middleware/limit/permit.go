@@ -73,13 +73,16 @@ func (p *permit) Release(c Count) {
 			q.touch(b.queue)
 		}
 	}
-	if w.claim != nil {
-		q.accounts.Settle(now.Time, &w.claim.hold, c.Row)
+	switch {
+	case w.claim != nil:
+		q.accounts.SettleBoth(now.Time, &w.claim.hold, c.Row, c.Storage)
 		for _, ref := range w.refs() {
 			if p := q.money[ref]; p != nil {
 				q.touch(p)
 			}
 		}
+	case c.Storage != nil: // a budget may have come since
+		q.accounts.Spend(q.now().Time, c.Storage)
 	}
 	if len(q.dirty) > 0 {
 		q.serve(now)

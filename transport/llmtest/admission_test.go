@@ -254,10 +254,10 @@ func ExampleServer_Admissions() {
 		fmt.Println(ask(srv.Client(), srv.URL, `,"max_tokens":400`))
 	}
 	a := srv.Admissions()
-	fmt.Println(a.Admitted, "admitted,", a.Rejected[llmtest.LimitTokens], "rejected,", a.Tokens, "tokens,", a.Peak, "at once")
+	fmt.Println(a.Admitted, "admitted,", a.Rejected[llmtest.LimitTokens], "rejected,", a.Tokens, "tokens")
 	// Output:
 	// 200 OK <nil>
 	// 200 OK <nil>
 	// 429 Too Many Requests <nil>
-	// 2 admitted, 1 rejected, 800 tokens, 1 at once
+	// 2 admitted, 1 rejected, 800 tokens
 }

@@ -51,6 +51,8 @@ func Run(t *testing.T, start Start) {
 		{"a budget without a bound", budgetNoBound},
 		{"a budget for the cheapest tier", budgetCheapest},
 		{"a budget and a limit", budgetAndLimit},
+		{"money only", moneyOnly},
+		{"a budget and storage", budgetStorage},
 		{"a crowd", aCrowd},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -443,6 +445,54 @@ func budgetSettles(s *suite) {
 	}
 	s.admit(costs(7 * dollar))
 	s.refuseMoney(costs(dollar / 1000))
+}
+
+// An attempt that asks for money only takes nothing from limits, and waits for none of them.
+func moneyOnly(s *suite) {
+	s.limiter = s.start(s.T, []policy.Limit{{Concurrency: 1, RequestsPerMinute: 60, Burst: 3, RequestsPerDay: 3}}, []policy.Budget{capped(nil)})
+	only := func(most price.Pico) func(*limit.Request) {
+		return func(r *limit.Request) { r.MoneyOnly, r.Cost = true, ledger.Known(most) }
+	}
+	p, r := s.admit(nil)
+	first, _ := s.admit(only(6 * dollar)) // although the one permit is held
+	second, _ := s.admit(only(4 * dollar))
+	if e := s.refuseMoney(only(dollar)); e.Held != 10*dollar {
+		s.Errorf("%+v", e)
+	}
+	second.Release(limit.Count{})
+	s.admit(only(4 * dollar))
+	p.Release(whole(r))
+	s.admit(nil) // of rates and the day it has taken nothing
+	first.Release(limit.Count{Requests: 1, Tokens: limit.Tokens{Input: 1}})
+	s.holdUp(nil) // and it has given no permit back
+	s.limits(policy.Limit{Concurrency: 1})
+	if p, err := s.limiter.Wait(s.Context(), request(only(dollar))); p != nil || err != nil {
+		s.Errorf("without a budget: %v, %v", p, err)
+	}
+}
+
+// What an attempt adds to the storage of a context cache counts beside its row, once.
+func budgetStorage(s *suite) {
+	s.budgets(capped(nil))
+	storage := func(r *limit.Request, cost ledger.Amount) *ledger.Row {
+		kept := row(r, 0, 0)
+		kept.Call, kept.Operation, kept.Outcome, kept.Cost = r.Call+" storage", "cache_storage", policy.Storage, cost
+		if !cost.Known {
+			kept.Exposure, kept.Unpriced = ledger.Amount{}, "it is not known"
+		}
+		return kept
+	}
+	p, r := s.admit(costs(6 * dollar))
+	p.Release(limit.Count{Requests: 1, Row: row(r, dollar, 0), Storage: storage(r, ledger.Known(2*dollar))})
+	if e := s.refuseMoney(costs(8 * dollar)); e.Spent != 3*dollar || e.Held != 0 {
+		s.Errorf("%+v", e)
+	}
+	p, r = s.admit(costs(3 * dollar))
+	p.Release(limit.Count{Requests: 1, Row: row(r, dollar, 0), Storage: storage(r, ledger.Amount{})}) // at most what is left of what was held
+	if e := s.refuseMoney(costs(5 * dollar)); e.Spent != 6*dollar || e.Held != 0 {
+		s.Errorf("%+v", e)
+	}
+	s.admit(costs(4 * dollar))
 }
 
 func budgetWaits(s *suite) {
