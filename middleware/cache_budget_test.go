@@ -476,3 +476,23 @@ func TestBudgetCountsProlongedCaches(t *testing.T) {
 		})
 	}
 }
+
+// A creation that was not answered counts by its bound, which has the storage. When the cache is found, used and deleted, that does
+// not count once more.
+func TestBudgetOfAFoundCache(t *testing.T) {
+	faults := llmtest.Sequence(llmtest.ResetAfterAccept)
+	inWorld(t, llmtest.Config{Faults: faults}, capOf("0.0170"), func(w *world) {
+		h := w.ensure(library())
+		if h.Name() == "" {
+			t.Fatal("the cache was not found")
+		}
+		exposure := w.stack.Rows()[0].Exposure.Pico
+		time.Sleep(time.Minute)
+		if err := h.Close(w.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := w.stack.Budgets()[0]; s.Spent != exposure || s.Exposure != exposure || s.Held != 0 || exposure < price.MustUSD("0.016") {
+			t.Errorf("%v, and the exposure of the creation is $%v", s, exposure)
+		}
+	})
+}

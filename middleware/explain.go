@@ -152,9 +152,7 @@ func (e *Explanation) explainLimits(c *call) {
 			e.Budgets = append(e.Budgets, c.describeBudget(&b, &subject))
 		}
 	}
-	l, ok := c.rules.limiter.(interface {
-		Refuses(*limit.Request) *budget.Error
-	})
+	l, ok := c.rules.limiter.(limit.Refuser)
 	if !ok || e.Refused != "" {
 		return
 	}
@@ -190,10 +188,21 @@ func (e *Explanation) explainTier(c *call) {
 // describeBudget returns how a budget of the call stands.
 func (c *call) describeBudget(b *policy.Budget, s *policy.Subject) string {
 	state := budget.State{Budget: *b, Key: policy.KeyText(b.Per, policy.KeyOf(b.Per, s, c.settings.Plan.First(), "", c.options.Tags()))}
+	keys := 0
 	for _, known := range c.rules.budgets() {
-		if known.Budget.Name == b.Name && known.Key == state.Key {
-			state = known
+		if known.Budget.Name != b.Name {
+			continue
 		}
+		keys++
+		if known.Key == state.Key {
+			return known.String()
+		}
+		state.Unread = state.Unread || known.Unread
+	}
+	// A limiter that says how the budget stands for some keys leaves out those of which nothing is spent. It may also leave out
+	// keys beyond the 100 fullest.
+	if keys == 0 || keys >= 100 {
+		return state.Name() + ": how it stands is not known"
 	}
 	return state.String()
 }
@@ -213,6 +222,9 @@ func (c *call) stateOf(l policy.Limit, s *policy.Subject) limit.State {
 // describe returns the text of a limit and, if all its permits are held, of those who hold them.
 func describe(s limit.State) string {
 	text := limit.Describe(s.Limit)
+	if s.Limit.Name != "" {
+		text = s.Limit.Name + ": " + text
+	}
 	if s.Key != "" {
 		text += " (" + s.Key + ")"
 	}

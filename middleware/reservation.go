@@ -3,7 +3,6 @@ package middleware
 import (
 	"slices"
 
-	"github.com/skinflint-go/skinflint/middleware/budget"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/middleware/tokens"
@@ -39,7 +38,7 @@ func (e *engine) spend(l limit.Spender, kind wire.Kind, row *ledger.Row) {
 
 // logNotices logs what budgets have to say: that much is spent, or more than the cap.
 func (e *engine) logNotices(limiter any) {
-	l, ok := limiter.(interface{ Notices() []budget.Notice })
+	l, ok := limiter.(limit.Noticer)
 	if !ok {
 		return
 	}

@@ -331,7 +331,7 @@ func TestTokenLimit(t *testing.T) {
 			t.Errorf("answered after %v", took)
 		}
 		_, _, err := w.call(w.Context(), `{"model":"gpt-5","max_tokens":9000,"messages":[{"role":"user","content":"Too large?"}]}`)
-		if !errors.Is(err, middleware.ErrLimit) || !strings.Contains(err.Error(), "6000 tokens per minute") {
+		if !errors.Is(err, middleware.ErrLimit) || !strings.Contains(err.Error(), "it needs 9000 tokens, and our limit allows 6000 per minute") {
 			t.Errorf("%v", err)
 		}
 	})

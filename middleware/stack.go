@@ -66,6 +66,7 @@ func New(options ...Option) (*Stack, error) {
 		return nil, err
 	}
 	s.rules.warn(e)
+	s.rules.warnOfLimiter(e)
 	if err := s.rules.reload(context.Background(), c.store, e); err != nil {
 		return nil, err
 	}
@@ -206,6 +207,7 @@ func (s *Stack) SetPolicy(p policy.Policy) error {
 		return err
 	}
 	s.rules.warn(s.engine)
+	s.rules.warnOfLimiter(s.engine)
 	return s.rules.reload(context.Background(), s.store, s.engine)
 }
 
@@ -218,7 +220,8 @@ func (s *Stack) Limits() []limit.State {
 	return s.rules.Load().states()
 }
 
-// Budgets returns how the budgets of the policy in force stand.
+// Budgets returns how the budgets of the policy in force stand. It leaves out those of which that is not known: of a limiter of
+// [WithLimiter] that cannot say it. For one that cannot count what was spent before it was made, [budget.State.Unread] is set.
 func (s *Stack) Budgets() []budget.State {
 	if !s.ready() {
 		return nil

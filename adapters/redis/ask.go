@@ -147,7 +147,7 @@ func (a *ask) tooMuch() error {
 
 // error completes an error of the limit.
 func (l *limitAsk) error(e *limit.Error) *limit.Error {
-	e.Limit, e.Key = l.text, policy.KeyText(l.per, l.value)
+	e.Name, e.Limit, e.Key = l.limit.Name, l.text, policy.KeyText(l.per, l.value)
 	return e
 }
 

@@ -303,7 +303,7 @@ func (w *wait) refused() error {
 		w.holding = time.Time{}
 	}
 	if d := w.request.Deadline; !d.IsZero() && n[7] > 0 && !now.Add(after).Before(d) {
-		return &limit.Error{Limit: w.ask.limits[n[7]-1].text, Wait: after, Left: rest(d)}
+		return w.ask.limits[n[7]-1].error(&limit.Error{Wait: after, Left: rest(d)})
 	}
 	if full == 0 {
 		w.stalled = time.Time{}
@@ -334,9 +334,9 @@ func (w *wait) gaveUp(err error) error {
 		case n[2] == 5:
 			return w.budgetError(err)
 		case n[7] > 0:
-			return &limit.Error{Limit: w.ask.limits[n[7]-1].text, Err: err}
+			return w.ask.limits[n[7]-1].error(&limit.Error{Err: err})
 		case n[9] > 0:
-			return &limit.Error{Limit: w.ask.limits[n[9]-1].text, Err: err}
+			return w.ask.limits[n[9]-1].error(&limit.Error{Err: err})
 		}
 	}
 	if len(w.ask.limits) > 0 {

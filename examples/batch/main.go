@@ -6,6 +6,8 @@
 //	go run ./examples/batch -in requests.jsonl                 # a rehearsal: your requests, a simulated provider
 //	go run ./examples/batch -in requests.jsonl -live -budget 5.00
 //
+// Build the program for scripts that look at its exit code: go run always exits with 1 in place of another code than 0.
+//
 // A run that is interrupted or killed goes on where it was when it is started again. A line that has an answer is not sent
 // again. A line that was under way when the program was killed may have been paid for: it is reported, and not sent again
 // unless -again says so.

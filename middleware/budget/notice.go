@@ -65,10 +65,7 @@ func (e *entry) why(b *book, spent price.Pico, added amounts) string {
 // String returns the notice for people to read.
 func (n Notice) String() string {
 	s := &n.State
-	name := s.Budget.Name
-	if s.Key != "" {
-		name += " (" + s.Key + ")"
-	}
+	name := s.Name()
 	spent := fmt.Sprintf("$%s spent of $%s %s", s.Spent, s.Budget.Cap, WindowText(&s.Budget))
 	switch n.Kind {
 	case Warned:

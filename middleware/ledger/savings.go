@@ -78,19 +78,6 @@ func (s *Savings) add(r *Row, rejected bool) {
 	}
 }
 
-// createCache is the operation that creates a context cache. It equals wire.CreateCache, which this package does not import.
-const createCache = "create_cache"
-
-// Subject returns what budgets match of the row. The storage of a context cache counts as its creation does, so that a budget
-// that matches creations also has what they cost later.
-func (r *Row) Subject() policy.Subject {
-	s := policy.Subject{Provider: r.Provider, Operation: r.Operation, Model: r.Model}
-	if r.Outcome == policy.Storage {
-		s.Operation = createCache
-	}
-	return s
-}
-
 // String returns the savings as a table.
 func (s Savings) String() string {
 	var b strings.Builder

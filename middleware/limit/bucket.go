@@ -53,10 +53,15 @@ func (b *bucket) until(now instant, a, ahead *amounts) (longest time.Duration) {
 	if b.days != nil {
 		longest = max(longest, b.days.until(now, &b.rule.limit, a, ahead))
 	}
-	if b.learned != nil {
-		longest = max(longest, b.learned.until.Sub(now.Time))
+	return max(longest, b.untilLearned(now))
+}
+
+// untilLearned returns for how long the provider has asked that nothing is sent.
+func (b *bucket) untilLearned(now instant) time.Duration {
+	if b.learned == nil {
+		return 0
 	}
-	return longest
+	return max(0, b.learned.until.Sub(now.Time))
 }
 
 // open reports whether the bucket admits an attempt that takes a and leaves kept behind. If time alone will open it, it also
@@ -123,26 +128,6 @@ func (b *bucket) idle(now instant) bool {
 		}
 	}
 	return b.days == nil || b.days.unused(now)
-}
-
-// error completes an error of the bucket.
-func (b *bucket) error(e *Error) *Error {
-	e.Limit, e.Key = b.rule.text, policy.KeyText(b.rule.per, b.key)
-	return e
-}
-
-// tooLarge returns the error of an attempt that takes more than the bucket ever admits of one; nil if it does not.
-func (b *bucket) tooLarge(a *amounts) error {
-	for i := range b.flows {
-		f := &b.flows[i]
-		if n := a[f.unit]; n > f.most() {
-			return b.error(&Error{Asked: n, Allowed: f.most(), Unit: perMinute[f.unit]})
-		}
-	}
-	if n, most := a[unitTokens], b.rule.limit.TokensPerDay; most > 0 && n > most {
-		return b.error(&Error{Asked: n, Allowed: most, Unit: perDay[unitTokens]})
-	}
-	return nil
 }
 
 // mark returns how the bucket stands.

@@ -6,11 +6,7 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// Needs are the parts of a [Request] that cost work, and that a [Limiter] reads. A limiter says so with a method
-//
-//	Needs() limit.Needs
-//
-// What it does not need is not set in its requests. A limiter without the method gets all of them.
+// Needs are the parts of a [Request] that cost work, and that a [Limiter] reads: see [Needer].
 type Needs struct {
 	Tokens bool // Request.Tokens: the body is read for an estimate
 	Cost   bool // Request.Cost, NoBound and Cheapest
@@ -35,7 +31,7 @@ func NeedsOf(limits []policy.Limit, budgets []policy.Budget) Needs {
 
 // NeedsBy returns what a limiter needs.
 func NeedsBy(l Limiter) Needs {
-	if n, ok := l.(interface{ Needs() Needs }); ok {
+	if n, ok := l.(Needer); ok {
 		return n.Needs()
 	}
 	return Needs{Tokens: true, Cost: true, Key: true, Tier: true}

@@ -164,7 +164,7 @@ func TestStates(t *testing.T) {
 		if len(got) != 2 || got[0].Limit.Concurrency != 9 {
 			t.Fatalf("%+v", got)
 		}
-		if counts := [4]int{got[0].Busy, got[1].Busy, got[0].Waiting, got[1].Waiting}; counts != [4]int{7, 1, 1, 1} {
+		if counts := [6]int{got[0].Busy, got[1].Busy, got[0].Waiting, got[0].Elsewhere, got[1].Waiting, got[1].Elsewhere}; counts != [6]int{7, 1, 0, 1, 1, 0} {
 			t.Errorf("%+v", got)
 		}
 		if h := got[0].Holders; len(h) != 5 || h[0].Call != "0" || h[4].Call != "4" || h[0].For != 7*time.Second || h[4].For != 3*time.Second {

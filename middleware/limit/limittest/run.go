@@ -22,49 +22,76 @@ import (
 // test ends.
 type Start func(t *testing.T, limits []policy.Limit, budgets []policy.Budget) limit.Limiter
 
+// A Feature is something that a limiter may lack: see [Run].
+type Feature uint8
+
+const (
+	Budgets Feature = 1 << iota // budgets of money
+	Tokens                      // limits on tokens
+	Days                        // limits by the day
+	Classes                     // interactive attempts go before those of batch
+)
+
 // Run tests that the limiters which start returns keep the contract of [limit.Limiter]. A limiter may take up to 100 ms to
 // answer.
-func Run(t *testing.T, start Start) {
-	for _, test := range []struct {
-		name string
-		run  func(*suite)
-	}{
-		{"nothing matches", nothingMatches},
-		{"concurrency", concurrency},
-		{"all at once or none", allOrNone},
-		{"a rate", aRate},
-		{"a deadline", aDeadline},
-		{"more than the limit", moreThanTheLimit},
-		{"more than the burst", moreThanTheBurst},
-		{"tokens by direction", byDirection},
-		{"a refund", aRefund},
-		{"a charge", aCharge},
-		{"a day", aDay},
-		{"keys", keys},
-		{"a tier", aTier},
-		{"in order", inOrder},
-		{"waiters that leave", leavers},
-		{"interactive first", interactiveFirst},
-		{"a budget holds", budgetHolds},
-		{"a budget settles", budgetSettles},
-		{"a budget waits", budgetWaits},
-		{"a budget without a bound", budgetNoBound},
-		{"a budget for the cheapest tier", budgetCheapest},
-		{"a budget and a limit", budgetAndLimit},
-		{"money only", moneyOnly},
-		{"a budget and storage", budgetStorage},
-		{"a crowd", aCrowd},
-	} {
+//
+// All limiters must pass the tests of limits on requests by the minute and on concurrency, of keys and tiers, of the order of
+// waiters and of those that leave. The tests of the features in without are left out, and start gets none of them in
+// other tests. A limiter without a feature must fail when it is made with a limit or a budget that needs it; Run does not test that.
+func Run(t *testing.T, start Start, without ...Feature) {
+	var lacks Feature
+	for _, f := range without {
+		lacks |= f
+	}
+	for _, test := range tests {
+		if test.needs&lacks != 0 {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
-			test.run(&suite{T: t, start: start})
+			test.run(&suite{T: t, start: start, lacks: lacks})
 		})
 	}
+}
+
+// tests are the tests of the contract, with the features that they need.
+var tests = []struct {
+	name  string
+	needs Feature
+	run   func(*suite)
+}{
+	{"nothing matches", 0, nothingMatches},
+	{"concurrency", 0, concurrency},
+	{"all at once or none", 0, allOrNone},
+	{"a rate", 0, aRate},
+	{"a deadline", 0, aDeadline},
+	{"more than the limit", Tokens, moreThanTheLimit},
+	{"more than a day", Tokens | Days, moreThanADay},
+	{"more than the burst", Tokens, moreThanTheBurst},
+	{"tokens by direction", Tokens, byDirection},
+	{"a refund", Tokens, aRefund},
+	{"a charge", Tokens, aCharge},
+	{"a day", Days | Tokens, aDay},
+	{"keys", 0, keys},
+	{"a tier", 0, aTier},
+	{"in order", 0, inOrder},
+	{"waiters that leave", 0, leavers},
+	{"interactive first", Classes, interactiveFirst},
+	{"a budget holds", Budgets, budgetHolds},
+	{"a budget settles", Budgets, budgetSettles},
+	{"a budget waits", Budgets, budgetWaits},
+	{"a budget without a bound", Budgets, budgetNoBound},
+	{"a budget for the cheapest tier", Budgets, budgetCheapest},
+	{"a budget and a limit", Budgets, budgetAndLimit},
+	{"money only", Budgets, moneyOnly},
+	{"a budget and storage", Budgets, budgetStorage},
+	{"a crowd", 0, aCrowd},
 }
 
 // A suite is one test of the contract.
 type suite struct {
 	*testing.T
 	start   Start
+	lacks   Feature
 	limiter limit.Limiter
 }
 
@@ -228,12 +255,15 @@ func aDeadline(s *suite) {
 }
 
 func moreThanTheLimit(s *suite) {
-	s.limits(policy.Limit{TokensPerMinute: 1000, TokenBurst: 10}, policy.Limit{TokensPerDay: 5000})
-	if e := s.refuse(tokens(1001)); e.Asked != 1001 || e.Allowed != 1000 {
+	s.limits(policy.Limit{TokensPerMinute: 1000, TokenBurst: 10}, policy.Limit{TokensPerMinute: 5000})
+	if e := s.refuse(tokens(1001)); e.Asked != 1001 || e.Allowed != 1000 || e.Unit != "tokens per minute" {
 		s.Errorf("%+v", e)
 	}
+}
+
+func moreThanADay(s *suite) {
 	s.limits(policy.Limit{TokensPerDay: 5000})
-	if e := s.refuse(tokens(5001)); e.Asked != 5001 || e.Allowed != 5000 {
+	if e := s.refuse(tokens(5001)); e.Asked != 5001 || e.Allowed != 5000 || e.Unit != "tokens per day" {
 		s.Errorf("%+v", e)
 	}
 	s.admit(tokens(5000))
@@ -561,6 +591,12 @@ func aCrowd(s *suite) {
 		{Name: "tenant", Per: []string{"tag:tenant"}, TokensPerMinute: 600_000, TokenBurst: 500, Concurrency: 4},
 	}
 	budgets := []policy.Budget{{Name: "all", Window: 24 * time.Hour, Cap: 400 * dollar}}
+	if s.lacks&Tokens != 0 {
+		limits[1].TokensPerMinute, limits[1].TokenBurst = 0, 0
+	}
+	if s.lacks&Budgets != 0 {
+		budgets = nil
+	}
 	s.limiter = s.start(s.T, limits, budgets)
 	audit := NewAudit(limits, budgets)
 	audit.Slack = soon
