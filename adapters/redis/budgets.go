@@ -7,15 +7,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/skinflint-go/skinflint/middleware/budget"
 )
 
 //go:embed scripts/budget.lua
 var budgetLua string
 
-var budgetScript = redis.NewScript(commonLua + budgetLua)
+var budgetScript = withCommon(budgetLua)
 
 // Budgets returns how the budgets of all limiters of the Store stand, each once. A budget with Per is left out: Redis has hashes
 // of its values only. The Cap is that of the policy, also if a part of it is set aside: see [Config.BudgetShare].

@@ -17,8 +17,8 @@ const layout = "1"
 
 // The kinds of keys of a group. All have the group's hash tag, so that they are in one slot of a cluster: {skinflint:GROUP}:...
 const (
-	keyState  = "state"  // the version, whether budgets are open, and which data it is
-	keyLeases = "leases" // the attempts under way by the end of their lease
+	keyState  = "state" // the version, whether budgets are open, and which data it is
+	keyDue    = "due"   // attempts by the end of their lease, and other keys by when to see whether they are still needed
 	keyProbe  = "probe"
 	keySeq    = "q:" // of each process: how far it has got
 	keyRecord = "a:" // of each attempt

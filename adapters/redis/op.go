@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -56,7 +54,7 @@ func free(row *ledger.Row) bool {
 }
 
 // script returns the script that the op runs.
-func (o *op) script() *redis.Script {
+func (o *op) script() *script {
 	if o.mode == modeAdopt {
 		return reserveScript
 	}
@@ -125,7 +123,7 @@ func (s *Store) heir(record, estate string) *op {
 		switch {
 		case strings.HasPrefix(line, "l"):
 			plan := &limitPlan{limit: policy.Limit{Concurrency: 1}}
-			a.limits = append(a.limits, limitAsk{limitPlan: plan, key: s.prefix + line[1:]})
+			a.limits = append(a.limits, limitAsk{limitPlan: plan, bucket: newBucket("", s.prefix+line[1:], "")})
 		case strings.HasPrefix(line, "b"):
 			f := strings.Fields(line[1:])
 			if len(f) < 3 {
@@ -138,7 +136,7 @@ func (s *Store) heir(record, estate string) *op {
 			} else {
 				b.Window = time.Duration(slice*sliceCount) * time.Microsecond
 			}
-			a.budgets = append(a.budgets, budgetAsk{&budgetPlan{budget: b, slice: slice, zone: b.Location()}, "", s.prefix + keyBudget + f[0], s.prefix + keySlices + f[0]})
+			a.budgets = append(a.budgets, budgetAsk{&budgetPlan{budget: b, slice: slice, zone: b.Location()}, newBucket("", s.budgetPrefix+f[0], s.slicesPrefix+f[0])})
 		}
 	}
 	a.setKeys()

@@ -15,10 +15,10 @@ import (
 
 // Places in the state of a limit.
 const (
-	placeRequests = 2
-	placeTokens   = 3
-	placeInput    = 4
-	placeOutput   = 5
+	placeRequests = 4
+	placeTokens   = 5
+	placeInput    = 6
+	placeOutput   = 7
 )
 
 // unitsOfRates name them.
@@ -37,6 +37,7 @@ type limitPlan struct {
 	daily    bool
 	zone     *time.Location // nil: the request says it
 	calendar calendar
+	buckets  buckets
 	said     atomic.Int64 // when it was last said who holds the permits, in Unix nanoseconds
 }
 
@@ -53,6 +54,7 @@ type budgetPlan struct {
 	slice    int64 // of a sliding window, in microseconds; 0: it is one of the calendar
 	zone     *time.Location
 	calendar calendar
+	buckets  buckets
 }
 
 // A calendar remembers the windows around now.

@@ -53,9 +53,11 @@ type Store struct {
 	log    *slog.Logger
 	id     string // of this process, for its keys
 
-	prefix, keyState, keyLeases, keySeq, keyProbe string
+	prefix, keyState, keyDue, keySeq, keyProbe string
+	limitPrefix, budgetPrefix, slicesPrefix    string
+	argState, argDue, argSeq                   any // keys, as arguments of a command
 
-	slots  chan struct{} // one for each script under way: more would only wait for a connection
+	rounds rounds
 	counts counts
 	calls  atomic.Int64 // that had no name
 	offset atomic.Int64 // Redis's clock less this process's, in microseconds
@@ -88,9 +90,12 @@ func New(client redis.UniversalClient, c Config) (*Store, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, config: c, log: c.Logger, id: rand.Text()[:16], live: make(map[*permit]struct{}), slots: make(chan struct{}, connections(client))}
+	s := &Store{client: client, config: c, log: c.Logger, id: rand.Text()[:16], live: make(map[*permit]struct{})}
+	s.rounds.free = min(maxRounds, connections(client))
 	s.prefix, _ = prefix(c.Group)
-	s.keyState, s.keyLeases, s.keySeq, s.keyProbe = s.prefix+keyState, s.prefix+keyLeases, s.prefix+keySeq+s.id, s.prefix+keyProbe
+	s.keyState, s.keyDue, s.keySeq, s.keyProbe = s.prefix+keyState, s.prefix+keyDue, s.prefix+keySeq+s.id, s.prefix+keyProbe
+	s.limitPrefix, s.budgetPrefix, s.slicesPrefix = s.prefix+keyLimit, s.prefix+keyBudget, s.prefix+keySlices
+	s.argState, s.argDue, s.argSeq = s.keyState, s.keyDue, s.keySeq
 	s.outbox.init()
 	s.health.init()
 	ctx, stop := context.WithCancel(context.Background())
@@ -163,7 +168,7 @@ func (s *Store) hello(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.learnClock(before, r.n[0])
+	s.learnClock(before, r.n[1])
 	return s.learnState(r.state)
 }
 
@@ -184,26 +189,31 @@ func (s *Store) now() time.Time {
 
 // run runs a script that takes: it makes the argument with what is known of the group's state, and again if that has changed. It
 // fails with errDown if Redis counts as down when it is its turn.
-func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, budgets bool, arg func(want string, acked, seq int64, now time.Time) []byte) (reply, error) {
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return reply{}, context.Cause(ctx)
-	}
-	defer func() { <-s.slots }()
-	if s.health.isDown() {
-		return reply{}, errDown
-	}
+func (s *Store) run(ctx context.Context, script *script, keys []any, budgets bool, arg func(want string, acked, seq int64, now time.Time) []byte) (reply, error) {
 	for tries := 0; ; tries++ {
 		want, acked, seq := s.known(budgets)
-		before := time.Now()
-		r, err := s.runScript(ctx, script, keys, arg(want, acked, seq, s.now()))
-		if err != nil {
-			s.failed(ctx, before, err)
+		arg := arg(want, acked, seq, s.now())
+		cmd := evalSha(ctx, script, keys, arg)
+		sent, err := s.process(ctx, cmd)
+		if isNoScript(err) {
+			if err = script.load(ctx, s.client); err == nil {
+				cmd = evalSha(ctx, script, keys, arg)
+				sent, err = s.process(ctx, cmd)
+			}
+		}
+		var r reply
+		if err == nil { // else the command may still be under way
+			r, err = replyOf(cmd.Val(), nil)
+		}
+		switch {
+		case err == errDown:
+			return r, err
+		case err != nil:
+			s.failed(ctx, sent, err)
 			return r, err
 		}
 		s.worked()
-		again, err := s.learn(&r, before, want, seq)
+		again, err := s.learn(&r, sent, want, seq)
 		if err != nil || !again || tries == 3 {
 			return r, err
 		}

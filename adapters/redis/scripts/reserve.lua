@@ -1,8 +1,8 @@
 -- Takes from all limits and budgets of an attempt, or from none.
 --
--- KEYS: state, record, limits, budgets, [sequence if there are budgets], leases, slices of the budgets.
+-- KEYS: state, record, limits, budgets, [sequence if there are budgets], what is due, slices of the budgets.
 -- a: 1 version, 2 known state, 3 what the record keeps for those who end the attempt if its process dies, 4 lease (µs; 0: none),
--- 5 how far ahead a rate may be taken (µs), 6 force: 1 takes without asking, 7 the record's life (ms), 8 what to hold
+-- 5 how far ahead a rate may be taken (µs), 6 force: 1 takes without asking, 7 the record's life (ms) if there is no lease, 8 what to hold
 -- (nanodollars), 9 limits, 10 budgets, 11 and 12 sequence that is known to be there and that of this call; from 13 each limit:
 -- n, n times (place in its state, rate, burst, amount), day: 0, or 1 and 4 times, requests, their limit, tokens, their limit;
 -- concurrency; and each budget: kind, 4 numbers of its window, cap, and how much may be spent before it refuses all but the
@@ -15,7 +15,7 @@
 -- version. {4, now}: the windows do not fit Redis's time. {5, now}: the attempt was cancelled. {6, now, state}: the data is not
 -- that which the caller knows.
 
-local a = {cmsgpack.unpack(ARGV[1])}
+local a = {read(ARGV[1])}
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nl, nb, force = a[9], a[10], a[6] == 1
@@ -24,82 +24,102 @@ local last = first + nb
 if nb > 0 then last = last + 1 end
 local got = call('MGET', unpack(KEYS, 1, last))
 
-local reply = gate(got[1], a[1], a[2], nb > 0, now)
-if reply then return reply end
-if nb > 0 and behind(got[last], a[11], a[1]) then return {2, now} end
+if got[1] ~= a[2] then
+  --include gate.lua
+  local reply = gate(got[1], a[1], a[2], nb > 0, now)
+  if reply then return reply end
+end
+local stored, account, seq
+if nb > 0 then
+  local _, known = 0, 0
+  if got[last] then _, known = read(got[last]) end
+  if known < a[11] then -- Redis has forgotten what this process knows to be there
+    call('SET', KEYS[1], a[1] .. ' lost')
+    return pack(2, now)
+  end
+  seq = pack(now + 86400000000, math.max(known, a[12]))
+  --include money.lua
+end
 if got[2] then
-  local status, at, go = cmsgpack.unpack(got[2])
-  if status == 3 then return {5, now} end
-  reply = {0, now, math.max(0, go - now), at}
-  if nb > 0 then return mark(KEYS[last], a[12], got[last], reply) end
-  return reply
+  local status, at, go = read(got[2])
+  if status == 3 then return pack(5, now) end
+  if nb > 0 then
+    call('SET', KEYS[last], seq)
+    if not got[last] then call('ZADD', KEYS[last + 1], now + soon, KEYS[last]) end
+  end
+  return pack(0, now, math.max(0, go - now), at)
 end
 
 local p = 13
 local ahead = a[5]
 local refused = false
 local wait, limit, full = 0, 0, 0
-local function hold(w, k, hard)
-  if force then return end
-  if hard or w > ahead then refused = true end
-  if w > wait then wait, limit = w, k end
-end
-
-local states, lives = {}, {}
+local writes, w = {'MSET'}, 1
 for k = 1, nl do
-  local s = load(got[2 + k], now)
-  local drain = now - s[1]
+  local s
+  if got[2 + k] then s = {read(got[2 + k])} else s = {0, now, 0} end
+  local drain = now - s[2]
   if drain < 0 then drain = 0 end
-  local new = s
-  if not force then new = {now, 0, 0, 0, 0, s[6], s[7], s[8], s[9]} end
+  if not force then s[2] = now end
   local life = 0
   local n = a[p]
   p = p + 1
   for _ = 1, n do
-    local at, rate, amount = a[p], a[p + 1], a[p + 3] * U
-    local size = a[p + 2] * U
+    local at, rate, amount = a[p], a[p + 1], a[p + 3]
+    for i = #s + 1, at do s[i] = 0 end
     local short = s[at] - rate * drain
     if short < 0 then short = 0 end
     if amount > 0 then
       local over = short
-      if amount < size then over = short + amount - size end
-      if over > 0 then hold(ceil(over / rate), k) end
-      short = short + amount
+      if amount < a[p + 2] then over = short + (amount - a[p + 2]) * U end
+      if over > 0 then
+        local t = ceil(over / rate)
+        if t > ahead then refused = true end
+        if t > wait then wait, limit = t, k end
+      end
+      short = short + amount * U
     end
-    new[at] = short
+    s[at] = short
     if short > life * rate then life = short / rate end
     p = p + 4
   end
   if a[p] == 1 then
+    for i = #s + 1, 10 do s[i] = 0 end
     local from, till = pick(a, p + 1, now)
-    if not from then return {4, now} end
-    if from > new[6] then new[6], new[7], new[8] = from, 0, 0 end
-    if a[p + 6] > 0 and a[p + 5] > 0 and new[7] + a[p + 5] > a[p + 6] then hold(till * 1000000 - now, k, true) end
-    if a[p + 8] > 0 and a[p + 7] > 0 and new[8] + a[p + 7] > a[p + 8] then hold(till * 1000000 - now, k, true) end
-    new[7], new[8] = new[7] + a[p + 5], new[8] + a[p + 7]
+    if not from then return pack(4, now) end
+    if from > s[8] then s[8], s[9], s[10] = from, 0, 0 end
+    if not force and (a[p + 6] > 0 and a[p + 5] > 0 and s[9] + a[p + 5] > a[p + 6]
+        or a[p + 8] > 0 and a[p + 7] > 0 and s[10] + a[p + 7] > a[p + 8]) then
+      refused = true
+      local t = till * 1000000 - now
+      if t > wait then wait, limit = t, k end
+    end
+    s[9], s[10] = s[9] + a[p + 5], s[10] + a[p + 7]
     life = math.max(life, till * 1000000 - now)
     p = p + 8
   end
   p = p + 1
   if a[p] > 0 then
-    if not force and new[9] >= a[p] then
+    if not force and s[3] >= a[p] then
       refused = true
       if full == 0 then full = k end
     end
-    new[9] = new[9] + 1
-    life = 2678400000000
+    s[3] = s[3] + 1
+    life = month
   end
   p = p + 1
-  states[k], lives[k] = new, life
+  s[1] = now + ceil(life)
+  writes[w + 1], writes[w + 2] = KEYS[2 + k], pack(unpack(s))
+  w = w + 2
 end
 
 local most = a[8]
 local why, which, wspent, wheld, frees = 0, 0, 0, 0, 0
-local accounts = {}
+local spents = {0, now, 0, now}
 for k = 1, nb do
-  local slices = KEYS[last + 1 + k]
-  local win, spent, exposed, held, till = account(got[first + k], a, p, now, slices)
-  if not win then return {4, now} end
+  local key, slices = KEYS[first + k], KEYS[last + 1 + k]
+  local win, spent, exposed, held, till = account(key, slices, got[first + k], a, p, now)
+  if not win then return pack(4, now) end
   local cap, only = a[p + 5], a[p + 6]
   if not force and most > 0 then
     local w = 0
@@ -131,21 +151,28 @@ for k = 1, nb do
       end
     end
   end
-  accounts[k] = {win, spent, exposed, held + most, till}
+  spents[4 + k] = spent
+  writes[w + 1], writes[w + 2] = key, stored(win, spent, exposed, held + most, till)
+  w = w + 2
   p = p + 7
 end
-if refused then return {1, now, why, which, wspent, wheld, frees, limit, wait, full} end
+if refused then return pack(1, now, why, which, wspent, wheld, frees, limit, wait, full) end
 
-for k = 1, nl do
-  call('SET', KEYS[2 + k], pack(unpack(states[k])), 'PX', ceil(lives[k] / 1000) + 1000)
+if nb > 0 then
+  writes[w + 1], writes[w + 2] = KEYS[last], seq
+  w = w + 2
 end
-for k = 1, nb do
-  local s = accounts[k]
-  store(KEYS[first + k], s[1], s[2], s[3], s[4], s[5], now)
+if a[4] > 0 then -- a lease: what is due ends the record, which needs no life of its own
+  writes[w + 1], writes[w + 2] = KEYS[2], pack(1, now, now + wait, a[3], most, 0, 0, got[1] or '')
+  call(unpack(writes))
+  call('ZADD', KEYS[last + 1], now + a[4], KEYS[2])
+else
+  call(unpack(writes))
+  call('SET', KEYS[2], pack(1, now, now + wait, '', 0, 0, 0, ''), 'PX', a[7])
 end
-call('SET', KEYS[2], pack(1, now, now + wait, a[3], most, 0, 0, got[1] or ''), 'PX', a[7])
-if a[4] > 0 then call('ZADD', KEYS[last + 1], now + a[4], KEYS[2]) end
-reply = {0, now, wait, now}
-for k = 1, nb do reply[4 + k] = accounts[k][2] end
-if nb > 0 then return mark(KEYS[last], a[12], got[last], reply) end
-return reply
+for k = 3, last do
+  if not got[k] then call('ZADD', KEYS[last + 1], now + soon, KEYS[k]) end
+end
+if nb == 0 then return pack(0, now, wait, now) end
+spents[3] = wait
+return pack(unpack(spents))
