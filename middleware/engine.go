@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -176,31 +177,39 @@ func (r *ruling) set(p policy.Policy, e *engine) error {
 func (r *ruling) limit(now *rules, e *engine) error {
 	limits, budgets, before := now.resolver.Limits(), now.resolver.Budgets(), r.Load()
 	now.needs = limit.NeedsOf(limits, budgets)
-	switch {
-	case before != nil && reflect.DeepEqual(limits, before.resolver.Limits()) && reflect.DeepEqual(budgets, before.resolver.Budgets()):
-		now.limiter = before.limiter
-	case e.limiter != nil && len(limits)+len(budgets) > 0:
-		l, err := e.limiter(limits, budgets)
-		if err != nil {
-			return err
-		}
-		now.limiter = l
-	case e.limiter != nil:
-	case r.local != nil || len(limits)+len(budgets) > 0:
-		if r.local == nil {
-			r.local = limit.NewLocal(nil, nil)
-		}
-		if err := r.local.Update(limits, budgets, e.reloads); err != nil {
-			return err
-		}
+	if before != nil && reflect.DeepEqual(limits, before.resolver.Limits()) && reflect.DeepEqual(budgets, before.resolver.Budgets()) {
+		now.limiter, now.spender = before.limiter, before.spender
+		return nil
 	}
-	if now.limiter == nil && r.local != nil && len(limits)+len(budgets) > 0 {
-		now.limiter = r.local
+	l, err := r.limiterOf(limits, budgets, e)
+	if err != nil {
+		return err
 	}
-	if len(budgets) > 0 {
-		now.spender, _ = now.limiter.(limit.Spender)
+	if now.limiter = l; len(budgets) > 0 {
+		now.spender, _ = l.(limit.Spender)
 	}
 	return nil
+}
+
+// limiterOf returns the limiter of limits and budgets; nil if there are none. r.mu is held.
+func (r *ruling) limiterOf(limits []policy.Limit, budgets []policy.Budget, e *engine) (limit.Limiter, error) {
+	none := len(limits)+len(budgets) == 0
+	switch {
+	case none && (e.limiter != nil || r.local == nil):
+		return nil, nil
+	case e.limiter != nil:
+		l, err := e.limiter(limits, budgets)
+		if err == nil && isNil(l) {
+			err = errors.New("skinflint: the func of WithLimiter returned no limiter and no error")
+		}
+		return l, err
+	case r.local == nil:
+		r.local = limit.NewLocal(nil, nil)
+	}
+	if err := r.local.Update(limits, budgets, e.reloads); err != nil || none {
+		return nil, err
+	}
+	return r.local, nil
 }
 
 // warn logs what of the policy in force has no effect.

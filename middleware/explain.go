@@ -63,24 +63,8 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 		e.NotDone = append(e.NotDone, f.Error())
 	}
 	if facts.Kind != wire.Billable {
-		e.Skipped = "it is sent as it is, and observed"
-		c.request, c.input.body, c.start = req, &c.body, time.Now()
-		c.headers = c.body.Inspect(req.Header)
-		if err := c.explainHolding(); err != nil {
-			return e, fmt.Errorf("skinflint: explain: %w", err)
-		}
-		e.Model = c.wire.Model
-		c.settings = c.rules.resolver.Resolve(c.options, c.subject())
-		if err := new(budgetLink).begin(c); err != nil {
-			e.Refused = err.Error()
-		}
-		if unasked := c.settings.Unasked; unasked != "" && c.options.AsksForTier() {
-			e.NotDone = append(e.NotDone, unasked)
-		}
-		if c.costs() {
-			e.explainLimits(c)
-		}
-		return e, nil
+		err := e.explainObserved(c, req)
+		return e, err
 	}
 	var err error
 	if c.request, err = again(req); err != nil {
@@ -102,6 +86,28 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	}
 	e.explain(c)
 	return e, nil
+}
+
+// explainObserved explains a call that is sent as it is.
+func (e *Explanation) explainObserved(c *call, req *http.Request) error {
+	e.Skipped = "it is sent as it is, and observed"
+	c.request, c.input.body, c.start = req, &c.body, time.Now()
+	c.headers = c.body.Inspect(req.Header)
+	if err := c.explainHolding(); err != nil {
+		return fmt.Errorf("skinflint: explain: %w", err)
+	}
+	e.Model = c.wire.Model
+	c.settings = c.rules.resolver.Resolve(c.options, c.subject())
+	if err := new(budgetLink).begin(c); err != nil {
+		e.Refused = err.Error()
+	}
+	if unasked := c.settings.Unasked; unasked != "" && c.options.AsksForTier() {
+		e.NotDone = append(e.NotDone, unasked)
+	}
+	if c.costs() {
+		e.explainLimits(c)
+	}
+	return nil
 }
 
 // explain says what is in force for a call that was opened.

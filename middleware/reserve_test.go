@@ -435,3 +435,13 @@ func (l *recordingLimiter) Wait(_ context.Context, r *limit.Request) (limit.Perm
 }
 
 func (l *recordingLimiter) Release(c limit.Count) { l.count = c }
+
+// A func that returns no limiter is an error: nothing would be held back.
+func TestWithLimiterReturnsNone(t *testing.T) {
+	for name, none := range map[string]limit.Limiter{"nil": nil, "a nil pointer": (*recordingLimiter)(nil)} {
+		option := middleware.WithLimiter(func([]policy.Limit, []policy.Budget) (limit.Limiter, error) { return none, nil }, "salt")
+		if _, err := middleware.New(option, middleware.WithPolicy(capOf("1"))); err == nil || !strings.Contains(err.Error(), "WithLimiter") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
@@ -125,13 +126,7 @@ func (a *Audit) settle(r *limit.Request, c limit.Count, after bool) {
 			}
 		}
 	}
-	var cost price.Pico
-	if c.Row != nil {
-		cost = c.Row.Cost.Pico + c.Row.Exposure.Pico
-	}
-	if c.Storage != nil {
-		cost += c.Storage.Cost.Pico + c.Storage.Exposure.Pico
-	}
+	cost := costOf(c.Row) + costOf(c.Storage)
 	for _, in := range a.paying(r) {
 		if !after {
 			in.held -= r.Cost.Pico
@@ -140,6 +135,14 @@ func (a *Audit) settle(r *limit.Request, c limit.Count, after bool) {
 			in.spent += cost
 		}
 	}
+}
+
+// costOf returns what a row counts for; 0 if it is nil.
+func costOf(row *ledger.Row) price.Pico {
+	if row == nil {
+		return 0
+	}
+	return row.Cost.Pico + row.Exposure.Pico
 }
 
 // Count returns how many requests were admitted.
