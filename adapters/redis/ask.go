@@ -10,8 +10,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// amounts are what an attempt takes from rates, by their place in the state of a limit. Its first two are not used.
-type amounts [6]int64
+// amounts are what an attempt takes from rates, by their place in the state of a limit. The first three are not used.
+type amounts [7]int64
 
 func amountsOf(requests int, t limit.Tokens) amounts {
 	in, out := max(t.Input, 0), max(t.Output, 0)
@@ -19,7 +19,7 @@ func amountsOf(requests int, t limit.Tokens) amounts {
 	if all < 0 {
 		all = math.MaxInt64
 	}
-	return amounts{0, 0, int64(requests), all, in, out}
+	return amounts{0, 0, 0, int64(requests), all, in, out}
 }
 
 // A limitAsk is a limit of which an attempt asks, and a budgetAsk a budget.
@@ -125,7 +125,7 @@ func (s *Store) recordKey(call string, attempt int) string {
 // setKeys sets the keys in the order in which the scripts have them.
 func (a *ask) setKeys() {
 	s := a.store
-	a.keys = make([]string, 0, 4+len(a.limits)+2*len(a.budgets))
+	a.keys = make([]string, 0, 5+len(a.limits)+2*len(a.budgets))
 	a.keys = append(a.keys, s.keyState, a.record)
 	for i := range a.limits {
 		a.keys = append(a.keys, a.limits[i].key)
@@ -136,7 +136,7 @@ func (a *ask) setKeys() {
 	if len(a.budgets) > 0 {
 		a.keys = append(a.keys, s.keySeq)
 	}
-	a.keys = append(a.keys, s.keyLeases)
+	a.keys = append(a.keys, s.keyLeases, s.keyIdle)
 	for i := range a.budgets {
 		a.keys = append(a.keys, a.budgets[i].slices)
 	}

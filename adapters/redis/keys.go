@@ -19,6 +19,7 @@ const layout = "1"
 const (
 	keyState  = "state"  // the version, whether budgets are open, and which data it is
 	keyLeases = "leases" // the attempts under way by the end of their lease
+	keyIdle   = "idle"   // the keys of limits, budgets and processes by when to see whether they are still needed
 	keyProbe  = "probe"
 	keySeq    = "q:" // of each process: how far it has got
 	keyRecord = "a:" // of each attempt

@@ -166,14 +166,15 @@ func (s *Store) send(ctx context.Context, ops []*op) bool {
 // exec runs ops in one round trip. It returns those to run again, and those that wait until budgets are open, and reports
 // whether Redis answered. Settling twice does what settling once does, so what was not answered is run again.
 func (s *Store) exec(ctx context.Context, ops []*op) (again, parked []*op, ok bool) {
-	cmds := make([]*redis.Cmd, len(ops))
+	cmds := make([]*redis.StringCmd, len(ops))
 	wants, seqs := make([]string, len(ops)), make([]int64, len(ops))
 	before := time.Now()
 	pipe := s.client.Pipeline()
 	for i, o := range ops {
 		var acked int64
 		wants[i], acked, seqs[i] = s.known(len(o.budgets) > 0)
-		cmds[i] = pipe.EvalSha(ctx, o.script().Hash(), o.keys, o.arg(wants[i], acked, seqs[i], s.now()))
+		cmds[i] = evalSha(ctx, o.script(), o.keys, o.arg(wants[i], acked, seqs[i], s.now()))
+		_ = pipe.Process(ctx, cmds[i]) // only adds it
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	var failure error

@@ -1,6 +1,9 @@
 package redis
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // A packer makes the argument of a script: numbers and texts, in MessagePack, one after the other. A script reads them with a
 // single call. The zero packer is empty.
@@ -52,6 +55,31 @@ func size(b []byte) int {
 		return 9
 	}
 	return 0
+}
+
+// number returns the number that b is.
+func number(b []byte) int64 {
+	switch b[0] {
+	case 0xcc:
+		return int64(b[1])
+	case 0xcd:
+		return int64(binary.BigEndian.Uint16(b[1:]))
+	case 0xce:
+		return int64(binary.BigEndian.Uint32(b[1:]))
+	case 0xcf, 0xd3:
+		return int64(binary.BigEndian.Uint64(b[1:]))
+	case 0xd0:
+		return int64(int8(b[1]))
+	case 0xd1:
+		return int64(int16(binary.BigEndian.Uint16(b[1:])))
+	case 0xd2:
+		return int64(int32(binary.BigEndian.Uint32(b[1:])))
+	case 0xca:
+		return int64(math.Float32frombits(binary.BigEndian.Uint32(b[1:])))
+	case 0xcb:
+		return int64(math.Float64frombits(binary.BigEndian.Uint64(b[1:])))
+	}
+	return int64(int8(b[0]))
 }
 
 // textSize returns where the text begins that is the first value of b, and how long it is; 0 if it is none.

@@ -15,10 +15,10 @@ import (
 
 // Places in the state of a limit.
 const (
-	placeRequests = 2
-	placeTokens   = 3
-	placeInput    = 4
-	placeOutput   = 5
+	placeRequests = 3
+	placeTokens   = 4
+	placeInput    = 5
+	placeOutput   = 6
 )
 
 // unitsOfRates name them.

@@ -256,7 +256,7 @@ func (b *rebuilder) write(ctx context.Context) error {
 		for at, part := range sum.parts {
 			p.ints(at, part[0], part[1])
 		}
-		if err := mine(s.rebuildStep(ctx, "budget", b.token, []string{s.keyState, sum.ask.key, sum.ask.slices}, p.b)); err != nil {
+		if err := mine(s.rebuildStep(ctx, "budget", b.token, []string{s.keyState, sum.ask.key, sum.ask.slices, s.keyIdle}, p.b)); err != nil {
 			return err
 		}
 		if err := b.keep(ctx); err != nil {

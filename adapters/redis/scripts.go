@@ -20,11 +20,14 @@ var (
 	helloLua string
 	//go:embed scripts/lease.lua
 	leaseLua string
+	//go:embed scripts/sweep.lua
+	sweepLua string
 
 	reserveScript = redis.NewScript(commonLua + reserveLua)
 	settleScript  = redis.NewScript(commonLua + settleLua)
 	helloScript   = redis.NewScript(helloLua)
 	leaseScript   = redis.NewScript(leaseLua)
+	sweepScript   = redis.NewScript(sweepLua)
 )
 
 // What a script replies first.
@@ -46,32 +49,55 @@ type reply struct {
 
 func (r *reply) code() int64 { return r.n[0] }
 
-// replyOf reads what a script replied.
-func replyOf(v any, err error) (r reply, _ error) {
+// replyOf reads what a script replied: see common.lua.
+func replyOf(text string, err error) (r reply, _ error) {
 	if err != nil {
 		return r, err
 	}
-	list, ok := v.([]any)
-	if !ok || len(list) < 2 {
-		return r, fmt.Errorf("the script replied %T", v)
-	}
-	r.n = make([]int64, 0, len(list))
-	for _, x := range list {
-		switch x := x.(type) {
-		case int64:
-			r.n = append(r.n, x)
-		case string:
-			r.state = x
-		default:
-			return r, fmt.Errorf("the script replied %T", x)
+	b := []byte(text)
+	r.n = make([]int64, 0, 10)
+	for len(b) > 0 {
+		if n := size(b); n > 0 && n <= len(b) {
+			r.n = append(r.n, number(b[:n]))
+			b = b[n:]
+			continue
 		}
+		start, n := textSize(b)
+		if start == 0 || start+n > len(b) {
+			return r, fmt.Errorf("the script replied %q", text)
+		}
+		r.state = string(b[start : start+n])
+		b = b[start+n:]
+	}
+	if len(r.n) < 2 {
+		return r, fmt.Errorf("the script replied %q", text)
 	}
 	return r, nil
 }
 
 // runScript runs a script that replies with numbers.
 func (s *Store) runScript(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply, error) {
-	return replyOf(script.Run(ctx, s.client, keys, args...).Result())
+	cmd := evalSha(ctx, script, keys, args...)
+	err := s.client.Process(ctx, cmd)
+	if isNoScript(err) {
+		if err = script.Load(ctx, s.client).Err(); err == nil {
+			cmd = evalSha(ctx, script, keys, args...)
+			_ = s.client.Process(ctx, cmd)
+		}
+	}
+	return replyOf(cmd.Result())
+}
+
+// evalSha returns a command that runs a script that the server has.
+func evalSha(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.StringCmd {
+	all := make([]any, 0, 3+len(keys)+len(args))
+	all = append(all, "evalsha", script.Hash(), len(keys))
+	for _, k := range keys {
+		all = append(all, k)
+	}
+	cmd := redis.NewStringCmd(ctx, append(all, args...)...)
+	cmd.SetFirstKeyPos(3)
+	return cmd
 }
 
 // isNoScript reports whether the server does not have a script.

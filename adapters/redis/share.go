@@ -30,14 +30,14 @@ type share struct {
 type debt struct {
 	limit limitAsk
 	at    time.Time
-	short [6]float64 // by place, in tokens
+	short [7]float64 // by place, in tokens
 	day   int64
 	daily [2]int64 // requests and tokens
 
 	// Other processes may have found Redis back before this one did, and have taken what flows into the bucket since. So what was
 	// taken after Redis was last found to be away is owed in full.
-	away  [6]float64 // what short was then
-	since [6]float64 // what was taken since
+	away  [7]float64 // what short was then
+	since [7]float64 // what was taken since
 }
 
 // A localPermit is a permit of the share.
@@ -192,7 +192,7 @@ func (h *share) isAway() {
 	now := time.Now()
 	for _, d := range h.debts {
 		d.drain(now)
-		d.away, d.since = d.short, [6]float64{}
+		d.away, d.since = d.short, [7]float64{}
 	}
 }
 

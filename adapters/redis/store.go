@@ -53,7 +53,7 @@ type Store struct {
 	log    *slog.Logger
 	id     string // of this process, for its keys
 
-	prefix, keyState, keyLeases, keySeq, keyProbe string
+	prefix, keyState, keyLeases, keyIdle, keySeq, keyProbe string
 
 	slots  chan struct{} // one for each script under way: more would only wait for a connection
 	counts counts
@@ -90,7 +90,7 @@ func New(client redis.UniversalClient, c Config) (*Store, error) {
 	}
 	s := &Store{client: client, config: c, log: c.Logger, id: rand.Text()[:16], live: make(map[*permit]struct{}), slots: make(chan struct{}, connections(client))}
 	s.prefix, _ = prefix(c.Group)
-	s.keyState, s.keyLeases, s.keySeq, s.keyProbe = s.prefix+keyState, s.prefix+keyLeases, s.prefix+keySeq+s.id, s.prefix+keyProbe
+	s.keyState, s.keyLeases, s.keyIdle, s.keySeq, s.keyProbe = s.prefix+keyState, s.prefix+keyLeases, s.prefix+keyIdle, s.prefix+keySeq+s.id, s.prefix+keyProbe
 	s.outbox.init()
 	s.health.init()
 	ctx, stop := context.WithCancel(context.Background())
@@ -163,7 +163,7 @@ func (s *Store) hello(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.learnClock(before, r.n[0])
+	s.learnClock(before, r.n[1])
 	return s.learnState(r.state)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,7 +63,31 @@ func (s *Store) tendOnce(ctx context.Context) {
 	sent = time.Now()
 	if err := s.renew(ctx); err != nil {
 		s.failed(ctx, sent, err)
+		return
 	}
+	sent = time.Now()
+	if err := s.sweep(ctx); err != nil {
+		s.failed(ctx, sent, err)
+	}
+}
+
+// sweep forgets the limits, budgets and processes that are no longer needed.
+func (s *Store) sweep(ctx context.Context) error {
+	const most, rounds = 500, 20
+	for range rounds {
+		due := &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(s.now().UnixMicro(), 10), Count: most}
+		keys, err := s.client.ZRangeByScore(ctx, s.keyIdle, due).Result()
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		if err := sweepScript.Run(ctx, s.client, append([]string{s.keyIdle}, keys...)).Err(); err != nil && err != redis.Nil {
+			return err
+		}
+		if len(keys) < most {
+			return nil
+		}
+	}
+	return nil
 }
 
 // areClosed reports whether budgets are closed, as far as is known.
@@ -87,7 +112,7 @@ func (s *Store) renew(ctx context.Context) error {
 	var ended []string
 	for first := true; first || len(held) > 1; first = false {
 		n := min(len(held), most)
-		list, err := leaseScript.Run(ctx, s.client, []string{s.keyLeases, s.keySeq}, held[:n]...).StringSlice()
+		list, err := leaseScript.Run(ctx, s.client, []string{s.keyLeases, s.keySeq, s.keyIdle}, held[:n]...).StringSlice()
 		if err != nil {
 			return err
 		}

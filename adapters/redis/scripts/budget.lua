@@ -7,10 +7,9 @@ local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local state = call('GET', KEYS[1])
 local version, open = string.match(state or '', '^(%S+) (%S+)')
-if version and version ~= a[1] then return {3, now, state} end
-if open ~= 'ok' then return {2, now} end
+if version and version ~= a[1] then return pack(3, now, state) end
+if open ~= 'ok' then return pack(2, now) end
 local text = call('GET', KEYS[2])
-local win, spent, exposed, held, till = account(text, a, 2, now, KEYS[3])
-if not win then return {4, now} end
-if text then store(KEYS[2], win, spent, exposed, held, till, now) end -- account may have dropped slices
-return {0, now, spent, exposed, held}
+local win, spent, exposed, held, till = account(KEYS[2], KEYS[3], text, a, 2, now)
+if not win then return pack(4, now) end
+return pack(0, now, spent, exposed, held)

@@ -2,7 +2,7 @@
 -- ARGV[1] 'begin', version, token, how long the caller may take (µs): replies {0, now, state} if budgets are open, {3, now, state} if
 -- the keys are of another version, {8, now} if another process is at it, and else {9, now}.
 -- ARGV[1] 'end', version, token: opens budgets. Replies {9, now}, or {8, now} if the caller took too long.
--- ARGV[1] 'budget', version, token, array: KEYS[2] and [3] are a budget and its slices. The array has kind, 4 numbers of its
+-- ARGV[1] 'budget', version, token, array: KEYS[2], [3] and [4] are a budget, its slices and the idle keys. The array has kind, 4 numbers of its
 -- window, and then windows or slices, each with what was spent in it and the part that may not have been charged.
 -- ARGV[1] 'records', version, token, array: KEYS from [2] on are records of attempts, and the array has for each: when it was
 -- admitted, what it cost, the part that may not have been charged, and the record's life (ms).
@@ -15,21 +15,21 @@ local v, word, data, till = string.match(state or '', '^(%S+) (%S+) ?(%S*) ?(%S*
 local mine = word == 'rebuilding' and data == token
 
 if what == 'begin' then
-  if state and v ~= version then return {3, now, state} end
-  if word == 'ok' then return {0, now, state} end
-  if word == 'rebuilding' and not mine and tonumber(till) > now then return {8, now} end
+  if state and v ~= version then return pack(3, now, state) end
+  if word == 'ok' then return pack(0, now, state) end
+  if word == 'rebuilding' and not mine and tonumber(till) > now then return pack(8, now) end
   call('SET', KEYS[1], version .. ' rebuilding ' .. token .. ' ' .. string.format('%.0f', now + ARGV[4]))
-  return {9, now}
+  return pack(9, now)
 end
-if not mine then return {8, now} end
+if not mine then return pack(8, now) end
 if what == 'end' then
   call('SET', KEYS[1], version .. ' ok ' .. token)
-  return {9, now}
+  return pack(9, now)
 end
 local a = {cmsgpack.unpack(ARGV[4] or '')}
 if what == 'budget' then
-  local win, _, _, _, ends = account(nil, a, 1, now, KEYS[3])
-  if not win then return {4, now} end
+  local win, _, _, _, ends = account(KEYS[2], KEYS[3], nil, a, 1, now)
+  if not win then return pack(4, now) end
   call('DEL', KEYS[3]) -- the step may be made again
   local spent, exposed = 0, 0
   for i = 6, #a, 3 do
@@ -43,8 +43,9 @@ if what == 'budget' then
       call('PEXPIRE', KEYS[3], ceil((ends - now) / 1000) + 3600000)
     end
   end
-  store(KEYS[2], win, spent, exposed, 0, ends, now)
-  return {9, now}
+  call('SET', KEYS[2], stored(win, spent, exposed, 0, ends))
+  watch(KEYS[4], KEYS[2], now)
+  return pack(9, now)
 end
 local open = version .. ' ok ' .. token
 for i = 2, #KEYS do
@@ -57,4 +58,4 @@ for i = 2, #KEYS do
   end
   call('SET', KEYS[i], pack(status, at, go, keep, 0, a[p + 1], a[p + 2], open), 'PX', a[p + 3])
 end
-return {9, now}
+return pack(9, now)

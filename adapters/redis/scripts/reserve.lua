@@ -1,6 +1,6 @@
 -- Takes from all limits and budgets of an attempt, or from none.
 --
--- KEYS: state, record, limits, budgets, [sequence if there are budgets], leases, slices of the budgets.
+-- KEYS: state, record, limits, budgets, [sequence if there are budgets], leases, idle keys, slices of the budgets.
 -- a: 1 version, 2 known state, 3 what the record keeps for those who end the attempt if its process dies, 4 lease (µs; 0: none),
 -- 5 how far ahead a rate may be taken (µs), 6 force: 1 takes without asking, 7 the record's life (ms), 8 what to hold
 -- (nanodollars), 9 limits, 10 budgets, 11 and 12 sequence that is known to be there and that of this call; from 13 each limit:
@@ -26,13 +26,15 @@ local got = call('MGET', unpack(KEYS, 1, last))
 
 local reply = gate(got[1], a[1], a[2], nb > 0, now)
 if reply then return reply end
-if nb > 0 and behind(got[last], a[11], a[1]) then return {2, now} end
+if nb > 0 and behind(got[last], a[11], a[1]) then return pack(2, now) end
 if got[2] then
   local status, at, go = cmsgpack.unpack(got[2])
-  if status == 3 then return {5, now} end
-  reply = {0, now, math.max(0, go - now), at}
-  if nb > 0 then return mark(KEYS[last], a[12], got[last], reply) end
-  return reply
+  if status == 3 then return pack(5, now) end
+  if nb > 0 then
+    call('SET', KEYS[last], sequence(a[12], got[last], now))
+    if not got[last] then watch(KEYS[last + 2], KEYS[last], now) end
+  end
+  return pack(0, now, math.max(0, go - now), at)
 end
 
 local p = 13
@@ -45,61 +47,62 @@ local function hold(w, k, hard)
   if w > wait then wait, limit = w, k end
 end
 
-local states, lives = {}, {}
+local writes, w = {'MSET'}, 1
 for k = 1, nl do
-  local s = load(got[2 + k], now)
-  local drain = now - s[1]
+  local text = got[2 + k]
+  local s = load(text, now)
+  local drain = now - s[2]
   if drain < 0 then drain = 0 end
-  local new = s
-  if not force then new = {now, 0, 0, 0, 0, s[6], s[7], s[8], s[9]} end
+  if not force then s[2] = now end
   local life = 0
   local n = a[p]
   p = p + 1
   for _ = 1, n do
-    local at, rate, amount = a[p], a[p + 1], a[p + 3] * U
-    local size = a[p + 2] * U
+    local at, rate, amount = a[p], a[p + 1], a[p + 3]
     local short = s[at] - rate * drain
     if short < 0 then short = 0 end
     if amount > 0 then
       local over = short
-      if amount < size then over = short + amount - size end
+      if amount < a[p + 2] then over = short + (amount - a[p + 2]) * U end
       if over > 0 then hold(ceil(over / rate), k) end
-      short = short + amount
+      short = short + amount * U
     end
-    new[at] = short
+    s[at] = short
     if short > life * rate then life = short / rate end
     p = p + 4
   end
   if a[p] == 1 then
     local from, till = pick(a, p + 1, now)
-    if not from then return {4, now} end
-    if from > new[6] then new[6], new[7], new[8] = from, 0, 0 end
-    if a[p + 6] > 0 and a[p + 5] > 0 and new[7] + a[p + 5] > a[p + 6] then hold(till * 1000000 - now, k, true) end
-    if a[p + 8] > 0 and a[p + 7] > 0 and new[8] + a[p + 7] > a[p + 8] then hold(till * 1000000 - now, k, true) end
-    new[7], new[8] = new[7] + a[p + 5], new[8] + a[p + 7]
+    if not from then return pack(4, now) end
+    if from > s[7] then s[7], s[8], s[9] = from, 0, 0 end
+    if a[p + 6] > 0 and a[p + 5] > 0 and s[8] + a[p + 5] > a[p + 6] then hold(till * 1000000 - now, k, true) end
+    if a[p + 8] > 0 and a[p + 7] > 0 and s[9] + a[p + 7] > a[p + 8] then hold(till * 1000000 - now, k, true) end
+    s[8], s[9] = s[8] + a[p + 5], s[9] + a[p + 7]
     life = math.max(life, till * 1000000 - now)
     p = p + 8
   end
   p = p + 1
   if a[p] > 0 then
-    if not force and new[9] >= a[p] then
+    if not force and s[10] >= a[p] then
       refused = true
       if full == 0 then full = k end
     end
-    new[9] = new[9] + 1
-    life = 2678400000000
+    s[10] = s[10] + 1
+    life = month
   end
   p = p + 1
-  states[k], lives[k] = new, life
+  s[1] = now + ceil(life)
+  writes[w + 1], writes[w + 2] = KEYS[2 + k], pack(unpack(s))
+  w = w + 2
 end
 
 local most = a[8]
 local why, which, wspent, wheld, frees = 0, 0, 0, 0, 0
-local accounts = {}
+local spents = {0, now, 0, now}
 for k = 1, nb do
-  local slices = KEYS[last + 1 + k]
-  local win, spent, exposed, held, till = account(got[first + k], a, p, now, slices)
-  if not win then return {4, now} end
+  local key, slices = KEYS[first + k], KEYS[last + 2 + k]
+  local win, spent, exposed, held, till = account(key, slices, got[first + k], a, p, now)
+  if not win then return pack(4, now) end
   local cap, only = a[p + 5], a[p + 6]
   if not force and most > 0 then
     local w = 0
@@ -131,21 +134,20 @@ for k = 1, nb do
       end
     end
   end
-  accounts[k] = {win, spent, exposed, held + most, till}
+  spents[4 + k] = spent
+  writes[w + 1], writes[w + 2] = key, stored(win, spent, exposed, held + most, till)
+  w = w + 2
   p = p + 7
 end
-if refused then return {1, now, why, which, wspent, wheld, frees, limit, wait, full} end
+if refused then return pack(1, now, why, which, wspent, wheld, frees, limit, wait, full) end
 
-for k = 1, nl do
-  call('SET', KEYS[2 + k], pack(unpack(states[k])), 'PX', ceil(lives[k] / 1000) + 1000)
-end
-for k = 1, nb do
-  local s = accounts[k]
-  store(KEYS[first + k], s[1], s[2], s[3], s[4], s[5], now)
+if nb > 0 then writes[w + 1], writes[w + 2] = KEYS[last], sequence(a[12], got[last], now) end
+call(unpack(writes))
+for k = 3, last do
+  if not got[k] then watch(KEYS[last + 2], KEYS[k], now) end
 end
 call('SET', KEYS[2], pack(1, now, now + wait, a[3], most, 0, 0, got[1] or ''), 'PX', a[7])
 if a[4] > 0 then call('ZADD', KEYS[last + 1], now + a[4], KEYS[2]) end
-reply = {0, now, wait, now}
-for k = 1, nb do reply[4 + k] = accounts[k][2] end
-if nb > 0 then return mark(KEYS[last], a[12], got[last], reply) end
-return reply
+if nb == 0 then return pack(0, now, wait, now) end
+spents[3] = wait
+return pack(unpack(spents))

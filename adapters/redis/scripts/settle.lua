@@ -17,16 +17,24 @@ local mode, nl, nb = a[3], a[9], a[10]
 local first = 2 + nl
 local last = first + nb
 if nb > 0 then last = last + 1 end
-local leases = KEYS[last + 1]
+local leases, idle = KEYS[last + 1], KEYS[last + 2]
 local got = call('MGET', unpack(KEYS, 1, last))
 
 local reply = gate(got[1], a[1], a[2], nb > 0, now)
 if reply then return reply end
-if nb > 0 and behind(got[last], a[11], a[1]) then return {2, now} end
+if nb > 0 and behind(got[last], a[11], a[1]) then return pack(2, now) end
+
+local writes, w = {'MSET'}, 1
+local function write(key, value, old)
+  writes[w + 1], writes[w + 2] = key, value
+  w = w + 2
+  if not old then watch(idle, key, now) end
+end
 
 local function done()
-  if nb > 0 then return mark(KEYS[last], a[12], got[last], {0, now}) end
-  return {0, now}
+  if nb > 0 then write(KEYS[last], sequence(a[12], got[last], now), got[last]) end
+  if w > 1 then call(unpack(writes)) end
+  return pack(0, now)
 end
 
 local status, at, go, keep, hold, old, oldx, data = 0, a[4], 0, '', 0, 0, 0, ''
@@ -34,7 +42,7 @@ if got[2] then status, at, go, keep, hold, old, oldx, data = cmsgpack.unpack(got
 if at == 0 or at > now then at = now end
 if mode == 2 then
   local score = call('ZSCORE', leases, KEYS[2])
-  if not score or tonumber(score) > now then return {7, now} end
+  if not score or tonumber(score) > now then return pack(7, now) end
   if status ~= 1 then
     call('ZREM', leases, KEYS[2])
     return done()
@@ -52,42 +60,47 @@ if mode == 2 then cost, exposed = old + hold, oldx + hold end
 local p = 13
 local apply = mode == 3 or status == 1 and mode ~= 1
 for k = 1, nl do
-  local key = KEYS[2 + k]
-  local s = load(got[2 + k], now)
-  local drain = math.max(0, now - s[1])
-  local new = {now, s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9]}
+  local text = got[2 + k]
+  local s = load(text, now)
+  local drain = math.max(0, now - s[2])
   local life, n = 0, a[p]
   p = p + 1
   for _ = 1, n do
-    local place, rate, more = a[p], a[p + 1], a[p + 2] * U
-    new[place] = math.max(0, math.max(0, s[place] - rate * drain) + more)
-    life = math.max(life, new[place] / rate)
+    local place, rate = a[p], a[p + 1]
+    local short = s[place] - rate * drain
+    if short < 0 then short = 0 end
+    short = short + a[p + 2] * U
+    if short < 0 then short = 0 end
+    s[place] = short
+    if short > life * rate then life = short / rate end
     p = p + 3
   end
   if a[p] == 1 then
     local day = pick(a, p + 1, at)
-    if day and day > new[6] and mode == 3 then new[6], new[7], new[8] = day, 0, 0 end
-    if day == new[6] then new[7], new[8] = math.max(0, new[7] + a[p + 5]), math.max(0, new[8] + a[p + 6]) end
+    if day and day > s[7] and mode == 3 then s[7], s[8], s[9] = day, 0, 0 end
+    if day == s[7] then s[8], s[9] = math.max(0, s[8] + a[p + 5]), math.max(0, s[9] + a[p + 6]) end
     local _, till = pick(a, p + 1, now)
-    if not till then return {4, now} end
+    if not till then return pack(4, now) end
     life = math.max(life, till * 1000000 - now)
     p = p + 6
   end
   p = p + 1
-  new[9] = math.max(0, new[9] - a[p])
+  s[10] = math.max(0, s[10] - a[p])
   p = p + 1
-  if apply and (got[2 + k] or mode == 3) then
+  if apply and (text or mode == 3) then
     -- A permit that is out must not be forgotten, nor what the reaper, who names no rates, cannot say.
-    if new[9] > 0 or mode == 2 then life = 2678400000000 end
-    if mode == 2 then new[1] = s[1] end
-    call('SET', key, pack(unpack(new)), 'PX', ceil(life / 1000) + 1000)
+    if s[10] > 0 or mode == 2 then life = month end
+    if mode ~= 2 then s[2] = now end
+    s[1] = now + ceil(life)
+    write(KEYS[2 + k], pack(unpack(s)), text)
   end
 end
 
+local later = {} -- what must not be done if a later budget's windows do not fit
 for k = 1, nb do
-  local key, slices = KEYS[first + k], KEYS[last + 1 + k]
-  local win, spent, x, held, till = account(got[first + k], a, p, now, slices)
-  if not win then return {4, now} end
+  local key, slices = KEYS[first + k], KEYS[last + 2 + k]
+  local win, spent, x, held, till = account(key, slices, got[first + k], a, p, now)
+  if not win then return pack(4, now) end
   local more, morex = cost - old, exposed - oldx
   if a[p] == 0 then
     if pick(a, p + 1, at) == win then
@@ -99,16 +112,19 @@ for k = 1, nb do
     held = math.max(0, held - hold)
     if n >= win - count then
       spent, x = spent + more, x + morex
-      if more ~= 0 then call('HINCRBY', slices, string.format('%.0f', n), string.format('%.0f', more)) end
-      if morex ~= 0 then call('HINCRBY', slices, 'x' .. string.format('%.0f', n), string.format('%.0f', morex)) end
-      if more ~= 0 or morex ~= 0 then call('PEXPIRE', slices, ceil((till - now) / 1000) + 3600000) end
+      local field = string.format('%.0f', n)
+      if more ~= 0 then later[#later + 1] = {'HINCRBY', slices, field, string.format('%.0f', more)} end
+      if morex ~= 0 then later[#later + 1] = {'HINCRBY', slices, 'x' .. field, string.format('%.0f', morex)} end
+      if more ~= 0 or morex ~= 0 then later[#later + 1] = {'PEXPIRE', slices, ceil((till - now) / 1000) + 3600000} end
     end
   end
-  store(key, win, spent, x, held, till, now)
+  write(key, stored(win, spent, x, held, till), got[first + k])
   p = p + 5
 end
 
-if mode == 3 then return {0, now} end
+for i = 1, #later do call(unpack(later[i])) end
+
+if mode == 3 then return done() end
 local life = a[7]
 if exposed > 0 then life = a[8] end
 if mode == 1 and status == 1 then
