@@ -172,7 +172,9 @@ func (r *ruling) limit(now *rules, e *engine) error {
 			return err
 		}
 		now.limiter = l
+		retire(before)
 	case e.limiter != nil:
+		retire(before)
 	case r.local != nil || len(limits)+len(budgets) > 0:
 		if r.local == nil {
 			r.local = limit.NewLocal(nil, nil)
@@ -188,6 +190,16 @@ func (r *ruling) limit(now *rules, e *engine) error {
 		now.spender, _ = now.limiter.(limit.Spender)
 	}
 	return nil
+}
+
+// retire tells the limiter of rules that were replaced that it is no longer in use, except by calls that began with it.
+func retire(r *rules) {
+	if r == nil {
+		return
+	}
+	if l, ok := r.limiter.(interface{ Retire() }); ok {
+		l.Retire()
+	}
 }
 
 // warn logs what of the policy in force has no effect.

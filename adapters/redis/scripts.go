@@ -22,23 +22,34 @@ var (
 	leaseLua string
 	//go:embed scripts/sweep.lua
 	sweepLua string
+	//go:embed scripts/gate.lua
+	gateLua string
+	//go:embed scripts/money.lua
+	moneyLua string
 
-	reserveScript = redis.NewScript(commonLua + reserveLua)
-	settleScript  = redis.NewScript(commonLua + settleLua)
+	reserveScript = withCommon(reserveLua)
+	settleScript  = withCommon(settleLua)
 	helloScript   = redis.NewScript(helloLua)
 	leaseScript   = redis.NewScript(leaseLua)
 	sweepScript   = redis.NewScript(sweepLua)
 )
 
+// withCommon returns a script with what the scripts share. See common.lua.
+func withCommon(text string) *redis.Script {
+	return redis.NewScript(commonLua + strings.NewReplacer("--include gate.lua", gateLua, "--include money.lua", moneyLua).Replace(text))
+}
+
 // What a script replies first.
 const (
 	replyDone      = 0
 	replyRefused   = 1
-	replyClosed    = 2 // budgets are closed
-	replyVersion   = 3 // the keys are of another version
-	replyClock     = 4 // the windows do not fit Redis's time
-	replyCancelled = 5 // the attempt was cancelled before
-	replyOther     = 6 // the data is not that which this process knows
+	replyClosed    = 2  // budgets are closed
+	replyVersion   = 3  // the keys are of another version
+	replyClock     = 4  // the windows do not fit Redis's time
+	replyCancelled = 5  // the attempt was cancelled before
+	replyOther     = 6  // the data is not that which this process knows
+	replyUncounted = 10 // what was spent of a budget is not counted yet
+	replyAnother   = 11 // the attempt is under way, and holds something else
 )
 
 // A reply is what a script replies: numbers, or two and the group's state.

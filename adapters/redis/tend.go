@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +16,9 @@ const (
 	probeLast  = 250 * time.Millisecond
 )
 
+// lookAgain is how often a Store looks whether another process has opened its budgets.
+const lookAgain = 500 * time.Millisecond
+
 // tend does what must be done from time to time: it renews the leases of what this process holds, ends the attempts of
 // processes that have died, opens budgets, and asks whether Redis is back.
 func (s *Store) tend(ctx context.Context) {
@@ -28,7 +29,7 @@ func (s *Store) tend(ctx context.Context) {
 			d = probe
 			probe = min(probe*2, probeLast)
 		} else if probe = probeFirst; s.areClosed() {
-			d = min(d, time.Second)
+			d = min(d, lookAgain)
 		}
 		d += time.Duration(rand.Int64N(int64(d)/4 + 1))
 		t := time.NewTimer(d)
@@ -57,44 +58,27 @@ func (s *Store) tendOnce(ctx context.Context) {
 		}
 	}
 	s.worked()
-	if s.areClosed() && s.config.Ledger != nil {
-		s.rebuildFromLedger(ctx)
+	if s.areClosed() {
+		s.openBudgets(ctx)
 	}
 	sent = time.Now()
 	if err := s.renew(ctx); err != nil {
 		s.failed(ctx, sent, err)
-		return
 	}
-	sent = time.Now()
-	if err := s.sweep(ctx); err != nil {
-		s.failed(ctx, sent, err)
-	}
-}
-
-// sweep forgets the limits, budgets and processes that are no longer needed.
-func (s *Store) sweep(ctx context.Context) error {
-	const most, rounds = 500, 20
-	for range rounds {
-		due := &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(s.now().UnixMicro(), 10), Count: most}
-		keys, err := s.client.ZRangeByScore(ctx, s.keyIdle, due).Result()
-		if err != nil || len(keys) == 0 {
-			return err
-		}
-		if err := sweepScript.Run(ctx, s.client, append([]string{s.keyIdle}, keys...)).Err(); err != nil && err != redis.Nil {
-			return err
-		}
-		if len(keys) < most {
-			return nil
-		}
-	}
-	return nil
 }
 
 // areClosed reports whether budgets are closed, as far as is known.
 func (s *Store) areClosed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.want == "" && slices.ContainsFunc(s.limiters, func(l *Limiter) bool { return len(l.budgets) > 0 })
+	for _, l := range s.limiters {
+		for _, b := range l.budgets {
+			if !s.opened[b.id] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // renew renews the leases of what this process holds, and ends the attempts whose leases have ended.
@@ -109,31 +93,46 @@ func (s *Store) renew(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	const most = 1000
-	var ended []string
-	for first := true; first || len(held) > 1; first = false {
+	for rounds := 0; rounds < 100; rounds++ {
 		n := min(len(held), most)
-		list, err := leaseScript.Run(ctx, s.client, []string{s.keyLeases, s.keySeq, s.keyIdle}, held[:n]...).StringSlice()
+		due, err := leaseScript.Run(ctx, s.client, []string{s.keyDue, s.keySeq}, held[:n]...).StringSlice()
 		if err != nil {
 			return err
 		}
-		ended, held = list, append(held[:1:1], held[n:]...)
-	}
-	for _, record := range ended {
-		if err := s.inherit(ctx, record); err != nil {
+		if held = append(held[:1:1], held[n:]...); len(held) > 1 {
+			continue // nothing has ended before all leases are renewed
+		}
+		if err := s.settleDue(ctx, due); err != nil || len(due) == 0 {
 			return err
 		}
 	}
 	return nil
 }
 
-// inherit ends an attempt whose lease has ended. Several processes may do so at once, and it ends once.
-func (s *Store) inherit(ctx context.Context, record string) error {
-	if !strings.HasPrefix(record, s.prefix+keyRecord) {
+// settleDue ends the attempts whose lease has ended, and forgets what is no longer needed.
+func (s *Store) settleDue(ctx context.Context, due []string) error {
+	idle := []string{s.keyDue}
+	for _, key := range due {
+		if !strings.HasPrefix(key, s.prefix+keyRecord) {
+			idle = append(idle, key)
+		} else if err := s.inherit(ctx, key); err != nil {
+			return err
+		}
+	}
+	if len(idle) == 1 {
 		return nil
 	}
+	if err := sweepScript.Run(ctx, s.client, idle).Err(); err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	return nil
+}
+
+// inherit ends an attempt whose lease has ended. Several processes may do so at once, and it ends once.
+func (s *Store) inherit(ctx context.Context, record string) error {
 	text, err := s.client.Get(ctx, record).Result()
 	if errors.Is(err, redis.Nil) {
-		return s.client.ZRem(ctx, s.keyLeases, record).Err()
+		return s.client.ZRem(ctx, s.keyDue, record).Err()
 	}
 	if err != nil {
 		return err
@@ -165,35 +164,26 @@ func estateOf(record string) (string, bool) {
 
 // recover finds out whether Redis is back, and if so tells it what was admitted meanwhile, before it is asked again.
 func (s *Store) recover(ctx context.Context) {
-	s.mu.Lock()
-	limiters := s.limiters
-	s.mu.Unlock()
 	err := s.hello(ctx)
 	if err != nil && reload(s.client) {
 		pause(ctx, 50*time.Millisecond) // another node may be the primary now
 		err = s.hello(ctx)
 	}
 	if err != nil {
-		for _, l := range limiters {
-			l.share.isAway()
-		}
+		s.isAway()
 		return
 	}
-	for _, l := range limiters {
-		if !l.share.repay(ctx) {
-			return
-		}
+	if !s.repay(ctx) {
+		return
 	}
 	s.mu.Lock()
 	s.adoptLive()
 	after := s.health.setUp()
 	s.mu.Unlock()
 	s.log.Info("Redis is back", "group", s.config.Group, "after", after)
-	for _, l := range limiters { // what was admitted between repay and now
-		l.share.chargeLater()
-	}
+	s.chargeLater() // what was admitted between repay and now
 	s.outbox.poke()
-	s.wakeLines()
+	s.lines.wakeAll()
 }
 
 // adoptLive has Redis count the attempts under way that it does not know: those that this process admitted by its share, and

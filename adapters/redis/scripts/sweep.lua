@@ -1,4 +1,4 @@
--- Forgets what is no longer needed. KEYS: the sorted set of idle keys, and the keys of it that are due. Of each that is still
+-- Forgets what is no longer needed. KEYS: what is due, and of it the keys of limits, budgets and sequences. Of each that is still
 -- needed it notes when to look at it again, but not sooner than in 10 minutes.
 
 local time = redis.call('TIME')
