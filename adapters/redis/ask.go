@@ -25,16 +25,13 @@ func amountsOf(requests int, t limit.Tokens) amounts {
 // A limitAsk is a limit of which an attempt asks, and a budgetAsk a budget.
 type limitAsk struct {
 	*limitPlan
-	value string // which of the limit's values: see policy.KeyOf
-	key   string // of Redis
-	zone  *time.Location
+	*bucket
+	zone *time.Location
 }
 
 type budgetAsk struct {
 	*budgetPlan
-	value       string // which of the budget's values: see policy.KeyOf
-	key, slices string // of Redis
-	mark        string // that of the budget: see keyMark
+	*bucket
 }
 
 // An ask is what an attempt asks of Redis: from the time that it is matched until its end is told.
@@ -43,11 +40,11 @@ type ask struct {
 	limits  []limitAsk
 	budgets []budgetAsk
 	amounts amounts
-	most    int64    // nanodollars
-	record  string   // its key
-	turn    int64    // see reserve.lua
-	keys    []string // of the scripts
-	uses    bool     // whether it uses something that must be given back: a permit, or money
+	most    int64  // nanodollars
+	record  string // its key
+	turn    int64  // see reserve.lua
+	keys    []any  // of the scripts
+	uses    bool   // whether it uses something that must be given back: a permit, or money
 
 	call                       string
 	provider, operation, model string
@@ -68,7 +65,7 @@ func (l *Limiter) newAsk(r *limit.Request) *ask {
 			a = &ask{store: s}
 		}
 		value := policy.KeyOf(p.per, &r.Subject, r.Tier, r.Key, r.Tags)
-		a.limits = append(a.limits, limitAsk{p, value, s.limitKey(p, value), p.zoneOf(r)})
+		a.limits = append(a.limits, limitAsk{p, p.buckets.of(s.limitPrefix, "", p.id, value), p.zoneOf(r)})
 		a.uses = a.uses || p.limit.Concurrency > 0
 	}
 	if budgets := l.matchBudgets(&r.Subject, r.Tier, r.Key, r.Tags); len(budgets) > 0 {
@@ -99,18 +96,7 @@ func (l *Limiter) matchBudgets(subject *policy.Subject, tier policy.Tier, key st
 }
 
 func (s *Store) budgetAsk(p *budgetPlan, value string) budgetAsk {
-	id := p.id
-	if value != "" {
-		id += "." + hash(value)
-	}
-	return budgetAsk{p, value, s.prefix + keyBudget + id, s.prefix + keySlices + id, s.prefix + keyMark + p.id}
-}
-
-func (s *Store) limitKey(p *limitPlan, value string) string {
-	if value == "" {
-		return s.prefix + keyLimit + p.id
-	}
-	return s.prefix + keyLimit + hash(p.id, value)
+	return budgetAsk{p, p.buckets.of(s.budgetPrefix, s.slicesPrefix, p.id, value)}
 }
 
 // recordKey returns the key of the record that an attempt has of a limiter with a tag. An attempt of a call without a name gets
@@ -143,23 +129,23 @@ func (s *Store) nextTurn() int64 {
 // setKeys sets the keys in the order in which the scripts have them.
 func (a *ask) setKeys() {
 	s := a.store
-	a.keys = make([]string, 0, 4+len(a.limits)+3*len(a.budgets))
-	a.keys = append(a.keys, s.keyState, a.record)
+	a.keys = make([]any, 0, 4+len(a.limits)+3*len(a.budgets))
+	a.keys = append(a.keys, s.argState, a.record)
 	for i := range a.limits {
-		a.keys = append(a.keys, a.limits[i].key)
+		a.keys = append(a.keys, a.limits[i].arg)
 	}
 	for i := range a.budgets {
-		a.keys = append(a.keys, a.budgets[i].key)
+		a.keys = append(a.keys, a.budgets[i].arg)
 	}
 	for i := range a.budgets {
 		a.keys = append(a.keys, a.budgets[i].mark)
 	}
 	if len(a.budgets) > 0 {
-		a.keys = append(a.keys, s.keySeq)
+		a.keys = append(a.keys, s.argSeq)
 	}
-	a.keys = append(a.keys, s.keyDue)
+	a.keys = append(a.keys, s.argDue)
 	for i := range a.budgets {
-		a.keys = append(a.keys, a.budgets[i].slices)
+		a.keys = append(a.keys, a.budgets[i].slicesArg)
 	}
 }
 

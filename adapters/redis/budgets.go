@@ -61,7 +61,7 @@ func (s *Store) budgetState(ctx context.Context, b budgetAsk) (state budget.Stat
 		arg.text(layout)
 		b.window(&arg, s.now())
 		before := time.Now()
-		r, err := s.runScript(ctx, budgetScript, []string{s.keyState, b.key, b.slices, b.mark}, arg.b)
+		r, err := s.runScript(ctx, budgetScript, []string{s.keyState, b.key, b.slices, s.prefix + keyMark + b.id}, arg.b)
 		if err != nil {
 			return state, err
 		}

@@ -433,7 +433,18 @@ func (w *wait) gaveUp(err error) error {
 }
 
 // key is that of the line in which the attempt waits.
-func (w *wait) key() string { return strings.Join(w.ask.keys[2:], "\n") }
+func (w *wait) key() string {
+	var b strings.Builder
+	for i := range w.ask.limits {
+		b.WriteString(w.ask.limits[i].key)
+		b.WriteByte('\n')
+	}
+	for i := range w.ask.budgets {
+		b.WriteString(w.ask.budgets[i].key)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
 
 // enter has the attempt stand in line, and returns when it is at its head.
 func (w *wait) enter(ctx context.Context) error {

@@ -59,7 +59,7 @@ func free(row *ledger.Row) bool {
 }
 
 // script returns the script that the op runs.
-func (o *op) script() *redis.Script {
+func (o *op) script() *script {
 	if o.mode == modeAdopt {
 		return reserveScript
 	}
@@ -139,7 +139,7 @@ func (s *Store) askOf(record, estate string) *ask {
 		switch {
 		case strings.HasPrefix(line, "l"):
 			plan := &limitPlan{limit: policy.Limit{Concurrency: 1}}
-			a.limits = append(a.limits, limitAsk{limitPlan: plan, key: s.prefix + line[1:]})
+			a.limits = append(a.limits, limitAsk{limitPlan: plan, bucket: newBucket("", s.prefix+line[1:], "")})
 		case strings.HasPrefix(line, "b"):
 			f := strings.Fields(line[1:])
 			if len(f) < 3 {
@@ -153,8 +153,8 @@ func (s *Store) askOf(record, estate string) *ask {
 				b.Window = time.Duration(slice*sliceCount) * time.Microsecond
 			}
 			id, _, _ := strings.Cut(f[0], ".")
-			plan := &budgetPlan{budget: b, id: id, slice: slice, zone: b.Location()}
-			a.budgets = append(a.budgets, budgetAsk{plan, "", s.prefix + keyBudget + f[0], s.prefix + keySlices + f[0], s.prefix + keyMark + id})
+			plan := &budgetPlan{budget: b, slice: slice, zone: b.Location(), mark: s.prefix + keyMark + id}
+			a.budgets = append(a.budgets, budgetAsk{plan, newBucket("", s.budgetPrefix+f[0], s.slicesPrefix+f[0])})
 		}
 	}
 	a.setKeys()

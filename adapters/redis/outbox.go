@@ -233,15 +233,18 @@ func (s *Store) exec(ctx context.Context, ops []*op) (again, parked []*op, ok bo
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	var failure error
-	loaded := make(map[*redis.Script]error, 1)
+	var loaded map[*script]error
 	for i, o := range ops {
 		r, err := replyOf(cmds[i].Result())
 		if isNoScript(err) {
-			script := o.script()
-			if _, ok := loaded[script]; !ok {
-				loaded[script] = script.Load(ctx, s.client).Err()
+			used := o.script()
+			if _, ok := loaded[used]; !ok {
+				if loaded == nil {
+					loaded = make(map[*script]error, 1)
+				}
+				loaded[used] = used.load(ctx, s.client)
 			}
-			if err = loaded[script]; err == nil {
+			if err = loaded[used]; err == nil {
 				again = append(again, o)
 				continue
 			}

@@ -38,7 +38,7 @@ func (p *packer) text(s string) {
 }
 
 // size returns how many bytes the first number of b takes; 0 if it is none.
-func size(b []byte) int {
+func size(b string) int {
 	if len(b) == 0 {
 		return 0
 	}
@@ -58,32 +58,31 @@ func size(b []byte) int {
 }
 
 // number returns the number that b is.
-func number(b []byte) int64 {
-	switch b[0] {
-	case 0xcc:
-		return int64(b[1])
-	case 0xcd:
-		return int64(binary.BigEndian.Uint16(b[1:]))
-	case 0xce:
-		return int64(binary.BigEndian.Uint32(b[1:]))
-	case 0xcf, 0xd3:
-		return int64(binary.BigEndian.Uint64(b[1:]))
-	case 0xd0:
-		return int64(int8(b[1]))
-	case 0xd1:
-		return int64(int16(binary.BigEndian.Uint16(b[1:])))
-	case 0xd2:
-		return int64(int32(binary.BigEndian.Uint32(b[1:])))
-	case 0xca:
-		return int64(math.Float32frombits(binary.BigEndian.Uint32(b[1:])))
-	case 0xcb:
-		return int64(math.Float64frombits(binary.BigEndian.Uint64(b[1:])))
+func number(b string) int64 {
+	if len(b) == 1 {
+		return int64(int8(b[0]))
 	}
-	return int64(int8(b[0]))
+	var n uint64
+	for i := 1; i < len(b); i++ {
+		n = n<<8 | uint64(b[i])
+	}
+	switch b[0] {
+	case 0xca:
+		return int64(math.Float32frombits(uint32(n)))
+	case 0xcb:
+		return int64(math.Float64frombits(n))
+	case 0xd0:
+		return int64(int8(n))
+	case 0xd1:
+		return int64(int16(n))
+	case 0xd2:
+		return int64(int32(n))
+	}
+	return int64(n)
 }
 
 // textSize returns where the text begins that is the first value of b, and how long it is; 0 if it is none.
-func textSize(b []byte) (start, n int) {
+func textSize(b string) (start, n int) {
 	switch {
 	case len(b) == 0:
 	case b[0]&0xe0 == 0xa0:
@@ -91,7 +90,7 @@ func textSize(b []byte) (start, n int) {
 	case b[0] == 0xd9 && len(b) > 1:
 		return 2, int(b[1])
 	case b[0] == 0xda && len(b) > 2:
-		return 3, int(binary.BigEndian.Uint16(b[1:]))
+		return 3, int(b[1])<<8 | int(b[2])
 	}
 	return 0, 0
 }

@@ -50,6 +50,9 @@ func (s *Store) Rebuild(ctx context.Context, rows iter.Seq2[ledger.Row, error]) 
 	token := rand.Text()[:12]
 	for {
 		plans := s.budgetPlans()
+		if len(plans) == 0 {
+			return nil
+		}
 		r, err := s.rebuildStep(ctx, "begin", token, s.marksOf(plans), rebuildTime.Milliseconds())
 		if err != nil {
 			return fmt.Errorf("redis: budgets remain closed: %w", err)

@@ -29,14 +29,30 @@ var (
 
 	reserveScript = withCommon(reserveLua)
 	settleScript  = withCommon(settleLua)
-	helloScript   = redis.NewScript(helloLua)
+	helloScript   = newScript(helloLua)
 	leaseScript   = redis.NewScript(leaseLua)
 	sweepScript   = redis.NewScript(sweepLua)
 )
 
+// A script is one that replies with numbers: see common.lua.
+type script struct {
+	*redis.Script
+	hash any // its hash, as an argument of a command
+}
+
+func newScript(text string) *script {
+	s := redis.NewScript(text)
+	return &script{s, s.Hash()}
+}
+
+// load gives the script to the server.
+func (s *script) load(ctx context.Context, client redis.UniversalClient) error {
+	return s.Script.Load(ctx, client).Err()
+}
+
 // withCommon returns a script with what the scripts share. See common.lua.
-func withCommon(text string) *redis.Script {
-	return redis.NewScript(commonLua + strings.NewReplacer("--include gate.lua", gateLua, "--include money.lua", moneyLua).Replace(text))
+func withCommon(text string) *script {
+	return newScript(commonLua + strings.NewReplacer("--include gate.lua", gateLua, "--include money.lua", moneyLua).Replace(text))
 }
 
 // What a script replies first.
@@ -65,9 +81,8 @@ func replyOf(text string, err error) (r reply, _ error) {
 	if err != nil {
 		return r, err
 	}
-	b := []byte(text)
 	r.n = make([]int64, 0, 10)
-	for len(b) > 0 {
+	for b := text; b != ""; {
 		if n := size(b); n > 0 && n <= len(b) {
 			r.n = append(r.n, number(b[:n]))
 			b = b[n:]
@@ -77,7 +92,7 @@ func replyOf(text string, err error) (r reply, _ error) {
 		if start == 0 || start+n > len(b) {
 			return r, fmt.Errorf("the script replied %q", text)
 		}
-		r.state = string(b[start : start+n])
+		r.state = b[start : start+n]
 		b = b[start+n:]
 	}
 	if len(r.n) < 2 {
@@ -87,25 +102,31 @@ func replyOf(text string, err error) (r reply, _ error) {
 }
 
 // runScript runs a script that replies with numbers.
-func (s *Store) runScript(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply, error) {
-	cmd := evalSha(ctx, script, keys, args...)
+func (s *Store) runScript(ctx context.Context, script *script, keys []string, args ...any) (reply, error) {
+	cmd := evalSha(ctx, script, anys(keys), args...)
 	err := s.client.Process(ctx, cmd)
 	if isNoScript(err) {
-		if err = script.Load(ctx, s.client).Err(); err == nil {
-			cmd = evalSha(ctx, script, keys, args...)
-			_ = s.client.Process(ctx, cmd)
+		if err = script.load(ctx, s.client); err == nil {
+			cmd = evalSha(ctx, script, anys(keys), args...)
+			err = s.client.Process(ctx, cmd)
 		}
 	}
-	return replyOf(cmd.Result())
+	return replyOf(cmd.Val(), err)
+}
+
+func anys(texts []string) []any {
+	all := make([]any, len(texts))
+	for i, t := range texts {
+		all[i] = t
+	}
+	return all
 }
 
 // evalSha returns a command that runs a script that the server has.
-func evalSha(ctx context.Context, script *redis.Script, keys []string, args ...any) *redis.StringCmd {
+func evalSha(ctx context.Context, script *script, keys []any, args ...any) *redis.StringCmd {
 	all := make([]any, 0, 3+len(keys)+len(args))
-	all = append(all, "evalsha", script.Hash(), len(keys))
-	for _, k := range keys {
-		all = append(all, k)
-	}
+	all = append(all, "evalsha", script.hash, len(keys))
+	all = append(all, keys...)
 	cmd := redis.NewStringCmd(ctx, append(all, args...)...)
 	cmd.SetFirstKeyPos(3)
 	return cmd

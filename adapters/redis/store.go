@@ -55,8 +55,10 @@ type Store struct {
 	id     string // of this process, for its keys
 
 	prefix, keyState, keyLock, keyDue, keySeq, keyProbe string
+	limitPrefix, budgetPrefix, slicesPrefix             string
+	argState, argDue, argSeq                            any // keys, as arguments of a command
 
-	slots  chan struct{} // one for each script under way: more would only wait for a connection
+	rounds rounds
 	counts counts
 	calls  atomic.Int64 // that had no name
 	offset atomic.Int64 // Redis's clock less this process's, in microseconds
@@ -94,10 +96,13 @@ func New(client redis.UniversalClient, c Config) (*Store, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &Store{client: client, config: c, log: c.Logger, id: rand.Text()[:16], live: make(map[*permit]struct{}), slots: make(chan struct{}, connections(client))}
+	s := &Store{client: client, config: c, log: c.Logger, id: rand.Text()[:16], live: make(map[*permit]struct{})}
+	s.rounds.free = min(maxRounds, connections(client))
 	s.prefix, _ = prefix(c.Group)
 	s.opened, s.debts.all = make(map[string]bool), make(map[string]*debt)
 	s.keyState, s.keyLock, s.keyDue, s.keySeq, s.keyProbe = s.prefix+keyState, s.prefix+keyLock, s.prefix+keyDue, s.prefix+keySeq+s.id, s.prefix+keyProbe
+	s.limitPrefix, s.budgetPrefix, s.slicesPrefix = s.prefix+keyLimit, s.prefix+keyBudget, s.prefix+keySlices
+	s.argState, s.argDue, s.argSeq = s.keyState, s.keyDue, s.keySeq
 	s.outbox.init()
 	s.health.init()
 	ctx, stop := context.WithCancel(context.Background())
@@ -192,26 +197,28 @@ func (s *Store) now() time.Time {
 
 // run runs a script that takes: it makes the argument with what is known of the group's state, and again if that has changed. It
 // fails with errDown if Redis counts as down when it is its turn.
-func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, budgets bool, arg func(want string, acked, seq int64, now time.Time) []byte) (reply, error) {
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return reply{}, context.Cause(ctx)
-	}
-	defer func() { <-s.slots }()
-	if s.health.isDown() {
-		return reply{}, errDown
-	}
+func (s *Store) run(ctx context.Context, script *script, keys []any, budgets bool, arg func(want string, acked, seq int64, now time.Time) []byte) (reply, error) {
 	for tries := 0; ; tries++ {
 		want, acked, seq := s.known(budgets)
-		before := time.Now()
-		r, err := s.runScript(ctx, script, keys, arg(want, acked, seq, s.now()))
+		arg := arg(want, acked, seq, s.now())
+		cmd := evalSha(ctx, script, keys, arg)
+		sent, err := s.process(ctx, cmd)
+		if isNoScript(err) {
+			if err = script.load(ctx, s.client); err == nil {
+				cmd = evalSha(ctx, script, keys, arg)
+				sent, err = s.process(ctx, cmd)
+			}
+		}
+		if err == errDown {
+			return reply{}, err
+		}
+		r, err := replyOf(cmd.Val(), err)
 		if err != nil {
-			s.failed(ctx, before, err)
+			s.failed(ctx, sent, err)
 			return r, err
 		}
 		s.worked()
-		again, err := s.learn(&r, before, want, seq)
+		again, err := s.learn(&r, sent, want, seq)
 		if err != nil || !again || tries == 3 {
 			return r, err
 		}
@@ -290,7 +297,9 @@ func (s *Store) learnState(state string) error {
 	case version != layout:
 		return s.versionError(state)
 	case word != "ok":
-		s.closeBudgets()
+		if word != "empty" || !s.willCount() {
+			s.closeBudgets()
+		}
 		return nil
 	}
 	s.mu.Lock()
@@ -353,7 +362,9 @@ func (s *Store) Limiter(limits []policy.Limit, budgets []policy.Budget) (limit.L
 	}
 	l := &Limiter{store: s, limits: plansOf(limits), needs: limit.NeedsOf(limits, budgets)}
 	for _, b := range budgets {
-		l.budgets = append(l.budgets, newBudgetPlan(b, s.config.BudgetShare))
+		p := newBudgetPlan(b, s.config.BudgetShare)
+		p.mark = s.prefix + keyMark + p.id
+		l.budgets = append(l.budgets, p)
 	}
 	l.share = newShare(s, limits, budgets)
 	l.learner = newLearner(limits)

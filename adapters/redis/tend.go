@@ -92,8 +92,8 @@ func (s *Store) renew(ctx context.Context) error {
 		}
 	}
 	s.mu.Unlock()
-	const most = 1000
-	for rounds := 0; rounds < 100; rounds++ {
+	const most, page = 1000, 500
+	for {
 		n := min(len(held), most)
 		due, err := leaseScript.Run(ctx, s.client, []string{s.keyDue, s.keySeq}, held[:n]...).StringSlice()
 		if err != nil {
@@ -102,30 +102,34 @@ func (s *Store) renew(ctx context.Context) error {
 		if held = append(held[:1:1], held[n:]...); len(held) > 1 {
 			continue // nothing has ended before all leases are renewed
 		}
-		if err := s.settleDue(ctx, due); err != nil || len(due) == 0 {
+		ended, err := s.settleDue(ctx, due)
+		if err != nil || ended || len(due) < page {
 			return err
 		}
 	}
-	return nil
 }
 
-// settleDue ends the attempts whose lease has ended, and forgets what is no longer needed.
-func (s *Store) settleDue(ctx context.Context, due []string) error {
+// settleDue ends the attempts whose lease has ended, and forgets what is no longer needed. It reports whether there were such
+// attempts.
+func (s *Store) settleDue(ctx context.Context, due []string) (ended bool, err error) {
 	idle := []string{s.keyDue}
 	for _, key := range due {
 		if !strings.HasPrefix(key, s.prefix+keyRecord) {
 			idle = append(idle, key)
-		} else if err := s.inherit(ctx, key); err != nil {
-			return err
+			continue
+		}
+		ended = true
+		if err := s.inherit(ctx, key); err != nil {
+			return ended, err
 		}
 	}
 	if len(idle) == 1 {
-		return nil
+		return ended, nil
 	}
 	if err := sweepScript.Run(ctx, s.client, idle).Err(); err != nil && !errors.Is(err, redis.Nil) {
-		return err
+		return ended, err
 	}
-	return nil
+	return ended, nil
 }
 
 // inherit ends an attempt whose lease has ended. Several processes may do so at once, and it ends once.
@@ -147,7 +151,7 @@ func (s *Store) inherit(ctx context.Context, record string) error {
 
 // estateOf returns the fourth value of a record: see reserve.lua.
 func estateOf(record string) (string, bool) {
-	b := []byte(record)
+	b := record
 	for range 3 {
 		n := size(b)
 		if n == 0 || n > len(b) {
@@ -159,7 +163,7 @@ func estateOf(record string) (string, bool) {
 	if start == 0 || start+n > len(b) {
 		return "", false
 	}
-	return string(b[start : start+n]), true
+	return b[start : start+n], true
 }
 
 // recover finds out whether Redis is back, and if so tells it what was admitted meanwhile, before it is asked again.

@@ -16,13 +16,9 @@
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local what, version, token = ARGV[1], ARGV[2], ARGV[3]
-local state = call('GET', KEYS[1])
-if not state and what ~= 'look' then
-  state = version .. ' empty'
-  call('SET', KEYS[1], state)
-end
-local v, word = string.match(state or '', '^(%S+) ?(%S*)')
-if v and v ~= version then return pack(3, now, state) end
+local state = call('GET', KEYS[1]) or version .. ' empty'
+local v, word = string.match(state, '^(%S+) ?(%S*)')
+if v ~= version then return pack(3, now, state) end
 local owner = call('GET', KEYS[2])
 
 -- closed returns the places of the marks that do not say that a budget is open in a state.
@@ -36,14 +32,14 @@ end
 
 if what == 'begin' or what == 'look' then
   local list = closed(word == 'ok' and state or '')
-  if #list == 0 then return pack(0, now, state or '') end
+  if #list == 0 then return pack(0, now, state) end
   local code = 2
   if what == 'begin' then
     if owner and owner ~= token then return pack(8, now) end
     call('SET', KEYS[2], token, 'PX', ARGV[4])
     code = 9
   end
-  return pack(code, now, state or '', unpack(list))
+  return pack(code, now, state, unpack(list))
 end
 local open = ARGV[4]
 if what == 'end' and state == open and #closed(open) == 0 then return pack(9, now) end -- the step is made again

@@ -2,7 +2,7 @@
 --
 -- KEYS: state, record, limits, budgets, their marks, [sequence if there are budgets], what is due, slices of the budgets.
 -- a: 1 version, 2 known state, 3 what the record keeps for those who end the attempt if its process dies, 4 lease (µs; 0: none),
--- 5 how far ahead a rate may be taken (µs), 6 force: 1 takes without asking, 7 the record's life (ms), 8 what to hold
+-- 5 how far ahead a rate may be taken (µs), 6 force: 1 takes without asking, 7 the record's life (ms) if there is no lease, 8 what to hold
 -- (nanodollars), 9 limits, 10 budgets, 11 and 12 sequence that is known to be there and that of this call,
 -- 13 turn: a number that rises with each wait; from 14 each limit:
 -- n, n times (place in its state, rate, burst, amount), day: 0, or 1 and 4 times, requests, their limit, tokens, their limit;
@@ -167,13 +167,21 @@ for k = 1, nb do
 end
 if refused then return pack(1, now, why, which, wspent, wheld, frees, limit, wait, full) end
 
-if nb > 0 then writes[w + 1], writes[w + 2] = KEYS[last], seq end
-call(unpack(writes))
+if nb > 0 then
+  writes[w + 1], writes[w + 2] = KEYS[last], seq
+  w = w + 2
+end
+if a[4] > 0 then -- a lease: what is due ends the record, which needs no life of its own
+  writes[w + 1], writes[w + 2] = KEYS[2], pack(1, now, now + wait, a[3], most, 0, 0, got[1] or '', a[13])
+  call(unpack(writes))
+  call('ZADD', KEYS[last + 1], now + a[4], KEYS[2])
+else
+  call(unpack(writes))
+  call('SET', KEYS[2], pack(1, now, now + wait, '', 0, 0, 0, '', a[13]), 'PX', a[7])
+end
 for k = 3, last do
   if not got[k] then call('ZADD', KEYS[last + 1], now + soon, KEYS[k]) end
 end
-call('SET', KEYS[2], pack(1, now, now + wait, a[3], most, 0, 0, got[1] or '', a[13]), 'PX', a[7])
-if a[4] > 0 then call('ZADD', KEYS[last + 1], now + a[4], KEYS[2]) end
 if nb == 0 then return pack(0, now, wait, now) end
 spents[3] = wait
 return pack(unpack(spents))
