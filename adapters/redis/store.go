@@ -297,7 +297,7 @@ func (s *Store) learnState(state string) error {
 	case version != layout:
 		return s.versionError(state)
 	case word != "ok":
-		if word != "empty" || !s.willCount() {
+		if word != "empty" || !s.begins() {
 			s.closeBudgets()
 		}
 		return nil
@@ -322,6 +322,13 @@ func (s *Store) learnState(state string) error {
 	}
 	s.outbox.unpark()
 	return nil
+}
+
+// begins reports whether the Store has not seen budgets open yet, and some process will count their rows.
+func (s *Store) begins() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.want == "" && s.closed == nil && (s.config.Ledger != nil || s.counting > 0)
 }
 
 // setDown notes that Redis cannot be reached.
