@@ -143,9 +143,12 @@ func (e *Explanation) explainLimits(c *call) {
 			e.Limits = append(e.Limits, describe(c.stateOf(l, &subject)))
 		}
 	}
+	c.reserved = new(reservation)
+	c.prepare(limit.Needs{Cost: true})
+	states, err := c.budgetStates()
 	for _, b := range c.rules.resolver.Budgets() {
 		if b.Match.Matches(&subject, c.options.Tags()) {
-			e.Budgets = append(e.Budgets, c.describeBudget(&b, &subject))
+			e.Budgets = append(e.Budgets, c.describeBudget(&b, &subject, states, err))
 		}
 	}
 	l, ok := c.rules.limiter.(interface {
@@ -154,8 +157,6 @@ func (e *Explanation) explainLimits(c *call) {
 	if !ok || e.Refused != "" {
 		return
 	}
-	c.reserved = new(reservation)
-	c.prepare(limit.Needs{Cost: true})
 	switch err := l.Refuses(&c.reserved.request); {
 	case err == nil:
 	case err.OnlyCheapest && c.onlyCheapest(err):
@@ -183,10 +184,31 @@ func (e *Explanation) explainTier(c *call) {
 	}
 }
 
+// budgetStates returns how budgets stand: at least those of the call of which something is spent or held. An error says why that
+// is not known.
+func (c *call) budgetStates() ([]budget.State, error) {
+	if l, ok := c.rules.limiter.(interface {
+		BudgetStates(*limit.Request) ([]budget.State, error)
+	}); ok {
+		return l.BudgetStates(&c.reserved.request)
+	}
+	if _, ok := c.rules.limiter.(interface{ Budgets() []budget.State }); !ok {
+		return nil, errors.New("the program's own limiter does not say it")
+	}
+	return c.rules.budgets(), nil
+}
+
 // describeBudget returns how a budget of the call stands.
-func (c *call) describeBudget(b *policy.Budget, s *policy.Subject) string {
+func (c *call) describeBudget(b *policy.Budget, s *policy.Subject, states []budget.State, unknown error) string {
 	state := budget.State{Budget: *b, Key: policy.KeyText(b.Per, policy.KeyOf(b.Per, s, c.settings.Plan.First(), "", c.options.Tags()))}
-	for _, known := range c.rules.budgets() {
+	if unknown != nil {
+		name := b.Name
+		if state.Key != "" {
+			name += " (" + state.Key + ")"
+		}
+		return fmt.Sprintf("%s: it is not known what is left of $%s %s: %v", name, b.Cap, budget.WindowText(b), unknown)
+	}
+	for _, known := range states {
 		if known.Budget.Name == b.Name && known.Key == state.Key {
 			state = known
 		}

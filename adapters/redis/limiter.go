@@ -570,7 +570,7 @@ func (w *wait) pause() time.Duration {
 }
 
 // noBound returns an error if it is not known what the attempt can cost, or if that is more than a budget ever allows.
-func (a *ask) noBound(r *limit.Request) error {
+func (a *ask) noBound(r *limit.Request) *budget.Error {
 	for i := range a.budgets {
 		b := &a.budgets[i]
 		e := &budget.Error{Budget: b.budget.Name, Key: policy.KeyText(b.budget.Per, b.value), Window: budget.WindowText(&b.budget), Cap: b.budget.Cap, Most: r.Cost.Pico}

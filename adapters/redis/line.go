@@ -1,6 +1,8 @@
 package redis
 
 import (
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -194,6 +196,18 @@ func (q *lines) waits(key string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.byKey[key] != nil
+}
+
+// waitingFor returns how many wait for a key of Redis, or for another one as well.
+func (q *lines) waitingFor(key string) (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for of, l := range q.byKey {
+		if slices.Contains(strings.Split(of, "\n"), key) {
+			n += int(l.ahead[placeRequests])
+		}
+	}
+	return n
 }
 
 // any reports whether someone waits.
