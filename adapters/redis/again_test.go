@@ -78,8 +78,9 @@ func TestLateScriptAfterEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	hook.mu.Lock()
-	defer hook.mu.Unlock()
-	for _, send := range hook.sent {
+	scripts := hook.sent
+	hook.mu.Unlock()
+	for _, send := range scripts {
 		send()
 	}
 	mustWait(t, l, newRequest(10*dollar)).Release(limit.Count{}) // nothing is held
