@@ -71,6 +71,11 @@ func (s *Store) tendOnce(ctx context.Context) {
 func (s *Store) areClosed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.someClosed()
+}
+
+// someClosed is areClosed with the Store's lock held.
+func (s *Store) someClosed() bool {
 	for _, l := range s.limiters {
 		for _, b := range l.budgets {
 			if !s.opened[b.id] {
