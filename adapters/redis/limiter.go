@@ -160,14 +160,7 @@ func (w *wait) do(ctx context.Context) (*permit, error) {
 	}
 	for {
 		if back, err := l.store.outage(); err != nil {
-			if len(w.ask.budgets) > 0 && l.store.config.BudgetShare == 0 {
-				if err := w.awaitRedis(ctx, back, err); err != nil {
-					return nil, err
-				}
-				continue
-			}
-			p, err := l.share.wait(ctx, w.ask, w.request, back)
-			if err != errBack {
+			if p, err := w.withoutRedis(ctx, back, err); err != errBack {
 				return p, err
 			}
 			continue
@@ -217,7 +210,16 @@ func (w *wait) awaitEnd(ctx context.Context) error {
 	}
 }
 
-// awaitRedis waits until Redis is back, if the outage is short.
+// withoutRedis has this process's share admit the attempt, or refuses it if a budget matches. It fails with errBack if Redis is back.
+func (w *wait) withoutRedis(ctx context.Context, back <-chan struct{}, outage error) (*permit, error) {
+	l := w.limiter
+	if len(w.ask.budgets) > 0 && l.store.config.BudgetShare == 0 {
+		return nil, w.awaitRedis(ctx, back, outage)
+	}
+	return l.share.wait(ctx, w.ask, w.request, back)
+}
+
+// awaitRedis waits until Redis is back, if the outage is short. It then fails with errBack.
 func (w *wait) awaitRedis(ctx context.Context, back <-chan struct{}, outage error) error {
 	left := w.limiter.store.bridge()
 	if d := w.request.Deadline; !d.IsZero() {
@@ -228,7 +230,7 @@ func (w *wait) awaitRedis(ctx context.Context, back <-chan struct{}, outage erro
 		defer t.Stop()
 		select {
 		case <-back:
-			return nil
+			return errBack
 		case <-t.C:
 		case <-ctx.Done():
 			outage = context.Cause(ctx)
