@@ -185,6 +185,9 @@ func (r *ruling) limit(now *rules, e *engine) error {
 	if err != nil {
 		return err
 	}
+	if e.limiter != nil {
+		retire(before)
+	}
 	if now.limiter = l; len(budgets) > 0 {
 		now.spender, _ = l.(limit.Spender)
 	}
@@ -210,6 +213,16 @@ func (r *ruling) limiterOf(limits []policy.Limit, budgets []policy.Budget, e *en
 		return nil, err
 	}
 	return r.local, nil
+}
+
+// retire tells the limiter of rules that were replaced that it is no longer in use, except by calls that began with it.
+func retire(r *rules) {
+	if r == nil {
+		return
+	}
+	if l, ok := r.limiter.(interface{ Retire() }); ok {
+		l.Retire()
+	}
 }
 
 // warn logs what of the policy in force has no effect.

@@ -137,17 +137,18 @@ func (e *Explanation) explainLimits(c *call) {
 			e.Limits = append(e.Limits, describe(c.stateOf(l, &subject)))
 		}
 	}
+	c.reserved = new(reservation)
+	c.prepare(limit.Needs{Cost: true})
+	states, all, err := c.budgetStates()
 	for _, b := range c.rules.resolver.Budgets() {
 		if b.Match.Matches(&subject, c.options.Tags()) {
-			e.Budgets = append(e.Budgets, c.describeBudget(&b, &subject))
+			e.Budgets = append(e.Budgets, c.describeBudget(&b, &subject, states, all, err))
 		}
 	}
 	l, ok := c.rules.limiter.(limit.Refuser)
 	if !ok || e.Refused != "" {
 		return
 	}
-	c.reserved = new(reservation)
-	c.prepare(limit.Needs{Cost: true})
 	switch err := l.Refuses(&c.reserved.request); {
 	case err == nil:
 	case err.OnlyCheapest && c.onlyCheapest(err):
@@ -175,11 +176,26 @@ func (e *Explanation) explainTier(c *call) {
 	}
 }
 
+// budgetStates returns how budgets stand, and whether those of the call are among them, but for those of which nothing is spent or
+// held. An error says why that is not known.
+func (c *call) budgetStates() (states []budget.State, all bool, err error) {
+	if l, ok := c.rules.limiter.(interface {
+		BudgetStates(*limit.Request) ([]budget.State, error)
+	}); ok {
+		states, err = l.BudgetStates(&c.reserved.request)
+		return states, true, err
+	}
+	return c.rules.budgets(), false, nil
+}
+
 // describeBudget returns how a budget of the call stands.
-func (c *call) describeBudget(b *policy.Budget, s *policy.Subject) string {
+func (c *call) describeBudget(b *policy.Budget, s *policy.Subject, states []budget.State, all bool, unknown error) string {
 	state := budget.State{Budget: *b, Key: policy.KeyText(b.Per, policy.KeyOf(b.Per, s, c.settings.Plan.First(), "", c.options.Tags()))}
+	if unknown != nil {
+		return fmt.Sprintf("%s: it is not known what is left of $%s %s: %v", state.Name(), b.Cap, budget.WindowText(b), unknown)
+	}
 	keys := 0
-	for _, known := range c.rules.budgets() {
+	for _, known := range states {
 		if known.Budget.Name != b.Name {
 			continue
 		}
@@ -191,7 +207,7 @@ func (c *call) describeBudget(b *policy.Budget, s *policy.Subject) string {
 	}
 	// A limiter that says how the budget stands for some keys leaves out those of which nothing is spent. It may also leave out
 	// keys beyond the 100 fullest.
-	if keys == 0 || keys >= 100 {
+	if !all && (keys == 0 || keys >= 100) {
 		return state.Name() + ": how it stands is not known"
 	}
 	return state.String()

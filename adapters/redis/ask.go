@@ -42,6 +42,7 @@ type ask struct {
 	amounts amounts
 	most    int64  // nanodollars
 	record  string // its key
+	turn    int64  // see reserve.lua
 	keys    []any  // of the scripts
 	uses    bool   // whether it uses something that must be given back: a permit, or money
 
@@ -79,7 +80,7 @@ func (l *Limiter) newAsk(r *limit.Request) *ask {
 	}
 	a.amounts = amountsOf(1, r.Tokens)
 	a.call, a.provider, a.operation, a.model = r.Call, r.Subject.Provider, r.Subject.Operation, r.Subject.Model
-	a.record = s.recordKey(r.Call, r.Attempt)
+	a.record, a.turn = s.recordKey(r.Call, r.Attempt, l.tag), s.nextTurn()
 	a.setKeys()
 	return a
 }
@@ -98,27 +99,46 @@ func (s *Store) budgetAsk(p *budgetPlan, value string) budgetAsk {
 	return budgetAsk{p, p.buckets.of(s.budgetPrefix, s.slicesPrefix, p.id, value)}
 }
 
-// recordKey returns the key of an attempt's record. An attempt of a call without a name gets one of its own.
-func (s *Store) recordKey(call string, attempt int) string {
+// recordKey returns the key of the record that an attempt has of a limiter with a tag. An attempt of a call without a name gets
+// one of its own.
+func (s *Store) recordKey(call string, attempt int, tag string) string {
 	switch {
 	case call == "":
 		call = s.id + "." + strconv.FormatInt(s.calls.Add(1), 36)
 	case len(call) > 100:
 		call = hash(call)
 	}
-	return s.prefix + keyRecord + call + "/" + strconv.Itoa(attempt)
+	key := s.prefix + keyRecord + call + "/" + strconv.Itoa(attempt)
+	if tag != "" {
+		key += "/" + tag
+	}
+	return key
+}
+
+// nextTurn returns a number that is higher than all that it has returned, and than those of processes that have ended: a time.
+func (s *Store) nextTurn() int64 {
+	now := s.now().UnixMicro()
+	for {
+		last := s.turns.Load()
+		if n := max(last+1, now); s.turns.CompareAndSwap(last, n) {
+			return n
+		}
+	}
 }
 
 // setKeys sets the keys in the order in which the scripts have them.
 func (a *ask) setKeys() {
 	s := a.store
-	a.keys = make([]any, 0, 4+len(a.limits)+2*len(a.budgets))
+	a.keys = make([]any, 0, 4+len(a.limits)+3*len(a.budgets))
 	a.keys = append(a.keys, s.argState, a.record)
 	for i := range a.limits {
 		a.keys = append(a.keys, a.limits[i].arg)
 	}
 	for i := range a.budgets {
 		a.keys = append(a.keys, a.budgets[i].arg)
+	}
+	for i := range a.budgets {
+		a.keys = append(a.keys, a.budgets[i].mark)
 	}
 	if len(a.budgets) > 0 {
 		a.keys = append(a.keys, s.argSeq)
@@ -182,7 +202,7 @@ func (a *ask) reserveArg(want string, acked, seq int64, how reserving, now time.
 		forced = 1
 	}
 	p.ints(lease, int64(how.ahead/time.Microsecond), forced, int64(life/time.Millisecond), a.most,
-		int64(len(a.limits)), int64(len(a.budgets)), acked, seq)
+		int64(len(a.limits)), int64(len(a.budgets)), acked, seq, a.turn)
 	for i := range a.limits {
 		a.limits[i].reserve(&p, &a.amounts, how.force, now)
 	}

@@ -22,7 +22,7 @@ type buckets struct{ recent [64]atomic.Pointer[bucket] }
 
 var bucketSeed = maphash.MakeSeed()
 
-// of returns the bucket of a value. The keys are the prefixes and the id, or a hash of both.
+// of returns the bucket of a value. Its keys begin with the prefixes and the id.
 func (b *buckets) of(prefix, slicesPrefix, id, value string) *bucket {
 	place := &b.recent[0]
 	if value != "" {
@@ -32,7 +32,7 @@ func (b *buckets) of(prefix, slicesPrefix, id, value string) *bucket {
 		return k
 	}
 	if value != "" {
-		id = hash(id, value)
+		id += "." + hash(value)
 	}
 	k := newBucket(value, prefix+id, slicesPrefix+id)
 	place.Store(k)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/budget"
+	"github.com/skinflint-go/skinflint/policy"
 )
 
 //go:embed scripts/budget.lua
@@ -44,7 +45,7 @@ func (s *Store) budgetStates(ctx context.Context, plans []*budgetPlan) ([]budget
 		if len(p.budget.Per) > 0 {
 			continue
 		}
-		state, err := s.budgetState(ctx, p)
+		state, err := s.budgetState(ctx, s.budgetAsk(p, ""))
 		if err != nil {
 			return nil, fmt.Errorf("redis: it is not known how the budget %s stands: %w", p.budget.Name, err)
 		}
@@ -53,28 +54,29 @@ func (s *Store) budgetStates(ctx context.Context, plans []*budgetPlan) ([]budget
 	return states, nil
 }
 
-func (s *Store) budgetState(ctx context.Context, p *budgetPlan) (state budget.State, err error) {
-	b := s.budgetAsk(p, "")
+// budgetState returns how a budget stands, for one of its values.
+func (s *Store) budgetState(ctx context.Context, b budgetAsk) (state budget.State, err error) {
 	for range 2 { // the second time with Redis's clock
 		arg := newPacker()
 		arg.text(layout)
-		p.window(&arg, s.now())
+		b.window(&arg, s.now())
 		before := time.Now()
-		r, err := s.runScript(ctx, budgetScript, []string{s.keyState, b.key, b.slices}, arg.b)
+		r, err := s.runScript(ctx, budgetScript, []string{s.keyState, b.key, b.slices, s.prefix + keyMark + b.id}, arg.b)
 		if err != nil {
 			return state, err
 		}
 		s.learnClock(before, r.n[1])
 		switch r.code() {
 		case replyDone:
-			state = budget.State{Budget: p.budget, Spent: picos(r.n[2]), Exposure: picos(r.n[3]), Held: picos(r.n[4])}
-			state.From, state.Until = p.budget.WindowAt(time.UnixMicro(r.n[1]))
+			state = budget.State{Budget: b.budget, Key: policy.KeyText(b.budget.Per, b.value), Spent: picos(r.n[2]), Exposure: picos(r.n[3]), Held: picos(r.n[4])}
+			state.From, state.Until = b.budget.WindowAt(time.UnixMicro(r.n[1]))
 			return state, nil
 		case replyClosed:
 			return state, errClosed
+		case replyUncounted:
+			return state, errUncounted
 		case replyVersion:
-			version, _, _ := splitState(r.state)
-			return state, &VersionError{s.config.Group, version, layout}
+			return state, s.versionError(r.state)
 		}
 	}
 	return state, errors.New("the clock of Redis differs from this process's by more than a window of the calendar")

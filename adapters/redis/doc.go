@@ -36,12 +36,13 @@
 //
 // # When Redis is away
 //
-// A server that is down, hangs or is slow holds no attempt up for more than some 300 ms. After three failures in a row the
+// A server that is down, hangs or is slow holds no attempt that only limits match up for more than some 300 ms. After three failures in a row the
 // Store asks it only once in a while. Until it is back:
 //
 //   - Limits fall back to this process's share: each figure divided by Config.Replicas. Limits per day begin anew in it.
-//   - An attempt that a budget matches waits for as long as it may wait for money, and is refused with an [UnavailableError]. With Config.BudgetShare, a part of each cap is set
-//     aside for this: Redis never spends it, and all processes together may.
+//   - An attempt that a budget matches is refused with a budget.Error that wraps an [UnavailableError], when the outage has lasted
+//     for a second. With Config.BudgetShare, a part of each cap is set aside for this: Redis never spends it, and all processes
+//     together may.
 //   - The ends of attempts wait, up to 100,000 of them. What is dropped is counted in [Stats]; what it held counts as spent.
 //
 // When the server is back, it is first told what was admitted meanwhile, so that there is no second burst.
@@ -50,8 +51,9 @@
 //
 // A server that restarts empty, or a replica that takes over before it had all writes, does not know what was spent. Each Store
 // numbers its writes about budgets and finds out with its next one that an acknowledged write is gone. All budgets of the group
-// are then closed: attempts are refused with an [UnavailableError] until one process has counted the rows of the ledger: by
-// itself with Config.Ledger, or with [Store.Rebuild]. The same holds for a server that is new. Rows of outcome open count with
+// are then closed, until one process of each program has counted the rows of the ledger for the program's budgets: by itself with
+// Config.Ledger, or with [Store.Rebuild]. Attempts wait for that for up to 10 seconds, or 1 second if this process does not count,
+// and are then refused with an [UnavailableError]. The same holds for a server that is new, and for a budget that is new. Rows of outcome open count with
 // their exposure, so attempts under way are not forgotten. What is lost without notice is at most what a process wrote in the
 // last moments before it died together with the server. Limits begin full after a loss: they may admit a burst once more, and
 // permits of attempts under way are counted again by the process that has them.
@@ -61,7 +63,6 @@
 // # Keys
 //
 // All keys of a group begin with {skinflint:GROUP}: and are in one slot of a cluster. They hold names and values as hashes only,
-// and the calls' own names. They expire when they are no longer
-// needed, or the Stores remove them. Key state has the version of the layout; another version
-// refuses to work with it.
+// and the calls' own names. They expire when they are no longer needed, or the Stores remove them. Key state has the version of
+// the layout; another version refuses to work with it, with a [VersionError].
 package redis

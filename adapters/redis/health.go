@@ -98,5 +98,8 @@ func (s *Store) outage() (back <-chan struct{}, err error) {
 // errDown says that Redis has not been asked, because it counts as down.
 var errDown = errors.New("not asked")
 
+// errUncounted is why a budget is closed that is new in the group.
+var errUncounted = errors.New("the rows of the budget have not been counted since it was added, or since Redis has lost data: call Store.Rebuild, or set Config.Ledger")
+
 // errClosed is why budgets are closed when Redis has no data about them.
 var errClosed = errors.New("what was spent is not known to Redis, because it is new or has lost data: call Store.Rebuild, or set Config.Ledger")

@@ -19,11 +19,13 @@ const layout = "1"
 const (
 	keyState  = "state" // the version, whether budgets are open, and which data it is
 	keyDue    = "due"   // attempts by the end of their lease, and other keys by when to see whether they are still needed
+	keyLock   = "lock"  // the process that counts the rows of budgets
 	keyProbe  = "probe"
 	keySeq    = "q:" // of each process: how far it has got
 	keyRecord = "a:" // of each attempt
 	keyLimit  = "l:" // of each limit, or each of its values
 	keyBudget = "b:" // of each budget, or each of its values
+	keyMark   = "m:" // of each budget: the state in which its rows were counted; else it is closed
 	keySlices = "s:" // what was spent in the parts of a sliding window
 )
 

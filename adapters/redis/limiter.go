@@ -36,7 +36,7 @@ type Limiter struct {
 	store   *Store
 	limits  []*limitPlan
 	budgets []*budgetPlan
-	lines   lines
+	tag     string // of its records: see tagOf
 	share   *share
 	needs   limit.Needs
 	learner *limit.Local // of the limits that learn; nil if none does
@@ -61,9 +61,13 @@ type permit struct {
 
 // Wait implements [limit.Limiter].
 //
-// While Redis cannot be reached, this process's share of the limits admits attempts. Attempts that a budget matches then wait for
-// as long as they may wait for money, and are refused with an [UnavailableError], unless a part of the budgets is set aside: see
-// [Config.BudgetShare].
+// While Redis cannot be reached, this process's share of the limits admits attempts. Attempts that a budget matches are refused
+// with a [*budget.Error] that wraps an [UnavailableError], when the outage has lasted for a second; unless a part of the budgets is
+// set aside: see [Config.BudgetShare]. While a budget's rows are being counted, its attempts wait for that, for up to 10 seconds,
+// and are then refused in the same way.
+//
+// An attempt that has been admitted and has not ended may be asked for again, also by another process, and takes nothing more. One
+// that has ended takes anew.
 func (l *Limiter) Wait(ctx context.Context, r *limit.Request) (limit.Permit, error) {
 	learned, err := l.waitLearned(ctx, r)
 	if err != nil {
@@ -98,7 +102,7 @@ func (l *Limiter) wait(ctx context.Context, r *limit.Request) (*permit, error) {
 	if err := a.noBound(r); err != nil {
 		return nil, err
 	}
-	w := &wait{limiter: l, ask: a, request: r}
+	w := &wait{limiter: l, ask: a, request: r, began: time.Now()}
 	p, err := w.do(ctx)
 	if err != nil {
 		l.store.cancel(a)
@@ -132,8 +136,8 @@ type wait struct {
 	waiter  *waiter // nil: it has asked only once
 	asked   int     // times
 	failed  int     // of them without an answer
+	began   time.Time
 	headed  time.Time
-	holding time.Time // since when others hold the money; zero: they do not
 	stalled time.Time // since when others hold the permits
 	last    reply     // of Redis
 }
@@ -143,24 +147,20 @@ func (w *wait) do(ctx context.Context) (*permit, error) {
 	l := w.limiter
 	defer func() {
 		if w.waiter != nil {
-			l.lines.leave(w.waiter)
+			l.store.lines.leave(w.waiter)
 		}
 	}()
-	if l.lines.any() && l.lines.waits(w.key()) {
+	if err := w.awaitEnd(ctx); err != nil {
+		return nil, err
+	}
+	if l.store.lines.any() && l.store.lines.waits(w.key()) {
 		if err := w.enter(ctx); err != nil {
 			return nil, err
 		}
 	}
 	for {
 		if back, err := l.store.outage(); err != nil {
-			if len(w.ask.budgets) > 0 && l.store.config.BudgetShare == 0 {
-				if err := w.awaitRedis(ctx, back, err); err != nil {
-					return nil, err
-				}
-				continue
-			}
-			p, err := l.share.wait(ctx, w.ask, w.request, back)
-			if err != errBack {
+			if p, err := w.withoutRedis(ctx, back, err); err != errBack {
 				return p, err
 			}
 			continue
@@ -180,28 +180,107 @@ func (w *wait) do(ctx context.Context) (*permit, error) {
 	}
 }
 
-// awaitRedis waits until Redis is back, for as long as the attempt may wait for money.
-func (w *wait) awaitRedis(ctx context.Context, back <-chan struct{}, outage error) error {
-	if w.holding.IsZero() {
-		w.holding = time.Now()
+// An attempt that a budget matches waits so long for Redis to be back, from the beginning of the outage on, and for the rows of
+// its budgets to be counted: not at all if it is not known that they will be, and some process may have begun.
+const (
+	bridged   = time.Second
+	countTime = 10 * time.Second
+)
+
+// awaitEnd returns when Redis has been told that the attempt has ended which was admitted before under the same name.
+func (w *wait) awaitEnd(ctx context.Context) error {
+	s := w.limiter.store
+	for {
+		moved := s.outbox.ending(w.ask.record)
+		if moved == nil || s.health.isDown() {
+			return nil
+		}
+		late, stop := w.late()
+		select {
+		case <-moved:
+		case <-time.After(probeLast): // Redis may be down by now
+		case <-ctx.Done():
+			stop()
+			return w.gaveUp(context.Cause(ctx))
+		case <-late:
+			stop()
+			return w.gaveUp(context.DeadlineExceeded)
+		}
+		stop()
 	}
-	left := w.request.MaxWait - time.Since(w.holding)
+}
+
+// withoutRedis has this process's share admit the attempt, or refuses it if a budget matches. It fails with errBack if Redis is back.
+func (w *wait) withoutRedis(ctx context.Context, back <-chan struct{}, outage error) (*permit, error) {
+	l := w.limiter
+	if len(w.ask.budgets) > 0 && l.store.config.BudgetShare == 0 {
+		return nil, w.awaitRedis(ctx, back, outage)
+	}
+	return l.share.wait(ctx, w.ask, w.request, back)
+}
+
+// awaitRedis waits until Redis is back, if the outage is short. It then fails with errBack.
+func (w *wait) awaitRedis(ctx context.Context, back <-chan struct{}, outage error) error {
+	left := w.limiter.store.bridge()
 	if d := w.request.Deadline; !d.IsZero() {
 		left = min(left, rest(d))
 	}
-	t := time.NewTimer(max(0, left))
-	defer t.Stop()
 	if left > 0 {
+		t := time.NewTimer(left)
+		defer t.Stop()
 		select {
 		case <-back:
-			return nil
+			return errBack
 		case <-t.C:
 		case <-ctx.Done():
 			outage = context.Cause(ctx)
 		}
 	}
+	return w.unavailable(outage)
+}
+
+// bridge returns how long attempts wait for Redis to be back, from now on.
+func (s *Store) bridge() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bridged - time.Since(s.health.since)
+}
+
+// unavailable is the refusal of an attempt because it is not known what its budgets have left.
+func (w *wait) unavailable(err error) error {
 	w.limiter.store.counts.refused.Add(1)
-	return &UnavailableError{Budget: w.ask.budgets[0].budget.Name, Err: outage}
+	return unavailable(&w.ask.budgets[0], w.request, err)
+}
+
+func unavailable(b *budgetAsk, r *limit.Request, err error) *budget.Error {
+	return &budget.Error{Budget: b.budget.Name, Key: policy.KeyText(b.budget.Per, b.value), Window: budget.WindowText(&b.budget),
+		Cap: b.budget.Cap, Most: r.Cost.Pico, Unavailable: true, Err: &UnavailableError{Budget: b.budget.Name, Err: err}}
+}
+
+// closed returns why the attempt need not wait for its budgets to be opened; nil if it may.
+func (w *wait) closed() error {
+	patience := bridged
+	if w.limiter.store.willCount() {
+		patience = countTime
+	}
+	if time.Since(w.began) < patience {
+		return nil
+	}
+	return w.unavailable(w.whyClosed())
+}
+
+func (w *wait) whyClosed() error {
+	if w.last.code() == replyUncounted {
+		return errUncounted
+	}
+	return errClosed
+}
+
+// willCount reports whether this process counts the rows of budgets that are closed.
+func (s *Store) willCount() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config.Ledger != nil || s.counting > 0
 }
 
 // ask1 asks Redis once. It returns neither a permit nor an error if the attempt must wait.
@@ -229,11 +308,11 @@ func (w *wait) ask1(ctx context.Context) (*permit, error) {
 		case ctx.Err() != nil:
 			return nil, w.gaveUp(context.Cause(ctx))
 		case errors.As(err, &version):
-			return nil, fmt.Errorf("redis: %w", err)
+			return nil, w.broken(err)
 		}
 		w.last = reply{}
 		if w.failed++; w.failed > 2*maxFailures { // others are answered
-			return nil, fmt.Errorf("redis: %w", err)
+			return nil, w.broken(err)
 		}
 		return nil, nil // it is asked again, for the same record, until Redis counts as down
 	}
@@ -243,14 +322,25 @@ func (w *wait) ask1(ctx context.Context) (*permit, error) {
 		return w.admitted(ctx, time.Duration(r.n[2])*time.Microsecond)
 	case replyRefused:
 		return nil, w.refused()
-	case replyClosed:
-		s.counts.refused.Add(1)
-		return nil, &UnavailableError{Budget: a.budgets[0].budget.Name, Err: errClosed}
+	case replyClosed, replyUncounted:
+		return nil, w.closed()
 	case replyCancelled:
-		return nil, fmt.Errorf("redis: attempt %s was cancelled before it was admitted", strings.TrimPrefix(a.record, s.prefix+keyRecord))
+		return nil, w.broken(errors.New("the attempt was cancelled before it was admitted"))
+	case replyAnother:
+		return nil, w.broken(errors.New("the same attempt is under way, and holds something else: another limiter of the Store with the same budget may have admitted it"))
+	case replyVersion:
+		return nil, w.broken(s.versionError(r.state))
 	}
-	return nil, fmt.Errorf("redis: the clock of Redis differs from this process's by more than a window of the calendar, or changes: it says %v",
-		time.UnixMicro(r.n[1]).UTC())
+	return nil, w.broken(fmt.Errorf("the clock of Redis differs from this process's by more than a window of the calendar, or changes: it says %v",
+		time.UnixMicro(r.n[1]).UTC()))
+}
+
+// broken is the error of an attempt that Redis neither admits nor refuses.
+func (w *wait) broken(err error) error {
+	if len(w.ask.budgets) > 0 {
+		return w.unavailable(err)
+	}
+	return fmt.Errorf("redis: %w", err)
 }
 
 // admitted returns the permit of an attempt that Redis has admitted, when it may be sent.
@@ -265,7 +355,7 @@ func (w *wait) admitted(ctx context.Context, after time.Duration) (*permit, erro
 	}
 	if after > 0 {
 		if w.waiter != nil { // the next may ask meanwhile
-			w.limiter.lines.leave(w.waiter)
+			s.lines.leave(w.waiter)
 			w.waiter = nil
 		}
 		t := time.NewTimer(after)
@@ -289,18 +379,16 @@ func (w *wait) refused() error {
 	n := w.last.n
 	why, full, after := n[2], n[9], time.Duration(n[8])*time.Microsecond
 	now := time.Now()
+	if w.waiter != nil {
+		w.limiter.store.lines.forMoney(w.waiter, why == 5, w.last)
+	}
 	switch {
-	case why == 4 || why == 6:
+	case why == 4 || why == 6, why == 5 && w.request.MaxWait <= 0:
 		return w.budgetError(nil)
-	case why == 5:
-		if w.holding.IsZero() {
-			w.holding = now
-		}
-		if now.Sub(w.holding) >= w.request.MaxWait {
+	case why == 5 && w.waiter != nil:
+		if since, _ := w.limiter.store.lines.moneySince(w.waiter); now.Sub(since) >= w.request.MaxWait {
 			return w.budgetError(nil)
 		}
-	default:
-		w.holding = time.Time{}
 	}
 	if d := w.request.Deadline; !d.IsZero() && n[7] > 0 && !now.Add(after).Before(d) {
 		return w.ask.limits[n[7]-1].error(&limit.Error{Wait: after, Left: rest(d)})
@@ -329,20 +417,21 @@ func (w *wait) budgetError(err error) error {
 
 // gaveUp is the error of an attempt whose wait ended for a reason of its own.
 func (w *wait) gaveUp(err error) error {
-	if n := w.last.n; len(n) > 9 && n[0] == replyRefused {
-		switch {
-		case n[2] == 5:
-			return w.budgetError(err)
-		case n[7] > 0:
-			return w.ask.limits[n[7]-1].error(&limit.Error{Err: err})
-		case n[9] > 0:
-			return w.ask.limits[n[9]-1].error(&limit.Error{Err: err})
-		}
+	if w.waiter != nil && len(w.last.n) == 0 {
+		_, w.last = w.limiter.store.lines.moneySince(w.waiter)
 	}
-	if len(w.ask.limits) > 0 {
+	n := w.last.n
+	switch {
+	case len(n) > 9 && n[0] == replyRefused && n[2] == 5:
+		return w.budgetError(err)
+	case len(n) > 9 && n[0] == replyRefused && max(n[7], n[9]) > 0:
+		return w.ask.limits[cmp.Or(n[7], n[9])-1].error(&limit.Error{Err: err})
+	case len(n) > 0 && (n[0] == replyClosed || n[0] == replyUncounted):
+		return w.unavailable(errors.Join(err, w.whyClosed()))
+	case len(w.ask.limits) > 0:
 		return w.ask.limits[0].error(&limit.Error{Err: err})
 	}
-	return &UnavailableError{Budget: w.ask.budgets[0].budget.Name, Err: err}
+	return w.unavailable(err)
 }
 
 // key is that of the line in which the attempt waits.
@@ -361,12 +450,15 @@ func (w *wait) key() string {
 
 // enter has the attempt stand in line, and returns when it is at its head.
 func (w *wait) enter(ctx context.Context) error {
-	q := &w.limiter.lines
+	q := &w.limiter.store.lines
 	key := w.key()
 	if err := w.tooLate(key); err != nil {
 		return err
 	}
-	w.waiter = q.enter(key, w.request.Class, &w.ask.amounts)
+	w.waiter = q.enter(key, w.request.Class, &w.ask.amounts, w.began)
+	if len(w.last.n) > 9 && w.last.n[0] == replyRefused && w.last.n[2] == 5 {
+		q.firstForMoney(w.waiter, w.last)
+	}
 	return w.turn(ctx)
 }
 
@@ -376,7 +468,7 @@ func (w *wait) tooLate(key string) error {
 	if d.IsZero() {
 		return nil
 	}
-	before, some := w.limiter.lines.before(key)
+	before, some := w.limiter.store.lines.before(key)
 	if !some {
 		return nil
 	}
@@ -392,18 +484,39 @@ func (w *wait) tooLate(key string) error {
 	return nil
 }
 
-// turn returns when the attempt is the head of its line.
+// turn returns when the attempt is the head of its line. If the head waits for money, so do those behind it, and not for longer
+// than each of them may.
 func (w *wait) turn(ctx context.Context) error {
 	late, stop := w.late()
 	defer stop()
-	select {
-	case <-w.waiter.turn:
-		w.headed = time.Now()
-		return nil
-	case <-ctx.Done():
-		return w.gaveUp(context.Cause(ctx))
-	case <-late:
-		return w.gaveUp(context.DeadlineExceeded)
+	var money <-chan time.Time
+	var t *time.Timer
+	if len(w.ask.budgets) > 0 {
+		t = time.NewTimer(max(w.request.MaxWait, pollFirst))
+		defer t.Stop()
+		money = t.C
+	}
+	for {
+		select {
+		case <-w.waiter.turn:
+			w.headed = time.Now()
+			return nil
+		case <-ctx.Done():
+			return w.gaveUp(context.Cause(ctx))
+		case <-late:
+			return w.gaveUp(context.DeadlineExceeded)
+		case <-money:
+		}
+		since, last := w.limiter.store.lines.moneySince(w.waiter)
+		left := w.request.MaxWait - time.Since(since)
+		switch {
+		case since.IsZero():
+			left = w.request.MaxWait
+		case left <= 0:
+			w.last = last
+			return w.budgetError(nil)
+		}
+		t.Reset(max(left, pollFirst))
 	}
 }
 
@@ -431,7 +544,7 @@ func (w *wait) sleep(ctx context.Context) error {
 		return w.gaveUp(context.DeadlineExceeded)
 	}
 	w.report()
-	if w.limiter.lines.yields(w.waiter) {
+	if w.limiter.store.lines.yields(w.waiter) {
 		return w.turn(ctx)
 	}
 	return nil
@@ -440,8 +553,11 @@ func (w *wait) sleep(ctx context.Context) error {
 // pause returns how long to wait until Redis is asked again.
 func (w *wait) pause() time.Duration {
 	n := w.last.n
-	if len(n) == 0 { // it did not answer
+	switch {
+	case len(n) == 0: // it did not answer
 		return 5*time.Millisecond + rand.N(5*time.Millisecond)
+	case n[0] != replyRefused: // the rows of budgets are being counted; the Store wakes it when they are
+		return pollLast/2 + rand.N(pollLast/2)
 	}
 	if after := time.Duration(n[8]) * time.Microsecond; after > aheadOfTime {
 		d := after - aheadOfTime
@@ -456,7 +572,7 @@ func (w *wait) pause() time.Duration {
 }
 
 // noBound returns an error if it is not known what the attempt can cost, or if that is more than a budget ever allows.
-func (a *ask) noBound(r *limit.Request) error {
+func (a *ask) noBound(r *limit.Request) *budget.Error {
 	for i := range a.budgets {
 		b := &a.budgets[i]
 		e := &budget.Error{Budget: b.budget.Name, Key: policy.KeyText(b.budget.Per, b.value), Window: budget.WindowText(&b.budget), Cap: b.budget.Cap, Most: r.Cost.Pico}
@@ -504,7 +620,7 @@ func (p *permit) Release(c limit.Count) {
 	o := &op{ask: a, mode: modeEnd, permits: true}
 	o.cost, o.exposed = amountsOfRow(c.Row, a.most)
 	if c.Storage != nil && len(a.budgets) > 0 { // before the hold ends: at no time is too little counted
-		storage := s.spendOp(c.Storage, a.budgets, max(0, a.most-o.cost))
+		storage := a.storageOp(c.Storage, max(0, a.most-o.cost))
 		if storage.cost > 0 {
 			storage.at = max(storage.at, p.since.UnixMicro())
 		}
@@ -574,15 +690,27 @@ func (w *wait) report() {
 	w.request.Stalled(w.limiter.store.holders(&w.ask.limits[n[9]-1]))
 }
 
-// An UnavailableError says that an attempt was refused because it is not known what a budget has left.
+// An UnavailableError says that it is not known what a budget has left, because Redis cannot be reached or does not know what was
+// spent. Attempts that the budget matches are refused with a [*budget.Error] that wraps it.
 type UnavailableError struct {
 	Budget string // its name
 	Err    error  // why
 }
 
-func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("budget %s: it is not known what is left: %v", e.Budget, e.Err)
-}
+// Error says why it is not known.
+func (e *UnavailableError) Error() string { return e.Err.Error() }
 
 // Unwrap returns why it is not known.
 func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// Hint says what to do about it.
+func (e *UnavailableError) Hint() string {
+	var version *VersionError
+	switch {
+	case errors.As(e.Err, &version):
+		return "update all programs of the group, or use another Config.Group"
+	case errors.Is(e.Err, errClosed), errors.Is(e.Err, errUncounted):
+		return "try again when the rows of the ledger have been counted"
+	}
+	return "see whether Redis can be reached, and try again; Config.BudgetShare sets money aside for outages"
+}

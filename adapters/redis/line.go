@@ -1,6 +1,8 @@
 package redis
 
 import (
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +25,9 @@ type line struct {
 	head      *waiter    // asks Redis
 	queues    [2]waiters // interactive, batch
 	overtaken int
-	ahead     amounts // of all that wait, and of the head
+	ahead     amounts   // of all that wait, and of the head
+	money     time.Time // since when the head waits for money that others hold; zero: it does not
+	last      reply     // that says so
 }
 
 // waiters are those of a class, the oldest first.
@@ -34,13 +38,14 @@ type waiter struct {
 	line       *line
 	batch      bool
 	amounts    amounts
+	began      time.Time     // when the wait did
 	turn       chan struct{} // gets a value when the waiter becomes the head
 	poke       chan struct{} // gets a value when the head should ask again, or see whether it is still the head
 	prev, next *waiter
 }
 
 // enter puts a waiter at the end of its line. It is the head if the line is empty.
-func (q *lines) enter(key string, class policy.Class, n *amounts) *waiter {
+func (q *lines) enter(key string, class policy.Class, n *amounts, began time.Time) *waiter {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.byKey[key]
@@ -51,7 +56,7 @@ func (q *lines) enter(key string, class policy.Class, n *amounts) *waiter {
 		}
 		q.byKey[key] = l
 	}
-	w := &waiter{line: l, batch: class == policy.ClassBatch, amounts: *n, turn: make(chan struct{}, 1), poke: make(chan struct{}, 1)}
+	w := &waiter{line: l, batch: class == policy.ClassBatch, amounts: *n, began: began, turn: make(chan struct{}, 1), poke: make(chan struct{}, 1)}
 	q.waiting++
 	for i := range n {
 		l.ahead[i] += n[i]
@@ -150,11 +155,59 @@ func (q *lines) before(key string) (n amounts, some bool) {
 	return l.ahead, true
 }
 
+// forMoney notes whether the head of a line waits for money that others hold, as a reply says. Those behind it then do, too.
+func (q *lines) forMoney(w *waiter, money bool, r reply) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch l := w.line; {
+	case !money:
+		l.money, l.last = time.Time{}, reply{}
+	case l.money.IsZero():
+		l.money = time.Now()
+		fallthrough
+	default:
+		l.last = r
+	}
+}
+
+// firstForMoney is forMoney for one that has just entered a line: what it was replied counts if it is the head, or if nothing is known
+// of the line.
+func (q *lines) firstForMoney(w *waiter, r reply) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if l := w.line; l.head == w {
+		l.money, l.last = w.began, r
+	}
+}
+
+// moneySince returns since when a waiter waits for money, and the reply that says so. The time is zero if it does not.
+func (q *lines) moneySince(w *waiter) (since time.Time, last reply) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := w.line
+	if l.money.IsZero() || l.money.After(w.began) {
+		return l.money, l.last
+	}
+	return w.began, l.last
+}
+
 // waits reports whether someone waits in a line.
 func (q *lines) waits(key string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.byKey[key] != nil
+}
+
+// waitingFor returns how many wait for a key of Redis, or for another one as well.
+func (q *lines) waitingFor(key string) (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for of, l := range q.byKey {
+		if slices.Contains(strings.Split(of, "\n"), key) {
+			n += int(l.ahead[placeRequests])
+		}
+	}
+	return n
 }
 
 // any reports whether someone waits.

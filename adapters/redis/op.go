@@ -1,13 +1,17 @@
 package redis
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
-	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // The modes of settle.lua.
@@ -26,6 +30,7 @@ type op struct {
 	mode          int64
 	at            int64     // when the money was spent, in Unix microseconds; 0: now
 	cost, exposed int64     // nanodollars
+	lookUp        bool      // the accounts are those that the record names, if it does
 	change        []amounts // of each limit, above what was taken; nil: none
 	permits       bool      // gives them back
 }
@@ -80,6 +85,12 @@ func (o *op) settleArg(want string, acked, seq int64, now time.Time) []byte {
 	}
 	p.ints(o.mode, o.at, o.cost, o.exposed, int64(final/time.Millisecond), int64(open/time.Millisecond),
 		int64(len(o.limits)), int64(len(o.budgets)), acked, seq)
+	if o.exposed > 0 || o.mode == modeExpire {
+		p.text(o.estate())
+	} else {
+		p.text("")
+	}
+	p.ints(o.turn)
 	for i := range o.limits {
 		l := &o.limits[i]
 		if o.change == nil {
@@ -117,6 +128,11 @@ func (o *op) longest() time.Duration {
 
 // heir returns the op that ends an attempt of a process that has died, from what its record keeps for that.
 func (s *Store) heir(record, estate string) *op {
+	return &op{ask: s.askOf(record, estate), mode: modeExpire, permits: true}
+}
+
+// askOf returns what an attempt has asked, from what its record keeps.
+func (s *Store) askOf(record, estate string) *ask {
 	a := &ask{store: s, record: record}
 	for line := range strings.Lines(estate) {
 		line = strings.TrimSuffix(line, "\n")
@@ -136,34 +152,81 @@ func (s *Store) heir(record, estate string) *op {
 			} else {
 				b.Window = time.Duration(slice*sliceCount) * time.Microsecond
 			}
-			a.budgets = append(a.budgets, budgetAsk{&budgetPlan{budget: b, slice: slice, zone: b.Location()}, newBucket("", s.budgetPrefix+f[0], s.slicesPrefix+f[0])})
+			id, _, _ := strings.Cut(f[0], ".")
+			plan := &budgetPlan{budget: b, slice: slice, zone: b.Location(), mark: s.prefix + keyMark + id}
+			a.budgets = append(a.budgets, budgetAsk{plan, newBucket("", s.budgetPrefix+f[0], s.slicesPrefix+f[0])})
 		}
 	}
 	a.setKeys()
-	return &op{ask: a, mode: modeExpire, permits: true}
+	return a
 }
 
-// spendOp returns the op that counts a row; nil if no budget matches it, or it adds nothing and replaces nothing.
+// spendOp returns the op that counts a row; nil if it adds nothing and replaces nothing. The row counts in the accounts that the
+// record of its attempt names, because a row such as that of a bill need not say what the budgets matched. If there is no such
+// record, it counts in those that match the row; a row that does not say when it was then counts nowhere.
 func (l *Limiter) spendOp(row *ledger.Row) *op {
-	subject := row.Subject()
-	budgets := l.matchBudgets(&subject, row.AskedTier, "", row.Tags)
-	if len(budgets) == 0 || row.Attempt == 0 && row.Cost.Pico == price.Pico(0) && row.Exposure.Pico == 0 {
+	if len(l.budgets) == 0 || row.Attempt == 0 && row.Cost.Pico == 0 && row.Exposure.Pico == 0 {
 		return nil
 	}
-	return l.store.spendOp(row, budgets, 0)
-}
-
-// spendOp returns the op that counts a row in budgets. So much was held for it.
-func (s *Store) spendOp(row *ledger.Row, budgets []budgetAsk, held int64) *op {
-	a := &ask{store: s, budgets: budgets, record: s.recordKey(row.Call, row.Attempt)}
+	a := &ask{store: l.store, record: l.store.recordKey(row.Call, row.Attempt, l.tag)}
+	o := &op{ask: a, mode: modeSpend}
 	if row.Outcome == policy.Storage {
 		a.record += "/" + strconv.FormatInt(row.At.UnixNano(), 36) // an attempt can have several
+	} else {
+		o.lookUp = row.Call != ""
+	}
+	if !row.At.IsZero() {
+		subject := row.Subject()
+		a.budgets = l.matchBudgets(&subject, row.AskedTier, "", row.Tags)
+		o.at = row.At.UnixMicro()
+	}
+	if len(a.budgets) == 0 && !o.lookUp {
+		return nil
 	}
 	a.setKeys()
-	o := &op{ask: a, mode: modeSpend}
+	o.cost, o.exposed = amountsOfRow(row, 0)
+	return o
+}
+
+// storageOp returns the op that counts the row of the storage that an attempt has added, in the budgets that held money for it. So
+// much of that is left.
+func (a *ask) storageOp(row *ledger.Row, left int64) *op {
+	of := &ask{store: a.store, budgets: a.budgets, record: a.record + "/" + strconv.FormatInt(row.At.UnixNano(), 36)}
+	of.setKeys()
+	o := &op{ask: of, mode: modeSpend}
 	if !row.At.IsZero() {
 		o.at = row.At.UnixMicro()
 	}
-	o.cost, o.exposed = amountsOfRow(row, held)
+	o.cost, o.exposed = amountsOfRow(row, left)
 	return o
+}
+
+// lookUpAll gives ops the accounts that the records of their attempts name. It returns those that have any, and reports whether
+// Redis answered.
+func (s *Store) lookUpAll(ctx context.Context, ops []*op) (kept []*op, err error) {
+	if !slices.ContainsFunc(ops, func(o *op) bool { return o.lookUp }) {
+		return ops, nil
+	}
+	kept = make([]*op, 0, len(ops))
+	for _, o := range ops {
+		if o.lookUp {
+			text, err := s.client.Get(ctx, o.record).Result()
+			if err != nil && !errors.Is(err, redis.Nil) {
+				return nil, err
+			}
+			if estate, ok := estateOf(text); ok && estate != "" {
+				found := s.askOf(o.record, estate)
+				found.limits = nil
+				if found.setKeys(); len(found.budgets) > 0 {
+					o.ask = found
+				}
+			}
+			o.lookUp = false
+			if len(o.budgets) == 0 {
+				continue
+			}
+		}
+		kept = append(kept, o)
+	}
+	return kept, nil
 }

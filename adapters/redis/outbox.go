@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,14 +21,42 @@ const (
 type outbox struct {
 	mu      sync.Mutex
 	queue   []*op
-	sending int   // at the front of the queue, being sent
-	parked  []*op // that wait until budgets are open
-	full    bool  // that the last one was dropped
+	sending int            // at the front of the queue, being sent
+	parked  []*op          // that wait until budgets are open
+	full    bool           // that the last one was dropped
+	ends    map[string]int // of attempts in the queue, by their records
+	moved   chan struct{}  // closed when some were sent; nil if no one waits for that
 	signal  chan struct{}
 	empty   chan struct{} // closed when the queue is empty; nil if nobody waits for that
 }
 
-func (b *outbox) init() { b.signal = make(chan struct{}, 1) }
+func (b *outbox) init() { b.signal, b.ends = make(chan struct{}, 1), make(map[string]int) }
+
+// ends reports whether the op is about the end of an attempt, before which the attempt must not be asked for again.
+func (o *op) ends() bool { return o.mode == modeEnd || o.mode == modeCancel }
+
+// ending returns a channel that is closed when more ops have been sent, while the end of an attempt waits to be sent; else nil.
+func (b *outbox) ending(record string) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.ends) == 0 || b.ends[record] == 0 {
+		return nil
+	}
+	if b.moved == nil {
+		b.moved = make(chan struct{})
+	}
+	return b.moved
+}
+
+// forget removes an op from ends.
+func (b *outbox) forget(o *op) {
+	if !o.ends() {
+		return
+	}
+	if b.ends[o.record]--; b.ends[o.record] <= 0 {
+		delete(b.ends, o.record)
+	}
+}
 
 // poke has the goroutine look again.
 func (b *outbox) poke() {
@@ -54,6 +83,9 @@ func (s *Store) put(o *op) {
 	}
 	b.full = false
 	b.queue = append(b.queue, o)
+	if o.ends() {
+		b.ends[o.record]++
+	}
 	b.mu.Unlock()
 	b.poke()
 }
@@ -63,6 +95,11 @@ func (b *outbox) unpark() {
 	b.mu.Lock()
 	if len(b.parked) > 0 {
 		b.queue = append(b.queue, b.parked...)
+		for _, o := range b.parked {
+			if o.ends() {
+				b.ends[o.record]++
+			}
+		}
 		b.parked = nil
 	}
 	b.mu.Unlock()
@@ -113,6 +150,15 @@ func (b *outbox) take() []*op {
 func (b *outbox) sent(again, parked []*op) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	for _, o := range b.queue[:b.sending] {
+		if !slices.Contains(again, o) {
+			b.forget(o)
+		}
+	}
+	if b.moved != nil {
+		close(b.moved)
+		b.moved = nil
+	}
 	rest := b.queue[b.sending:]
 	if len(again) > 0 {
 		rest = append(again, rest...)
@@ -159,13 +205,22 @@ func (s *Store) sendAll(ctx context.Context) {
 func (s *Store) send(ctx context.Context, ops []*op) bool {
 	again, parked, ok := s.exec(ctx, ops)
 	s.outbox.sent(again, parked)
-	s.wakeLines()
+	s.lines.wakeAll()
 	return ok
 }
 
 // exec runs ops in one round trip. It returns those to run again, and those that wait until budgets are open, and reports
 // whether Redis answered. Settling twice does what settling once does, so what was not answered is run again.
 func (s *Store) exec(ctx context.Context, ops []*op) (again, parked []*op, ok bool) {
+	sent := time.Now()
+	found, err := s.lookUpAll(ctx, ops)
+	if err != nil {
+		s.failed(ctx, sent, err)
+		return ops, nil, false
+	}
+	if ops = found; len(ops) == 0 {
+		return nil, nil, true
+	}
 	cmds := make([]*redis.StringCmd, len(ops))
 	wants, seqs := make([]string, len(ops)), make([]int64, len(ops))
 	before := time.Now()
@@ -230,22 +285,15 @@ func (s *Store) settled(o *op, r *reply, before time.Time, want string, seq int6
 		s.log.Error("the end of an attempt was not told to Redis", "group", s.config.Group, "error", err)
 	case again:
 		return toAgain
-	case r.code() == replyClosed:
+	case r.code() == replyClosed, r.code() == replyUncounted:
+		if o.mode == modeExpire {
+			return toForget // it is found again
+		}
 		return toPark
 	case o.mode == modeExpire && r.code() == replyDone:
 		s.counts.expired.Add(1)
 	}
 	return toForget
-}
-
-// wakeLines has those ask again who wait for what others hold.
-func (s *Store) wakeLines() {
-	s.mu.Lock()
-	limiters := s.limiters
-	s.mu.Unlock()
-	for _, l := range limiters {
-		l.lines.wakeAll()
-	}
 }
 
 // pause waits for d, or until ctx is done.

@@ -52,6 +52,7 @@ type budgetPlan struct {
 	cap      int64 // that Redis may spend: what is set aside for when it is away is left out
 	only     int64 // how much may be spent before it refuses all but the cheapest tier; -1: any
 	slice    int64 // of a sliding window, in microseconds; 0: it is one of the calendar
+	mark     any   // the key that says that the budget is open, as an argument of a command: see keyMark
 	zone     *time.Location
 	calendar calendar
 	buckets  buckets

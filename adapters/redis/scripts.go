@@ -59,11 +59,13 @@ func withCommon(text string) *script {
 const (
 	replyDone      = 0
 	replyRefused   = 1
-	replyClosed    = 2 // budgets are closed
-	replyVersion   = 3 // the keys are of another version
-	replyClock     = 4 // the windows do not fit Redis's time
-	replyCancelled = 5 // the attempt was cancelled before
-	replyOther     = 6 // the data is not that which this process knows
+	replyClosed    = 2  // budgets are closed
+	replyVersion   = 3  // the keys are of another version
+	replyClock     = 4  // the windows do not fit Redis's time
+	replyCancelled = 5  // the attempt was cancelled before
+	replyOther     = 6  // the data is not that which this process knows
+	replyUncounted = 10 // what was spent of a budget is not counted yet
+	replyAnother   = 11 // the attempt is under way, and holds something else
 )
 
 // A reply is what a script replies: numbers, or two and the group's state.

@@ -21,9 +21,12 @@ const maxDebts = 100_000
 type share struct {
 	store *Store
 	local *limit.Local
+}
 
-	mu    sync.Mutex
-	debts map[string]*debt // of what it has admitted, by the key of Redis
+// debts are of what shares have admitted, by the key of Redis.
+type debts struct {
+	mu  sync.Mutex
+	all map[string]*debt
 }
 
 // A debt is what Redis must be told of a bucket: what would be missing in it if it were full when Redis went away.
@@ -59,7 +62,7 @@ func newShare(s *Store, limits []policy.Limit, budgets []policy.Budget) *share {
 			aside = append(aside, b)
 		}
 	}
-	return &share{store: s, local: limit.NewLocal(parts, aside), debts: make(map[string]*debt)}
+	return &share{store: s, local: limit.NewLocal(parts, aside)}
 }
 
 // partOf returns a limit for one of n processes. Each may do at least one of everything: else it would do nothing at all.
@@ -114,7 +117,7 @@ func (h *share) admitted(a *ask, lp limit.Permit) *permit {
 	s := h.store
 	s.counts.local.Add(1)
 	p := &permit{store: s, ask: a, local: &localPermit{h, lp, a}, since: time.Now()}
-	h.owe(a, &a.amounts, [2]int64{1, a.amounts[placeTokens]})
+	s.owe(a, &a.amounts, [2]int64{1, a.amounts[placeTokens]})
 	s.mu.Lock()
 	s.live[p] = struct{}{}
 	isBack := !s.health.isDown()
@@ -123,7 +126,7 @@ func (h *share) admitted(a *ask, lp limit.Permit) *permit {
 	}
 	s.mu.Unlock()
 	if isBack {
-		h.chargeLater()
+		s.chargeLater()
 	}
 	return p
 }
@@ -135,29 +138,30 @@ func (p *localPermit) release(c limit.Count) {
 	for i := range n {
 		n[i] -= p.ask.amounts[i]
 	}
-	p.share.owe(p.ask, &n, [2]int64{n[placeRequests], n[placeTokens]})
-	if !p.share.store.health.isDown() {
-		p.share.chargeLater()
+	s := p.share.store
+	s.owe(p.ask, &n, [2]int64{n[placeRequests], n[placeTokens]})
+	if !s.health.isDown() {
+		s.chargeLater()
 	}
 }
 
 // owe adds to what Redis must be told.
-func (h *share) owe(a *ask, n *amounts, daily [2]int64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (s *Store) owe(a *ask, n *amounts, daily [2]int64) {
+	s.debts.mu.Lock()
+	defer s.debts.mu.Unlock()
 	now := time.Now()
 	for i := range a.limits {
 		l := a.limits[i]
-		d := h.debts[l.key]
+		d := s.debts.all[l.key]
 		if d == nil {
-			if len(h.debts) >= maxDebts {
-				h.store.counts.dropped.Add(1)
+			if len(s.debts.all) >= maxDebts {
+				s.counts.dropped.Add(1)
 				continue
 			}
 			d = &debt{limit: l, at: now}
-			h.debts[l.key] = d
+			s.debts.all[l.key] = d
 		}
-		d.add(n, daily, now, h.store.now())
+		d.add(n, daily, now, s.now())
 	}
 }
 
@@ -186,22 +190,22 @@ func (d *debt) drain(now time.Time) {
 }
 
 // isAway notes that Redis is still away.
-func (h *share) isAway() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func (s *Store) isAway() {
+	s.debts.mu.Lock()
+	defer s.debts.mu.Unlock()
 	now := time.Now()
-	for _, d := range h.debts {
+	for _, d := range s.debts.all {
 		d.drain(now)
 		d.away, d.since = d.short, [8]float64{}
 	}
 }
 
 // charges returns what Redis must be told, and forgets it.
-func (h *share) charges() (ops []*op) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, d := range h.debts {
-		a := &ask{store: h.store, limits: []limitAsk{d.limit}, record: h.store.prefix + keyRecord + "charge"}
+func (s *Store) charges() (ops []*op) {
+	s.debts.mu.Lock()
+	defer s.debts.mu.Unlock()
+	for _, d := range s.debts.all {
+		a := &ask{store: s, limits: []limitAsk{d.limit}, record: s.prefix + keyRecord + "charge"}
 		a.setKeys()
 		var n amounts
 		for _, r := range d.limit.rates {
@@ -212,20 +216,20 @@ func (h *share) charges() (ops []*op) {
 			ops = append(ops, &op{ask: a, mode: modeCharge, change: []amounts{n}})
 		}
 	}
-	clear(h.debts)
+	clear(s.debts.all)
 	return ops
 }
 
 // repay tells Redis what was admitted while it was away, and reports whether it could.
-func (h *share) repay(ctx context.Context) bool {
-	ops := h.charges()
+func (s *Store) repay(ctx context.Context) bool {
+	ops := s.charges()
 	for len(ops) > 0 {
 		n := min(len(ops), maxBatch)
-		again, _, ok := h.store.exec(ctx, ops[:n])
+		again, _, ok := s.exec(ctx, ops[:n])
 		ops = ops[n:]
 		if !ok {
 			for _, o := range append(again, ops...) { // for the next time
-				h.owe(o.ask, &o.change[0], [2]int64{o.change[0][0], o.change[0][1]})
+				s.owe(o.ask, &o.change[0], [2]int64{o.change[0][0], o.change[0][1]})
 			}
 			return false
 		}
@@ -234,9 +238,9 @@ func (h *share) repay(ctx context.Context) bool {
 	return true
 }
 
-// chargeLater tells Redis what the share has admitted since it is back.
-func (h *share) chargeLater() {
-	for _, o := range h.charges() {
-		h.store.put(o)
+// chargeLater tells Redis what shares have admitted since it is back.
+func (s *Store) chargeLater() {
+	for _, o := range s.charges() {
+		s.put(o)
 	}
 }

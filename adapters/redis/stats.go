@@ -27,6 +27,6 @@ func (s *Store) Stats() Stats {
 	defer s.mu.Unlock()
 	return Stats{
 		Reserves: c.reserves.Load(), Local: c.local.Load(), Refused: c.refused.Load(), Downs: c.downs.Load(), Losses: c.losses.Load(),
-		Expired: c.expired.Load(), Dropped: c.dropped.Load(), Queued: s.outbox.length(), Down: s.health.isDown(), Closed: s.closed != nil,
+		Expired: c.expired.Load(), Dropped: c.dropped.Load(), Queued: s.outbox.length(), Down: s.health.isDown(), Closed: s.closed != nil || s.someClosed(),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -53,22 +54,27 @@ type Store struct {
 	log    *slog.Logger
 	id     string // of this process, for its keys
 
-	prefix, keyState, keyDue, keySeq, keyProbe string
-	limitPrefix, budgetPrefix, slicesPrefix    string
-	argState, argDue, argSeq                   any // keys, as arguments of a command
+	prefix, keyState, keyLock, keyDue, keySeq, keyProbe string
+	limitPrefix, budgetPrefix, slicesPrefix             string
+	argState, argDue, argSeq                            any // keys, as arguments of a command
 
 	rounds rounds
 	counts counts
 	calls  atomic.Int64 // that had no name
 	offset atomic.Int64 // Redis's clock less this process's, in microseconds
 	seq    atomic.Int64 // of the last script that changed budgets
+	turns  atomic.Int64 // the last: see nextTurn
+	lines  lines
+	debts  debts
 
 	mu       sync.Mutex
 	health   health
-	want     string // the group's state as last seen, if budgets were open; else ""
-	acked    int64  // the highest seq that Redis has acknowledged, of the data that want names
-	closed   error  // why budgets are closed; nil: they are open, as far as is known
-	limiters []*Limiter
+	want     string          // the group's state as last seen, if budgets were open; else ""
+	acked    int64           // the highest seq that Redis has acknowledged, of the data that want names
+	closed   error           // why budgets are closed; nil: they are open, as far as is known
+	opened   map[string]bool // the budgets that are known to be open in the state that want names
+	counting int             // calls of Rebuild that are under way, or will come: see Limiter.Since
+	limiters []*Limiter      // that are in use
 	live     map[*permit]struct{}
 	isClosed bool
 
@@ -93,7 +99,8 @@ func New(client redis.UniversalClient, c Config) (*Store, error) {
 	s := &Store{client: client, config: c, log: c.Logger, id: rand.Text()[:16], live: make(map[*permit]struct{})}
 	s.rounds.free = min(maxRounds, connections(client))
 	s.prefix, _ = prefix(c.Group)
-	s.keyState, s.keyDue, s.keySeq, s.keyProbe = s.prefix+keyState, s.prefix+keyDue, s.prefix+keySeq+s.id, s.prefix+keyProbe
+	s.opened, s.debts.all = make(map[string]bool), make(map[string]*debt)
+	s.keyState, s.keyLock, s.keyDue, s.keySeq, s.keyProbe = s.prefix+keyState, s.prefix+keyLock, s.prefix+keyDue, s.prefix+keySeq+s.id, s.prefix+keyProbe
 	s.limitPrefix, s.budgetPrefix, s.slicesPrefix = s.prefix+keyLimit, s.prefix+keyBudget, s.prefix+keySlices
 	s.argState, s.argDue, s.argSeq = s.keyState, s.keyDue, s.keySeq
 	s.outbox.init()
@@ -151,7 +158,8 @@ func (c *Config) check() error {
 	return nil
 }
 
-// A VersionError says that Redis has keys of the group in another layout.
+// A VersionError says that Redis has keys of the group in the layout of another version of this package. [New] and [Store.Rebuild]
+// return it; and the errors of attempts wrap it if another program of the group has changed the layout since.
 type VersionError struct {
 	Group       string
 	Found, Want string // versions of the layout
@@ -243,6 +251,8 @@ func (s *Store) learn(r *reply, before time.Time, want string, seq int64) (again
 		return false, s.learnState(r.state)
 	case replyClosed:
 		s.closeBudgets()
+	case replyUncounted:
+		s.closeSome()
 	}
 	return false, nil
 }
@@ -255,11 +265,22 @@ func (s *Store) ack(want string, seq int64) {
 	}
 }
 
-// closeBudgets notes that budgets are closed.
+// closeSome notes that a budget is closed which other programs of the group do not have.
+func (s *Store) closeSome() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.opened) > 0 {
+		clear(s.opened)
+		s.health.tendNow()
+	}
+}
+
+// closeBudgets notes that all budgets are closed.
 func (s *Store) closeBudgets() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.want, s.acked = "", 0
+	clear(s.opened)
 	if s.closed != nil {
 		return
 	}
@@ -272,14 +293,16 @@ func (s *Store) closeBudgets() {
 
 // learnState takes the group's state as Redis has it: "VERSION ok DATA", or "VERSION WORD ..." if budgets are closed.
 func (s *Store) learnState(state string) error {
-	version, rest, data := splitState(state)
+	version, word, data := splitState(state)
 	switch {
-	case state != "" && version != layout:
-		return &VersionError{s.config.Group, version, layout}
-	case state == "", rest == "rebuilding":
+	case state == "":
 		return nil
-	case rest != "ok":
-		s.closeBudgets()
+	case version != layout:
+		return s.versionError(state)
+	case word != "ok":
+		if word != "empty" || !s.begins() {
+			s.closeBudgets()
+		}
 		return nil
 	}
 	s.mu.Lock()
@@ -289,15 +312,26 @@ func (s *Store) learnState(state string) error {
 	}
 	again := s.want != "" || s.closed != nil
 	s.want, s.acked = state, 0
+	clear(s.opened)
+	if len(s.limiters) > 0 {
+		s.health.tendNow() // to see which budgets are open
+	}
 	if s.closed != nil {
 		s.closed = nil
-		s.log.Info("Redis knows what was spent: budgets are open", "group", s.config.Group, "data", data)
+		s.log.Info("Redis has been told what was spent", "group", s.config.Group, "data", data)
 	}
 	if again {
 		s.adoptLive()
 	}
 	s.outbox.unpark()
 	return nil
+}
+
+// begins reports whether the Store has not seen budgets open yet, and some process will count their rows.
+func (s *Store) begins() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.want == "" && s.closed == nil && (s.config.Ledger != nil || s.counting > 0)
 }
 
 // setDown notes that Redis cannot be reached.
@@ -311,30 +345,105 @@ func (s *Store) setDown(err error) {
 	}
 }
 
+// versionError is the error for a state that is not of this version.
+func (s *Store) versionError(state string) error {
+	if version, _, _ := splitState(state); version != layout {
+		return &VersionError{s.config.Group, version, layout}
+	}
+	return fmt.Errorf("the state of the group %s in Redis is %q, which is not one that this package writes", s.config.Group, state)
+}
+
 // Limiter returns a limiter that enforces the limits and budgets, together with all processes whose Stores have the same
 // group. It is a [*Limiter]. Give the method to middleware.WithLimiter. An error names the field of a limit or budget that
 // is not valid.
 //
 // What was taken and spent belongs to the name of a limit or budget; of a limit without a name, to its Match, Per and Tier and
 // the kinds of its figures. So the figures can change and the state remains, but programs with other figures for the same name
-// must not run for long beside each other.
+// must not run for long beside each other. The window and Per of a budget cannot change while its name is in use in this
+// process: that is an error.
+//
+// A budget that is new in the group is closed until its rows are counted: see [Store.Rebuild].
+//
+// A Store can have several limiters, as for two links of middleware.LimitBy: an attempt takes from each of them. A budget must not
+// be in two of them. [Limiter.Retire] says that one is no longer in use.
 func (s *Store) Limiter(limits []policy.Limit, budgets []policy.Budget) (limit.Limiter, error) {
 	if err := checkPolicy(limits, budgets); err != nil {
 		return nil, err
 	}
 	l := &Limiter{store: s, limits: plansOf(limits), needs: limit.NeedsOf(limits, budgets)}
 	for _, b := range budgets {
-		l.budgets = append(l.budgets, newBudgetPlan(b, s.config.BudgetShare))
+		p := newBudgetPlan(b, s.config.BudgetShare)
+		p.mark = s.prefix + keyMark + p.id
+		l.budgets = append(l.budgets, p)
 	}
 	l.share = newShare(s, limits, budgets)
 	l.learner = newLearner(limits)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, other := range s.limiters {
+		if err := l.fits(other); err != nil {
+			return nil, fmt.Errorf("redis: %w", err)
+		}
+	}
+	l.tag = s.tagOf(l)
 	s.limiters = append(s.limiters, l)
-	if len(budgets) > 0 && s.want == "" {
+	if len(budgets) > 0 {
 		s.health.tendNow() // opens the budgets, if there is a ledger
 	}
 	return l, nil
+}
+
+// fits returns an error if a budget of the limiter has another window in another limiter, as that of the policy before.
+func (l *Limiter) fits(other *Limiter) error {
+	for _, b := range l.budgets {
+		for _, o := range other.budgets {
+			if b.budget.Name == o.budget.Name && b.id != o.id {
+				return fmt.Errorf("budget %s: its window or its per was changed while it is in use, and what was spent is not known for the new one: give it another name, or restart", b.budget.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// tagOf returns what tells the records of a limiter from those of others, for the same attempt. The first limiter that has budgets
+// has none, nor has one that takes its place: so that a later row finds the record of its attempt, also in another process. The
+// Store's lock is held.
+func (s *Store) tagOf(l *Limiter) string {
+	var names []string
+	first := len(l.budgets) > 0
+	for _, other := range s.limiters {
+		if len(other.budgets) == 0 || len(l.budgets) == 0 {
+			continue
+		}
+		if slices.ContainsFunc(l.budgets, func(b *budgetPlan) bool {
+			return slices.ContainsFunc(other.budgets, func(o *budgetPlan) bool { return b.id == o.id })
+		}) {
+			return other.tag
+		}
+		first = first && other.tag != ""
+	}
+	if first {
+		return ""
+	}
+	for _, b := range l.budgets {
+		names = append(names, b.id)
+	}
+	if len(names) == 0 {
+		for _, p := range l.limits {
+			names = append(names, p.id)
+		}
+	}
+	slices.Sort(names)
+	return hash(names...)
+}
+
+// Retire says that the limiter is no longer in use: a Stack calls it when a new policy has replaced the limiter. Calls that began
+// with it can still use it, but [Store.Rebuild] does not count for its budgets any more.
+func (l *Limiter) Retire() {
+	s := l.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limiters = slices.DeleteFunc(s.limiters, func(other *Limiter) bool { return other == l })
 }
 
 // Flush sends the ends of attempts that wait to be sent. It returns when all are sent, or ctx is done.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +16,9 @@ const (
 	probeLast  = 250 * time.Millisecond
 )
 
+// lookAgain is how often a Store looks whether another process has opened its budgets.
+const lookAgain = 500 * time.Millisecond
+
 // tend does what must be done from time to time: it renews the leases of what this process holds, ends the attempts of
 // processes that have died, opens budgets, and asks whether Redis is back.
 func (s *Store) tend(ctx context.Context) {
@@ -27,7 +29,7 @@ func (s *Store) tend(ctx context.Context) {
 			d = probe
 			probe = min(probe*2, probeLast)
 		} else if probe = probeFirst; s.areClosed() {
-			d = min(d, time.Second)
+			d = min(d, lookAgain)
 		}
 		d += time.Duration(rand.Int64N(int64(d)/4 + 1))
 		t := time.NewTimer(d)
@@ -56,8 +58,8 @@ func (s *Store) tendOnce(ctx context.Context) {
 		}
 	}
 	s.worked()
-	if s.areClosed() && s.config.Ledger != nil {
-		s.rebuildFromLedger(ctx)
+	if s.areClosed() {
+		s.openBudgets(ctx)
 	}
 	sent = time.Now()
 	if err := s.renew(ctx); err != nil {
@@ -69,7 +71,19 @@ func (s *Store) tendOnce(ctx context.Context) {
 func (s *Store) areClosed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.want == "" && slices.ContainsFunc(s.limiters, func(l *Limiter) bool { return len(l.budgets) > 0 })
+	return s.someClosed()
+}
+
+// someClosed is areClosed with the Store's lock held.
+func (s *Store) someClosed() bool {
+	for _, l := range s.limiters {
+		for _, b := range l.budgets {
+			if !s.opened[b.id] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // renew renews the leases of what this process holds, and ends the attempts whose leases have ended.
@@ -159,35 +173,26 @@ func estateOf(record string) (string, bool) {
 
 // recover finds out whether Redis is back, and if so tells it what was admitted meanwhile, before it is asked again.
 func (s *Store) recover(ctx context.Context) {
-	s.mu.Lock()
-	limiters := s.limiters
-	s.mu.Unlock()
 	err := s.hello(ctx)
 	if err != nil && reload(s.client) {
 		pause(ctx, 50*time.Millisecond) // another node may be the primary now
 		err = s.hello(ctx)
 	}
 	if err != nil {
-		for _, l := range limiters {
-			l.share.isAway()
-		}
+		s.isAway()
 		return
 	}
-	for _, l := range limiters {
-		if !l.share.repay(ctx) {
-			return
-		}
+	if !s.repay(ctx) {
+		return
 	}
 	s.mu.Lock()
 	s.adoptLive()
 	after := s.health.setUp()
 	s.mu.Unlock()
 	s.log.Info("Redis is back", "group", s.config.Group, "after", after)
-	for _, l := range limiters { // what was admitted between repay and now
-		l.share.chargeLater()
-	}
+	s.chargeLater() // what was admitted between repay and now
 	s.outbox.poke()
-	s.wakeLines()
+	s.lines.wakeAll()
 }
 
 // adoptLive has Redis count the attempts under way that it does not know: those that this process admitted by its share, and

@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -34,6 +35,10 @@ type Error struct {
 	// Unread says that it is not known yet what was spent in the window before: see [Accounts.Update].
 	Unread bool
 
+	// Unavailable says that it is not known what was spent: for example because a shared store cannot be reached. Spent and Held are
+	// then not known. Err says why, and may have a method Hint() string that says what to do.
+	Unavailable bool
+
 	Err error // why the wait for what others hold ended; nil if there was none
 }
 
@@ -59,6 +64,9 @@ func (e *Error) Detail() string {
 		return b.String()
 	case e.Unread:
 		b.WriteString(": what was spent in its window is not read yet, or could not be read")
+		return b.String()
+	case e.Unavailable:
+		fmt.Fprintf(&b, ": it is not known what is left of $%s %s", e.Cap, e.Window)
 		return b.String()
 	case e.Most > e.Cap && !e.OnlyCheapest:
 		fmt.Fprintf(&b, ": it can cost $%s, and the cap is $%s %s", e.Most, e.Cap, e.Window)
@@ -88,6 +96,12 @@ func (e *Error) Hint() string {
 	switch {
 	case e.NoBound != "":
 		return "change the request so that its cost has a bound, or leave it out of the budget's match"
+	case e.Unavailable:
+		var known interface{ Hint() string }
+		if errors.As(e.Err, &known) {
+			return known.Hint()
+		}
+		return "try again later"
 	case e.Unread:
 		return "see the error of SetPolicy, and set the policy again"
 	case e.Most > e.Cap && !e.OnlyCheapest:

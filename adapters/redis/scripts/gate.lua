@@ -6,7 +6,7 @@ local function gate(state, version, want, budgets, now)
     if budgets then return pack(2, now) end
     return nil
   end
-  local v, open = string.match(state, '^(%S+) (%S+)')
+  local v, open = string.match(state, '^(%S+) ?(%S*)')
   if v ~= version then return pack(3, now, state) end
   if not budgets then return nil end
   if open ~= 'ok' then return pack(2, now) end

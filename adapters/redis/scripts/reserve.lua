@@ -1,9 +1,10 @@
 -- Takes from all limits and budgets of an attempt, or from none.
 --
--- KEYS: state, record, limits, budgets, [sequence if there are budgets], what is due, slices of the budgets.
+-- KEYS: state, record, limits, budgets, their marks, [sequence if there are budgets], what is due, slices of the budgets.
 -- a: 1 version, 2 known state, 3 what the record keeps for those who end the attempt if its process dies, 4 lease (µs; 0: none),
 -- 5 how far ahead a rate may be taken (µs), 6 force: 1 takes without asking, 7 the record's life (ms) if there is no lease, 8 what to hold
--- (nanodollars), 9 limits, 10 budgets, 11 and 12 sequence that is known to be there and that of this call; from 13 each limit:
+-- (nanodollars), 9 limits, 10 budgets, 11 and 12 sequence that is known to be there and that of this call,
+-- 13 turn: a number that rises with each wait; from 14 each limit:
 -- n, n times (place in its state, rate, burst, amount), day: 0, or 1 and 4 times, requests, their limit, tokens, their limit;
 -- concurrency; and each budget: kind, 4 numbers of its window, cap, and how much may be spent before it refuses all but the
 -- cheapest tier, -1: any.
@@ -13,14 +14,18 @@
 -- spent, held, frees, limit, wait, full} if it is not: why is 0, or 4 spent, 5 held, 6 only the cheapest tier; limit is the one
 -- that opens last by time alone, and full is one whose permits are all out. {2, now}: budgets are closed. {3, now, state}: another
 -- version. {4, now}: the windows do not fit Redis's time. {5, now}: the attempt was cancelled. {6, now, state}: the data is not
--- that which the caller knows.
+-- that which the caller knows. {10, now}: the rows of a budget have not been counted since the data is new, as its mark says. {11,
+-- now}: the attempt is under way, and holds something else.
+--
+-- An attempt that is under way takes nothing more. Nor does one that has ended, or was cancelled, in the same turn or a later one:
+-- then this script is late. In a turn after that, it takes anew.
 
 local a = {read(ARGV[1])}
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nl, nb, force = a[9], a[10], a[6] == 1
 local first = 2 + nl -- the last key before the budgets
-local last = first + nb
+local last = first + 2 * nb
 if nb > 0 then last = last + 1 end
 local got = call('MGET', unpack(KEYS, 1, last))
 
@@ -37,20 +42,26 @@ if nb > 0 then
     call('SET', KEYS[1], a[1] .. ' lost')
     return pack(2, now)
   end
+  for k = first + nb + 1, last - 1 do
+    if got[k] ~= got[1] then return pack(10, now) end
+  end
   seq = pack(now + 86400000000, math.max(known, a[12]))
   --include money.lua
 end
 if got[2] then
-  local status, at, go = read(got[2])
-  if status == 3 then return pack(5, now) end
-  if nb > 0 then
-    call('SET', KEYS[last], seq)
-    if not got[last] then call('ZADD', KEYS[last + 1], now + soon, KEYS[last]) end
+  local status, at, go, keep, _, _, _, _, turn = read(got[2])
+  if status == 1 and not force and keep ~= a[3] then return pack(11, now) end
+  if force or status == 1 or turn >= a[13] then
+    if status == 3 then return pack(5, now) end
+    if nb > 0 then
+      call('SET', KEYS[last], seq)
+      if not got[last] then call('ZADD', KEYS[last + 1], now + soon, KEYS[last]) end
+    end
+    return pack(0, now, math.max(0, go - now), at)
   end
-  return pack(0, now, math.max(0, go - now), at)
 end
 
-local p = 13
+local p = 14
 local ahead = a[5]
 local refused = false
 local wait, limit, full = 0, 0, 0
@@ -163,12 +174,12 @@ if nb > 0 then
   w = w + 2
 end
 if a[4] > 0 then -- a lease: what is due ends the record, which needs no life of its own
-  writes[w + 1], writes[w + 2] = KEYS[2], pack(1, now, now + wait, a[3], most, 0, 0, got[1] or '')
+  writes[w + 1], writes[w + 2] = KEYS[2], pack(1, now, now + wait, a[3], most, 0, 0, got[1] or '', a[13])
   call(unpack(writes))
   call('ZADD', KEYS[last + 1], now + a[4], KEYS[2])
 else
   call(unpack(writes))
-  call('SET', KEYS[2], pack(1, now, now + wait, '', 0, 0, 0, ''), 'PX', a[7])
+  call('SET', KEYS[2], pack(1, now, now + wait, '', 0, 0, 0, '', a[13]), 'PX', a[7])
 end
 for k = 3, last do
   if not got[k] then call('ZADD', KEYS[last + 1], now + soon, KEYS[k]) end

@@ -4,7 +4,8 @@
 -- a: 1 version, 2 known state, 3 mode: 0 the attempt has ended, 1 counts money, 2 its lease has ended, 3 charges limits, 4 cancels
 -- it, 4 when the money was spent if there is no record (µs; 0: now), 5 what it cost, with 6 the part of that which may not have
 -- been charged (nanodollars), 7 and 8 the record's life after that, without and with such a part (ms), 9 limits, 10 budgets, 11 and
--- 12 sequence that is known to be there and that of this call; from 13 each limit: n, n times (place in its state, rate, what
+-- 12 sequence that is known to be there and that of this call, 13 what the record keeps if it has such a part, 14 turn: see
+-- reserve.lua; from 15 each limit: n, n times (place in its state, rate, what
 -- it counts for above what was taken), day: 0, or 1 and 4 times, requests, tokens, likewise; permits to give back; and each
 -- budget: kind, 4 numbers of its window.
 --
@@ -15,7 +16,7 @@ local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 local mode, nl, nb = a[3], a[9], a[10]
 local first = 2 + nl
-local last = first + nb
+local last = first + 2 * nb
 if nb > 0 then last = last + 1 end
 local due = KEYS[last + 1]
 local got = call('MGET', unpack(KEYS, 1, last))
@@ -34,6 +35,9 @@ if nb > 0 then
     call('SET', KEYS[1], a[1] .. ' lost')
     return pack(2, now)
   end
+  for k = first + nb + 1, last - 1 do
+    if got[k] ~= got[1] then return pack(10, now) end
+  end
   writes[2], writes[3], w = KEYS[last], pack(now + 86400000000, math.max(known, a[12])), 3
   --include money.lua
 end
@@ -46,8 +50,8 @@ local function done()
   return pack(0, now)
 end
 
-local status, at, go, keep, hold, old, oldx, data = 0, a[4], 0, '', 0, 0, 0, ''
-if got[2] then status, at, go, keep, hold, old, oldx, data = read(got[2]) end
+local status, at, go, keep, hold, old, oldx, data, turn = 0, a[4], 0, '', 0, 0, 0, '', 0
+if got[2] then status, at, go, keep, hold, old, oldx, data, turn = read(got[2]) end
 if at == 0 or at > now then at = now end
 if mode == 2 then
   local score = call('ZSCORE', due, KEYS[2])
@@ -57,16 +61,21 @@ if mode == 2 then
     return done()
   end
 end
-if mode == 4 then
-  if status == 0 then call('SET', KEYS[2], pack(3, now, now, '', 0, 0, 0, ''), 'PX', 600000) end
-  if status ~= 1 then return done() end
+if mode == 4 and status ~= 1 then
+  -- The script that would admit the attempt may still come: it must find that its turn is over.
+  if status == 0 then
+    call('SET', KEYS[2], pack(3, now, now, '', 0, 0, 0, '', a[14]), 'PX', 600000)
+  elseif turn < a[14] then
+    call('SET', KEYS[2], pack(status, at, go, keep, hold, old, oldx, data, a[14]), 'KEEPTTL')
+  end
+  return done()
 end
 -- What the record says of money is about data that was lost if it is not about that of now.
 if data ~= (got[1] or '') then hold, old, oldx = 0, 0, 0 end
 local cost, exposed = a[5], a[6]
 if mode == 2 then cost, exposed = old + hold, oldx + hold end
 
-local p = 13
+local p = 15
 local apply = mode == 3 or status == 1 and mode ~= 1
 for k = 1, nl do
   local text = got[2 + k]
@@ -139,12 +148,12 @@ end
 for i = 1, #later do call(unpack(later[i])) end
 
 if mode == 3 then return done() end
-local life = a[7]
-if exposed > 0 then life = a[8] end
+local life, keeps = a[7], ''
+if exposed > 0 then life, keeps = a[8], a[13] end
 if mode == 1 and status == 1 then
-  call('SET', KEYS[2], pack(1, at, go, keep, 0, cost, exposed, got[1] or ''), 'KEEPTTL')
+  call('SET', KEYS[2], pack(1, at, go, keep, 0, cost, exposed, got[1] or '', turn), 'KEEPTTL')
 else
-  call('SET', KEYS[2], pack(2, at, go, '', 0, cost, exposed, got[1] or ''), 'PX', life)
+  call('SET', KEYS[2], pack(2, at, go, keeps, 0, cost, exposed, got[1] or '', math.max(turn, a[14])), 'PX', life)
   if status == 1 then call('ZREM', due, KEYS[2]) end
 end
 return done()
