@@ -26,7 +26,10 @@ type account struct {
 	prices *price.Catalog
 	at     time.Time // when the attempt started
 	errand *errand   // nil: the call is the program's
-	marked bool      // we chose what of the prompt is in a prompt cache
+	stored *caches   // of a call that changes how long a context cache is held
+
+	holding *wire.Holding // what the request says about that; nil: nothing, or it was not read
+	marked  bool          // we chose what of the prompt is in a prompt cache
 
 	longWrites bool // we ask for writes to the prompt cache for more than the shortest time
 

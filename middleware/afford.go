@@ -38,7 +38,9 @@ func (c *call) within(limit price.Pico, at time.Time, bound func(account) (price
 func limitOf(c *call) (price.Pico, bool) {
 	switch c.wire.Kind {
 	case wire.Free, wire.Poll:
-		return 0, false
+		if c.wire.Operation != wire.UpdateCache {
+			return 0, false
+		}
 	}
 	return c.options.MaxCost()
 }
@@ -47,6 +49,10 @@ func limitOf(c *call) (price.Pico, bool) {
 func remedyOf(c *call, err error) string {
 	var unlisted *unlistedError
 	switch {
+	case c.wire.Operation == wire.CreateCache && c.holding == nil:
+		return "give the request a GetBody"
+	case c.wire.Operation == wire.UpdateCache:
+		return "create the context cache through this stack"
 	case errors.As(err, &unlisted):
 		return fmt.Sprintf("take %q out, or name it in the dialect's Harmless", unlisted.member)
 	case c.wire.MaxOutput <= 0 && !c.wire.NoOutput:
@@ -58,7 +64,10 @@ func remedyOf(c *call, err error) string {
 // afford refuses the call if it could cost more than its limit, or if it is not known how much it could cost.
 func afford(c *call, limit, worst price.Pico, err error) error {
 	hint := "lower its output limit (max_completion_tokens or the like), or raise MaxCost"
-	if c.wire.MaxOutput <= 0 {
+	switch {
+	case c.holds():
+		hint = "have the context cache held for a shorter time, or raise MaxCost"
+	case c.wire.MaxOutput <= 0:
 		hint = "give it an output limit (max_completion_tokens or the like), or raise MaxCost"
 	}
 	switch {

@@ -72,10 +72,11 @@ func (a *attempt) begin() {
 	c := a.c
 	elapsed := c.elapsed()
 	now := c.start.Add(elapsed)
-	if c.tiers {
-		c.tierInTime(c.left(elapsed)) // a limiter may have taken the time that flex needs
-	} else {
+	switch {
+	case !c.tiers:
 		c.step.Tier = c.wire.Tier
+	case c.reserved == nil: // or it was looked at after the wait, and what is held is for this tier
+		c.tierInTime(c.left(elapsed))
 	}
 	c.attempts++
 	if c.attempts == 1 && c.sdkRetry == 0 && c.repeat.known {
@@ -489,7 +490,8 @@ func (a *attempt) close(err error) {
 		return
 	}
 	counted := a.remember()
-	storage := c.engine.stored.account(row, a.account(), answer.Stored)
+	storage, exposed := c.engine.stored.account(row, a.account(), answer.Stored)
+	c.storage, c.exposed = storage, exposed
 	if c.errand != nil {
 		c.errand.note(row, storage, answer.Stored)
 	}

@@ -27,6 +27,12 @@ func (a account) worst(plan policy.Plan) (worst price.Pico, err error) {
 // bound returns the most that an attempt can cost if it asks for the tier. That is the cost on the dearest tier that may
 // serve: unless the provider serves or rejects on the tier asked for, this includes the standard tier.
 func (a account) bound(tier policy.Tier) (price.Pico, error) {
+	switch a.call.Operation {
+	case wire.CreateCache:
+		return a.creation()
+	case wire.UpdateCache:
+		return a.stored.adds(a)
+	}
 	leftToProvider := tier == "" || tier == "auto"
 	if leftToProvider {
 		tier = policy.Standard
@@ -53,9 +59,6 @@ func (a account) bound(tier policy.Tier) (price.Pico, error) {
 // boundOn returns the most that an attempt can cost if the tier serves it.
 func (a account) boundOn(tier policy.Tier) (price.Pico, error) {
 	c := a.call
-	if a.errand != nil && a.errand.most > 0 {
-		return a.errand.most, nil
-	}
 	if c.Choices <= 0 {
 		return 0, errors.New("the request does not say in plain digits how many answers it asks for")
 	}

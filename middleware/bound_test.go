@@ -55,7 +55,7 @@ func TestBound(t *testing.T) {
 		{name: "an unknown setting", url: openaiURL, body: `{"model":"gpt-5","max_tokens":1,"messages":[],"turbo":true}`, limit: "1", refused: `what "turbo" in the request costs`},
 		{name: "an unknown setting whose name is a text", url: openaiURL, body: `{"model":"gpt-5","max_tokens":1,"messages":[],"my secret":true}`, limit: "1", refused: `what "(a member)" in the request costs`},
 		{name: "compressed", url: geminiURL, body: "\x1f\x8b", header: http.Header{"Content-Encoding": {"gzip"}}, limit: "1", refused: "it is not known whether it costs at most"},
-		{name: "not JSON", url: openaiURL, body: `{"model":"gpt-5"`, limit: "1", refused: "cost"},
+		{name: "not JSON", url: openaiURL, body: `{"model":"gpt-5"`, limit: "1", refused: "the request cannot be read: not a valid JSON object"},
 		{name: "a batch", url: "https://api.openai.com/v1/batches", body: `{}`, limit: "100", refused: "charged for when it is done"},
 		{name: "tuning", url: "https://api.openai.com/v1/fine_tuning/jobs", body: `{}`, limit: "100", refused: "charged for when it is done"},
 		{name: "a grader", url: "https://api.openai.com/v1/fine_tuning/alpha/graders/run", body: `{}`, limit: "100", refused: "charged for when it is done"},

@@ -21,9 +21,8 @@ import (
 // ([wire.Outline]), or one that lets the model use tools which cost by the use. So is one that submits work which is charged
 // for later, such as a batch, unless [policy.AllowDeferredCost] lets it through.
 //
-// Budget also refuses an attempt for which a budget of the policy has too little left: see [policy.Budget]. What is spent, and
-// the bounds of all attempts under way, never exceed the budget's cap together. An attempt waits while it is only these bounds
-// that are in the way.
+// Budget also refuses an attempt whose bound does not fit into the cap of a budget of the policy, beside what is spent and the
+// bounds of all other attempts under way: see [policy.Budget]. An attempt waits while only these bounds are in the way.
 func Budget(p policy.Policy) transport.Middleware {
 	r, e := new(ruling), newEngine()
 	own := policy.Policy{Budgets: p.Budgets}
@@ -33,21 +32,25 @@ func Budget(p policy.Policy) transport.Middleware {
 	r.warn(e)
 	rules := r.Load()
 	p.Budgets = nil // all chains of the link share them
-	return alone(member{link: &budgetLink{limiter: rules.limiter, spender: rules.spender, needs: rules.needs}, rank: budgetRank,
-		enforces: policy.BudgetPart, policy: p, needs: rules.needs})
+	return alone(
+		member{link: &budgetLink{spender: rules.spender}, rank: budgetRank, enforces: policy.BudgetPart, policy: p},
+		member{link: &limitLink{limiter: rules.limiter, needs: rules.needs, alone: true}, rank: fundRank, needs: rules.needs})
 }
 
-// A budgetLink refuses what exceeds MaxCost. In a Stack, the limit link asks for the budgets together with the limits.
+// A budgetLink refuses what exceeds MaxCost. For budgets, a limitLink asks: in a Stack together with the limits, and else as the
+// last one.
 type budgetLink struct {
 	noLink
-	limiter limit.Limiter // of budgets; nil: there are none
-	spender limit.Spender // the same
-	needs   limit.Needs
+	spender limit.Spender // of budgets that the link alone has; nil: there are none
 }
 
 func (l *budgetLink) begin(c *call) error {
 	if l.spender != nil {
-		c.sinks = append(slices.Clip(c.sinks), func(row *ledger.Row) { c.engine.spend(l.spender, c.wire.Kind, row) })
+		c.sinks = append(slices.Clip(c.sinks), func(row *ledger.Row) {
+			if !c.counts(row, l.spender) {
+				c.engine.spend(l.spender, c.wire.Kind, row)
+			}
+		})
 	}
 	limit, limited := limitOf(c)
 	if !limited {
@@ -71,16 +74,8 @@ func (l *budgetLink) begin(c *call) error {
 	return nil
 }
 
-// before refuses an attempt on a tier that is not in the call's plan, and that its limit does not cover. Then it asks for the
-// link's own budgets.
-func (l *budgetLink) before(c *call) error {
-	if err := coverTier(c); err != nil || l.limiter == nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
-		return err
-	}
-	return c.reserve(l.limiter, l.needs)
-}
-
-func coverTier(c *call) error {
+// before refuses an attempt on a tier that is not in the call's plan, and that its limit does not cover.
+func (*budgetLink) before(c *call) error {
 	limit, limited := limitOf(c)
 	tier := c.step.Tier
 	if !c.tiers {

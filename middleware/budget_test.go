@@ -7,8 +7,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/skinflint-go/skinflint/middleware"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport"
@@ -142,4 +145,41 @@ func TestMaxCostOfTheBodysTier(t *testing.T) {
 			resp.Body.Close()
 		}
 	}
+}
+
+// Of links alone, the budget holds money for the tier that the attempt asks for after its wait for a limit, and not for the one
+// before.
+func TestBudgetHoldsAfterTheLimitsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := func(tier string) string {
+			return strings.Replace(strings.Replace(geminiServed, `"candidatesTokenCount":20,"totalTokenCount":30`, `"candidatesTokenCount":1000,"totalTokenCount":1010`, 1), `"usageMetadata":{`, `"usageMetadata":{"serviceTier":"`+tier+`",`, 1)
+		}
+		base := transport.RoundTripperFunc(func(r *http.Request) (*http.Response, error) {
+			b, _ := io.ReadAll(r.Body)
+			tier := "standard"
+			if strings.Contains(strings.ToLower(string(b)), "flex") {
+				tier = "flex"
+			}
+			return says(200, jsonType, answer(tier))(r)
+		})
+		rows := ledger.NewMemory(0)
+		limit := price.MustUSD("0.0026") // twice on flex, but not once on flex and once on standard
+		rt := transport.Chain(base, middleware.Ledger(rows),
+			middleware.Tier(policy.Policy{Tier: policy.Flex, Fallback: policy.Standard}),
+			middleware.Budget(policy.Policy{Budgets: []policy.Budget{{Name: "b", Window: 24 * time.Hour, Cap: limit}}}),
+			middleware.Limit(policy.Limit{RequestsPerMinute: 1, Burst: 1}))
+		do(t, t.Context(), rt, "POST", geminiURL, geminiBody)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second) // it waits for a minute, and then it is too late for flex
+		defer cancel()
+		if _, err := do(t, ctx, rt, "POST", geminiURL, geminiBody); !errors.Is(err, middleware.ErrBudget) {
+			t.Errorf("%v", err)
+		}
+		var sum price.Pico
+		for _, r := range rows.Rows() {
+			sum += r.Cost.Pico + r.Exposure.Pico
+		}
+		if all := rows.Rows(); sum == 0 || sum > limit || len(all) != 2 || all[1].WaitMS != 60_000 {
+			t.Errorf("$%v of $%v: %+v", sum, limit, all)
+		}
+	})
 }

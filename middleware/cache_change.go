@@ -92,6 +92,7 @@ func (s *scope) extendWithin(h *held, name string, l *lease, e *errand, until ti
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), changeTimeout)
 	defer cancel()
+	e.most = more
 	err = s.send(ctx, e, http.MethodPatch, name, []byte(`{"ttl":"`+seconds(until.Sub(now))+`"}`))
 	cost := e.cost()
 	if err != nil || e.unpriced { // it may have been extended

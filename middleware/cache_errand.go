@@ -19,7 +19,7 @@ type errand struct {
 	parent string // the call that caused it; "" if none did
 	model  string
 	tags   map[string]string // of that call
-	most   price.Pico        // that it may cost, with the storage; 0 if it creates nothing
+	most   price.Pico        // that it may cost, with the storage; 0 if it neither creates nor extends a cache
 
 	// What became of it, once it has ended:
 	row     ledger.Row

@@ -37,9 +37,10 @@ type call struct {
 	headers  *transport.Headers // of body
 	input    input
 	repeat   repeatable
-	awaited  *awaited   // nil: its client is not known to repeat it in secret
-	prefix   *prefixUse // nil: it is not read
-	errand   *errand    // nil: the call is the program's
+	awaited  *awaited      // nil: its client is not known to repeat it in secret
+	prefix   *prefixUse    // nil: it is not read
+	errand   *errand       // nil: the call is the program's
+	holding  *wire.Holding // of a context cache; nil: it is no request for one, or was not read
 	id       string
 	start    time.Time
 	deadline time.Time
@@ -65,11 +66,13 @@ type call struct {
 	results   []policy.Result
 	room      [1]policy.Result // for results
 	exposure  ledger.Amount    // of the last attempt
+	storage   *ledger.Row      // of what the last attempt has added to the storage of a context cache; nil if nothing
 	refusal   *Error           // ours, of this call
 	withdrawn *ledger.Row      // of an attempt that a ledger was shown, and that was refused
 
 	nested atomic.Pointer[Error] // the refusal of a chain beneath, which may run on other goroutines
 	// More of the above, beside each other because they take less room so:
+	exposed   bool        // written by its attempt: budgets have the cost of storage already
 	needs     limit.Needs // written when it begins: of the limiters of its links
 	explained bool        // written when it begins: it is only explained, so nothing is logged
 	caches    bool        // written when it begins: a link chooses context caches
@@ -133,6 +136,7 @@ func (c *call) open() error {
 	if err := c.load(); err != nil {
 		return c.refuse(&Error{Kind: ErrBody, Err: err})
 	}
+	c.readHolding()
 	if c.wire.Kind == wire.Billable || c.wire.Kind == wire.Observed && c.wire.Operation == wire.Unknown {
 		c.dialect.Request(&c.wire, req.Header, c.body.Fields())
 		if skipped := c.body.Skipped(); skipped == transport.SkippedEncoding || skipped == transport.SkippedOnce {
@@ -200,6 +204,8 @@ func (c *call) countsTokens() bool {
 
 func (c *call) read(also ...io.Writer) error {
 	switch {
+	case c.holds():
+		return c.body.Load(c.request, wire.HoldingPaths(), also...)
 	case c.wire.Kind != wire.Billable:
 		return c.body.Pass(c.request, also...)
 	case c.readsPrefix():
@@ -342,6 +348,10 @@ func (c *call) account(at time.Time) account {
 		call: &c.wire, cache: c.cache, input: &c.input, prices: c.engine.book.Catalog(), at: at, errand: c.errand, marked: len(c.promptCache.Writes) > 0,
 		longWrites: c.wire.LongWrites(c.promptCache.Writes),
 	}
+	if c.wire.Operation == wire.UpdateCache {
+		a.stored = &c.engine.stored
+	}
+	a.holding = c.holding
 	if c.prefix != nil && c.prefix.held != nil {
 		a.cache = "" // what the cache holds is in the request that the bound is of
 	}
@@ -390,7 +400,7 @@ func (c *call) noteRepeatable(o policy.Outcome) {
 
 // emit gives a row to all sinks, and to the limiter if the row is money for which no permit stands.
 func (c *call) emit(row *ledger.Row) {
-	if c.rules != nil && c.rules.spender != nil {
+	if c.rules != nil && c.rules.spender != nil && !c.counts(row, c.rules.spender) {
 		c.engine.spend(c.rules.spender, c.wire.Kind, row)
 	}
 	for _, sink := range c.sinks {
@@ -500,7 +510,10 @@ func contextError(ctx context.Context) error {
 func (c *call) unenforced(parts policy.Parts) error {
 	switch c.wire.Kind {
 	case wire.Free, wire.Poll:
-		return nil // it is sent as it is, and costs nothing
+		if c.wire.Operation != wire.UpdateCache {
+			return nil // it is sent as it is, and costs nothing
+		}
+		parts |= ^policy.BudgetPart
 	case wire.Observed, wire.Submission:
 		parts |= policy.TierPart | policy.RetryPart // it is sent once, as it is, whatever links there are
 	}

@@ -47,7 +47,9 @@ type member struct {
 }
 
 // A rank is a link's place in a chain, outermost first. The order in which links were given does not count. The budget comes
-// after the tier and the cache, on which the cost depends. The limit is last, so that what waits for it is otherwise ready to be sent.
+// after the tier and the cache, on which the cost depends. The limit is last, so that what waits for it is otherwise ready to be
+// sent. Only the money of budgets that a link alone has is held after that: during the wait for a limit, the tier or the price
+// may change.
 type rank uint8
 
 const (
@@ -58,6 +60,7 @@ const (
 	cacheRank
 	budgetRank
 	limitRank
+	fundRank
 )
 
 // A chain is links of ours that stand next to each other, and what stands beneath them.
@@ -73,14 +76,15 @@ type chain struct {
 	form    ErrorForm
 }
 
-// alone returns the middleware of one link that is used outside of a Stack. Around another such link, both are one chain.
-func alone(m member) transport.Middleware {
+// alone returns the middleware of one link that is used outside of a Stack, with its parts. Around another such link, both are
+// one chain.
+func alone(parts ...member) transport.Middleware {
 	e := newEngine()
 	return func(next http.RoundTripper) http.RoundTripper {
 		if next == nil {
 			next = http.DefaultTransport
 		}
-		members := []member{m}
+		members := slices.Clone(parts)
 		beneath := chainOf(next)
 		if beneath != nil && beneath.alone {
 			members, next = append(members, beneath.members...), beneath.sender.base

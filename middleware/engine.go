@@ -63,8 +63,12 @@ func (e *engine) logStall(s limit.State) {
 	for _, h := range s.Holders {
 		holders = append(holders, h.String())
 	}
+	name := limit.NameOf(s.Limit)
+	if s.Key != "" {
+		name += " (" + s.Key + ")"
+	}
 	e.logger().Warn("skinflint: calls wait for a limit whose permits are all held; a permit is held until the answer has been read to its end, or closed",
-		"limit", limit.Describe(s.Limit), "held", s.Busy, "waiting", s.Waiting, "longest", holders)
+		"limit", name, "held", s.Busy, "waiting", s.Waiting, "longest", holders)
 }
 
 // logger returns the program's logger, or the default one.
@@ -116,18 +120,26 @@ type rules struct {
 
 // states returns how the limits stand.
 func (r *rules) states() []limit.State {
-	if l, ok := r.limiter.(interface{ States() []limit.State }); ok {
+	if l, ok := r.limiter.(limit.Stater); ok {
 		return l.States()
 	}
 	return nil
 }
 
-// budgets returns how the budgets stand.
+// budgets returns how the budgets stand, as far as that is known. What a limiter without [limit.Loader] has not counted itself is
+// not.
 func (r *rules) budgets() []budget.State {
-	if l, ok := r.limiter.(interface{ Budgets() []budget.State }); ok {
-		return l.Budgets()
+	l, ok := r.limiter.(limit.Accountant)
+	if !ok {
+		return nil
 	}
-	return nil
+	states := l.Budgets()
+	if _, ok := l.(limit.Loader); !ok {
+		for i := range states {
+			states[i].Unread = true
+		}
+	}
+	return states
 }
 
 // A ruling holds the rules in force, which may be replaced while calls run.

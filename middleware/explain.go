@@ -64,8 +64,12 @@ func (s *Stack) explain(req *http.Request) (Explanation, error) {
 	}
 	if facts.Kind != wire.Billable {
 		e.Skipped = "it is sent as it is, and observed"
-		c.request, c.input.body = req, &c.body
-		c.start, c.headers = time.Now(), c.body.Inspect(req.Header)
+		c.request, c.input.body, c.start = req, &c.body, time.Now()
+		c.headers = c.body.Inspect(req.Header)
+		if err := c.explainHolding(); err != nil {
+			return e, fmt.Errorf("skinflint: explain: %w", err)
+		}
+		e.Model = c.wire.Model
 		c.settings = c.rules.resolver.Resolve(c.options, c.subject())
 		if err := new(budgetLink).begin(c); err != nil {
 			e.Refused = err.Error()
@@ -151,9 +155,7 @@ func (e *Explanation) explainLimits(c *call) {
 			e.Budgets = append(e.Budgets, c.describeBudget(&b, &subject, states, err))
 		}
 	}
-	l, ok := c.rules.limiter.(interface {
-		Refuses(*limit.Request) *budget.Error
-	})
+	l, ok := c.rules.limiter.(limit.Refuser)
 	if !ok || e.Refused != "" {
 		return
 	}
@@ -202,16 +204,23 @@ func (c *call) budgetStates() ([]budget.State, error) {
 func (c *call) describeBudget(b *policy.Budget, s *policy.Subject, states []budget.State, unknown error) string {
 	state := budget.State{Budget: *b, Key: policy.KeyText(b.Per, policy.KeyOf(b.Per, s, c.settings.Plan.First(), "", c.options.Tags()))}
 	if unknown != nil {
-		name := b.Name
-		if state.Key != "" {
-			name += " (" + state.Key + ")"
-		}
-		return fmt.Sprintf("%s: it is not known what is left of $%s %s: %v", name, b.Cap, budget.WindowText(b), unknown)
+		return fmt.Sprintf("%s: it is not known what is left of $%s %s: %v", state.Name(), b.Cap, budget.WindowText(b), unknown)
 	}
+	keys := 0
 	for _, known := range states {
-		if known.Budget.Name == b.Name && known.Key == state.Key {
-			state = known
+		if known.Budget.Name != b.Name {
+			continue
 		}
+		keys++
+		if known.Key == state.Key {
+			return known.String()
+		}
+		state.Unread = state.Unread || known.Unread
+	}
+	// A limiter that says how the budget stands for some keys leaves out those of which nothing is spent. It may also leave out
+	// keys beyond the 100 fullest.
+	if keys == 0 || keys >= 100 {
+		return state.Name() + ": how it stands is not known"
 	}
 	return state.String()
 }
@@ -231,6 +240,9 @@ func (c *call) stateOf(l policy.Limit, s *policy.Subject) limit.State {
 // describe returns the text of a limit and, if all its permits are held, of those who hold them.
 func describe(s limit.State) string {
 	text := limit.Describe(s.Limit)
+	if s.Limit.Name != "" {
+		text = s.Limit.Name + ": " + text
+	}
 	if s.Key != "" {
 		text += " (" + s.Key + ")"
 	}

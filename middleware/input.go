@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -60,7 +61,7 @@ func (in *input) measure(c *wire.Call, cache string) (price.Size, error) {
 	case !ok && c.Harmless == nil:
 		return price.Size{}, errors.New("it is not known what in such a request costs how much")
 	case !ok:
-		return price.Size{}, errors.New("the request cannot be read")
+		return price.Size{}, errors.New("the request cannot be read: " + cmp.Or(in.body.Skipped(), transport.SkippedInvalid))
 	case extent.Unlisted != "":
 		return price.Size{}, &unlistedError{extent.Unlisted}
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/transport"
-	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
 // Limit returns the link that holds each attempt back until all limits that match its call admit it: first come, first
@@ -21,7 +20,7 @@ func Limit(limits ...policy.Limit) transport.Middleware {
 	}
 	r.warn(e)
 	rules := r.Load()
-	return alone(member{link: &limitLink{limiter: rules.limiter, needs: rules.needs}, rank: limitRank, enforces: policy.ClassPart, needs: rules.needs})
+	return alone(member{link: &limitLink{limiter: rules.limiter, needs: rules.needs, alone: true}, rank: limitRank, enforces: policy.ClassPart, needs: rules.needs})
 }
 
 // LimitBy is [Limit] with a limiter of the program's own, such as one that several processes share.
@@ -30,22 +29,23 @@ func LimitBy(l limit.Limiter) transport.Middleware {
 		return alone(member{link: badLink{err: errors.New("LimitBy: the limiter is nil")}, rank: limitRank})
 	}
 	needs := limit.NeedsBy(l)
-	return alone(member{link: &limitLink{limiter: l, needs: needs}, rank: limitRank, enforces: policy.ClassPart, needs: needs})
+	return alone(member{link: &limitLink{limiter: l, needs: needs, alone: true}, rank: limitRank, enforces: policy.ClassPart, needs: needs})
 }
 
 // A limitLink asks a limiter before each attempt.
 type limitLink struct {
 	noLink
-	limiter limit.Limiter // nil: that of the policy in force, with its budgets
+	alone   bool          // it has a limiter of its own; else it asks that of the policy in force, with its budgets
+	limiter limit.Limiter // nil: there is none
 	needs   limit.Needs
 }
 
 func (l *limitLink) before(c *call) error {
 	limiter, needs := l.limiter, l.needs
-	if limiter == nil {
+	if !l.alone {
 		limiter, needs = c.rules.limiter, c.rules.needs
 	}
-	if limiter == nil || c.wire.Kind == wire.Free || c.wire.Kind == wire.Poll {
+	if limiter == nil || !c.reserves(needs) {
 		return nil
 	}
 	return c.reserve(limiter, needs)

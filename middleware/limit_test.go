@@ -447,3 +447,25 @@ func TestLimitThatMatchesNothing(t *testing.T) {
 		}
 	}
 }
+
+// Each attempt of a call passes the limiter again, and has a row of its own with the time for which it waited.
+func TestLimit38RetriesPassTheLimiterAgain(t *testing.T) {
+	p := policy.Policy{BackoffBase: time.Nanosecond, BackoffMax: time.Nanosecond, Limits: []policy.Limit{{RequestsPerMinute: 6, Burst: 1, Concurrency: 1}}}
+	inWorld(t, llmtest.Config{Faults: llmtest.Sequence(llmtest.RateLimited, llmtest.RateLimited)}, p, func(w *world) {
+		if status, _, err := w.call(w.Context(), chatBody); status != 200 {
+			t.Fatal(status, err)
+		}
+		rows := w.stack.Rows()
+		if len(rows) != 3 || len(w.provider.Requests()) != 3 {
+			t.Fatalf("%d rows, %d requests", len(rows), len(w.provider.Requests()))
+		}
+		for i, row := range rows {
+			if gap := row.At.Sub(rows[0].At); gap < time.Duration(i)*10*time.Second || i > 0 && row.WaitMS < 9_000 {
+				t.Errorf("attempt %d was sent %v after the first, and waited %d ms", row.Attempt, gap, row.WaitMS)
+			}
+		}
+		if s := w.stack.Limits()[0]; s.Busy != 0 {
+			t.Errorf("%d permits are held", s.Busy)
+		}
+	})
+}

@@ -123,11 +123,18 @@ func WithCacheRegistry(r cachedcontent.Registry, salt string) Option {
 	}
 }
 
-// A LimiterFunc returns the limiter of a policy's limits and budgets.
+// A LimiterFunc returns the limiter of a policy's limits and budgets. It fails if the limiter cannot keep one of them, and names
+// it: New or SetPolicy then returns the error, and SetPolicy changes nothing. To leave a limit out in silence would be to exceed it.
+//
+// It is called again if SetPolicy changes a limit or a budget. What was used of those that stay, or of which only figures
+// change, must survive that: the limiter keeps it outside of what the func returns, or is the same one as before. Permits
+// of the earlier limiter are released to that one, while those of the new one are already given.
 type LimiterFunc func(limits []policy.Limit, budgets []policy.Budget) (limit.Limiter, error)
 
 // WithLimiter makes limits and budgets those of a limiter of the program's own, such as one that several processes share. The
-// func is called for each policy that has some. Limits and budgets per key of a request get a fingerprint of the key. It is
+// func is called for each policy that has some, if they have changed. The limiter may have more methods than Wait: see
+// [limit.Spender], [limit.Loader], [limit.Needer], [limit.Stater], [limit.Accountant], [limit.Noticer] and [limit.Refuser]. New
+// and SetPolicy log at Warn what its budgets lack without them. Limits and budgets per key of a request get a fingerprint of the key. It is
 // computed with the salt, which must be the same for all processes that share a limiter. Default: limits and budgets are those
 // of this process.
 func WithLimiter(f LimiterFunc, salt string) Option {

@@ -3,25 +3,31 @@ package middleware
 import (
 	"context"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// A loader is a limiter whose budgets can count what an earlier run of the program has spent.
-type loader interface {
-	// Since returns from when rows are needed, for the budgets that have not been loaded yet; false if there are none.
-	Since(now time.Time) (time.Time, bool)
-
-	// Load counts the rows in these budgets.
-	Load(rows iter.Seq2[ledger.Row, error]) error
+// warnOfLimiter logs what a limiter of the program's own does not do for the budgets in force.
+func (r *ruling) warnOfLimiter(e *engine) {
+	rules := r.Load()
+	if rules.limiter == nil || len(rules.resolver.Budgets()) == 0 {
+		return
+	}
+	kind := fmt.Sprintf("%T", rules.limiter)
+	if _, ok := rules.limiter.(limit.Loader); !ok {
+		e.logger().Warn("skinflint: budgets begin with nothing spent: the limiter cannot count what was spent before, because it is no limit.Loader", "limiter", kind)
+	}
+	if rules.spender == nil {
+		e.logger().Warn("skinflint: budgets count neither storage nor results of background calls nor bills: the limiter is no limit.Spender", "limiter", kind)
+	}
 }
 
 // reload counts what the rows of a store say was spent within the windows of budgets that are new.
 func (r *ruling) reload(ctx context.Context, store ledger.Store, e *engine) error {
-	l, ok := r.Load().limiter.(loader)
+	l, ok := r.Load().limiter.(limit.Loader)
 	if !ok {
 		return nil
 	}

@@ -1,7 +1,8 @@
 package middleware
 
 import (
-	"github.com/skinflint-go/skinflint/middleware/budget"
+	"slices"
+
 	"github.com/skinflint-go/skinflint/middleware/ledger"
 	"github.com/skinflint-go/skinflint/middleware/limit"
 	"github.com/skinflint-go/skinflint/middleware/tokens"
@@ -16,6 +17,15 @@ type reservation struct {
 	counter  tokens.Counter         // counts the body; nil: it is not counted, or was
 	counted  bool
 	tokens   tokens.Estimate
+	storage  []limit.Spender // whose permits count the storage of a context cache
+}
+
+// counts reports whether a row is of storage that budgets have already, or that a permit of the limiter counts.
+func (c *call) counts(row *ledger.Row, by limit.Spender) bool {
+	if row.Outcome != policy.Storage || row != c.storage {
+		return false
+	}
+	return c.exposed || c.reserved != nil && slices.Contains(c.reserved.storage, by)
 }
 
 // spend gives a limiter a row that is money for which no permit stands: of storage, or of the result of an earlier call.
@@ -28,7 +38,7 @@ func (e *engine) spend(l limit.Spender, kind wire.Kind, row *ledger.Row) {
 
 // logNotices logs what budgets have to say: that much is spent, or more than the cap.
 func (e *engine) logNotices(limiter any) {
-	l, ok := limiter.(interface{ Notices() []budget.Notice })
+	l, ok := limiter.(limit.Noticer)
 	if !ok {
 		return
 	}

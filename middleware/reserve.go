@@ -21,6 +21,18 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
+// reserves reports whether the attempt asks anything of a limiter: it costs money, or has a context cache held for longer.
+func (c *call) reserves(needs limit.Needs) bool {
+	if c.wire.Operation != wire.UpdateCache {
+		return c.costs()
+	}
+	if !needs.Cost {
+		return false
+	}
+	most, _ := c.most(c.tierAsked())
+	return most != ledger.Known(0)
+}
+
 // reserve waits until a limiter admits the next attempt, and has the permit given back when that has ended.
 func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
 	if c.reserved == nil {
@@ -43,7 +55,7 @@ func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
 				permit.Release(limit.Count{})
 			}
 		case err == nil:
-			c.holdPermit(l, permit)
+			c.holdPermit(l, needs, permit)
 			return nil
 		case !errors.As(err, &e) || !e.OnlyCheapest || !c.onlyCheapest(e):
 			return c.refuse(admissionError(ctx, err))
@@ -55,15 +67,21 @@ func (c *call) reserve(l limit.Limiter, needs limit.Needs) error {
 // left for that one, or can cost more than what is held for it, because a price has changed.
 func (c *call) changedByWait(needs limit.Needs, start time.Time) bool {
 	now := time.Now()
-	if now.Sub(start) < time.Millisecond {
+	switch {
+	case now.Sub(start) < time.Millisecond:
 		return false
+	case c.wire.Operation == wire.UpdateCache:
+		return now.Sub(start) > maxSkew // what is held covers less
 	}
 	held, tier := c.reserved.request.Cost, c.step.Tier
 	if c.tiers {
 		c.tierInTime(c.left(now.Sub(c.start)))
 	}
-	if tier != c.step.Tier || !needs.Cost || !held.Known {
-		return tier != c.step.Tier
+	switch {
+	case tier != c.step.Tier:
+		return needs.Cost || needs.Tier
+	case !needs.Cost || !held.Known:
+		return false
 	}
 	most, _ := c.most(c.tierAsked())
 	return !most.Known || most.Pico > held.Pico
@@ -84,8 +102,9 @@ func (c *call) prepare(needs limit.Needs) {
 	if r.Attempt != c.attempts+1 {
 		c.reserved.learners = c.reserved.learners[:0]
 	}
+	subject, tags := c.asks(needs)
 	*r = limit.Request{
-		Subject: c.subject(), Tier: c.tierAsked(), Tags: c.options.Tags(), Class: c.settings.Class,
+		Subject: subject, Tier: c.tierAsked(), Tags: tags, MoneyOnly: c.wire.Operation == wire.UpdateCache, Class: c.settings.Class,
 		Call: c.id, Attempt: c.attempts + 1,
 		Deadline: c.deadline, MaxWait: c.settings.MaxWait, Zone: c.wire.Metering.Location(), Stalled: c.engine.stalled,
 	}
@@ -96,9 +115,27 @@ func (c *call) prepare(needs limit.Needs) {
 		r.Cheapest = !c.tiers || r.Tier == c.cheapest()
 		r.Cost, r.NoBound = c.most(r.Tier)
 	}
-	if needs.Tokens {
+	if needs.Tokens && !r.MoneyOnly {
 		r.Tokens = c.askedTokens()
 	}
+}
+
+// asks returns what limits and budgets match. What a context cache costs later counts where its creation does. If it is not known
+// of which model it is, the budgets of all models are asked, which then refuse it.
+func (c *call) asks(needs limit.Needs) (s policy.Subject, tags map[string]string) {
+	s, tags = c.subject(), c.options.Tags()
+	switch c.wire.Operation {
+	case wire.UpdateCache:
+		s.Operation = wire.CreateCache
+		if create := c.engine.stored.creation(c.wire.Cache); create != nil {
+			s.Model, tags = create.Model, create.Tags
+		}
+	case wire.CreateCache:
+	default:
+		return s, tags
+	}
+	s.AnyModel = s.Model == "" && needs.Cost
+	return s, tags
 }
 
 // askedTokens returns what the attempt is estimated to count for in limits on tokens.
@@ -132,8 +169,8 @@ func (c *call) keyName() string {
 func (c *call) most(tier policy.Tier) (ledger.Amount, string) {
 	switch {
 	case c.wire.Kind == wire.Submission && c.options.AllowsDeferredCost():
-		if c.attempts == 0 {
-			c.skipped = both(c.skipped, "budgets: what it submits is charged for later, and has no bound")
+		if why := "budgets: what it submits is charged for later, and has no bound"; !strings.Contains(c.skipped, why) {
+			c.skipped = both(c.skipped, why)
 		}
 		return ledger.Known(0), ""
 	case c.wire.Kind == wire.Submission:
@@ -181,20 +218,27 @@ func (c *call) onlyCheapest(e *budget.Error) bool {
 }
 
 // holdPermit has a permit given back at the attempt's end, with what the attempt counts for.
-func (c *call) holdPermit(l limit.Limiter, permit limit.Permit) {
+func (c *call) holdPermit(l limit.Limiter, needs limit.Needs, permit limit.Permit) {
 	if permit == nil {
 		return
 	}
 	r := c.reserved
+	if spender, ok := l.(limit.Spender); ok && c.holds() {
+		r.storage = append(r.storage, spender)
+	}
 	if learner, ok := permit.(limit.LearningPermit); ok {
 		r.learners = append(r.learners, learner)
 	}
 	asked := r.request.Tokens
 	c.atEnd = append(c.atEnd, guarded(func(row *ledger.Row) {
-		if row != nil && r.counted {
+		if row != nil && r.counted && needs.Tokens {
 			c.engine.learned.Learn(&c.wire, r.tokens, row)
 		}
-		permit.Release(tokens.Counted(&c.wire, c.wire.Metering, asked, row))
+		count := tokens.Counted(&c.wire, c.wire.Metering, asked, row)
+		if row != nil {
+			count.Storage = c.storage
+		}
+		permit.Release(count)
 		c.engine.logNotices(l)
 	}, c.engine.logger(), "the limiter"))
 }

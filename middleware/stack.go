@@ -66,6 +66,7 @@ func New(options ...Option) (*Stack, error) {
 		return nil, err
 	}
 	s.rules.warn(e)
+	s.rules.warnOfLimiter(e)
 	if err := s.rules.reload(context.Background(), c.store, e); err != nil {
 		return nil, err
 	}
@@ -186,9 +187,18 @@ func (s *Stack) Middleware(req *http.Request, next func(*http.Request) (*http.Re
 }
 
 // SetPolicy puts another policy in force, for calls that begin from now on. An invalid policy is a [*policy.FieldError], and
-// changes nothing. Limits and budgets that stay as they are keep their state. A limit that is
-// new starts from zero, and a budget that is new counts what the store has of its window: attempts that are under way do not
-// count against either. An error that the store returns is returned when the policy is in force already.
+// changes nothing.
+//
+// What is used up stays used up. A limit of which only figures change keeps what was taken from it, and who holds its permits. A
+// budget of the same name keeps what was spent and is held; its match, its cap and its percents may change. Its Window, Every,
+// Zone and Per cannot: that is an error, and the former policy stays in force.
+//
+// A limit with another name, match, tier, zone, Per or Learn begins anew, and does not count the attempts that are under way. A
+// budget of a new name counts what the store has of its window. Until that is read, its calls wait, as for money that others
+// hold. If the store returns an error, SetPolicy returns it; the policy is in force already, and refuses the calls of its new
+// budgets.
+//
+// With [WithLimiter], all of this is up to the limiter.
 func (s *Stack) SetPolicy(p policy.Policy) error {
 	if !s.ready() {
 		return errNotReady()
@@ -197,6 +207,7 @@ func (s *Stack) SetPolicy(p policy.Policy) error {
 		return err
 	}
 	s.rules.warn(s.engine)
+	s.rules.warnOfLimiter(s.engine)
 	return s.rules.reload(context.Background(), s.store, s.engine)
 }
 
@@ -209,7 +220,8 @@ func (s *Stack) Limits() []limit.State {
 	return s.rules.Load().states()
 }
 
-// Budgets returns how the budgets of the policy in force stand.
+// Budgets returns how the budgets of the policy in force stand. It leaves out those of which that is not known: of a limiter of
+// [WithLimiter] that cannot say it. For one that cannot count what was spent before it was made, [budget.State.Unread] is set.
 func (s *Stack) Budgets() []budget.State {
 	if !s.ready() {
 		return nil

@@ -35,28 +35,34 @@ type stored struct {
 	skew    time.Duration // of the provider's clock, which is ahead of ours by that; 0 if both agree
 	cost    price.Pico
 	seconds int64
+	exposed bool // the exposure of the row of its creation has its storage: see found
 }
 
-// account returns the row for what a response says about a context cache; nil if it needs none. row is the attempt's.
-func (s *caches) account(row *ledger.Row, a account, is wire.Stored) *ledger.Row {
+// account returns the row for what a response says about a context cache; nil if it needs none. row is the attempt's. If it is
+// exposed, budgets have its cost already, as a part of the exposure of the creation.
+func (s *caches) account(row *ledger.Row, a account, is wire.Stored) (storage *ledger.Row, exposed bool) {
 	call := a.call
 	served := row.Status >= 200 && row.Status <= 299
 	switch {
 	case call.Operation == wire.DeleteCache && !s.deleted(row, call.Cache):
-		return nil
+		return nil, false
 	case row.Reason == policy.CacheDead: // it died at some time before now, and was charged until then
 		is, served = wire.Stored{Name: cmp.Or(row.Cache, call.Cache), Deleted: true}, true
 	case call.Operation == wire.DeleteCache:
 		is = wire.Stored{Name: call.Cache, Deleted: true} // its status says so: few callers read the answer
 	case call.Operation == wire.UpdateCache && (served && is.Name == "" || row.Outcome == policy.Ambiguous):
-		return s.unknown(row, call.Cache, "it is not known how long the context cache is held: the answer to a change of that was not seen")
+		return s.unknown(row, a, "it is not known how long the context cache is held: the answer to a change of that was not seen"), false
 	}
 	if is.Name == "" || !served {
-		return nil
+		return nil, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.change(row, a, is)
+	if c := s.byName.values[storedName(is.Name)]; c != nil {
+		exposed = c.exposed && is.Deleted
+		c.exposed = false
+	}
+	return s.change(row, a, is), exposed
 }
 
 // tokens returns how many tokens a context cache holds; 0 if that is not known.
@@ -92,7 +98,7 @@ func (s *caches) change(row *ledger.Row, a account, is wire.Stored) *ledger.Row 
 	case c == nil && is.Deleted, c != nil && c.ended:
 		return nil // made elsewhere, where the rows have it; or the answer to a change came after it was deleted
 	case c == nil:
-		return unknownStorage(row, nil, is.Name, "the context cache was made elsewhere: what it costs to hold it for longer is not known")
+		return unknownStorage(row, nil, a, "the context cache was made elsewhere: what it costs to hold it for longer is not known")
 	case is.Deleted:
 		c.ended = true
 		is.Expires = time.Now().UTC()
@@ -115,7 +121,7 @@ func (s *caches) found(create ledger.Row, q price.Query, e cachedcontent.Entry) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	create.ResponseID = e.Name
-	s.byName.put(storedName(e.Name), &stored{create: create, query: q, tokens: e.Tokens, from: e.Created, until: e.Expires, at: time.Now().UTC()})
+	s.byName.put(storedName(e.Name), &stored{create: create, query: q, tokens: e.Tokens, from: e.Created, until: e.Expires, at: time.Now().UTC(), exposed: true})
 }
 
 // storedName returns a context cache's name without its project, which Vertex AI's answers give by number and requests by id.
@@ -127,26 +133,29 @@ func storedName(name string) string {
 }
 
 // unknown returns the row for a change of a context cache whose cost is not known.
-func (s *caches) unknown(row *ledger.Row, name, why string) *ledger.Row {
+func (s *caches) unknown(row *ledger.Row, a account, why string) *ledger.Row {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.byName.values[storedName(name)]
+	c := s.byName.values[storedName(a.call.Cache)]
 	if c != nil && c.ended {
 		return nil
 	}
-	return unknownStorage(row, c, name, why)
+	return unknownStorage(row, c, a, why)
 }
 
 // unknownStorage is [caches.unknown] for the context cache, which is nil if it was made elsewhere. The row is of the same model,
-// tags and time as those that it changes.
-func unknownStorage(row *ledger.Row, c *stored, name, why string) *ledger.Row {
+// tags and time as those that it changes. Its exposure is what the change can have added, if that is known.
+func unknownStorage(row *ledger.Row, c *stored, a account, why string) *ledger.Row {
 	u := &ledger.Row{
 		Call: row.Call, Attempt: 1, At: time.Now().UTC(), Provider: row.Provider, Operation: wire.CacheStorage, Model: row.Model,
-		Cache: name, Outcome: policy.Storage, UsageSource: ledger.Unknown, Unpriced: why,
+		Cache: a.call.Cache, Outcome: policy.Storage, UsageSource: ledger.Unknown, Unpriced: why,
 		Stream: row.Stream, Skipped: row.Skipped, SDKRetry: row.SDKRetry, Tags: row.Tags,
 	}
 	if c != nil {
 		u.Parent, u.At, u.Model, u.ServedModel, u.Tags = c.create.Call, c.at, c.create.Model, c.query.Model, c.create.Tags
+	}
+	if most, err := c.adds(a); err == nil {
+		u.Exposure = ledger.Known(most)
 	}
 	return u
 }
@@ -159,6 +168,7 @@ func newStored(row *ledger.Row, a account, is wire.Stored) *stored {
 	q := a.query("")
 	q.Model = is.Model
 	c := &stored{create: *row, query: q, tokens: is.Tokens, from: is.Created, at: time.Now().UTC()}
+	c.create.Model = cmp.Or(row.Model, is.Model)
 	if c.from.Before(a.at.Add(-maxSkew)) || c.from.After(c.at.Add(maxSkew)) { // when it is deleted, only our clock says when
 		c.from = a.at
 		if !is.Created.IsZero() {

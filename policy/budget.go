@@ -8,8 +8,10 @@ import (
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
-// A Budget bounds what the calls that it matches cost within a window of time. What is spent, and what calls under way may
-// cost at most, never exceed the cap together.
+// A Budget bounds what the calls that it matches cost within a window of time. A call is sent only if the most that it may cost
+// fits into the cap beside what is spent and what other calls under way may cost. So the cap is exceeded only if an answer costs
+// more than its bound, because prices or the provider's rules have changed, or by work without a bound that is let through: see
+// [AllowDeferredCost].
 type Budget struct {
 	// Name is how errors, logs and a shared store name the budget. Each budget needs a name of its own.
 	Name string
@@ -67,11 +69,11 @@ func (b *Budget) validate(prefix string) error {
 	if err := checkName(prefix+"Name", b.Name); err != nil {
 		return err
 	}
-	if err := checkPer(prefix+"Per", b.Per); err != nil {
-		return err
+	if slices.Contains(b.Per, keyDimension) {
+		return &FieldError{prefix + "Per", quote(keyDimension), "rows do not say which key an attempt had, so that what was spent cannot be read from a ledger; use a tag"}
 	}
-	if slices.Contains(b.Per, "key") {
-		return &FieldError{prefix + "Per", quote("key"), "rows do not say which key an attempt had, so that what was spent cannot be read from a ledger; use a tag"}
+	if err := checkPer(prefix+"Per", b.Per, rowDimensions); err != nil {
+		return err
 	}
 	if err := b.checkWindow(prefix); err != nil {
 		return err
@@ -80,7 +82,7 @@ func (b *Budget) validate(prefix string) error {
 	case b.Cap < 0:
 		return &FieldError{prefix + "Cap", b.Cap, "it must not be negative"}
 	case b.Cap == 0:
-		return &FieldError{prefix + "Cap", b.Cap, "a budget needs a Cap; for no spending at all, do not send the calls"}
+		return &FieldError{prefix + "Cap", b.Cap, "a budget needs a Cap above 0; for no spending at all, do not send the calls"}
 	case b.Cap > maxCap:
 		return &FieldError{prefix + "Cap", b.Cap, fmt.Sprintf("it is more than %v US dollars, the most that a budget can have", maxCap)}
 	}

@@ -7,13 +7,21 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/skinflint-go/skinflint/internal/spell"
 )
 
 // tagDimension begins the name of a dimension that is a tag: "tag:tenant".
 const tagDimension = "tag:"
 
-// dimensions are the names that Per may have beside those of tags.
-var dimensions = []string{"provider", "operation", "model", "tier", "key"}
+// dimensions are the names that the Per of a limit may have beside those of tags.
+var dimensions = []string{"provider", "operation", "model", "tier", keyDimension}
+
+// rowDimensions are those that the Per of a budget may have: what rows have.
+var rowDimensions = dimensions[:len(dimensions)-1]
+
+// keyDimension is the dimension of the request's credentials.
+const keyDimension = "key"
 
 // learned are the dimensions by which providers apply limits: see [Limit.Learn].
 var learned = []string{"provider", "model", "key"}
@@ -133,8 +141,19 @@ func (l *Limit) TokenBursts(perMinute int64) int64 {
 	return cmp.Or(l.TokenBurst, max(1, perMinute/6))
 }
 
-// checkPer checks the dimensions of a limit or a budget.
-func checkPer(field string, per []string) error {
+// meant returns which dimension a name that is none was probably meant to be, for errors.
+func meant(name string, known []string) string {
+	if nearest := spell.Nearest(name, known); nearest != "" {
+		return "; did you mean " + nearest + "?"
+	}
+	if checkTag("", name, "") == nil {
+		return "; did you mean " + tagDimension + name + "?"
+	}
+	return ""
+}
+
+// checkPer checks the dimensions of a limit or a budget. known are those that it may have beside tags.
+func checkPer(field string, per, known []string) error {
 	for i, d := range per {
 		tag, isTag := strings.CutPrefix(d, tagDimension)
 		switch {
@@ -142,8 +161,8 @@ func checkPer(field string, per []string) error {
 			if err := checkTag(field, tag, ""); err != nil {
 				return err
 			}
-		case !slices.Contains(dimensions, d):
-			return &FieldError{field, quote(d), "no such dimension; want " + strings.Join(dimensions, ", ") + " or tag:NAME"}
+		case !slices.Contains(known, d):
+			return &FieldError{field, quote(d), "no such dimension; want " + strings.Join(known, ", ") + " or tag:NAME" + meant(d, known)}
 		}
 		if slices.Contains(per[:i], d) {
 			return &FieldError{field, quote(d), fmt.Sprintf("it is there twice, as %d and %d", slices.Index(per, d), i)}

@@ -13,7 +13,7 @@ type Key[T any] struct {
 	Field   string // of T: "MaxWait", "Cache.Mode"
 	Example string // a value as a file has it: "3m"
 	Doc     string // what it does, in a line
-	Zero    string // what a value of 0 would mean: "the default, 2m"; "" if it turns the setting off
+	Zero    string // what a value of 0 would mean: "the default, 2m"; "" if it turns the setting off, or is an error
 
 	// At returns a pointer to the field: a *time.Duration, *int, *int64, *bool, *string, *[]string, *price.Pico, *Tier, *Class,
 	// *Period, *CacheMode, *CacheTiming or *CacheWrites.
@@ -128,7 +128,7 @@ var budgetKeys = []Key[Budget]{
 		At:  func(b *Budget) any { return &b.Zone },
 	},
 	{
-		Name: "cap_usd", Field: "Cap", Example: `"25.00"`, Zero: "no money at all",
+		Name: "cap_usd", Field: "Cap", Example: `"25.00"`,
 		Doc: "what may be spent within the window; needed", most: int64(maxCap),
 		At: func(b *Budget) any { return &b.Cap },
 	},

@@ -76,7 +76,7 @@ func (l *Limit) validate(prefix string) error {
 	if err := checkTier(prefix+"Tier", l.Tier); err != nil {
 		return err
 	}
-	if err := checkPer(prefix+"Per", l.Per); err != nil {
+	if err := checkPer(prefix+"Per", l.Per, dimensions); err != nil {
 		return err
 	}
 	if err := checkZone(prefix+"Zone", l.Zone); err != nil {

@@ -20,13 +20,14 @@ type Subject struct {
 	Provider  string
 	Operation string
 	Model     string
+	AnyModel  bool   // the model is not known, and may be any: every pattern of models fits
 	BodyTier  Tier   // the tier that the body names; zero if it names none
 	Tiers     []Tier // the tiers that the operation accepts; nil if none
 }
 
 // Matches reports whether m selects the call. Tags are those of the call's context: see [Options.Tags].
 func (m *Match) Matches(s *Subject, tags map[string]string) bool {
-	if !fits(m.Provider, s.Provider) || !fits(m.Operation, s.Operation) || !fits(m.Model, s.Model) {
+	if !fits(m.Provider, s.Provider) || !fits(m.Operation, s.Operation) || !s.AnyModel && !fits(m.Model, s.Model) {
 		return false
 	}
 	for k, pattern := range m.Tags {

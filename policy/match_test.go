@@ -41,6 +41,17 @@ func TestMatches(t *testing.T) {
 			t.Errorf("%v: %v", test.match, got)
 		}
 	}
+	unknown := Subject{Provider: "gemini", Operation: "create_cache", AnyModel: true}
+	for _, test := range []struct {
+		match Match
+		want  bool
+	}{
+		{Match{Model: "gemini-2.5-*"}, true}, {Match{Model: "gpt-5", Provider: "openai"}, false}, {Match{Model: "m", Tags: map[string]string{"plan": "gold"}}, false},
+	} {
+		if got := test.match.Matches(&unknown, tags); got != test.want {
+			t.Errorf("a model that is not known: %v: %v", test.match, got)
+		}
+	}
 }
 
 // A match that covers another selects all that the other selects. Of matches that do not, some call shows it for each.

@@ -60,7 +60,7 @@ func (r *reader) mapping(n ast.Node, field string, known ...string) map[string]e
 		e := entry{at: placeOf(pair.Key.GetToken()), value: pair.Value}
 		key, ok := pair.Key.(*ast.StringNode)
 		if !ok {
-			r.fail(e.at, field, "want a key that is text, not %s; quote it", describe(pair.Key))
+			r.fail(e.at, field, "want a key that is text, not %s; %s", describe(pair.Key), keyAdvice(pair))
 			continue
 		}
 		name := key.Value
@@ -80,6 +80,17 @@ func (r *reader) mapping(n ast.Node, field string, known ...string) map[string]e
 		}
 	}
 	return entries
+}
+
+// threeDigits is what follows a separator of thousands.
+var threeDigits = regexp.MustCompile(`^[0-9]{3}$`)
+
+// keyAdvice returns what to do about a key that is no text. In brackets, the 000 of 200,000 is such a key.
+func keyAdvice(pair *ast.MappingValueNode) string {
+	if isNull(pair.Value) && threeDigits.MatchString(pair.Key.GetToken().Value) {
+		return "numbers have no separators: write 200000, not 200,000"
+	}
+	return "quote it"
 }
 
 // list returns the items of a list that have a value.

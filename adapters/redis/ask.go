@@ -10,8 +10,8 @@ import (
 	"github.com/skinflint-go/skinflint/policy"
 )
 
-// amounts are what an attempt takes from rates, by their place in the state of a limit. The first three are not used.
-type amounts [7]int64
+// amounts are what an attempt takes from rates, by their place in the state of a limit. The first four are not used.
+type amounts [8]int64
 
 func amountsOf(requests int, t limit.Tokens) amounts {
 	in, out := max(t.Input, 0), max(t.Output, 0)
@@ -19,7 +19,7 @@ func amountsOf(requests int, t limit.Tokens) amounts {
 	if all < 0 {
 		all = math.MaxInt64
 	}
-	return amounts{0, 0, 0, int64(requests), all, in, out}
+	return amounts{0, 0, 0, 0, int64(requests), all, in, out}
 }
 
 // A limitAsk is a limit of which an attempt asks, and a budgetAsk a budget.
@@ -43,6 +43,7 @@ type ask struct {
 	most    int64  // nanodollars
 	record  string // its key
 	turn    int64  // see reserve.lua
+	tag     string // of the limiter: see tagOf
 	keys    []any  // of the scripts
 	uses    bool   // whether it uses something that must be given back: a permit, or money
 
@@ -58,7 +59,7 @@ func (l *Limiter) newAsk(r *limit.Request) *ask {
 	s := l.store
 	var a *ask
 	for _, p := range l.limits {
-		if !p.limit.Selects(&r.Subject, r.Tier, r.Tags) {
+		if r.MoneyOnly || !p.limit.Selects(&r.Subject, r.Tier, r.Tags) {
 			continue
 		}
 		if a == nil {
@@ -80,7 +81,8 @@ func (l *Limiter) newAsk(r *limit.Request) *ask {
 	}
 	a.amounts = amountsOf(1, r.Tokens)
 	a.call, a.provider, a.operation, a.model = r.Call, r.Subject.Provider, r.Subject.Operation, r.Subject.Model
-	a.record, a.turn = s.recordKey(r.Call, r.Attempt, l.tag), s.nextTurn()
+	a.tag, a.turn = l.tag, s.nextTurn()
+	a.record = s.recordKey(r.Call, r.Attempt, l.tag)
 	a.setKeys()
 	return a
 }
@@ -167,7 +169,7 @@ func (a *ask) tooMuch() error {
 
 // error completes an error of the limit.
 func (l *limitAsk) error(e *limit.Error) *limit.Error {
-	e.Limit, e.Key = l.text, policy.KeyText(l.per, l.value)
+	e.Name, e.Limit, e.Key = l.limit.Name, l.text, policy.KeyText(l.per, l.value)
 	return e
 }
 

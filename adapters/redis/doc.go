@@ -17,7 +17,8 @@
 //
 // All that an attempt needs is taken by one script, in one round trip: from every rate, day, concurrency limit and budget that
 // matches it, or from none. Redis's clock is the only one. A script that runs again for the same attempt takes nothing more, so
-// that lost answers do no harm. Attempts that wait stand in a line in their process, and only the first of a line asks Redis.
+// that lost answers do no harm. Attempts that wait stand in a line in their process, and only the first of a line asks Redis. If a
+// process has eight round trips under way, its next attempts are sent together.
 //
 // Rates are token buckets, exact in integers. Money is in nanodollars: what an attempt can cost is rounded up, and caps are
 // rounded down, so that what is spent and what is held together never exceed a cap. A sliding window has 60 parts; what was
@@ -62,6 +63,6 @@
 // # Keys
 //
 // All keys of a group begin with {skinflint:GROUP}: and are in one slot of a cluster. They hold names and values as hashes only,
-// and the calls' own names. They expire when they are no longer needed. Key state has the version of the layout; another version
-// refuses to work with it, with a [VersionError].
+// and the calls' own names. They expire when they are no longer needed, or the Stores remove them; of each budget, a key of some 100
+// bytes remains. Key state has the version of the layout; another version refuses to work with it, with a [VersionError].
 package redis

@@ -235,7 +235,7 @@ func TestOutage(t *testing.T) {
 			late := newRequest(0)
 			late.Deadline = time.Now().Add(20 * time.Millisecond)
 			var e *limit.Error
-			if _, err := l.Wait(t.Context(), late); !errors.As(err, &e) || !strings.Contains(e.Limit, "share") {
+			if _, err := l.Wait(t.Context(), late); !errors.As(err, &e) || !strings.Contains(e.Error(), "the share of this process") {
 				t.Errorf("%v, want the limit of the share", err)
 			}
 			held[0].Release(limit.Count{Requests: 1})

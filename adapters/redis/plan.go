@@ -15,10 +15,10 @@ import (
 
 // Places in the state of a limit.
 const (
-	placeRequests = 3
-	placeTokens   = 4
-	placeInput    = 5
-	placeOutput   = 6
+	placeRequests = 4
+	placeTokens   = 5
+	placeInput    = 6
+	placeOutput   = 7
 )
 
 // unitsOfRates name them.

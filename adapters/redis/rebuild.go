@@ -291,7 +291,7 @@ func (b *rebuilder) keep(ctx context.Context) error {
 // add counts a row, in the budgets of each limiter, which has a record of the attempt of its own.
 func (b *rebuilder) add(row *ledger.Row) {
 	byTag := make(map[string][]budgetAsk, 1)
-	subject := policy.Subject{Provider: row.Provider, Operation: row.Operation, Model: row.Model}
+	subject := row.Subject()
 	for _, p := range b.plans {
 		if p.budget.Match.Matches(&subject, row.Tags) {
 			tag := b.tags[p.id]

@@ -33,14 +33,14 @@ type debts struct {
 type debt struct {
 	limit limitAsk
 	at    time.Time
-	short [7]float64 // by place, in tokens
+	short [8]float64 // by place, in tokens
 	day   int64
 	daily [2]int64 // requests and tokens
 
 	// Other processes may have found Redis back before this one did, and have taken what flows into the bucket since. So what was
 	// taken after Redis was last found to be away is owed in full.
-	away  [7]float64 // what short was then
-	since [7]float64 // what was taken since
+	away  [8]float64 // what short was then
+	since [8]float64 // what was taken since
 }
 
 // A localPermit is a permit of the share.
@@ -196,7 +196,7 @@ func (s *Store) isAway() {
 	now := time.Now()
 	for _, d := range s.debts.all {
 		d.drain(now)
-		d.away, d.since = d.short, [7]float64{}
+		d.away, d.since = d.short, [8]float64{}
 	}
 }
 

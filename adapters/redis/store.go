@@ -209,11 +209,14 @@ func (s *Store) run(ctx context.Context, script *script, keys []any, budgets boo
 				sent, err = s.process(ctx, cmd)
 			}
 		}
-		if err == errDown {
-			return reply{}, err
+		var r reply
+		if err == nil { // else the command may still be under way
+			r, err = replyOf(cmd.Val(), nil)
 		}
-		r, err := replyOf(cmd.Val(), err)
-		if err != nil {
+		switch {
+		case err == errDown:
+			return r, err
+		case err != nil:
 			s.failed(ctx, sent, err)
 			return r, err
 		}

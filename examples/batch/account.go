@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,12 +23,14 @@ const (
 // An account is the ledger of a batch: files of rows, and the totals of all runs.
 type account struct {
 	*ledger.Writer
+	dir    string
 	totals *ledger.Memory // of the batch's rows, without their tags: a total for each line would take much memory
 	ends   sync.Map       // of lines under way, by their tags: a context.CancelCauseFunc
 }
 
-// openWait is how long a request waits at most until the ledger has its row.
-const openWait = time.Minute
+// diskWait is how long the program waits for the disk at most: a request, until the ledger has its row; at the end, until all rows
+// are safe. Tests shorten it.
+var diskWait = 10 * time.Second
 
 // errLedger is why a request is not sent. After a kill, the row is all that is known of a request.
 var errLedger = errors.New("-ledger: it cannot be written, so nothing is sent")
@@ -45,12 +48,14 @@ func openAccount(dir string, log *slog.Logger) (*account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-ledger: %w", err)
 	}
-	return newAccount(files, log), nil
+	a := newAccount(files, log)
+	a.dir = dir
+	return a, nil
 }
 
 func newAccount(sink ledger.Sink, log *slog.Logger) *account {
 	return &account{
-		Writer: ledger.NewWriter(sink, ledger.WriterConfig{OpenWait: openWait, Memory: ledger.NewMemory(1), Logger: log}),
+		Writer: ledger.NewWriter(sink, ledger.WriterConfig{OpenWait: diskWait, Memory: ledger.NewMemory(1), Logger: log}),
 		totals: ledger.NewMemory(1),
 	}
 }
@@ -69,7 +74,7 @@ func (a *account) guard(ctx context.Context, tag string) (_ context.Context, don
 func (a *account) Open(r ledger.Row) {
 	began := time.Now()
 	a.Writer.Open(r)
-	if a.failure() == nil && time.Since(began) < openWait {
+	if a.failure() == nil && time.Since(began) < diskWait {
 		return
 	}
 	if end, ok := a.ends.Load(r.Tags[lineTag]); ok {
@@ -85,27 +90,52 @@ func (a *account) failure() error {
 	return nil
 }
 
-// load reads the rows of earlier runs, and calls f with each of those that may have cost something.
+// load reads the rows of earlier runs, and calls f with each of those that can have cost something.
 func (a *account) load(ctx context.Context, name string, f func(*ledger.Row)) error {
 	for row, err := range a.Scan(ctx, ledger.Filter{Tags: map[string]string{batchTag: name}}) {
 		if err != nil {
 			return fmt.Errorf("-ledger: it cannot be read, so it is not known which lines were paid for: %w", err)
 		}
 		a.note(row)
-		if maybePaid(&row) {
+		if canCost(row.Outcome) {
 			f(&row)
 		}
 	}
 	return nil
 }
 
-// maybePaid reports whether an attempt has cost something, or may have.
-func maybePaid(r *ledger.Row) bool {
-	switch r.Outcome {
+// canCost reports whether attempts with an outcome can have cost something.
+func canCost(outcome policy.Outcome) bool {
+	switch outcome {
 	case policy.Refused, policy.NotSent, policy.Rejected, policy.Open:
 		return false
 	}
-	return !r.Cost.Known || r.Cost.Pico > 0 || r.Exposure.Pico > 0
+	return true
+}
+
+// maybePaid reports whether an attempt has cost something, or may have.
+func maybePaid(r *ledger.Row) bool {
+	return canCost(r.Outcome) && (!r.Cost.Known || r.Cost.Pico > 0 || r.Exposure.Pico > 0)
+}
+
+// Flush implements [ledger.Flusher]. It waits for at most diskWait.
+func (a *account) Flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, diskWait)
+	defer cancel()
+	if err := a.Writer.Flush(ctx); err != nil {
+		return fmt.Errorf("-ledger: waited in vain until all rows were safe in %s: %w", a.dir, err)
+	}
+	return nil
+}
+
+// Close closes the ledger. The error says what is not safe.
+func (a *account) Close(ctx context.Context) error {
+	err := a.Writer.Close(ctx)
+	if stats := a.Stats(); stats.Lost > 0 {
+		return fmt.Errorf("-ledger: %d rows, with a cost of $%s, are not safe in %s: %w; the next run counts these attempts with the most that they may have cost",
+			stats.Lost, stats.LostCost, a.dir, cmp.Or(stats.Err, err))
+	}
+	return err
 }
 
 // Add implements [ledger.Store].
@@ -120,13 +150,12 @@ func (a *account) note(r ledger.Row) {
 	a.totals.Add(r)
 }
 
-// count counts the rows of the batch that the files have. It is called when all calls have ended.
+// count counts the rows of the batch that the files have.
 func (a *account) count(ctx context.Context, name string) (c counts, err error) {
 	first := map[string]policy.Tier{} // of calls that were rejected on it
-	err = a.Flush(ctx)
 	for row, scanErr := range a.Scan(ctx, ledger.Filter{Tags: map[string]string{batchTag: name}}) {
 		if scanErr != nil {
-			return c, errors.Join(err, scanErr)
+			return c, fmt.Errorf("-ledger: %w", scanErr)
 		}
 		c.sum.Add(row.Cost.Pico)
 		switch row.Outcome {
@@ -145,5 +174,5 @@ func (a *account) count(ctx context.Context, name string) (c counts, err error) 
 			delete(first, row.Call)
 		}
 	}
-	return c, err
+	return c, nil
 }

@@ -74,7 +74,9 @@ func TestAccount(t *testing.T) {
 	defer a.Close(t.Context())
 	paid := map[string]string{}
 	err := a.load(t.Context(), "b", func(r *ledger.Row) {
-		paid[r.Tags[lineTag]] = r.Cost.String() + " " + r.Exposure.String()
+		if maybePaid(r) {
+			paid[r.Tags[lineTag]] = r.Cost.String() + " " + r.Exposure.String()
+		}
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -178,4 +180,34 @@ func TestAccountFails(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	b.account.Close(ctx)
+}
+
+// A hungSink is a disk that does not answer.
+type hungSink struct{ until chan struct{} }
+
+func (h hungSink) Write(context.Context, []ledger.Row) error { <-h.until; return nil }
+func (hungSink) Close() error                                { return nil }
+
+// TestAccountHangs waits for a disk for a bounded time, and says what is not safe.
+func TestAccountHangs(t *testing.T) {
+	defer func(was time.Duration) { diskWait = was }(diskWait)
+	diskWait = 20 * time.Millisecond
+	sink := hungSink{make(chan struct{})}
+	defer close(sink.until)
+	a := newAccount(sink, slog.New(slog.DiscardHandler))
+	a.dir = "the folder"
+	a.Open(rowOf("b", "1", 1, policy.Open, "", "1"))
+	a.Add(rowOf("b", "1", 1, policy.Billed, "0.25", ""))
+	began := time.Now()
+	if err := a.Flush(t.Context()); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "-ledger: waited in vain until all rows were safe in the folder") {
+		t.Errorf("%v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), diskWait)
+	defer cancel()
+	if err := a.Close(ctx); err == nil || !strings.Contains(err.Error(), "-ledger: 1 rows, with a cost of $0.25, are not safe in the folder") {
+		t.Errorf("%v", err)
+	}
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("after %v", took)
+	}
 }

@@ -55,6 +55,11 @@ func (a *answer) state() state {
 	return failed
 }
 
+// spent reports whether the line was paid for, or may have been.
+func (a *answer) spent() bool {
+	return a.MaybePaid || !a.Cost.Known || a.Cost.Pico > 0 || a.Exposure.Pico > 0
+}
+
 // encode returns the line, with its end.
 func (a *answer) encode() ([]byte, error) {
 	var out bytes.Buffer

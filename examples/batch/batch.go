@@ -9,10 +9,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/skinflint-go/skinflint/middleware"
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
@@ -31,6 +31,7 @@ type batch struct {
 	base     http.RoundTripper
 	provider *llmtest.Server // nil with -live
 	progress *progress
+	signals  interrupts
 	thrown   bool // the answers are thrown away
 }
 
@@ -53,35 +54,29 @@ func (b *batch) start(ctx context.Context, stdout io.Writer, signals <-chan os.S
 			return exitUsage, err
 		}
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
-	stack, err := b.open(ctx)
-	if err != nil {
-		return exitUsage, err
+	ended := make(chan struct{})
+	defer close(ended)
+	opening, interrupt := context.WithCancel(ctx)
+	defer interrupt()
+	b.signals.set(interrupt)
+	go b.signals.obey(signals, ended)
+	stack, err := b.open(opening)
+	if opening.Err() != nil {
+		err = errors.Join(errInterrupted, err)
 	}
-	r := &run{batch: b, results: make(chan result, b.set.parallel), stopping: make(chan struct{})}
+	if err != nil {
+		return b.unopened(ctx, err)
+	}
+	r := &run{batch: b, results: make(chan result, b.set.parallel), stopping: make(chan struct{}), counted: counted{tiers: map[policy.Tier]int{}}}
 	var cancel context.CancelFunc
 	r.ctx, cancel = context.WithCancel(ctx)
 	defer cancel()
-	ended := make(chan struct{})
-	defer close(ended)
-	go r.obey(signals, ended, cancel)
+	b.signals.set(r.interrupted, func() { r.abort(cancel) })
 
 	b.progress.start(b.tally.todo + b.tally.paid)
 	why := r.all()
 	b.progress.end()
-	if b.set.ordered && why == nil {
-		why = b.output.order(b.index)
-	}
-	err = stack.Close(context.WithoutCancel(ctx))
-	s, sumErr := b.sumUp(ctx, r)
-	if err = errors.Join(err, sumErr); err != nil {
-		return exitFailed, err
-	}
-	if err := s.write(stdout, b.set.asJSON); err != nil {
-		return exitFailed, err
-	}
-	b.advise(&s, why)
-	return s.exitCode(why), nil
+	return b.finish(ctx, stdout, stack, r, why)
 }
 
 // rehearse has made-up requests written, if there are none, and the answers thrown away, if they have no file.
@@ -129,6 +124,9 @@ func (b *batch) open(ctx context.Context) (stack *middleware.Stack, err error) {
 	if err := b.check(ctx); err != nil {
 		return nil, err
 	}
+	if err := b.bookUnbooked(ctx); err != nil {
+		return nil, err
+	}
 	if err := b.prepareOutput(dropped); err != nil {
 		return nil, err
 	}
@@ -158,6 +156,7 @@ func (b *batch) readOutput() (dropped int, err error) {
 		if e.state != todo {
 			return fmt.Errorf("a second answer to %q", id)
 		}
+		e.spent, e.tier = a.spent(), b.index.tierOf(a.Tier)
 		if b.set.sendsAgain(&a) {
 			dropped++
 			return nil
@@ -179,14 +178,15 @@ func (set *settings) sendsAgain(a *answer) bool {
 	return false
 }
 
-// notePaid notes a row of a line that may have been paid for, if the output has nothing of the line.
+// notePaid notes a row of a line: that the ledger has the line and, if the output has nothing of it, what it may have cost.
 func (b *batch) notePaid(row *ledger.Row) {
 	tag := row.Tags[lineTag]
-	if tag == "" || b.set.again {
+	if tag == "" {
 		return
 	}
 	e := b.index.entry(tag)
-	if e.state != todo && e.state != paid {
+	e.booked = true
+	if b.set.again || !maybePaid(row) || e.state != todo && e.state != paid {
 		return
 	}
 	e.state = paid
@@ -214,20 +214,4 @@ func (b *batch) prepareOutput(dropped int) error {
 		return nil
 	}
 	return b.output.drop(func(a answer) bool { return b.set.sendsAgain(&a) })
-}
-
-// close closes the files.
-func (b *batch) close() (err error) {
-	if b.provider != nil {
-		b.provider.Close()
-	}
-	if b.account != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		err = b.account.Close(ctx)
-	}
-	if b.output != nil {
-		err = errors.Join(err, b.output.close())
-	}
-	return err
 }

@@ -11,13 +11,13 @@ import (
 // TestBudget spends a budget in two runs. What the first one has spent counts in the second.
 func TestBudget(t *testing.T) {
 	sim := provider(t, llmtest.Config{Flex: llmtest.Schedule("..x")})
-	const lines = 400
+	const lines = 160
 	args, _ := requests(t, chatLines(lines)...)
 	args = append(args, "-patience", "0s", "-parallel", "8")
 	for _, c := range []struct {
 		budget string
 		most   price.Pico
-	}{{"0.01", price.MustUSD("0.01")}, {"0.02", price.MustUSD("0.02")}} {
+	}{{"0.004", price.MustUSD("0.004")}, {"0.008", price.MustUSD("0.008")}} {
 		r := drive(t, sim.Transport(), append(args, "-budget", c.budget)...)
 		if r.code != exitBudget || r.sum.Left == 0 || r.sum.BudgetRefused == 0 || r.sum.Failed > 0 {
 			t.Errorf("-budget %s: code %d, %+v\n%s", c.budget, r.code, r.sum, r.stderr)

@@ -30,6 +30,8 @@ var (
 	errBudget      = errors.New("the budget is used up")
 	errLate        = errors.New("the time of -finish-by or -within has come")
 	errFailures    = errors.New("-stop-after")
+
+	errFlagBudget = fmt.Errorf("%w (-budget)", errBudget)
 )
 
 // call sends the request of a line, and waits for its answer.
@@ -128,8 +130,7 @@ func spentBy(e *budget.Error, err error) error {
 	if e.Budget != budgetName {
 		return fmt.Errorf("%w: %w", errBudget, err)
 	}
-	return fmt.Errorf("%w: $%s spent and $%s held of $%s, and the next line can cost $%s; raise -budget, or lower what lines can cost, such as their max_completion_tokens",
-		errBudget, e.Spent, e.Held, e.Cap, e.Most)
+	return fmt.Errorf("%w: $%s spent and $%s held of $%s, and the next line can cost $%s", errFlagBudget, e.Spent, e.Held, e.Cap, e.Most)
 }
 
 // codes are the codes of errors that are not the provider's.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/skinflint-go/skinflint/policy"
 )
 
 // A tally counts lines.
@@ -17,6 +19,8 @@ type tally struct {
 	unclear int // that have an error from an earlier run, and may have been paid for
 	paid    int // without an answer or error, that an earlier run may have paid for
 	todo    int
+
+	tiers map[policy.Tier]int // lines that have an answer from an earlier run, by the tier that served
 }
 
 // maxProblems is how many broken lines are reported one by one.
@@ -25,6 +29,7 @@ const maxProblems = 20
 // check reads the whole input before anything is sent: a mistake is cheapest then. It reports what is wrong with lines.
 func (b *batch) check(ctx context.Context) error {
 	services := map[*service]bool{}
+	b.tally.tiers = map[policy.Tier]int{}
 	err := b.eachLine(ctx, func(l line, req request, err error) error {
 		b.tally.lines++
 		if err == nil {
@@ -80,6 +85,7 @@ func (b *batch) enter(req request, l line) error {
 		b.tally.todo++
 	case answered:
 		b.tally.resumed++
+		b.tally.tiers[b.index.tiers[e.tier]]++
 	case failed:
 		b.tally.failed++
 	case unclear:

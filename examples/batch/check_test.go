@@ -26,11 +26,11 @@ func (c *counter) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func counting() *counter { return &counter{RoundTripper: canned{200, cannedChat}} }
 
-// TestBrokenLine has a broken line 7 of 10,000.
+// TestBrokenLine has a broken line 7 of many.
 func TestBrokenLine(t *testing.T) {
-	n := 10_000
-	if raceOn {
-		n = 1_000
+	n := *large
+	if testing.Short() || raceOn {
+		n = min(n, 300)
 	}
 	lines := chatLines(n)
 	lines[6] = `{"custom_id":"r7","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-5-mini","messages":[}}`

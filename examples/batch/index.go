@@ -3,6 +3,10 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
+	"slices"
+
+	"github.com/skinflint-go/skinflint/policy"
 )
 
 // A state says how a line stands when a run begins.
@@ -18,9 +22,12 @@ const (
 
 // An entry is what is known of a line.
 type entry struct {
-	sum   uint64 // of the request that was answered
-	line  uint32 // of the input; 0 if it is in the output only
-	state state
+	sum    uint64 // of the request that was answered
+	line   uint32 // of the input; 0 if it is in the output only
+	state  state
+	tier   uint8 // that served, in index.tiers
+	spent  bool  // the output says that it was paid for, or may have been
+	booked bool  // the ledger has a row of an attempt that can have cost something
 }
 
 // An index knows all lines by their ids. It is the only thing in memory that grows with the files: it has about 50 bytes for
@@ -28,6 +35,7 @@ type entry struct {
 type index struct {
 	at      map[[16]byte]uint32 // hashes of ids, to positions in entries
 	entries []entry
+	tiers   []policy.Tier // the first 256 that were seen
 }
 
 func newIndex() *index { return &index{at: map[[16]byte]uint32{}} }
@@ -51,6 +59,27 @@ func (x *index) find(id string) *entry {
 	}
 	return nil
 }
+
+// tierOf returns the number of a tier in tiers.
+func (x *index) tierOf(tier policy.Tier) uint8 {
+	i := slices.Index(x.tiers, tier)
+	if i < 0 && len(x.tiers) <= math.MaxUint8 {
+		i, x.tiers = len(x.tiers), append(x.tiers, tier)
+	}
+	return uint8(max(i, 0))
+}
+
+// unbooked returns how many lines were paid for by the output, and are not in the ledger.
+func (x *index) unbooked() (n int) {
+	for i := range x.entries {
+		if x.entries[i].unbooked() {
+			n++
+		}
+	}
+	return n
+}
+
+func (e *entry) unbooked() bool { return e.spent && !e.booked }
 
 // foreign returns how many lines of the output are to no line of the input.
 func (x *index) foreign() (n int) {

@@ -6,6 +6,8 @@
 //	go run ./examples/batch -in requests.jsonl                 # a rehearsal: your requests, a simulated provider
 //	go run ./examples/batch -in requests.jsonl -live -budget 5.00
 //
+// Build the program for scripts that look at its exit code: go run always exits with 1 in place of another code than 0.
+//
 // A run that is interrupted or killed goes on where it was when it is started again. A line that has an answer is not sent
 // again. A line that was under way when the program was killed may have been paid for: it is reported, and not sent again
 // unless -again says so.
@@ -21,6 +23,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -51,7 +54,9 @@ func start(ctx context.Context, args []string, stdout, stderr io.Writer, signals
 	b := &batch{set: &set, base: base, progress: newProgress(stderr)}
 	code, err := b.start(ctx, stdout, signals)
 	if err != nil {
-		b.progress.say("%v", err)
+		for text := range strings.Lines(err.Error()) { // of errors.Join
+			b.progress.say("%s", strings.TrimSuffix(text, "\n"))
+		}
 	}
 	return code
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +21,7 @@ import (
 
 // TestDemonstration runs the program without flags: with made-up requests and a simulated provider.
 func TestDemonstration(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
 	r := driveWith(t, nil, "-n", "30", "-patience", "0s")
 	r.want(t, want{done: 30})
 	s := &r.sum
@@ -93,7 +95,7 @@ func TestFaults(t *testing.T) {
 			return llmtest.NoFault
 		}),
 	})
-	const lines = 150
+	const lines = 100
 	args, out := requests(t, chatLines(lines)...)
 	r := drive(t, sim.Transport(), append(args, "-patience", "0s", "-parallel", "16")...)
 	s := r.sum
@@ -237,11 +239,13 @@ func TestFinishBy(t *testing.T) {
 	r.says(t, "the time of -finish-by or -within has come", "lines are left: run the same command again")
 }
 
-// TestLarge answers 100,000 lines. What is in memory at the end is little.
+var large = flag.Int("large", 2_000, "the lines of TestLarge")
+
+// TestLarge answers many lines: -large 100000.
 func TestLarge(t *testing.T) {
-	lines := 100_000
+	lines := *large
 	if testing.Short() || raceOn {
-		lines = 2_000
+		lines = min(lines, 500)
 	}
 	args, out := requests(t, chatLines(lines)...)
 	base := canned{200, cannedChat}

@@ -19,6 +19,7 @@ type output struct {
 	lock *os.File
 	size int64 // what is whole: a line that a killed program has not finished is behind it
 	torn int64 // bytes of such a line
+	open bool  // the last whole line has no end yet
 }
 
 // openOutput opens the file of answers, or makes it.
@@ -43,7 +44,8 @@ func (o *output) close() error { return errors.Join(o.file.Close(), o.lock.Close
 // lineStart is what every line begins with.
 const lineStart = `{"custom_id":"`
 
-// read calls f with each line. The last one may be torn: it is then left out, and cut off before anything is written.
+// read calls f with each line. The last one may be torn: it is then left out, and cut off before anything is written. If only its
+// end is missing, it is whole.
 func (o *output) read(f func(number int, text []byte) error) error {
 	info, err := o.file.Stat()
 	if err != nil {
@@ -53,15 +55,10 @@ func (o *output) read(f func(number int, text []byte) error) error {
 	if err != nil {
 		return fmt.Errorf("-out: %w", err)
 	}
-	tail := make([]byte, min(info.Size()-whole, int64(len(lineStart))))
-	if _, err := o.file.ReadAt(tail, whole); err != nil && err != io.EOF {
-		return fmt.Errorf("-out: %w", err)
+	if err := o.readTail(whole, info.Size()); err != nil {
+		return err
 	}
-	if !strings.HasPrefix(lineStart, string(tail)) {
-		return fmt.Errorf("-out: %s: the last line is no answer of this program: name another file", o.path)
-	}
-	o.size, o.torn = whole, info.Size()-whole
-	lines := newLineReader(io.NewSectionReader(o.file, 0, whole), maxAnswerLine)
+	lines := newLineReader(io.NewSectionReader(o.file, 0, o.size), maxAnswerLine)
 	for {
 		l, err := lines.next()
 		if err == io.EOF {
@@ -77,6 +74,25 @@ func (o *output) read(f func(number int, text []byte) error) error {
 			return fmt.Errorf("-out: %s:%d: %w", o.path, l.number, err)
 		}
 	}
+}
+
+// readTail looks at what is behind the end of the last line.
+func (o *output) readTail(whole, size int64) error {
+	o.size, o.torn, o.open = whole, size-whole, false
+	if o.torn == 0 {
+		return nil
+	}
+	tail := make([]byte, min(o.torn, maxAnswerLine))
+	if _, err := o.file.ReadAt(tail, whole); err != nil && err != io.EOF {
+		return fmt.Errorf("-out: %w", err)
+	}
+	if !strings.HasPrefix(lineStart, string(tail[:min(len(tail), len(lineStart))])) {
+		return fmt.Errorf("-out: %s: the last line is no answer of this program: name another file", o.path)
+	}
+	if _, _, _, err := decodeAnswer(tail); err == nil {
+		o.size, o.torn, o.open = size, 0, true
+	}
+	return nil
 }
 
 // maxAnswerLine is the length of the longest line of the output, in bytes.
@@ -98,8 +114,12 @@ func wholeLines(file *os.File, size int64) (int64, error) {
 	return 0, nil
 }
 
-// cut cuts off a torn line.
+// cut cuts off a torn line, and ends one that is whole but for its end.
 func (o *output) cut() error {
+	if o.open {
+		o.open = false
+		return o.append([]byte("\n"))
+	}
 	if o.torn == 0 {
 		return nil
 	}

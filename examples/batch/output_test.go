@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/skinflint-go/skinflint/transport/llmtest"
 )
 
 // openAt opens an output that is closed at the end of the test.
@@ -60,6 +63,36 @@ func TestOutputTorn(t *testing.T) {
 	}
 }
 
+// TestOutputUnended has a last line that is whole but for its end. It counts, and gets its end.
+func TestOutputUnended(t *testing.T) {
+	sim := provider(t, llmtest.Config{})
+	args, out := requests(t, chatLines(5)...)
+	drive(t, sim.Transport(), args...).want(t, want{done: 5})
+	all := content(t, out)
+	for _, flag := range []string{"-ordered", "-retry-failed"} {
+		write(t, out, strings.TrimSuffix(all, "\n"))
+		drive(t, sim.Transport(), append(args, flag)...).want(t, want{resumed: 5})
+		if n := len(answers(t, out)); n != 5 || len(sim.Requests()) != 5 {
+			t.Errorf("%s: %d answers, %d requests", flag, n, len(sim.Requests()))
+		}
+	}
+
+	// It is the answer to another request: that is an error, as with other lines.
+	write(t, out, strings.TrimSuffix(all, "\n"))
+	write(t, args[1], strings.ReplaceAll(content(t, args[1]), "prompt", "question"))
+	if r := drive(t, sim.Transport(), args...); r.code != exitUsage || !strings.Contains(r.stderr, "the answer to another request") {
+		t.Errorf("code %d: %s", r.code, r.stderr)
+	}
+
+	// One byte less, and it is torn.
+	o := openAt(t, filepath.Join(t.TempDir(), "out"))
+	write(t, o.path, all[:len(all)-2])
+	lines := 0
+	if err := o.read(func(int, []byte) error { lines++; return nil }); err != nil || lines != 4 || o.open || o.torn == 0 {
+		t.Errorf("%d lines, %+v: %v", lines, o, err)
+	}
+}
+
 // TestOutputForeign opens files that are not ours. They stay as they are.
 func TestOutputForeign(t *testing.T) {
 	for _, text := range []string{"hello", "hello\n", `{"custom_id":"a"}` + "\nhello", `{"custom_idea`, "{\n"} {
@@ -109,6 +142,16 @@ func TestOutputFails(t *testing.T) {
 	o.file.Close()
 	if err := o.append([]byte("a\n")); err == nil || !strings.Contains(err.Error(), "-out: ") {
 		t.Errorf("%v", err)
+	}
+	var stderr bytes.Buffer
+	b := &batch{set: &settings{out: path}, output: o, progress: newProgress(&stderr)}
+	r := &run{batch: b, stopping: make(chan struct{})}
+	r.write([]result{{answer: &answer{ID: "a"}}, {answer: &answer{ID: "b"}}})
+	b.advise(&summary{Lines: 2, Left: 2}, r.counted.lost, r.why)
+	for _, text := range []string{"stopped: -out: ", "2 answers came and are not in " + path, "2 lines are left: run the same command again when the cause is mended"} {
+		if !r.stopped() || r.counted.done > 0 || !strings.Contains(stderr.String(), text) {
+			t.Errorf("no %q in %s", text, stderr.String())
+		}
 	}
 }
 

@@ -24,7 +24,10 @@ type request struct {
 	to   *service
 	path string
 	body []byte
-	sum  uint64 // of path and body, by which a line is recognised that was changed between two runs
+
+	provider, operation, model string // for rows
+
+	sum uint64 // of path and body, by which a line is recognised that was changed between two runs
 }
 
 // A requestReader makes requests of lines.
@@ -241,6 +244,10 @@ func (r *requestReader) finish(req *request) error {
 		if err := r.addModel(req, len(m) > 0); err != nil {
 			return err
 		}
+	}
+	req.provider, req.operation, req.model = call.Provider, call.Operation, call.Model
+	if req.model == "" && json.Unmarshal(m["model"], &req.model) != nil {
+		req.model = r.set.model
 	}
 	hash := sha256.New()
 	hash.Write([]byte(req.path))

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
 )
 
 // A run sends the lines that are left.
@@ -29,7 +29,10 @@ type counted struct {
 	failed  int // lines with an error
 	refused int // lines that the budget refused, which are left
 	unclear int // of the failed ones, those that may have been paid for
+	lost    int // answers that the output does not have, as it could not be written
 	inRow   int // failed lines since the last one that was answered
+
+	tiers map[policy.Tier]int // lines with an answer, by the tier that served
 }
 
 // stop has no further line sent. Calls that are under way go on. The first reason counts.
@@ -187,6 +190,7 @@ func (r *run) write(batch []result) {
 		return
 	}
 	if err := r.output.append(text); err != nil {
+		r.counted.lost += len(answers)
 		r.stop(err)
 		return
 	}
@@ -201,6 +205,7 @@ func (r *run) count(a *answer) {
 	case answered:
 		r.counted.done++
 		r.counted.inRow = 0
+		r.counted.tiers[a.Tier]++
 		return
 	case unclear:
 		r.counted.unclear++
@@ -212,20 +217,14 @@ func (r *run) count(a *answer) {
 	}
 }
 
-// obey obeys signals: the first one has no further line sent, the second one ends the calls.
-func (r *run) obey(signals <-chan os.Signal, ended <-chan struct{}, cancel context.CancelFunc) {
-	for n := 0; ; n++ {
-		select {
-		case <-ended:
-			return
-		case <-signals:
-		}
-		if n > 0 {
-			r.progress.say("ending the calls that are under way; they may be paid for all the same")
-			cancel()
-			return
-		}
-		r.stop(errInterrupted)
-		r.progress.say("waiting for the calls that are under way; once more ends them at once, and they may then be paid for without an answer")
-	}
+// interrupted is what the first signal does: no further line is sent.
+func (r *run) interrupted() {
+	r.stop(errInterrupted)
+	r.progress.say("waiting for the calls that are under way; once more ends them at once, and they may then be paid for without an answer")
+}
+
+// abort is what the second signal does: it ends the calls.
+func (r *run) abort(cancel context.CancelFunc) {
+	cancel()
+	r.progress.say("ending the calls that are under way; they may be paid for all the same. Once more kills the program")
 }

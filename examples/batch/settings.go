@@ -44,6 +44,8 @@ type settings struct {
 	again     bool // lines that may have been paid for
 	stopAfter int  // lines that fail one after the other; 0: never
 	asJSON    bool
+
+	countOutput bool // of lines that the ledger does not have
 }
 
 // throwaway reports whether the answers are thrown away.
@@ -93,6 +95,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&onError, "on-error", "stop", "what to do about lines that are no valid requests: `stop` before anything is sent, or skip them")
 	flags.BoolVar(&set.retry, "retry-failed", false, "send lines again that have failed at no cost")
 	flags.BoolVar(&set.again, "again", false, "send lines again that may have been paid for and have no answer; they may then be paid for twice")
+	flags.BoolVar(&set.countOutput, "count-output", false, "if the ledger is lost, add what the answers in -out say that they cost to it, so that -budget counts it")
 	flags.IntVar(&set.stopAfter, "stop-after", 50, "stop when `N` lines have failed one after the other; 0: never")
 	flags.BoolVar(&set.asJSON, "json", false, "print one JSON object instead of a table")
 	flags.Usage = func() {

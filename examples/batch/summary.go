@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/skinflint-go/skinflint/examples/internal/table"
+	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
@@ -47,14 +50,15 @@ type summary struct {
 
 // A tier is what was served on a tier.
 type tier struct {
-	Calls int64     `json:"calls"`
+	Lines int       `json:"lines"` // answered
+	Calls int64     `json:"calls"` // that ended on it
 	Cost  price.Sum `json:"cost_usd"`
 	List  price.Sum `json:"list_usd"`
 	Saved price.Sum `json:"saved_usd"`
 }
 
-// sumUp sums up a run that has ended.
-func (b *batch) sumUp(ctx context.Context, r *run) (s summary, err error) {
+// sumUp sums up a run that has ended. If the ledger is not safe, its files need not have all rows.
+func (b *batch) sumUp(ctx context.Context, r *run, safe bool) (s summary, err error) {
 	t, c := &b.tally, &r.counted
 	s = summary{
 		Lines: t.lines, Done: c.done, Resumed: t.resumed, Failed: t.failed + t.unclear + c.failed, MaybePaid: t.unclear + c.unclear,
@@ -63,17 +67,13 @@ func (b *batch) sumUp(ctx context.Context, r *run) (s summary, err error) {
 	totals := b.account.totals.Totals()
 	s.Calls, s.Attempts, s.Unpriced = totals.Calls, totals.Attempts, totals.Unpriced
 	s.Cost, s.List, s.Saved, s.Exposure = totals.Cost, totals.List, totals.Saved, totals.Exposure
-	for name, group := range totals.By {
-		if name, ok := strings.CutPrefix(name, "tier:"); ok && group.Cost.Sign() > 0 {
-			s.Tiers[name] = tier{group.Calls, group.Cost, group.List, group.Saved}
-		}
-	}
-	rows, err := b.account.count(context.WithoutCancel(ctx), b.set.name)
+	s.addTiers(&totals, t.tiers, c.tiers)
+	rows, err := b.account.count(ctx, b.set.name)
 	if err != nil {
 		return s, err
 	}
 	s.Refused, s.Fallbacks, s.BilledAttempts, s.Ledger = rows.rejected, rows.fallbacks, rows.billed, rows.sum
-	if s.Ledger != s.Cost {
+	if safe && s.Ledger != s.Cost {
 		return s, fmt.Errorf("the ledger's files say $%s, and the totals $%s", s.Ledger, s.Cost)
 	}
 	if b.provider != nil {
@@ -84,6 +84,23 @@ func (b *batch) sumUp(ctx context.Context, r *run) (s summary, err error) {
 		s.Meter, s.DoubleBilled = &m.cost, &m.double
 	}
 	return s, nil
+}
+
+// addTiers adds the tiers with what was spent on them, and with the lines that were answered on them.
+func (s *summary) addTiers(totals *ledger.Totals, lines ...map[policy.Tier]int) {
+	for name, group := range totals.By {
+		if name, ok := strings.CutPrefix(name, "tier:"); ok && (group.Cost.Sign() != 0 || group.List.Sign() != 0 || group.Saved.Sign() != 0) {
+			s.Tiers[name] = tier{0, group.Calls, group.Cost, group.List, group.Saved}
+		}
+	}
+	for _, lines := range lines {
+		for name, n := range lines {
+			name := cmp.Or(string(name), ledger.NoGroup)
+			t := s.Tiers[name]
+			t.Lines += n
+			s.Tiers[name] = t
+		}
+	}
 }
 
 // exitCode returns the exit code of a run that ended for a reason; nil if it came to its end.
@@ -126,13 +143,7 @@ func (s *summary) print(out io.Writer) {
 	table.Print(out, 1, rows)
 	fmt.Fprintln(out)
 
-	tiers := [][]string{{"tier", "calls", "cost", "list", "saved"}}
-	for _, name := range slices.Sorted(maps.Keys(s.Tiers)) {
-		t := s.Tiers[name]
-		tiers = append(tiers, []string{name, fmt.Sprint(t.Calls), dollars(t.Cost), dollars(t.List), dollars(t.Saved)})
-	}
-	tiers = append(tiers, []string{"all", fmt.Sprint(s.Calls), dollars(s.Cost), dollars(s.List), dollars(s.Saved)})
-	table.Print(out, 1, tiers)
+	s.printTiers(out)
 	if s.Exposure.Sign() > 0 {
 		fmt.Fprintf(out, "\nAttempts without an answer may have cost up to $%s more.\n", s.Exposure)
 	}
@@ -144,23 +155,23 @@ func (s *summary) print(out io.Writer) {
 	}
 }
 
-func dollars(s price.Sum) string { return table.Decimals(s.String()) }
-
-// advise says why a run has ended, and what to do.
-func (b *batch) advise(s *summary, why error) {
-	if why != nil {
-		b.progress.say("stopped: %v", why)
+// printTiers prints what each tier has answered, and what it cost. Each line of the input is in one row, and so is all money.
+func (s *summary) printTiers(out io.Writer) {
+	rows := [][]string{{"tier", "lines", "cost", "list", "saved"}}
+	for _, name := range slices.Sorted(maps.Keys(s.Tiers)) {
+		t := s.Tiers[name]
+		rows = append(rows, []string{name, fmt.Sprint(t.Lines), dollars(t.Cost), dollars(t.List), dollars(t.Saved)})
 	}
-	if b.thrown {
-		return
+	for _, r := range []struct {
+		name  string
+		lines int
+	}{{"no answer: failed", s.Failed}, {"no answer: skipped", s.Skipped}, {"no answer: left", s.Left}} {
+		if r.lines > 0 {
+			rows = append(rows, []string{r.name, fmt.Sprint(r.lines), "", "", ""})
+		}
 	}
-	if s.Left > 0 {
-		b.progress.say("%d lines are left: run the same command again, and it goes on with them", s.Left)
-	}
-	if free := s.Failed - s.MaybePaid; free > 0 {
-		b.progress.say("%d lines have failed at no cost: -retry-failed sends them again", free)
-	}
-	if s.MaybePaid > 0 {
-		b.progress.say("%d lines have no answer and may have been paid for: -again sends them again, and they may then be paid for twice", s.MaybePaid)
-	}
+	rows = append(rows, []string{"all", fmt.Sprint(s.Lines), dollars(s.Cost), dollars(s.List), dollars(s.Saved)})
+	table.Print(out, 1, rows)
 }
+
+func dollars(s price.Sum) string { return table.Decimals(s.String()) }

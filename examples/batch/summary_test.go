@@ -37,7 +37,7 @@ func TestPrint(t *testing.T) {
 	all.Add(price.MustUSD("0.75"))
 	s := summary{
 		Lines: 10, Done: 3, Resumed: 2, Failed: 2, MaybePaid: 1, Skipped: 1, Left: 2, BudgetRefused: 1, Calls: 7, Attempts: 9, Refused: 2,
-		Cost: all, Exposure: flex, Unpriced: 1, Tiers: map[string]tier{"standard": {2, all, all, price.Sum{}}, "flex": {3, flex, all, flex}},
+		Cost: all, Exposure: flex, Unpriced: 1, Tiers: map[string]tier{"standard": {2, 4, all, all, price.Sum{}}, "flex": {3, 3, flex, all, flex}},
 	}
 	var out bytes.Buffer
 	s.print(&out)
@@ -54,10 +54,13 @@ attempts                               9
   billed                               0
 calls that fell back to another tier   0
 
-tier      calls          cost          list         saved
-flex          3  $0.250000000  $0.750000000  $0.250000000
-standard      2  $0.750000000  $0.750000000  $0.000000000
-all           7  $0.750000000  $0.000000000  $0.000000000
+tier                lines          cost          list         saved
+flex                    3  $0.250000000  $0.750000000  $0.250000000
+standard                2  $0.750000000  $0.750000000  $0.000000000
+no answer: failed       2
+no answer: skipped      1
+no answer: left         2
+all                    10  $0.750000000  $0.000000000  $0.000000000
 
 Attempts without an answer may have cost up to $0.25 more.
 

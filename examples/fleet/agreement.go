@@ -40,11 +40,17 @@ func (a *agreement) policy() policy.Policy {
 		Tier: policy.Standard,
 		Limits: []policy.Limit{{
 			Name: "fleet", RequestsPerMinute: a.RPM, TokensPerMinute: a.TPM,
-			// One for each worker, because each of them may begin with its part of the burst when Redis is away.
-			Burst: a.Workers,
+			Burst: max(a.Workers, a.RPM/120), // half a second's worth
 		}},
 		Budgets: []policy.Budget{{Name: "fleet", Window: time.Hour, Cap: a.Cap}},
 	}
+}
+
+// allowed returns the most requests that the limit admits in a time. Redis hangs within it once: each worker then begins with its
+// part of the burst.
+func (a *agreement) allowed(d time.Duration) int {
+	l := a.policy().Limits[0]
+	return 2*l.Bursts() + int(d*time.Duration(l.RequestsPerMinute)/time.Minute)
 }
 
 // agree returns the agreement for the settings of a run.
@@ -54,6 +60,6 @@ func agree(set settings) agreement {
 	// The share that is set aside lasts as long as Redis hangs and a second more, in which that is noticed at both ends. A
 	// third more is there for what the attempts under way can cost at most.
 	aside := first * price.Pico((set.hang+time.Second)/time.Millisecond) / price.Pico(set.length/time.Millisecond) * 4 / 3
-	a.Cap = max(3*first, aside*100/budgetShare)
+	a.Cap = max(2*first, aside*100/budgetShare)
 	return a
 }

@@ -78,6 +78,9 @@ func start(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else {
 		err = sum.print(stdout)
 	}
+	if goal := sum.unreached(); goal != "" {
+		fmt.Fprintln(stderr, "fleet: not reached:", goal)
+	}
 	broken := sum.broken()
 	for _, promise := range broken {
 		fmt.Fprintln(stderr, "fleet: not kept:", promise)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // testMainEnv makes the test's own program be the program.
@@ -32,7 +34,7 @@ func skipWithout(t *testing.T, code int, said string) {
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
-	code := start(t.Context(), []string{"-json", "-workers", "3", "-for", "16s", "-hang", "1s", "-v"}, &stdout, &stderr)
+	code := start(t.Context(), []string{"-json", "-workers", "3", "-for", "15s", "-hang", "1s", "-v"}, &stdout, &stderr)
 	skipWithout(t, code, stderr.String())
 	if code != exitDone {
 		t.Fatalf("code %d\n%s%s", code, stdout.String(), stderr.String())
@@ -50,18 +52,32 @@ func TestFleet(t *testing.T) {
 			t.Errorf("the logs do not say %q:\n%s", word, stderr.String())
 		}
 	}
-	var fields map[string]any
-	if err := json.Unmarshal(stdout.Bytes(), &fields); err != nil {
+	checkFields(t, stdout.Bytes())
+}
+
+// checkFields checks the fields that other programs read.
+func checkFields(t *testing.T, object []byte) {
+	t.Helper()
+	var counts struct{ Admitted, Limit *int }
+	if err := json.Unmarshal(object, &counts); err != nil || counts.Admitted == nil || counts.Limit == nil {
+		t.Errorf("%v in %s", err, object)
+	}
+	var amounts struct {
+		Spent    *string `json:"spent_usd"`
+		Held     *string `json:"held_usd"`
+		Exposure *string `json:"exposure_usd"`
+		Cap      *string `json:"cap_usd"`
+		Meter    *string `json:"meter_usd"`
+	}
+	if err := json.Unmarshal(object, &amounts); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"admitted", "limit"} {
-		if n, ok := fields[name].(float64); !ok || n == 0 {
-			t.Errorf("%s is %v, want a count", name, fields[name])
+	for _, text := range []*string{amounts.Spent, amounts.Held, amounts.Exposure, amounts.Cap, amounts.Meter} {
+		if text == nil {
+			t.Fatalf("an amount is not there: %s", object)
 		}
-	}
-	for _, name := range []string{"spent_usd", "held_usd", "exposure_usd", "cap_usd", "meter_usd"} {
-		if text, ok := fields[name].(string); !ok || text == "" {
-			t.Errorf("%s is %v, want a decimal as a string", name, fields[name])
+		if _, err := price.ParseUSD(*text); err != nil {
+			t.Error(err)
 		}
 	}
 }

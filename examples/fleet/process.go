@@ -99,7 +99,7 @@ func (p *process) tell(command string) { fmt.Fprintln(p.stdin, command) }
 // kill ends the worker at once, as a crash does.
 func (p *process) kill() error {
 	p.killed = true
-	if err := p.cmd.Process.Kill(); err != nil {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	<-p.ended
@@ -112,9 +112,7 @@ func (p *process) end() error {
 		return nil
 	}
 	p.stdin.Close()
-	select {
-	case <-p.ended:
-	case <-time.After(20 * time.Second):
+	if !p.hasEnded(20 * time.Second) {
 		return errors.Join(fmt.Errorf("worker %d did not end", p.number), p.kill())
 	}
 	if c := p.counts(); c.Error != "" {
@@ -125,6 +123,11 @@ func (p *process) end() error {
 
 // hasEnded reports whether the worker ends within d.
 func (p *process) hasEnded(d time.Duration) bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+	}
 	select {
 	case <-p.ended:
 		return true

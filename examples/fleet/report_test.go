@@ -26,7 +26,7 @@ func Example_print() {
 	s := kept()
 	s.print(os.Stdout)
 	// Output:
-	// limit       admitted  allowed
+	// limit       requests  at most
 	// first part       396      404  98.0 %
 	// both parts       522      553  94.4 %
 	//
@@ -44,6 +44,16 @@ func Example_print() {
 	// 553 calls in 27.5 s: 519 answered; 32 refused because the budget was spent, 2 because Redis was away, 0 by the limit.
 }
 
+func TestUnreached(t *testing.T) {
+	s := kept()
+	if s.Admitted = 384; s.unreached() != "" {
+		t.Error(s.unreached())
+	}
+	if s.Admitted = 383; !strings.Contains(s.unreached(), "less than 95 % of the 404") {
+		t.Error(s.unreached())
+	}
+}
+
 func TestBroken(t *testing.T) {
 	s := kept()
 	if broken := s.broken(); len(broken) > 0 {
@@ -56,13 +66,12 @@ func TestBroken(t *testing.T) {
 		"$0.000000000001 are still held": func(s *summary) { s.Held = 1 },
 		"has not become exposure":        func(s *summary) { s.Exposure = 0 },
 		"the provider bills $0.0891, and $0.085 are spent and $0.004 exposed": func(s *summary) { s.Meter = price.MustUSD("0.0891") },
-		"the ledger has $0.088":     func(s *summary) { s.Meter = price.MustUSD("0.0881") },
-		"1 rows whose end":          func(s *summary) { s.LedgerOpen = 1 },
-		"the limit allows 404":      func(s *summary) { s.Admitted = 405 },
-		"less than 95 % of the 404": func(s *summary) { s.Admitted = 383 },
-		"the limit allows 553":      func(s *summary) { s.Sent = 554 },
-		"limits rejected 2":         func(s *summary) { s.ProviderRejected = 2 },
-		"3 calls failed":            func(s *summary) { s.Failed = 3 },
+		"the ledger has $0.088": func(s *summary) { s.Meter = price.MustUSD("0.0881") },
+		"1 rows whose end":      func(s *summary) { s.LedgerOpen = 1 },
+		"the limit admits 404":  func(s *summary) { s.Admitted = 405 },
+		"the limit admits 553":  func(s *summary) { s.Sent = 554 },
+		"limits rejected 2":     func(s *summary) { s.ProviderRejected = 2 },
+		"3 calls failed":        func(s *summary) { s.Failed = 3 },
 	} {
 		s := kept()
 		change(&s)

@@ -144,7 +144,7 @@ func (f *fleet) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	f.watch = newWatch(f.store, f.provider, f.agreement.Cap)
+	f.watch = newWatch(f.store, f.provider)
 	f.began = time.Now()
 	for _, w := range f.workers {
 		w.tell(beginCommand)
@@ -219,24 +219,46 @@ func (f *fleet) finishFirst(ctx context.Context) error {
 // finishSecond waits until the budget has refused all workers, and ends them.
 func (f *fleet) finishSecond(ctx context.Context) error {
 	for deadline := time.Now().Add(f.length + time.Minute); ; pause(ctx, 20*time.Millisecond) {
-		spent := true
-		for _, w := range f.workers {
-			spent = spent && (w.killed || w.counts().Spent)
-		}
+		spent, err := f.spent()
 		switch {
+		case err != nil:
+			return err
 		case spent:
 			f.all = time.Since(f.began)
-			var err error
-			for _, w := range f.workers {
-				err = errors.Join(err, w.end())
-			}
-			return err
+			return f.endWorkers()
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case time.Now().After(deadline):
 			return errors.New("the budget has not refused all workers")
 		}
 	}
+}
+
+// spent reports whether the budget has refused all workers.
+func (f *fleet) spent() (bool, error) {
+	spent := true
+	for _, w := range f.workers {
+		if w.killed {
+			continue
+		}
+		c := w.counts()
+		if w.hasEnded(0) {
+			return false, fmt.Errorf("worker %d has ended by itself: %s", w.number, c.Error)
+		}
+		spent = spent && c.Spent
+	}
+	return spent, nil
+}
+
+// endWorkers has all workers end.
+func (f *fleet) endWorkers() (err error) {
+	for _, w := range f.workers {
+		w.stdin.Close()
+	}
+	for _, w := range f.workers {
+		err = errors.Join(err, w.end())
+	}
+	return err
 }
 
 // settle waits until what the killed worker held has become exposure, and does the same in the ledger.

@@ -16,7 +16,6 @@ import (
 type watch struct {
 	store    *redis.Store
 	provider *llmtest.Server
-	cap      price.Pico
 	cancel   context.CancelFunc
 	work     sync.WaitGroup
 
@@ -35,9 +34,9 @@ type watched struct {
 }
 
 // newWatch begins to look.
-func newWatch(store *redis.Store, provider *llmtest.Server, limit price.Pico) *watch {
+func newWatch(store *redis.Store, provider *llmtest.Server) *watch {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &watch{store: store, provider: provider, cap: limit, cancel: cancel}
+	w := &watch{store: store, provider: provider, cancel: cancel}
 	w.work.Go(func() {
 		for ctx.Err() == nil {
 			w.sample(ctx)

@@ -24,15 +24,18 @@ type budgetEntry struct {
 	Exposure price.Pico `json:"exposure_usd"`
 	Held     price.Pico `json:"held_usd"`
 	Unknown  int        `json:"unknown,omitzero"`
+	Unread   bool       `json:"unread,omitzero"` // what was spent before is not known
 }
 
 // A limitEntry is how one limit stands, in limits.json.
 type limitEntry struct {
-	Limit   string `json:"limit"`
-	Match   string `json:"match"`
-	Key     string `json:"key,omitzero"`
-	Busy    int    `json:"busy"`
-	Waiting int    `json:"waiting"`
+	Limit     string `json:"limit"` // its name; its figures if it has none
+	Figures   string `json:"figures"`
+	Match     string `json:"match"`
+	Key       string `json:"key,omitzero"`
+	Busy      int    `json:"busy"`
+	Waiting   int    `json:"waiting"`   // attempts that it holds back
+	Elsewhere int    `json:"elsewhere"` // attempts that need it and are held back elsewhere
 
 	Levels    []levelEntry `json:"levels"`
 	BlockedMS int64        `json:"blocked_ms,omitzero"`
@@ -59,7 +62,7 @@ func (d *debug) limits(w http.ResponseWriter, _ *http.Request, _ url.Values) {
 func budgetEntries(states []budget.State) []budgetEntry {
 	entries := []budgetEntry{}
 	for _, s := range states {
-		entries = append(entries, budgetEntry{s.Budget.Name, s.Key, s.From, s.Until, s.Budget.Cap, s.Spent, s.Exposure, s.Held, s.Unknown})
+		entries = append(entries, budgetEntry{s.Budget.Name, s.Key, s.From, s.Until, s.Budget.Cap, s.Spent, s.Exposure, s.Held, s.Unknown, s.Unread})
 	}
 	return entries
 }
@@ -71,7 +74,7 @@ func limitEntries(states []limit.State) []limitEntry {
 		for _, l := range s.Levels {
 			levels = append(levels, levelEntry{l.Unit, l.Limit, l.Left, l.Learned})
 		}
-		entries = append(entries, limitEntry{limit.Describe(s.Limit), s.Limit.Match.String(), s.Key, s.Busy, s.Waiting, levels, s.Blocked.Milliseconds()})
+		entries = append(entries, limitEntry{limit.NameOf(s.Limit), limit.Describe(s.Limit), s.Limit.Match.String(), s.Key, s.Busy, s.Waiting, s.Elsewhere, levels, s.Blocked.Milliseconds()})
 	}
 	return entries
 }
@@ -105,12 +108,13 @@ func (d *debug) limitMetrics(b *bytes.Buffer) {
 	for i := range limits {
 		sample(b, "skinflint_limit_busy", strconv.Itoa(limits[i].Busy), limits[i].labels()...)
 	}
-	head(b, "skinflint_limit_waiting", "gauge", "Attempts that wait for a limit.")
+	head(b, "skinflint_limit_waiting", "gauge", "Attempts that a limit holds back.")
 	for i := range limits {
 		sample(b, "skinflint_limit_waiting", strconv.Itoa(limits[i].Waiting), limits[i].labels()...)
 	}
 }
 
+// labels name a limit. One with a name has the same series when its figures change.
 func (l *limitEntry) labels() []string {
 	return []string{"limit", l.Limit, "match", l.Match, "key", l.Key}
 }

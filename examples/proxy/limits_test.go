@@ -13,15 +13,15 @@ import (
 func TestLimitsAndBudgets(t *testing.T) {
 	sim := provider(t, llmtest.Config{})
 	dir := t.TempDir()
-	policy := policyFile(t, "limits:\n  - {per: [key], concurrency: 4}\nbudgets:\n  - {name: daily, per: [\"tag:tenant\"], every: day, cap_usd: \"2\"}\n")
+	policy := policyFile(t, "limits:\n  - {name: calls, per: [key], concurrency: 4}\nbudgets:\n  - {name: daily, per: [\"tag:tenant\"], every: day, cap_usd: \"2\"}\n")
 	var spent price.Pico
 	for range 2 {
 		p := start(t, sim.URL, "-headers", "-policy", policy, "-ledger", dir)
 		p.chat("one", "Skinflint-Tag", "tenant=acme", "Skinflint-Class", "batch")
 		var got struct {
 			Limits []struct {
-				Limit string `json:"limit"`
-				Busy  int    `json:"busy"`
+				Limit, Figures string
+				Busy           int
 			} `json:"limits"`
 			Budgets []struct {
 				Name, Key string
@@ -35,7 +35,7 @@ func TestLimitsAndBudgets(t *testing.T) {
 			t.Fatalf("%v: %s", err, text)
 		}
 		b := got.Budgets[0]
-		if b.Name != "daily" || !strings.Contains(b.Key, "acme") || b.Cap != price.MustUSD("2") || b.Spent <= spent || b.Held != 0 || got.Limits[0].Limit != "4 at once" || got.Limits[0].Busy != 0 {
+		if b.Name != "daily" || !strings.Contains(b.Key, "acme") || b.Cap != price.MustUSD("2") || b.Spent <= spent || b.Held != 0 || got.Limits[0].Limit != "calls" || got.Limits[0].Figures != "4 at once" || got.Limits[0].Busy != 0 {
 			t.Errorf("%s", text)
 		}
 		if total, _ := p.totals().Cost.Pico(); total != b.Spent {
@@ -43,6 +43,7 @@ func TestLimitsAndBudgets(t *testing.T) {
 		}
 		spent = b.Spent
 		for path, want := range map[string]string{
+			"/metrics?":     `skinflint_limit_busy{limit="calls",match="`,
 			"/metrics":      `skinflint_budget_spent_usd{budget="daily",key="tenant acme"} ` + spent.String() + "\n",
 			"/debug/spend/": "<td>daily (tenant acme)</td><td class=\"n\">$2</td><td class=\"n\">$" + spent.String() + "</td>",
 		} {

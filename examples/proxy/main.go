@@ -89,7 +89,8 @@ func parse(args []string, stderr io.Writer) (c config, err error) {
 		"clients must send `SECRET` in the header Skinflint-Token; better set the variable SKINFLINT_TOKEN, which no list of processes shows")
 	flags.BoolVar(&c.insecure, "insecure-listen", false, "allow -listen on an address other than loopback without a token")
 	flags.Var(&c.hosts, "hosts", "accept requests for the hosts `NAME,NAME`, besides localhost and loopback addresses, where there is no token")
-	flags.BoolVar(&c.headers, "headers", false, "let clients control their calls by the headers Skinflint-Tier, -Tag, -Max-Cost, -Finish-By and -Cached-Content")
+	flags.BoolVar(&c.headers, "headers", false, "let clients control their calls by the headers Skinflint-Tier, -Tag (NAME=VALUE), -Class (interactive or batch), -Max-Cost (US dollars), "+
+		"-Finish-By (a duration from now such as 20m, or a time such as 2026-12-31T23:59:59Z) and -Cached-Content")
 	flags.BoolVar(&c.encodings, "keep-encoding", false,
 		"always forward Accept-Encoding; if a stream is then compressed, the proxy cannot ask for its usage")
 	flags.BoolVar(&c.repeats, "allow-repeats", false,

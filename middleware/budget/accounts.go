@@ -11,10 +11,12 @@ import (
 // Accounts are the accounts of some budgets. They must be made by [New]. They are not safe for concurrent use: a lock of their
 // owner guards them, under which it checks and holds in one go. Nothing in them blocks, waits or calls back.
 //
-// A method's now is the time of its call.
+// A method's now is the time of its call, by one clock. Clocks are set: the owner compares its clock with the time that has passed,
+// and says by [Accounts.ClockSet] when they differ.
 type Accounts struct {
 	books   []*book
-	version int // 1, and one more after each Update
+	version int   // 1, and one more after each Update
+	clock   int64 // by how much it was set forwards so far
 	known   known
 	notices notices
 }
@@ -53,6 +55,7 @@ func (a *Accounts) Update(budgets []policy.Budget, history bool) error {
 		old.removed = !slices.Contains(books, old)
 	}
 	for i, b := range books {
+		b.lowered = b.lowered || budgets[i].Cap < b.budget.Cap
 		b.budget = budgets[i]
 	}
 	a.books = books
@@ -73,7 +76,7 @@ func (a *Accounts) Match(refs []Ref, s *policy.Subject, tier policy.Tier, key st
 
 // matchRow returns the accounts that a row belongs to.
 func (a *Accounts) matchRow(row *ledger.Row) []Ref {
-	subject := policy.Subject{Provider: row.Provider, Operation: row.Operation, Model: row.Model}
+	subject := row.Subject()
 	return a.Match(nil, &subject, row.AskedTier, "", row.Tags)
 }
 

@@ -1,6 +1,7 @@
 package budget_test
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"math/big"
@@ -290,12 +291,20 @@ func (r *run) compare() {
 	}
 }
 
+const defaultSeeds = 30
+
+var seeds = flag.Int("seeds", defaultSeeds, "how many runs of random changes are compared with the model")
+
 // Whatever happens in whatever order, the accounts count what an exact model counts: in a window of the calendar exactly, and
 // in a sliding one within a sixtieth of it. As long as the clock runs on and nothing costs more than was held for it, no
 // window anywhere has more than the cap.
 func TestAgainstModel(t *testing.T) {
+	n := *seeds
+	if n == defaultSeeds && raceEnabled {
+		n = 10
+	}
 	var admitted, waited, refused int
-	for range 30 {
+	for range n {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			r := newRun(t, seed)

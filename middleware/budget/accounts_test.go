@@ -520,3 +520,43 @@ func BenchmarkAttempt(b *testing.B) {
 		a.Settle(start, &hold, r)
 	}
 }
+
+// What an attempt adds to the storage of a context cache is counted together with its row.
+func TestSettleBoth(t *testing.T) {
+	a := budget.New([]policy.Budget{daily("10"), {Name: "only creations", Match: policy.Match{Operation: "create_cache"}, Window: time.Hour, Cap: usd("10")}})
+	created := policy.Subject{Provider: "gemini", Operation: "create_cache", Model: "m"}
+	both := func(now time.Time, most string, row, storage *ledger.Row) {
+		hold := a.Hold(now, a.Match(nil, &created, "", "", nil), usd(most))
+		a.SettleBoth(now, &hold, row, storage)
+		a.SettleBoth(now, &hold, row, storage) // again: it does nothing
+	}
+	creation := func(cost string, at time.Time) *ledger.Row {
+		r := row("c"+cost, "", cost, at)
+		r.Operation, r.Tags = "create_cache", nil
+		return r
+	}
+	storage := func(cost ledger.Amount, at time.Time) *ledger.Row {
+		r := creation("0", at)
+		r.Operation, r.Outcome, r.Cost = "cache_storage", policy.Storage, cost
+		return r
+	}
+	both(start, "5", creation("1", start), storage(ledger.Known(usd("2")), start))
+	for _, name := range []string{"daily", "only creations"} {
+		check(t, state(t, a, name, start), "3", "0", "0")
+	}
+	a.Spend(start, storage(ledger.Known(-usd("1.5")), start)) // it is deleted
+	check(t, state(t, a, "only creations", start), "1.5", "0", "0")
+
+	// What was held and is not known to be less counts, once.
+	both(start, "5", creation("1", start), storage(ledger.Amount{}, start))
+	check(t, state(t, a, "daily", start), "6.5", "4", "0")
+	both(start, "1", nil, nil)
+	check(t, state(t, a, "daily", start), "6.5", "4", "0")
+
+	// To prolong an old cache counts now, and to make it shorter where it counted.
+	later := start.Add(2 * time.Hour)
+	both(later, "1", creation("0", later), storage(ledger.Known(usd("0.5")), start))
+	check(t, state(t, a, "only creations", later), "0.5", "0", "0")
+	both(later, "1", nil, storage(ledger.Known(-usd("0.5")), start))
+	check(t, state(t, a, "only creations", later), "0.5", "0", "0")
+}

@@ -17,10 +17,12 @@ type book struct {
 	removed bool // by an Update: it holds nothing back any more
 	loaded  bool // what was spent before it was made is counted, or is nothing
 	awaits  bool // it admits nothing until then
+	lowered bool // an Update has lowered its cap
 
 	width int64 // of a slice of a sliding window; 0 for one of the calendar
-	from  int64 // the window of the calendar that was looked up last
+	from  int64 // the window of the calendar that is now
 	until int64
+	ended int64 // while the clock is set: when the window ended by the old one
 
 	accounts map[string]*account
 	all      []*account // the same, in any order
@@ -47,8 +49,8 @@ func nanos(t time.Time) int64 {
 	return time.Unix(min(most, max(-most, t.Unix())), int64(t.Nanosecond())).UnixNano()
 }
 
-// leaves returns when an amount of the time has left the window. Amounts with the same result are of the same slice.
-func (b *book) leaves(t int64) int64 {
+// leaves returns when an amount of a time has left the window. Amounts with the same result are of the same slice.
+func (b *book) leaves(t, now int64) int64 {
 	if b.width > 0 {
 		n := t / b.width
 		if t%b.width < 0 {
@@ -56,11 +58,20 @@ func (b *book) leaves(t int64) int64 {
 		}
 		return (n+1)*b.width + int64(b.budget.Window)
 	}
-	if t < b.from || t >= b.until {
-		from, until := b.budget.WindowAt(time.Unix(0, t))
-		b.from, b.until = nanos(from), nanos(until)
+	if now < b.from || now >= b.until {
+		b.from, b.until = b.windowAt(now)
 	}
-	return b.until
+	if b.from <= t && t < b.until {
+		return b.until
+	}
+	_, until := b.windowAt(t)
+	return until
+}
+
+// windowAt returns the window of the calendar that has a time.
+func (b *book) windowAt(t int64) (from, until int64) {
+	start, end := b.budget.WindowAt(time.Unix(0, t))
+	return nanos(start), nanos(end)
 }
 
 // at returns the account of a key as it stands.

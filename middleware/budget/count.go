@@ -17,9 +17,9 @@ import (
 // goes on to count beside a row that replaces it; a Notice says so. Other attempts are not known: each row must be counted
 // once. A bill without a time, of an attempt that is not known, changes nothing: its exposure has left the windows.
 func (a *Accounts) Spend(now time.Time, row *ledger.Row) {
-	at, n := nanos(now), amountsOf(row, 0)
-	if _, known := a.replace(at, row, n); !known && n != (amounts{}) && (row.PriceID != ledger.BillPriceID || !row.At.IsZero()) {
-		a.count(at, a.matchRow(row), timeOf(row, at), row, n)
+	at, e := nanos(now), &entry{row: row, amounts: amountsOf(row, 0)}
+	if _, known := a.replace(at, e); !known && (row.PriceID != ledger.BillPriceID || !row.At.IsZero()) {
+		a.count(at, a.matchRow(row), timeOf(row, at), e)
 	}
 }
 
@@ -45,17 +45,19 @@ func free(row *ledger.Row) bool {
 	return unsent && !row.Cost.Known && !row.Exposure.Known && row.Unpriced == ""
 }
 
-// timeOf returns the time at which a row counts: now if it has none.
+// timeOf returns the time at which a row counts: now if it has none, or if its time is in the future, because the clock was
+// set back.
 func timeOf(row *ledger.Row, now int64) int64 {
 	if row.At.IsZero() {
 		return now
 	}
-	return nanos(row.At)
+	return min(nanos(row.At), now)
 }
 
 // replace counts a row in place of the earlier one of its attempt, where that counts, and returns these places. It returns false
 // if no earlier one is known.
-func (a *Accounts) replace(now int64, row *ledger.Row, n amounts) (places []place, known bool) {
+func (a *Accounts) replace(now int64, e *entry) (places []place, known bool) {
+	row, n := e.row, e.amounts
 	was := a.known.find(attempt{row.Call, row.Attempt})
 	if was == nil || row.Outcome == policy.Storage {
 		return nil, false
@@ -73,24 +75,25 @@ func (a *Accounts) replace(now int64, row *ledger.Row, n amounts) (places []plac
 		if in := p.ref.book.open(p.ref.key, now); in.has(p.leaves, p.serial) {
 			change = n.minus(was.amounts)
 		}
-		p.serial = a.post(now, p.ref, p.leaves, row, change)
+		p.serial = a.post(now, p.ref, p.leaves, e, change)
 	}
 	a.remember(now, row, was.places, n)
 	return was.places, true
 }
 
 // count counts a row in accounts, at a time.
-func (a *Accounts) count(now int64, refs []Ref, at int64, row *ledger.Row, n amounts) {
-	if n == (amounts{}) {
+func (a *Accounts) count(now int64, refs []Ref, at int64, e *entry) {
+	row, n := e.row, e.amounts
+	if n == (amounts{}) || len(refs) == 0 {
 		return
 	}
 	var places []place
 	for _, r := range refs {
-		leaves := r.book.leaves(at)
+		leaves := r.book.leaves(at, now)
 		if leaves <= now {
 			continue
 		}
-		serial := a.post(now, r, leaves, row, n)
+		serial := a.post(now, r, leaves, e, n)
 		if !final(row, n) {
 			places = append(places, place{r, leaves, serial})
 		}
@@ -99,11 +102,11 @@ func (a *Accounts) count(now int64, refs []Ref, at int64, row *ledger.Row, n amo
 }
 
 // post adds amounts to an account, and notes what the log should say. It returns the serial number of the slice.
-func (a *Accounts) post(now int64, r Ref, leaves int64, row *ledger.Row, n amounts) uint32 {
+func (a *Accounts) post(now int64, r Ref, leaves int64, e *entry, n amounts) uint32 {
 	in := r.book.open(r.key, now)
 	serial := r.book.add(in, leaves, now, n).serial
 	if !r.book.removed {
-		a.notices.look(r.book, in, now, n.unknown > 0, row)
+		a.notices.look(r.book, in, now, e, n)
 	}
 	return serial
 }

@@ -37,6 +37,6 @@
 //
 // A window of the calendar begins anew with nothing spent. A sliding window is kept in slices of a sixtieth of it, and a
 // slice counts until all of it has left the window, so that an amount counts for up to a sixtieth of the window longer than it
-// needs to, and never shorter. When the clock is set back, amounts of times that are then in the future count as well, until
-// they leave the window in their turn; nothing becomes free.
+// needs to, and never shorter. The time that passes decides, and not the clock: see
+// [Accounts.ClockSet]. A row whose time is in the future counts now.
 package budget

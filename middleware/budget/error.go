@@ -105,7 +105,7 @@ func (e *Error) Hint() string {
 	case e.Unread:
 		return "see the error of SetPolicy, and set the policy again"
 	case e.Most > e.Cap && !e.OnlyCheapest:
-		return "lower what it can cost, such as its max_tokens, or raise the cap"
+		return "lower what it can cost, such as its max_completion_tokens or max_tokens, or raise the cap"
 	case e.OnlyCheapest:
 		return "ask for the cheapest tier, or raise the cap, or the share of it from which only that tier is asked for"
 	case e.heldByOthers():
@@ -137,8 +137,12 @@ func WindowText(b *policy.Budget) string {
 	return s
 }
 
-// short prints a duration as people write it: 24h, and not 24h0m0s.
+// short prints a duration as people write it: 7 days, 24h and not 24h0m0s.
 func short(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d > day && d%day == 0 {
+		return fmt.Sprintf("%d days", d/day)
+	}
 	s := d.String()
 	if t, ok := strings.CutSuffix(s, "m0s"); ok {
 		s = t + "m"

@@ -42,7 +42,7 @@ func TestErrorText(t *testing.T) {
 		},
 		"more than the cap": {
 			budget: monthly, spent: "1", held: "0", ask: budget.Ask{Most: ledger.Known(usd("26"))},
-			want: "budget monthly: it can cost $26, and the cap is $25 each month in Europe/Berlin: lower what it can cost, such as its max_tokens, or raise the cap",
+			want: "budget monthly: it can cost $26, and the cap is $25 each month in Europe/Berlin: lower what it can cost, such as its max_completion_tokens or max_tokens, or raise the cap",
 		},
 		"only the cheapest": {
 			budget: nightly, spent: "22.5", held: "0", ask: budget.Ask{Most: ledger.Known(usd("0.25"))},
@@ -85,13 +85,30 @@ func TestNoticeText(t *testing.T) {
 	state := budget.State{Budget: policy.Budget{Name: "nightly", Window: 90 * time.Minute, Cap: usd("25")}, Key: "tenant acme", Spent: usd("26")}
 	for kind, want := range map[budget.Kind]string{
 		budget.Warned:    "budget nightly (tenant acme): $26 spent of $25 in 1h30m, which is 80% of the cap or more",
-		budget.Exceeded:  "budget nightly (tenant acme): $26 spent of $25 in 1h30m: attempt 2 of call 01K exceeds the cap, because it cost more than was held for it, or nothing was; nothing more is admitted until enough has left the window",
+		budget.Exceeded:  "budget nightly (tenant acme): $26 spent of $25 in 1h30m: attempt 2 of call 01K is beyond the cap: it cost more than was held for it; nothing more is admitted until enough has left the window",
 		budget.Unknown:   "budget nightly (tenant acme): $26 spent of $25 in 1h30m, and it is not known what attempt 2 of call 01K added to it: its cost has no bound, and nothing was held for it",
 		budget.Forgotten: "budget: more than 65536 attempts have an exposure: those of older ones count until they leave the window, also beside a later row that replaces them",
 		budget.Omitted:   "budget: 3 more notices",
 	} {
-		if got := (budget.Notice{Kind: kind, State: state, Call: "01K", Attempt: 2, Count: 3}).String(); got != want {
+		if got := (budget.Notice{Kind: kind, State: state, Call: "01K", Attempt: 2, Count: 3, Why: "it cost more than was held for it"}).String(); got != want {
 			t.Errorf("\n %s\nwant\n %s", got, want)
+		}
+	}
+}
+
+func TestWindowText(t *testing.T) {
+	for want, b := range map[string]policy.Budget{
+		"in 1m":                      {Window: time.Minute},
+		"in 1h30m":                   {Window: 90 * time.Minute},
+		"in 24h":                     {Window: 24 * time.Hour},
+		"in 25h":                     {Window: 25 * time.Hour},
+		"in 7 days":                  {Window: 7 * 24 * time.Hour},
+		"in 366 days":                {Window: 366 * 24 * time.Hour},
+		"each day":                   {Every: policy.EveryDay},
+		"each week in Europe/Berlin": {Every: policy.EveryWeek, Zone: "Europe/Berlin"},
+	} {
+		if got := budget.WindowText(&b); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

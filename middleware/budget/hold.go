@@ -13,13 +13,14 @@ type Hold struct {
 	refs    []Ref
 	most    price.Pico
 	at      int64
-	version int // of the Accounts
+	version int   // of the Accounts
+	clock   int64 // of the Accounts
 }
 
 // Hold holds what an attempt can cost in all the accounts, after Check has admitted it: under the same lock, at the same now,
 // and with the same refs, which the Hold keeps. Each Hold must be settled.
 func (a *Accounts) Hold(now time.Time, refs []Ref, most price.Pico) Hold {
-	h := Hold{refs: refs, most: max(0, most), at: nanos(now), version: a.version}
+	h := Hold{refs: refs, most: max(0, most), at: nanos(now), version: a.version, clock: a.clock}
 	for _, r := range refs {
 		in := r.book.open(r.key, h.at)
 		in.held = plus(in.held, h.most)
@@ -30,7 +31,12 @@ func (a *Accounts) Hold(now time.Time, refs []Ref, most price.Pico) Hold {
 // Settle gives back what is held, and counts the attempt's row instead; nil if it was never sent. The row counts at its time,
 // or at that of Hold if that is later. If its cost is unknown and has no bound, what was held counts as its exposure. The Hold
 // is zero afterwards; settling it again does nothing.
-func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
+func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) { a.SettleBoth(now, h, row, nil) }
+
+// SettleBoth is [Accounts.Settle] for an attempt that has also added to the storage of a context cache. The row of that is
+// counted beside the attempt's; nil if there is none. If its cost is not known, and it has no exposure, what was held counts,
+// without what the attempt's row counts for.
+func (a *Accounts) SettleBoth(now time.Time, h *Hold, row, storage *ledger.Row) {
 	was := *h
 	*h = Hold{}
 	if was.version == 0 {
@@ -41,17 +47,34 @@ func (a *Accounts) Settle(now time.Time, h *Hold, row *ledger.Row) {
 		in := r.book.open(r.key, at)
 		in.held = max(0, in.held-was.most)
 	}
-	if row == nil {
-		return
+	most := was.most
+	if row != nil {
+		n := amountsOf(row, most)
+		a.settle(at, was, &entry{row, n, true, most})
+		most = max(0, most-max(0, n.cost)-n.exposure)
 	}
+	if storage != nil {
+		a.settle(at, was, &entry{storage, amountsOf(storage, most), true, most})
+	}
+}
+
+// settle counts a row of an attempt for which money was held.
+func (a *Accounts) settle(at int64, was Hold, e *entry) {
+	var fresh []Ref
 	if was.version != a.version {
-		was.refs = a.matchNew(was.refs, row)
+		fresh = a.matchNew(was.refs, e.row)
 	}
-	n := amountsOf(row, was.most)
-	if places, known := a.replace(at, row, n); known { // a history has its open row, of budgets that are new
-		was.refs = without(was.refs, places)
+	if places, known := a.replace(at, e); known { // a history has its open row, of budgets that are new
+		was.refs, fresh = without(was.refs, places), without(fresh, places)
 	}
-	a.count(at, was.refs, max(was.at, timeOf(row, at)), row, n)
+	counts := timeOf(e.row, at)
+	if e.amounts.cost >= 0 { // a correction counts where what it corrects does
+		counts = max(counts, shifted(was.at, a.clock-was.clock))
+	}
+	a.count(at, was.refs, counts, e)
+	unheld := *e
+	unheld.holds = false
+	a.count(at, fresh, counts, &unheld)
 }
 
 // without returns the accounts that are in none of the places.
@@ -61,13 +84,12 @@ func without(refs []Ref, places []place) []Ref {
 	})
 }
 
-// matchNew returns refs with the accounts that a row also belongs to, of budgets that have come since.
-func (a *Accounts) matchNew(refs []Ref, row *ledger.Row) []Ref {
-	all := slices.Clone(refs)
+// matchNew returns the accounts beside refs that a row belongs to, of budgets that have come since.
+func (a *Accounts) matchNew(refs []Ref, row *ledger.Row) (fresh []Ref) {
 	for _, r := range a.matchRow(row) {
 		if !slices.ContainsFunc(refs, func(old Ref) bool { return old.book == r.book }) {
-			all = append(all, r)
+			fresh = append(fresh, r)
 		}
 	}
-	return all
+	return fresh
 }

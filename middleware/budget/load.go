@@ -23,7 +23,7 @@ func (a *Accounts) History(now time.Time) (h *History, since time.Time) {
 			continue
 		}
 		if h == nil {
-			h = &History{accounts: Accounts{version: 1, known: newKnown()}}
+			h = &History{accounts: Accounts{version: 1, known: newKnown(), clock: a.clock}}
 		}
 		h.books = append(h.books, b)
 		h.accounts.books = append(h.accounts.books, newBook(b.budget))
@@ -35,7 +35,7 @@ func (a *Accounts) History(now time.Time) (h *History, since time.Time) {
 }
 
 // Read counts rows, such as those that a [ledger.Scanner] returns, and its rows of outcome open, which it returns only when they
-// are asked for. Each row must be there once. It stops at the first error and returns it: it is then not known what was spent.
+// are asked for. Each row must be there once. now is that of the call of [Accounts.History]. It stops at the first error and returns it: it is then not known what was spent.
 func (h *History) Read(now time.Time, rows iter.Seq2[ledger.Row, error]) error {
 	for row, err := range rows {
 		if err != nil {
@@ -48,6 +48,9 @@ func (h *History) Read(now time.Time, rows iter.Seq2[ledger.Row, error]) error {
 
 // Add adds a history to the accounts. A budget to which one was added already stays as it is.
 func (a *Accounts) Add(now time.Time, h *History) {
+	if d := a.clock - h.accounts.clock; d != 0 {
+		h.accounts.ClockSet(now, time.Duration(d))
+	}
 	at := nanos(now)
 	to := map[*book]*book{}
 	for i, b := range h.accounts.books {

@@ -1,10 +1,12 @@
 package budget
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy/price"
 )
 
 // A Kind is what a [Notice] is about.
@@ -15,7 +17,7 @@ const (
 	Unknown Kind = iota + 1
 	// Warned: more than [policy.Budget.WarnPercent] of the cap is spent.
 	Warned
-	// Exceeded: more than the cap is spent, because a row cost more than was held for it, or nothing was held for it.
+	// Exceeded: more than the cap is spent. Why says the reason.
 	Exceeded
 	// Forgotten: there are too many exposures. That of an old attempt goes on to count beside a row that replaces it.
 	Forgotten
@@ -34,21 +36,42 @@ type Notice struct {
 	Call    string
 	Attempt int
 	Count   int // of an Omitted one: how many
+	// Why says why an Exceeded one came about: "it cost more than was held for it".
+	Why string
+}
+
+// An entry is a row as it is added to accounts.
+type entry struct {
+	row     *ledger.Row
+	amounts amounts
+	holds   bool // its attempt was admitted by the accounts, for at most so much
+	most    price.Pico
+}
+
+// why says why more than the cap is spent, of which so much was added now.
+func (e *entry) why(b *book, spent price.Pico, added amounts) string {
+	size := func(n amounts) price.Pico { return plus(max(0, n.cost), max(0, n.exposure)) }
+	switch before := spent - min(spent, size(added)); {
+	case e.holds && size(e.amounts) > e.most:
+		return "it cost more than was held for it"
+	case b.lowered && (e.holds || before > b.budget.Cap):
+		return "the cap was lowered while as much was spent or held"
+	case !e.holds:
+		return "nothing was held for it"
+	}
+	return "what was spent beside it had nothing held"
 }
 
 // String returns the notice for people to read.
 func (n Notice) String() string {
 	s := &n.State
-	name := s.Budget.Name
-	if s.Key != "" {
-		name += " (" + s.Key + ")"
-	}
+	name := s.Name()
 	spent := fmt.Sprintf("$%s spent of $%s %s", s.Spent, s.Budget.Cap, WindowText(&s.Budget))
 	switch n.Kind {
 	case Warned:
 		return fmt.Sprintf("budget %s: %s, which is %d%% of the cap or more", name, spent, s.Budget.Warns())
 	case Exceeded:
-		return fmt.Sprintf("budget %s: %s: attempt %d of call %s exceeds the cap, because it cost more than was held for it, or nothing was; nothing more is admitted until enough has left the window", name, spent, n.Attempt, n.Call)
+		return fmt.Sprintf("budget %s: %s: attempt %d of call %s is beyond the cap: %s; nothing more is admitted until enough has left the window", name, spent, n.Attempt, n.Call, cmp.Or(n.Why, "it is not known why"))
 	case Unknown:
 		return fmt.Sprintf("budget %s: %s, and it is not known what attempt %d of call %s added to it: its cost has no bound, and nothing was held for it", name, spent, n.Attempt, n.Call)
 	case Forgotten:
@@ -90,28 +113,28 @@ func (n *notices) forgot(row *ledger.Row) {
 }
 
 // look notes what is new about an account to which a row was added.
-func (n *notices) look(b *book, in *account, now int64, unknown bool, row *ledger.Row) {
+func (n *notices) look(b *book, in *account, now int64, e *entry, added amounts) {
 	if now >= in.quiet {
 		in.said = 0
 	}
 	s := in.at(now)
-	note := func(k Kind) {
+	note := func(k Kind, why string) {
 		if in.said&(1<<k) != 0 {
 			return
 		}
 		if in.said == 0 {
-			in.quiet = b.leaves(now)
+			in.quiet = b.leaves(now, now)
 		}
 		in.said |= 1 << k
-		n.add(Notice{Kind: k, State: b.state(in.key, s, time.Unix(0, now)), Call: row.Call, Attempt: row.Attempt})
+		n.add(Notice{Kind: k, State: b.state(in.key, s, time.Unix(0, now)), Call: e.row.Call, Attempt: e.row.Attempt, Why: why})
 	}
-	if unknown {
-		note(Unknown)
+	if added.unknown > 0 {
+		note(Unknown, "")
 	}
 	switch warn := b.budget.Warns(); {
 	case s.spent > b.budget.Cap:
-		note(Exceeded)
+		note(Exceeded, e.why(b, s.spent, added))
 	case warn < 100 && s.spent >= b.budget.Share(warn):
-		note(Warned)
+		note(Warned, "")
 	}
 }

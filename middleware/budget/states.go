@@ -40,7 +40,9 @@ func (b *book) states(now time.Time) []State {
 		fullest = fullest[:min(len(fullest), maxStates)]
 	}
 	if len(fullest) == 0 {
-		return []State{{Budget: b.budget, From: b.state("", sum{}, now).From, Until: b.state("", sum{}, now).Until}}
+		s := b.state("", sum{}, now)
+		s.Key = "" // it has none
+		return []State{s}
 	}
 	states := make([]State, len(fullest))
 	for i, s := range fullest {

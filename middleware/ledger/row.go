@@ -107,3 +107,16 @@ type Row struct {
 
 	Tags map[string]string `json:"tags,omitzero"` // must not be changed
 }
+
+// Subject returns what budgets match of the row. The storage of a context cache counts as its creation does, so that a budget
+// that matches creations also has what they cost later.
+func (r *Row) Subject() policy.Subject {
+	s := policy.Subject{Provider: r.Provider, Operation: r.Operation, Model: r.Model}
+	if r.Outcome == policy.Storage {
+		s.Operation = createCache
+	}
+	return s
+}
+
+// createCache is the operation that creates a context cache. It equals wire.CreateCache, which this package does not import.
+const createCache = "create_cache"

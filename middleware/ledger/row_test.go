@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/skinflint-go/skinflint/middleware/ledger"
+	"github.com/skinflint-go/skinflint/policy"
 	"github.com/skinflint-go/skinflint/policy/price"
 )
 
@@ -49,5 +50,17 @@ func TestAmount(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(`"x"`), &a); err == nil || a.Known {
 		t.Errorf("%v, %v", a, err)
+	}
+}
+
+// Budgets match the storage of a context cache as its creation.
+func TestRowSubject(t *testing.T) {
+	r := ledger.Row{Provider: "gemini", Operation: "cache_storage", Model: "gemini-2.5-pro", Outcome: policy.Storage}
+	if s := r.Subject(); s.Provider != r.Provider || s.Model != r.Model || s.Operation != "create_cache" {
+		t.Errorf("%+v", s)
+	}
+	r.Operation, r.Outcome = "generate", policy.Billed
+	if s := r.Subject(); s.Operation != "generate" {
+		t.Errorf("%+v", s)
 	}
 }

@@ -78,9 +78,6 @@ func (s *Savings) add(r *Row, rejected bool) {
 	}
 }
 
-// createCache is the operation that creates a context cache. It equals wire.CreateCache, which this package does not import.
-const createCache = "create_cache"
-
 // String returns the savings as a table.
 func (s Savings) String() string {
 	var b strings.Builder

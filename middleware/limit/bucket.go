@@ -11,11 +11,12 @@ type bucket struct {
 	rule    *rule
 	key     string
 	id      uint64
-	flows   []flow   // of the units that the limit counts by the minute
-	days    *days    // nil if the limit counts nothing by the day
-	learned *learned // what the provider's answers have said; nil if nothing
-	queue   *queue   // nil if no attempt waits for the bucket
-	busy    int32    // attempts that hold a permit
+	zone    *time.Location // where the provider's day ends, as its first request says; nil: UTC
+	flows   []flow         // of the units that the limit counts by the minute
+	days    *days          // nil if the limit counts nothing by the day
+	learned *learned       // what the provider's answers have said; nil if nothing
+	queue   *queue         // nil if no attempt waits for the bucket
+	busy    int32          // attempts that hold a permit
 }
 
 // A mark is how a bucket stood when it had admitted an attempt.
@@ -52,10 +53,15 @@ func (b *bucket) until(now instant, a, ahead *amounts) (longest time.Duration) {
 	if b.days != nil {
 		longest = max(longest, b.days.until(now, &b.rule.limit, a, ahead))
 	}
-	if b.learned != nil {
-		longest = max(longest, b.learned.until.Sub(now.Time))
+	return max(longest, b.untilLearned(now))
+}
+
+// untilLearned returns for how long the provider has asked that nothing is sent.
+func (b *bucket) untilLearned(now instant) time.Duration {
+	if b.learned == nil {
+		return 0
 	}
-	return longest
+	return max(0, b.learned.until.Sub(now.Time))
 }
 
 // open reports whether the bucket admits an attempt that takes a and leaves kept behind. If time alone will open it, it also
@@ -88,25 +94,26 @@ func (b *bucket) take(now instant, a *amounts) {
 }
 
 // settles reports whether an attempt counts for something else than it took, in what the bucket counts.
-func (b *bucket) settles(took, counts *amounts) bool {
+func (b *bucket) settles(turn uint64, took, counts *amounts) bool {
 	for i := range b.flows {
-		if u := b.flows[i].unit; took[u] != counts[u] {
+		f := &b.flows[i]
+		if f.took(turn, took[f.unit]) != counts[f.unit] {
 			return true
 		}
 	}
 	return b.days != nil && *took != *counts
 }
 
-// settle replaces what an attempt took at the time since by what it counts for.
-func (b *bucket) settle(now instant, since time.Duration, took, counts *amounts) {
+// settle replaces what the attempt of a turn took by what it counts for.
+func (b *bucket) settle(now instant, turn uint64, took, counts *amounts) {
 	for i := range b.flows {
 		f := &b.flows[i]
-		if n := counts[f.unit] - took[f.unit]; n != 0 {
+		if n := counts[f.unit] - f.took(turn, took[f.unit]); n != 0 {
 			f.take(now.Time, n)
 		}
 	}
 	if b.days != nil {
-		b.days.settle(since, took, counts)
+		b.days.settle(turn, took, counts)
 	}
 }
 
@@ -121,26 +128,6 @@ func (b *bucket) idle(now instant) bool {
 		}
 	}
 	return b.days == nil || b.days.unused(now)
-}
-
-// error completes an error of the bucket.
-func (b *bucket) error(e *Error) *Error {
-	e.Limit, e.Key = b.rule.text, policy.KeyText(b.rule.per, b.key)
-	return e
-}
-
-// tooLarge returns the error of an attempt that takes more than the bucket ever admits of one; nil if it does not.
-func (b *bucket) tooLarge(a *amounts) error {
-	for i := range b.flows {
-		f := &b.flows[i]
-		if n := a[f.unit]; n > f.most() {
-			return b.error(&Error{Asked: n, Allowed: f.most(), Unit: perMinute[f.unit]})
-		}
-	}
-	if n, most := a[unitTokens], b.rule.limit.TokensPerDay; most > 0 && n > most {
-		return b.error(&Error{Asked: n, Allowed: most, Unit: perDay[unitTokens]})
-	}
-	return nil
 }
 
 // mark returns how the bucket stands.

@@ -178,10 +178,10 @@ func TestLimit37Refusals(t *testing.T) {
 		limit policy.Limit
 		want  string
 	}{
-		{policy.Limit{TokensPerMinute: 100, Name: "small"}, "limit: it needs 150 tokens per minute, and our limit of 100 tokens per minute (small) admits at most 100 of one attempt"},
-		{policy.Limit{TokensPerDay: 100, Per: []string{"tag:tenant"}}, "limit: it needs 150 tokens per day, and our limit of 100 tokens per day for tenant acme admits at most 100 of one attempt"},
-		{policy.Limit{InputTokensPerMinute: 99}, "limit: it needs 100 input tokens per minute, and our limit of 99 input tokens per minute admits at most 99 of one attempt"},
-		{policy.Limit{OutputTokensPerMinute: 49}, "limit: it needs 50 output tokens per minute, and our limit of 49 output tokens per minute admits at most 49 of one attempt"},
+		{policy.Limit{TokensPerMinute: 100, Name: "small"}, "limit: it needs 150 tokens, and our limit \"small\" allows 100 per minute"},
+		{policy.Limit{TokensPerDay: 100, Per: []string{"tag:tenant"}}, "limit: it needs 150 tokens, and our limit for tenant acme allows 100 per day"},
+		{policy.Limit{InputTokensPerMinute: 99}, "limit: it needs 100 input tokens, and our limit allows 99 per minute"},
+		{policy.Limit{OutputTokensPerMinute: 49}, "limit: it needs 50 output tokens, and our limit allows 49 per minute"},
 		{policy.Limit{TokensPerMinute: 100, TokenBurst: 150}, ""},
 		{policy.Limit{TokensPerMinute: 150, TokensPerDay: 150}, ""},
 	} {

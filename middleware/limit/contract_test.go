@@ -13,3 +13,18 @@ func TestContract(t *testing.T) {
 		return limit.NewLocal(limits, budgets)
 	})
 }
+
+// A limiter that lacks features gets nothing of them.
+func TestContractWithoutFeatures(t *testing.T) {
+	limittest.Run(t, func(t *testing.T, limits []policy.Limit, budgets []policy.Budget) limit.Limiter {
+		for _, l := range limits {
+			if l.TokensPerMinute+l.InputTokensPerMinute+l.OutputTokensPerMinute+l.TokensPerDay != 0 || l.RequestsPerDay != 0 {
+				t.Errorf("it gets %+v", l)
+			}
+		}
+		if len(budgets) > 0 {
+			t.Errorf("it gets %v", budgets)
+		}
+		return limit.NewLocal(limits, nil)
+	}, limittest.Budgets, limittest.Tokens, limittest.Days, limittest.Classes)
+}

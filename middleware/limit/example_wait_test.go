@@ -48,5 +48,5 @@ func ExampleLocal_Wait() {
 	// 0 tokens left, 2 held
 	// 30000 tokens left, 0.5 spent
 	// true nightly job evals
-	// limit: it needs 760000 tokens per minute, and our limit of 600000 tokens per minute (tokens) admits at most 600000 of one attempt
+	// limit: it needs 760000 tokens, and our limit "tokens" allows 600000 per minute
 }

@@ -12,7 +12,16 @@ type flow struct {
 	rate.Limiter
 	unit      unit
 	perMinute int64
-	burst     int64 // that of the Limiter, for which no lock is needed
+	burst     int64  // that of the Limiter, for which no lock is needed
+	since     uint64 // how many attempts were admitted before the bucket had it, which have taken nothing from it
+}
+
+// took returns what the attempt of a turn took from the flow, if that is n for flows that were there when it was admitted.
+func (f *flow) took(turn uint64, n int64) int64 {
+	if turn <= f.since {
+		return 0
+	}
+	return n
 }
 
 // set gives the flow a rate and a burst. What is left of the old burst stays, as far as the new one has room for it.

@@ -66,6 +66,6 @@ func (g *group) change(now instant, l policy.Limit) {
 	}
 	g.rule = newRule(l)
 	for _, b := range g.all {
-		b.plan(now, nil)
+		b.plan(now)
 	}
 }

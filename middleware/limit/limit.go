@@ -26,20 +26,31 @@ import (
 	"github.com/skinflint-go/skinflint/transport/wire"
 )
 
-// A Limiter admits attempts. Its methods are called concurrently.
+// A Limiter admits attempts. Its methods are called concurrently. It may have more methods than this one: [Needer], [Spender],
+// [Loader], [Stater], [Accountant], [Noticer] and [Refuser] say what they are for.
+//
+// A Limiter keeps all the limits and budgets that it was made with. One that cannot keep some of them, such as those by the day,
+// fails when it is made (for a Stack: in the func of middleware.WithLimiter) and ignores none.
+//
+// When other limits and budgets come into force, what was used stays used. A limit that differs from an earlier one only in its
+// figures keeps what was taken and who holds permits; a budget of the same name keeps what was spent and is held. A permit that
+// was given before is released as any other.
 type Limiter interface {
 	// Wait returns when every limit and budget that matches the request admits the attempt. It takes from all of them at
 	// once, or from none.
 	//
 	// Attempts of one class that wait for the same limits are admitted in the order in which they came. Interactive attempts
-	// go before those of batch, but do not starve them. Small attempts do not starve a large one. An attempt that takes more
+	// go before those of batch, but do not starve them, and small attempts do not starve a large one: each one is overtaken by
+	// a number of later ones that is bounded. Each Limiter documents its bound; that of [Local] is 32. An attempt that takes more
 	// tokens than a limit's burst waits for a full burst, and those behind it wait until the rest is paid. A waiter has taken
 	// nothing, so that one whose ctx ends does not hold up those behind it.
 	//
 	// Wait returns a nil Permit, at once, if nothing matches. Its errors are
 	//
 	//   - an [*Error]: at once, if the attempt needs more than a limit ever allows, or if the rates alone would make it wait
-	//     until the request's deadline or longer; otherwise when the deadline passes or ctx is done;
+	//     until the request's deadline or longer; otherwise when the deadline passes or ctx is done. If it is refused for its
+	//     deadline, its Wait is how long it would have waited at least: never longer than it would in fact. Callers tell it
+	//     to their clients as Retry-After. Otherwise Wait is 0;
 	//   - a [*budget.Error]: at once, if a budget could not pay for the attempt even if others gave back all that they hold;
 	//     otherwise, while others hold what it needs, when MaxWait has passed, the deadline passes or ctx is done;
 	//   - another error, if it is not known what is left, for example because a shared store cannot be reached.
@@ -64,13 +75,6 @@ type LearningPermit interface {
 	Learn(Answer)
 }
 
-// A Spender is a Limiter with budgets. It also counts money that no permit stands for.
-type Spender interface {
-	// Spend counts a row: of storage, of a bill, of a result that is fetched later, or of an earlier run of the program. A row
-	// whose attempt is known replaces what was counted for it.
-	Spend(*ledger.Row)
-}
-
 // A Request is an attempt that asks to be admitted. It must not be changed while it waits.
 type Request struct {
 	// Subject, Tier, Key and Tags are what limits match, and what they keep apart.
@@ -91,6 +95,10 @@ type Request struct {
 	// Cost is the most that the attempt can cost. If it is not known, budgets refuse the attempt, and say NoBound.
 	Cost    ledger.Amount
 	NoBound string
+
+	// MoneyOnly says that the attempt is no call of a model, and costs money all the same: it has a context cache held for
+	// longer. Limits do not match it: it takes nothing from them, and waits for none. Budgets match it like any other.
+	MoneyOnly bool
 
 	// Cheapest says that the attempt asks for the cheapest tier of its plan. Otherwise, a budget of which
 	// [policy.Budget.CheapestPercent] is spent refuses it with a [*budget.Error] that has OnlyCheapest set.
@@ -121,6 +129,9 @@ type Count struct {
 	Tokens Tokens
 	// Row is the attempt's; nil if it was never sent. Its cost and exposure replace what budgets hold.
 	Row *ledger.Row
+	// Storage is the row of what the attempt has added to the storage of a context cache; nil if that is nothing. It counts
+	// together with Row in place of what budgets hold, and is not given to Spend.
+	Storage *ledger.Row
 }
 
 // An Answer is what an attempt's answer says about the provider's limits.

@@ -47,7 +47,9 @@ type Local struct {
 	accounts *budget.Accounts
 	policies []policy.Budget // of the accounts
 	holders  list            // those that hold a permit of a limit on concurrency
+	clockSet time.Duration   // by how much the clock was set forwards since the start
 	arrived  uint64          // waiters so far; their order
+	admitted uint64          // of them
 	made     uint64          // buckets so far
 
 	lines  map[uint64]*line // by their hash
@@ -73,12 +75,6 @@ func NewLocal(limits []policy.Limit, budgets []policy.Budget) *Local {
 		q.groups = append(q.groups, newGroup(l))
 	}
 	return q
-}
-
-// now returns the time.
-func (q *Local) now() instant {
-	now := time.Now()
-	return instant{now, now.Sub(q.start)}
 }
 
 // Needs returns what the limiter needs to know of a request.

@@ -10,7 +10,7 @@ import (
 func (q *Local) match(now instant, r *Request) {
 	q.buckets, q.refs = q.buckets[:0], q.refs[:0]
 	for _, g := range q.groups {
-		if g.limit.Selects(&r.Subject, r.Tier, r.Tags) {
+		if !r.MoneyOnly && g.limit.Selects(&r.Subject, r.Tier, r.Tags) {
 			q.buckets = append(q.buckets, q.bucket(now, g, r))
 		}
 	}
@@ -43,8 +43,8 @@ func (q *Local) bucket(now instant, g *group, r *Request) *bucket {
 // newBucket returns a bucket of which nothing is used.
 func (q *Local) newBucket(now instant, g *group, r *Request, key string) *bucket {
 	q.made++
-	b := &bucket{rule: &g.rule, key: key, id: q.made}
-	b.plan(now, r.Zone)
+	b := &bucket{rule: &g.rule, key: key, id: q.made, zone: r.Zone}
+	b.plan(now)
 	g.all = append(g.all, b)
 	g.peak = max(g.peak, len(g.all))
 	return b

@@ -25,6 +25,7 @@ func (q *Local) Spend(row *ledger.Row) {
 func (q *Local) Since(now time.Time) (time.Time, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.now() // the accounts learn whether the clock was set
 	h, since := q.accounts.History(now)
 	return since, h != nil
 }
@@ -33,12 +34,13 @@ func (q *Local) Since(now time.Time) (time.Time, bool) {
 // see [budget.History.Read]. If it fails, nothing is counted.
 func (q *Local) Load(rows iter.Seq2[ledger.Row, error]) error {
 	q.mu.Lock()
-	h, _ := q.accounts.History(time.Now())
+	began := q.now()
+	h, _ := q.accounts.History(began.Time)
 	q.mu.Unlock()
 	if h == nil {
 		return nil
 	}
-	if err := h.Read(time.Now(), rows); err != nil {
+	if err := h.Read(began.Time, rows); err != nil {
 		return err
 	}
 	q.mu.Lock()
@@ -56,7 +58,7 @@ func (q *Local) Load(rows iter.Seq2[ledger.Row, error]) error {
 func (q *Local) Refuses(r *Request) *budget.Error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now := time.Now()
+	now := q.now().Time
 	refs := q.accounts.Match(nil, &r.Subject, r.Tier, r.Key, r.Tags)
 	ask := budget.Ask{Most: r.Cost, NoBound: r.NoBound, Cheapest: r.Cheapest}
 	if len(refs) == 0 || q.accounts.Check(now, refs, &ask) != budget.Refuses {
@@ -69,7 +71,7 @@ func (q *Local) Refuses(r *Request) *budget.Error {
 func (q *Local) Budgets() []budget.State {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.accounts.States(time.Now())
+	return q.accounts.States(q.now().Time)
 }
 
 // Notices returns what the log should say about the budgets: see [budget.Accounts.Notices].

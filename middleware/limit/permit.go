@@ -61,25 +61,28 @@ func (p *permit) Release(c Count) {
 	}
 	counts := amountsOf(c.Tokens)
 	counts[unitRequests] = int64(max(0, c.Requests))
-	changes := func(b *bucket) bool { return b.queue != nil || b.settles(&w.amounts, &counts) }
+	changes := func(b *bucket) bool { return b.queue != nil || b.settles(w.turn, &w.amounts, &counts) }
 	var now instant
 	if w.claim != nil || slices.ContainsFunc(w.buckets, changes) { // time.Now takes as long as the rest
 		now = q.now()
 	}
 	for _, b := range w.buckets {
 		b.busy--
-		b.settle(now, w.since, &w.amounts, &counts)
+		b.settle(now, w.turn, &w.amounts, &counts)
 		if b.queue != nil {
 			q.touch(b.queue)
 		}
 	}
-	if w.claim != nil {
-		q.accounts.Settle(now.Time, &w.claim.hold, c.Row)
+	switch {
+	case w.claim != nil:
+		q.accounts.SettleBoth(now.Time, &w.claim.hold, c.Row, c.Storage)
 		for _, ref := range w.refs() {
 			if p := q.money[ref]; p != nil {
 				q.touch(p)
 			}
 		}
+	case c.Storage != nil: // a budget may have come since
+		q.accounts.Spend(q.now().Time, c.Storage)
 	}
 	if len(q.dirty) > 0 {
 		q.serve(now)

@@ -8,8 +8,7 @@ import (
 )
 
 // plan gives a bucket the flows and days of its rule. Those that are there keep what was taken from them.
-// zone is where the provider's day ends; nil: UTC.
-func (b *bucket) plan(now instant, zone *time.Location) {
+func (b *bucket) plan(now instant) {
 	l := b.rule
 	old := bucket{flows: b.flows}
 	b.flows = make([]flow, len(l.plan))
@@ -17,7 +16,9 @@ func (b *bucket) plan(now instant, zone *time.Location) {
 		f := &b.flows[i]
 		f.unit = p.unit
 		f.set(time.Time{}, p.perMinute, p.burst) // a flow of which the last change was so long ago is full
+		f.since = now.turn
 		if was := old.flow(p.unit); was != nil {
+			f.since = was.since
 			if missing := was.burst - was.left(now.Time); missing > 0 {
 				f.take(now.Time, missing)
 			}
@@ -27,7 +28,8 @@ func (b *bucket) plan(now instant, zone *time.Location) {
 	case !l.daily:
 		b.days = nil
 	case b.days == nil:
-		b.days = &days{zone: l.zoneOf(zone)}
+		b.days = &days{zone: l.zoneOf(b.zone)}
+		b.days.roll(now)
 	}
 	if b.learned != nil {
 		b.setFlows(now)
@@ -58,7 +60,7 @@ func (b *bucket) setFlows(now instant) {
 		case rate == 0:
 			b.unset(u)
 		case f == nil || f.perMinute != rate || f.burst != burst:
-			b.setRate(now.Time, u, rate, burst)
+			b.setRate(now, u, rate, burst)
 		}
 	}
 }
@@ -81,15 +83,15 @@ func burstOf(l *policy.Limit, u unit, perMinute int64) int64 {
 
 // setRate has the bucket admit so many of a unit in a minute, and so many at once after a pause. A unit that the bucket has
 // not counted so far begins with all of its burst. The caller then calls [Local.changed].
-func (b *bucket) setRate(now time.Time, u unit, perMinute, burst int64) {
+func (b *bucket) setRate(now instant, u unit, perMinute, burst int64) {
 	f := b.flow(u)
 	if f == nil {
-		b.flows = append(b.flows, flow{unit: u})
+		b.flows = append(b.flows, flow{unit: u, since: now.turn})
 		f = &b.flows[len(b.flows)-1]
 		f.set(time.Time{}, perMinute, burst)
 		return
 	}
-	f.set(now, perMinute, burst)
+	f.set(now.Time, perMinute, burst)
 }
 
 // unset has the bucket count a unit no longer. The caller then calls [Local.changed].

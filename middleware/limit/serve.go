@@ -67,7 +67,8 @@ func (q *Local) admit(now instant, w *waiter) {
 			}
 		}
 	}
-	w.state, w.since, w.request, w.line = isAdmitted, now.elapsed, nil, nil
+	q.admitted++
+	w.state, w.since, w.turn, w.request, w.line = isAdmitted, now.elapsed, q.admitted, nil, nil
 	if w.holder != nil {
 		q.holders.push(w)
 	}

@@ -11,11 +11,13 @@ import (
 // A State is how a limit stands, for one of its keys.
 type State struct {
 	Limit   policy.Limit
-	Key     string   // which of the limit's values, if it has Per: "tenant acme"
-	Busy    int      // attempts that were admitted and hold a permit
-	Waiting int      // attempts that wait for this limit, or for another one as well
-	Holders []Holder // of a limit on concurrency: those that have held a permit for longest, the longest first, at most 5
-	Levels  []Level  // of what the limit counts, by the minute and then by the day
+	Key     string // which of the limit's values, if it has Per: "tenant acme"
+	Busy    int    // attempts that were admitted and hold a permit
+	Waiting int    // attempts that this limit holds back, with those behind them
+	// Elsewhere counts attempts that need this limit, too, but that another limit or a budget holds back.
+	Elsewhere int
+	Holders   []Holder // of a limit on concurrency: those that have held a permit for longest, the longest first, at most 5
+	Levels    []Level  // of what the limit counts, by the minute and then by the day
 
 	// Blocked is how long the provider has asked that nothing more is sent; 0 if it has not.
 	Blocked time.Duration

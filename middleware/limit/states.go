@@ -62,7 +62,8 @@ func (g *group) inUse(now instant) (buckets []*bucket) {
 		if b.idle(now) && !b.learned.inForce(now) {
 			continue
 		}
-		s := standing{b, int(b.busy) + b.waiting()}
+		here, elsewhere := b.waiting()
+		s := standing{b, int(b.busy) + here + elsewhere}
 		if len(first) == maxStates && most(first[maxStates-1], s) < 0 {
 			continue
 		}
@@ -76,30 +77,32 @@ func (g *group) inUse(now instant) (buckets []*bucket) {
 	return buckets
 }
 
-// waiting returns how many attempts wait for the bucket.
-func (b *bucket) waiting() (n int) {
+// waiting returns how many attempts the bucket holds back, and how many that need it are held back elsewhere.
+func (b *bucket) waiting() (here, elsewhere int) {
 	if b.queue == nil {
-		return 0
+		return 0, 0
 	}
 	for i := range b.queue.parked {
-		for _, in := range [...]spots{b.queue.parked[i], b.queue.passing[i]} {
-			for _, s := range in {
-				n += s.line.length
-			}
+		for _, s := range b.queue.parked[i] {
+			here += s.line.length
+		}
+		for _, s := range b.queue.passing[i] {
+			elsewhere += s.line.length
 		}
 	}
-	return n
+	return here, elsewhere
 }
 
 // state returns how the bucket stands, without its holders.
 func (b *bucket) state(now instant) State {
-	s := State{Limit: b.rule.limit, Key: policy.KeyText(b.rule.per, b.key), Busy: int(b.busy), Waiting: b.waiting()}
+	s := State{Limit: b.rule.limit, Key: policy.KeyText(b.rule.per, b.key), Busy: int(b.busy)}
+	s.Waiting, s.Elsewhere = b.waiting()
 	for i := range b.flows {
 		f := &b.flows[i]
 		burst := f.burst
 		s.Levels = append(s.Levels, Level{
 			Unit: perMinute[f.unit], Limit: f.perMinute, Left: f.left(now.Time), Most: burst, Full: f.until(now.Time, burst, 0),
-			Learned: !slices.Contains(b.rule.plan, planned{f.unit, f.perMinute, burst}),
+			Learned: b.isLearned(f),
 		})
 	}
 	if d := b.days; d != nil {
@@ -108,7 +111,7 @@ func (b *bucket) state(now instant) State {
 	}
 	if b.learned != nil {
 		s.Levels = append(s.Levels, b.learned.daysLearned(now, &b.rule.limit)...)
-		s.Blocked = max(0, b.learned.until.Sub(now.Time))
+		s.Blocked = b.untilLearned(now)
 	}
 	return s
 }

@@ -111,3 +111,87 @@ func TestUpdateFails(t *testing.T) {
 		}
 	})
 }
+
+// An attempt that waits while its limit gets a concurrency is named as a holder once it is admitted.
+func TestUpdateNamesHolders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limit.NewLocal([]policy.Limit{{RequestsPerMinute: 60, Burst: 1}}, nil)
+		wait(t.Context(), l, limit.Request{Call: "first"})
+		second := wait(t.Context(), l, limit.Request{Call: "second"})
+		if s := l.States()[0]; s.Busy != 1 || s.Waiting != 1 || s.Holders != nil {
+			t.Errorf("before: %+v", s)
+		}
+		if err := l.Update([]policy.Limit{{RequestsPerMinute: 60, Burst: 1, Concurrency: 5}}, nil, false); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		s := l.States()[0]
+		if !second.admitted() || s.Busy != 2 || len(s.Holders) != 1 || s.Holders[0].Call != "second" {
+			t.Errorf("after: %+v", s)
+		}
+	})
+}
+
+// Attempts that were admitted before a limit counted tokens give none back to it when they end. What they count for is taken.
+func TestUpdateGivesBackNothingThatWasNotTaken(t *testing.T) {
+	for name, change := range map[string]func(*policy.Limit){
+		"by the minute": func(l *policy.Limit) { l.TokensPerMinute, l.TokenBurst = 1000, 1000 },
+		"by the day":    func(l *policy.Limit) { l.TokensPerDay = 1000 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := named("a", policy.Limit{Concurrency: 100})
+				l := limit.NewLocal([]policy.Limit{a}, nil)
+				before := wait(t.Context(), l, tokens(600, "a"))
+				change(&a)
+				if err := l.Update([]policy.Limit{a}, nil, false); err != nil {
+					t.Fatal(err)
+				}
+				after := wait(t.Context(), l, tokens(600, "a"))
+				left := func(want int64) {
+					t.Helper()
+					if got := l.States()[0].Levels[0].Left; got != want {
+						t.Errorf("%d left, want %d", got, want)
+					}
+				}
+				left(400)
+				before.permit.Release(limit.Count{Requests: 1, Tokens: limit.Tokens{Output: 10}})
+				if name == "by the day" { // it belongs to a day of which nothing was counted
+					left(400)
+				} else {
+					left(390)
+				}
+				after.permit.Release(limit.Count{Requests: 1, Tokens: limit.Tokens{Output: 10}})
+				if name == "by the day" {
+					left(990)
+				} else {
+					left(980)
+				}
+			})
+		})
+	}
+}
+
+// A day that an Update adds ends where the provider's day ends.
+func TestUpdateAddsADayOfTheProvider(t *testing.T) {
+	pacific, err := time.LoadLocation("America/Los_Angeles")
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		a := named("a", policy.Limit{RequestsPerMinute: 6000, Burst: 100})
+		l := limit.NewLocal([]policy.Limit{a}, nil)
+		r := request("a")
+		r.Zone = pacific
+		wait(t.Context(), l, r)
+		a.RequestsPerDay = 5
+		if err := l.Update([]policy.Limit{a}, nil, false); err != nil {
+			t.Fatal(err)
+		}
+		wait(t.Context(), l, r)
+		if v := l.States()[0].Levels[1]; v.Left != 4 || v.Full != 8*time.Hour { // a bubble begins at midnight UTC
+			t.Errorf("%+v", v)
+		}
+	})
+}

@@ -121,9 +121,9 @@ func (q *Local) join(now instant, w *waiter) error {
 	}
 	l := q.lineOf(w)
 	if !w.request.Deadline.IsZero() {
-		ahead, slowest := q.ahead(now, w, l)
+		ahead, slowest, front := q.ahead(now, w, l)
 		if slowest != nil && !now.Add(ahead).Before(w.request.Deadline) {
-			return slowest.error(&Error{Wait: ahead, Left: w.request.Deadline.Sub(now.Time)})
+			return slowest.slow(now, &Error{Wait: ahead, Left: w.request.Deadline.Sub(now.Time)}, &w.amounts, &front)
 		}
 	}
 	if w.decided == nil {
@@ -141,10 +141,10 @@ func (q *Local) join(now instant, w *waiter) error {
 	return nil
 }
 
-// ahead returns the least time for which rates and days will hold back a waiter that has just come, and the bucket that holds
-// it back longest. It counts waiters in front that need no place which it does not need. Any other may be held back by a limit
+// ahead returns the least time for which rates and days will hold back a waiter that has just come, the bucket that holds
+// it back longest, and what others take from that before. It counts waiters in front that need no place which it does not need. Any other may be held back by a limit
 // of its own, and then takes no token before it. Of other lines it looks at a few only.
-func (q *Local) ahead(now instant, w *waiter, own *line) (longest time.Duration, slowest *bucket) {
+func (q *Local) ahead(now instant, w *waiter, own *line) (longest time.Duration, slowest *bucket, others amounts) {
 	const most = 16
 	for _, b := range w.buckets {
 		var front amounts
@@ -164,10 +164,10 @@ func (q *Local) ahead(now instant, w *waiter, own *line) (longest time.Duration,
 			}
 		}
 		if wait := b.until(now, &w.amounts, &front); wait > longest {
-			longest, slowest = wait, b
+			longest, slowest, others = wait, b, front
 		}
 	}
-	return longest, slowest
+	return longest, slowest, others
 }
 
 // giveUp takes a waiter out of its line and returns why. If the waiter has just been admitted, it returns nil; if it has just
@@ -192,7 +192,7 @@ func (q *Local) gaveUp(now instant, w *waiter, err error) error {
 	if p.bucket == nil {
 		return q.poor(now, w, err)
 	}
-	return p.bucket.error(&Error{Err: err})
+	return p.bucket.stuck(now, &Error{Err: err})
 }
 
 // hurry ends a wait for money whose time is over. A waiter that only rates hold back continues to wait.

@@ -20,6 +20,7 @@ type waiter struct {
 	decided chan struct{} // closed when it is admitted or refused
 	request *Request      // nil once it is decided
 	since   time.Duration // when it was admitted
+	turn    uint64        // its number among those that were admitted, from 1
 
 	buckets []*bucket
 	room    [3]*bucket

@@ -245,23 +245,19 @@ func TestAbsurdLimits(t *testing.T) {
 	}
 }
 
+// OpenAI counts the 400 tokens that a request allows, whatever of them is used. The third request is rejected.
 func ExampleServer_Admissions() {
-	srv := llmtest.NewServer(llmtest.Config{TokensPerMinute: 1000})
+	srv := llmtest.NewPipe(llmtest.Config{RequestsPerMinute: 600, TokensPerMinute: 1000, Concurrency: 8})
 	defer srv.Close()
+
 	for range 3 {
-		resp, err := srv.Client().Post(srv.URL+chatPath, "application/json", strings.NewReader(body("hi", `"max_tokens":400`)))
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		fmt.Println(resp.StatusCode, resp.Header.Get("X-Ratelimit-Remaining-Tokens"), "tokens remain")
-		_ = resp.Body.Close()
+		fmt.Println(ask(srv.Client(), srv.URL, `,"max_tokens":400`))
 	}
 	a := srv.Admissions()
-	fmt.Println(a.Admitted, "admitted,", a.Rejected[llmtest.LimitTokens], "rejected")
+	fmt.Println(a.Admitted, "admitted,", a.Rejected[llmtest.LimitTokens], "rejected,", a.Tokens, "tokens")
 	// Output:
-	// 200 600 tokens remain
-	// 200 200 tokens remain
-	// 429 200 tokens remain
-	// 2 admitted, 1 rejected
+	// 200 OK <nil>
+	// 200 OK <nil>
+	// 429 Too Many Requests <nil>
+	// 2 admitted, 1 rejected, 800 tokens
 }

@@ -54,7 +54,7 @@ func azureRejection(c *Call, r *Response, e *apiError, f *Rejection) {
 	case !c.Foreign && *e != (apiError{}) && r.Status == http.StatusTooManyRequests && f.Reason == policy.Rate:
 		f.Evidence = policy.Documented
 	case r.Status == http.StatusBadRequest && (strings.Contains(e.code, "content_filter") || strings.Contains(e.code, "content_management")):
-		// "If the service performs processing, you'll be charged", content filter included.
+		// What was processed is charged, also if the content filter then rejects it.
 		f.Outcome, f.Evidence = policy.Ambiguous, ""
 	}
 }

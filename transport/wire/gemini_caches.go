@@ -12,15 +12,92 @@ import (
 
 var cacheAnswers = transport.MustPaths("name", "model", "createTime", "expireTime", "usageMetadata.totalTokenCount", "usageMetadata.audioDurationSeconds")
 
+// A Holding is until when a request has a context cache held: see [ReadHolding].
+type Holding struct {
+	// TTL is for how long, from when the provider gets the request. Until is until when. Of two that are not zero the later one
+	// counts. Both are zero if the request states neither.
+	TTL   time.Duration
+	Until time.Time
+	// Problem says why it is not known; "" if it is.
+	Problem string
+}
+
+// DefaultTTL is for how long a new context cache is held if its request does not say it. Sources: the pages on context caching
+// of ai.google.dev and docs.cloud.google.com, 2026.
+const DefaultTTL = time.Hour
+
+// cacheRequests are the members of a request that creates a context cache, or changes one. Google's APIs take both spellings.
+var cacheRequests = transport.MustPaths("model", "ttl", "expireTime", "expire_time")
+
+// cacheHarmless are the members of a request that creates a context cache.
+var cacheHarmless = MustOutline(`
+	name model displayName display_name contents` + geminiContent + ` systemInstruction` + geminiContent + ` system_instruction` + geminiContent + `
+	tools* toolConfig* tool_config* ttl expireTime expire_time kmsKeyName kms_key_name encryptionSpec* encryption_spec*
+`)
+
+// HoldingPaths are the members to look for in the body of a request that creates a context cache, or changes one.
+func HoldingPaths() *transport.Paths { return cacheRequests }
+
+// ReadHolding reads until when a context cache is to be held, from the body of a request that creates it or changes it, and for
+// which model it is, which it notes in the call. body has the members at [HoldingPaths].
+func ReadHolding(c *Call, body *transport.Fields) *Holding {
+	if c.Model == "" {
+		c.Model = printable(lastSegment(body.Text(atModel)))
+	}
+	h := new(Holding)
+	if text, ok := statedAt(body, atTTL); text != "" {
+		h.TTL, ok = protoDuration(text)
+		if !ok {
+			h.Problem = "its ttl is not a number of seconds such as \"3600s\""
+		}
+	} else if !ok {
+		h.Problem = "its ttl is no string"
+	}
+	for _, path := range [...]transport.Path{atExpireTime, atExpireTimeSnake} {
+		text, ok := statedAt(body, path)
+		if text == "" && ok {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			h.Problem = "its expireTime is not a time such as \"2026-12-01T12:00:00Z\""
+		}
+		if at.After(h.Until) {
+			h.Until = at
+		}
+	}
+	return h
+}
+
+// statedAt returns a string of the body; "" if there is none, or null. It reports false for any other value.
+func statedAt(body *transport.Fields, p transport.Path) (string, bool) {
+	raw, there := body.Look(p)
+	if !there || string(raw) == "null" {
+		return "", true
+	}
+	text := body.Text(p)
+	return text, text != ""
+}
+
+// protoDuration parses a duration in the JSON of protocol buffers, such as "300s" or "1.5s". One that is not positive is none.
+func protoDuration(s string) (time.Duration, bool) {
+	number, ok := strings.CutSuffix(s, "s")
+	if !ok || number == "" || strings.Trim(number, "0123456789.") != "" {
+		return 0, false
+	}
+	d, err := time.ParseDuration(s)
+	return d, err == nil && d > 0
+}
+
 // cacheShapes are the shapes of the calls that create or change a context cache.
 type cacheShapes struct{ create, update, remove Shape }
 
 // newCacheShapes returns the shapes of a provider's calls. Creating a cache costs its tokens at the price of input. Vertex AI's
 // page on context caching (2026) says so; the Gemini API's pages do not say it, and it is taken to cost as much there.
 func newCacheShapes(provider, prices string) *cacheShapes {
-	cache := Shape{Provider: provider, Prices: prices, AnswerPaths: cacheAnswers, NoOutput: true}
+	cache := Shape{Provider: provider, Prices: prices, Added: addedBy[provider], AnswerPaths: cacheAnswers, NoOutput: true}
 	s := &cacheShapes{create: cache, update: cache, remove: cache}
-	s.create.Operation = CreateCache
+	s.create.Operation, s.create.Harmless = CreateCache, cacheHarmless
 	s.update.Operation = UpdateCache
 	s.remove.Operation = DeleteCache
 	return s

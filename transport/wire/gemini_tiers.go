@@ -10,7 +10,7 @@ import (
 
 var (
 	geminiTiers = []policy.Tier{policy.Flex, policy.Standard, policy.Priority}
-	// "The system won't automatically upgrade a flex request": the page on flex inference.
+	// A flex request is never served on another tier (page on flex inference).
 	geminiStrict = []policy.Tier{policy.Flex}
 )
 

@@ -28,32 +28,32 @@ type Metering struct {
 // pacific is the zone of Google's day.
 const pacific = "America/Los_Angeles"
 
-// meteringOf is what the providers document. What they do not document is as in the zero Metering.
+// meteringOf is what the providers document. What they do not document is as in the zero Metering. Each source is a page of the
+// provider's documentation.
 var meteringOf = map[string]Metering{
-	// "Your rate limit is calculated as the maximum of max_tokens and the estimated number of tokens based on the character
-	// count of your request", "cached tokens do count", "unsuccessful requests contribute to your per-minute limit": OpenAI's
-	// guide on rate limits and its guide on prompt caching. In traffic recorded in 2025 and 2026 only the estimate counts.
+	// The limit on tokens counts max_tokens, or an estimate by the length of the prompt if that is larger, and requests that
+	// fail count as well (guide on rate limits). So do cached tokens (guide on prompt caching). In traffic recorded in 2025 and
+	// 2026, only the estimate counts.
 	"openai": {Reserves: true, Larger: true, Failures: true},
-	// "A max processed-token count ... that includes prompt text and count, the max_tokens parameter setting, the best_of
-	// parameter setting", which "is added to a running token count of all requests": Azure's page on quotas.
+	// The prompt, max_tokens and best_of count when a request arrives, and what it then uses changes nothing (page on quotas
+	// and limits).
 	"azure": {Reserves: true},
-	// "For most Claude models, only uncached input tokens count towards your ITPM", and "OTPM rate limits ... are evaluated in
-	// real time as tokens are produced. The max_tokens parameter does not factor into OTPM": Anthropic's page on rate limits.
+	// Input that is read from a cache does not count for most models. Output counts as it is generated, whatever max_tokens
+	// allows (page on rate limits).
 	"anthropic": {WithoutCached: true},
-	// "Tokens per minute (input) (TPM)", "requests per day (RPD) quotas reset at midnight Pacific time": Gemini's page on rate
-	// limits. Failed requests "still count against your quota": its page on billing. Cached tokens count: its page on context
-	// caching has no exception for them.
+	// The limit per minute is on input tokens, and the day ends at midnight, Pacific time (page on rate limits). Requests that
+	// fail count (page on billing). Cached tokens count, since the page on context caching has no exception for them.
 	"gemini": {WithoutOutput: true, Failures: true, Zone: pacific},
-	// "Daily quotas reset at midnight Pacific time": Google Cloud's page on quotas.
+	// The day ends at midnight, Pacific time (Google Cloud's page on quotas).
 	"vertex": {Zone: pacific},
-	// "Cached tokens do not count towards your rate limits": Groq's page on rate limits.
+	// Cached tokens do not count (page on rate limits).
 	"groq": {WithoutCached: true},
-	// The input and max_completion_tokens are taken before a request is processed, and "available quota = rate limit - usage in
-	// current time window": Cerebras' page on rate limits.
+	// The input and max_completion_tokens are taken when a request arrives. What is left of a limit depends on what was used in
+	// the current window (page on rate limits).
 	"cerebras": {Holds: true},
-	// The input and max_tokens are deducted when a request begins, and what was used, without what was read from a cache, is
-	// counted when it ends: AWS's page "How tokens are counted in Amazon Bedrock". That the output of some models counts five
-	// times is left out: it holds for an endpoint of another API.
+	// The input and max_tokens are taken when a request begins. When it ends, what was used counts instead, without what was
+	// read from a cache (page on how tokens are counted). The output of some models counts five times, but only for an
+	// endpoint of another API; that is left out here.
 	"bedrock": {Holds: true, WithoutCached: true},
 }
 

@@ -83,7 +83,7 @@ func openAI429(r *Response, e *apiError) (policy.Reason, policy.Evidence) {
 		return google429(r, e), policy.Inferred
 	case e.code == "flex_unavailable", e.code == "resource_unavailable", e.kind == "resource_unavailable",
 		strings.HasPrefix(e.message, "Flex") && strings.Contains(e.message, "sufficient resources"):
-		// "You will not be charged when this occurs": OpenAI's flex guide.
+		// It is free by OpenAI's flex guide.
 		return policy.Capacity, policy.Documented
 	case strings.HasPrefix(e.message, "Request too large"), asksTooMuch(e.message):
 		return policy.TooLarge, policy.Inferred

@@ -77,7 +77,7 @@ func ReadQuotas(c *Call, h http.Header, at time.Time) []Quota {
 			continue
 		}
 		if s.Unit == QuotaRequests && s.assumed && c != nil && c.Shape != nil && c.Provider == "groq" {
-			s.Window = day // "x-ratelimit-limit-requests: always refers to Requests Per Day (RPD)": Groq's page on rate limits
+			s.Window = day // by Groq's page on rate limits
 		}
 		quotas = append(quotas, s.Quota)
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // vertex has Google's models, at the Gemini API's prices. A request names its tier in a header, the answer in trafficType,
-// and context caches have full resource names. "Charged only for requests that return a 200 response code": its pricing
-// page. Other publishers' models there are operations that are not known. Sources: docs.cloud.google.com, pages on flex and
+// and context caches have full resource names. Only answers of status 200 are charged, by its pricing page.
+// Other publishers' models there are operations that are not known. Sources: docs.cloud.google.com, pages on flex and
 // priority, context caching and pricing, 2026; recorded traffic.
 var vertex = &provider{
 	name:    "vertex",
@@ -34,7 +34,7 @@ var (
 var (
 	vertexGlobalShapes   = newModelShapes("vertex", "gemini", geminiTiers, geminiStrict)
 	vertexRegionalShapes = newModelShapes("vertex", "gemini", nil, nil)
-	// Creation is "billed at the standard input token price": the page on context caching.
+	// Creation costs what standard input costs (page on context caching).
 	vertexCacheShapes = newCacheShapes("vertex", "gemini")
 )
 

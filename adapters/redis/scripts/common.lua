@@ -9,8 +9,9 @@
 -- The scripts are made for speed. A call of Redis's costs about a microsecond, and each function that is defined some tenths of
 -- one. So they define those that they seldom need where they need them: "include" stands for the text of a file.
 --
--- The state of a limit is: 1 when it may be forgotten; 2 when it was last changed; what its buckets are short of, in 3 requests, 4
--- tokens, 5 input and 6 output; 7 the day, and its 8 requests and 9 tokens; and 10 how many permits are out.
+-- The state of a limit is: 1 when it may be forgotten; 2 when it was last changed; 3 how many permits are out; what its buckets
+-- are short of, in 4 requests, 5 tokens, 6 input and 7 output; 8 the day, and its 9 requests and 10 tokens. Zeros at its end may
+-- be left out.
 
 local call, pack, read, ceil, floor = redis.call, cmsgpack.pack, cmsgpack.unpack, math.ceil, math.floor
 

@@ -68,7 +68,7 @@ local wait, limit, full = 0, 0, 0
 local writes, w = {'MSET'}, 1
 for k = 1, nl do
   local s
-  if got[2 + k] then s = {read(got[2 + k])} else s = {0, now, 0, 0, 0, 0, 0, 0, 0, 0} end
+  if got[2 + k] then s = {read(got[2 + k])} else s = {0, now, 0} end
   local drain = now - s[2]
   if drain < 0 then drain = 0 end
   if not force then s[2] = now end
@@ -77,6 +77,7 @@ for k = 1, nl do
   p = p + 1
   for _ = 1, n do
     local at, rate, amount = a[p], a[p + 1], a[p + 3]
+    for i = #s + 1, at do s[i] = 0 end
     local short = s[at] - rate * drain
     if short < 0 then short = 0 end
     if amount > 0 then
@@ -94,26 +95,27 @@ for k = 1, nl do
     p = p + 4
   end
   if a[p] == 1 then
+    for i = #s + 1, 10 do s[i] = 0 end
     local from, till = pick(a, p + 1, now)
     if not from then return pack(4, now) end
-    if from > s[7] then s[7], s[8], s[9] = from, 0, 0 end
-    if not force and (a[p + 6] > 0 and a[p + 5] > 0 and s[8] + a[p + 5] > a[p + 6]
-        or a[p + 8] > 0 and a[p + 7] > 0 and s[9] + a[p + 7] > a[p + 8]) then
+    if from > s[8] then s[8], s[9], s[10] = from, 0, 0 end
+    if not force and (a[p + 6] > 0 and a[p + 5] > 0 and s[9] + a[p + 5] > a[p + 6]
+        or a[p + 8] > 0 and a[p + 7] > 0 and s[10] + a[p + 7] > a[p + 8]) then
       refused = true
       local t = till * 1000000 - now
       if t > wait then wait, limit = t, k end
     end
-    s[8], s[9] = s[8] + a[p + 5], s[9] + a[p + 7]
+    s[9], s[10] = s[9] + a[p + 5], s[10] + a[p + 7]
     life = math.max(life, till * 1000000 - now)
     p = p + 8
   end
   p = p + 1
   if a[p] > 0 then
-    if not force and s[10] >= a[p] then
+    if not force and s[3] >= a[p] then
       refused = true
       if full == 0 then full = k end
     end
-    s[10] = s[10] + 1
+    s[3] = s[3] + 1
     life = month
   end
   p = p + 1

@@ -80,12 +80,13 @@ local apply = mode == 3 or status == 1 and mode ~= 1
 for k = 1, nl do
   local text = got[2 + k]
   local s
-  if text then s = {read(text)} else s = {0, now, 0, 0, 0, 0, 0, 0, 0, 0} end
+  if text then s = {read(text)} else s = {0, now, 0} end
   local drain = math.max(0, now - s[2])
   local life, n = 0, a[p]
   p = p + 1
   for _ = 1, n do
     local place, rate = a[p], a[p + 1]
+    for i = #s + 1, place do s[i] = 0 end
     local short = s[place] - rate * drain
     if short < 0 then short = 0 end
     short = short + a[p + 2] * U
@@ -95,20 +96,21 @@ for k = 1, nl do
     p = p + 3
   end
   if a[p] == 1 then
+    for i = #s + 1, 10 do s[i] = 0 end
     local day = pick(a, p + 1, at)
-    if day and day > s[7] and mode == 3 then s[7], s[8], s[9] = day, 0, 0 end
-    if day == s[7] then s[8], s[9] = math.max(0, s[8] + a[p + 5]), math.max(0, s[9] + a[p + 6]) end
+    if day and day > s[8] and mode == 3 then s[8], s[9], s[10] = day, 0, 0 end
+    if day == s[8] then s[9], s[10] = math.max(0, s[9] + a[p + 5]), math.max(0, s[10] + a[p + 6]) end
     local _, till = pick(a, p + 1, now)
     if not till then return pack(4, now) end
     life = math.max(life, till * 1000000 - now)
     p = p + 6
   end
   p = p + 1
-  s[10] = math.max(0, s[10] - a[p])
+  s[3] = math.max(0, s[3] - a[p])
   p = p + 1
   if apply and (text or mode == 3) then
     -- A permit that is out must not be forgotten, nor what the reaper, who names no rates, cannot say.
-    if s[10] > 0 or mode == 2 then life = month end
+    if s[3] > 0 or mode == 2 then life = month end
     if mode ~= 2 then s[2] = now end
     s[1] = now + ceil(life)
     writes[w + 1], writes[w + 2] = KEYS[2 + k], pack(unpack(s))

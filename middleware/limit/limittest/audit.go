@@ -129,6 +129,9 @@ func (a *Audit) settle(r *limit.Request, c limit.Count, after bool) {
 	if c.Row != nil {
 		cost = c.Row.Cost.Pico + c.Row.Exposure.Pico
 	}
+	if c.Storage != nil {
+		cost += c.Storage.Cost.Pico + c.Storage.Exposure.Pico
+	}
 	for _, in := range a.paying(r) {
 		if !after {
 			in.held -= r.Cost.Pico
@@ -164,7 +167,7 @@ func (a *Audit) fail(format string, args ...any) {
 func (a *Audit) matching(r *limit.Request) (buckets []*bucket) {
 	for i := range a.limits {
 		l := &a.limits[i]
-		if !l.Selects(&r.Subject, r.Tier, r.Tags) {
+		if r.MoneyOnly || !l.Selects(&r.Subject, r.Tier, r.Tags) {
 			continue
 		}
 		key := fmt.Sprint(i, " ", policy.KeyOf(l.Dimensions(), &r.Subject, r.Tier, r.Key, r.Tags))

@@ -9,6 +9,10 @@
 //		})
 //	}
 //
+// A limiter that lacks a [Feature], such as budgets, is tested without it:
+//
+//	limittest.Run(t, start, limittest.Budgets, limittest.Days)
+//
 // An [Audit] is a model of limits and budgets for tests of one's own: it gets what a limiter admits and what is given back,
 // and says where more was admitted than the limits and budgets allow.
 package limittest

@@ -22,47 +22,76 @@ import (
 // test ends.
 type Start func(t *testing.T, limits []policy.Limit, budgets []policy.Budget) limit.Limiter
 
+// A Feature is something that a limiter may lack: see [Run].
+type Feature uint8
+
+const (
+	Budgets Feature = 1 << iota // budgets of money
+	Tokens                      // limits on tokens
+	Days                        // limits by the day
+	Classes                     // interactive attempts go before those of batch
+)
+
 // Run tests that the limiters which start returns keep the contract of [limit.Limiter]. A limiter may take up to 100 ms to
 // answer.
-func Run(t *testing.T, start Start) {
-	for _, test := range []struct {
-		name string
-		run  func(*suite)
-	}{
-		{"nothing matches", nothingMatches},
-		{"concurrency", concurrency},
-		{"all at once or none", allOrNone},
-		{"a rate", aRate},
-		{"a deadline", aDeadline},
-		{"more than the limit", moreThanTheLimit},
-		{"more than the burst", moreThanTheBurst},
-		{"tokens by direction", byDirection},
-		{"a refund", aRefund},
-		{"a charge", aCharge},
-		{"a day", aDay},
-		{"keys", keys},
-		{"a tier", aTier},
-		{"in order", inOrder},
-		{"waiters that leave", leavers},
-		{"interactive first", interactiveFirst},
-		{"a budget holds", budgetHolds},
-		{"a budget settles", budgetSettles},
-		{"a budget waits", budgetWaits},
-		{"a budget without a bound", budgetNoBound},
-		{"a budget for the cheapest tier", budgetCheapest},
-		{"a budget and a limit", budgetAndLimit},
-		{"a crowd", aCrowd},
-	} {
+//
+// All limiters must pass the tests of limits on requests by the minute and on concurrency, of keys and tiers, of the order of
+// waiters and of those that leave. The tests of the features in without are left out, and start gets none of them in
+// other tests. A limiter without a feature must fail when it is made with a limit or a budget that needs it; Run does not test that.
+func Run(t *testing.T, start Start, without ...Feature) {
+	var lacks Feature
+	for _, f := range without {
+		lacks |= f
+	}
+	for _, test := range tests {
+		if test.needs&lacks != 0 {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
-			test.run(&suite{T: t, start: start})
+			test.run(&suite{T: t, start: start, lacks: lacks})
 		})
 	}
+}
+
+// tests are the tests of the contract, with the features that they need.
+var tests = []struct {
+	name  string
+	needs Feature
+	run   func(*suite)
+}{
+	{"nothing matches", 0, nothingMatches},
+	{"concurrency", 0, concurrency},
+	{"all at once or none", 0, allOrNone},
+	{"a rate", 0, aRate},
+	{"a deadline", 0, aDeadline},
+	{"more than the limit", Tokens, moreThanTheLimit},
+	{"more than a day", Tokens | Days, moreThanADay},
+	{"more than the burst", Tokens, moreThanTheBurst},
+	{"tokens by direction", Tokens, byDirection},
+	{"a refund", Tokens, aRefund},
+	{"a charge", Tokens, aCharge},
+	{"a day", Days | Tokens, aDay},
+	{"keys", 0, keys},
+	{"a tier", 0, aTier},
+	{"in order", 0, inOrder},
+	{"waiters that leave", 0, leavers},
+	{"interactive first", Classes, interactiveFirst},
+	{"a budget holds", Budgets, budgetHolds},
+	{"a budget settles", Budgets, budgetSettles},
+	{"a budget waits", Budgets, budgetWaits},
+	{"a budget without a bound", Budgets, budgetNoBound},
+	{"a budget for the cheapest tier", Budgets, budgetCheapest},
+	{"a budget and a limit", Budgets, budgetAndLimit},
+	{"money only", Budgets, moneyOnly},
+	{"a budget and storage", Budgets, budgetStorage},
+	{"a crowd", 0, aCrowd},
 }
 
 // A suite is one test of the contract.
 type suite struct {
 	*testing.T
 	start   Start
+	lacks   Feature
 	limiter limit.Limiter
 }
 
@@ -226,12 +255,15 @@ func aDeadline(s *suite) {
 }
 
 func moreThanTheLimit(s *suite) {
-	s.limits(policy.Limit{TokensPerMinute: 1000, TokenBurst: 10}, policy.Limit{TokensPerDay: 5000})
-	if e := s.refuse(tokens(1001)); e.Asked != 1001 || e.Allowed != 1000 {
+	s.limits(policy.Limit{TokensPerMinute: 1000, TokenBurst: 10}, policy.Limit{TokensPerMinute: 5000})
+	if e := s.refuse(tokens(1001)); e.Asked != 1001 || e.Allowed != 1000 || e.Unit != "tokens per minute" {
 		s.Errorf("%+v", e)
 	}
+}
+
+func moreThanADay(s *suite) {
 	s.limits(policy.Limit{TokensPerDay: 5000})
-	if e := s.refuse(tokens(5001)); e.Asked != 5001 || e.Allowed != 5000 {
+	if e := s.refuse(tokens(5001)); e.Asked != 5001 || e.Allowed != 5000 || e.Unit != "tokens per day" {
 		s.Errorf("%+v", e)
 	}
 	s.admit(tokens(5000))
@@ -445,6 +477,54 @@ func budgetSettles(s *suite) {
 	s.refuseMoney(costs(dollar / 1000))
 }
 
+// An attempt that asks for money only takes nothing from limits, and waits for none of them.
+func moneyOnly(s *suite) {
+	s.limiter = s.start(s.T, []policy.Limit{{Concurrency: 1, RequestsPerMinute: 60, Burst: 3, RequestsPerDay: 3}}, []policy.Budget{capped(nil)})
+	only := func(most price.Pico) func(*limit.Request) {
+		return func(r *limit.Request) { r.MoneyOnly, r.Cost = true, ledger.Known(most) }
+	}
+	p, r := s.admit(nil)
+	first, _ := s.admit(only(6 * dollar)) // although the one permit is held
+	second, _ := s.admit(only(4 * dollar))
+	if e := s.refuseMoney(only(dollar)); e.Held != 10*dollar {
+		s.Errorf("%+v", e)
+	}
+	second.Release(limit.Count{})
+	s.admit(only(4 * dollar))
+	p.Release(whole(r))
+	s.admit(nil) // of rates and the day it has taken nothing
+	first.Release(limit.Count{Requests: 1, Tokens: limit.Tokens{Input: 1}})
+	s.holdUp(nil) // and it has given no permit back
+	s.limits(policy.Limit{Concurrency: 1})
+	if p, err := s.limiter.Wait(s.Context(), request(only(dollar))); p != nil || err != nil {
+		s.Errorf("without a budget: %v, %v", p, err)
+	}
+}
+
+// What an attempt adds to the storage of a context cache counts beside its row, once.
+func budgetStorage(s *suite) {
+	s.budgets(capped(nil))
+	storage := func(r *limit.Request, cost ledger.Amount) *ledger.Row {
+		kept := row(r, 0, 0)
+		kept.Call, kept.Operation, kept.Outcome, kept.Cost = r.Call+" storage", "cache_storage", policy.Storage, cost
+		if !cost.Known {
+			kept.Exposure, kept.Unpriced = ledger.Amount{}, "it is not known"
+		}
+		return kept
+	}
+	p, r := s.admit(costs(6 * dollar))
+	p.Release(limit.Count{Requests: 1, Row: row(r, dollar, 0), Storage: storage(r, ledger.Known(2*dollar))})
+	if e := s.refuseMoney(costs(8 * dollar)); e.Spent != 3*dollar || e.Held != 0 {
+		s.Errorf("%+v", e)
+	}
+	p, r = s.admit(costs(3 * dollar))
+	p.Release(limit.Count{Requests: 1, Row: row(r, dollar, 0), Storage: storage(r, ledger.Amount{})}) // at most what is left of what was held
+	if e := s.refuseMoney(costs(5 * dollar)); e.Spent != 6*dollar || e.Held != 0 {
+		s.Errorf("%+v", e)
+	}
+	s.admit(costs(4 * dollar))
+}
+
 func budgetWaits(s *suite) {
 	s.budgets(capped(nil))
 	p, r := s.admit(costs(10 * dollar))
@@ -511,6 +591,12 @@ func aCrowd(s *suite) {
 		{Name: "tenant", Per: []string{"tag:tenant"}, TokensPerMinute: 600_000, TokenBurst: 500, Concurrency: 4},
 	}
 	budgets := []policy.Budget{{Name: "all", Window: 24 * time.Hour, Cap: 400 * dollar}}
+	if s.lacks&Tokens != 0 {
+		limits[1].TokensPerMinute, limits[1].TokenBurst = 0, 0
+	}
+	if s.lacks&Budgets != 0 {
+		budgets = nil
+	}
 	s.limiter = s.start(s.T, limits, budgets)
 	audit := NewAudit(limits, budgets)
 	audit.Slack = soon
