@@ -43,6 +43,7 @@ type ask struct {
 	most    int64  // nanodollars
 	record  string // its key
 	turn    int64  // see reserve.lua
+	tag     string // of the limiter: see tagOf
 	keys    []any  // of the scripts
 	uses    bool   // whether it uses something that must be given back: a permit, or money
 
@@ -80,7 +81,8 @@ func (l *Limiter) newAsk(r *limit.Request) *ask {
 	}
 	a.amounts = amountsOf(1, r.Tokens)
 	a.call, a.provider, a.operation, a.model = r.Call, r.Subject.Provider, r.Subject.Operation, r.Subject.Model
-	a.record, a.turn = s.recordKey(r.Call, r.Attempt, l.tag), s.nextTurn()
+	a.tag, a.turn = l.tag, s.nextTurn()
+	a.record = s.recordKey(r.Call, r.Attempt, l.tag)
 	a.setKeys()
 	return a
 }

@@ -63,6 +63,6 @@
 // # Keys
 //
 // All keys of a group begin with {skinflint:GROUP}: and are in one slot of a cluster. They hold names and values as hashes only,
-// and the calls' own names. They expire when they are no longer needed, or the Stores remove them. Key state has the version of
-// the layout; another version refuses to work with it, with a [VersionError].
+// and the calls' own names. They expire when they are no longer needed, or the Stores remove them; of each budget, a key of some 100
+// bytes remains. Key state has the version of the layout; another version refuses to work with it, with a [VersionError].
 package redis

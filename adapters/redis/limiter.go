@@ -620,7 +620,7 @@ func (p *permit) Release(c limit.Count) {
 	o := &op{ask: a, mode: modeEnd, permits: true}
 	o.cost, o.exposed = amountsOfRow(c.Row, a.most)
 	if c.Storage != nil && len(a.budgets) > 0 { // before the hold ends: at no time is too little counted
-		storage := a.storageOp(c.Storage, max(0, a.most-o.cost))
+		storage := s.spendOp(c.Storage, a.budgets, max(0, a.most-o.cost), a.tag)
 		if storage.cost > 0 {
 			storage.at = max(storage.at, p.since.UnixMicro())
 		}

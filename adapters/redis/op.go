@@ -168,36 +168,30 @@ func (l *Limiter) spendOp(row *ledger.Row) *op {
 	if len(l.budgets) == 0 || row.Attempt == 0 && row.Cost.Pico == 0 && row.Exposure.Pico == 0 {
 		return nil
 	}
-	a := &ask{store: l.store, record: l.store.recordKey(row.Call, row.Attempt, l.tag)}
-	o := &op{ask: a, mode: modeSpend}
-	if row.Outcome == policy.Storage {
-		a.record += "/" + strconv.FormatInt(row.At.UnixNano(), 36) // an attempt can have several
-	} else {
-		o.lookUp = row.Call != ""
-	}
+	var budgets []budgetAsk
 	if !row.At.IsZero() {
 		subject := row.Subject()
-		a.budgets = l.matchBudgets(&subject, row.AskedTier, "", row.Tags)
-		o.at = row.At.UnixMicro()
+		budgets = l.matchBudgets(&subject, row.AskedTier, "", row.Tags)
 	}
-	if len(a.budgets) == 0 && !o.lookUp {
+	o := l.store.spendOp(row, budgets, 0, l.tag)
+	if o.lookUp = row.Outcome != policy.Storage && row.Call != ""; len(budgets) == 0 && !o.lookUp {
 		return nil
 	}
-	a.setKeys()
-	o.cost, o.exposed = amountsOfRow(row, 0)
 	return o
 }
 
-// storageOp returns the op that counts the row of the storage that an attempt has added, in the budgets that held money for it. So
-// much of that is left.
-func (a *ask) storageOp(row *ledger.Row, left int64) *op {
-	of := &ask{store: a.store, budgets: a.budgets, record: a.record + "/" + strconv.FormatInt(row.At.UnixNano(), 36)}
-	of.setKeys()
-	o := &op{ask: of, mode: modeSpend}
+// spendOp returns the op that counts a row in budgets of a limiter with a tag. So much was held for it.
+func (s *Store) spendOp(row *ledger.Row, budgets []budgetAsk, held int64, tag string) *op {
+	a := &ask{store: s, budgets: budgets, record: s.recordKey(row.Call, row.Attempt, tag)}
+	if row.Outcome == policy.Storage {
+		a.record += "/" + strconv.FormatInt(row.At.UnixNano(), 36) // an attempt can have several
+	}
+	a.setKeys()
+	o := &op{ask: a, mode: modeSpend}
 	if !row.At.IsZero() {
 		o.at = row.At.UnixMicro()
 	}
-	o.cost, o.exposed = amountsOfRow(row, left)
+	o.cost, o.exposed = amountsOfRow(row, held)
 	return o
 }
 

@@ -132,8 +132,8 @@ func (l *limitAsk) read(state *limit.State, text string, now time.Time) {
 			zone = time.UTC
 		}
 		day := l.calendar.around(policy.EveryDay, zone, now)
-		requests, tokens := n[8], n[9]
-		if n[7] < day.at[1] {
+		requests, tokens := n[9], n[10]
+		if n[8] < day.at[1] {
 			requests, tokens = 0, 0
 		}
 		for _, v := range []limit.Level{
@@ -150,7 +150,7 @@ func (l *limitAsk) read(state *limit.State, text string, now time.Time) {
 			state.Levels = append(state.Levels, v)
 		}
 	}
-	state.Busy = int(min(n[10], math.MaxInt32))
+	state.Busy = int(min(n[3], math.MaxInt32))
 }
 
 // BudgetStates returns how the budgets that match a request stand, each for the request's key. The method Explain of
