@@ -215,12 +215,12 @@ func (r *ruling) limiterOf(limits []policy.Limit, budgets []policy.Budget, e *en
 	return r.local, nil
 }
 
-// retire tells the limiter of rules that were replaced that it is no longer in use, except by calls that began with it.
+// retire calls Retire of the limiter of rules that were replaced.
 func retire(r *rules) {
 	if r == nil {
 		return
 	}
-	if l, ok := r.limiter.(interface{ Retire() }); ok {
+	if l, ok := r.limiter.(limit.Retirer); ok {
 		l.Retire()
 	}
 }

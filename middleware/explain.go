@@ -179,9 +179,7 @@ func (e *Explanation) explainTier(c *call) {
 // budgetStates returns how budgets stand, and whether those of the call are among them, but for those of which nothing is spent or
 // held. An error says why that is not known.
 func (c *call) budgetStates() (states []budget.State, all bool, err error) {
-	if l, ok := c.rules.limiter.(interface {
-		BudgetStates(*limit.Request) ([]budget.State, error)
-	}); ok {
+	if l, ok := c.rules.limiter.(limit.BudgetStater); ok {
 		states, err = l.BudgetStates(&c.reserved.request)
 		return states, true, err
 	}

@@ -62,3 +62,14 @@ type Refuser interface {
 	// It takes nothing.
 	Refuses(*Request) *budget.Error
 }
+
+// A BudgetStater is an [Accountant] that can say how the budgets of one attempt stand, for Stack.Explain. It returns those of which
+// something is spent or held, or an error that says why that is not known.
+type BudgetStater interface {
+	BudgetStates(*Request) ([]budget.State, error)
+}
+
+// A Retirer is a [Limiter] that wants to know when a new policy has replaced it. Calls that began with it still use it.
+type Retirer interface {
+	Retire()
+}
