@@ -34,7 +34,7 @@ type budgetAsk struct {
 	*bucket
 }
 
-// An ask is what an attempt asks of Redis: from the time that it is matched until its end is told.
+// An ask is what an attempt asks of Redis: from when it is matched until its end is sent.
 type ask struct {
 	store   *Store
 	limits  []limitAsk
@@ -177,7 +177,7 @@ func (l *limitAsk) error(e *limit.Error) *limit.Error {
 const (
 	lifeOfRates   = time.Hour           // of the record of an attempt that holds nothing
 	lifeOfHolds   = 31 * 24 * time.Hour // of one that does
-	lifeOfEnded   = time.Minute         // of one that has ended, in which its end may be told again
+	lifeOfEnded   = time.Minute         // of one that has ended, in which its end may be sent again
 	lifeOfSettled = 10 * time.Minute    // the same, if it cost money
 )
 

@@ -45,7 +45,7 @@
 //     together may.
 //   - The ends of attempts wait, up to 100,000 of them. What is dropped is counted in [Stats]; what it held counts as spent.
 //
-// When the server is back, it is first told what was admitted meanwhile, so that there is no second burst.
+// When the server is back, it first gets what was admitted meanwhile, so that there is no second burst.
 //
 // # When Redis loses data
 //

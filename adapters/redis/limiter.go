@@ -53,7 +53,7 @@ type permit struct {
 	store    *Store
 	ask      *ask
 	local    *localPermit // if this process's share admitted it
-	adopted  bool         // Redis has been told, or will be
+	adopted  bool         // Redis counts it, or will
 	since    time.Time
 	learned  limit.Permit // of the limits that learn; nil if none matches
 	released atomic.Bool
@@ -187,7 +187,7 @@ const (
 	countTime = 10 * time.Second
 )
 
-// awaitEnd returns when Redis has been told that the attempt has ended which was admitted before under the same name.
+// awaitEnd returns when Redis knows that the attempt has ended which was admitted before under the same name.
 func (w *wait) awaitEnd(ctx context.Context) error {
 	s := w.limiter.store
 	for {

@@ -27,7 +27,7 @@ type outbox struct {
 	ends    map[string]int // of attempts in the queue, by their records
 	moved   chan struct{}  // closed when some were sent; nil if no one waits for that
 	signal  chan struct{}
-	empty   chan struct{} // closed when the queue is empty; nil if nobody waits for that
+	empty   chan struct{} // closed when the queue is empty; nil if nothing waits for that
 }
 
 func (b *outbox) init() { b.signal, b.ends = make(chan struct{}, 1), make(map[string]int) }
@@ -282,7 +282,7 @@ func (s *Store) settled(o *op, r *reply, before time.Time, want string, seq int6
 	switch {
 	case err != nil: // the keys are of another version
 		s.counts.dropped.Add(1)
-		s.log.Error("the end of an attempt was not told to Redis", "group", s.config.Group, "error", err)
+		s.log.Error("the end of an attempt was not sent to Redis", "group", s.config.Group, "error", err)
 	case again:
 		return toAgain
 	case r.code() == replyClosed, r.code() == replyUncounted:

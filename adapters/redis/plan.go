@@ -97,7 +97,7 @@ func newLimitPlan(l policy.Limit) *limitPlan {
 	return p
 }
 
-// plansOf returns the plans of the limits that have figures. Limits without a name that differ only in their figures are told apart by their order.
+// plansOf returns the plans of the limits that have figures. Limits without a name that differ only in their figures are kept apart by their order.
 func plansOf(limits []policy.Limit) []*limitPlan {
 	var plans []*limitPlan
 	seen := make(map[string]int)

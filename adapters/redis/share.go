@@ -29,7 +29,7 @@ type debts struct {
 	all map[string]*debt
 }
 
-// A debt is what Redis must be told of a bucket: what would be missing in it if it were full when Redis went away.
+// A debt is what Redis has to count in a bucket: what would be missing in it if it were full when Redis went away.
 type debt struct {
 	limit limitAsk
 	at    time.Time
@@ -145,7 +145,7 @@ func (p *localPermit) release(c limit.Count) {
 	}
 }
 
-// owe adds to what Redis must be told.
+// owe adds to what Redis has to count.
 func (s *Store) owe(a *ask, n *amounts, daily [2]int64) {
 	s.debts.mu.Lock()
 	defer s.debts.mu.Unlock()
@@ -200,7 +200,7 @@ func (s *Store) isAway() {
 	}
 }
 
-// charges returns what Redis must be told, and forgets it.
+// charges returns what Redis has to count, and forgets it.
 func (s *Store) charges() (ops []*op) {
 	s.debts.mu.Lock()
 	defer s.debts.mu.Unlock()

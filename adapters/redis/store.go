@@ -228,7 +228,7 @@ func (s *Store) run(ctx context.Context, script *script, keys []any, budgets boo
 	}
 }
 
-// known returns what a script is to be told of the group's state.
+// known returns what a script gets to know of the group's state.
 func (s *Store) known(budgets bool) (want string, acked, seq int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -286,7 +286,7 @@ func (s *Store) closeBudgets() {
 	}
 	s.closed = errClosed
 	s.counts.losses.Add(1)
-	s.log.Error("Redis does not know what was spent: it is new, or has lost data. Budgets refuse attempts until it has been told",
+	s.log.Error("Redis does not know what was spent: it is new, or has lost data. Budgets refuse attempts until they are rebuilt",
 		"group", s.config.Group, "from_ledger", s.config.Ledger != nil)
 	s.health.tendNow()
 }
@@ -318,7 +318,7 @@ func (s *Store) learnState(state string) error {
 	}
 	if s.closed != nil {
 		s.closed = nil
-		s.log.Info("Redis has been told what was spent", "group", s.config.Group, "data", data)
+		s.log.Info("Redis knows again what was spent", "group", s.config.Group, "data", data)
 	}
 	if again {
 		s.adoptLive()

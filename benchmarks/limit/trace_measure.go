@@ -161,7 +161,7 @@ func runTrace(t *testing.T, out io.Writer, path string, asJSON bool) error {
 }
 
 // traceObject returns the figures. Those of the top level are the worst of ours, with the limit configured, at a provider that
-// nobody else uses.
+// no other program uses.
 func traceObject(rows []*tracedRow) map[string]any {
 	object := map[string]any{}
 	worst, least, dropped := 0.0, 1.0, 0
