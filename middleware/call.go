@@ -178,18 +178,25 @@ func badPolicy(err error) *Error {
 // load reads the body of a call that may be edited, and takes over that of any other. On the way the body is hashed if the
 // client may repeat the call.
 func (c *call) load() error {
-	var also []io.Writer
-	if c.countsTokens() {
+	counts := c.countsTokens()
+	if counts {
 		c.reserved = &reservation{counter: c.engine.counts.Counter()}
-		also = append(also, c.reserved.counter)
 	}
-	if !c.repeat.known {
-		return c.read(also...)
+	switch {
+	case !c.repeat.known && counts:
+		return c.read(c.reserved.counter)
+	case !c.repeat.known:
+		return c.read()
 	}
 	h := hashes.Get().(*maphash.Hash)
 	defer hashes.Put(h)
 	h.SetSeed(hashSeed)
-	err := c.read(append(also, h)...)
+	var err error
+	if counts {
+		err = c.read(c.reserved.counter, h)
+	} else {
+		err = c.read(h) // a list of its own would be an allocation
+	}
 	sum := uint64(0) // all bodies that cannot be hashed count as one
 	if c.body.Written() {
 		sum = h.Sum64()
