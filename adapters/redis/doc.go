@@ -21,7 +21,7 @@
 // process has eight round trips under way, its next attempts are sent together.
 //
 // Rates are token buckets, exact in integers. Money is in nanodollars: what an attempt can cost is rounded up, and caps are
-// rounded down, so that what is spent and what is held together never exceed a cap. A sliding window has 60 parts; what was
+// rounded down, so that rounding never lets what is spent and held exceed a cap. A sliding window has 60 parts; what was
 // spent leaves it up to a part late.
 //
 // For a limit with Learn, each process learns by itself, from its own answers. What it learns bounds only what itself sends: a
@@ -36,8 +36,8 @@
 //
 // # When Redis is away
 //
-// A server that is down, hangs or is slow holds no attempt that only limits match up for more than some 300 ms. After three failures in a row the
-// Store asks it only once in a while. Until it is back:
+// A server that is down, hangs or is slow delays no attempt that only limits match by more than some 300 ms. After three failures
+// in a row the Store asks it only once in a while. Until it is back:
 //
 //   - Limits fall back to this process's share: each figure divided by Config.Replicas. Limits per day begin anew in it.
 //   - An attempt that a budget matches is refused with a budget.Error that wraps an [UnavailableError], when the outage has lasted
@@ -53,9 +53,9 @@
 // numbers its writes about budgets and finds out with its next one that an acknowledged write is gone. All budgets of the group
 // are then closed, until one process of each program has counted the rows of the ledger for the program's budgets: by itself with
 // Config.Ledger, or with [Store.Rebuild]. Attempts wait for that for up to 10 seconds, or 1 second if this process does not count,
-// and are then refused with an [UnavailableError]. The same holds for a server that is new, and for a budget that is new. Rows of outcome open count with
-// their exposure, so attempts under way are not forgotten. What is lost without notice is at most what a process wrote in the
-// last moments before it died together with the server. Limits begin full after a loss: they may admit a burst once more, and
+// and are then refused with an [UnavailableError]. The same holds for a server that is new, and for a budget that is new. Rows of
+// outcome open count with their exposure, so attempts under way are not forgotten. If a process dies together with the server, its
+// last writes can be lost without notice. Limits begin full after a loss: they may admit a burst once more, and
 // permits of attempts under way are counted again by the process that has them.
 //
 // Every change of this kind is logged once, and counted in [Stats].
