@@ -1,5 +1,5 @@
 // Package budget keeps account of budgets of money: what was spent within each budget's window, and what calls under way may
-// cost at most. Both together never exceed a budget's cap.
+// cost at most. Both together exceed a budget's cap only if a row costs more than was held for it, or nothing was held.
 //
 // [Accounts] are the budgets of one process. An attempt is admitted before it is sent, by the most that it can cost, and
 // settled when its answer has ended, by its row:
