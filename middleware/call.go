@@ -212,7 +212,7 @@ func (c *call) countsTokens() bool {
 
 func (c *call) read(also ...io.Writer) error {
 	switch {
-	case c.holds():
+	case c.readsHolding():
 		return c.body.Load(c.request, wire.HoldingPaths(), also...)
 	case c.wire.Kind != wire.Billable:
 		return c.body.Pass(c.request, also...)
@@ -284,9 +284,16 @@ func (c *call) holds() bool {
 	return c.wire.Operation == wire.CreateCache || c.wire.Operation == wire.UpdateCache
 }
 
+// readsHolding reports whether the body of a request for a context cache is to be read before it is sent: if a limit, a budget or
+// MaxCost needs to know what it asks for. Any other is passed on as it arrives.
+func (c *call) readsHolding() bool {
+	_, limited := c.options.MaxCost()
+	return c.holds() && (limited || c.rules.limiter != nil || c.needs != limit.Needs{})
+}
+
 // readHolding reads for which model a context cache is, and until when it is to be held.
 func (c *call) readHolding() {
-	if !c.holds() {
+	if !c.holds() || !c.readsHolding() && !c.explained {
 		return
 	}
 	switch c.body.Skipped() {
