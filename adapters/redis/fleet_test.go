@@ -104,7 +104,7 @@ func TestFleet(t *testing.T) {
 	third := mustWait(t, m, newRequest(2*dollar))
 	third.Release(limit.Count{})
 	q.Release(limit.Count{Requests: 1, Row: rowOf(second, dollar)})
-	eventually(t, "the ends are told", func() bool { return one.Stats().Queued+other.Stats().Queued == 0 })
+	eventually(t, "the ends are sent", func() bool { return one.Stats().Queued+other.Stats().Queued == 0 })
 	if s, h := spent(t, l, 10*dollar); s != 4*dollar || h != 0 {
 		t.Errorf("%v spent, %v held", s, h)
 	}

@@ -74,7 +74,7 @@ var (
 // A world is a limiter under test, with what can go wrong around it.
 type world struct {
 	limiter func() limit.Limiter // of one of the processes
-	flush   func()               // returns when all ends of attempts are told
+	flush   func()               // returns when all ends of attempts are sent
 	fault   func(*rapid.T)       // nil: nothing goes wrong
 	crash   func()               // the process of limiter dies; nil: it does not
 	again   bool                 // an attempt may be asked for again

@@ -114,7 +114,7 @@ func newWorker(lines *bufio.Scanner) (*worker, error) {
 	return w, nil
 }
 
-// close ends what is under way. The stack comes first, because its last rows are to be written, and told to Redis.
+// close ends what is under way. The stack comes first, because its last rows are to be written, and sent to Redis.
 func (w *worker) close() error {
 	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
 	defer stop()

@@ -446,7 +446,7 @@ func (c *counter) addMedium(kind medium, chars int64) {
 // An escape is what was read of an escape in a string.
 type escape struct {
 	length uint8  // bytes read, the backslash included; 0 between escapes
-	code   uint16 // of \uXXXX so far
+	code   uint16 // that the digits of an escape have given until now
 	done   byte   // the character of any other
 	high   uint16 // the first half of a pair of surrogates whose second half may follow
 }
